@@ -1,0 +1,168 @@
+"""Connections, and the one place where a driver's error becomes ours."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from db import embedded
+from db.errors import (
+    DatabaseError,
+    DatabaseUnreachable,
+    EncoderUnavailable,
+    LoginRefused,
+    SettingsError,
+    StatementRefused,
+)
+from db.roles import Role, Roles
+from db.settings import Settings
+
+DATABASE = "windowshop"  # the embedded server's one database
+SUPERUSER = "postgres"
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database: the address written to, the one read from, and how to become a role.
+
+    `password` is None when the addresses in the settings say who logs in: then a connection does SET ROLE if it may,
+    and works with its login's own rights if it may not. With the embedded server every role logs in by itself.
+    """
+
+    write: URL
+    read: URL
+    roles: Roles
+    password: Callable[[str], str] | None = field(default=None, repr=False)
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.password is not None
+
+    def url(self, role: Role | None, *, read: bool = False) -> URL:
+        """The address to connect to as `role`; None is the administrator who runs migrations."""
+        url = self.read if read else self.write
+        if self.password is None:
+            return url
+        if role is None:
+            return url
+        name = self.roles[role]
+        return url.set(username=name, password=self.password(name))
+
+    def engine(self, role: Role | None, *, read: bool = False) -> Engine:
+        """An engine whose sessions act as `role` and whose errors are WindowshopErrors."""
+        url = self.url(role, read=read)
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        address = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database or ''}"
+
+        @event.listens_for(engine, "handle_error")
+        def translate(context: ExceptionContext) -> None:
+            if isinstance(context.original_exception, psycopg.Error):
+                raise translated(context.original_exception, address) from context.original_exception
+
+        if role is not None and self.password is None:
+
+            @event.listens_for(engine, "connect")
+            def become(connection: Any, _record: object) -> None:
+                _become(connection, self.roles[role])
+
+        return engine
+
+    @contextmanager
+    def connect(self, role: Role | None, *, read: bool = False) -> Iterator[Connection]:
+        """One connection, closed at the end. Commit yourself, or use `conn.begin()`."""
+        engine = self.engine(role, read=read)
+        with engine.connect() as conn:
+            yield conn
+
+
+@contextmanager
+def open_database(settings: Settings, on_progress: Callable[[str], None] | None = None) -> Iterator[Database]:
+    """The database the settings name, or the embedded one, which runs at least as long as the context."""
+    roles = Roles(settings.role_prefix)
+    if settings.database_url is not None:
+        write = _parse("WINDOWSHOP_DATABASE_URL", settings.database_url.get_secret_value())
+        read = write
+        if settings.read_database_url is not None:
+            read = _parse("WINDOWSHOP_READ_DATABASE_URL", settings.read_database_url.get_secret_value())
+        yield Database(write, read, roles)
+        return
+    with embedded.attach(settings.home, on_progress=on_progress) as server:
+        secrets = embedded.secrets(settings.home)
+        url = _parse("embedded server", server.url(SUPERUSER, secrets.superuser, DATABASE))
+        yield Database(url, url, roles, secrets.role_password)
+
+
+def translated(error: psycopg.Error, address: str = "the database") -> DatabaseError:
+    """The WindowshopError that says what `error` means to a user."""
+    state = error.sqlstate
+    message = (error.diag.message_primary or str(error)).strip()
+    hint = error.diag.message_hint
+    if state is None and isinstance(error, psycopg.OperationalError):
+        return _connection_error(message, address)
+    kind: type[DatabaseError] = DatabaseError
+    if state is not None and state.startswith("WS"):
+        kind = EncoderUnavailable
+    elif state == "57014":
+        kind, hint = StatementRefused, hint or "It ran into its time limit; narrow it, or raise the limit."
+    elif state is not None and state[:2] in ("22", "23", "25", "42", "54"):
+        kind = StatementRefused
+    raised = kind(message, hint=hint)
+    raised.sqlstate = state
+    return raised
+
+
+def _connection_error(message: str, address: str) -> DatabaseError:
+    last = message.splitlines()[-1] if message else "no answer"
+    if "password authentication failed" in message or "no password supplied" in message:
+        return LoginRefused(
+            f"the server at {address} refused the login: {last.split('FATAL:')[-1].strip()}",
+            hint="Check the user and password in WINDOWSHOP_DATABASE_URL.",
+        )
+    if "does not exist" in message:
+        return DatabaseUnreachable(
+            last.split("FATAL:")[-1].strip(), hint='Create it first, for example with "createdb", or correct the address.'
+        )
+    return DatabaseUnreachable(
+        f"no database answers at {address}: {last}",
+        hint="Check WINDOWSHOP_DATABASE_URL, or unset it to use the embedded server.",
+    )
+
+
+def _become(connection: psycopg.Connection[Any], role: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set'), "
+            "pg_is_in_recovery() from pg_roles r where r.rolname = %s",
+            (role,),
+        )
+        row = cursor.fetchone()
+        if row is not None and row[0]:
+            cursor.execute(f"set role {psycopg.sql.Identifier(role).as_string(connection)}")
+    connection.commit()
+
+
+def _parse(name: str, value: str) -> URL:
+    try:
+        url = make_url(value)
+    except ArgumentError as error:
+        raise SettingsError(f"{name} is not a database address", hint="postgresql://user:password@host:5432/name") from error
+    if url.get_backend_name() != "postgresql":
+        raise SettingsError(f"{name} names {url.get_backend_name()}; Windowshop needs PostgreSQL")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def server_facts(conn: Connection) -> dict[str, Any]:
+    """Versions and place of the server behind a connection, for status lines."""
+    row = conn.execute(
+        text(
+            "select current_setting('server_version') as postgresql, current_database() as database, "
+            "(select extversion from pg_extension where extname = 'vector') as pgvector, pg_is_in_recovery() as replica"
+        )
+    )
+    return dict(row.mappings().one())

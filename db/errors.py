@@ -1,0 +1,71 @@
+"""Every error Windowshop raises on purpose, and the exit code a shell sees.
+
+    WindowshopError
+    ├── SettingsError            a setting or an argument is wrong                    2
+    ├── DatabaseError            PostgreSQL said no                                   3
+    │   ├── DatabaseUnreachable  nothing answers at that address
+    │   ├── LoginRefused         wrong user or password
+    │   ├── MissingExtension     pgvector or dblink is not there
+    │   ├── SchemaMismatch       the schema is behind or ahead of this code
+    │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
+    │   └── EncoderUnavailable   a text or picture could not become a vector
+    ├── EmbeddedServerError      the embedded server cannot be started                4
+    ├── EncoderError             a model or a picture (see encoder/errors.py)         5
+    └── LoaderError              a catalog file (see loader/errors.py)                6
+
+A message says what and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
+"""
+
+
+class WindowshopError(Exception):
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(WindowshopError):
+    exit_code = 2
+
+
+class DatabaseError(WindowshopError):
+    exit_code = 3
+    sqlstate: str | None = None
+
+
+class DatabaseUnreachable(DatabaseError):
+    pass
+
+
+class LoginRefused(DatabaseError):
+    pass
+
+
+class MissingExtension(DatabaseError):
+    pass
+
+
+class SchemaMismatch(DatabaseError):
+    pass
+
+
+class StatementRefused(DatabaseError):
+    pass
+
+
+class EncoderUnavailable(DatabaseError):
+    pass
+
+
+class EmbeddedServerError(WindowshopError):
+    exit_code = 4
+
+
+class EncoderError(WindowshopError):
+    exit_code = 5
+
+
+class LoaderError(WindowshopError):
+    exit_code = 6

@@ -1,0 +1,43 @@
+"""The SQL functions, one file each, applied again after every upgrade, in this order (callees first).
+
+A file names what a site may place elsewhere as `@word@`: the five roles (`@owner@`, `@analyst@`, ...) and the schemas
+of the extensions (`@vector@`, `@dblink@`). Nothing else is substituted.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+
+IN_CALL_ORDER = (
+    "schema_revision",
+    "work_enqueue",
+    "work_triggers",
+    "work_claim",
+    "work_complete",
+    "work_fail",
+    "worker_heartbeat",
+    "worker_release",
+    "upsert_staged",
+    "gateway_encode",
+    "gateway_lookup",
+    "gateway_fetch",
+    "query_vector",
+    "request_claim",
+    "request_answer",
+    "request_refuse",
+    "housekeep",
+    "serve_model",
+    "coverage",
+    "popular_queries",
+    "grants",
+)
+
+_NAME = re.compile(r"@([a-z]+)@")
+
+
+def statements(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (file name, SQL) with each `@word@` replaced from `names`. Raises KeyError for an unknown word."""
+    folder = files(__name__)
+    for name in IN_CALL_ORDER:
+        source = (folder / f"{name}.sql").read_text(encoding="utf-8")
+        yield name, _NAME.sub(lambda match: names[match[1]], source)

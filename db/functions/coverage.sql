@@ -1,0 +1,35 @@
+-- How far each model has come, a row a catalog and model; the last four columns sum to the first count.
+create or replace function shop_private.coverage()
+returns table (
+    catalog text, model text, status shop.model_status, products bigint,
+    searchable bigint, waiting bigint, quarantined bigint, without_picture bigint
+)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    m shop.model;
+begin
+    for m in select * from shop.model where status <> 'retired' order by model_id loop
+        return query execute format(
+            'select c.catalog, $1, $2, count(*), count(*) filter (where c.place = 1),
+                    count(*) filter (where c.place = 4), count(*) filter (where c.place = 2),
+                    count(*) filter (where c.place = 3)
+             from (
+                 select p.catalog, case
+                     when i.product_id is not null and t.product_id is not null then 1
+                     when exists (select from shop_private.work w where w.product_id = p.product_id
+                                  and w.model_id = $3 and w.position = 0 and w.state = ''quarantined'') then 2
+                     when not exists (select from shop.product_image f
+                                      where f.product_id = p.product_id and f.position = 0) then 3
+                     else 4 end as place
+                 from shop.product p
+                 left join shop.%1$I i on i.product_id = p.product_id and i.position = 0
+                 left join shop.%2$I t on t.product_id = p.product_id) c
+             group by c.catalog order by c.catalog', m.name || '_image', m.name || '_title')
+        using m.name, m.status, m.model_id;
+    end loop;
+end $$;
+
+create or replace view shop.coverage as select * from shop_private.coverage();
+comment on view shop.coverage is
+    'Per catalog and model: products = searchable + waiting + quarantined + without_picture.';

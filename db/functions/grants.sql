@@ -1,0 +1,34 @@
+-- Who may do what, whole: a golden test holds the result. Nothing is PUBLIC's.
+revoke all on all functions in schema shop, shop_private from public;
+revoke all on all procedures in schema shop, shop_private from public;
+
+grant usage on schema shop to @analyst@, @app@, @encoder@;
+grant usage on schema shop_private to @app@, @encoder@, @gateway@;
+grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
+
+-- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
+grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage
+    to @analyst@, @app@;
+grant execute on function
+    shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage
+    to @analyst@, @app@;
+
+-- app: what the loader and the web service do
+grant insert, update, delete on shop.product, shop.product_image to @app@;
+grant execute on function shop.upsert_staged, shop_private.image_root_id to @app@;
+grant select on shop.popular_queries to @app@;
+
+-- encoder: works through functions only
+grant select on shop.model to @encoder@;
+grant execute on function
+    shop_private.work_claim, shop_private.work_complete, shop_private.image_seen, shop_private.work_fail,
+    shop_private.work_retry, shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
+    shop_private.request_answer, shop_private.request_refuse, shop_private.housekeep
+    to @encoder@;
+grant select on shop.coverage to @encoder@;
+grant execute on function shop_private.coverage to @encoder@;
+
+-- gateway: the loopback connection; its procedure runs with these rights and no others
+grant select on shop_private.query_embedding to @gateway@;
+grant select, insert, update, delete on shop_private.request to @gateway@;
+grant execute on procedure shop_private.gateway_encode to @gateway@;

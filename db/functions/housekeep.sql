@@ -1,0 +1,16 @@
+-- Keep the small tables small: requests nobody waits for any more, query vectors beyond the cap (oldest first),
+-- workers long gone.
+create or replace function shop_private.housekeep(p_cache_rows bigint)
+returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from shop_private.request where id in (
+        select id from shop_private.request where created_at < clock_timestamp() - interval '60 seconds'
+        for update skip locked);
+    delete from shop_private.query_embedding e
+    where e.created_at <= (
+        select c.created_at from shop_private.query_embedding c order by c.created_at desc offset p_cache_rows limit 1);
+    delete from shop_private.worker k
+    where k.lease_expires_at < clock_timestamp() - interval '1 hour'
+      and not exists (select from shop_private.work w where w.worker_id = k.worker_id and w.state = 'leased');
+end $$;

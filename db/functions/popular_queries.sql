@@ -1,0 +1,8 @@
+-- Query texts by how often they had to be encoded. A text answered from the cache is not counted again (searching
+-- writes nothing), so this counts first askers, and askers anew after the text fell out of the cache.
+create or replace view shop.popular_queries as
+select e.query, m.name as model, e.asked, e.created_at as first_asked_at
+from shop_private.query_embedding e
+join shop.model m on m.model_id = e.model_id
+where e.query is not null
+order by e.asked desc, e.created_at desc;

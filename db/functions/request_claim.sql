@@ -1,0 +1,18 @@
+-- The oldest requests for these models, locked until the caller's transaction ends, each under the advisory lock its
+-- asker waits on. The transaction stays open while the vectors are computed: if the encoder dies, everything it had
+-- in hand is free again at once.
+create or replace function shop_private.request_claim(p_models smallint[], p_limit integer)
+returns table (id bigint, model_id smallint, key bytea, kind text, payload bytea)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with mine as materialized (
+        select r.id, r.model_id, r.key, r.kind, r.payload
+        from shop_private.request r
+        where r.model_id = any (p_models) and r.error is null
+        order by r.id limit p_limit for update skip locked
+    )
+    select m.id, m.model_id, m.key, m.kind, m.payload
+    from mine m, lateral (select pg_advisory_xact_lock(740001, (m.id & 2147483647)::integer)) as held;
+end $$;

@@ -1,0 +1,6 @@
+-- A request that cannot be encoded: its asker gets the reason.
+create or replace function shop_private.request_refuse(p_id bigint, p_error text)
+returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    update shop_private.request set error = left(p_error, 1000) where id = p_id;
+$$;

@@ -1,0 +1,102 @@
+-- Point every reader at one model: the views first, then the functions that carry the model's id as a literal, all in
+-- the caller's transaction. The literal is what keeps models apart: a function that looked the model up would answer
+-- with the new one inside a transaction that still reads the old one's vectors. Readers hold the view while they use
+-- it, so the switch waits for them; callers set lock_timeout and try again.
+--
+-- p_model null: the model that is serving now, or none (then the views are empty and the functions say so).
+create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $serve$
+declare
+    m shop.model;
+    columns constant text := 'p.product_id, p.catalog, p.sku, p.title, p.description, p.brand, p.product_type, p.price, '
+        'p.currency, p.availability, p.gtin, p.mpn, p.item_group_id, p.link, p.image_link, p.color, p.size, '
+        'p.material, p.condition, p.attributes, p.created_at, p.updated_at';
+    unfinished bigint;
+    id text;
+begin
+    if p_model is null then
+        select * into m from shop.model where status = 'serving';
+    else
+        select * into m from shop.model where name = p_model;
+        if not found then
+            raise exception using errcode = '42704', message = format('there is no model %L', p_model),
+                hint = 'See "windowshop model list".';
+        end if;
+    end if;
+
+    if p_model is not null and not p_force
+        and exists (select from shop.model where status = 'serving' and name <> p_model) then
+        if pg_try_advisory_xact_lock(740000, m.model_id) then
+            raise exception using errcode = '55000', message = format('no encoder is running for model %L', p_model),
+                hint = 'Queries would fail. Start "windowshop encode" first, or use --force.';
+        end if;
+        select count(*) into unfinished from shop_private.work w where w.model_id = m.model_id and w.state <> 'quarantined';
+        if unfinished > 0 then
+            raise exception using errcode = '55000',
+                message = format('model %L still has %s items to encode', p_model, unfinished),
+                hint = 'They would vanish from search. Wait for "windowshop encode", or use --force.';
+        end if;
+    end if;
+
+    if m.model_id is null then
+        execute format('create or replace view shop.searchable with (security_invoker = true) as
+            select %s, null::@vector@.halfvec as image_embedding, null::@vector@.halfvec as title_embedding
+            from shop.product p where false', columns);
+        execute format('create or replace view shop.searchable_image with (security_invoker = true) as
+            select %s, 0::smallint as position, null::text as uri, null::@vector@.halfvec as image_embedding
+            from shop.product p where false', columns);
+    else
+        -- Inner joins and casts to the unsized type both leave the HNSW index in use; the cast lets the next model
+        -- have another dimension.
+        execute format('create or replace view shop.searchable with (security_invoker = true) as
+            select %1$s, i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding
+            from shop.product p
+            join shop.%2$I i on i.product_id = p.product_id and i.position = 0
+            join shop.%3$I t on t.product_id = p.product_id', columns, m.name || '_image', m.name || '_title');
+        execute format('create or replace view shop.searchable_image with (security_invoker = true) as
+            select %1$s, i.position, f.uri, i.embedding::@vector@.halfvec as image_embedding
+            from shop.product p
+            join shop.%2$I i on i.product_id = p.product_id
+            join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
+            columns, m.name || '_image');
+    end if;
+
+    id := coalesce(m.model_id::text, 'null');
+    execute format($f$
+create or replace function shop.clip_text(query text) returns @vector@.halfvec
+language plpgsql stable strict parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$
+begin
+    return shop_private.query_vector(%1$s::smallint, 't', shop_private.text_payload(query));
+end $$;
+create or replace function shop.clip_image(image bytea) returns @vector@.halfvec
+language plpgsql stable strict parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$
+begin
+    return shop_private.query_vector(%1$s::smallint, 'i', shop_private.image_payload(image));
+end $$;
+$f$, id);
+    execute format($f$
+create or replace function shop.product_vector(sku text, catalog text default 'main') returns @vector@.halfvec
+language plpgsql stable strict parallel safe cost 100 set search_path = pg_catalog, pg_temp as $$
+declare
+    id constant uuid := shop.product_id(sku, catalog);
+    v @vector@.halfvec;
+begin
+    select i.embedding into v from shop.%1$I i where i.product_id = id and i.position = 0;
+    if v is null then
+        raise exception using errcode = '02000', message = case
+            when exists (select from shop.product p where p.product_id = id)
+            then format('product %%L has no encoded picture', sku)
+            else format('there is no product %%L in catalog %%L', sku, catalog) end;
+    end if;
+    return v;
+end $$;
+$f$, coalesce(m.name || '_image', 'no_model_is_serving'));
+
+    if p_model is not null then
+        update shop.model set status = 'building' where status = 'serving' and name <> p_model;
+        update shop.model set status = 'serving' where name = p_model and status <> 'serving';
+    end if;
+end $serve$;
+
+select shop_private.serve_model();

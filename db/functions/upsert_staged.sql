@@ -1,0 +1,76 @@
+-- The one way a catalog row enters. Reads the session's temporary table staged_product (see db/catalog.py), whose
+-- rows are valid and unique by sku, and makes products and pictures equal to it: the columns of a staged row replace
+-- the stored ones, its list of pictures replaces the stored list. What is already equal is not touched, so nothing
+-- is encoded again for it. No now() in ON CONFLICT DO UPDATE: updated_at comes with the row.
+create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
+returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    p_catalog constant text := catalog;
+    p_image_root_id constant smallint := image_root_id;
+    written bigint;
+    staged bigint;
+begin
+    with changed as (
+        insert into shop.product as p (
+            product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
+            mpn, item_group_id, link, image_link, color, size, material, condition, attributes, updated_at)
+        select shop.product_id(s.sku, p_catalog), p_catalog, s.sku, s.title, s.description, s.brand, s.product_type,
+            s.price, s.currency, s.availability, s.gtin, s.mpn, s.item_group_id, s.link, s.image_link, s.color,
+            s.size, s.material, s.condition, s.attributes, statement_timestamp()
+        from pg_temp.staged_product s
+        on conflict (product_id) do update set
+            title = excluded.title, description = excluded.description, brand = excluded.brand,
+            product_type = excluded.product_type, price = excluded.price, currency = excluded.currency,
+            availability = excluded.availability, gtin = excluded.gtin, mpn = excluded.mpn,
+            item_group_id = excluded.item_group_id, link = excluded.link, image_link = excluded.image_link,
+            color = excluded.color, size = excluded.size, material = excluded.material,
+            condition = excluded.condition, attributes = excluded.attributes, updated_at = excluded.updated_at
+        where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
+               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+            is distinct from
+              (excluded.title, excluded.description, excluded.brand, excluded.product_type, excluded.price,
+               excluded.currency, excluded.availability, excluded.gtin, excluded.mpn, excluded.item_group_id,
+               excluded.link, excluded.image_link, excluded.color, excluded.size, excluded.material,
+               excluded.condition, excluded.attributes)
+        returning xmax = 0 as is_new
+    )
+    select count(*) filter (where is_new), count(*) filter (where not is_new) into inserted, updated from changed;
+
+    create temporary table staged_image on commit drop as
+    select shop.product_id(s.sku, p_catalog) as product_id, (i.n - 1)::smallint as position, i.uri,
+        case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end as image_root_id,
+        i.phash::bit(64) as phash
+    from pg_temp.staged_product s, unnest(s.image_uris, s.image_phashes) with ordinality as i(uri, phash, n);
+
+    delete from shop.product_image i
+    using pg_temp.staged_product s
+    where i.product_id = shop.product_id(s.sku, p_catalog) and i.position >= cardinality(s.image_uris);
+    get diagnostics pictures = row_count;
+
+    insert into shop.product_image as i (product_id, position, uri, image_root_id, phash)
+    select product_id, position, uri, image_root_id, phash from pg_temp.staged_image
+    on conflict (product_id, position) do update
+    set uri = excluded.uri, image_root_id = excluded.image_root_id, phash = excluded.phash,
+        sha256 = null, width = null, height = null
+    where (i.uri, i.image_root_id) is distinct from (excluded.uri, excluded.image_root_id);
+    get diagnostics written = row_count;
+    pictures := pictures + written;
+
+    select count(*) into staged from pg_temp.staged_product;
+    unchanged := staged - inserted - updated;
+    drop table pg_temp.staged_image;
+    return next;
+end $$;
+
+-- The number that stands for a folder of pictures; the same folder always has the same one.
+create or replace function shop_private.image_root_id(p_folder text)
+returns smallint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    found_id smallint;
+begin
+    insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
+    select r.image_root_id into found_id from shop_private.image_root r where r.folder = p_folder;
+    return found_id;
+end $$;

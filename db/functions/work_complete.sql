@@ -1,0 +1,44 @@
+-- Store vectors and strike their items off the list, in one transaction. An item whose lease was lost in the
+-- meantime is passed over. Returns how many were stored. Arrays run in parallel: one element an item.
+create or replace function shop_private.work_complete(
+    p_worker uuid, p_model_id smallint, p_part shop_private.part,
+    p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]
+) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    stored integer;
+begin
+    execute format(
+        'with item as (
+             select * from unnest($4, $5, $6, $7) as i(product_id, position, source, embedding)
+         ), held as (
+             delete from shop_private.work w using item i
+             where w.product_id = i.product_id and w.model_id = $2 and w.part = $3 and w.position = i.position
+               and w.state = ''leased'' and w.worker_id = $1
+             returning w.product_id, w.position
+         )
+         insert into shop.%1$I as v (product_id, %2$s source, embedding, encoded_at)
+         select product_id, %2$s source, embedding, statement_timestamp()
+         from item join held using (product_id, position)
+         on conflict (product_id %3$s) do update
+         set source = excluded.source, embedding = excluded.embedding, encoded_at = excluded.encoded_at',
+        (select m.name from shop.model m where m.model_id = p_model_id) || '_' || p_part,
+        case when p_part = 'image' then 'position,' else '' end,
+        case when p_part = 'image' then ', position' else '' end)
+    using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;
+    get diagnostics stored = row_count;
+    return stored;
+end $$;
+
+-- What opening a picture taught: its content hash, size and perceptual hash (one the feed gave is kept).
+create or replace function shop_private.image_seen(
+    p_products uuid[], p_positions smallint[], p_sha256 bytea[], p_width integer[], p_height integer[], p_phash text[]
+) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    update shop.product_image i
+    set sha256 = s.sha256, width = s.width, height = s.height, phash = coalesce(i.phash, s.phash::bit(64))
+    from unnest(p_products, p_positions, p_sha256, p_width, p_height, p_phash)
+        as s(product_id, "position", sha256, width, height, phash)
+    where i.product_id = s.product_id and i.position = s.position
+      and (i.sha256, i.width, i.height) is distinct from (s.sha256, s.width, s.height);
+$$;

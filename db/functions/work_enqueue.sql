@@ -1,0 +1,10 @@
+-- Put one item of the catalog on the work list of every model that is kept current. An item already listed starts
+-- over: whoever holds it now loses the lease, so a vector of the old title or picture is never stored as the new one.
+create or replace function shop_private.work_enqueue(p_product_id uuid, p_part shop_private.part, p_position smallint)
+returns void language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    insert into shop_private.work (product_id, model_id, part, position)
+    select p_product_id, m.model_id, p_part, p_position
+    from shop.model m where m.status in ('building', 'serving')
+    on conflict (product_id, model_id, part, position) do update
+    set state = 'pending', solo = 0, attempts = 0, due_at = excluded.due_at, worker_id = null, error = null;
+$$;

@@ -1,0 +1,27 @@
+-- An item could not be encoded. A fault that can never pass is quarantined with its reason; one that may pass is
+-- tried again, alone and later each time, and quarantined after its third solo attempt.
+create or replace function shop_private.work_fail(
+    p_worker uuid, p_model_id smallint, p_part shop_private.part, p_product uuid, p_position smallint,
+    p_error text, p_final boolean
+) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    update shop_private.work w
+    set state = case when p_final or w.attempts >= 3 then 'quarantined' else 'pending' end::shop_private.work_state,
+        solo = 1, worker_id = null, error = left(p_error, 1000),
+        due_at = clock_timestamp() + interval '1 second' * w.attempts * w.attempts
+    where w.product_id = p_product and w.model_id = p_model_id and w.part = p_part and w.position = p_position
+      and w.state = 'leased' and w.worker_id = p_worker;
+$$;
+
+-- Quarantined items of a model back on the list, after their cause was mended.
+create or replace function shop_private.work_retry(p_model_id smallint)
+returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    with again as (
+        update shop_private.work w
+        set state = 'pending', solo = 1, attempts = 0, due_at = clock_timestamp()
+        where w.model_id = p_model_id and w.state = 'quarantined'
+        returning 1
+    )
+    select count(*) from again;
+$$;

@@ -1,0 +1,14 @@
+-- A worker leaves in good order: what it holds is pending again, as if it had never been claimed.
+create or replace function shop_private.worker_release(p_worker uuid)
+returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    released integer;
+begin
+    update shop_private.work w
+    set state = 'pending', worker_id = null, attempts = w.attempts - w.solo
+    where w.state = 'leased' and w.worker_id = p_worker;
+    get diagnostics released = row_count;
+    delete from shop_private.worker k where k.worker_id = p_worker;
+    return released;
+end $$;

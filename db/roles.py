@@ -1,0 +1,40 @@
+"""The five roles of a site. Their names share a prefix, because roles belong to the whole server."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    OWNER = "owner"  # owns every object; nobody logs in as it
+    GATEWAY = "gateway"  # the loopback connection a query text is encoded over
+    ENCODER = "encoder"
+    APP = "app"  # loader and web
+    ANALYST = "analyst"  # reads and searches
+
+
+@dataclass(frozen=True)
+class Roles:
+    prefix: str
+
+    def __getitem__(self, role: Role) -> str:
+        return self.prefix + role
+
+    @property
+    def owner(self) -> str:
+        return self[Role.OWNER]
+
+    @property
+    def gateway(self) -> str:
+        return self[Role.GATEWAY]
+
+    @property
+    def analyst(self) -> str:
+        return self[Role.ANALYST]
+
+    @property
+    def all(self) -> list[str]:
+        return [self[role] for role in Role]
+
+    def by_word(self) -> dict[str, str]:
+        """`{"owner": "shop_owner", ...}`: what `@owner@` in a function file stands for."""
+        return {str(role): self[role] for role in Role}

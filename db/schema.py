@@ -1,0 +1,26 @@
+"""Does the schema in the database fit this code? Asked by every process before it works."""
+
+from sqlalchemy import Connection, text
+
+from db.errors import SchemaMismatch
+
+HEAD = "0001"  # the newest revision of the project; a test holds it equal to the head of migrations/versions
+
+
+def check(conn: Connection) -> None:
+    """Raises SchemaMismatch when the schema is missing, behind or ahead."""
+    if conn.scalar(text("select to_regclass('shop_private.alembic_version')")) is None:
+        raise SchemaMismatch(
+            f"database {conn.engine.url.database} has no Windowshop schema", hint='Run "windowshop db upgrade".'
+        )
+    # The site's own revisions (a model's tables) stand beside the project's numbered ones.
+    applied = conn.scalar(text("select shop.schema_revision()"))
+    if applied is None or applied < HEAD:
+        raise SchemaMismatch(
+            f"the schema is at revision {applied}, this code needs {HEAD}", hint='Run "windowshop db upgrade".'
+        )
+    if applied > HEAD:
+        raise SchemaMismatch(
+            f"the schema is at revision {applied}, ahead of this code ({HEAD})",
+            hint="A newer Windowshop has upgraded this database; upgrade this one too.",
+        )

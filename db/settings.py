@@ -1,0 +1,64 @@
+"""Settings every process shares, read once from the environment (`WINDOWSHOP_...`) and passed down."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.errors import SettingsError
+
+
+def default_home() -> Path:
+    """The user's data folder; as root a folder of the system, because the server runs as a user of its own."""
+    return Path("/var/lib/windowshop") if os.geteuid() == 0 else user_data_path("windowshop")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_", extra="ignore")
+
+    home: Path = Field(
+        default_factory=default_home,
+        description="Folder for the embedded server's data and the site's own model revisions.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="postgresql:// address of the database that is written to. Unset: the embedded server.",
+    )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="postgresql:// address searches go to, such as a streaming replica. Unset: the database above.",
+    )
+    role_prefix: str = Field(
+        "shop_",
+        pattern=r"^[a-z][a-z0-9_]{0,30}$",
+        description="What the names of the five roles (owner, gateway, encoder, app, analyst) begin with; "
+        "roles are shared by all databases of a server.",
+    )
+    gateway_host: str | None = Field(
+        None,
+        description="Host at which the database server reaches itself (or its primary). Unset: the host in the "
+        "database address.",
+    )
+    gateway_port: int | None = Field(
+        None, ge=1, le=65535, description="Port that goes with the gateway host. Unset: the server's own port."
+    )
+    gateway_password: SecretStr | None = Field(
+        None,
+        description="Password of the gateway role. Unset: a random one is made on the first upgrade and kept in "
+        "the database's user mapping.",
+    )
+    statement_timeout_ms: int = Field(
+        15_000, ge=100, description="Longest time one search statement of the command line may run, in milliseconds."
+    )
+
+    @classmethod
+    def read(cls) -> "Settings":
+        """Read the environment. Raises SettingsError naming the variable at fault."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "WINDOWSHOP_" + str(first["loc"][0]).upper()
+            raise SettingsError(f"{name}: {first['msg']}") from error

@@ -1,0 +1,57 @@
+"""Alembic's entry: revisions run as the owner role on the connection `migrations/upgrade.py` hands over, and the
+repeatable SQL functions are applied whenever a command has moved the schema to its heads, in the same transaction."""
+
+from typing import Any
+
+from alembic import context
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+import migrations.operations  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
+from db import functions
+from db.models import PRIVATE, SHOP, metadata
+
+connection: Connection = context.config.attributes["connection"]
+roles: dict[str, str] = context.config.attributes["roles"]
+schemas: dict[str, str] = context.config.attributes["schemas"]
+
+
+def include_name(name: str | None, kind: str, parents: Any) -> bool:
+    """What autogenerate may compare: our two schemas, and in them the tables of `db/models.py`. Embedding tables and
+    their HNSW indexes come from our own operations; autogenerate would lose the operator class."""
+    if kind == "schema":
+        return name in (SHOP, PRIVATE)
+    if kind == "table":
+        return f"{parents['schema_name']}.{name}" in metadata.tables
+    return True
+
+
+def moved_to_heads() -> bool:
+    try:
+        context.get_revision_argument()
+    except KeyError:  # check, current: nothing asked to move
+        return False
+    script: ScriptDirectory = context.script
+    return set(context.get_context().get_current_heads()) == set(script.get_heads())
+
+
+def apply_functions() -> None:
+    names = {**roles, **schemas}
+    raw = connection.execution_options(no_parameters=True)  # bodies may hold % and :
+    for _, sql in functions.statements(names):
+        raw.exec_driver_sql(sql)
+
+
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    include_schemas=True,
+    include_name=include_name,
+    version_table_schema=PRIVATE,
+    roles=roles,
+    schemas=schemas,
+)
+with context.begin_transaction():
+    context.run_migrations()
+    if moved_to_heads():
+        apply_functions()

@@ -1,0 +1,137 @@
+"""The loopback by which a read-only session gets a new text encoded: foreign server, login and database settings.
+
+All of it names the current database, so it is pointed again after every upgrade: a restored dump or a template copy
+still names the old one.
+"""
+
+import secrets
+from collections.abc import Mapping
+
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError, SettingsError
+from db.roles import Roles
+from migrations.prepare import Extensions
+
+SERVER = "shop_primary"
+
+
+def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password: str | None) -> None:
+    """Make the foreign server, the user mapping and the database's settings name this database.
+
+    Without a `password` the one in the mapping is kept, and a random one is made the first time. Raises SettingsError
+    when the gateway role belongs to another database of the server, whose password must not be changed behind its
+    back.
+    """
+    options = {
+        "host": host,
+        "port": str(port),
+        "dbname": str(conn.scalar(text("select current_database()"))),
+        "application_name": "windowshop gateway",
+        "connect_timeout": "3",
+        "options": "-c statement_timeout=60s -c idle_session_timeout=300s -c client_connection_check_interval=1s",
+    }
+    present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
+    server = sql.Identifier(SERVER)
+    if present is None:
+        _run(conn, sql.SQL("create server {} foreign data wrapper dblink_fdw options ({})"), server, _set(options, None))
+    else:
+        _run(conn, sql.SQL("alter server {} options ({})"), server, _set(options, present))
+    owner, gateway = sql.Identifier(roles.owner), sql.Identifier(roles.gateway)
+    _run(conn, sql.SQL("grant usage on foreign server {} to {}"), server, owner)
+
+    mapped = conn.scalar(
+        text("select 1 from pg_user_mappings where srvname = :name and usename = :owner"),
+        {"name": SERVER, "owner": roles.owner},
+    )
+    if password is None and mapped and _probe(conn, roles):
+        password = None  # it works as it is
+    else:
+        if password is None and not mapped:
+            _refuse_if_shared(conn, roles)
+        password = password or secrets.token_urlsafe(32)
+        _run(conn, sql.SQL("alter role {} password {}"), gateway, sql.Literal(password))
+        mapping = {"user": roles.gateway, "password": password}
+        if mapped:
+            _run(conn, sql.SQL("drop user mapping for {} server {}"), owner, server)
+        _run(conn, sql.SQL("create user mapping for {} server {} options ({})"), owner, server, _set(mapping, None))
+    _database_settings(conn)
+
+
+def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> None:
+    """Open the loopback once as the functions will. Raises DatabaseError saying why it cannot be opened."""
+    schema = conn.dialect.identifier_preparer.quote(extensions.dblink)
+    with conn.begin():
+        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+        try:
+            conn.execute(text(f"select {schema}.dblink_connect('shop_check', '{SERVER}')"))
+            conn.execute(text(f"select {schema}.dblink_disconnect('shop_check')"))
+        except DatabaseError as error:
+            cause = error.__cause__
+            detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
+            raise DatabaseError(
+                f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
+                hint="It must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and pg_hba.conf must "
+                f"ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
+            ) from error
+
+
+def _probe(conn: Connection, roles: Roles) -> bool:
+    """Whether the password in the mapping still opens the gateway role."""
+    dblink = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'dblink'"))
+    with conn.begin_nested() as savepoint:
+        try:
+            conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+            conn.execute(text(f"select {dblink}.dblink_connect('shop_probe', '{SERVER}')"))
+            conn.execute(text(f"select {dblink}.dblink_disconnect('shop_probe')"))
+            conn.execute(text("reset role"))
+            return True
+        except DatabaseError:
+            savepoint.rollback()
+            return False
+
+
+def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
+    others = conn.scalars(
+        text(
+            "select distinct d.datname from pg_shdepend s join pg_database d on d.oid = s.dbid "
+            "where s.refclassid = 'pg_authid'::regclass and s.refobjid = to_regrole(:role) "
+            "and d.datname <> current_database() order by 1"
+        ),
+        {"role": roles.gateway},
+    ).all()
+    if others:
+        raise SettingsError(
+            f"role {roles.gateway} is in use by database {', '.join(others)} on this server, and its password is not known here",
+            hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for both, or give this site a WINDOWSHOP_ROLE_PREFIX.",
+        )
+
+
+def _database_settings(conn: Connection) -> None:
+    """Raw ordered SQL with a WHERE stays complete: a scan that filtered too much goes on instead of stopping short."""
+    vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
+    conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads the library: its settings exist from here on
+    database = sql.Identifier(str(conn.scalar(text("select current_database()"))))
+    _run(conn, sql.SQL("alter database {} set hnsw.iterative_scan = 'relaxed_order'"), database)
+
+
+def _options(conn: Connection, query: str, parameters: Mapping[str, str]) -> set[str] | None:
+    row = conn.execute(text(query), parameters).one_or_none()
+    return None if row is None else {option.split("=", 1)[0] for option in row[0] or ()}
+
+
+def _set(options: Mapping[str, str], present: set[str] | None) -> sql.Composable:
+    def verb(name: str) -> sql.SQL:
+        if present is None:
+            return sql.SQL("")
+        return sql.SQL("set " if name in present else "add ")
+
+    return sql.SQL(", ").join(verb(k) + sql.Identifier(k) + sql.SQL(" ") + sql.Literal(v) for k, v in options.items())
+
+
+def _run(conn: Connection, template: sql.SQL, *parts: sql.Composable) -> None:
+    statement = template.format(*parts).as_string(None)
+    conn.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+

@@ -1,0 +1,153 @@
+"""What a database needs before the first revision: extensions, roles, schemas. All of it can be run again.
+
+A superuser gets everything made. A database owner without superuser rights (managed PostgreSQL) needs what only an
+administrator can do; `admin_commands` says it, and `prepare` refuses with it while something is missing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError, MissingExtension
+from db.roles import Roles
+
+DBLINK_SCHEMA = "shop_dblink"
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """The schemas pgvector and dblink are installed in."""
+
+    vector: str
+    dblink: str
+
+
+def prepare(conn: Connection, roles: Roles) -> Extensions:
+    """Make or check extensions, roles and schemas, in one transaction of the administrator's connection.
+
+    Raises MissingExtension naming the extension and the commands, DatabaseError when PUBLIC may use dblink (then any
+    user of the database could open connections from the server) or when rights are missing.
+    """
+    admin = conn.scalar(text("select current_user"))
+    if not conn.scalar(text("select current_setting('server_version_num')::int >= 160000")):
+        raise DatabaseError("this PostgreSQL is older than 16", hint="Windowshop is tested on PostgreSQL 18.")
+    superuser = bool(conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")))
+    if superuser:
+        _create_extensions(conn)
+    extensions = _find_extensions(conn, admin)
+    _check_dblink(conn, extensions.dblink, admin, superuser)
+    _create_roles(conn, roles)
+    owner = _quote(conn, roles.owner)
+    for schema in ("shop", "shop_private"):
+        conn.execute(text(f"create schema if not exists {schema} authorization {owner}"))
+    dblink = _quote(conn, extensions.dblink)
+    conn.execute(text(f"grant usage on schema {dblink} to {owner}"))
+    conn.execute(text(f"grant execute on all functions in schema {dblink} to {owner}"))
+    conn.execute(
+        text(f"alter default privileges for role {owner} revoke execute on routines from public")
+    )
+    return extensions
+
+
+def admin_commands(conn: Connection, admin: str) -> str:
+    """What an administrator of the server runs once, in this database, for a plain database owner."""
+    user, schema = _quote(conn, admin), DBLINK_SCHEMA
+    return f"""\
+    create extension if not exists vector;
+    create schema if not exists {schema};
+    create extension if not exists dblink schema {schema};
+    revoke execute on all functions in schema {schema} from public;
+    grant usage on schema {schema} to {user} with grant option;
+    grant execute on all functions in schema {schema} to {user} with grant option;
+    grant usage on foreign data wrapper dblink_fdw to {user};
+    alter role {user} createrole;"""
+
+
+def _create_extensions(conn: Connection) -> None:
+    available = set(conn.scalars(text("select name from pg_available_extensions")))
+    if "vector" in available:
+        conn.execute(text("create extension if not exists vector"))
+    if "dblink" in available and not conn.scalar(text("select 1 from pg_extension where extname = 'dblink'")):
+        conn.execute(text(f"create schema if not exists {DBLINK_SCHEMA}"))
+        conn.execute(text(f"create extension dblink schema {DBLINK_SCHEMA}"))
+        conn.execute(text(f"revoke execute on all functions in schema {DBLINK_SCHEMA} from public"))
+
+
+def _find_extensions(conn: Connection, admin: str) -> Extensions:
+    found = dict(
+        conn.execute(
+            text("select extname, extnamespace::regnamespace::text from pg_extension where extname = any(:names)"),
+            {"names": ["vector", "dblink"]},
+        )
+        .tuples()
+        .all()
+    )
+    available = set(conn.scalars(text("select name from pg_available_extensions")))
+    database = conn.scalar(text("select current_database()"))
+    for name, package in (("vector", "pgvector"), ("dblink", "dblink (postgresql-contrib)")):
+        if name in found:
+            continue
+        if name not in available:
+            raise MissingExtension(
+                f"the server of database {database} does not have the extension {name}",
+                hint=f"Install {package} on the server (for example the package postgresql-18-pgvector, or the "
+                "image pgvector/pgvector:pg18), then run this again.",
+            )
+        raise MissingExtension(
+            f"database {database} lacks the extension {name}",
+            hint=f"An administrator runs once, in this database:\n{admin_commands(conn, admin)}",
+        )
+    return Extensions(**found)
+
+
+def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) -> None:
+    public = conn.scalar(
+        text(
+            "select exists (select from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
+            "where p.pronamespace = cast(:schema as regnamespace) and p.proname like 'dblink%' and a.grantee = 0)"
+        ),
+        {"schema": schema},
+    )
+    if public:
+        raise DatabaseError(
+            f"PUBLIC may execute dblink's functions in schema {schema}: every user could connect from the server",
+            hint=f"An administrator runs: revoke execute on all functions in schema {_quote(conn, schema)} from public;",
+        )
+    usable = superuser or conn.scalar(
+        text(
+            "select has_foreign_data_wrapper_privilege('dblink_fdw', 'usage') and has_schema_privilege(:schema, "
+            "'usage with grant option') and (select bool_and(has_function_privilege(p.oid, 'execute with grant option'"
+            ")) from pg_proc p where p.pronamespace = cast(:schema as regnamespace) and p.proname like 'dblink%')"
+        ),
+        {"schema": schema},
+    )
+    if not usable:
+        raise DatabaseError(
+            f"role {admin} may not pass on the use of dblink",
+            hint=f"An administrator runs once, in this database:\n{admin_commands(conn, admin)}",
+        )
+
+
+def _create_roles(conn: Connection, roles: Roles) -> None:
+    """Roles are cluster-wide, so one that exists is used as it is."""
+    existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
+    for name in roles.all:
+        role = _quote(conn, name)
+        if name not in existing:
+            conn.execute(text(f"create role {role} {'nologin' if name == roles.owner else 'login'}"))
+            if name == roles.gateway:
+                conn.execute(text(f"alter role {role} connection limit 50"))
+                conn.execute(text(f"alter role {role} set synchronous_commit = off"))
+                conn.execute(text(f"alter role {role} set search_path = pg_catalog"))
+            if name == roles.analyst:
+                conn.execute(text(f"alter role {role} connection limit 50"))
+                conn.execute(text(f"alter role {role} set statement_timeout = '60s'"))
+                conn.execute(text(f"alter role {role} set default_transaction_read_only = on"))
+        if name != roles.gateway and not conn.scalar(
+            text("select pg_has_role(current_user, :role, 'set')"), {"role": name}
+        ):
+            conn.execute(text(f"grant {role} to current_user"))
+
+
+def _quote(conn: Connection, name: str) -> str:
+    return conn.dialect.identifier_preparer.quote(name)

@@ -1,0 +1,165 @@
+"""`windowshop db upgrade`: from any earlier state, or from nothing, to the schema of this code.
+
+    migration lock -> extensions, roles, schemas -> revisions and SQL functions (as the owner role) -> gateway
+
+Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
+because an installed package cannot hold them.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, text
+
+from db.engine import DATABASE, Database, translated
+from db.errors import DatabaseError, SchemaMismatch
+from db.roles import Role
+from db.schema import HEAD
+from db.settings import Settings
+from migrations.gateway import check_gateway, point_gateway
+from migrations.prepare import Extensions, prepare
+
+PROJECT_REVISIONS = Path(__file__).parent / "versions"
+LOCK = 740_100  # advisory: one migration at a time
+
+
+def site_revisions(home: Path) -> Path:
+    return home / "revisions"
+
+
+def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
+    """Bring the schema to the heads of project and site. Idempotent; concurrent calls wait for each other."""
+    with migrating(database, settings) as (config, conn, extensions):
+        on_progress("applying revisions and functions")
+        with _translating():
+            command.upgrade(config, "heads")
+        on_progress("pointing the gateway")
+        _point(conn, database, settings, extensions)
+
+
+def downgrade(database: Database, settings: Settings, revision: str) -> None:
+    with migrating(database, settings) as (config, _, _), _translating():
+        command.downgrade(config, revision)
+
+
+def drift(database: Database, settings: Settings) -> None:
+    """Compare the database with `db/models.py`. Raises SchemaMismatch listing what differs."""
+    with migrating(database, settings) as (config, _, _):
+        try:
+            command.check(config)
+        except CommandError as error:
+            raise SchemaMismatch(str(error), hint='Run "windowshop db upgrade".') from error
+
+
+def new_revision(database: Database, settings: Settings, message: str) -> Path:
+    """Write a project revision from the difference between the database and `db/models.py`."""
+    number = f"{int(HEAD) + 1:04d}"
+    with migrating(database, settings) as (config, _, _), _translating():
+        script = command.revision(
+            config, message=message, autogenerate=True, rev_id=number, head=HEAD, version_path=str(PROJECT_REVISIONS)
+        )
+    assert script is not None and not isinstance(script, list)
+    return Path(script.path)
+
+
+def scripts(home: Path) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(home))
+
+
+@contextmanager
+def migrating(database: Database, settings: Settings) -> Iterator[tuple[Config, Connection, Extensions]]:
+    """Alembic's configuration on an administrator's connection that holds the migration lock and acts as the owner."""
+    if database.is_embedded:
+        _create_embedded_database(database.url(None))
+    engine = database.engine(None)
+    with engine.connect() as lock, engine.connect() as conn:
+        _lock(lock)
+        with conn.begin():
+            extensions = prepare(conn, database.roles)
+            if database.is_embedded:
+                _set_passwords(conn, database)
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        conn.execute(text(f"set role {owner}"))
+        conn.execute(text(f"set search_path = {conn.dialect.identifier_preparer.quote(extensions.vector)}"))
+        conn.execute(text("set lock_timeout = '5s'"))
+        conn.commit()
+        config = _config(settings.home)
+        config.attributes.update(
+            connection=conn,
+            roles=database.roles.by_word(),
+            schemas={"vector": extensions.vector, "dblink": extensions.dblink},
+        )
+        yield config, conn, extensions
+
+
+def _point(conn: Connection, database: Database, settings: Settings, extensions: Extensions) -> None:
+    if conn.in_transaction():
+        conn.commit()
+    url = database.url(None)
+    password = settings.gateway_password.get_secret_value() if settings.gateway_password else None
+    if database.password is not None:
+        password = database.password(database.roles.gateway)
+    with conn.begin():
+        conn.execute(text("reset role"))
+        port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or 5432)
+        point_gateway(conn, database.roles, settings.gateway_host or url.host or "localhost", port, password)
+    check_gateway(conn, database.roles, extensions)
+
+
+def _config(home: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "newline")
+    locations = [str(PROJECT_REVISIONS)]
+    if site_revisions(home).is_dir():
+        locations.append(str(site_revisions(home)))
+    config.set_main_option("version_locations", "\n".join(locations))
+    return config
+
+
+def _lock(conn: Connection) -> None:
+    """Poll for the lock: a waiter inside pg_advisory_lock can be taken for a deadlock by a concurrent index build."""
+    deadline = time.monotonic() + 600
+    while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+        conn.commit()
+        if time.monotonic() > deadline:
+            raise DatabaseError("another migration has held the lock for ten minutes")
+        time.sleep(0.2)
+    conn.commit()
+
+
+def _create_embedded_database(url: URL) -> None:
+    with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False), autocommit=True) as conn:
+        if conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone() is None:
+            conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(url.database or DATABASE)))
+
+
+def _set_passwords(conn: Connection, database: Database) -> None:
+    assert database.password is not None
+    for role in (Role.ENCODER, Role.APP, Role.ANALYST):
+        name = database.roles[role]
+        statement = psycopg.sql.SQL("alter role {} password {}").format(
+            psycopg.sql.Identifier(name), psycopg.sql.Literal(database.password(name))
+        )
+        conn.execution_options(no_parameters=True).exec_driver_sql(statement.as_string(None))
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translated(error) from error
+    except CommandError as error:
+        raise SchemaMismatch(
+            str(error),
+            hint="The database has a revision this installation does not know: a newer Windowshop, or a model added "
+            "from another WINDOWSHOP_HOME (copy its revisions folder).",
+        ) from error
