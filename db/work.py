@@ -1,0 +1,157 @@
+"""The work list, as the encoder sees it. Every call is one SQL function; the rules are in `db/functions/work_*.sql`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from sqlalchemy import Connection, text
+
+Part = Literal["image", "title"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model as the database knows it."""
+
+    model_id: int
+    name: str
+    source: str
+    revision: str
+    dimension: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One title or picture to encode. `attempts` is 0 in a batch, else which solo attempt this is."""
+
+    product_id: UUID
+    position: int
+    attempts: int
+    title: str
+    folder: str | None
+    uri: str | None
+    phash_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What opening a picture taught about it."""
+
+    sha256: bytes
+    width: int
+    height: int
+    phash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    pending: int
+    leased: int
+    quarantined: int
+
+
+_MODELS = text(
+    "select model_id, name, source, revision, dimension, status::text from shop.model "
+    "where status <> 'retired' order by status = 'serving' desc, model_id"
+)
+_CLAIM = text("select * from shop_private.work_claim(:worker, :model, cast(:part as shop_private.part), :limit)")
+_COMPLETE = text(
+    "select shop_private.work_complete(:worker, cast(:model as smallint), cast(:part as shop_private.part), "
+    "cast(:products as uuid[]), cast(:positions as smallint[]), cast(:sources as bytea[]), :embeddings)"
+)
+_SEEN = text(
+    "select shop_private.image_seen(cast(:products as uuid[]), cast(:positions as smallint[]), "
+    "cast(:sha256 as bytea[]), cast(:width as integer[]), cast(:height as integer[]), cast(:phash as text[]))"
+)
+_FAIL = text(
+    "select shop_private.work_fail(:worker, cast(:model as smallint), cast(:part as shop_private.part), :product, "
+    "cast(:position as smallint), :error, :final)"
+)
+_HEARTBEAT = text(
+    "select shop_private.worker_heartbeat(:worker, :host, :pid, :device, make_interval(secs => :lease))"
+)
+
+
+def models(conn: Connection) -> list[ModelRow]:
+    """The models that are kept current, the serving one first."""
+    return [ModelRow(*row) for row in conn.execute(_MODELS)]
+
+
+def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
+    """Claim one item that must be tried alone, or up to `limit` others."""
+    parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
+    return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
+
+
+def complete(
+    conn: Connection,
+    worker: UUID,
+    model_id: int,
+    part: Part,
+    items: Sequence[Item],
+    sources: Sequence[bytes],
+    vectors: NDArray[np.float32],
+) -> int:
+    """Store the (n, dimension) vectors of n items this worker still holds. Returns how many it held."""
+    parameters = {
+        "worker": worker,
+        "model": model_id,
+        "part": part,
+        "products": [item.product_id for item in items],
+        "positions": [item.position for item in items],
+        "sources": list(sources),
+        "embeddings": [HalfVector(vector) for vector in vectors],
+    }
+    return int(conn.scalar(_COMPLETE, parameters) or 0)
+
+
+def image_seen(conn: Connection, items: Sequence[Item], seen: Sequence[Seen]) -> None:
+    parameters = {
+        "products": [item.product_id for item in items],
+        "positions": [item.position for item in items],
+        "sha256": [s.sha256 for s in seen],
+        "width": [s.width for s in seen],
+        "height": [s.height for s in seen],
+        "phash": [s.phash for s in seen],
+    }
+    conn.execute(_SEEN, parameters)
+
+
+def fail(conn: Connection, worker: UUID, model_id: int, part: Part, item: Item, error: str, *, final: bool) -> None:
+    parameters = {
+        "worker": worker,
+        "model": model_id,
+        "part": part,
+        "product": item.product_id,
+        "position": item.position,
+        "error": error,
+        "final": final,
+    }
+    conn.execute(_FAIL, parameters)
+
+
+def heartbeat(conn: Connection, worker: UUID, host: str, pid: int, device: str, lease_seconds: int) -> None:
+    parameters = {"worker": worker, "host": host, "pid": pid, "device": device, "lease": lease_seconds}
+    conn.execute(_HEARTBEAT, parameters)
+
+
+def release(conn: Connection, worker: UUID) -> int:
+    """Leave in good order. Returns how many items were given back."""
+    return int(conn.scalar(text("select shop_private.worker_release(:worker)"), {"worker": worker}) or 0)
+
+
+def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
+    row = conn.execute(
+        text("select * from shop_private.work_outstanding(cast(:models as smallint[]))"), {"models": list(model_ids)}
+    ).one()
+    return Outstanding(*row)
+
+
+def retry(conn: Connection, model_id: int) -> int:
+    """Put a model's quarantined items back on the list. Returns how many."""
+    return int(conn.scalar(text("select shop_private.work_retry(cast(:model as smallint))"), {"model": model_id}) or 0)
