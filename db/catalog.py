@@ -1,9 +1,9 @@
 """The catalog: products in, by the one upsert.
 
-    with conn.begin():
-        with staging(conn) as stage:
-            for product in products: stage(product)
-        counts = upsert(conn, catalog="main", image_root=folder)
+with conn.begin():
+    with staging(conn) as stage:
+        for product in products: stage(product)
+    counts = upsert(conn, catalog="main", image_root=folder)
 """
 
 from collections.abc import Callable, Iterator, Mapping

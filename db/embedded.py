@@ -265,9 +265,7 @@ def _attached(home: Path) -> tuple[int, ...] | None:
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     except OSError:
         return None if (home / "users.lock").exists() else ()
-    return tuple(
-        sorted({int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rsplit(":", 1)[1] == str(inode)})
-    )
+    return tuple(sorted({int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rsplit(":", 1)[1] == str(inode)}))
 
 
 if __name__ == "__main__":

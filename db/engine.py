@@ -71,6 +71,14 @@ class Database:
             def become(connection: Any, _record: object) -> None:
                 _become(connection, self.roles[role])
 
+        if role is Role.ENCODER:
+            from pgvector.psycopg import register_vector  # numpy: only who writes vectors pays for it
+
+            @event.listens_for(engine, "connect")
+            def know_vectors(connection: Any, _record: object) -> None:
+                register_vector(connection)
+                connection.commit()
+
         return engine
 
     @contextmanager
@@ -126,7 +134,8 @@ def _connection_error(message: str, address: str) -> DatabaseError:
         )
     if "does not exist" in message:
         return DatabaseUnreachable(
-            last.split("FATAL:")[-1].strip(), hint='Create it first, for example with "createdb", or correct the address.'
+            last.split("FATAL:")[-1].strip(),
+            hint='Create it first, for example with "createdb", or correct the address.',
         )
     return DatabaseUnreachable(
         f"no database answers at {address}: {last}",
@@ -151,7 +160,9 @@ def _parse(name: str, value: str) -> URL:
     try:
         url = make_url(value)
     except ArgumentError as error:
-        raise SettingsError(f"{name} is not a database address", hint="postgresql://user:password@host:5432/name") from error
+        raise SettingsError(
+            f"{name} is not a database address", hint="postgresql://user:password@host:5432/name"
+        ) from error
     if url.get_backend_name() != "postgresql":
         raise SettingsError(f"{name} names {url.get_backend_name()}; Windowshop needs PostgreSQL")
     return url.set(drivername="postgresql+psycopg")

@@ -58,9 +58,7 @@ class Secrets:
                 f"{self._path} may not be read.", hint="Run windowshop as the user who owns it."
             ) from None
         except ValueError:
-            raise EmbeddedServerError(
-                f"{self._path} is not valid JSON.", hint="Restore it from a backup."
-            ) from None
+            raise EmbeddedServerError(f"{self._path} is not valid JSON.", hint="Restore it from a backup.") from None
 
     def _write(self, known: dict[str, str]) -> None:
         fresh = self._path.with_suffix(".new")

@@ -72,9 +72,7 @@ _FAIL = text(
     "select shop_private.work_fail(:worker, cast(:model as smallint), cast(:part as shop_private.part), :product, "
     "cast(:position as smallint), :error, :final)"
 )
-_HEARTBEAT = text(
-    "select shop_private.worker_heartbeat(:worker, :host, :pid, :device, make_interval(secs => :lease))"
-)
+_HEARTBEAT = text("select shop_private.worker_heartbeat(:worker, :host, :pid, :device, make_interval(secs => :lease))")
 
 
 def models(conn: Connection) -> list[ModelRow]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 import migrations.operations  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
 from db import functions
 from db.models import PRIVATE, SHOP, metadata
+from db.schema import HEAD
 
 connection: Connection = context.config.attributes["connection"]
 roles: dict[str, str] = context.config.attributes["roles"]
@@ -36,7 +37,7 @@ def moved_to_heads() -> bool:
 
 
 def apply_functions() -> None:
-    names = {**roles, **schemas}
+    names = {**roles, **schemas, "revision": HEAD}
     raw = connection.execution_options(no_parameters=True)  # bodies may hold % and :
     for _, sql in functions.statements(names):
         raw.exec_driver_sql(sql)

@@ -35,7 +35,9 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
     server = sql.Identifier(SERVER)
     if present is None:
-        _run(conn, sql.SQL("create server {} foreign data wrapper dblink_fdw options ({})"), server, _set(options, None))
+        _run(
+            conn, sql.SQL("create server {} foreign data wrapper dblink_fdw options ({})"), server, _set(options, None)
+        )
     else:
         _run(conn, sql.SQL("alter server {} options ({})"), server, _set(options, present))
     owner, gateway = sql.Identifier(roles.owner), sql.Identifier(roles.gateway)
@@ -133,5 +135,3 @@ def _set(options: Mapping[str, str], present: set[str] | None) -> sql.Composable
 def _run(conn: Connection, template: sql.SQL, *parts: sql.Composable) -> None:
     statement = template.format(*parts).as_string(None)
     conn.execution_options(no_parameters=True).exec_driver_sql(statement)
-
-

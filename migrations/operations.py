@@ -167,7 +167,9 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     bind, model = operations.get_bind(), {"model": operation.model}
     with operations.get_context().autocommit_block():
         # A barrier: writers who began before the model was known end here, later ones list their rows themselves.
-        operations.execute("do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$")
+        operations.execute(
+            "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
+        )
         bind.execute(
             text(
                 "insert into shop_private.work (product_id, model_id, part) "

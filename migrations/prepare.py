@@ -43,9 +43,7 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     dblink = _quote(conn, extensions.dblink)
     conn.execute(text(f"grant usage on schema {dblink} to {owner}"))
     conn.execute(text(f"grant execute on all functions in schema {dblink} to {owner}"))
-    conn.execute(
-        text(f"alter default privileges for role {owner} revoke execute on routines from public")
-    )
+    conn.execute(text(f"alter default privileges for role {owner} revoke execute on routines from public"))
     return extensions
 
 

@@ -136,7 +136,9 @@ def _lock(conn: Connection) -> None:
 
 
 def _create_embedded_database(url: URL) -> None:
-    with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False), autocommit=True) as conn:
+    with psycopg.connect(
+        url.set(drivername="postgresql", database="postgres").render_as_string(False), autocommit=True
+    ) as conn:
         if conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone() is None:
             conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(url.database or DATABASE)))
 

@@ -1,7 +1,7 @@
 """The SQL functions, one file each, applied again after every upgrade, in this order (callees first).
 
 A file names what a site may place elsewhere as `@word@`: the five roles (`@owner@`, `@analyst@`, ...) and the schemas
-of the extensions (`@vector@`, `@dblink@`). Nothing else is substituted.
+of the extensions (`@vector@`, `@dblink@`), and `@revision@` is the schema's own. Nothing else is substituted.
 """
 
 import re

@@ -19,7 +19,7 @@ returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     with again as (
         update shop_private.work w
-        set state = 'pending', solo = 1, attempts = 0, due_at = clock_timestamp()
+        set state = 'pending', solo = 0, attempts = 0, due_at = clock_timestamp()
         where w.model_id = p_model_id and w.state = 'quarantined'
         returning 1
     )

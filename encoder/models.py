@@ -1,0 +1,165 @@
+"""A model's name or folder becomes one object that turns texts and pictures into unit vectors.
+
+Everything is a sentence-transformers model: `starter`, a name on a hub, a folder saved by sentence-transformers, or a
+plain CLIP or SigLIP folder. Encoding is split where a pipeline needs it: `prepare_*` (processor, any thread) and
+`forward` (device).
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.util import batch_to_device
+
+from encoder import starter
+from encoder.errors import ModelMismatch, ModelUnavailable
+
+Features = dict[str, Any]
+Vectors = NDArray[np.float32]  # (n, dimension), unit length
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model. Safe to call from several threads."""
+
+    source: str
+    revision: str
+    dimension: int
+    device: str
+    _module: SentenceTransformer = field(repr=False)
+    _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def prepare_texts(self, texts: Sequence[str]) -> Features:
+        # A fast tokenizer sets its truncation per call and refuses to be borrowed twice.
+        with self._tokenizing:
+            return self._module.preprocess(list(texts))
+
+    def prepare_images(self, images: Sequence[Image.Image]) -> Features:
+        return self._module.preprocess(list(images))
+
+    def forward(self, features: Features) -> Vectors:
+        """Raises ModelMismatch when the model yields no finite direction for an input."""
+        with torch.inference_mode():
+            output = self._module(batch_to_device(features, torch.device(self.device)))["sentence_embedding"]
+            vectors = torch.nn.functional.normalize(output.float(), dim=-1).cpu().numpy()
+        if not np.isfinite(vectors).all() or (np.linalg.norm(vectors, axis=1) < 0.5).any():
+            raise ModelMismatch(f"model {self.source} gave a vector that is not finite or is zero")
+        return np.asarray(vectors, dtype=np.float32)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.forward(self.prepare_texts(texts))
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        return self.forward(self.prepare_images(images))
+
+    def warm_up(self) -> None:
+        """The first pass of either tower is several times slower than the rest."""
+        self.encode_texts(["warm up"])
+        self.encode_images([Image.new("RGB", (64, 64), "white")])
+
+
+def concatenate(features: Sequence[Features]) -> Features:
+    """Features of several inputs as those of one batch; what is not a tensor is the same for all."""
+    first = features[0]
+    return {
+        key: torch.cat([each[key] for each in features]) if isinstance(value, torch.Tensor) else value
+        for key, value in first.items()
+    }
+
+
+def split(features: Features, start: int, end: int) -> Features:
+    """The inputs start..end of a batch."""
+    return {key: value[start:end] if isinstance(value, torch.Tensor) else value for key, value in features.items()}
+
+
+def pick_device(name: str) -> str:
+    """`auto` is the best device there is. Raises ModelUnavailable for a device this machine lacks."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelUnavailable(f"device {name} is not available: {str(error).splitlines()[0]}") from error
+    return name
+
+
+def load(source: str, device: str = "cpu") -> Model:
+    """Load `starter`, a folder, or a name on a hub (read from the local cache when offline).
+
+    Raises ModelUnavailable with what is missing.
+    """
+    if source == starter.NAME:
+        return Model(source, starter.revision(), starter.DIMENSION, device, starter.load(device))
+    folder = Path(source).expanduser()
+    if not folder.is_dir() and (folder.is_absolute() or source.startswith((".", "~"))):
+        raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
+    try:
+        module = SentenceTransformer(
+            str(folder) if folder.is_dir() else source,
+            device=device,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:  # hub, config and weight errors share no base class
+        reason = str(error).strip().splitlines()
+        raise ModelUnavailable(
+            f"model {source} cannot be loaded: {reason[0] if reason else type(error).__name__}",
+            hint="A folder needs config.json, model.safetensors, tokenizer and image processor; a hub name needs the hub or its local cache.",
+        ) from error
+    module.eval()
+    _fix_text_length(module)
+    for modality in ("text", "image"):
+        if not module.supports(modality):
+            raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
+    revision = folder_revision(folder) if folder.is_dir() else _hub_revision(module, source)
+    dimension = int(Model(source, revision, 0, device, module).encode_texts(["dimension"]).shape[1])
+    return Model(source, revision, dimension, device, module)
+
+
+def folder_revision(folder: Path) -> str:
+    """A content hash of a model folder: 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".safetensors", ".txt", ".model")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def model_name(source: str) -> str:
+    """The name a source gets in the database: `sentence-transformers/clip-ViT-B-32` -> `clip_vit_b_32`."""
+    last = source.rstrip("/").rsplit("/", 1)[-1].lower()
+    return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", last)).strip("_")[:40] or "model"
+
+
+def _fix_text_length(module: SentenceTransformer) -> None:
+    """CLIP truncates at its position table instead of failing past it; SigLIP was trained on texts padded to full
+    length and its vectors of unpadded texts are noise."""
+    transformer = module[0]
+    config = getattr(getattr(transformer, "model", None), "config", None)
+    length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
+    if length is None:
+        return
+    text: dict[str, Any] = {"truncation": True, "max_length": length}
+    if str(config.model_type).startswith("siglip"):
+        text["padding"] = "max_length"
+    known = dict(transformer.processing_kwargs)
+    transformer.processing_kwargs = {**known, "text": {**known.get("text", {}), **text}}
+
+
+def _hub_revision(module: SentenceTransformer, source: str) -> str:
+    commit = getattr(getattr(getattr(module[0], "model", None), "config", None), "_commit_hash", None)
+    if not commit:
+        raise ModelUnavailable(f"model {source} has no revision to pin; download it and name its folder")
+    return str(commit)

@@ -1,0 +1,141 @@
+"""The query lane: answer texts and pictures that SQL sessions are waiting for, many at a time.
+
+Wakes on NOTIFY and polls each second anyway. The transaction stays open while a batch is encoded, so that a dying
+encoder frees its requests at once; `transaction_timeout` frees those of a hung one.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy import Connection, text
+
+from db import requests
+from db.engine import Database
+from db.errors import DatabaseError
+from db.requests import Request
+from db.roles import Role
+from encoder.errors import ImageRejected
+from encoder.images import open_image
+from encoder.models import Model, Vectors
+from encoder.settings import EncoderSettings
+
+log = structlog.get_logger()
+
+HUNG_AFTER = "4s"  # a batch is bounded to about a second of compute
+HOUSEKEEPING_SECONDS = 15.0
+HEALTH_SECONDS = 1.0
+
+
+class QueryLane(threading.Thread):
+    """Serves `models` (by model_id) until `stop` is set. `busy` is set while askers wait: the catalog lane yields."""
+
+    def __init__(
+        self, database: Database, settings: EncoderSettings, models: Mapping[int, Model], stop: threading.Event
+    ) -> None:
+        super().__init__(name="queries")
+        self._database = database
+        self._settings = settings
+        self._models = models
+        self._stop_event = stop
+        self._seconds_each = 0.0  # measured compute a query, smoothed
+        self.idle = threading.Event()
+        self.ready = threading.Event()
+        self.error: BaseException | None = None
+        self.idle.set()
+
+    def run(self) -> None:
+        """Reconnects for as long as it takes; anything but a database error ends the process (see service.py)."""
+        wait = 0.2
+        while not self._stop_event.is_set():
+            try:
+                with self._database.connect(Role.ENCODER) as conn:
+                    self._serve(conn)
+            except DatabaseError as error:
+                self.idle.set()
+                log.warning("query lane lost the database", error=error.message)
+                wait = 0.2 if self.ready.is_set() else min(wait * 2, 5.0)
+                self.ready.clear()
+                self._stop_event.wait(wait)
+            except BaseException as error:
+                self.error = error
+                self._stop_event.set()
+                raise
+
+    def _serve(self, conn: Connection) -> None:
+        raw = conn.connection.driver_connection
+        assert raw is not None
+        conn.execution_options(isolation_level="AUTOCOMMIT")
+        # For this lane only: bulk embeddings commit durably, and may take their time.
+        conn.execute(text("set synchronous_commit = off"))
+        conn.execute(text(f"set transaction_timeout = '{HUNG_AFTER}'"))
+        conn.execute(text(f"listen {requests.CHANNEL}"))
+        requests.prove_life(conn, list(self._models))
+        self.ready.set()
+        tidied = 0.0
+        while not self._stop_event.is_set():
+            if time.monotonic() - tidied > HOUSEKEEPING_SECONDS:
+                requests.housekeep(conn, self._settings.cache_rows)
+                tidied = time.monotonic()
+            while self._answer_batch(conn):
+                pass
+            self.idle.set()
+            for _ in raw.notifies(timeout=HEALTH_SECONDS, stop_after=1):
+                pass
+        self.ready.clear()
+
+    def _answer_batch(self, conn: Connection) -> bool:
+        limit = self._settings.query_batch
+        if self._seconds_each:
+            limit = max(1, min(limit, int(self._settings.query_seconds / self._seconds_each)))
+        conn.exec_driver_sql("begin")
+        try:
+            batch = requests.claim(conn, list(self._models), limit)
+            if batch:
+                self.idle.clear()
+                started = time.perf_counter()
+                self._encode(conn, batch)
+                each = (time.perf_counter() - started) / len(batch)
+                self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each
+            conn.exec_driver_sql("commit")
+        except DatabaseError:
+            raise
+        except BaseException:
+            conn.exec_driver_sql("rollback")
+            raise
+        return bool(batch)
+
+    def _encode(self, conn: Connection, batch: list[Request]) -> None:
+        for model_id, model in self._models.items():
+            mine = [request for request in batch if request.model_id == model_id]
+            texts = [request for request in mine if request.kind == "t"]
+            if texts:
+                self._answer(conn, model, texts, lambda some: model.encode_texts([r.payload.decode() for r in some]))
+            images = []
+            pictures = {}
+            for request in (r for r in mine if r.kind == "i"):
+                try:
+                    pictures[request.id] = open_image(request.payload, self._settings.max_pixels)
+                    images.append(request)
+                except ImageRejected as error:
+                    requests.refuse(conn, request, error.message)
+            if images:
+                self._answer(conn, model, images, lambda some: model.encode_images([pictures[r.id] for r in some]))
+
+    def _answer(self, conn: Connection, model: Model, batch: list[Request], encode) -> None:  # type: ignore[no-untyped-def]
+        """Encode and answer; when a batch fails, each query alone, so that one cannot take others down."""
+        unique = list({request.key: request for request in batch}.values())
+        try:
+            vectors: Vectors = encode(unique)
+        except Exception as error:
+            if len(unique) > 1:
+                for request in unique:
+                    self._answer(conn, model, [r for r in batch if r.key == request.key], encode)
+                return
+            log.error("a query could not be encoded", model=model.source, kind=unique[0].kind, exc_info=error)
+            for request in batch:
+                requests.refuse(conn, request, f"the model failed on this query: {type(error).__name__}")
+            return
+        row = {request.key: n for n, request in enumerate(unique)}
+        requests.answer(conn, [r.id for r in batch], vectors[[row[r.key] for r in batch]])
