@@ -72,14 +72,11 @@ def _create_extensions(conn: Connection) -> None:
 
 
 def _find_extensions(conn: Connection, admin: str) -> Extensions:
-    found = dict(
-        conn.execute(
-            text("select extname, extnamespace::regnamespace::text from pg_extension where extname = any(:names)"),
-            {"names": ["vector", "dblink"]},
-        )
-        .tuples()
-        .all()
+    rows = conn.execute(
+        text("select extname, extnamespace::regnamespace::text from pg_extension where extname = any(:names)"),
+        {"names": ["vector", "dblink"]},
     )
+    found = {name: schema for name, schema in rows}
     available = set(conn.scalars(text("select name from pg_available_extensions")))
     database = conn.scalar(text("select current_database()"))
     for name, package in (("vector", "pgvector"), ("dblink", "dblink (postgresql-contrib)")):

@@ -1,0 +1,44 @@
+# Everything from a bare machine with Python 3.11: `make demo`, `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+# A CPU build of torch is used where one of this version can be had; see README, "CPU-only torch".
+CONSTRAINTS := constraints.txt
+DEMO_ARGS ?=
+
+.PHONY: demo up test lint wheel soak bench starter clean
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,dev]'
+	touch $@
+
+demo: $(VENV)/.installed  ## from nothing to picture search
+	$(BIN)/windowshop demo $(DEMO_ARGS)
+
+up: $(VENV)/.installed  ## database and encoder in the foreground
+	$(BIN)/windowshop up
+
+test: $(VENV)/.installed  ## every test that takes seconds
+	$(BIN)/pytest -m "not soak"
+
+soak: $(VENV)/.installed  ## kills and churn, for minutes
+	$(BIN)/pytest -m soak
+
+lint: $(VENV)/.installed  ## style, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.installed  ## build the wheel, install it elsewhere, use it from there
+	$(BIN)/python tests/check_wheel.py
+
+bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+starter: $(VENV)/.installed  ## reproduce the starter model's held-out figures
+	$(BIN)/python -m encoder.starter.train evaluate
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .cache

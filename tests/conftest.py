@@ -1,0 +1,166 @@
+"""A real PostgreSQL for the whole run, and a fresh migrated database for every test that asks.
+
+The server is the embedded one, in a throw-away home. Databases are copies of a template that `windowshop db upgrade`
+made once, so each test may commit, connect many times and be killed.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from db import embedded
+from db.engine import Database
+from db.roles import Role, Roles
+from db.settings import Settings
+from migrations.gateway import point_gateway
+from migrations.upgrade import upgrade
+
+ROLES = Roles("shop_")
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_site_settings() -> Iterator[None]:
+    """The developer's own settings must not reach a test."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def public_folder() -> Iterator[Path]:
+    """A folder the server's own user can reach, which pytest's tmp_path is not."""
+    path = Path(tempfile.mkdtemp(prefix="windowshop-tests-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(public_folder: Path) -> Iterator[embedded.Server]:
+    with embedded.attach(public_folder / "server") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_home(public_folder: Path, server: embedded.Server) -> Path:
+    return public_folder / "server"
+
+
+class Databases:
+    """Makes and drops databases on the session's server."""
+
+    def __init__(self, server: embedded.Server, home: Path) -> None:
+        self._server = server
+        self._secrets = embedded.secrets(home)
+        self._made: list[str] = []
+
+    def admin_url(self, name: str = "postgres") -> str:
+        return self._server.url("postgres", self._secrets.superuser, name)
+
+    def open(self, name: str) -> Database:
+        url = make_url(self.admin_url(name)).set(drivername="postgresql+psycopg")
+        return Database(url, url, ROLES, self._secrets.role_password)
+
+    def create(self, template: str = "template1") -> str:
+        name = f"shop_{next(_numbers)}"
+        self.run(f"create database {name} template {template}")
+        self._made.append(name)
+        return name
+
+    def copy(self, template: str) -> Database:
+        """A copy of a migrated database, its gateway pointed at the copy."""
+        database = self.open(self.create(template))
+        with database.connect(None) as conn, conn.begin():
+            password = self._secrets.role_password(ROLES.gateway)
+            point_gateway(conn, ROLES, self._server.host, self._server.port, password)
+        return database
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.admin_url(), autocommit=True) as conn:
+            conn.execute(statement)  # type: ignore[arg-type]  # names of our own making
+
+    def drop_all(self) -> None:
+        for name in self._made:
+            self.run(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def databases(server: embedded.Server, server_home: Path) -> Iterator[Databases]:
+    made = Databases(server, server_home)
+    yield made
+    made.drop_all()
+
+
+@pytest.fixture(scope="session")
+def template(databases: Databases, public_folder: Path) -> str:
+    """A migrated database without a model."""
+    name = databases.create()
+    upgrade(databases.open(name), Settings(home=public_folder / "template-home"))
+    return name
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def database(databases: Databases, template: str) -> Database:
+    """A fresh migrated database, without a model."""
+    return databases.copy(template)
+
+
+@pytest.fixture(scope="session")
+def clip_folder(public_folder: Path) -> Path:
+    """A tiny random CLIP: real loading code, 24 dimensions, no meaning."""
+    import tiny_models
+
+    return tiny_models.make_clip(public_folder / "tiny-clip")
+
+
+@pytest.fixture(scope="session")
+def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
+    """A migrated database that serves the tiny CLIP, and the home with its revisions."""
+    from db.models_registry import serve_model
+    from encoder.models import load
+    from migrations.site import NewModel, add_model
+
+    database = databases.copy(template)
+    home = public_folder / "clip-home"
+    model = load(str(clip_folder))
+    add_model(database, Settings(home=home), NewModel("clip", model.source, model.revision, model.dimension))
+    serve_model(database, "clip")
+    return str(database.write.database), home
+
+
+@pytest.fixture
+def clip_database(databases: Databases, clip_template: tuple[str, Path], settings: Settings) -> Database:
+    """A fresh database that serves the tiny CLIP; `settings.home` has its revisions."""
+    name, home = clip_template
+    shutil.copytree(home, settings.home)
+    return databases.copy(name)
+
+
+@pytest.fixture
+def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
+    """The environment in which a `windowshop` process uses a test's database."""
+
+    def made(database: Database, role: Role | None = None) -> dict[str, str]:
+        address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")},
+            "WINDOWSHOP_DATABASE_URL": address,
+            "WINDOWSHOP_HOME": str(settings.home),
+            "HF_HUB_OFFLINE": "1",
+        }
+
+    return made

@@ -1,0 +1,93 @@
+"""A text becomes a vector inside SQL: one whole encoder process, psql-like sessions against it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from processes import running_encoder, wait_until
+from sqlalchemy import text
+
+from db.engine import Database
+from db.errors import EncoderUnavailable, StatementRefused
+from db.roles import Role
+
+Environment = Callable[[Database], dict[str, str]]
+
+
+def clip_text(database: Database, query: str) -> str:
+    with database.connect(Role.ANALYST, read=True) as conn:
+        return str(conn.scalar(text("select shop.clip_text(:query)"), {"query": query}))
+
+
+def test_a_text_is_encoded_by_the_running_encoder_and_cached(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    with running_encoder(environment(clip_database), tmp_path / "log"):
+        first = clip_text(clip_database, "black leather backpack")
+    assert clip_text(clip_database, "black leather backpack") == first  # nobody runs any more: from the cache
+    with clip_database.connect(Role.APP) as conn:
+        assert conn.execute(text("select query, asked from shop.popular_queries")).all() == [
+            ("black leather backpack", 1)
+        ]
+
+
+def test_without_an_encoder_the_error_comes_within_a_second_and_names_the_command(clip_database: Database) -> None:
+    started = time.perf_counter()
+    with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
+        clip_text(clip_database, "never asked")
+    assert time.perf_counter() - started < 1.5
+    assert raised.value.sqlstate == "WS001"
+    assert "windowshop encode" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\n\t"])
+def test_an_empty_text_is_refused_before_anything_is_queued(clip_database: Database, query: str) -> None:
+    with pytest.raises(StatementRefused, match="empty"):
+        clip_text(clip_database, query)
+
+
+def test_a_text_over_ten_thousand_characters_is_refused(clip_database: Database) -> None:
+    with pytest.raises(StatementRefused, match="too long"):
+        clip_text(clip_database, "x" * 10_001)
+    with clip_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop_private.request")) == 0
+
+
+def test_a_picture_over_ten_megabytes_is_refused(clip_database: Database) -> None:
+    with clip_database.connect(Role.ANALYST) as conn, pytest.raises(StatementRefused, match="too large"):
+        conn.execute(text("select shop.clip_image(:image)"), {"image": bytes(10 * 1024 * 1024 + 1)})
+
+
+def test_something_that_is_no_picture_is_refused_with_the_reason(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    with (
+        running_encoder(environment(clip_database), tmp_path / "log"),
+        clip_database.connect(Role.ANALYST) as conn,
+    ):
+        with pytest.raises(EncoderUnavailable, match="not a picture") as raised:
+            conn.execute(text("select shop.clip_image(:image)"), {"image": b"<html>no picture</html>"})
+        assert raised.value.sqlstate == "WS003"
+        conn.rollback()
+        assert conn.scalar(text("select shop.clip_text('the session still works')")) is not None
+
+
+def test_a_killed_encoder_is_noticed_and_another_one_answers(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    with running_encoder(environment(clip_database), tmp_path / "one") as one:
+        clip_text(clip_database, "a")
+        with running_encoder(environment(clip_database), tmp_path / "two"):
+            one.kill()
+            one.wait()
+            assert clip_text(clip_database, "b")
+    wait_until(lambda: _refused(clip_database), 5, "the error after the last encoder went")
+
+
+def _refused(database: Database) -> bool:
+    try:
+        clip_text(database, "c")
+    except EncoderUnavailable:
+        return True
+    return False
