@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 
 DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"), ("red shoes", None))
-DEMO_PICTURE = "fluent_1247.webp"
+DEMO_PICTURE = "fluent_1376.webp"
 NEXT = """
 Go on:
   windowshop up                                   database and encoder, until Ctrl-C; then, in a second terminal:
@@ -69,7 +69,7 @@ def demo(
         if keep and database.is_embedded:
             embedded.start(settings.home)
             console.print('\nThe database keeps running; "windowshop db stop" stops it.')
-    console.print(NEXT, highlight=False, markup=False)
+    console.print(NEXT, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -152,13 +152,13 @@ def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread
 
     bars = (TextColumn("Encoding titles and pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with database.connect(Role.ENCODER) as conn, Progress(*bars) as progress:
-        task, total = progress.add_task("", total=None), 0
+        task, total = progress.add_task("", total=None, visible=False), 0
         while encoder.is_alive():
             with conn.begin():
                 left = work.outstanding(conn, model_ids)
             waiting = left.pending + left.leased
             total = max(total, waiting)
-            progress.update(task, total=total, completed=total - waiting)
+            progress.update(task, total=total, completed=total - waiting, visible=total > 0)
             if not waiting:
                 return
             time.sleep(0.1)
@@ -181,7 +181,7 @@ def _demo_queries(database: "Database", picture: Path) -> None:
             started = time.perf_counter()
             hits = search(conn, query)
             elapsed = time.perf_counter() - started
-            console.print(f"\n{shown}", highlight=False, markup=False)
+            console.print(f"\n{shown}", highlight=False, markup=False, soft_wrap=True)
             print_hits(hits, console)
             console.print(f"{elapsed * 1000:.0f} ms, encoding of the query included", highlight=False)
 

@@ -90,7 +90,8 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
     settings = Settings.read()
     with open_database(settings, on_progress=_say) as database:
         address = database.url(role)
-        program, environment = "psql", {}
+        program = "psql"
+        environment: dict[str, str] = {}
         if database.is_embedded:
             path, environment = embedded.binary(settings.home, "psql")
             program = str(path)

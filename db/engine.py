@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -90,7 +91,7 @@ class Database:
 
 
 @contextmanager
-def open_database(settings: Settings, on_progress: Callable[[str], None] | None = None) -> Iterator[Database]:
+def open_database(settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> Iterator[Database]:
     """The database the settings name, or the embedded one, which runs at least as long as the context."""
     roles = Roles(settings.role_prefix)
     if settings.database_url is not None:
@@ -103,7 +104,22 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] | None 
     with embedded.attach(settings.home, on_progress=on_progress) as server:
         secrets = embedded.secrets(settings.home)
         url = _parse("embedded server", server.url(SUPERUSER, secrets.superuser, DATABASE))
+        _follow_port(settings.home / "gateway-port", url, server.port)
         yield Database(url, url, roles, secrets.role_password)
+
+
+def _follow_port(known: Path, url: URL, port: int) -> None:
+    """The embedded server moves to another port when its own is taken; the gateway's address in it must follow."""
+    if known.is_file() and known.read_text() == str(port):
+        return
+    with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False)) as conn:
+        made = conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone()
+    if made is None:  # "windowshop db upgrade" comes first
+        return
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as conn:
+        if conn.execute("select 1 from pg_foreign_server where srvname = 'shop_primary'").fetchone():
+            conn.execute(f"alter server shop_primary options (set port '{int(port)}')")
+    known.write_text(str(port))
 
 
 def translated(error: psycopg.Error, address: str = "the database") -> DatabaseError:

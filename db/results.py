@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from psycopg import sql
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +39,15 @@ def print_hits(hits: list[Hit], console: Console | None = None) -> None:
     if not hits:
         console.print("No product matches. Is the catalog loaded and encoded? See: windowshop model list")
         return
-    table = Table("#", "sku", "title", "type", "price", "availability", "similarity")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "sku", "title", "type", "price", "stock", "similarity"):
+        right = name in ("price", "similarity")
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            no_wrap=True,
+            min_width={"title": 20, "price": 10, "similarity": 10}.get(name),
+        )
     for number, hit in enumerate(hits, 1):
         price = "" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip()
         table.add_row(
@@ -47,7 +56,7 @@ def print_hits(hits: list[Hit], console: Console | None = None) -> None:
             hit.title,
             hit.product_type or "",
             price,
-            hit.availability or "",
+            (hit.availability or "").replace("_", " "),
             f"{hit.similarity:.3f}",
         )
     console.print(table)

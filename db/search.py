@@ -63,7 +63,7 @@ def as_sql(query: Query, image_literal: sql.Composable | None = None) -> sql.Com
     if not 1 <= query.k <= MAX_RESULTS:
         raise SettingsError(f"{query.k} results were asked for; 1 to {MAX_RESULTS} can be had")
     vector = sql.SQL("SELECT {}").format(_vector(query, image_literal))
-    where = sql.SQL("")
+    where: sql.Composable = sql.SQL("")
     if query.where:
         # A condition of the user's own, run as a role that can only read; the newline ends a comment in it.
         end = "\n)\n" if "--" in query.where else ")\n"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError
@@ -15,7 +16,21 @@ def default_home() -> Path:
     return Path("/var/lib/windowshop") if os.geteuid() == 0 else user_data_path("windowshop")
 
 
-class Settings(BaseSettings):
+class EnvironmentSettings(BaseSettings):
+    """Settings read from environment variables that begin with the class's prefix."""
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment. Raises SettingsError naming the variable at fault."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(cls.model_config.get("env_prefix")) + str(first["loc"][0]).upper()
+            raise SettingsError(f"{name}: {first['msg']}") from error
+
+
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_", extra="ignore")
 
     home: Path = Field(
@@ -52,13 +67,3 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(
         15_000, ge=100, description="Longest time one search statement of the command line may run, in milliseconds."
     )
-
-    @classmethod
-    def read(cls) -> "Settings":
-        """Read the environment. Raises SettingsError naming the variable at fault."""
-        try:
-            return cls()
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = "WINDOWSHOP_" + str(first["loc"][0]).upper()
-            raise SettingsError(f"{name}: {first['msg']}") from error

@@ -106,6 +106,7 @@ def serve(
 @model_app.command("list")
 def list_models() -> None:
     """The models, and how much of the catalog each has encoded."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -117,30 +118,25 @@ def list_models() -> None:
 
     with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:
         schema.check(conn)
-        table = Table(
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in (
             "model",
             "status",
-            "dimensions",
-            "revision",
+            "dim",
             "catalog",
             "products",
             "searchable",
             "waiting",
             "quarantined",
             "no picture",
-        )
+        ):
+            table.add_column(name, no_wrap=True)
         covered = coverage(conn)
         for row in every_model(conn):
-            for line in [c for c in covered if c.model == row.name] or [None]:
-                counts = (
-                    [
-                        line.catalog,
-                        *map(
-                            str, (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
-                        ),
-                    ]
-                    if line
-                    else ["-"] * 6
-                )
-                table.add_row(row.name, row.status, str(row.dimension), row.revision[:12], *counts)
+            lines = [line for line in covered if line.model == row.name]
+            for line in lines:
+                counts = (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
+                table.add_row(row.name, row.status, str(row.dimension), line.catalog, *map(str, counts))
+            if not lines:
+                table.add_row(row.name, row.status, str(row.dimension), "-")
     Console().print(table)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import batch_to_device
+from transformers.utils import logging as transformers_log
 
 from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
@@ -41,10 +42,10 @@ class Model:
     def prepare_texts(self, texts: Sequence[str]) -> Features:
         # A fast tokenizer sets its truncation per call and refuses to be borrowed twice.
         with self._tokenizing:
-            return self._module.preprocess(list(texts))
+            return dict(self._module.preprocess(list(texts)))
 
     def prepare_images(self, images: Sequence[Image.Image]) -> Features:
-        return self._module.preprocess(list(images))
+        return dict(self._module.preprocess(list(images)))
 
     def forward(self, features: Features) -> Vectors:
         """Raises ModelMismatch when the model yields no finite direction for an input."""
@@ -99,6 +100,8 @@ def load(source: str, device: str = "cpu") -> Model:
 
     Raises ModelUnavailable with what is missing.
     """
+    transformers_log.set_verbosity_error()
+    transformers_log.disable_progress_bar()
     if source == starter.NAME:
         return Model(source, starter.revision(), starter.DIMENSION, device, starter.load(device))
     folder = Path(source).expanduser()
@@ -115,7 +118,8 @@ def load(source: str, device: str = "cpu") -> Model:
         reason = str(error).strip().splitlines()
         raise ModelUnavailable(
             f"model {source} cannot be loaded: {reason[0] if reason else type(error).__name__}",
-            hint="A folder needs config.json, model.safetensors, tokenizer and image processor; a hub name needs the hub or its local cache.",
+            hint="A folder needs config.json, model.safetensors, tokenizer and image processor; a hub name needs the "
+            "hub or its local cache.",
         ) from error
     module.eval()
     _fix_text_length(module)
@@ -147,7 +151,7 @@ def _fix_text_length(module: SentenceTransformer) -> None:
     """CLIP truncates at its position table instead of failing past it; SigLIP was trained on texts padded to full
     length and its vectors of unpadded texts are noise."""
     transformer = module[0]
-    config = getattr(getattr(transformer, "model", None), "config", None)
+    config: Any = getattr(getattr(transformer, "model", None), "config", None)
     length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
     if length is None:
         return

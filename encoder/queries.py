@@ -6,9 +6,11 @@ encoder frees its requests at once; `transaction_timeout` frees those of a hung 
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
+from PIL import Image
 from sqlalchemy import Connection, text
 
 from db import requests
@@ -22,6 +24,7 @@ from encoder.models import Model, Vectors
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
+Input = TypeVar("Input")
 
 HUNG_AFTER = "4s"  # a batch is bounded to about a second of compute
 HOUSEKEEPING_SECONDS = 15.0
@@ -109,33 +112,37 @@ class QueryLane(threading.Thread):
     def _encode(self, conn: Connection, batch: list[Request]) -> None:
         for model_id, model in self._models.items():
             mine = [request for request in batch if request.model_id == model_id]
-            texts = [request for request in mine if request.kind == "t"]
-            if texts:
-                self._answer(conn, model, texts, lambda some: model.encode_texts([r.payload.decode() for r in some]))
-            images = []
-            pictures = {}
+            self._answer(conn, model, [(r, r.payload.decode()) for r in mine if r.kind == "t"], model.encode_texts)
+            pictures: list[tuple[Request, Image.Image]] = []
             for request in (r for r in mine if r.kind == "i"):
                 try:
-                    pictures[request.id] = open_image(request.payload, self._settings.max_pixels)
-                    images.append(request)
+                    pictures.append((request, open_image(request.payload, self._settings.max_pixels)))
                 except ImageRejected as error:
                     requests.refuse(conn, request, error.message)
-            if images:
-                self._answer(conn, model, images, lambda some: model.encode_images([pictures[r.id] for r in some]))
+            self._answer(conn, model, pictures, model.encode_images)
 
-    def _answer(self, conn: Connection, model: Model, batch: list[Request], encode) -> None:  # type: ignore[no-untyped-def]
-        """Encode and answer; when a batch fails, each query alone, so that one cannot take others down."""
-        unique = list({request.key: request for request in batch}.values())
+    def _answer(
+        self,
+        conn: Connection,
+        model: Model,
+        asked: Sequence[tuple[Request, Input]],
+        encode: Callable[[list[Input]], Vectors],
+    ) -> None:
+        """Encode each distinct input once and answer all who asked; when a batch fails, each input alone, so that one
+        cannot take others down."""
+        if not asked:
+            return
+        distinct = {request.key: value for request, value in asked}
+        row = {key: n for n, key in enumerate(distinct)}
         try:
-            vectors: Vectors = encode(unique)
+            vectors = encode(list(distinct.values()))
         except Exception as error:
-            if len(unique) > 1:
-                for request in unique:
-                    self._answer(conn, model, [r for r in batch if r.key == request.key], encode)
+            if len(distinct) > 1:
+                for key in distinct:
+                    self._answer(conn, model, [each for each in asked if each[0].key == key], encode)
                 return
-            log.error("a query could not be encoded", model=model.source, kind=unique[0].kind, exc_info=error)
-            for request in batch:
+            log.exception("a query could not be encoded", model=model.source)
+            for request, _ in asked:
                 requests.refuse(conn, request, f"the model failed on this query: {type(error).__name__}")
             return
-        row = {request.key: n for n, request in enumerate(unique)}
-        requests.answer(conn, [r.id for r in batch], vectors[[row[r.key] for r in batch]])
+        requests.answer(conn, [request.id for request, _ in asked], vectors[[row[request.key] for request, _ in asked]])

@@ -192,12 +192,12 @@ def _load_row(row: ModelRow, device: str) -> Model:
     if model.dimension != row.dimension:
         raise ModelMismatch(
             f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",
-            hint=f"The folder {row.source} has changed since. Put the old one back, or add this one under another name.",
+            hint=f"The folder {row.source} has changed. Put the old one back, or add this one under another name.",
         )
     if model.revision != row.revision:
         raise ModelMismatch(
             f"model {row.name} has other weights (revision {model.revision}) than it was added with ({row.revision})",
-            hint="Vectors of different weights never mix. Add this one under another name: windowshop model add --as NAME.",
+            hint="Vectors of different weights never mix. Add it under another name: windowshop model add --as NAME.",
         )
     return model
 

@@ -1,12 +1,12 @@
 """Settings of the encoder process (`WINDOWSHOP_ENCODER_...`)."""
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from db.errors import SettingsError
+from db.settings import EnvironmentSettings
 
 
-class EncoderSettings(BaseSettings):
+class EncoderSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_ENCODER_", extra="ignore")
 
     device: str = Field("auto", description="auto (cuda, else mps, else cpu), or a torch device such as cuda:1.")
@@ -19,13 +19,3 @@ class EncoderSettings(BaseSettings):
     cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest go first.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest picture that is decoded, in pixels.")
     max_file_bytes: int = Field(50_000_000, ge=1, description="Largest picture file that is read, in bytes.")
-
-    @classmethod
-    def read(cls) -> "EncoderSettings":
-        """Read the environment. Raises SettingsError naming the variable at fault."""
-        try:
-            return cls()
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = "WINDOWSHOP_ENCODER_" + str(first["loc"][0]).upper()
-            raise SettingsError(f"{name}: {first['msg']}") from error

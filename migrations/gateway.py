@@ -74,8 +74,8 @@ def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> Non
             detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
             raise DatabaseError(
                 f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
-                hint="It must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and pg_hba.conf must "
-                f"ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
+                hint="It must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and pg_hba.conf "
+                f"must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
             ) from error
 
 
@@ -105,8 +105,9 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
     ).all()
     if others:
         raise SettingsError(
-            f"role {roles.gateway} is in use by database {', '.join(others)} on this server, and its password is not known here",
-            hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for both, or give this site a WINDOWSHOP_ROLE_PREFIX.",
+            f"role {roles.gateway} is in use by database {', '.join(others)} here; its password is not known",
+            hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for both, or give this site its own "
+            "WINDOWSHOP_ROLE_PREFIX.",
         )
 
 

@@ -76,7 +76,7 @@ def _find_extensions(conn: Connection, admin: str) -> Extensions:
         text("select extname, extnamespace::regnamespace::text from pg_extension where extname = any(:names)"),
         {"names": ["vector", "dblink"]},
     )
-    found = {name: schema for name, schema in rows}
+    found: dict[str, str] = dict(rows.all())
     available = set(conn.scalars(text("select name from pg_available_extensions")))
     database = conn.scalar(text("select current_database()"))
     for name, package in (("vector", "pgvector"), ("dblink", "dblink (postgresql-contrib)")):
@@ -106,7 +106,8 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
     if public:
         raise DatabaseError(
             f"PUBLIC may execute dblink's functions in schema {schema}: every user could connect from the server",
-            hint=f"An administrator runs: revoke execute on all functions in schema {_quote(conn, schema)} from public;",
+            hint="An administrator runs: revoke execute on all functions in schema "
+            f"{_quote(conn, schema)} from public;",
         )
     usable = superuser or conn.scalar(
         text(

@@ -65,7 +65,8 @@ def new_revision(database: Database, settings: Settings, message: str) -> Path:
         script = command.revision(
             config, message=message, autogenerate=True, rev_id=number, head=HEAD, version_path=str(PROJECT_REVISIONS)
         )
-    assert script is not None and not isinstance(script, list)
+    assert script is not None
+    assert not isinstance(script, list)  # one revision was asked for
     return Path(script.path)
 
 
