@@ -1,0 +1,144 @@
+"""The catalog lane as whole processes: every good picture gets exactly one vector, whatever happens to the encoder."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pictures import draw, load_drawings
+from processes import running_encoder, start_encoder, wait_until, windowshop
+from sqlalchemy import text
+
+from db.engine import Database
+from db.roles import Role
+from db.work import Outstanding, outstanding
+
+Environment = Callable[[Database], dict[str, str]]
+
+
+def left(database: Database) -> Outstanding:
+    with database.connect(Role.ENCODER) as conn:
+        ids = conn.scalars(text("select model_id from shop.model")).all()
+        return outstanding(conn, list(ids))
+
+
+def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    with database.connect(None) as conn:
+        return [tuple(row) for row in conn.execute(text(query))]
+
+
+def assert_complete(database: Database, count: int) -> None:
+    """Exactly one vector a title and a picture, and nothing left over."""
+    assert left(database) == Outstanding(0, 0, 0)
+    assert rows(database, "select count(*), count(distinct product_id) from shop.clip_image") == [(count, count)]
+    assert rows(database, "select count(*), count(distinct product_id) from shop.clip_title") == [(count, count)]
+    assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
+
+
+def test_once_encodes_everything_prints_a_summary_and_does_nothing_the_second_time(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    load_drawings(clip_database, tmp_path / "pictures", 60)
+    first = windowshop("encode", "--once", env=environment(clip_database))
+    assert first.returncode == 0, first.stderr
+    assert "Encoded 60 pictures and 60 titles" in " ".join(first.stderr.split())
+    assert_complete(clip_database, 60)
+    seen = rows(clip_database, "select sha256 is not null, width, height, length(phash) from shop.product_image limit 1")
+    assert seen == [(True, 48, 48, 64)]
+    before = rows(clip_database, "select max(encoded_at) from shop.clip_image")
+    second = windowshop("encode", "--once", env=environment(clip_database))
+    assert "Nothing to encode" in second.stderr
+    assert rows(clip_database, "select max(encoded_at) from shop.clip_image") == before
+
+
+def test_bad_pictures_are_quarantined_with_their_reason_and_the_good_ones_encoded(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    load_drawings(clip_database, folder, 40)
+    (folder / "3.png").write_bytes(b"<html>not found</html>")
+    (folder / "5.png").write_bytes((folder / "5.png").read_bytes()[:100])
+    (folder / "7.png").unlink()
+    done = windowshop("encode", "--once", env=environment(clip_database))
+    assert done.returncode == 0, done.stderr
+    assert "3 items are quarantined" in " ".join(done.stderr.split())
+    with clip_database.connect(Role.ANALYST) as conn:
+        reasons = dict(conn.execute(text("select sku, error from shop.quarantine")).all())
+    assert set(reasons) == {"p3", "p5", "p7"}
+    assert "not a picture" in reasons["p3"]
+    assert "damaged" in reasons["p5"]
+    assert "No such file" in reasons["p7"]
+    assert rows(clip_database, "select count(*) from shop.clip_image") == [(37,)]
+
+    for number in (3, 5, 7):
+        draw(folder / f"{number}.png", number)
+    assert windowshop("retry", env=environment(clip_database)).stdout.startswith("3 items")
+    windowshop("encode", "--once", env=environment(clip_database))
+    assert_complete(clip_database, 40)
+
+
+def test_sigterm_finishes_the_batch_in_hand_and_gives_the_rest_back(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    load_drawings(clip_database, tmp_path / "pictures", 1500)
+    env = environment(clip_database)
+    process = start_encoder(env, log=tmp_path / "log")
+    wait_until(lambda: 0 < left(clip_database).pending < 2200, 60, "encoding under way")
+    process.terminate()
+    assert process.wait(20) == 0, (tmp_path / "log").read_text()
+    remaining = left(clip_database)
+    assert remaining.leased == 0
+    assert remaining.quarantined == 0
+    assert rows(clip_database, "select count(*) from shop_private.work where solo = 1 or attempts > 0") == [(0,)]
+    assert rows(clip_database, "select count(*) from shop_private.worker") == [(0,)]
+
+
+def test_two_encoders_share_the_work(clip_database: Database, environment: Environment, tmp_path: Path) -> None:
+    env = environment(clip_database)
+    with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
+        load_drawings(clip_database, tmp_path / "pictures", 800)
+        wait_until(lambda: left(clip_database) == Outstanding(0, 0, 0), 60, "everything encoded")
+    assert_complete(clip_database, 800)
+
+
+def kill_again_and_again(
+    database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
+) -> None:
+    """SIGKILL encoders in the middle of their work, `kills` times, then let one finish."""
+    chance = random.Random(seed)
+    env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
+    for _ in range(kills):
+        process = start_encoder(env, log=log)
+        before = left(database).pending
+        wait_until(lambda before=before: left(database).pending < before or left(database).leased, 60, "work under way")
+        time.sleep(chance.uniform(0, 0.5))
+        process.kill()
+        process.wait()
+    started = time.monotonic()
+    process = start_encoder(env, log=log)
+    try:
+        wait_until(lambda: left(database).pending + left(database).leased == 0, 60 + lease, "nothing stuck")
+    finally:
+        process.terminate()
+        process.wait(20)
+    print(f"finished {time.monotonic() - started:.0f} s after the last kill")
+
+
+def test_kills_lose_nothing_double_nothing_and_quarantine_nothing(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    load_drawings(clip_database, tmp_path / "pictures", 900)
+    kill_again_and_again(clip_database, environment(clip_database), tmp_path / "log", kills=3, lease=3)
+    assert_complete(clip_database, 900)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kills", [10, 50])
+def test_many_kills_during_a_load_with_the_real_lease(
+    clip_database: Database, environment: Environment, tmp_path: Path, kills: int
+) -> None:
+    count = 2_000 if kills == 10 else 10_000
+    load_drawings(clip_database, tmp_path / "pictures", count)
+    kill_again_and_again(clip_database, environment(clip_database), tmp_path / "log", kills=kills, lease=30)
+    assert_complete(clip_database, count)
