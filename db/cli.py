@@ -99,7 +99,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
             environment = {**environment, "PGPASSWORD": str(address.password)}
         if role is not None and not database.is_embedded:
             environment = {**environment, "PGOPTIONS": f"-c role={database.roles[role]}"}
-        target = address.set(drivername="postgresql", password=None).render_as_string()
+        target = address._replace(drivername="postgresql", password=None).render_as_string()
         try:
             done = subprocess.run(
                 [program, "-d", target, *context.args], env={**os.environ, **environment}, check=False

@@ -21,6 +21,8 @@ def picture_bytes(path: Path) -> bytes:
             raise SettingsError(f"{path} is not a file")
         if path.stat().st_size > MAX_PICTURE_BYTES:
             raise SettingsError(f"{path} is larger than 10 MB", hint="Scale it down; models look at 224 to 512 pixels.")
+        if path.stat().st_size == 0:
+            raise SettingsError(f"{path} is empty")
         return path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
@@ -40,23 +42,13 @@ def print_hits(hits: list[Hit], console: Console | None = None) -> None:
         console.print("No product matches. Is the catalog loaded and encoded? See: windowshop model list")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "sku", "title", "type", "price", "stock", "similarity"):
-        right = name in ("price", "similarity")
-        table.add_column(
-            name,
-            justify="right" if right else "left",
-            no_wrap=True,
-            min_width={"title": 20, "price": 10, "similarity": 10}.get(name),
-        )
+    table.add_column("", justify="right")
+    table.add_column("sku", no_wrap=True, max_width=16)
+    table.add_column("title", no_wrap=True, max_width=40)
+    table.add_column("type", no_wrap=True, max_width=18)
+    table.add_column("price", no_wrap=True, justify="right", min_width=10)
+    table.add_column("similarity", no_wrap=True, justify="right", min_width=10)
     for number, hit in enumerate(hits, 1):
         price = "" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip()
-        table.add_row(
-            str(number),
-            hit.sku,
-            hit.title,
-            hit.product_type or "",
-            price,
-            (hit.availability or "").replace("_", " "),
-            f"{hit.similarity:.3f}",
-        )
+        table.add_row(str(number), hit.sku, hit.title, hit.product_type or "", price, f"{hit.similarity:.3f}")
     console.print(table)

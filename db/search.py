@@ -58,8 +58,10 @@ def search(conn: Connection, query: Query) -> list[Hit]:
 
 def as_sql(query: Query, image_literal: sql.Composable | None = None) -> sql.Composed:
     """The statement itself, to run or to show. `image_literal` stands for the picture where it is shown."""
-    if not query.text and query.image is None and image_literal is None:
+    if query.text is None and query.image is None and image_literal is None:
         raise SettingsError("nothing to search for", hint="Give a text, a picture (--image FILE), or both.")
+    if query.text is not None and not query.text.strip():
+        raise SettingsError("the query text is empty", hint="Describe what the product looks like.")
     if not 1 <= query.k <= MAX_RESULTS:
         raise SettingsError(f"{query.k} results were asked for; 1 to {MAX_RESULTS} can be had")
     vector = sql.SQL("SELECT {}").format(_vector(query, image_literal))

@@ -118,25 +118,15 @@ def list_models() -> None:
 
     with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:
         schema.check(conn)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in (
-            "model",
-            "status",
-            "dim",
-            "catalog",
-            "products",
-            "searchable",
-            "waiting",
-            "quarantined",
-            "no picture",
-        ):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in ("model", "status", "catalog", "products", "searchable", "waiting", "quarantined", "no image"):
             table.add_column(name, no_wrap=True)
         covered = coverage(conn)
         for row in every_model(conn):
             lines = [line for line in covered if line.model == row.name]
             for line in lines:
                 counts = (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
-                table.add_row(row.name, row.status, str(row.dimension), line.catalog, *map(str, counts))
+                table.add_row(row.name, row.status, line.catalog, *map(str, counts))
             if not lines:
-                table.add_row(row.name, row.status, str(row.dimension), "-")
+                table.add_row(row.name, row.status, "-")
     Console().print(table)

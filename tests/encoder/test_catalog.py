@@ -44,7 +44,9 @@ def test_once_encodes_everything_prints_a_summary_and_does_nothing_the_second_ti
     assert first.returncode == 0, first.stderr
     assert "Encoded 60 pictures and 60 titles" in " ".join(first.stderr.split())
     assert_complete(clip_database, 60)
-    seen = rows(clip_database, "select sha256 is not null, width, height, length(phash) from shop.product_image limit 1")
+    seen = rows(
+        clip_database, "select sha256 is not null, width, height, length(phash) from shop.product_image limit 1"
+    )
     assert seen == [(True, 48, 48, 64)]
     before = rows(clip_database, "select max(encoded_at) from shop.clip_image")
     second = windowshop("encode", "--once", env=environment(clip_database))

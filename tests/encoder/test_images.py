@@ -48,7 +48,10 @@ BAD = {
     "FITS": (b"SIMPLE  =                    T" + b" " * 2850, "not a picture"),
     "TIFF": (encoded(RED, "TIFF"), "not a picture"),
     "PDF": (b"%PDF-1.7\n1 0 obj\n", "not a picture"),
-    "GIF with a giant frame": (b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\x02L\x01\0;", "damaged|pixels|not a picture"),
+    "GIF with a giant frame": (
+        b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\x02L\x01\0;",
+        "damaged|pixels|not a picture",
+    ),
 }
 
 
