@@ -40,9 +40,10 @@ class Model:
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
-        # A fast tokenizer sets its truncation per call and refuses to be borrowed twice.
+        # Said to be text: a bare string that looks like a path or an address would be opened as a picture.
+        # Locked: a fast tokenizer sets its truncation per call and refuses to be borrowed twice.
         with self._tokenizing:
-            return dict(self._module.preprocess(list(texts)))
+            return dict(self._module.preprocess([{"text": text} for text in texts]))
 
     def prepare_images(self, images: Sequence[Image.Image]) -> Features:
         return dict(self._module.preprocess(list(images)))

@@ -1,0 +1,27 @@
+"""Puts the two routes together: MiniLM for texts, EfficientNet-Lite0 and the head for pictures."""
+
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Router
+
+from encoder.starter import head as heads
+from encoder.starter import weights
+from encoder.starter.image_route import ImageRoute
+from encoder.starter.tower import Tower
+
+
+def assemble(device: str, head: Path) -> SentenceTransformer:
+    image = ImageRoute(Tower(weights.image_file()), heads.load(head))
+    router = Router(
+        {"text": list(text_tower("cpu").children()), "image": [image]},
+        default_route="text",
+        # By modality alone: encode_query and encode_document pass a task, which must not change the route.
+        route_mappings={(None, "text"): "text", (None, "image"): "image"},
+    )
+    return SentenceTransformer(modules=[router], device=device, local_files_only=True).eval()
+
+
+def text_tower(device: str) -> SentenceTransformer:
+    """all-MiniLM-L6-v2, unmodified: transformer, mean pooling, normalisation."""
+    return SentenceTransformer(str(weights.text_folder()), device=device, local_files_only=True)

@@ -1,0 +1,50 @@
+"""What can go wrong with the starter model.
+
+StarterError (an EncoderError)
+ ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)
+ ├── UnexpectedWeights   a file of a pinned package is not the one the head was trained on (also a ModelMismatch)
+ ├── MissingPairs        training was asked of an installation that has no training pictures
+ └── NotAPicture         something else than a picture reached the image route
+"""
+
+from encoder.errors import EncoderError, ModelMismatch, ModelUnavailable
+
+INSTALL = "pip install 'windowshop[encoder]'"
+
+
+class StarterError(EncoderError):
+    """Base of this package's errors."""
+
+
+class MissingPackage(StarterError, ModelUnavailable):
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"the starter model needs the package {package}; install it with: {INSTALL}", hint=f"Run: {INSTALL}"
+        )
+        self.package = package
+
+
+class UnexpectedWeights(StarterError, ModelMismatch):
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{path} has SHA-256 {found}, expected {expected}: the starter head was trained on other weights",
+            hint=f"Reinstall the pinned packages: {INSTALL} --force-reinstall",
+        )
+
+
+class MissingPairs(StarterError):
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"there is no pairs.csv in {folder}",
+            hint="Training pictures come with the source repository, not with the installed package.",
+        )
+
+
+class NotAPicture(StarterError, TypeError):
+    """Also a TypeError, which is what a wrong input is to anyone who calls the model directly."""
+
+    def __init__(self, found: object) -> None:
+        super().__init__(
+            f"the starter model's image route takes PIL pictures, not {type(found).__name__}",
+            hint="Open files and addresses first; wrap a text that looks like one as {'text': ...}.",
+        )

@@ -1,0 +1,87 @@
+"""The only trained part: from the tower's features to MiniLM's 384 dimensions.
+
+It adds a learned correction to a prior that needs no training: the classifier's surprise about each ImageNet
+class, times the text vector of that class's name.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import gelu, normalize
+
+from encoder.starter.tower import CLASSES, MID, POOLED
+
+DIMENSION = 384
+HIDDEN = 512
+
+_RESIDUAL = 0.3  # weight of the learned part beside the prior
+_SERVED_PRIOR = 0.3  # weight of the prior once more when serving: it knows concepts no pair taught
+
+# Stored as float16; statistics stay float32, they are small and some are tiny.
+_MATRICES = ("classes", "hidden.weight", "out.weight")
+
+
+class Head(nn.Module):
+    """(pooled (n, 1280), mid (n, 1024), logits (n, 1000)) -> unit vectors (n, 384)."""
+
+    classes: Tensor
+    common: Tensor
+    logit_mean: Tensor
+    logit_sd: Tensor
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("classes", torch.zeros(CLASSES, DIMENSION))  # text vectors, centred
+        self.register_buffer("common", torch.zeros(DIMENSION))  # unit: the direction all texts lean towards
+        self.register_buffer("logit_mean", torch.zeros(CLASSES))
+        self.register_buffer("logit_sd", torch.ones(CLASSES))
+        self.norm = nn.BatchNorm1d(POOLED + MID, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(POOLED + MID, HIDDEN)
+        self.out = nn.Linear(HIDDEN, DIMENSION)
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def forward(self, pooled: Tensor, mid: Tensor, logits: Tensor) -> Tensor:
+        prior = self.prior(logits)
+        return self._unit(self.learned(pooled, mid, prior) + _SERVED_PRIOR * prior)
+
+    def prior(self, logits: Tensor) -> Tensor:
+        """Training-free: (n, 1000) class logits -> unit vectors (n, 384)."""
+        surprise = (logits - self.logit_mean) / self.logit_sd
+        surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
+        # The cube lets the few classes that stand out speak, without picking a number of them.
+        return self._unit(surprise.pow(3) @ self.classes)
+
+    def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
+        """What the loss sees: unit vectors (n, 384)."""
+        # The square root evens out pooled activations, which are counts of a sort.
+        seen = self.norm(torch.cat((pooled.sqrt(), mid), 1))
+        correction = self.out(gelu(self.hidden(self.dropout(seen))))
+        return self._unit(self.gain * prior + _RESIDUAL * correction)
+
+    def _unit(self, vectors: Tensor) -> Tensor:
+        """Unit length, with nothing along the direction that all texts share: a picture that leans that way
+        would come up for every query (1 to 2 points of recall@5 on held-out concepts)."""
+        along = vectors @ self.common
+        return normalize(vectors - along[:, None] * self.common, dim=1)
+
+
+def save(head: Head, path: Path) -> None:
+    """Matrices as float16, statistics as float32: about 3.5 MB."""
+    tensors = {
+        name: tensor.to(torch.float16 if name in _MATRICES else torch.float32).contiguous()
+        for name, tensor in head.state_dict().items()
+        if name != "norm.num_batches_tracked"
+    }
+    save_file(tensors, path)
+    path.chmod(0o644)  # safetensors writes files that only their owner can read
+
+
+def load(path: Path) -> Head:
+    head = Head()
+    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    tensors["norm.num_batches_tracked"] = torch.zeros((), dtype=torch.long)
+    head.load_state_dict(tensors)
+    return head.eval().requires_grad_(False)

@@ -1,0 +1,81 @@
+"""The frozen image tower: EfficientNet-Lite0 cut open, from uint8 pixels to features and class logits."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from encoder.starter.errors import MissingPackage
+
+POOLED = 1280  # the globally pooled last layer
+CLASSES = 1000
+
+# The last block of each of the five resolutions (112, 56, 28, 14, 7 px): 16 + 24 + 40 + 112 + 320 channels.
+STAGE_ENDS = frozenset({0, 2, 4, 10, 15})
+MID = 2 * (16 + 24 + 40 + 112 + 320)  # mean and maximum of each channel
+
+
+class Tower(nn.Module):
+    """uint8 (n, 3, 224, 224) -> pooled (n, 1280) >= 0, and mid (n, 1024): what the picture looks like on
+    the way up, where colour and texture still show."""
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        try:
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError:
+            raise MissingPackage("efficientnet-lite-pytorch==0.1.0") from None
+        # Their from_pretrained unpickles without weights_only: build, then load a checked state dict instead.
+        net = EfficientNet.from_name("efficientnet-lite0")
+        net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        net.eval()
+        self.stem = _fold(net._conv_stem, net._bn0)
+        self.blocks = nn.ModuleList(_lean(block) for block in net._blocks)
+        self.top = _fold(net._conv_head, net._bn1)
+        self.classifier: nn.Linear = net._fc
+        self.requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        # Bytes travel to the device, a quarter of floats; the scaling happens where they arrive.
+        scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
+        x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
+        mid: list[Tensor] = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in STAGE_ENDS:
+                mid += [x.mean((2, 3)), x.amax((2, 3))]
+        pooled = nn.functional.relu6(self.top(x)).mean((2, 3))
+        return pooled, torch.cat(mid, 1)
+
+    def train(self, mode: bool = True) -> "Tower":
+        # Frozen for good: a training loop that flips the whole model must not wake anything here.
+        return super().train(False)
+
+
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """Conv and its normalisation as one conv (differs by float rounding only)."""
+    folded = fuse_conv_bn_eval(conv, norm)
+    return _pad_inside(folded)
+
+
+def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
+    """Let the convolution pad by itself where the padding is symmetric: saves a copy of the picture."""
+    padding = getattr(conv, "static_padding", None)
+    if isinstance(padding, nn.ZeroPad2d):
+        left, right, top, bottom = padding.padding
+        if left == right and top == bottom:
+            conv.padding = (top, left)
+            conv.static_padding = nn.Identity()
+    return conv
+
+
+def _lean(block: nn.Module) -> nn.Module:
+    """One inverted residual block of the package, folded in place."""
+    for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
+        if hasattr(block, conv):
+            setattr(block, conv, _fold(getattr(block, conv), getattr(block, norm)))
+            setattr(block, norm, nn.Identity())
+    block._swish = nn.ReLU6(inplace=True)
+    return block

@@ -1,0 +1,126 @@
+"""Train and judge the starter head: ``python -m encoder.starter.train evaluate`` or ``... train``.
+
+The first run computes the tower's features of all pairs, a few CPU-minutes; later ones read them from
+``--cache``. Figures are of held-out concepts only: on the pictures it was trained on the head mostly remembers.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from encoder.starter import golden, weights
+from encoder.starter import head as heads
+from encoder.starter.assembly import assemble, text_tower
+from encoder.starter.tower import Tower
+from encoder.starter.training import captions, features, measure, pairs, splits
+from encoder.starter.training.evaluate import Scores, mean
+from encoder.starter.training.fit import Material, Recipe, fit
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+console = Console()
+
+Cache = Annotated[Path, typer.Option(help="Folder for computed features.")]
+Seed = Annotated[int, typer.Option(help="Of views, captions and initial weights.")]
+Threads = Annotated[int, typer.Option(help="Torch threads.")]
+
+_CACHE = Path(".cache/starter")
+_COLUMNS = {
+    "recall_1": "R@1", "recall_5": "R@5", "recall_10": "R@10", "mrr": "MRR",
+    "r_precision": "R-precision", "queries": "queries", "pictures": "pictures",
+}  # fmt: skip
+
+
+@app.command()
+def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> None:
+    """Train a head for each committed split and print what it finds on the held-out side."""
+    torch.set_num_threads(threads)
+    with _progress() as progress:
+        material = _gather(cache, progress)
+        task = progress.add_task("splits", total=splits.COUNT)
+        found = measure.measure(material, splits.read(), lambda done: progress.update(task, completed=done), seed)
+    for method, scores in found.items():
+        console.print(_table(method, scores))
+
+
+@app.command()
+def train(
+    export_head: Annotated[Path, typer.Option(help="Where to write the head.")] = weights.HEAD_FILE,
+    split: Annotated[
+        int | None,
+        typer.Option(min=1, max=splits.COUNT, help="Use only this split's training side (default: all pairs)."),
+    ] = None,
+    cache: Cache = _CACHE,
+    seed: Seed = 0,
+    threads: Threads = 2,
+) -> None:
+    """Train one head and write it: the shipped one, on all pairs, or one with a split's concepts held out."""
+    torch.set_num_threads(threads)
+    with _progress() as progress:
+        material = _gather(cache, progress)
+        rows = list(range(len(material.pairs)))
+        if split is not None:
+            rows, _ = splits.sides(material.pairs, splits.read()[split - 1])
+        recipe = Recipe(seed=seed)
+        task = progress.add_task("epochs", total=recipe.epochs)
+        head = fit(material, rows, recipe, lambda done: progress.update(task, completed=done))
+    heads.save(head, export_head)
+    console.print(
+        f"{export_head}: {export_head.stat().st_size / 1e6:.1f} MB, "
+        f"{len(rows)} pairs, revision {weights.revision(export_head)}"
+    )
+
+
+@app.command("draw-splits")
+def draw_splits(seed: Annotated[int, typer.Option()] = splits.SEED) -> None:
+    """Write the committed splits again; the same pairs give the same file."""
+    splits.write(splits.draw(pairs.read(), seed))
+
+
+@app.command("golden")
+def write_golden() -> None:
+    """Store the vectors that the shipped head gives for the fixed inputs; once, after training it."""
+    golden.write(assemble("cpu", weights.HEAD_FILE))
+
+
+def _gather(cache: Path, progress: Progress) -> Material:
+    every = pairs.read()
+    task = progress.add_task("pictures", total=len(every))
+    seen = features.of(every, cache, lambda done: progress.update(task, completed=done))
+    text = text_tower("cpu")
+    return Material(
+        pairs=every,
+        features=seen,
+        captions=captions.of(every, seen, text, cache),
+        classes=captions.classes(text, cache),
+        classifier=Tower(weights.image_file()).classifier,
+    )
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _table(method: str, scores: list[Scores]) -> Table:
+    table = Table(title=f"{method}, held-out concepts")
+    table.add_column("split")
+    for heading in _COLUMNS.values():
+        table.add_column(heading, justify="right")
+    for number, one in enumerate(scores, 1):
+        table.add_row(str(number), *(_cell(name, getattr(one, name)) for name in _COLUMNS))
+    average = mean(scores)
+    table.add_row("mean", *(_cell(name, average[name]) for name in _COLUMNS), style="bold")
+    return table
+
+
+def _cell(name: str, value: float) -> str:
+    return f"{value:.0f}" if name in ("queries", "pictures") else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    app()

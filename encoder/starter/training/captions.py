@@ -1,0 +1,87 @@
+"""What is said about each picture, and the text vectors of all of it (MiniLM is frozen, so once is enough)."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from encoder.starter import weights
+from encoder.starter.training import views
+from encoder.starter.training.features import Features
+from encoder.starter.training.pairs import Pair, words
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
+_KEYWORDS = 3  # a pair's first new keywords that join its title
+_COLOUR_SHARE = 0.4  # of the captions, where the picture has a ruling colour
+_COLOURS = frozenset(
+    ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
+)
+_RECOLOURED = 2  # the view whose hues were turned
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    vectors: np.ndarray  # float32 (texts, 384), unit norm
+    titles: np.ndarray  # int (pairs,): which text is the title; equal for equal titles
+    plain: list[list[int]]  # a pair: texts that hold for every view
+    coloured: list[list[int | None]]  # a pair, a view: the text that names its colour
+
+    def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
+        """A caption for this view of this pair: an index into ``vectors``."""
+        named = self.coloured[pair][view]
+        if named is not None and rng.random() < _COLOUR_SHARE:
+            return named
+        return self.plain[pair][int(rng.integers(len(self.plain[pair])))]
+
+
+def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", cache: Path) -> Captions:
+    texts: dict[str, int] = {}
+
+    def number(text: str) -> int:
+        return texts.setdefault(text, len(texts))
+
+    titles = [number(pair.title) for pair in pairs]
+    plain = [[number(text) for text in _plain(pair)] for pair in pairs]
+    coloured = [
+        [number(f"{colour} {pair.title}") if colour and not words(pair.title) & _COLOURS else None for colour in row]
+        for pair, row in zip(pairs, features.colours.tolist(), strict=True)
+    ]
+    return Captions(encode(list(texts), model, cache), np.array(titles), plain, coloured)
+
+
+def usable_views(pair: Pair) -> range:
+    """A title that names a colour is false once the hues are turned."""
+    return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
+
+
+def classes(model: "SentenceTransformer", cache: Path) -> np.ndarray:
+    """Text vectors of the ImageNet classes, float32 (1000, 384), unit norm: first name and description."""
+    rows = [line.split("\t") for line in _CLASSES.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+    first = encode([names.split(",")[0] for _, names, _ in rows], model, cache)
+    every = encode([f"{names}: {definition}" for _, names, definition in rows], model, cache)
+    both = first + every
+    unit: np.ndarray = both / np.linalg.norm(both, axis=1, keepdims=True)
+    return unit
+
+
+def encode(texts: list[str], model: "SentenceTransformer", cache: Path) -> np.ndarray:
+    """MiniLM vectors of ``texts``, kept under ``cache``."""
+    key = hashlib.sha256("\0".join([*texts, *weights.TEXT_FILES.values()]).encode()).hexdigest()[:12]
+    path = cache / f"texts-{key}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(path, model.encode(texts, batch_size=64, normalize_embeddings=True))
+    stored: np.ndarray = np.load(path)
+    return stored
+
+
+def _plain(pair: Pair) -> list[str]:
+    said = words(pair.title)
+    new = [keyword for keyword in pair.keywords if not words(keyword) & said][:_KEYWORDS]
+    return [pair.title, f"a photo of a {pair.title}", *(f"{pair.title} {keyword}" for keyword in new)]

@@ -1,0 +1,65 @@
+"""What the frozen tower sees in every view of every pair: computed once (minutes), then read from a cache."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from encoder.starter import pixels, weights
+from encoder.starter.tower import MID, POOLED, Tower
+from encoder.starter.training import views
+from encoder.starter.training.pairs import Pair
+
+BATCH = 8  # pairs at a time, three views each: larger batches fall out of a core's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    pooled: np.ndarray  # float16 (pairs, views, 1280)
+    mid: np.ndarray  # float16 (pairs, views, 1024)
+    colours: np.ndarray  # str (pairs, views)
+
+
+def of(pairs: Sequence[Pair], cache: Path, progress: Callable[[int], None] = lambda done: None) -> Features:
+    """Read the cache, or compute and write it. ``progress`` hears how many pairs are done."""
+    path = cache / f"features-{_key(pairs)}.npz"
+    if not path.exists():
+        computed = _compute(pairs, progress)
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(path, pooled=computed.pooled, mid=computed.mid, colours=computed.colours)
+    progress(len(pairs))
+    with np.load(path) as stored:
+        return Features(stored["pooled"], stored["mid"], stored["colours"])
+
+
+def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features:
+    tower = Tower(weights.image_file())
+    pooled = np.empty((len(pairs), views.COUNT, POOLED), np.float16)
+    mid = np.empty((len(pairs), views.COUNT, MID), np.float16)
+    colours = np.empty((len(pairs), views.COUNT), "<U6")
+    for start in range(0, len(pairs), BATCH):
+        seen: list[Image.Image] = []
+        for offset, pair in enumerate(pairs[start : start + BATCH]):
+            with Image.open(pair.picture) as picture:
+                three = views.views(pixels.on_white(picture), seed=start + offset)
+            seen += three
+            colours[start + offset] = [views.colour(three[0]), views.colour(three[0]), views.colour(three[2])]
+        with torch.inference_mode():
+            ground, path = tower(torch.from_numpy(pixels.batch(seen)).permute(0, 3, 1, 2))
+        stop = start + len(seen) // views.COUNT
+        pooled[start:stop] = ground.view(-1, views.COUNT, POOLED).numpy()
+        mid[start:stop] = path.view(-1, views.COUNT, MID).numpy()
+        progress(stop)
+    return Features(pooled, mid, colours)
+
+
+def _key(pairs: Sequence[Pair]) -> str:
+    """Names the cache after all that went in, so that nothing stale is ever read."""
+    digest = hashlib.sha256(f"{views.VERSION} {sorted(weights.IMAGE_FILES.values())}".encode())
+    for pair in pairs:
+        digest.update(pair.picture.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,64 @@
+"""The 3,080 picture-caption pairs the head learns from: ``encoder/starter/pairs``, not shipped in the wheel."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from encoder.starter.errors import MissingPairs
+
+PAIRS = Path(__file__).parents[1] / "pairs"
+
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    picture: Path
+    title: str  # lower case
+    keywords: tuple[str, ...]
+    noun: str  # the head noun of the title: the concept that splits and relevance go by
+    source: str
+    licence: str
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Every word of title and keywords, in singular: what this pair would teach."""
+        return frozenset(words(" ".join((self.title, *self.keywords))))
+
+
+def read(folder: Path = PAIRS) -> list[Pair]:
+    """Raises MissingPairs in an installed wheel, which has none."""
+    table = folder / "pairs.csv"
+    if not table.is_file():
+        raise MissingPairs(str(folder))
+    with table.open(newline="", encoding="utf-8") as stream:
+        return [
+            Pair(
+                picture=folder / row["image"],
+                title=row["title"].strip().lower(),
+                # Tags such as 0x85b8e0c are no words.
+                keywords=tuple(k for k in row["keywords"].lower().split(";") if re.fullmatch(r"[a-z][a-z -]+", k)),
+                noun=singular(row["head_noun"].strip().lower()),
+                source=row["source"],
+                licence=row["license"],
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
+def words(text: str) -> set[str]:
+    """Singular words; of compounds such as t-shirt also the parts."""
+    found = set(_WORD.findall(text.lower()))
+    parts = {part for word in found for part in word.split("-")}
+    return {singular(word) for word in found | parts}
+
+
+def singular(word: str) -> str:
+    """Good enough to see that frogs, foxes and cherries are frog, fox and cherry; never shown to anyone."""
+    for ending, replacement in (("ies", "y"), ("ses", "s"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            return word[: -len(ending)] + replacement
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        return word[:-1]
+    return word

@@ -1,0 +1,45 @@
+"""Four held-out splits by concept, committed as ``splits.json``.
+
+A split names head nouns. Pairs with such a head noun are its test side; pairs whose title or keywords mention
+none of them are its training side; the rest (a picture of a kennel tagged "dog" while dog is held out) is left
+out of both. So a test query always asks for something no caption has taught.
+"""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder.starter.training.pairs import Pair
+
+FILE = Path(__file__).with_name("splits.json")
+COUNT = 4
+SEED = 7
+
+# Nouns that tag more pictures than this without being their head noun (food, tool, people) always train:
+# holding one out would empty the training side.
+TOO_GENERAL = 40
+
+
+def read() -> list[frozenset[str]]:
+    return [frozenset(nouns) for nouns in json.loads(FILE.read_text(encoding="utf-8"))]
+
+
+def write(splits: Sequence[frozenset[str]]) -> None:
+    rows = ",\n".join(json.dumps(sorted(nouns), ensure_ascii=False) for nouns in splits)
+    FILE.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+
+
+def draw(pairs: Sequence[Pair], seed: int = SEED) -> list[frozenset[str]]:
+    mentions = Counter(word for pair in pairs for word in pair.words - {pair.noun})
+    nouns = sorted({pair.noun for pair in pairs if mentions[pair.noun] <= TOO_GENERAL})
+    random.Random(seed).shuffle(nouns)
+    return [frozenset(nouns[k::COUNT]) for k in range(COUNT)]
+
+
+def sides(pairs: Sequence[Pair], held_out: frozenset[str]) -> tuple[list[int], list[int]]:
+    """Indices of the training side and of the test side."""
+    train = [i for i, pair in enumerate(pairs) if pair.noun not in held_out and not pair.words & held_out]
+    test = [i for i, pair in enumerate(pairs) if pair.noun in held_out]
+    return train, test

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from encoder.starter.training.evaluate import mean, score
+
+# Four pictures on a circle, of two titles and two nouns.
+PICTURES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
+
+
+def test_scores_are_counted_by_distinct_title() -> None:
+    texts = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], dtype=np.float32)
+    found = score(PICTURES, texts, titles=[0, 1, 1, 0], nouns=["cup", "cap", "cap", "cup"])
+    assert (found.queries, found.pictures) == (2, 4)
+    assert found.recall_1 == found.mrr == 1.0
+
+
+def test_a_second_place_counts_at_five_and_half_in_mrr() -> None:
+    texts = np.array([[0.9, 0.3], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
+    found = score(PICTURES, texts, titles=[0, 1, 2, 3], nouns=list("abab"))
+    assert found.recall_1 == 0.5
+    assert found.recall_5 == 1.0
+    assert found.mrr == pytest.approx((1 + 1 / 3 + 1 + 1 / 2) / 4)
+
+
+def test_r_precision_asks_for_as_many_as_there_are() -> None:
+    texts = np.zeros((4, 2), dtype=np.float32)
+    neighbours = score(PICTURES, texts, titles=[0, 1, 2, 3], nouns=["cup", "cup", "cap", "cap"])
+    # The two in the middle are each other's nearest, so they find the wrong noun.
+    assert neighbours.r_precision == 0.5
+    assert mean([neighbours, neighbours])["r_precision"] == 0.5

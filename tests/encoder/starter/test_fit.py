@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from encoder.starter.head import DIMENSION
+from encoder.starter.tower import CLASSES, MID, POOLED
+from encoder.starter.training import fit, measure, views
+from encoder.starter.training.captions import Captions
+from encoder.starter.training.features import Features
+from encoder.starter.training.pairs import Pair
+
+PAIRS = 24
+
+
+def units(rows: int, rng: np.random.Generator) -> np.ndarray:
+    made = rng.normal(size=(rows, DIMENSION)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def material() -> fit.Material:
+    """Random features and random captions: nothing to generalise from, so only a working loss can learn them."""
+    rng = np.random.default_rng(11)
+    torch.manual_seed(11)
+    shape = (PAIRS, views.COUNT)
+    own = rng.random((PAIRS, 1, POOLED)) + 0.05 * rng.random((*shape, POOLED))
+    return fit.Material(
+        pairs=[Pair(Path(f"{i}.webp"), f"thing {i}", (), "thing", "", "") for i in range(PAIRS)],
+        features=Features(own.astype(np.float16), rng.normal(size=(*shape, MID)).astype(np.float16), np.zeros(shape)),
+        captions=Captions(
+            units(PAIRS, rng), np.arange(PAIRS), [[i] for i in range(PAIRS)], [[None] * views.COUNT] * PAIRS
+        ),
+        classes=units(CLASSES, rng),
+        classifier=torch.nn.Linear(POOLED, CLASSES).requires_grad_(False),
+    )
+
+
+def first_hits(material: fit.Material, head: fit.Head) -> float:
+    pictures = measure.vectors(material, head, range(PAIRS))
+    nearest = (material.captions.vectors @ pictures.T).argmax(1)
+    return float((nearest == np.arange(PAIRS)).mean())
+
+
+def test_a_tiny_training_run_learns_its_pairs_by_heart(material: fit.Material) -> None:
+    rows = list(range(PAIRS))
+    assert first_hits(material, fit.start(material, rows)) < 0.3
+    recipe = fit.Recipe(epochs=40, dropout=0.0, pseudo=8)
+    assert first_hits(material, fit.fit(material, rows, recipe)) > 0.9
+
+
+def test_the_same_seed_trains_the_same_head(material: fit.Material) -> None:
+    recipe = fit.Recipe(epochs=2, pseudo=8)
+    first, second = (fit.fit(material, range(PAIRS), recipe) for _ in range(2))
+    torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-5, rtol=1e-4)
+
+
+def test_a_lookalike_caption_is_no_negative() -> None:
+    pictures = torch.eye(3)[[0, 0, 2]]
+    texts = torch.nn.functional.normalize(torch.tensor([[1.0, 0, 0], [0.9, 0.3, 0], [0, 0, 1.0]]), dim=1)
+    labels = torch.arange(3)
+    masked = fit.contrast(pictures, texts, labels, torch.tensor(20.0), alike=0.75)
+    counted = fit.contrast(pictures, texts, labels, torch.tensor(20.0), alike=1.1)
+    assert masked < 0.01 < counted
+
+
+def test_equal_titles_are_positives_of_each_other() -> None:
+    both = torch.eye(4)[[0, 1, 2]]
+    apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), alike=0.75)
+    same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), alike=0.75)
+    assert apart < 0.01 < same  # orthogonal vectors of one title are pulled together

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from encoder.starter import pixels
+
+
+def red_disc_on_nothing(mode: str = "RGBA") -> Image.Image:
+    picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((40, 40, 216, 216), fill=(200, 30, 40, 255))
+    return picture.convert(mode)
+
+
+def test_transparency_shows_white() -> None:
+    shown = np.asarray(pixels.square(red_disc_on_nothing()))
+    assert shown[0, 0].tolist() == [255, 255, 255]
+    assert shown[112, 112].tolist() == [200, 30, 40]
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBa"])
+def test_palette_and_premultiplied_transparency_look_the_same(mode: str) -> None:
+    # A palette of 256 colours and an alpha of one bit move edges a little.
+    plain = np.asarray(pixels.square(red_disc_on_nothing()), dtype=int)
+    other = np.asarray(pixels.square(red_disc_on_nothing(mode)), dtype=int)
+    assert np.abs(plain - other).mean() < 1.5
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB", "HSV"])
+def test_other_colour_spaces_look_nearly_the_same(mode: str) -> None:
+    opaque = pixels.on_white(red_disc_on_nothing())
+    converted = opaque.convert(mode) if mode != "LAB" else Image.new("LAB", opaque.size, (255, 128, 128))
+    if mode == "LAB":
+        opaque = Image.new("RGB", opaque.size, "white")
+    assert np.abs(np.asarray(pixels.square(converted), int) - np.asarray(pixels.square(opaque), int)).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
+def test_grey_of_any_depth_keeps_its_level(mode: str) -> None:
+    levels = {"1": 255, "I;16": 128 * 257, "I": 128 * 257, "LA": (128, 255)}
+    shown = np.asarray(pixels.square(Image.new(mode, (80, 80), levels.get(mode, 128))))
+    assert shown[112, 112].tolist() == [255 if mode == "1" else 128] * 3
+
+
+def test_a_tall_picture_is_shown_whole_between_white_bars() -> None:
+    shown = np.asarray(pixels.square(Image.new("RGB", (300, 900), (10, 20, 30))))
+    assert shown.shape == (224, 224, 3)
+    assert shown[112, 112].tolist() == [10, 20, 30]
+    assert shown[112, 4].tolist() == shown[112, -4].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (4000, 3000)])
+def test_extreme_sizes_come_out_square(size: tuple[int, int]) -> None:
+    assert pixels.batch([Image.new("RGB", size)]).shape == (1, 224, 224, 3)
+
+
+def test_the_callers_picture_is_left_alone() -> None:
+    picture = red_disc_on_nothing()
+    before = picture.tobytes()
+    pixels.square(picture)
+    assert (picture.mode, picture.tobytes()) == ("RGBA", before)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+
+from encoder.starter import golden, pixels, weights
+from encoder.starter.tower import MID, POOLED, Tower
+
+
+@pytest.fixture(scope="module")
+def tower() -> Tower:
+    return Tower(weights.image_file())
+
+
+def drawings() -> torch.Tensor:
+    return torch.from_numpy(pixels.batch(golden.pictures())).permute(0, 3, 1, 2)
+
+
+def test_folding_does_not_change_what_the_network_computes(tower: Tower) -> None:
+    net = EfficientNet.from_name("efficientnet-lite0")
+    net.load_state_dict(torch.load(weights.image_file(), weights_only=True))
+    with torch.inference_mode():
+        published = net.eval()((drawings().float() - 127) / 128)
+        pooled, mid = tower(drawings())
+        ours = tower.classifier(pooled)
+    assert (pooled.shape, mid.shape) == ((3, POOLED), (3, MID))
+    torch.testing.assert_close(ours, published, atol=1e-4, rtol=0)
+
+
+def test_a_training_loop_cannot_wake_the_tower(tower: Tower) -> None:
+    assert not tower.train().training
+    assert not any(parameter.requires_grad for parameter in tower.parameters())
+
+
+def test_a_drawn_clock_is_classified_as_a_clock(tower: Tower) -> None:
+    with torch.inference_mode():
+        logits = tower.classifier(tower(drawings()[1:2])[0])
+    wall_clock, analog_clock = 892, 409
+    assert int(np.asarray(logits[0]).argmax()) in (wall_clock, analog_clock)

