@@ -1,0 +1,125 @@
+"""The catalog lane on this machine: against its own slowest stage, and against the plain loop everybody writes first.
+
+    for path in paths: model.encode(Image.open(path))
+
+Both see the same files, in the same process and minute, in turns. The lane opens, hashes and stores as well; the loop
+does not.
+"""
+
+import os
+import resource
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+from benchmarks.report import Line, keep
+from benchmarks.site import Site, encoder, site
+from db import work
+from db.roles import Role
+from encoder import starter
+from encoder.catalog import CatalogLane
+from encoder.models import Model
+from encoder.runner import Clock, Pipeline
+from encoder.service import load_models
+from encoder.settings import EncoderSettings
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def lane(measured: Site, models: dict[int, Model], settings: EncoderSettings) -> tuple[Clock, float]:
+    """Encode everything that is waiting. Returns the stage clock and the CPU-seconds of this process."""
+    worker, stop = uuid.uuid4(), threading.Event()
+    with measured.database.connect(Role.ENCODER) as reading, measured.database.connect(Role.ENCODER) as writing:
+        with writing.begin():
+            work.heartbeat(writing, worker, "bench", os.getpid(), "cpu", 600)
+        catalog = CatalogLane(worker, models, settings, readers=min(os.cpu_count() or 1, 8))
+        pipeline: Pipeline = Pipeline()  # type: ignore[type-arg]
+        used = cpu_seconds()
+        pipeline.run(catalog.read(reading, stop, once=True), catalog.encode, lambda done: catalog.write(writing, done))
+        used = cpu_seconds() - used
+        catalog.close()
+        with writing.begin():
+            work.release(writing, worker)
+    return pipeline.clock, used
+
+
+def plain_loop(paths: list[Path]) -> float:
+    module = starter.load("cpu")
+    module.encode([Image.open(paths[0]).convert("RGB")])
+    started = time.perf_counter()
+    for path in paths:
+        module.encode([Image.open(path).convert("RGB")], show_progress_bar=False)
+    return time.perf_counter() - started
+
+
+def run(count: int = 1242, batches: tuple[int, ...] = (8, 16, 32, 64)) -> None:
+    cores = os.cpu_count() or 1
+    with site() as measured:
+        paths = measured.load_pictures(count)
+        models = load_models(measured.database, "cpu")
+        for model in models.values():
+            model.warm_up()
+        rates: dict[int, float] = {}
+        for batch in batches:  # tuned first, on a part of the catalog
+            measured.forget_vectors()
+            clock, _ = lane(measured, models, EncoderSettings(image_batch=batch))
+            rates[batch] = count / clock.wall
+            print(f"batch {batch}: {rates[batch]:.0f} pictures/s")
+        best = max(rates, key=rates.__getitem__)
+        rounds = []
+        for _ in range(3):
+            measured.forget_vectors()
+            clock, used = lane(measured, models, EncoderSettings(image_batch=best))
+            rounds.append((clock, used, plain_loop(paths)))
+    clock, used, loop = sorted(rounds, key=lambda each: each[0].wall)[1]
+    slowest = max(clock.busy["model"], clock.busy["write"], used / cores)
+    ratio, speedup = clock.wall / slowest, loop / clock.wall
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in clock.busy.items())
+    lines = [
+        Line(
+            f"catalog lane, {count} pictures and titles, batch {best}",
+            f"{clock.wall:.1f} s, {count / clock.wall:.0f} pictures/s",
+        ),
+        Line("stages busy (read includes waiting for its turn)", stages),
+        Line(f"CPU-seconds of the process / {cores} cores", f"{used / cores:.1f} s"),
+        Line("total / max(slowest stage, CPU-seconds / cores)", f"{ratio:.2f}", "<= 1.2", ratio <= 1.2),
+        Line("plain loop over the same files", f"{loop:.1f} s, {count / loop:.0f} pictures/s"),
+        Line("catalog lane against the plain loop", f"{speedup:.2f} x", ">= 1.5 x", speedup >= 1.5),
+    ]
+    raw = {
+        "rates_by_batch": rates,
+        "rounds": [{"wall": c.wall, "busy": c.busy, "cpu_seconds": u, "loop": p} for c, u, p in rounds],
+    }
+    keep("encoding", "Encoding the catalog on CPU (starter)", lines, raw)
+
+
+def memory(count: int = 10_000) -> None:
+    """Resident memory of an encoder process over `count` pictures."""
+    with site() as measured, encoder(measured) as process:
+        watched = psutil.Process(process.pid)
+        measured.load_pictures(count)
+        samples: list[tuple[int, float]] = []
+        while left := measured.left():
+            samples.append((2 * count - left, watched.memory_info().rss / 2**20))
+            time.sleep(1)
+    settled = [mib for done, mib in samples if done > 0.2 * 2 * count]
+    growth = max(settled[len(settled) // 2 :]) - max(settled[: len(settled) // 2])
+    lines = [
+        Line(
+            f"resident memory over {count} pictures, at 20% / at the end", f"{settled[0]:.0f} / {settled[-1]:.0f} MiB"
+        ),
+        Line(
+            "highest of the second half - highest of the first half (after 20%)",
+            f"{growth:+.0f} MiB",
+            "flat: <= 20 MiB",
+            growth <= 20,
+        ),
+    ]
+    keep("memory", "Memory of the encoder (starter, CPU)", lines, {"samples": samples})

@@ -1,0 +1,95 @@
+"""A throw-away site to measure on: embedded server, starter model, sample catalog, encoder processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from db.catalog import Image, Product, staging, upsert
+from db.engine import Database, open_database
+from db.models_registry import serve_model
+from db.roles import Role
+from db.settings import Settings
+from encoder import starter
+from loader.sample import IMAGES
+from migrations.site import NewModel, add_model
+
+
+@dataclass(frozen=True)
+class Site:
+    database: Database
+    settings: Settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "WINDOWSHOP_HOME": str(self.settings.home), "HF_HUB_OFFLINE": "1"}
+
+    def load_pictures(self, count: int) -> list[Path]:
+        """`count` products whose pictures are the sample's, over and over. Returns the picture of each."""
+        pictures = sorted(IMAGES.glob("*.webp"))
+        chosen = [pictures[n % len(pictures)] for n in range(count)]
+        with self.database.connect(Role.APP) as conn, conn.begin():
+            with staging(conn) as stage:
+                for number, picture in enumerate(chosen):
+                    stage(Product(f"p{number:06}", f"{picture.stem} {number}", images=(Image(picture.name),)))
+            upsert(conn, image_root=IMAGES)
+        return chosen
+
+    def forget_vectors(self) -> None:
+        """Everything is to be encoded again."""
+        with self.database.connect(None) as conn, conn.begin():
+            conn.execute(text("truncate shop.starter_image, shop.starter_title, shop_private.work"))
+            conn.execute(
+                text(
+                    "insert into shop_private.work (product_id, model_id, part, position) select product_id, model_id, "
+                    "'image', position from shop.product_image, shop.model union all select product_id, model_id, "
+                    "'title', 0 from shop.product, shop.model"
+                )
+            )
+
+    def left(self) -> int:
+        with self.database.connect(None) as conn:
+            return int(conn.scalar(text("select count(*) from shop_private.work where state <> 'quarantined'")) or 0)
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    home = Path(tempfile.mkdtemp(prefix="windowshop-bench-"))
+    home.chmod(0o755)
+    settings = Settings(home=home / "home")
+    try:
+        with open_database(settings) as database:
+            model = NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
+            add_model(database, settings, model)
+            serve_model(database, starter.NAME)
+            yield Site(database, settings)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def encoder(site: Site, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A `windowshop encode` process that is ready."""
+    log = site.settings.home / "encoder.log"
+    log.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "windowshop", "encode"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env={**site.environment, **(env or {})}, stdout=output, stderr=output)
+    try:
+        while b"encoder is ready" not in log.read_bytes():
+            if process.poll() is not None:
+                raise RuntimeError(log.read_text())
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)

@@ -1,0 +1,102 @@
+"""What a newcomer runs: `windowshop demo` and `windowshop up`, on an embedded server of their own."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from processes import COMMAND, wait_until, windowshop
+
+from db import embedded
+
+
+@pytest.fixture(scope="module")
+def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
+    """A new home; only the unpacked binaries are there already."""
+    folder = public_folder / "newcomer"
+    folder.mkdir()
+    folder.chmod(0o755)
+    subprocess.run(["cp", "-al", str(server_home / "postgres"), str(folder)], check=True)
+    yield folder
+    embedded.stop(folder, force=True)
+
+
+@pytest.fixture(scope="module")
+def env(home: Path) -> dict[str, str]:
+    return {**os.environ, "WINDOWSHOP_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="module")
+def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return windowshop("demo", env=env, timeout=300)
+
+
+def left_running(home: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if str(home) in line:
+            found.append(line)
+    return found
+
+
+def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
+    first: "subprocess.CompletedProcess[str]", home: Path
+) -> None:
+    assert first.returncode == 0, first.stderr
+    said = first.stdout
+    assert "1242 products: 1242 new, 0 unchanged" in said
+    assert len(re.findall(r"^ORDER BY image_embedding <=> \(SELECT shop\.clip_text", said, re.MULTILINE)) == 3
+    assert len(re.findall(r"^ORDER BY image_embedding <=> \(SELECT shop\.clip_image", said, re.MULTILINE)) == 1
+    assert "windowshop db psql --role analyst" in said
+    assert "Traceback" not in first.stderr
+    wait_until(lambda: not left_running(home), 10, "nothing left running")
+
+
+def test_the_demo_finds_the_kind_of_thing_that_was_asked_for(first: "subprocess.CompletedProcess[str]") -> None:
+    answers = first.stdout.split("ORDER BY")
+    assert "Chair" in answers[1].split("SELECT sku")[0]
+    assert re.search("(?i)shoe", answers[3].split("SELECT sku")[0])
+    assert answers[4].count("uitar") >= 3
+
+
+def test_the_second_demo_encodes_nothing_again(
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
+) -> None:
+    last = (
+        "select max(encoded_at) from (select encoded_at from shop.starter_image "
+        "union all select encoded_at from shop.starter_title)"
+    )
+    before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
+    second = windowshop("demo", "--keep", env=env, timeout=120)
+    assert second.returncode == 0, second.stderr
+    assert "0 new, 1242 unchanged" in second.stdout
+    assert embedded.status(home).kept
+    assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
+    assert windowshop("db", "stop", env=env).returncode == 0
+
+
+def test_up_serves_sql_until_it_is_stopped(
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "up.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([*COMMAND, "up"], env=env, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "up")
+        query = (
+            "select title from shop.searchable where price < 500 "
+            "order by image_embedding <=> (select shop.clip_text('a drum to play')) limit 5"
+        )
+        found = windowshop("db", "psql", "--role", "analyst", "-At", "-c", query, env=env)
+        assert "rum" in found.stdout, found.stderr
+        searched = windowshop("search", "a drum to play", "--where", "price < 500", env=env)
+        assert "rum" in searched.stdout
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0, log.read_text()
+    wait_until(lambda: not left_running(home), 10, "nothing left running")
