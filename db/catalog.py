@@ -13,8 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
+
+from db.engine import translated
 
 COLUMNS = (
     "sku", "title", "description", "brand", "product_type", "price", "currency", "availability", "gtin", "mpn",
@@ -80,19 +83,22 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
     conn.execute(text(_STAGING_TABLE))
     raw = conn.connection.driver_connection
     assert raw is not None
-    with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
+    try:
+        with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
 
-        def stage(product: Product) -> None:
-            copy.write_row(
-                [getattr(product, column) for column in COLUMNS]
-                + [
-                    Jsonb(dict(product.attributes)),
-                    [image.uri for image in product.images],
-                    [image.phash for image in product.images],
-                ]
-            )
+            def stage(product: Product) -> None:
+                copy.write_row(
+                    [getattr(product, column) for column in COLUMNS]
+                    + [
+                        Jsonb(dict(product.attributes)),
+                        [image.uri for image in product.images],
+                        [image.phash for image in product.images],
+                    ]
+                )
 
-        yield stage
+            yield stage
+    except psycopg.Error as error:  # COPY goes past SQLAlchemy and its translation
+        raise translated(error) from error
 
 
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:

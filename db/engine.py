@@ -142,7 +142,8 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
 
 
 def _connection_error(message: str, address: str) -> DatabaseError:
-    last = message.splitlines()[-1] if message else "no answer"
+    lines = message.splitlines() or ["no answer"]
+    last = lines[-1] if "FATAL:" in message else lines[0]
     if "password authentication failed" in message or "no password supplied" in message:
         return LoginRefused(
             f"the server at {address} refused the login: {last.split('FATAL:')[-1].strip()}",
@@ -153,6 +154,8 @@ def _connection_error(message: str, address: str) -> DatabaseError:
             last.split("FATAL:")[-1].strip(),
             hint='Create it first, for example with "createdb", or correct the address.',
         )
+    if "starting up" in message or "recovery mode" in message or "shutting down" in message:
+        return DatabaseUnreachable(f"{address}: {last.split('FATAL:')[-1].strip()}", hint="Try again in a moment.")
     return DatabaseUnreachable(
         f"no database answers at {address}: {last}",
         hint="Check WINDOWSHOP_DATABASE_URL, or unset it to use the embedded server.",

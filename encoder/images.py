@@ -44,7 +44,7 @@ def read_file(root: str, uri: str, max_bytes: int) -> bytes:
             raise ImageRejected(f"{uri}: {status.st_size} bytes, at most {max_bytes}")
         return path.read_bytes()
     except OSError as error:
-        raise ImageUnreadable(f"{uri}: {error.strerror or error} (image root {root})") from error
+        raise ImageUnreadable(f"{uri}: {error.strerror or type(error).__name__}") from error
     except ValueError as error:  # a NUL in the path
         raise ImageRejected(f"{uri!r}: not a path") from error
 

@@ -26,7 +26,6 @@ from encoder.settings import EncoderSettings
 log = structlog.get_logger()
 Input = TypeVar("Input")
 
-HUNG_AFTER = "4s"  # a batch is bounded to about a second of compute
 HOUSEKEEPING_SECONDS = 15.0
 HEALTH_SECONDS = 1.0
 
@@ -72,7 +71,7 @@ class QueryLane(threading.Thread):
         conn.execution_options(isolation_level="AUTOCOMMIT")
         # For this lane only: bulk embeddings commit durably, and may take their time.
         conn.execute(text("set synchronous_commit = off"))
-        conn.execute(text(f"set transaction_timeout = '{HUNG_AFTER}'"))
+        conn.execute(text(f"set transaction_timeout = '{self._settings.hung_seconds}s'"))
         conn.execute(text(f"listen {requests.CHANNEL}"))
         requests.prove_life(conn, list(self._models))
         self.ready.set()

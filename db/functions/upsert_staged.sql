@@ -1,7 +1,8 @@
 -- The one way a catalog row enters. Reads the session's temporary table staged_product (see db/catalog.py), whose
 -- rows are valid and unique by sku, and makes products and pictures equal to it: the columns of a staged row replace
 -- the stored ones, its list of pictures replaces the stored list. What is already equal is not touched, so nothing
--- is encoded again for it. No now() in ON CONFLICT DO UPDATE: updated_at comes with the row.
+-- is encoded again for it; a product of which only pictures change counts as unchanged. No now() in ON CONFLICT DO
+-- UPDATE: updated_at comes with the row.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -12,6 +13,7 @@ declare
     written bigint;
     staged bigint;
 begin
+    -- Equal rows are left out before the insert: ON CONFLICT would lock, and so write, each of them.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
@@ -20,6 +22,12 @@ begin
             s.price, s.currency, s.availability, s.gtin, s.mpn, s.item_group_id, s.link, s.image_link, s.color,
             s.size, s.material, s.condition, s.attributes, statement_timestamp()
         from pg_temp.staged_product s
+        left join shop.product p on p.product_id = shop.product_id(s.sku, p_catalog)
+        where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
+               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+            is distinct from
+              (s.title, s.description, s.brand, s.product_type, s.price, s.currency, s.availability, s.gtin, s.mpn,
+               s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.attributes)
         on conflict (product_id) do update set
             title = excluded.title, description = excluded.description, brand = excluded.brand,
             product_type = excluded.product_type, price = excluded.price, currency = excluded.currency,
@@ -27,13 +35,6 @@ begin
             item_group_id = excluded.item_group_id, link = excluded.link, image_link = excluded.image_link,
             color = excluded.color, size = excluded.size, material = excluded.material,
             condition = excluded.condition, attributes = excluded.attributes, updated_at = excluded.updated_at
-        where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
-               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
-            is distinct from
-              (excluded.title, excluded.description, excluded.brand, excluded.product_type, excluded.price,
-               excluded.currency, excluded.availability, excluded.gtin, excluded.mpn, excluded.item_group_id,
-               excluded.link, excluded.image_link, excluded.color, excluded.size, excluded.material,
-               excluded.condition, excluded.attributes)
         returning xmax = 0 as is_new
     )
     select count(*) filter (where is_new), count(*) filter (where not is_new) into inserted, updated from changed;
@@ -50,13 +51,19 @@ begin
     get diagnostics pictures = row_count;
 
     insert into shop.product_image as i (product_id, position, uri, image_root_id, phash)
-    select product_id, position, uri, image_root_id, phash from pg_temp.staged_image
+    select s.product_id, s.position, s.uri, s.image_root_id, s.phash
+    from pg_temp.staged_image s
+    left join shop.product_image i on i.product_id = s.product_id and i.position = s.position
+    where (i.uri, i.image_root_id) is distinct from (s.uri, s.image_root_id)
     on conflict (product_id, position) do update
     set uri = excluded.uri, image_root_id = excluded.image_root_id, phash = excluded.phash,
-        sha256 = null, width = null, height = null
-    where (i.uri, i.image_root_id) is distinct from (excluded.uri, excluded.image_root_id);
+        sha256 = null, width = null, height = null;
     get diagnostics written = row_count;
     pictures := pictures + written;
+
+    update shop.product_image i set phash = s.phash  -- a feed that corrects its own hash
+    from pg_temp.staged_image s
+    where i.product_id = s.product_id and i.position = s.position and i.phash <> s.phash;
 
     select count(*) into staged from pg_temp.staged_product;
     unchanged := staged - inserted - updated;
@@ -70,7 +77,10 @@ returns smallint language plpgsql volatile security definer set search_path = pg
 declare
     found_id smallint;
 begin
-    insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
     select r.image_root_id into found_id from shop_private.image_root r where r.folder = p_folder;
+    if not found then  -- ON CONFLICT uses up a number each time, and there are few
+        insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
+        select r.image_root_id into strict found_id from shop_private.image_root r where r.folder = p_folder;
+    end if;
     return found_id;
 end $$;

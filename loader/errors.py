@@ -1,0 +1,36 @@
+"""What can be wrong with a catalog as a whole. A wrong row is not an error but a `Reject` (see loader/rows.py).
+
+LoaderError                  (db/errors.py: exit code 6)
+├── SourceUnreadable         the path is missing, no file or folder, not ours to read, or the disk fails
+├── NotACatalog              a file, but not one of the formats, or its header cannot be understood
+│   └── MissingColumns       no column holds the SKU, or the title
+├── NothingToLoad            no row, no picture
+├── RejectsUnwritable        the list of rejected rows has nowhere to go
+└── RowsRejected             the good rows are loaded, the others are listed
+"""
+
+from db.errors import LoaderError
+
+
+class SourceUnreadable(LoaderError):
+    pass
+
+
+class NotACatalog(LoaderError):
+    pass
+
+
+class MissingColumns(NotACatalog):
+    pass
+
+
+class NothingToLoad(LoaderError):
+    pass
+
+
+class RejectsUnwritable(LoaderError):
+    pass
+
+
+class RowsRejected(LoaderError):
+    pass

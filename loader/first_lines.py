@@ -1,0 +1,27 @@
+"""On which line each SKU of a file was first seen, for files of any length."""
+
+import sqlite3
+
+
+class FirstLines:
+    """Memory stays at a few MB: an SQLite database without a name lives in a cache that spills to a temporary file.
+
+    The staging table's key cannot do this: it sees one chunk at a time, and its error would cost the whole chunk.
+    """
+
+    def __enter__(self) -> "FirstLines":
+        self._lines = sqlite3.connect("", isolation_level=None)
+        self._lines.execute("pragma journal_mode = off")
+        self._lines.execute("begin")  # otherwise each row would be a transaction
+        self._lines.execute("create table first (sku text primary key, line integer) without rowid")
+        return self
+
+    def earlier(self, sku: str, line: int) -> int | None:
+        """The line this SKU was first seen on; None when this is it."""
+        if self._lines.execute("insert or ignore into first values (?, ?)", (sku, line)).rowcount:
+            return None
+        found: int = self._lines.execute("select line from first where sku = ?", (sku,)).fetchone()[0]
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()

@@ -1,0 +1,73 @@
+"""Picture paths of a catalog, held below the image root. Nothing is opened: the encoder does that."""
+
+import os
+import re
+import stat
+from functools import lru_cache
+from pathlib import Path
+
+MAX_LENGTH = 1000
+
+_ADDRESS = re.compile(r"(https?|s3|gs)://[^/\s]", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # file:, data:, C:
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ImageRoot:
+    def __init__(self, folder: Path) -> None:
+        self._root = os.path.realpath(folder)
+        self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
+
+    def uri(self, written: str) -> tuple[str, bool]:
+        """The address, or the path below the root as it is stored, and whether there is something at that path.
+
+        A percent sequence is part of a file's name: paths are never decoded. Raises ValueError with the reason when
+        the path leaves the root, by itself or through links, or is no path of a file.
+        """
+        if _CONTROL.search(written):
+            raise ValueError(f"{_shown(written)} has a control character")
+        if len(written) > MAX_LENGTH:
+            raise ValueError(f"{_shown(written)} is longer than {MAX_LENGTH} characters")
+        if _ADDRESS.match(written):
+            scheme, separator, rest = written.partition("://")
+            return scheme.lower() + separator + rest, True
+        if other := _SCHEME.match(written):
+            raise ValueError(f'{_shown(written)} begins with "{other[0]}"; give a path or an http(s) address')
+        if "\\" in written:
+            raise ValueError(f"{_shown(written)} has a backslash; separate folders with /")
+        if written.startswith("/"):
+            raise ValueError(f"{_shown(written)} is absolute; give the path below the image root")
+        parts = [part for part in written.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise ValueError(f"{_shown(written)} leaves the image root")
+        if not parts or written.endswith("/"):
+            raise ValueError(f"{_shown(written)} names no file")
+        uri = "/".join(parts)
+        return uri, self._exists(uri)
+
+    def _exists(self, uri: str) -> bool:
+        folder, _, name = uri.rpartition("/")
+        try:
+            path = f"{self._real_folder(folder)}/{name}"
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                self._inside(os.path.realpath(path), uri)
+                status = Path(path).stat()
+        except OSError:  # not there, too long a name, or not ours to look at: the encoder will say
+            return False
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{_shown(uri)} is not a file")
+        return True
+
+    def _resolve_folder(self, folder: str) -> str:
+        real = os.path.realpath(f"{self._root}/{folder}")
+        self._inside(real, folder)
+        return real
+
+    def _inside(self, real: str, uri: str) -> None:
+        if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
+            raise ValueError(f"{_shown(uri)} is a link that leaves the image root")
+
+
+def _shown(path: str) -> str:
+    return f'picture "{path if len(path) <= 80 else path[:80] + "..."}"'

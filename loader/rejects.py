@@ -1,0 +1,75 @@
+"""The rejects file: `line,sku,reason`, one line a rejected row. There only when there are any, and only when whole."""
+
+import csv
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from loader.errors import RejectsUnwritable
+from loader.rows import Reject
+
+HEADER = ("line", "sku", "reason")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class RejectsFile:
+    """Written beside `path` under another name as rejects come, and moved to `path` when the block ends well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.first: Reject | None = None
+        self._file: IO[str] | None = None
+        self._csv: Any = None
+
+    def __enter__(self) -> "RejectsFile":
+        folder = self.path.absolute().parent
+        if self.path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise self._unwritable("is a folder" if self.path.is_dir() else "its folder cannot be written to")
+        return self
+
+    def add(self, reject: Reject) -> None:
+        try:
+            if self._file is None:
+                self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed in __exit__
+                    "w",
+                    encoding="utf-8",
+                    newline="",
+                    dir=self.path.absolute().parent,
+                    prefix=self.path.name,
+                    delete=False,
+                )
+                self._csv = csv.writer(self._file)
+                self._csv.writerow(HEADER)
+            self._csv.writerow((reject.line, _cell(reject.sku[:200]), _cell(reject.reason)))
+        except OSError as error:
+            raise self._unwritable(error.strerror or str(error)) from error
+        self.count += 1
+        self.first = self.first or reject
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._file is None:
+            return
+        written = Path(self._file.name)
+        try:
+            self._file.close()
+            if kind is None:
+                written.chmod(0o644)  # temporary files are their owner's alone
+                written.replace(self.path)
+        except OSError as problem:
+            raise self._unwritable(problem.strerror or str(problem)) from problem
+        finally:
+            written.unlink(missing_ok=True)
+
+    def _unwritable(self, why: str) -> RejectsUnwritable:
+        return RejectsUnwritable(
+            f"cannot write the rejects file {self.path}: {why}", hint="Give another with --rejects."
+        )
+
+
+def _cell(text: str) -> str:
+    """Safe to open in a spreadsheet, which would run a cell that begins like a formula."""
+    shown = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return "'" + shown if shown.startswith(("=", "+", "-", "@")) else shown

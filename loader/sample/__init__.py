@@ -1,0 +1,83 @@
+"""The sample catalog: 1,242 drawings of things, to try Windowshop without a catalog of one's own.
+
+Titles, departments, keywords and pictures are real (README.md beside this file says whose). The drawings are not for
+sale: price, currency and availability are made up here, from each SKU, and each product says so in
+`attributes.made_up`.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from db.engine import Database
+from loader.ingest import Progress, ingest
+from loader.rows import RawRow, Reject
+from loader.sources import Format, Source, open_source
+from loader.summary import Summary
+
+FOLDER = Path(__file__).parent
+IMAGES = FOLDER / "images"
+MADE_UP = ["price", "currency", "availability"]
+
+# US dollars a thing of the department might cost, from about to about
+PRICES = {
+    "Arts & stationery": (2, 60),
+    "Clothing & accessories": (8, 150),
+    "Electronics": (15, 900),
+    "Food & grocery": (1, 25),
+    "Health": (3, 80),
+    "Home": (10, 600),
+    "Kitchen & dining": (3, 90),
+    "Musical instruments": (12, 1_500),
+    "Plants & flowers": (4, 70),
+    "Seasonal & party": (2, 45),
+    "Sports & outdoors": (6, 250),
+    "Tools & garden": (4, 180),
+    "Toys & hobbies": (3, 80),
+    "Vehicles & toys on wheels": (10, 400),
+}
+ANY_PRICE = (2, 200)
+AVAILABILITIES = (("in_stock", 0.86), ("out_of_stock", 0.94), ("preorder", 0.97), ("backorder", 1.0))  # cumulated
+
+
+class SampleSource:
+    """The rows of products.csv with made-up prices and stock, the same on every machine and in any order."""
+
+    name = "sample"
+
+    def __init__(self) -> None:
+        self._csv: Source = open_source(FOLDER / "products.csv", kind=Format.DELIMITED)
+        self.path = self._csv.path
+        self.image_root = self._csv.image_root
+        self.size = self._csv.size
+
+    @property
+    def done(self) -> int:
+        return self._csv.done
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        for row in self._csv.rows():
+            yield row if isinstance(row, Reject) else with_made_up_offer(row)
+
+
+def load_sample(
+    database: Database, *, catalog: str = "main", on_progress: Progress = lambda done, total: None
+) -> Summary:
+    return ingest(database, SampleSource(), catalog=catalog, on_progress=on_progress)
+
+
+def with_made_up_offer(row: RawRow) -> RawRow:
+    chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
+    low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
+    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # even on a logarithmic scale, as prices are
+    availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
+    offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}
+    return replace(row, fields={**row.fields, **offer}, attributes={**row.attributes, "made_up": MADE_UP})
+
+
+def _chance(sku: str, what: str) -> float:
+    """A number in [0, 1) that is the SKU's own: Python's hash() would differ from run to run."""
+    digest = hashlib.sha256(f"{what} of {sku}".encode()).digest()
+    return int.from_bytes(digest[:6]) / (1 << 48)

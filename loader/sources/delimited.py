@@ -1,0 +1,27 @@
+"""A table of text with a header: CSV, or separated by semicolons, tabs or bars."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from loader.rows import RawRow, Reject
+from loader.sources.columns import resolve
+from loader.sources.table import Table
+
+
+class DelimitedSource:
+    name = "delimited"
+
+    def __init__(self, table: Table, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+        self.path = table.path
+        self.image_root = image_root or table.path.absolute().parent
+        self.size = table.size
+        self._table = table
+        self._columns = resolve(table.path, table.header, mapping)
+
+    @property
+    def done(self) -> int:
+        return self._table.bytes_read
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        for record in self._table.records():
+            yield record if isinstance(record, Reject) else self._columns.row(record.line, record.cells)

@@ -1,0 +1,81 @@
+"""One cell at a time: what a shop writes, as what the catalog holds. Each raises ValueError with the reason."""
+
+import re
+from decimal import Decimal
+
+MAX_PRICE = Decimal("9999999999.99")  # numeric(12,2)
+MAX_WRITTEN = 50  # characters, white space and currency included
+
+_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # $ and ¥ are the signs of several currencies
+_AMOUNT = r"(?P<sign>[+-]?)(?P<amount>[0-9][0-9.,]*|\.[0-9]+)"
+_CURRENCY = r"[A-Za-z]{3}|[€£₹$¥]"
+_PRICE = re.compile(rf"(?P<before>{_CURRENCY})?\s*{_AMOUNT}\s*(?P<after>{_CURRENCY})?")
+
+# Commas and dots: only shapes that can mean one number. "1,299" could be 1299 or 1.299, so it is refused.
+_PLAIN = re.compile(r"[0-9]+\.?|[0-9]*\.[0-9]+")
+_THOUSANDS_COMMA = re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,2}")
+_THOUSANDS_DOT = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}")
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
+
+_AVAILABILITY = {
+    "instock": "in_stock", "available": "in_stock", "limitedavailability": "in_stock", "instoreonly": "in_stock",
+    "onlineonly": "in_stock", "outofstock": "out_of_stock", "soldout": "out_of_stock", "unavailable": "out_of_stock",
+    "discontinued": "out_of_stock", "reserved": "out_of_stock", "preorder": "preorder", "presale": "preorder",
+    "backorder": "backorder", "backordered": "backorder", "madetoorder": "backorder",
+}  # fmt: skip
+
+
+def price(cell: str) -> tuple[Decimal, str | None]:
+    """The amount, and the currency when the cell names one: "12.50", "12.50 USD", "€ 1.299,00"."""
+    match = _PRICE.fullmatch(cell.strip())
+    if match is None or len(cell) > MAX_WRITTEN:
+        raise ValueError(f'price "{_shown(cell)}" is not a number; write it like 12.50 or 12.50 USD')
+    amount = _decimal(match["amount"], cell)
+    if match["sign"] == "-":
+        raise ValueError(f'price "{_shown(cell)}" is negative')
+    if amount > MAX_PRICE:
+        raise ValueError(f'price "{_shown(cell)}" is over {MAX_PRICE:,}')
+    if amount != amount.quantize(Decimal("0.01")):
+        raise ValueError(f'price "{_shown(cell)}" has more than two decimals')
+    if match["before"] and match["after"]:
+        raise ValueError(f'price "{_shown(cell)}" names its currency twice')
+    written = match["before"] or match["after"]
+    return amount.quantize(Decimal("0.01")), None if written is None else currency(written)
+
+
+def currency(cell: str) -> str:
+    code = _SYMBOLS.get(cell.strip(), cell.strip().upper())
+    if re.fullmatch("[A-Z]{3}", code) is None:
+        raise ValueError(f'currency "{_shown(cell)}" is not a code of three letters such as USD')
+    return code
+
+
+def availability(cell: str) -> str:
+    """Feed values ("in stock", "in_stock") and schema.org's ("https://schema.org/InStock")."""
+    word = re.sub(r"[\s_-]", "", cell.rstrip("/").rpartition("/")[2]).lower()
+    if word not in _AVAILABILITY:
+        raise ValueError(f'availability "{_shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
+    return _AVAILABILITY[word]
+
+
+def phash(cell: str) -> str:
+    """16 hexadecimal digits as the 64 binary digits of a bit(64)."""
+    if re.fullmatch("[0-9a-fA-F]{16}", cell) is None:
+        raise ValueError(f'image_phash "{_shown(cell)}" is not 16 hexadecimal digits')
+    return f"{int(cell, 16):064b}"
+
+
+def _decimal(amount: str, cell: str) -> Decimal:
+    if _PLAIN.fullmatch(amount):
+        return Decimal(amount)
+    if _THOUSANDS_COMMA.fullmatch(amount):
+        return Decimal(amount.replace(",", ""))
+    if _THOUSANDS_DOT.fullmatch(amount):
+        return Decimal(amount.replace(".", "").replace(",", "."))
+    if _DECIMAL_COMMA.fullmatch(amount):
+        return Decimal(amount.replace(",", "."))
+    raise ValueError(f'price "{_shown(cell)}" could be two numbers; write thousands without a separator: 1299.00')
+
+
+def _shown(cell: str) -> str:
+    return cell if len(cell) <= 40 else cell[:40] + "..."

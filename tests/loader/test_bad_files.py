@@ -1,0 +1,275 @@
+"""Every broken catalog file gets one clear message and an exit code, and costs no good row."""
+
+import csv
+import os
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+import loader.cli
+from db.engine import Database
+from db.errors import SettingsError, WindowshopError
+from db.roles import Role
+from loader.errors import (
+    LoaderError,
+    MissingColumns,
+    NotACatalog,
+    NothingToLoad,
+    RejectsUnwritable,
+    RowsRejected,
+    SourceUnreadable,
+)
+
+Load = Callable[..., Result]
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def database(databases: Any, template: str) -> Database:
+    """One for all cases; what is loaded is counted in a catalog that is empty again before each."""
+    copied: Database = databases.copy(template)
+    return copied
+
+
+@pytest.fixture
+def load(
+    database: Database,
+    environment: Callable[[Database], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Load:
+    """`windowshop load ...` in an empty working directory, into an empty catalog."""
+    with database.connect(Role.APP) as conn, conn.begin():
+        conn.execute(text("delete from shop.product"))
+    for name, value in environment(database).items():
+        monkeypatch.setenv(name, value)
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    command = typer.Typer()
+    command.command()(loader.cli.load)
+    return lambda *arguments: CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def skus(database: Database) -> list[str]:
+    with database.connect(Role.APP) as conn:
+        return list(conn.scalars(text("select sku from shop.product order by sku")))
+
+
+def listed(path: Path) -> list[tuple[str, str, str]]:
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["line", "sku", "reason"]
+    return [(line, sku, reason) for line, sku, reason in rows[1:]]
+
+
+def error_of(result: Result) -> WindowshopError:
+    assert isinstance(result.exception, WindowshopError), result.output
+    assert "\n" not in result.exception.message
+    return result.exception
+
+
+WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
+    "empty": (b"", NothingToLoad, "is empty", "header line"),
+    "only a byte order mark": (b"\xef\xbb\xbf\n", NothingToLoad, "is empty", "header line"),
+    "header only": (b"sku,title\n", NothingToLoad, "holds no rows", "Nothing was changed"),
+    "missing column": (b"id,label\n1,a\n", MissingColumns, "no column for title; its columns: id, label", "--map"),
+    "no needed column": (b"a,b\n1,2\n", MissingColumns, "no column for sku and title; its columns: a, b", "--map sku="),
+    "unknown delimiter": (b"sku^title\n1^a\n", MissingColumns, "its columns: sku^title", "separated by comma"),
+    "two columns alike": (b"sku,title,Title\n1,a,b\n", NotACatalog, 'two columns are called "Title"', "Rename"),
+    "header not UTF-8": (b"sku,title,gr\xf6\xdfe\n1,a,b\n", NotACatalog, "byte 0xF6 at position 13 of line 1", ""),
+    "header with an open quote": (b'sku,"title\n1,a\n', NotACatalog, "header in line 1 cannot be read: a quote", ""),
+    "UTF-16": ("sku,title\n1,a\n".encode("utf-16"), NotACatalog, "is UTF-16 text", "CSV in UTF-8"),
+    "spreadsheet": (b"PK\x03\x04rest", NotACatalog, "is a zip archive or a spreadsheet", "CSV in UTF-8"),
+    "compressed": (b"\x1f\x8brest", NotACatalog, "is a compressed file", "CSV in UTF-8"),
+    "bare carriage returns": (b"sku,title\r1,a\r", NotACatalog, "bare carriage return", "LF"),
+    "one endless line": (b"x" * 10_000_000, NotACatalog, "no line end in its first 64 KiB", "CSV"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WHOLE_FILE)
+def test_a_file_that_is_no_catalog_is_named_and_loads_nothing(
+    case: str, load: Load, database: Database, tmp_path: Path
+):
+    content, kind, message, hint = WHOLE_FILE[case]
+    (tmp_path / "goods.csv").write_bytes(content)
+    error = error_of(load(tmp_path / "goods.csv"))
+    assert type(error) is kind
+    assert error.exit_code == 6
+    assert "goods.csv" in error.message
+    assert message in error.message
+    assert hint in (error.hint or "")
+    assert skus(database) == []
+    assert list(Path.cwd().iterdir()) == []
+
+
+GOOD = b"good,Good one,5,\n"
+ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what is listed as its SKU, why
+    "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "", "not UTF-8: byte 0xE9 at position 8 of line 3"),
+    "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "", "not UTF-8: byte 0xFF at position 5 of line 3"),
+    "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "", "not UTF-8: byte 0xED"),
+    "NUL": (b"bad,a\0b,5,\n", "3", "bad", "title has a NUL character"),
+    "NUL in a path": (b"bad,a,5,a\0.jpg\n", "3", "bad", "a picture's path has a NUL character"),
+    "control character in the SKU": (b"b\x1bad,a,5,\n", "3", "b\\x1bad", "sku has a control character"),
+    "unclosed quote": (b'bad,"a,5,\n', "3", "", "a quote is opened on this line and not closed"),
+    "10 MB cell": (b"bad," + b"x" * 10_000_000 + b",5,\n", "3", "", "the line is longer than 1 MiB"),
+    "10 MB quoted cell": (b'bad,"' + b"x" * 10_000_000 + b'",5,\n', "3", "", "the line is longer than 1 MiB"),
+    "200 kB cell": (b"bad," + b"x" * 200_000 + b",5,\n", "3", "", "a cell is longer than 131,072 characters"),
+    "too few cells": (b"bad,a\n", "3", "", "the row has 2 cells, the header 4"),
+    "too many cells": (b"bad,a,5,,6\n", "3", "", "the row has 5 cells, the header 4"),
+    "duplicate": (b"first,again,5,\n", "3", "first", "SKU first is on line 2 already"),
+    "no SKU": (b" ,a,5,\n", "3", "", "sku is empty"),
+    "no title": (b"bad,,5,\n", "3", "bad", "title is empty"),
+    "long SKU": (b"x" * 201 + b",a,5,\n", "3", "x" * 200, "sku is 201 characters long; at most 200"),
+    "long title": (b"bad," + b"x" * 2001 + b",5,\n", "3", "bad", "title is 2,001 characters long; at most 2,000"),
+    "negative price": (b"bad,a,-5,\n", "3", "bad", 'price "-5" is negative'),
+    "NaN": (b"bad,a,NaN,\n", "3", "bad", 'price "NaN" is not a number'),
+    "infinite price": (b"bad,a,Infinity,\n", "3", "bad", 'price "Infinity" is not a number'),
+    "1e999": (b"bad,a,1e999,\n", "3", "bad", 'price "1e999" is not a number'),
+    "huge price": (b"bad,a,10000000000,\n", "3", "bad", 'price "10000000000" is over 9,999,999,999.99'),
+    "..": (b"bad,a,5,../../etc/passwd\n", "3", "bad", 'picture "../../etc/passwd" leaves the image root'),
+    "absolute": (b"bad,a,5,/etc/passwd\n", "3", "bad", 'picture "/etc/passwd" is absolute'),
+    "backslash": (b"bad,a,5,..\\a.jpg\n", "3", "bad", "has a backslash"),
+    "link out": (b"bad,a,5,link.jpg\n", "3", "bad", 'picture "link.jpg" is a link that leaves the image root'),
+    "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
+    "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; picture "/x" is absolute'),
+    "101 pictures": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 pictures"),
+    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # the list must be safe in a spreadsheet
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_a_bad_row_is_listed_and_the_others_are_loaded(case: str, load: Load, database: Database, tmp_path: Path):
+    row, line, sku, reason = ROWS[case]
+    (tmp_path / "link.jpg").symlink_to("/etc/passwd")
+    (tmp_path / "goods.csv").write_bytes(b"sku,title,price,image\nfirst,First one,5,\n" + row + GOOD)
+    result = load(tmp_path / "goods.csv")
+    error = error_of(result)
+    assert type(error) is RowsRejected
+    assert error.exit_code == 6
+    assert error.message == ("1 of 3 rows rejected, listed in goods.rejects.csv; the other 2 loaded")
+    assert skus(database) == ["first", "good"]
+    [(listed_line, listed_sku, listed_reason)] = listed(Path("goods.rejects.csv"))
+    assert (listed_line, listed_sku) == (line, sku)
+    assert reason in listed_reason
+    assert [path.name for path in Path.cwd().iterdir()] == ["goods.rejects.csv"]
+
+
+def test_what_only_looks_bad_is_loaded_as_it_is(load: Load, database: Database, tmp_path: Path):
+    content = '\ufeffsku;title;image\n1;=cmd();%2e%2e/a.jpg\n\n2;"a ""b""; c";\n3;Zoë 🧑‍🚀;\n;;\n'
+    (tmp_path / "goods.csv").write_text(content, encoding="utf-8")
+    assert load(tmp_path / "goods.csv").exit_code == 0
+    with database.connect(Role.APP) as conn:
+        titles = conn.scalars(text("select title from shop.product order by sku")).all()
+    assert titles == ["=cmd()", 'a "b"; c', "Zoë 🧑‍🚀"]
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_path_that_is_no_regular_file_is_named_at_once(load: Load, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s.csv"))
+        for path, message in (
+            (tmp_path / "missing.csv", "cannot read .*missing.csv: No such file or directory"),
+            (tmp_path / "loop.csv", "cannot read .*loop.csv: .*symbolic links"),
+            (tmp_path / "pipe.csv", "pipe.csv is a pipe, not a file"),
+            (Path("/dev/zero"), "/dev/zero is a device or socket, not a file"),
+            (tmp_path / "s.csv", "s.csv is a device or socket, not a file"),
+        ):
+            error = error_of(load(path))
+            assert type(error) is SourceUnreadable
+            assert re.search(message, error.message)
+
+
+@pytest.mark.parametrize("locked", ["goods.csv", "."])
+def test_a_path_without_read_permission_is_named(locked: str, load: Load, public_folder: Path):
+    folder = public_folder / "locked"
+    folder.mkdir(exist_ok=True)
+    (folder / "goods.csv").write_text("sku,title\n1,a\n")
+    (folder / locked).chmod(0)
+    try:
+        if is_root := os.geteuid() == 0:  # who may read everything
+            os.seteuid(NOBODY)
+        error = error_of(load(folder / "goods.csv"))
+    finally:
+        if is_root:
+            os.seteuid(0)
+        (folder / locked).chmod(0o755)
+    assert type(error) is SourceUnreadable
+    assert error.message.endswith("goods.csv: Permission denied")
+
+
+def test_a_disk_that_fails_halfway_is_named_and_what_is_loaded_stays(
+    load: Load, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from loader.sources.records import _Lines
+
+    (tmp_path / "goods.csv").write_text("sku,title\n" + "".join(f"{n},a\n" for n in range(100)))
+    read = _Lines._read
+
+    def failing(lines: _Lines) -> tuple[int, bytes | None]:
+        if lines._number == 60:
+            raise OSError(5, "Input/output error")
+        return read(lines)
+
+    monkeypatch.setattr(_Lines, "_read", failing)
+    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 25)
+    error = error_of(load(tmp_path / "goods.csv"))
+    assert type(error) is SourceUnreadable
+    assert "goods.csv: Input/output error" in error.message
+    assert "50 rows are in; the same command goes on from there" in (error.hint or "")
+    assert len(skus(database)) == 50
+
+
+def test_a_rejects_file_that_cannot_be_written_stops_the_load_before_it_begins(
+    load: Load, database: Database, tmp_path: Path
+):
+    catalog = tmp_path / "goods.csv"
+    catalog.write_text("sku,title\n1,a\n2,\n")
+    for rejects in (tmp_path, tmp_path / "missing" / "rejects.csv", catalog):
+        assert type(error_of(load(catalog, "--rejects", rejects))) is RejectsUnwritable
+    assert skus(database) == []
+    assert catalog.read_text() == "sku,title\n1,a\n2,\n"
+
+
+def test_a_wrong_option_is_an_error_of_the_command_line(load: Load, tmp_path: Path):
+    catalog = tmp_path / "goods.csv"
+    catalog.write_text("sku,title\n1,a\n")
+    for arguments, message in (
+        (("--map", "title"), "is not FIELD=COLUMN"),
+        (("--map", "tilte=title"), 'there is no field "tilte"'),
+        (("--map", "title=a", "--map", "title=b"), "title is given twice"),
+        (("--format", "xml"), 'there is no "xml"'),
+        (("--catalog", "Main!"), '"Main!" is no name for a catalog'),
+        (("--format", "folder", "--map", "title=a"), "a folder of pictures has no columns"),
+    ):
+        error = error_of(load(catalog, *arguments))
+        assert type(error) is SettingsError
+        assert message in error.message
+    assert 'has no column "Name" for title' in error_of(load(catalog, "--map", "title=Name")).message
+    assert "is not a folder" in error_of(load(catalog, "--image-root", tmp_path / "missing")).message
+    assert "is not in the Shopee layout" in error_of(load(catalog, "--format", "shopee")).message
+
+
+def test_a_database_without_schema_is_named(
+    load: Load,
+    databases: Any,
+    environment: Callable[[Database], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    empty = databases.open(databases.create())
+    monkeypatch.setenv("WINDOWSHOP_DATABASE_URL", environment(empty)["WINDOWSHOP_DATABASE_URL"])
+    (tmp_path / "goods.csv").write_text("sku,title\n1,a\n")
+    error = error_of(load(tmp_path / "goods.csv"))
+    assert "has no Windowshop schema" in error.message
+    assert "db upgrade" in (error.hint or "")

@@ -1,0 +1,55 @@
+"""`windowshop load` as a shell sees it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from processes import windowshop
+
+from db.engine import Database
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def env(database: Database, environment: Callable[[Database], dict[str, str]]) -> dict[str, str]:
+    return {**environment(database), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
+
+
+def test_a_good_catalog_is_counted_and_leaves_exit_code_zero(env: dict[str, str], tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("sku,title,image\n1,Red bag,a.jpg\n2,Blue bag,\n")
+    done = windowshop("load", "goods.csv", env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "2 rows of goods.csv (delimited), catalog main: 2 new, 0 changed, 0 unchanged, 0 rejected; "
+        "pictures changed: 1\n"
+    )
+    assert done.stderr.split("\n") == [
+        "warning: pictures not on this disk, which the encoder will report: 1",
+        "warning: products without a picture, which picture search will not find: 1",
+        "",
+    ]
+
+
+def test_rejected_rows_are_one_line_and_exit_code_six(env: dict[str, str], tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("sku,title,price,image\n1,Red,5,http://a.example/b\n2,Blue,-5,\n")
+    done = windowshop("load", "goods.csv", "--dry-run", env=env, cwd=tmp_path)
+    assert done.returncode == 6
+    assert "Dry run: nothing was changed." in done.stdout
+    assert done.stderr == (
+        "error: 1 of 2 rows rejected, listed in goods.rejects.csv; the other 1 would be loaded\n"
+        '  The first one: line 3: price "-5" is negative. Correct them and load the file again.\n'
+    )
+
+
+def test_an_error_of_the_whole_file_has_no_traceback(env: dict[str, str], tmp_path: Path):
+    done = windowshop("load", "missing.csv", env=env, cwd=tmp_path)
+    assert done.returncode == 6
+    assert done.stdout == ""
+    assert done.stderr == ("error: cannot read missing.csv: No such file or directory\n  Check path and permissions.\n")
+
+
+def test_the_help_has_an_example_for_each_format(env: dict[str, str]):
+    shown = windowshop("load", "--help", env=env).stdout
+    for example in ("windowshop load products.csv", "--map sku=Code", "shopee-product-matching/", "pictures/"):
+        assert example in shown

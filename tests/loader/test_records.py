@@ -1,0 +1,102 @@
+"""Delimited text: what csv.reader would swallow or crash on costs one line here."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loader.rows import Reject
+from loader.sources.records import MAX_RECORD, Record, Records
+
+
+def read(data: bytes, delimiter: str = ",") -> list[Record | Reject]:
+    return list(Records(io.BytesIO(data), delimiter))
+
+
+def reasons(found: list[Record | Reject]) -> list[tuple[int, str]]:
+    return [(item.line, item.reason) for item in found if isinstance(item, Reject)]
+
+
+def cells(found: list[Record | Reject]) -> list[list[str]]:
+    return [item.cells for item in found if isinstance(item, Record)]
+
+
+def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends():
+    assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
+
+
+def test_the_line_of_a_record_is_where_it_begins():
+    assert [item.line for item in read(b'a\n"b\nb"\n\nc\n')] == [1, 2, 5]
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_cell():
+    assert cells(read(b"\xef\xbb\xbfsku,title\n")) == [["sku", "title"]]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line_only():
+    found = read(b'1,a\n2,"b\n3,c\n4,d\n')
+    assert cells(found) == [["1", "a"], ["3", "c"], ["4", "d"]]
+    assert reasons(found) == [(2, "a quote is opened on this line and not closed")]
+
+
+def test_a_quote_that_meets_a_later_quote_costs_its_own_line_only():
+    found = read(b'1,"a\n2,b\n3,"c"\n4,d\n')
+    assert cells(found) == [["2", "b"], ["3", "c"], ["4", "d"]]
+    assert reasons(found) == [(1, "a quote is opened on this line and not closed")]
+
+
+def test_text_after_a_closing_quote_is_not_guessed_at():
+    found = read(b'1,"a" b\n2,c\n')
+    assert cells(found) == [["2", "c"]]
+    assert "text follows a closing quote" in reasons(found)[0][1]
+
+
+def test_a_ten_megabyte_line_is_one_reject_and_is_not_held_in_memory():
+    found = read(b"1," + b"x" * (10 << 20) + b"\n2,b\n")
+    assert reasons(found) == [(1, "the line is longer than 1 MiB")]
+    assert cells(found) == [["2", "b"]]
+
+
+def test_a_cell_over_the_csv_modules_limit_is_one_reject():
+    found = read(b"1," + b"x" * (csv.field_size_limit() + 1) + b"\n2,b\n")
+    assert reasons(found) == [(1, f"a cell is longer than {csv.field_size_limit():,} characters")]
+    assert cells(found) == [["2", "b"]]
+
+
+def test_a_quoted_cell_of_many_lines_ends_at_the_limit():
+    lines = b"".join(b"%d,x\n" % n for n in range(MAX_RECORD // 4))
+    found = read(b'1,"a\n' + lines)
+    assert reasons(found)[0][0] == 1
+    assert len(cells(found)) == MAX_RECORD // 4
+
+
+def test_bytes_that_are_not_utf8_cost_their_record_and_are_named():
+    found = read(b"1,a\n2,caf\xe9\n3,b\n")
+    assert cells(found) == [["1", "a"], ["3", "b"]]
+    assert reasons(found)[0][1].startswith("not UTF-8: byte 0xE9 at position 6 of line 2; save the file as UTF-8")
+
+
+def test_a_bare_carriage_return_costs_its_line_only():
+    found = read(b"1,a\rb\n2,c\n")
+    assert cells(found) == [["2", "c"]]
+    assert "carriage return" in reasons(found)[0][1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=4), max_size=8))
+def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]):
+    rows = [[cell.strip(" ").replace("\r", "") for cell in row] for row in rows]
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    assert cells(read(text.getvalue().removeprefix("\ufeff").encode())) == rows
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300) | st.text('a,"\n\r;', max_size=60).map(str.encode))
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_any_bytes_become_records_or_rejects_in_order(delimiter: str, data: bytes):
+    lines = [item.line for item in read(data, delimiter)]
+    assert lines == sorted(set(lines))
