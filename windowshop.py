@@ -94,8 +94,8 @@ def up() -> None:
 
 def _prepare(database: "Database", settings: "Settings") -> None:
     """Schema up to date, and a model serving: starter, where the site has none yet."""
-    from db.models_registry import every_model, serve_model
     from db.roles import Role
+    from db.serving import every_model, serve_model
     from encoder import starter
     from migrations.site import NewModel, add_model
     from migrations.upgrade import upgrade

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from db.catalog import Image, Product, staging, upsert
 from db.engine import Database, open_database
-from db.models_registry import serve_model
 from db.roles import Role
+from db.serving import serve_model
 from db.settings import Settings
 from encoder import starter
 from loader.sample import IMAGES

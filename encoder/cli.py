@@ -95,7 +95,7 @@ def serve(
 ) -> None:
     """Switch search to a model, in one transaction. Refused while that would lose results, unless forced."""
     from db.engine import open_database
-    from db.models_registry import serve_model
+    from db.serving import serve_model
     from db.settings import Settings
 
     with open_database(Settings.read()) as database:
@@ -112,8 +112,8 @@ def list_models() -> None:
 
     from db import schema
     from db.engine import open_database
-    from db.models_registry import coverage, every_model
     from db.roles import Role
+    from db.serving import coverage, every_model
     from db.settings import Settings
 
     with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:

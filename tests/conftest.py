@@ -86,7 +86,7 @@ def clip_folder(public_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
     """A migrated database that serves the tiny CLIP, and the home with its revisions."""
-    from db.models_registry import serve_model
+    from db.serving import serve_model
     from encoder.models import load
     from migrations.site import NewModel, add_model
 
