@@ -21,8 +21,8 @@ from benchmarks.site import Site, encoder, site
 from db import work
 from db.roles import Role
 from encoder import starter
-from encoder.catalog import CatalogLane
-from encoder.models import Model
+from encoder.catalog import Batch, CatalogLane, Encoded
+from encoder.models import Model, model_threads
 from encoder.runner import Clock, Pipeline
 from encoder.service import load_models
 from encoder.settings import EncoderSettings
@@ -40,7 +40,7 @@ def lane(measured: Site, models: dict[int, Model], settings: EncoderSettings) ->
         with writing.begin():
             work.heartbeat(writing, worker, "bench", os.getpid(), "cpu", 600)
         catalog = CatalogLane(worker, models, settings, readers=min(os.cpu_count() or 1, 8))
-        pipeline: Pipeline = Pipeline()  # type: ignore[type-arg]
+        pipeline: Pipeline[Batch, Encoded] = Pipeline(model_threads("cpu"))
         used = cpu_seconds()
         pipeline.run(catalog.read(reading, stop, once=True), catalog.encode, lambda done: catalog.write(writing, done))
         used = cpu_seconds() - used

@@ -44,7 +44,7 @@ def search(conn: Connection, query: Query) -> list[Hit]:
     assert raw is not None
     statement = as_sql(query).as_string(raw)
     try:
-        rows = conn.execution_options(no_parameters=True).exec_driver_sql(statement)
+        rows = conn.exec_driver_sql(statement, execution_options={"no_parameters": True})
     except StatementRefused as error:
         if query.where and (error.sqlstate or "").startswith("42"):
             raise StatementRefused(

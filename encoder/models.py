@@ -6,6 +6,7 @@ plain CLIP or SigLIP folder. Encoding is split where a pipeline needs it: `prepa
 """
 
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Sequence
@@ -94,6 +95,14 @@ def pick_device(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ModelUnavailable(f"device {name} is not available: {str(error).splitlines()[0]}") from error
     return name
+
+
+def model_threads(device: str) -> int:
+    """How many threads should run a model on this device, see runner.py. On a CPU each is alone inside torch."""
+    if device != "cpu":
+        return 1
+    torch.set_num_threads(1)
+    return min(os.cpu_count() or 1, 16)
 
 
 def load(source: str, device: str = "cpu") -> Model:

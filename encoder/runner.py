@@ -1,6 +1,8 @@
-"""Reader -> model -> writer, a thread each, with bounded queues between them and a clock on every stage.
+"""Reader -> model -> writer in threads, with bounded queues between them and a clock on every stage.
 
-The model runs in the caller's thread. The first stage to fail stops the others, and its error is raised.
+The model stage may run in several threads: on a CPU one a core, each with one thread of its own inside torch, is faster
+than one whose threads wait for each other at every layer, and far faster when anything else runs on the machine. The
+first stage to fail stops the others, and its error is raised.
 """
 
 import queue
@@ -18,13 +20,15 @@ STAGES = ("read", "model", "write")
 
 @dataclass
 class Clock:
-    """Seconds each stage was busy; `wall` from start to end."""
+    """Seconds each stage was busy, the mean over its threads; `wall` from start to end."""
 
     busy: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     wall: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def time(self, stage: str, since: float) -> None:
-        self.busy[stage] += time.perf_counter() - since
+    def time(self, stage: str, since: float, threads: int = 1) -> None:
+        with self._lock:
+            self.busy[stage] += (time.perf_counter() - since) / threads
 
 
 class _Stopped(Exception):
@@ -32,7 +36,8 @@ class _Stopped(Exception):
 
 
 class Pipeline(Generic[Read, Made]):
-    def __init__(self, depth: int = 2) -> None:
+    def __init__(self, model_threads: int = 1, depth: int = 2) -> None:
+        self._model_threads = model_threads
         self._read: queue.Queue[Read | None] = queue.Queue(depth)
         self._made: queue.Queue[Made | None] = queue.Queue(depth)
         self._stop = threading.Event()
@@ -45,10 +50,13 @@ class Pipeline(Generic[Read, Made]):
         threads = [
             threading.Thread(target=self._guard, args=(self._pump_reader, reader), name="read"),
             threading.Thread(target=self._guard, args=(self._pump_writer, writer), name="write"),
+            *(
+                threading.Thread(target=self._guard, args=(self._pump_model, model), name="model")
+                for _ in range(self._model_threads)
+            ),
         ]
         for thread in threads:
             thread.start()
-        self._guard(self._pump_model, model)
         for thread in threads:
             thread.join()
         self.clock.wall += time.perf_counter() - started
@@ -69,20 +77,27 @@ class Pipeline(Generic[Read, Made]):
             since = time.perf_counter()
             batch = next(reader, None)
             self.clock.time("read", since)
-            self._put(self._read, batch)
             if batch is None:
+                for _ in range(self._model_threads):
+                    self._put(self._read, None)
                 return
+            self._put(self._read, batch)
 
     def _pump_model(self, model: Callable[[Read], Made]) -> None:
         while (batch := self._get(self._read)) is not None:
             since = time.perf_counter()
             made = model(batch)
-            self.clock.time("model", since)
+            self.clock.time("model", since, self._model_threads)
             self._put(self._made, made)
         self._put(self._made, None)
 
     def _pump_writer(self, writer: Callable[[Made], None]) -> None:
-        while (made := self._get(self._made)) is not None:
+        open_threads = self._model_threads
+        while open_threads:
+            made = self._get(self._made)
+            if made is None:
+                open_threads -= 1
+                continue
             since = time.perf_counter()
             writer(made)
             self.clock.time("write", since)

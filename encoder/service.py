@@ -23,7 +23,7 @@ from db.roles import Role
 from db.work import ModelRow, Outstanding
 from encoder.catalog import Batch, CatalogLane, Encoded, Tally
 from encoder.errors import ModelMismatch, ModelUnavailable
-from encoder.models import Model, load, pick_device
+from encoder.models import Model, load, model_threads, pick_device
 from encoder.queries import QueryLane
 from encoder.runner import Clock, Pipeline
 from encoder.settings import EncoderSettings
@@ -90,6 +90,7 @@ def run(
     """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty."""
     worker = uuid.uuid4()
     device = next(iter(models.values())).device
+    threads = model_threads(device)
     for model in models.values():
         model.warm_up()  # before the proof of life: who is seen can answer
     lane_stop = threading.Event()
@@ -102,7 +103,7 @@ def run(
         readers=settings.readers or min(os.cpu_count() or 1, 8),
         before_forward=(lambda: _let_pass(lane)) if lane else (lambda: None),
     )
-    pipeline: Pipeline[Batch, Encoded] = Pipeline()
+    pipeline: Pipeline[Batch, Encoded] = Pipeline(threads)
     try:
         beat.start()
         if lane:
@@ -122,7 +123,7 @@ def run(
                     break
                 _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
                 catalog.start_over()
-                pipeline = Pipeline()
+                pipeline = Pipeline(threads)
                 beat.beat()
     finally:
         lane_stop.set()
