@@ -15,12 +15,13 @@ from encoder.starter.tower import CLASSES, MID, POOLED
 
 DIMENSION = 384
 HIDDEN = 512
+SHARED = 32
 
 _RESIDUAL = 0.3  # weight of the learned part beside the prior
 _SERVED_PRIOR = 0.3  # weight of the prior once more when serving: it knows concepts no pair taught
 
 # Stored as float16; statistics stay float32, they are small and some are tiny.
-_MATRICES = ("classes", "hidden.weight", "out.weight")
+_MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
 
 class Head(nn.Module):
@@ -30,6 +31,8 @@ class Head(nn.Module):
     common: Tensor
     logit_mean: Tensor
     logit_sd: Tensor
+    shared: Tensor
+    surprise_sd: Tensor
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -37,6 +40,8 @@ class Head(nn.Module):
         self.register_buffer("common", torch.zeros(DIMENSION))  # unit: the direction all texts lean towards
         self.register_buffer("logit_mean", torch.zeros(CLASSES))
         self.register_buffer("logit_sd", torch.ones(CLASSES))
+        self.register_buffer("shared", torch.zeros(CLASSES, SHARED))  # scaled directions, see ``prior``
+        self.register_buffer("surprise_sd", torch.ones(CLASSES))
         self.norm = nn.BatchNorm1d(POOLED + MID, affine=False)
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(POOLED + MID, HIDDEN)
@@ -49,10 +54,16 @@ class Head(nn.Module):
 
     def prior(self, logits: Tensor) -> Tensor:
         """Training-free: (n, 1000) class logits -> unit vectors (n, 384)."""
-        surprise = (logits - self.logit_mean) / self.logit_sd
+        surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
         # The cube lets the few classes that stand out speak, without picking a number of them.
         return self._unit(surprise.pow(3) @ self.classes)
+
+    def standardised(self, logits: Tensor) -> Tensor:
+        """z-scores over the training pictures, damped along the directions in which many classes move together
+        (animal or thing, round or long): those say little about which class it is."""
+        scores = (logits - self.logit_mean) / self.logit_sd
+        return scores - (scores @ self.shared) @ self.shared.T
 
     def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
         """What the loss sees: unit vectors (n, 384)."""

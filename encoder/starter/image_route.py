@@ -31,7 +31,7 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return ["image"]
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
-        """PIL pictures, bare or as ``{"image": picture}`` -> ``pixel_values`` uint8 (n, 3, 224, 224).
+        """PIL pictures, bare or as ``{"image": picture}`` -> ``pixel_values`` uint8 (n, 3, 256, 256).
 
         Prompts are for texts and are ignored. Strings are refused: sentence-transformers takes those that look
         like an image's address or path for pictures, and a shopper's query must never make us open one.

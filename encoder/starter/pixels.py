@@ -1,4 +1,4 @@
-"""Pictures to the tower's input: any Pillow picture becomes 224 x 224 RGB bytes on white.
+"""Pictures to the tower's input: any Pillow picture becomes 256 x 256 RGB bytes on white.
 
 No torch here, and Pillow releases the interpreter lock while it resamples: reader threads can do this part
 while the device does the forward. Orientation tags are the picture opener's business, not ours.
@@ -9,32 +9,28 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-SQUARE = 256
-SIDE = 224
+SIDE = 256
 WHITE = (255, 255, 255)
 
 
 def batch(pictures: Sequence[Image.Image]) -> np.ndarray:
-    """uint8 (n, 224, 224, 3). Channels last, as Pillow holds them and as the tower computes."""
+    """uint8 (n, 256, 256, 3). Channels last, as Pillow holds them and as the tower computes."""
     return np.stack([np.asarray(square(picture)) for picture in pictures])
 
 
 def square(picture: Image.Image) -> Image.Image:
-    """Fit the whole picture on a white 256 px square (products are shot on white), then resize to 224.
-
-    The two steps are how the training features were made; one step gives slightly different vectors.
-    """
-    scale = SQUARE / max(picture.size)
+    """Fit the whole picture on a white 256 px square: products are shot on white."""
+    scale = SIDE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     opaque = on_white(picture)
     if opaque.size != size:
         # reducing_gap: a 4,000 px photograph is first averaged down by whole factors, several times faster.
         opaque = opaque.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    if size != (SQUARE, SQUARE):
-        canvas = Image.new("RGB", (SQUARE, SQUARE), WHITE)
-        canvas.paste(opaque, ((SQUARE - size[0]) // 2, (SQUARE - size[1]) // 2))
+    if size != (SIDE, SIDE):
+        canvas = Image.new("RGB", (SIDE, SIDE), WHITE)
+        canvas.paste(opaque, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
         opaque = canvas
-    return opaque.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return opaque
 
 
 def on_white(picture: Image.Image) -> Image.Image:

@@ -11,13 +11,13 @@ from encoder.starter.errors import MissingPackage
 POOLED = 1280  # the globally pooled last layer
 CLASSES = 1000
 
-# The last block of each of the five resolutions (112, 56, 28, 14, 7 px): 16 + 24 + 40 + 112 + 320 channels.
+# The last block of each of the five resolutions (128, 64, 32, 16, 8 px): 16 + 24 + 40 + 112 + 320 channels.
 STAGE_ENDS = frozenset({0, 2, 4, 10, 15})
 MID = 2 * (16 + 24 + 40 + 112 + 320)  # mean and maximum of each channel
 
 
 class Tower(nn.Module):
-    """uint8 (n, 3, 224, 224) -> pooled (n, 1280) >= 0, and mid (n, 1024): what the picture looks like on
+    """uint8 (n, 3, 256, 256) -> pooled (n, 1280) >= 0, and mid (n, 1024): what the picture looks like on
     the way up, where colour and texture still show."""
 
     def __init__(self, weights: Path) -> None:
@@ -38,6 +38,13 @@ class Tower(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        last, mid = self.maps(pixels)
+        # The root mean square instead of the mean the network was trained with: a thing that fills part of the
+        # picture is not averaged away by the ground around it.
+        return last.square().mean((2, 3)).sqrt(), mid
+
+    def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
         # Bytes travel to the device, a quarter of floats; the scaling happens where they arrive.
         scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
         x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
@@ -46,8 +53,7 @@ class Tower(nn.Module):
             x = block(x)
             if index in STAGE_ENDS:
                 mid += [x.mean((2, 3)), x.amax((2, 3))]
-        pooled = nn.functional.relu6(self.top(x)).mean((2, 3))
-        return pooled, torch.cat(mid, 1)
+        return nn.functional.relu6(self.top(x)), torch.cat(mid, 1)
 
     def train(self, mode: bool = True) -> "Tower":
         # Frozen for good: a training loop that flips the whole model must not wake anything here.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax, normalize
 
-from encoder.starter.head import Head
+from encoder.starter.head import SHARED, Head
 from encoder.starter.training.captions import Captions, usable_views
 from encoder.starter.training.features import Features
 from encoder.starter.training.pairs import Pair
@@ -23,6 +23,9 @@ class Material:
     captions: Captions
     classes: np.ndarray  # float32 (1000, 384), text vectors of the class names
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
+
+
+DAMPING = 0.25  # of the directions in which many logits move together; 0 leaves them as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,22 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
         logits = material.classifier(pooled)
         head.logit_mean.copy_(logits.mean(0))
         head.logit_sd.copy_(logits.std(0))
+        head.shared.copy_(_shared(head.standardised(logits)))
+        head.surprise_sd.copy_(head.standardised(logits).std(0))
         classes = torch.from_numpy(material.classes)
         head.classes.copy_(classes - classes.mean(0))
         head.common.copy_(normalize(classes.mean(0), dim=0))
     return head
+
+
+def _shared(scores: Tensor) -> Tensor:
+    """Directions (1000, SHARED) of the largest variance, for ``scores - (scores @ d) @ d.T``: the variance
+    along each loses a part that grows with how far it exceeds the next direction's."""
+    variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
+    largest = variances[-SHARED:]
+    damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
+    scaled: Tensor = directions[:, -SHARED:] * damped.sqrt()
+    return scaled
 
 
 def fit(

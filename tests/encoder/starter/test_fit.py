@@ -50,6 +50,15 @@ def test_a_tiny_training_run_learns_its_pairs_by_heart(material: fit.Material) -
     assert first_hits(material, fit.fit(material, rows, recipe)) > 0.9
 
 
+def test_directions_that_many_logits_share_are_damped(material: fit.Material) -> None:
+    head = fit.start(material, range(PAIRS))
+    with torch.no_grad():
+        logits = material.classifier(torch.from_numpy(material.features.pooled[:, 0]).float())
+        damped = torch.linalg.svdvals(head.standardised(logits))[0]
+        head.shared.zero_()
+        assert damped <= torch.linalg.svdvals(head.standardised(logits))[0]
+
+
 def test_the_same_seed_trains_the_same_head(material: fit.Material) -> None:
     recipe = fit.Recipe(epochs=2, pseudo=8)
     first, second = (fit.fit(material, range(PAIRS), recipe) for _ in range(2))

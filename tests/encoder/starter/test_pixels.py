@@ -14,7 +14,7 @@ def red_disc_on_nothing(mode: str = "RGBA") -> Image.Image:
 def test_transparency_shows_white() -> None:
     shown = np.asarray(pixels.square(red_disc_on_nothing()))
     assert shown[0, 0].tolist() == [255, 255, 255]
-    assert shown[112, 112].tolist() == [200, 30, 40]
+    assert shown[128, 128].tolist() == [200, 30, 40]
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBa"])
@@ -38,19 +38,19 @@ def test_other_colour_spaces_look_nearly_the_same(mode: str) -> None:
 def test_grey_of_any_depth_keeps_its_level(mode: str) -> None:
     levels = {"1": 255, "I;16": 128 * 257, "I": 128 * 257, "LA": (128, 255)}
     shown = np.asarray(pixels.square(Image.new(mode, (80, 80), levels.get(mode, 128))))
-    assert shown[112, 112].tolist() == [255 if mode == "1" else 128] * 3
+    assert shown[128, 128].tolist() == [255 if mode == "1" else 128] * 3
 
 
 def test_a_tall_picture_is_shown_whole_between_white_bars() -> None:
     shown = np.asarray(pixels.square(Image.new("RGB", (300, 900), (10, 20, 30))))
-    assert shown.shape == (224, 224, 3)
-    assert shown[112, 112].tolist() == [10, 20, 30]
-    assert shown[112, 4].tolist() == shown[112, -4].tolist() == [255, 255, 255]
+    assert shown.shape == (256, 256, 3)
+    assert shown[128, 128].tolist() == [10, 20, 30]
+    assert shown[128, 4].tolist() == shown[128, -4].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (4000, 3000)])
 def test_extreme_sizes_come_out_square(size: tuple[int, int]) -> None:
-    assert pixels.batch([Image.new("RGB", size)]).shape == (1, 224, 224, 3)
+    assert pixels.batch([Image.new("RGB", size)]).shape == (1, 256, 256, 3)
 
 
 def test_the_callers_picture_is_left_alone() -> None:

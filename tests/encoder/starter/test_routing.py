@@ -39,7 +39,7 @@ def test_a_query_that_looks_like_an_image_address_is_never_opened(model: Sentenc
 def test_preprocessing_makes_bytes_that_forward_accepts(model: SentenceTransformer) -> None:
     features = model.preprocess([RED, BLUE])
     assert features["pixel_values"].dtype == torch.uint8
-    assert features["pixel_values"].shape == (2, 3, 224, 224)
+    assert features["pixel_values"].shape == (2, 3, 256, 256)
     assert features["pixel_values"].is_contiguous(memory_format=torch.channels_last)
     vectors = model(features)["sentence_embedding"].numpy()
     np.testing.assert_allclose(vectors, model.encode([RED, BLUE]), atol=1e-5)

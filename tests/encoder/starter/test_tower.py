@@ -21,10 +21,18 @@ def test_folding_does_not_change_what_the_network_computes(tower: Tower) -> None
     net.load_state_dict(torch.load(weights.image_file(), weights_only=True))
     with torch.inference_mode():
         published = net.eval()((drawings().float() - 127) / 128)
-        pooled, mid = tower(drawings())
-        ours = tower.classifier(pooled)
-    assert (pooled.shape, mid.shape) == ((3, POOLED), (3, MID))
+        last, _ = tower.maps(drawings())
+        ours = tower.classifier(last.mean((2, 3)))
     torch.testing.assert_close(ours, published, atol=1e-4, rtol=0)
+
+
+def test_pooling_favours_what_fills_a_part_of_the_picture(tower: Tower) -> None:
+    with torch.inference_mode():
+        last, _ = tower.maps(drawings())
+        pooled, mid = tower(drawings())
+    assert (pooled.shape, mid.shape) == ((3, POOLED), (3, MID))
+    assert (pooled >= last.mean((2, 3)) - 1e-6).all()
+    assert (pooled <= last.amax((2, 3)) + 1e-6).all()
 
 
 def test_a_training_loop_cannot_wake_the_tower(tower: Tower) -> None:
