@@ -4,8 +4,9 @@ repeatable SQL functions are applied whenever a command has moved the schema to 
 from typing import Any
 
 from alembic import context
+from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, Text
 
 import migrations.operations  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
 from db import functions
@@ -33,14 +34,27 @@ def moved_to_heads() -> bool:
     except KeyError:  # check, current: nothing asked to move
         return False
     script: ScriptDirectory = context.script
-    return set(context.get_context().get_current_heads()) == set(script.get_heads())
+    # A model's revision depends on the project's and stands for it in the version table.
+    reached = script.get_all_current(context.get_context().get_current_heads())
+    return {revision.revision for revision in reached} == set(script.get_heads())
 
 
 def apply_functions() -> None:
-    names = {**roles, **schemas, "revision": HEAD}
-    raw = connection.execution_options(no_parameters=True)  # bodies may hold % and :
+    quote = connection.dialect.identifier_preparer.quote
+    names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
     for _, sql in functions.statements(names):
-        raw.exec_driver_sql(sql)
+        connection.exec_driver_sql(sql, execution_options={"no_parameters": True})  # bodies may hold % and :
+
+
+class WideVersions(PostgresqlImpl):
+    """Alembic's 32 characters are too few for a revision that names a model."""
+
+    __dialect__ = "postgresql"
+
+    def version_table_impl(self, **fields: Any) -> Table:
+        table = super().version_table_impl(**fields)
+        table.c.version_num.type = Text()
+        return table
 
 
 context.configure(

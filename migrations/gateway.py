@@ -135,4 +135,4 @@ def _set(options: Mapping[str, str], present: set[str] | None) -> sql.Composable
 
 def _run(conn: Connection, template: sql.SQL, *parts: sql.Composable) -> None:
     statement = template.format(*parts).as_string(None)
-    conn.execution_options(no_parameters=True).exec_driver_sql(statement)
+    conn.exec_driver_sql(statement, execution_options={"no_parameters": True})

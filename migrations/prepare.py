@@ -73,7 +73,10 @@ def _create_extensions(conn: Connection) -> None:
 
 def _find_extensions(conn: Connection, admin: str) -> Extensions:
     rows = conn.execute(
-        text("select extname, extnamespace::regnamespace::text from pg_extension where extname = any(:names)"),
+        text(
+            "select extname, nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace "
+            "where extname = any(:names)"
+        ),
         {"names": ["vector", "dblink"]},
     )
     found: dict[str, str] = dict(rows.all())
@@ -99,7 +102,8 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
     public = conn.scalar(
         text(
             "select exists (select from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
-            "where p.pronamespace = cast(:schema as regnamespace) and p.proname like 'dblink%' and a.grantee = 0)"
+            "where p.pronamespace = to_regnamespace(quote_ident(:schema)) and p.proname like 'dblink%' "
+            "and a.grantee = 0)"
         ),
         {"schema": schema},
     )
@@ -113,7 +117,8 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
         text(
             "select has_foreign_data_wrapper_privilege('dblink_fdw', 'usage') and has_schema_privilege(:schema, "
             "'usage with grant option') and (select bool_and(has_function_privilege(p.oid, 'execute with grant option'"
-            ")) from pg_proc p where p.pronamespace = cast(:schema as regnamespace) and p.proname like 'dblink%')"
+            ")) from pg_proc p where p.pronamespace = to_regnamespace(quote_ident(:schema)) "
+            "and p.proname like 'dblink%')"
         ),
         {"schema": schema},
     )

@@ -1,5 +1,7 @@
 """Revisions a site writes for itself: the tables of each model it adds."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +14,18 @@ from db.schema import HEAD
 from db.settings import Settings
 from migrations.upgrade import migrating, scripts, site_revisions, upgrade
 
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of toy
+TAKEN = ("product", "searchable")  # shop.product_image and shop.searchable_image are there already
+
 TEMPLATE = '''\
 """Model {name}: {what}."""
 
-from alembic import op
+{imports}from alembic import op
 
-revision = {revision!r}
-down_revision = {down!r}
-branch_labels = {labels!r}
-depends_on = {depends!r}
+revision = {revision}
+down_revision = {down}
+branch_labels = {labels}
+depends_on = {depends}
 
 
 def upgrade() -> None:
@@ -44,8 +49,14 @@ def add_model(
 ) -> list[Path]:
     """Write the model's revisions and apply them. Returns the files written; none if the model was there already.
 
-    Raises SettingsError when the name is taken by other weights or another dimension.
+    Raises SettingsError when the name cannot name tables, or is taken by other weights or another dimension.
     """
+    if not NAME.fullmatch(model.name) or model.name in TAKEN:
+        raise SettingsError(
+            f"{model.name!r} cannot be a model name",
+            hint="Lower-case letters, digits and _, a letter first, 40 characters at most, not ending in _index. "
+            "Choose one with --as NAME.",
+        )
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         known = conn.execute(
@@ -75,43 +86,58 @@ def _write(home: Path, model: NewModel) -> list[Path]:
             revision=first,
             what=f"tables for {model.dimension} dimensions",
             name=model.name,
-            down=heads[0] if heads else None,
-            labels=None if heads else ("site",),
-            depends=HEAD,
+            down=_quoted(heads[0]) if heads else "None",
+            labels="None" if heads else '("site",)',
+            depends=_quoted(HEAD),
             up=[
-                f"op.create_embedding_tables({model.name!r}, {model.dimension})",
+                f"op.create_embedding_tables({_quoted(model.name)}, {model.dimension})",
                 "op.execute(",
-                '    "insert into shop.model (name, source, revision, dimension) "',
-                f'    "values ({_literal(model.name)}, {_literal(model.source)}, '
-                f'{_literal(model.revision)}, {model.dimension})"',
+                "    sa.text(",
+                '        "insert into shop.model (name, source, revision, dimension) '
+                'values (:name, :source, :revision, :dimension)"',
+                "    ).bindparams(",
+                f"        name={_quoted(model.name)},",
+                f"        source={_quoted(model.source)},",
+                f"        revision={_quoted(model.revision)},",
+                f"        dimension={model.dimension},",
+                "    )",
                 ")",
             ],
-            down_body=[f"op.drop_embedding_tables({model.name!r}, {model.dimension})"],
+            down_body=[f"op.drop_embedding_tables({_quoted(model.name)}, {model.dimension})"],
+            imports="import sqlalchemy as sa\n",
         ),
         _render(
             folder,
             revision=second,
             what="indexes, and the catalog on its work list",
             name=model.name,
-            down=first,
-            labels=None,
-            depends=None,
+            down=_quoted(first),
+            labels="None",
+            depends="None",
             up=[
-                f"op.create_hnsw_index({model.name + '_image_hnsw'!r}, {model.name + '_image'!r})",
-                f"op.create_hnsw_index({model.name + '_title_hnsw'!r}, {model.name + '_title'!r})",
-                f"op.list_catalog({model.name!r})",
+                f'op.create_hnsw_index("{model.name}_image_hnsw", "{model.name}_image")',
+                f'op.create_hnsw_index("{model.name}_title_hnsw", "{model.name}_title")',
+                f'op.list_catalog("{model.name}")',
             ],
             down_body=[
-                f"op.drop_hnsw_index({model.name + '_title_hnsw'!r}, {model.name + '_title'!r})",
-                f"op.drop_hnsw_index({model.name + '_image_hnsw'!r}, {model.name + '_image'!r})",
+                f'op.drop_hnsw_index("{model.name}_title_hnsw", "{model.name}_title")',
+                f'op.drop_hnsw_index("{model.name}_image_hnsw", "{model.name}_image")',
             ],
         ),
     ]
 
 
-def _render(folder: Path, *, revision: str, up: list[str], down_body: list[str], **fields: object) -> Path:
+def _render(
+    folder: Path, *, revision: str, up: list[str], down_body: list[str], imports: str = "", **fields: str
+) -> Path:
     path = folder / f"{revision}.py"
-    body = TEMPLATE.format(revision=revision, up=_indent(up), down_body=_indent(down_body).rstrip("\n"), **fields)
+    body = TEMPLATE.format(
+        revision=_quoted(revision),
+        up=_indent(up),
+        down_body=_indent(down_body).rstrip("\n"),
+        imports=imports,
+        **fields,
+    )
     path.write_text(body, encoding="utf-8")
     return path
 
@@ -120,6 +146,6 @@ def _indent(lines: list[str]) -> str:
     return "".join(f"    {line}\n" for line in lines)
 
 
-def _literal(value: str) -> str:
-    """A string as an SQL literal inside a double-quoted Python one. Colons would be taken for bind parameters."""
-    return "'" + value.replace("'", "''").replace("\\", "\\\\").replace('"', '\\"').replace(":", "\\\\:") + "'"
+def _quoted(value: str) -> str:
+    """A Python string in double quotes: what JSON writes is one."""
+    return json.dumps(value, ensure_ascii=False)

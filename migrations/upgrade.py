@@ -151,7 +151,7 @@ def _set_passwords(conn: Connection, database: Database) -> None:
         statement = psycopg.sql.SQL("alter role {} password {}").format(
             psycopg.sql.Identifier(name), psycopg.sql.Literal(database.password(name))
         )
-        conn.execution_options(no_parameters=True).exec_driver_sql(statement.as_string(None))
+        conn.exec_driver_sql(statement.as_string(None), execution_options={"no_parameters": True})
 
 
 @contextmanager

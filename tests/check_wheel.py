@@ -1,0 +1,126 @@
+"""Build the wheel, install it in an environment of its own, use it from there: `make wheel`.
+
+The new environment sees the third-party packages of this one, but not the editable installation of Windowshop: a path
+in a .pth file makes modules importable and leaves the .pth files beside them alone.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+import zipfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("db", "encoder", "loader", "migrations", "web")
+LEFT_OUT = "encoder/starter/pairs"  # what the starter was trained on
+NEEDED = (
+    "db/functions/*.sql",
+    "migrations/script.py.mako",
+    "migrations/versions/*.py",
+    "loader/sample/*.csv",
+    "loader/sample/images/*",
+    "encoder/starter/head.safetensors",
+    "encoder/starter/golden.json",
+)
+SETUPTOOLS = 77  # the first that knows license expressions
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="windowshop-wheel-") as folder:
+        place = Path(folder)
+        place.chmod(0o755)  # the embedded server runs as another user when this one is root
+        wheel = build(place)
+        check_contents(wheel)
+        environment = install(wheel, place / "environment")
+        use(environment, place)
+    print("The wheel works.")
+
+
+def build(place: Path) -> Path:
+    """From a copy of the tree: setuptools would leave a build folder behind, and pack what an earlier one left."""
+    source, dist = place / "source", place / "dist"
+    source.mkdir()
+    for name in ("windowshop.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), str(source)]
+    if int(metadata.version("setuptools").split(".")[0]) >= SETUPTOOLS:
+        command.append("--no-build-isolation")  # nothing to fetch
+    if subprocess.run(command, check=False).returncode:
+        raise SystemExit(
+            f"The wheel cannot be built. Without a package index it takes setuptools >= {SETUPTOOLS} in this "
+            f'environment: pip install "setuptools>={SETUPTOOLS}"'
+        )
+    [wheel] = dist.glob("*.whl")
+    print(f"built {wheel.name}, {wheel.stat().st_size // 1024} KiB")
+    return wheel
+
+
+def check_contents(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    for pattern in NEEDED:
+        files = _relative(ROOT.glob(pattern))
+        _expect(bool(files), f"{pattern} matches nothing in the source")
+        _expect(files <= packed, f"the wheel lacks {sorted(files - packed)}")
+    modules = {
+        path
+        for package in PACKAGES
+        for path in _relative((ROOT / package).rglob("*.py"))
+        if not path.startswith(LEFT_OUT)
+    }
+    _expect(modules <= packed, f"the wheel lacks {sorted(modules - packed)}")
+    extra = [path for path in packed if path.startswith((LEFT_OUT, "tests", "docs", "benchmarks"))]
+    _expect(not extra, f"the wheel has {extra}")
+    print(f"{len(packed)} files, all that should be and none that should not")
+
+
+def install(wheel: Path, environment: Path) -> Path:
+    venv.create(environment, symlinks=True)
+    python = environment / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    [own] = environment.glob("lib/python*/site-packages")
+    (own / "third_party.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return environment
+
+
+def use(environment: Path, place: Path) -> None:
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("WINDOWSHOP_", "PYTHON"))}
+    variables["WINDOWSHOP_HOME"] = str(place / "home")
+
+    def run(*command: str) -> str:
+        print("$", *(Path(command[0]).name, *command[1:]), flush=True)
+        done = subprocess.run(command, cwd=elsewhere, env=variables, capture_output=True, text=True, check=False)
+        _expect(done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    look = f"import {', '.join(PACKAGES)}, windowshop as w; print(*[m.__file__ for m in ({', '.join(PACKAGES)}, w)])"
+    for file in run(str(environment / "bin" / "python"), "-c", look).split():
+        _expect(Path(file).is_relative_to(environment), f"{file} is imported, and not what was installed")
+    windowshop = str(environment / "bin" / "windowshop")
+    _expect("demo" in run(windowshop, "--help"), "--help does not list the commands")
+    _expect("up to date" in run(windowshop, "db", "upgrade"), "db upgrade does not say that it is done")
+    _expect("No difference" in run(windowshop, "db", "check"), "db check does not say that it is done")
+
+
+def _relative(paths: Iterable[Path]) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in paths if path.is_file() and "__pycache__" not in path.parts}
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise SystemExit(otherwise)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Leases run by the database's clock, never by a worker's."""
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+def test_a_lease_ends_so_long_after_the_last_heartbeat(shop: "Shop") -> None:
+    worker = shop.worker(alive=False)
+    worker.beat(lease_seconds=7)
+    assert shop.value(
+        "select lease_expires_at between clock_timestamp() and clock_timestamp() + interval '7 s' and "
+        "lease_expires_at > clock_timestamp() + interval '5 s' from shop_private.worker"
+    )
+
+
+def test_a_heartbeat_late_in_a_long_transaction_counts_from_then(shop: "Shop") -> None:
+    worker = shop.worker()
+    worker.conn.exec_driver_sql("begin")
+    began = worker.conn.exec_driver_sql("select now()").scalar_one()
+    time.sleep(0.2)
+    worker.beat(lease_seconds=30)
+    worker.conn.exec_driver_sql("commit")
+    assert shop.value("select lease_expires_at from shop_private.worker") > began + timedelta(seconds=30.2)
+
+
+def test_a_heartbeat_keeps_everything_a_worker_holds(shop: "Shop") -> None:
+    shop.add("a", "b")
+    one, two = shop.worker(), shop.worker()
+    items = one.claim()
+    shop.expire(one)
+    one.beat()  # late, but before anyone noticed
+    assert two.claim() == []
+    assert one.complete(items) == 2
+
+
+def test_a_worker_that_starts_again_is_a_new_one(shop: "Shop") -> None:
+    shop.worker()
+    shop.worker()
+    assert shop.value("select count(distinct worker_id) from shop_private.worker") == 2

@@ -1,0 +1,108 @@
+"""Every setting is documented, and a wrong one is refused by its name.
+
+After a change that is meant: UPDATE_GOLDEN=1 pytest tests/test_settings.py writes docs/settings.md anew.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from db.errors import SettingsError
+from db.settings import EnvironmentSettings, Settings
+from encoder.settings import EncoderSettings
+
+PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+CLASSES: dict[str, type[EnvironmentSettings]] = {
+    "Every command": Settings,
+    "The encoder": EncoderSettings,
+}
+INTRODUCTION = """\
+# Settings
+
+Read from the environment when a command starts. A value that makes no sense is refused with the variable's name.
+"""
+DEFAULTS = {"home": "a folder for the user's data; as root `/var/lib/windowshop`"}
+
+
+def page() -> str:
+    parts = [INTRODUCTION]
+    for title, settings in CLASSES.items():
+        rows = [f"\n## {title}\n", "| Variable | Default | What it is |", "|---|---|---|"]
+        for name, field in settings.model_fields.items():
+            variable = f"{settings.model_config.get('env_prefix')}{name}".upper()
+            default = DEFAULTS.get(name) or ("unset" if field.default is None else f"`{field.default}`")
+            assert field.default is not PydanticUndefined or name in DEFAULTS, name
+            rows.append(f"| `{variable}` | {default} | {field.description} |")
+        parts.append("\n".join(rows) + "\n")
+    return "".join(parts)
+
+
+def test_the_page_lists_every_setting_as_the_code_has_it() -> None:
+    if os.environ.get("UPDATE_GOLDEN"):
+        PAGE.write_text(page(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("settings", CLASSES.values())
+def test_every_setting_says_what_it_is(settings: type[EnvironmentSettings]) -> None:
+    for name, field in settings.model_fields.items():
+        assert (field.description or "").endswith("."), name
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable", "value"),
+    [
+        (Settings, "WINDOWSHOP_ROLE_PREFIX", "Shop"),
+        (Settings, "WINDOWSHOP_ROLE_PREFIX", 'x"; drop role postgres; --'),
+        (Settings, "WINDOWSHOP_ROLE_PREFIX", ""),
+        (Settings, "WINDOWSHOP_GATEWAY_PORT", "0"),
+        (Settings, "WINDOWSHOP_GATEWAY_PORT", "postgres"),
+        (Settings, "WINDOWSHOP_STATEMENT_TIMEOUT_MS", "1"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_IMAGE_BATCH", "0"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_LEASE_SECONDS", "1.5"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_QUERY_SECONDS", "-1"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_READERS", "many"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_CACHE_ROWS", "0"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_variables_name(
+    settings: type[EnvironmentSettings], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"^{variable}: "):
+        settings.read()
+
+
+def test_a_value_that_makes_sense_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDOWSHOP_HOME", "/somewhere")
+    monkeypatch.setenv("WINDOWSHOP_ENCODER_IMAGE_BATCH", "64")
+    assert Settings.read().home == Path("/somewhere")
+    assert EncoderSettings.read().image_batch == 64
+
+
+def test_passwords_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDOWSHOP_DATABASE_URL", "postgresql://me:opensesame@db/shop")
+    monkeypatch.setenv("WINDOWSHOP_READ_DATABASE_URL", "postgresql://me:opensesame@replica/shop")
+    monkeypatch.setenv("WINDOWSHOP_GATEWAY_PASSWORD", "opensesame")
+    settings = Settings.read()
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert "opensesame" not in shown
+
+
+def test_a_database_does_not_show_its_passwords() -> None:
+    from db.engine import open_database
+
+    settings = Settings(database_url="postgresql://me:opensesame@db/shop")  # type: ignore[arg-type]
+    with open_database(settings) as database:
+        assert "opensesame" not in repr(database) + str(database) + str(database.url(None))
+
+
+def test_a_bad_address_is_refused_without_showing_it() -> None:
+    from db.engine import open_database
+
+    settings = Settings(database_url="postgresql//me:opensesame@db")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="WINDOWSHOP_DATABASE_URL") as raised, open_database(settings):
+        pass
+    assert "opensesame" not in raised.value.message
