@@ -38,6 +38,7 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     _check_dblink(conn, extensions.dblink, admin, superuser)
     _create_roles(conn, roles)
     owner = _quote(conn, roles.owner)
+    _check_vector(conn, extensions.vector, roles)
     for schema in ("shop", "shop_private"):
         conn.execute(text(f"create schema if not exists {schema} authorization {owner}"))
     dblink = _quote(conn, extensions.dblink)
@@ -129,13 +130,34 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
         )
 
 
+def _check_vector(conn: Connection, schema: str, roles: Roles) -> None:
+    """Every role works with vectors, so pgvector's schema must be open to all of them."""
+    closed = conn.scalars(
+        text("select r from unnest(cast(:roles as text[])) r where not has_schema_privilege(r, :schema, 'usage')"),
+        {"roles": roles.all, "schema": schema},
+    ).all()
+    if closed:
+        raise DatabaseError(
+            f"pgvector is installed in schema {schema}, which {', '.join(closed)} may not use",
+            hint=f"An administrator runs: grant usage on schema {_quote(conn, schema)} to {', '.join(closed)}; "
+            "or moves it: alter extension vector set schema public;",
+        )
+
+
 def _create_roles(conn: Connection, roles: Roles) -> None:
     """Roles are cluster-wide, so one that exists is used as it is."""
     existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
     for name in roles.all:
         role = _quote(conn, name)
         if name not in existing:
-            conn.execute(text(f"create role {role} {'nologin' if name == roles.owner else 'login'}"))
+            login = "nologin" if name == roles.owner else "login"
+            # Another database of this server may be upgraded for the first time right now.
+            conn.execute(
+                text(
+                    f"do $$ begin create role {role} {login}; "
+                    "exception when duplicate_object or unique_violation then null; end $$"
+                )
+            )
             if name == roles.gateway:
                 conn.execute(text(f"alter role {role} connection limit 50"))
                 conn.execute(text(f"alter role {role} set synchronous_commit = off"))

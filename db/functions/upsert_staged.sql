@@ -28,6 +28,7 @@ begin
             is distinct from
               (s.title, s.description, s.brand, s.product_type, s.price, s.currency, s.availability, s.gtin, s.mpn,
                s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.attributes)
+        order by 1  -- everybody locks in the same order
         on conflict (product_id) do update set
             title = excluded.title, description = excluded.description, brand = excluded.brand,
             product_type = excluded.product_type, price = excluded.price, currency = excluded.currency,
@@ -55,6 +56,7 @@ begin
     from pg_temp.staged_image s
     left join shop.product_image i on i.product_id = s.product_id and i.position = s.position
     where (i.uri, i.image_root_id) is distinct from (s.uri, s.image_root_id)
+    order by 1, 2
     on conflict (product_id, position) do update
     set uri = excluded.uri, image_root_id = excluded.image_root_id, phash = excluded.phash,
         sha256 = null, width = null, height = null;

@@ -11,10 +11,14 @@ begin
     execute format(
         'with item as (
              select * from unnest($4, $5, $6, $7) as i(product_id, position, source, embedding)
+         ), locked as materialized (  -- in the order in which a loader locks them
+             select w.ctid
+             from shop_private.work w join item i using (product_id, position)
+             where w.model_id = $2 and w.part = $3 and w.state = ''leased'' and w.worker_id = $1
+             order by w.product_id, w.position for update of w
          ), held as (
-             delete from shop_private.work w using item i
-             where w.product_id = i.product_id and w.model_id = $2 and w.part = $3 and w.position = i.position
-               and w.state = ''leased'' and w.worker_id = $1
+             delete from shop_private.work w using locked
+             where w.ctid = locked.ctid
              returning w.product_id, w.position
          )
          insert into shop.%1$I as v (product_id, %2$s source, embedding, encoded_at)

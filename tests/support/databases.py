@@ -22,6 +22,9 @@ class Databases:
         self._server = server
         self._secrets = embedded.secrets(home)
         self._made: list[str] = []
+        # Making and dropping databases is most of the run's time on disk; durability is tested in test_embedded.py.
+        self.run("alter system set fsync = off")
+        self.run("select pg_reload_conf()")
 
     def admin_url(self, name: str = "postgres") -> str:
         return self._server.url("postgres", self._secrets.superuser, name)
