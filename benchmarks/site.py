@@ -50,9 +50,10 @@ class Site:
             conn.execute(text("truncate shop.starter_image, shop.starter_title, shop_private.work"))
             conn.execute(
                 text(
-                    "insert into shop_private.work (product_id, model_id, part, position) select product_id, model_id, "
-                    "'image', position from shop.product_image, shop.model union all select product_id, model_id, "
-                    "'title', 0 from shop.product, shop.model"
+                    "insert into shop_private.work (product_id, model_id, part, position) "
+                    "select product_id, model_id, 'image'::shop_private.part, position "
+                    "from shop.product_image, shop.model "
+                    "union all select product_id, model_id, 'title', 0 from shop.product, shop.model"
                 )
             )
 

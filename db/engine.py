@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
@@ -78,6 +79,8 @@ class Database:
             @event.listens_for(engine, "connect")
             def know_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
+                # Arrays of vectors go out as binary: as text, one vector costs more than all else in an answer.
+                connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
         return engine

@@ -1,12 +1,21 @@
-"""The queue of query texts and pictures, as an encoder sees it. The asking side is `db/functions/gateway_*.sql`."""
+"""The queue of query texts and pictures, as an encoder sees it. The asking side is `db/functions/gateway_*.sql`.
 
-from collections.abc import Sequence
+Written on psycopg itself, in autocommit: it listens, and what can travel together does (each round trip is a part of
+every new query's latency). Errors are psycopg's; `db.engine.translated` says what they mean.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from sqlalchemy import Connection, text
+from psycopg import Connection
+
+from db.engine import Database
+from db.roles import Role
 
 CHANNEL = "shop_request"
 PROOF_OF_LIFE = 740_000  # advisory lock class: an encoder for model (objid) is connected
@@ -21,35 +30,50 @@ class Request:
     payload: bytes
 
 
-def claim(conn: Connection, model_ids: Sequence[int], limit: int) -> list[Request]:
-    """The oldest open requests, locked until this transaction ends: keep it open while they are encoded."""
-    rows = conn.execute(
-        text("select * from shop_private.request_claim(cast(:models as smallint[]), :limit)"),
-        {"models": list(model_ids), "limit": limit},
-    )
-    return [Request(*row) for row in rows]
+@contextmanager
+def connect(database: Database) -> Iterator[Connection[Any]]:
+    """A connection for the calls below, as the encoder role."""
+    with database.connect(Role.ENCODER) as conn:
+        raw = conn.connection.driver_connection
+        assert raw is not None
+        raw.autocommit = True
+        try:
+            yield raw
+        finally:
+            conn.invalidate()  # whatever it was in the middle of ends with it
 
 
-def answer(conn: Connection, ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
-    """Cache the (n, dimension) vectors of n requests and take the requests off the queue."""
-    conn.execute(
-        text("select shop_private.request_answer(cast(:ids as bigint[]), :embeddings)"),
-        {"ids": list(ids), "embeddings": [HalfVector(vector) for vector in vectors]},
-    )
+def begin(conn: Connection[Any], model_ids: Sequence[int], limit: int) -> list[Request]:
+    """Open a transaction and claim the oldest open requests. They stay locked until `finish`."""
+    with conn.pipeline():
+        conn.execute("begin")
+        claimed = conn.execute("select * from shop_private.request_claim(%s::smallint[], %s)", (list(model_ids), limit))
+    return [Request(*row) for row in claimed]
 
 
-def refuse(conn: Connection, request: Request, reason: str) -> None:
-    """Tell the asker why there will be no vector."""
-    conn.execute(text("select shop_private.request_refuse(:id, :reason)"), {"id": request.id, "reason": reason})
+def finish(
+    conn: Connection[Any],
+    answers: Sequence[tuple[Sequence[int], NDArray[np.float32]]] = (),
+    refusals: Sequence[tuple[int, str]] = (),
+) -> None:
+    """Commit what `begin` opened: for each (n ids, (n, dimension) vectors) cache the vectors and take the requests off
+    the queue; tell the askers of refused ids why there will be no vector."""
+    with conn.pipeline():
+        for ids, vectors in answers:
+            conn.execute(
+                "select shop_private.request_answer(%s::bigint[], %s)",
+                (list(ids), [HalfVector(vector) for vector in vectors]),
+            )
+        for request_id, reason in refusals:
+            conn.execute("select shop_private.request_refuse(%s, %s)", (request_id, reason))
+        conn.execute("commit")
 
 
-def prove_life(conn: Connection, model_ids: Sequence[int]) -> None:
+def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
     """Hold, for this session, the lock by which askers know that an encoder for these models is there."""
     for model_id in model_ids:
-        conn.execute(
-            text("select pg_advisory_lock_shared(:class, :model)"), {"class": PROOF_OF_LIFE, "model": model_id}
-        )
+        conn.execute("select pg_advisory_lock_shared(%s, %s)", (PROOF_OF_LIFE, model_id))
 
 
-def housekeep(conn: Connection, cache_rows: int) -> None:
-    conn.execute(text("select shop_private.housekeep(:rows)"), {"rows": cache_rows})
+def housekeep(conn: Connection[Any], cache_rows: int) -> None:
+    conn.execute("select shop_private.housekeep(%s)", (cache_rows,))

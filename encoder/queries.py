@@ -7,17 +7,16 @@ encoder frees its requests at once; `transaction_timeout` frees those of a hung 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from PIL import Image
-from sqlalchemy import Connection, text
 
 from db import requests
-from db.engine import Database
+from db.engine import Database, translated
 from db.errors import DatabaseError
 from db.requests import Request
-from db.roles import Role
 from encoder.errors import ImageRejected
 from encoder.images import open_image
 from encoder.models import Model, Vectors
@@ -25,9 +24,11 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 Input = TypeVar("Input")
+Answers = list[tuple[list[int], Vectors]]
+Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0
-HEALTH_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 class QueryLane(threading.Thread):
@@ -52,11 +53,12 @@ class QueryLane(threading.Thread):
         wait = 0.2
         while not self._stop_event.is_set():
             try:
-                with self._database.connect(Role.ENCODER) as conn:
+                with requests.connect(self._database) as conn:
                     self._serve(conn)
-            except DatabaseError as error:
+            except (DatabaseError, psycopg.Error) as error:
                 self.idle.set()
-                log.warning("query lane lost the database", error=error.message)
+                known = error if isinstance(error, DatabaseError) else translated(error)
+                log.warning("query lane lost the database", error=known.message)
                 wait = 0.2 if self.ready.is_set() else min(wait * 2, 5.0)
                 self.ready.clear()
                 self._stop_event.wait(wait)
@@ -65,14 +67,11 @@ class QueryLane(threading.Thread):
                 self._stop_event.set()
                 raise
 
-    def _serve(self, conn: Connection) -> None:
-        raw = conn.connection.driver_connection
-        assert raw is not None
-        conn.execution_options(isolation_level="AUTOCOMMIT")
+    def _serve(self, conn: psycopg.Connection[Any]) -> None:
         # For this lane only: bulk embeddings commit durably, and may take their time.
-        conn.execute(text("set synchronous_commit = off"))
-        conn.execute(text(f"set transaction_timeout = '{self._settings.hung_seconds}s'"))
-        conn.execute(text(f"listen {requests.CHANNEL}"))
+        conn.execute("set synchronous_commit = off")
+        conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
+        conn.execute(f"listen {requests.CHANNEL}")
         requests.prove_life(conn, list(self._models))
         self.ready.set()
         tidied = 0.0
@@ -83,52 +82,50 @@ class QueryLane(threading.Thread):
             while self._answer_batch(conn):
                 pass
             self.idle.set()
-            for _ in raw.notifies(timeout=HEALTH_SECONDS, stop_after=1):
+            for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
         self.ready.clear()
 
-    def _answer_batch(self, conn: Connection) -> bool:
+    def _answer_batch(self, conn: psycopg.Connection[Any]) -> bool:
         limit = self._settings.query_batch
         if self._seconds_each:
             limit = max(1, min(limit, int(self._settings.query_seconds / self._seconds_each)))
-        conn.exec_driver_sql("begin")
-        try:
-            batch = requests.claim(conn, list(self._models), limit)
-            if batch:
-                self.idle.clear()
-                started = time.perf_counter()
-                self._encode(conn, batch)
-                each = (time.perf_counter() - started) / len(batch)
-                self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each
-            conn.exec_driver_sql("commit")
-        except DatabaseError:
-            raise
-        except BaseException:
-            conn.exec_driver_sql("rollback")
-            raise
-        return bool(batch)
+        batch = requests.begin(conn, list(self._models), limit)
+        if not batch:
+            requests.finish(conn)
+            return False
+        self.idle.clear()
+        started = time.perf_counter()
+        answers, refusals = self._encode(batch)
+        each = (time.perf_counter() - started) / len(batch)
+        self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each
+        requests.finish(conn, answers, refusals)
+        return True
 
-    def _encode(self, conn: Connection, batch: list[Request]) -> None:
+    def _encode(self, batch: list[Request]) -> tuple[Answers, Refusals]:
+        answers: Answers = []
+        refusals: Refusals = []
         for model_id, model in self._models.items():
             mine = [request for request in batch if request.model_id == model_id]
-            self._answer(conn, model, [(r, r.payload.decode()) for r in mine if r.kind == "t"], model.encode_texts)
             pictures: list[tuple[Request, Image.Image]] = []
             for request in (r for r in mine if r.kind == "i"):
                 try:
                     pictures.append((request, open_image(request.payload, self._settings.max_pixels)))
                 except ImageRejected as error:
-                    requests.refuse(conn, request, error.message)
-            self._answer(conn, model, pictures, model.encode_images)
+                    refusals.append((request.id, error.message))
+            texts = [(request, request.payload.decode()) for request in mine if request.kind == "t"]
+            self._encode_alike(texts, model.encode_texts, answers, refusals)
+            self._encode_alike(pictures, model.encode_images, answers, refusals)
+        return answers, refusals
 
-    def _answer(
+    def _encode_alike(
         self,
-        conn: Connection,
-        model: Model,
         asked: Sequence[tuple[Request, Input]],
         encode: Callable[[list[Input]], Vectors],
+        answers: Answers,
+        refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once and answer all who asked; when a batch fails, each input alone, so that one
-        cannot take others down."""
+        """Encode each distinct input once; when a batch fails, each alone, so that one cannot take others down."""
         if not asked:
             return
         distinct = {request.key: value for request, value in asked}
@@ -138,10 +135,10 @@ class QueryLane(threading.Thread):
         except Exception as error:
             if len(distinct) > 1:
                 for key in distinct:
-                    self._answer(conn, model, [each for each in asked if each[0].key == key], encode)
+                    self._encode_alike([each for each in asked if each[0].key == key], encode, answers, refusals)
                 return
-            log.exception("a query could not be encoded", model=model.source)
-            for request, _ in asked:
-                requests.refuse(conn, request, f"the model failed on this query: {type(error).__name__}")
+            log.exception("a query could not be encoded")
+            reason = f"the model failed on this query: {type(error).__name__}"
+            refusals.extend((request.id, reason) for request, _ in asked)
             return
-        requests.answer(conn, [request.id for request, _ in asked], vectors[[row[request.key] for request, _ in asked]])
+        answers.append(([request.id for request, _ in asked], vectors[[row[request.key] for request, _ in asked]]))

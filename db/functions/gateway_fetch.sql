@@ -2,7 +2,7 @@
 -- Sent and fetched separately so that a cancel or a statement_timeout is honoured while it waits.
 create or replace function shop_private.gateway_fetch(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
-language plpgsql volatile parallel restricted set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile parallel restricted as $$
 declare
     c constant text := 'shop_gateway';
     ms constant integer := greatest(coalesce(nullif(current_setting('shop.timeout_ms', true), '')::integer, 5000), 1);

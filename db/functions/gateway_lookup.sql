@@ -1,7 +1,7 @@
 -- VOLATILE for its own snapshot: inside one long statement it sees what an encoder has just committed.
 create or replace function shop_private.gateway_lookup(p_model_id smallint, p_key bytea)
 returns @vector@.halfvec
-language plpgsql volatile parallel restricted set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile parallel restricted as $$
 begin
     return (select e.embedding from shop_private.query_embedding e where e.model_id = p_model_id and e.key = p_key);
 end $$;

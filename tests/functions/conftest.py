@@ -131,17 +131,15 @@ class Shop:
         stop, ready = threading.Event(), threading.Event()
 
         def serve() -> None:
-            with self.database.connect(Role.ENCODER) as conn:
-                conn.execution_options(isolation_level="AUTOCOMMIT")
+            with requests.connect(self.database) as conn:
                 requests.prove_life(conn, [model_id])
                 ready.set()
                 while not stop.wait(0.005):
                     if not answers:
                         continue
-                    conn.exec_driver_sql("begin")
-                    if batch := requests.claim(conn, [model_id], 32):
-                        requests.answer(conn, [one.id for one in batch], unit_vectors(len(batch), dimension))
-                    conn.exec_driver_sql("commit")
+                    batch = requests.begin(conn, [model_id], 32)
+                    vectors = unit_vectors(len(batch), dimension)
+                    requests.finish(conn, [([one.id for one in batch], vectors)] if batch else [])
 
         thread = threading.Thread(target=serve)
         thread.start()

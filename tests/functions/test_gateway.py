@@ -135,14 +135,13 @@ def test_an_encoder_that_hangs_with_the_request_in_its_hands_is_given_up_as_well
     stop, claimed = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with shop.database.connect(Role.ENCODER) as conn:
+        with requests.connect(shop.database) as conn:
             requests.prove_life(conn, [1])
-            conn.commit()
             while not claimed.is_set() and not stop.is_set():
-                if requests.claim(conn, [1], 10):
+                if requests.begin(conn, [1], 10):
                     claimed.set()
                 else:
-                    conn.commit()
+                    requests.finish(conn)
             stop.wait(10)
 
     thread = threading.Thread(target=hang)
@@ -164,12 +163,11 @@ def test_a_refused_query_says_why_and_the_session_works_on(shop: "Shop", analyst
     stop = threading.Event()
 
     def refuse() -> None:
-        with shop.database.connect(Role.ENCODER) as conn:
+        with requests.connect(shop.database) as conn:
             requests.prove_life(conn, [1])
             while not stop.is_set():
-                for request in requests.claim(conn, [1], 10):
-                    requests.refuse(conn, request, "the model failed on this query")
-                conn.commit()
+                claimed = requests.begin(conn, [1], 10)
+                requests.finish(conn, refusals=[(one.id, "the model failed on this query") for one in claimed])
                 time.sleep(0.005)
 
     thread = threading.Thread(target=refuse)

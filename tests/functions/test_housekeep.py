@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def housekeep(shop: "Shop", cache_rows: int = 1000) -> None:
-    conn = shop.connect(Role.ENCODER)
-    conn.exec_driver_sql("set lock_timeout = '2s'")
-    requests.housekeep(conn, cache_rows)
+    with requests.connect(shop.database) as conn:
+        conn.execute("set lock_timeout = '2s'")
+        requests.housekeep(conn, cache_rows)
 
 
 def ask(shop: "Shop", payload: bytes, seconds_ago: int) -> None:
@@ -35,8 +35,8 @@ def test_requests_nobody_waits_for_any_more_go(shop: "Shop") -> None:
 
 def test_a_request_in_an_encoders_hands_stays(shop: "Shop") -> None:
     ask(shop, b"slow", 61)
-    with shop.database.connect(Role.ENCODER) as encoder:
-        assert len(requests.claim(encoder, [1], 10)) == 1
+    with requests.connect(shop.database) as encoder:
+        assert len(requests.begin(encoder, [1], 10)) == 1
         housekeep(shop)  # at once: it does not wait for the encoder
         assert shop.value("select count(*) from shop_private.request") == 1
 
