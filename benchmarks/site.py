@@ -44,18 +44,18 @@ class Site:
             upsert(conn, image_root=IMAGES)
         return chosen
 
-    def forget_vectors(self) -> None:
-        """Everything is to be encoded again."""
+    def forget_vectors(self, *, titles: bool = True) -> None:
+        """Every picture, and every title if wanted, is to be encoded again."""
+        parts = {"image": "shop.product_image"} | ({"title": "shop.product"} if titles else {})
         with self.database.connect(None) as conn, conn.begin():
-            conn.execute(text("truncate shop.starter_image, shop.starter_title, shop_private.work"))
-            conn.execute(
-                text(
-                    "insert into shop_private.work (product_id, model_id, part, position) "
-                    "select product_id, model_id, 'image'::shop_private.part, position "
-                    "from shop.product_image, shop.model "
-                    "union all select product_id, model_id, 'title', 0 from shop.product, shop.model"
+            for part, source in parts.items():
+                conn.execute(text(f"truncate shop.starter_{part}"))
+                conn.execute(
+                    text(
+                        "insert into shop_private.work (product_id, model_id, part) select product_id, model_id, "
+                        f"'{part}' from {source}, shop.model"
+                    )
                 )
-            )
 
     def left(self) -> int:
         with self.database.connect(None) as conn:

@@ -14,8 +14,8 @@ from encoder.starter import pixels
 from encoder.starter.errors import NotAPicture
 from encoder.starter.tower import Tower
 
-# A core's cache holds about this many pictures' activations: on CPU larger batches run slower, not faster.
-_CPU_CHUNK = 8
+# A core's cache holds the activations of about this many pictures: on CPU larger batches run slower, not faster.
+_CPU_CHUNK = 2
 
 
 class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
