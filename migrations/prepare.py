@@ -29,8 +29,8 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     user of the database could open connections from the server) or when rights are missing.
     """
     admin = conn.scalar(text("select current_user"))
-    if not conn.scalar(text("select current_setting('server_version_num')::int >= 160000")):
-        raise DatabaseError("this PostgreSQL is older than 16", hint="Windowshop is tested on PostgreSQL 18.")
+    if not conn.scalar(text("select current_setting('server_version_num')::int >= 170000")):
+        raise DatabaseError("this PostgreSQL is older than 17", hint="Windowshop is tested on PostgreSQL 18.")
     superuser = bool(conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")))
     if superuser:
         _create_extensions(conn)
