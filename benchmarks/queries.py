@@ -112,14 +112,16 @@ def run(count: int = 300) -> None:
                 for _ in range(20):
                     ask(conn, texts())
                     model.encode_texts([texts()])
-                own, miss, hit = [], [], []
+                own, miss, hit_after_miss, asked = [], [], [], []
                 for _ in range(count):
                     started = time.perf_counter()
                     model.encode_texts([texts()])
                     own.append(time.perf_counter() - started)
                     text = texts()
                     miss.append(ask(conn, text))
-                    hit.append(ask(conn, text))
+                    hit_after_miss.append(ask(conn, text))
+                    asked.append(text)
+                hit = [ask(conn, text) for text in asked]
             alone = throughput(measured, 1, 200, texts)
             together = throughput(measured, 32, 1600, texts)
             measured.forget_vectors()
@@ -135,7 +137,13 @@ def run(count: int = 300) -> None:
         Line("the model's own compute, one text, p50", milliseconds(quantile(own, 0.5))),
         Line("SQL cache miss, catalog lane idle, p50 / p95", spread(miss)),
         Line("... above the model's own compute, p50", milliseconds(above), "<= 3 ms", above <= 0.003),
-        Line("SQL cache hit, p50", milliseconds(quantile(hit, 0.5)), "<= 0.3 ms", quantile(hit, 0.5) <= 0.0003),
+        Line(
+            "SQL cache hit, one after the other, p50",
+            milliseconds(quantile(hit, 0.5)),
+            "<= 0.3 ms",
+            quantile(hit, 0.5) <= 0.0003,
+        ),
+        Line("SQL cache hit, each right after a miss, p50", milliseconds(quantile(hit_after_miss, 0.5))),
         Line(
             f"SQL cache miss while the catalog is encoded, p50 / p95 ({len(busy)} asked)",
             spread(busy),
@@ -150,5 +158,13 @@ def run(count: int = 300) -> None:
             together >= 3 * alone,
         ),
     ]
-    raw = {"own": own, "miss": miss, "hit": hit, "busy": busy, "alone": alone, "together": together}
+    raw = {
+        "own": own,
+        "miss": miss,
+        "hit": hit,
+        "hit_after_miss": hit_after_miss,
+        "busy": busy,
+        "alone": alone,
+        "together": together,
+    }
     keep("queries", "Query texts in SQL (starter)", lines, {**raw, "still_encoding_at_the_end": encoding})
