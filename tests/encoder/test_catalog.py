@@ -104,19 +104,31 @@ def test_two_encoders_share_the_work(clip_database: Database, environment: Envir
     assert_complete(clip_database, 800)
 
 
+def held_by(database: Database, pid: int) -> int:
+    """How many items the encoder process holds."""
+    held = rows(
+        database,
+        "select count(*) from shop_private.work join shop_private.worker using (worker_id) "
+        f"where state = 'leased' and pid = {pid}",
+    )
+    return int(str(held[0][0]))
+
+
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
     """SIGKILL encoders in the middle of their work, `kills` times, then let one finish."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
-    for _ in range(kills):
+    interrupted = 0
+    for number in range(kills):
         process = start_encoder(env, log=log)
-        before = left(database).pending
-        wait_until(lambda before=before: left(database).pending < before or left(database).leased, 60, "work under way")
-        time.sleep(chance.uniform(0, 0.5))
+        wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"encoder {number} at work")
+        time.sleep(chance.uniform(0, 0.3))
+        interrupted += held_by(database, process.pid) > 0  # between two batches there may be nothing in hand
         process.kill()
         process.wait()
+    assert interrupted > kills / 2
     started = time.monotonic()
     process = start_encoder(env, log=log)
     try:
@@ -124,7 +136,7 @@ def kill_again_and_again(
     finally:
         process.terminate()
         process.wait(20)
-    print(f"finished {time.monotonic() - started:.0f} s after the last kill")
+    print(f"finished {time.monotonic() - started:.0f} s after the last of {interrupted} kills at work")
 
 
 def test_kills_lose_nothing_double_nothing_and_quarantine_nothing(
