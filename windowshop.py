@@ -103,9 +103,12 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     upgrade(database, settings)
     with database.connect(Role.ANALYST) as conn:
         models = every_model(conn)
+    if any(model.status == "serving" for model in models):
+        return
     if not models:
         _step("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
+    if not models or starter.NAME in [model.name for model in models]:  # a run killed between the two is made good
         serve_model(database, starter.NAME)
 
 

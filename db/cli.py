@@ -77,6 +77,8 @@ def url(
 
     with open_database(Settings.read(), on_progress=_say) as database:
         address = database.url(role).set(drivername="postgresql")
+        if role is not None and not database.is_embedded:
+            address = address.update_query_dict({"options": f"-c role={database.roles[role]}"})
         typer.echo(address.render_as_string(hide_password=not show_password))
 
 

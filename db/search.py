@@ -43,6 +43,7 @@ def search(conn: Connection, query: Query) -> list[Hit]:
     raw = conn.connection.driver_connection
     assert raw is not None
     statement = as_sql(query).as_string(raw)
+    raw.prepare_threshold = 0  # a prepared statement is one statement: a condition cannot end it and begin another
     try:
         rows = conn.exec_driver_sql(statement, execution_options={"no_parameters": True})
     except StatementRefused as error:

@@ -68,7 +68,6 @@ def add(
     Example: windowshop model add sentence-transformers/clip-ViT-B-32
     """
     from db.engine import open_database
-    from db.errors import SettingsError
     from db.settings import Settings
     from encoder.models import load, model_name
     from migrations.site import NewModel, add_model
@@ -77,9 +76,7 @@ def add(
     folder = Path(source).expanduser()
     source = str(folder.resolve()) if folder.is_dir() else source
     loaded = load(source)
-    chosen = name or model_name(source)
-    if not chosen.replace("_", "").isalnum() or not chosen[0].isalpha() or chosen != chosen.lower():
-        raise SettingsError(f"{chosen!r} is not a model name", hint="Lower-case letters, digits and _, a letter first.")
+    chosen = model_name(source) if name is None else name
     with open_database(settings) as database:
         files = add_model(database, settings, NewModel(chosen, source, loaded.revision, loaded.dimension))
     for file in files:

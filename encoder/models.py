@@ -105,8 +105,8 @@ def model_threads(device: str) -> int:
     return min(os.cpu_count() or 1, 16)
 
 
-def load(source: str, device: str = "cpu") -> Model:
-    """Load `starter`, a folder, or a name on a hub (read from the local cache when offline).
+def load(source: str, device: str = "cpu", revision: str | None = None) -> Model:
+    """Load `starter`, a folder, or a name on a hub (read from the local cache when offline), there at `revision`.
 
     Raises ModelUnavailable with what is missing.
     """
@@ -121,6 +121,7 @@ def load(source: str, device: str = "cpu") -> Model:
         module = SentenceTransformer(
             str(folder) if folder.is_dir() else source,
             device=device,
+            revision=None if folder.is_dir() else revision,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
@@ -136,9 +137,9 @@ def load(source: str, device: str = "cpu") -> Model:
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
-    revision = folder_revision(folder) if folder.is_dir() else _hub_revision(module, source)
-    dimension = int(Model(source, revision, 0, device, module).encode_texts(["dimension"]).shape[1])
-    return Model(source, revision, dimension, device, module)
+    found = folder_revision(folder) if folder.is_dir() else _hub_revision(module, source)
+    dimension = int(Model(source, found, 0, device, module).encode_texts(["dimension"]).shape[1])
+    return Model(source, found, dimension, device, module)
 
 
 def folder_revision(folder: Path) -> str:

@@ -49,8 +49,10 @@ def encode_with_progress(
             disable=not sys.stderr.isatty(),
         ) as progress:
             bar = _Bar(progress)
-            summary = run(database, models, settings, stop=stop, once=True, queries=queries, on_start=bar.start)
-            bar.finish()
+            try:
+                summary = run(database, models, settings, stop=stop, once=True, queries=queries, on_start=bar.start)
+            finally:
+                bar.finish()
     _print(console, summary)
     return summary
 
@@ -88,9 +90,9 @@ class _Bar:
 
 def _print(console: Console, summary: Summary) -> None:
     tally, clock = summary.tally, summary.clock
-    if tally.done == 0:
+    if tally.done == 0 and not summary.left.pending:
         console.print("Nothing to encode: every title and picture has its vector.")
-    else:
+    elif tally.done:
         rate = tally.done / clock.wall if clock.wall else 0.0
         console.print(
             f"Encoded {tally.image} pictures and {tally.title} titles in {clock.wall:.1f} s ({rate:.0f}/s). Busy: "

@@ -32,16 +32,26 @@ POLL_SECONDS = 1.0
 
 
 class QueryLane(threading.Thread):
-    """Serves `models` (by model_id) until `stop` is set. `busy` is set while askers wait: the catalog lane yields."""
+    """Serves `models` (by model_id) until `stop` is set. `idle` is clear while askers wait: the catalog lane yields.
+
+    A fault that is not the database's is kept in `error` and sets `broken`, which ends the whole process.
+    """
 
     def __init__(
-        self, database: Database, settings: EncoderSettings, models: Mapping[int, Model], stop: threading.Event
+        self,
+        database: Database,
+        settings: EncoderSettings,
+        models: Mapping[int, Model],
+        *,
+        stop: threading.Event,
+        broken: threading.Event,
     ) -> None:
         super().__init__(name="queries")
         self._database = database
         self._settings = settings
         self._models = models
         self._stop_event = stop
+        self._broken = broken
         self._seconds_each = 0.0  # measured compute a query, smoothed
         self.idle = threading.Event()
         self.ready = threading.Event()
@@ -64,7 +74,8 @@ class QueryLane(threading.Thread):
                 self._stop_event.wait(wait)
             except BaseException as error:
                 self.error = error
-                self._stop_event.set()
+                self.idle.set()
+                self._broken.set()
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:

@@ -94,7 +94,7 @@ def run(
     for model in models.values():
         model.warm_up()  # before the proof of life: who is seen can answer
     lane_stop = threading.Event()
-    lane = QueryLane(database, settings, models, lane_stop) if queries else None
+    lane = QueryLane(database, settings, models, stop=lane_stop, broken=stop) if queries else None
     beat = _Heartbeat(database, worker, device, settings.lease_seconds, stop)
     catalog = CatalogLane(
         worker,
@@ -189,7 +189,7 @@ class _Heartbeat(threading.Thread):
 
 
 def _load_row(row: ModelRow, device: str) -> Model:
-    model = load(row.source, device)
+    model = load(row.source, device, row.revision)
     if model.dimension != row.dimension:
         raise ModelMismatch(
             f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",
