@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
@@ -27,7 +28,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import BIT, ENUM, JSONB
+from sqlalchemy.dialects.postgresql import BIT, ENUM, JSONB, TSVECTOR
 
 SHOP = "shop"
 PRIVATE = "shop_private"
@@ -79,6 +80,17 @@ product = Table(
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("language", Text, nullable=False, server_default="english", comment="a text search configuration"),
+    Column(
+        "keywords",
+        TSVECTOR,
+        Computed(
+            "shop_private.keywords(language, sku, title, brand, product_type, color, material, gtin, mpn, "
+            "description, attributes)",
+            persisted=True,
+        ),
+        nullable=False,
+    ),
     PrimaryKeyConstraint("product_id"),
     CheckConstraint("product_id = shop.product_id(sku, catalog)", name="identity"),
     CheckConstraint("catalog ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name="catalog"),
@@ -90,6 +102,21 @@ product = Table(
     CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
     Index(None, "product_type"),
     Index(None, "price"),
+    Index(None, "brand"),
+    Index(
+        "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
+    ),
+    Index("product_keywords_idx", "keywords", postgresql_using="gin"),
+    Index("product_title_trgm_idx", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+    schema=SHOP,
+)
+
+catalog = Table(
+    "catalog",
+    metadata,
+    Column("catalog", Text, comment="a catalog some product was ever in"),
+    Column("language", Text, nullable=False, server_default="english", comment="of its titles"),
+    PrimaryKeyConstraint("catalog"),
     schema=SHOP,
 )
 

@@ -12,14 +12,16 @@ from db.errors import DatabaseError, MissingExtension
 from db.roles import Roles
 
 DBLINK_SCHEMA = "shop_dblink"
+TRGM_SCHEMA = "shop_trgm"
 
 
 @dataclass(frozen=True)
 class Extensions:
-    """The schemas pgvector and dblink are installed in."""
+    """The schemas pgvector, dblink and pg_trgm are installed in."""
 
     vector: str
     dblink: str
+    pg_trgm: str
 
 
 def prepare(conn: Connection, roles: Roles) -> Extensions:
@@ -34,11 +36,15 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     superuser = bool(conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")))
     if superuser:
         _create_extensions(conn)
+    _create_trgm(conn)
     extensions = _find_extensions(conn, admin)
     _check_dblink(conn, extensions.dblink, admin, superuser)
     _create_roles(conn, roles)
     owner = _quote(conn, roles.owner)
-    _check_vector(conn, extensions.vector, roles)
+    _check_open(conn, "vector", extensions.vector, roles)
+    if extensions.pg_trgm == TRGM_SCHEMA:
+        conn.execute(text(f"grant usage on schema {TRGM_SCHEMA} to {', '.join(_quote(conn, r) for r in roles.all)}"))
+    _check_open(conn, "pg_trgm", extensions.pg_trgm, roles)
     for schema in ("shop", "shop_private"):
         conn.execute(text(f"create schema if not exists {schema} authorization {owner}"))
     dblink = _quote(conn, extensions.dblink)
@@ -72,18 +78,30 @@ def _create_extensions(conn: Connection) -> None:
         conn.execute(text(f"revoke execute on all functions in schema {DBLINK_SCHEMA} from public"))
 
 
+def _create_trgm(conn: Connection) -> None:
+    """A trusted extension: a plain owner of the database may make it."""
+    available = conn.scalar(text("select 1 from pg_available_extensions where name = 'pg_trgm'"))
+    if available and not conn.scalar(text("select 1 from pg_extension where extname = 'pg_trgm'")):
+        conn.execute(text(f"create schema if not exists {TRGM_SCHEMA}"))
+        conn.execute(text(f"create extension pg_trgm schema {TRGM_SCHEMA}"))
+
+
 def _find_extensions(conn: Connection, admin: str) -> Extensions:
     rows = conn.execute(
         text(
             "select extname, nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace "
             "where extname = any(:names)"
         ),
-        {"names": ["vector", "dblink"]},
+        {"names": ["vector", "dblink", "pg_trgm"]},
     )
     found: dict[str, str] = dict(rows.all())
     available = set(conn.scalars(text("select name from pg_available_extensions")))
     database = conn.scalar(text("select current_database()"))
-    for name, package in (("vector", "pgvector"), ("dblink", "dblink (postgresql-contrib)")):
+    for name, package in (
+        ("vector", "pgvector"),
+        ("dblink", "dblink (postgresql-contrib)"),
+        ("pg_trgm", "pg_trgm (postgresql-contrib)"),
+    ):
         if name in found:
             continue
         if name not in available:
@@ -130,17 +148,17 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
         )
 
 
-def _check_vector(conn: Connection, schema: str, roles: Roles) -> None:
-    """Every role works with vectors, so pgvector's schema must be open to all of them."""
+def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> None:
+    """Every role works with vectors and words, so the schemas of these extensions must be open to all of them."""
     closed = conn.scalars(
         text("select r from unnest(cast(:roles as text[])) r where not has_schema_privilege(r, :schema, 'usage')"),
         {"roles": roles.all, "schema": schema},
     ).all()
     if closed:
         raise DatabaseError(
-            f"pgvector is installed in schema {schema}, which {', '.join(closed)} may not use",
+            f"extension {extension} is installed in schema {schema}, which {', '.join(closed)} may not use",
             hint=f"An administrator runs: grant usage on schema {_quote(conn, schema)} to {', '.join(closed)}; "
-            "or moves it: alter extension vector set schema public;",
+            f"or moves it: alter extension {extension} set schema public;",
         )
 
 

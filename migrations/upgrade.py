@@ -88,14 +88,15 @@ def migrating(database: Database, settings: Settings) -> Iterator[tuple[Config, 
                 _set_passwords(conn, database)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
-        conn.execute(text(f"set search_path = {conn.dialect.identifier_preparer.quote(extensions.vector)}"))
+        quote = conn.dialect.identifier_preparer.quote
+        conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
         conn.execute(text("set lock_timeout = '5s'"))
         conn.commit()
         config = _config(settings.home)
         config.attributes.update(
             connection=conn,
             roles=database.roles.by_word(),
-            schemas={"vector": extensions.vector, "dblink": extensions.dblink},
+            schemas={"vector": extensions.vector, "dblink": extensions.dblink, "trgm": extensions.pg_trgm},
         )
         yield config, conn, extensions
 

@@ -12,6 +12,7 @@ IN_CALL_ORDER = (
     "schema_revision",
     "work_enqueue",
     "work_triggers",
+    "product_catalog",
     "work_claim",
     "work_complete",
     "work_fail",
@@ -30,6 +31,7 @@ IN_CALL_ORDER = (
     "serve_model",
     "coverage",
     "popular_queries",
+    "no_result_queries",
     "grants",
 )
 

@@ -3,12 +3,13 @@ revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 
 grant usage on schema shop to @analyst@, @app@, @encoder@;
-grant usage on schema shop_private to @app@, @encoder@, @gateway@;
+grant usage on schema shop_private to @analyst@, @app@, @encoder@, @gateway@;
 grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 
 -- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
-    shop.quarantine
+    shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word, shop.tuning,
+    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
@@ -17,8 +18,11 @@ grant execute on function
 
 -- app: what the loader and the web service do
 grant insert, update, delete on shop.product, shop.product_image to @app@;
-grant execute on function shop.upsert_staged, shop_private.image_root_id to @app@;
-grant select on shop.popular_queries to @app@;
+grant execute on function
+    shop.upsert_staged, shop.set_language, shop_private.image_root_id, shop_private.keywords
+    to @app@;
+grant select on shop.popular_queries, shop.no_result_queries to @app@;
+grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;
 
 -- encoder: works through functions only
 grant select on shop.model to @encoder@;

@@ -46,6 +46,12 @@ begin
         execute format('create or replace view shop.searchable_image with (security_invoker = true) as
             select %s, 0::smallint as position, null::text as uri, null::@vector@.halfvec as image_embedding
             from shop.product p where false', columns);
+        create or replace view shop.image_vector with (security_invoker = true) as
+            select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
+            from shop.product p where false;
+        create or replace view shop.title_vector with (security_invoker = true) as
+            select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
+            from shop.product p where false;
     else
         -- Inner joins and casts to the unsized type both leave the HNSW index in use; the cast lets the next model
         -- have another dimension.
@@ -60,6 +66,13 @@ begin
             join shop.%2$I i on i.product_id = p.product_id
             join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
             columns, m.name || '_image');
+        -- The vectors alone, of one shape, for the legs of shop.search.
+        execute format('create or replace view shop.image_vector with (security_invoker = true) as
+            select v.product_id, v.position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
+            m.name || '_image');
+        execute format('create or replace view shop.title_vector with (security_invoker = true) as
+            select v.product_id, 0::smallint as position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
+            m.name || '_title');
     end if;
 
     id := coalesce(m.model_id::text, 'null');
@@ -92,6 +105,18 @@ begin
     return v;
 end $$;
 $f$, coalesce(m.name || '_image', 'no_model_is_serving'));
+
+    execute format($f$
+create or replace function shop_private.serving(
+    out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
+    out title_table regclass
+) language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+    model_id := %1$s; model := %2$L; revision := %3$L; dimension := %4$s;
+    image_table := to_regclass(%5$L); title_table := to_regclass(%6$L);
+end $$;
+$f$, id, m.name, m.revision, coalesce(m.dimension::text, 'null'), 'shop.' || quote_ident(m.name || '_image'),
+        'shop.' || quote_ident(m.name || '_title'));
 
     if p_model is not null then
         update shop.model set status = 'building' where status = 'serving' and name <> p_model;

@@ -1,0 +1,7 @@
+-- What shoppers asked for and did not find, as the shop's searches were reported.
+create or replace view shop.no_result_queries as
+select e.query, e.catalog, count(*) as searches, count(distinct e.visitor) as visitors, max(e.at) as last_at
+from shop.event e
+where e.kind = 'search' and e.results = 0 and e.query is not null
+group by e.query, e.catalog
+order by count(*) desc, max(e.at) desc;

@@ -1,0 +1,281 @@
+"""Keywords and their indexes, catalogs with a language, calibration, tuning, judgements, evaluations, events."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+# Stands behind a generated column, so it lives here and never changes. The configurations of pg_catalog do not change
+# either, which makes the cast from text immutable in fact. A description counts up to 20,000 characters.
+KEYWORDS = """
+create function shop_private.keywords(
+    language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
+    description text, attributes jsonb
+) returns tsvector
+language plpgsql immutable parallel safe as $$
+declare
+    c constant regconfig := ('pg_catalog.' || pg_catalog.quote_ident(language))::pg_catalog.regconfig;
+begin
+    return pg_catalog.setweight(pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', title, sku, gtin, mpn)), 'A')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', brand, product_type, color, material)), 'B')
+        operator(pg_catalog.||) pg_catalog.setweight(pg_catalog.jsonb_to_tsvector(c, attributes, '["string"]'), 'C')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            pg_catalog.to_tsvector(c, pg_catalog."left"(coalesce(description, ''), 20000)), 'D');
+end $$"""
+
+# What a leg of a search found: products, nearest first, each with its best picture; and how it found them.
+LEG = """
+create type shop_private.leg as (
+    product_ids uuid[], positions smallint[], scores double precision[], route text, index_name text,
+    ef_search integer, examined bigint, ms double precision, reason text
+)"""
+
+
+def upgrade() -> None:
+    op.execute(KEYWORDS)
+    op.execute(LEG)
+    op.create_table(
+        "catalog",
+        sa.Column("catalog", sa.Text(), nullable=False, comment="a catalog some product was ever in"),
+        sa.Column("language", sa.Text(), server_default="english", nullable=False, comment="of its titles"),
+        sa.PrimaryKeyConstraint("catalog", name=op.f("catalog_pkey")),
+        schema="shop",
+    )
+    op.execute("insert into shop.catalog (catalog) select distinct catalog from shop.product")
+    op.add_column(
+        "product",
+        sa.Column(
+            "language", sa.Text(), server_default="english", nullable=False, comment="a text search configuration"
+        ),
+        schema="shop",
+    )
+    op.add_column(
+        "product",
+        sa.Column(
+            "keywords",
+            postgresql.TSVECTOR(),
+            sa.Computed(
+                "shop_private.keywords(language, sku, title, brand, product_type, color, material, gtin, mpn, "
+                "description, attributes)",
+                persisted=True,
+            ),
+            nullable=False,
+        ),
+        schema="shop",
+    )
+    op.create_index(op.f("product_brand_idx"), "product", ["brand"], schema="shop")
+    op.create_index(
+        "product_attributes_idx",
+        "product",
+        ["attributes"],
+        schema="shop",
+        postgresql_using="gin",
+        postgresql_ops={"attributes": "jsonb_path_ops"},
+    )
+    op.create_index("product_keywords_idx", "product", ["keywords"], schema="shop", postgresql_using="gin")
+    op.create_index(
+        "product_title_trgm_idx",
+        "product",
+        ["title"],
+        schema="shop",
+        postgresql_using="gin",
+        postgresql_ops={"title": "gin_trgm_ops"},
+    )
+    now = sa.text("clock_timestamp()")
+    op.create_table(
+        "calibration",
+        sa.Column("calibration_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("model_id", sa.SmallInteger(), nullable=False),
+        sa.Column("calibrated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column("products", sa.BigInteger(), nullable=False, comment="encoded products at that time"),
+        sa.Column("k", sa.Integer(), nullable=False),
+        sa.Column("target_recall", sa.Double(), nullable=False),
+        sa.Column(
+            "recall",
+            sa.Double(),
+            nullable=True,
+            comment="reached with ef_search; null: too few products for an index to matter",
+        ),
+        sa.Column("queries", sa.Integer(), nullable=False),
+        sa.Column("query_kind", sa.Text(), nullable=False),
+        sa.Column("ef_search", sa.Integer(), nullable=False, comment="for an unfiltered top k"),
+        sa.Column(
+            "stretch", sa.Double(), nullable=False, comment="filtered: ef_search = stretch * depth / matching share"
+        ),
+        sa.Column("exact_us_per_row", sa.Double(), nullable=False),
+        sa.Column("hnsw_us_per_candidate", sa.Double(), nullable=False),
+        sa.Column(
+            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to so many matches, exact is faster for k"
+        ),
+        sa.Column("background_mean", sa.Double(), nullable=True, comment="similarity of queries to random products"),
+        sa.Column("background_deviation", sa.Double(), nullable=True),
+        sa.Column(
+            "measured",
+            postgresql.JSONB(),
+            server_default=sa.text("'[]'"),
+            nullable=False,
+            comment="recall and time of each setting",
+        ),
+        sa.CheckConstraint("query_kind in ('text', 'image')", name=op.f("calibration_query_kind_check")),
+        sa.CheckConstraint("ef_search between 1 and 1000", name=op.f("calibration_ef_search_check")),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["shop.model.model_id"], name=op.f("calibration_model_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("calibration_id", name=op.f("calibration_pkey")),
+        schema="shop",
+    )
+    op.create_index(
+        op.f("calibration_model_id_calibration_id_idx"), "calibration", ["model_id", "calibration_id"], schema="shop"
+    )
+    op.create_table(
+        "common_word",
+        sa.Column("word", sa.Text(), nullable=False, comment="a lexeme of shop.product.keywords"),
+        sa.Column("share", sa.Double(), nullable=False, comment="of all products, as the last ANALYZE saw it"),
+        sa.PrimaryKeyConstraint("word", name=op.f("common_word_pkey")),
+        schema="shop",
+    )
+    op.create_table(
+        "tuning",
+        sa.Column("model_id", sa.SmallInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("fitted_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column(
+            "detail",
+            postgresql.JSONB(),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="on what, and how well it fits",
+        ),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["shop.model.model_id"], name=op.f("tuning_model_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("model_id", "name", name=op.f("tuning_pkey")),
+        schema="shop",
+    )
+    op.create_table(
+        "judgement",
+        sa.Column("judgement_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("suite", sa.Text(), server_default="default", nullable=False),
+        sa.Column("query", sa.Text(), nullable=True),
+        sa.Column("picture", sa.LargeBinary(), nullable=True, comment="an image file's bytes"),
+        sa.Column(
+            "picture_sku",
+            sa.Text(),
+            nullable=True,
+            comment="or the first picture of this product, which is then left out of the results",
+        ),
+        sa.Column("catalog", sa.Text(), server_default="main", nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False, comment="the judged product"),
+        sa.Column(
+            "grade", sa.SmallInteger(), server_default="1", nullable=False, comment="0: wrong; 3: exactly what was meant"
+        ),
+        sa.Column("judged_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.CheckConstraint("grade between 0 and 3", name=op.f("judgement_grade_check")),
+        sa.CheckConstraint("num_nonnulls(picture, picture_sku) <= 1", name=op.f("judgement_one_picture_check")),
+        sa.CheckConstraint("num_nonnulls(query, picture, picture_sku) >= 1", name=op.f("judgement_query_check")),
+        sa.PrimaryKeyConstraint("judgement_id", name=op.f("judgement_pkey")),
+        schema="shop",
+    )
+    op.create_index(op.f("judgement_suite_idx"), "judgement", ["suite"], schema="shop")
+    op.create_table(
+        "evaluation",
+        sa.Column("evaluation_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("run", sa.BigInteger(), nullable=False, comment="rows of one windowshop evaluate share it"),
+        sa.Column("evaluated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column("suite", sa.Text(), nullable=False),
+        sa.Column(
+            "direction",
+            sa.Text(),
+            nullable=False,
+            comment="text->image, image->image, text->title, keywords, hybrid",
+        ),
+        sa.Column("catalog", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Text(), nullable=False, comment="of the model"),
+        sa.Column(
+            "setting",
+            postgresql.JSONB(),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="weights, route, ef_search, filter",
+        ),
+        sa.Column(
+            "selectivity", sa.Double(), nullable=True, comment="share of products the filter lets through; null: no filter"
+        ),
+        sa.Column("queries", sa.Integer(), nullable=False),
+        sa.Column("k", sa.Integer(), nullable=False),
+        sa.Column(
+            "metrics", postgresql.JSONB(), nullable=False, comment="name -> {value, low, high}: 95% bootstrap interval"
+        ),
+        sa.PrimaryKeyConstraint("evaluation_id", name=op.f("evaluation_pkey")),
+        schema="shop",
+    )
+    op.create_index(op.f("evaluation_run_idx"), "evaluation", ["run"], schema="shop")
+    op.create_table(
+        "evaluation_query",
+        sa.Column("evaluation_id", sa.BigInteger(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False, comment="the text, sku:..., or the picture's sha256"),
+        sa.Column("metrics", postgresql.JSONB(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["evaluation_id"],
+            ["shop.evaluation.evaluation_id"],
+            name=op.f("evaluation_query_evaluation_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("evaluation_id", "query", name=op.f("evaluation_query_pkey")),
+        schema="shop",
+    )
+    op.create_table(
+        "event",
+        sa.Column("event_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("visitor", sa.Text(), nullable=True, comment="whatever the shop tells its visitors apart by"),
+        sa.Column("catalog", sa.Text(), server_default="main", nullable=False),
+        sa.Column("query", sa.Text(), nullable=True),
+        sa.Column("results", sa.Integer(), nullable=True, comment="of a search"),
+        sa.Column("sku", sa.Text(), nullable=True, comment="clicked, put into the cart, bought"),
+        sa.Column("rank", sa.Integer(), nullable=True, comment="where it stood in the results, from 1"),
+        sa.CheckConstraint("kind in ('search', 'click', 'add_to_cart', 'purchase')", name=op.f("event_kind_check")),
+        sa.CheckConstraint(
+            "length(query) <= 10000 and length(sku) <= 200 and length(visitor) <= 200", name=op.f("event_bounded_check")
+        ),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("event_pkey")),
+        schema="shop",
+    )
+    op.create_index(op.f("event_at_idx"), "event", ["at"], schema="shop")
+
+
+def downgrade() -> None:
+    """The functions of the revision before come back with its own code's `windowshop db upgrade`."""
+    op.execute(
+        """
+        do $$ declare r record; begin
+            for r in select p.oid::regprocedure as name, p.prokind from pg_proc p
+                     where p.pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
+                       and p.proname not in ('product_id', 'keywords') and p.prokind <> 'p'
+                       and not exists (select from pg_trigger t where t.tgfoid = p.oid) loop
+                execute format('drop function %s cascade', r.name);
+            end loop;
+        end $$"""
+    )
+    op.execute("drop trigger product_catalog on shop.product")
+    op.execute("drop function shop_private.product_catalog()")
+    op.execute("drop view shop.image_vector, shop.title_vector, shop.no_result_queries")
+    for table in (
+        "event", "evaluation_query", "evaluation", "judgement", "tuning", "common_word", "calibration", "catalog",
+    ):  # fmt: skip
+        op.drop_table(table, schema="shop")
+    op.drop_index(op.f("product_brand_idx"), table_name="product", schema="shop")
+    op.drop_index("product_title_trgm_idx", table_name="product", schema="shop")
+    op.drop_index("product_attributes_idx", table_name="product", schema="shop")
+    op.drop_column("product", "keywords", schema="shop")
+    op.drop_column("product", "language", schema="shop")
+    op.execute("drop type shop_private.leg")
+    op.execute("drop function shop_private.keywords(text, text, text, text, text, text, text, text, text, text, jsonb)")
