@@ -97,7 +97,7 @@ declare
 begin
     select i.embedding into v from shop.%1$I i where i.product_id = id and i.position = 0;
     if v is null then
-        raise exception using errcode = '02000', message = case
+        raise exception using errcode = '42704', message = case
             when exists (select from shop.product p where p.product_id = id)
             then format('product %%L has no encoded picture', sku)
             else format('there is no product %%L in catalog %%L', sku, catalog) end;

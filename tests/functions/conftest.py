@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import large_catalog
 import numpy as np
 import pytest
 from databases import Databases
@@ -227,6 +228,14 @@ def two_models(_two_model_database: Database) -> Iterator[Shop]:
     """Toy serves as model_id 1, wide (40 dimensions) is building as model_id 2."""
     with _emptied(_two_model_database) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
+    """20,000 products under the toy model, indexed: see tests/support/large_catalog.py."""
+    database = databases.copy(toy_template[0])
+    large_catalog.fill(databases, database)
+    return database
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from large_catalog import policy
 from sqlalchemy import Connection
 
 from db.errors import DatabaseError, StatementRefused
@@ -244,9 +245,6 @@ def test_the_app_manages_products_and_nothing_else(shop: "Shop") -> None:
 def test_row_level_security_narrows_what_every_search_sees(shop: "Shop", analyst: Connection) -> None:
     shop.add("a", "b")
     shop.encode_all()
-    shop.run("alter policy everyone on shop.product using (sku <> 'b')")
-    try:
+    with policy(shop.database, "sku <> 'b'"):
         assert analyst.exec_driver_sql("select sku from shop.searchable").all() == [("a",)]
         assert analyst.exec_driver_sql("select sku from shop.searchable_image").all() == [("a",)]
-    finally:
-        shop.run("alter policy everyone on shop.product using (true)")

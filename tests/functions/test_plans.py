@@ -1,13 +1,10 @@
 """How PostgreSQL runs the searches people write: by the HNSW index where many products match, exactly where few do."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import psycopg
 import pytest
-from databases import Databases
+from large_catalog import policy
 from sqlalchemy import Connection
 
 from db.engine import Database
@@ -16,66 +13,8 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.functions.conftest import Shop
 
-PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
 VECTOR = "(select shop.clip_text('bag'))"
 NEAREST = f"order by image_embedding <=> {VECTOR} limit 10"
-
-
-def _vectors(seed: int) -> np.ndarray:
-    """Unit vectors around 50 centres, as embeddings of a catalog are."""
-    random = np.random.default_rng(seed)
-    centres = random.standard_normal((CLUSTERS, DIMENSION))
-    vectors = centres[random.integers(0, CLUSTERS, PRODUCTS)] + 0.4 * random.standard_normal((PRODUCTS, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
-    """20,000 products of one picture each; written past the triggers and indexed afterwards, to take seconds."""
-    database = databases.copy(toy_template[0])
-    with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
-        conn.execute("set session_replication_role = replica")
-        conn.execute(
-            "insert into shop.product (product_id, sku, title, product_type, price) "
-            "select shop.product_id('sku ' || n), 'sku ' || n, 'title ' || n, "
-            "case when n %% 2000 = 0 then 'rare' else 'type ' || n %% 4 end, (n * 7919) %% 160 "
-            "from generate_series(1, %s) n",
-            [PRODUCTS],
-        )
-        conn.execute(
-            "insert into shop.product_image (product_id, position, uri) "
-            "select product_id, 0, 'https://cdn.example/' || sku from shop.product"
-        )
-        indexes = [
-            row[0]
-            for row in conn.execute("select indexdef from pg_indexes where indexname like 'toy_%_hnsw' order by 1")
-        ]
-        assert len(indexes) == 2
-        conn.execute("drop index shop.toy_image_hnsw, shop.toy_title_hnsw")
-        for seed, (table, position) in enumerate((("toy_image", "position, "), ("toy_title", ""))):
-            with conn.cursor().copy(f"copy shop.{table} (product_id, {position}source, embedding) from stdin") as copy:
-                for n, vector in enumerate(_vectors(seed), 1):
-                    values: list[Any] = [_product_id(f"sku {n}"), b"source", str(vector.tolist())]
-                    if position:
-                        values.insert(1, 0)
-                    copy.write_row(values)
-        for definition in indexes:
-            conn.execute(definition)  # type: ignore[arg-type]  # as the server said it
-        conn.execute("create temporary table probe as select embedding from shop.toy_image limit 1")
-        conn.execute(
-            "insert into shop_private.query_embedding (model_id, key, query, embedding) "
-            "select 1, sha256(convert_to('tbag', 'UTF8')), 'bag', embedding from probe"
-        )
-        conn.commit()
-        conn.autocommit = True
-        conn.execute("vacuum analyze")
-    return database
-
-
-def _product_id(sku: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(f"main\x1f{sku}".encode()).hexdigest()[:32]
 
 
 @pytest.fixture
@@ -130,18 +69,12 @@ def test_a_prepared_statement_keeps_the_index_under_a_generic_plan(analyst: Conn
 
 
 def test_row_level_security_keeps_the_index(large: Database, analyst: Connection) -> None:
-    with large.connect(None) as admin:
-        admin.exec_driver_sql("alter policy everyone on shop.product using (price < 120)")
-        admin.commit()
-        try:
-            found, plan = scans(analyst, f"select sku from shop.searchable {NEAREST}")
-            assert "toy_image_hnsw" in found, plan
-            rows = analyst.exec_driver_sql(f"select price from shop.searchable {NEAREST}").all()
-            assert len(rows) == 10
-            assert max(row.price for row in rows) < 120
-        finally:
-            admin.exec_driver_sql("alter policy everyone on shop.product using (true)")
-            admin.commit()
+    with policy(large, "price < 120"):
+        found, plan = scans(analyst, f"select sku from shop.searchable {NEAREST}")
+        assert "toy_image_hnsw" in found, plan
+        rows = analyst.exec_driver_sql(f"select price from shop.searchable {NEAREST}").all()
+        assert len(rows) == 10
+        assert max(row.price for row in rows) < 120
 
 
 def test_a_narrow_filter_is_answered_exactly_and_with_every_match(analyst: Connection) -> None:

@@ -1,0 +1,176 @@
+-- Measure the live catalog, so that the router knows what its two routes cost and how far the index must look:
+-- the smallest ef_search whose recall@k reaches the target, the stretch that a filter needs, the time of a comparison
+-- and of a candidate, and how similar a query is to products that have nothing to do with it.
+--
+-- The queries are texts that were asked (they lie outside the pictures' distribution and are the harder ones), or the
+-- catalog's own pictures while fewer than 20 texts are known. Times are the lower quartile: what else runs on the machine is not
+-- the route's cost. Changes nothing but its own tables. The result is a row of shop.calibration, and search goes by it from then on.
+create or replace function shop.calibrate(
+    target_recall double precision default 0.98, k integer default 10, queries integer default 60
+)
+returns shop.calibration
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    sieve constant text := 'get_byte(uuid_send(p.product_id), 7) < %s';  -- product_id is a hash: every filter is a fair draw
+    s record;
+    result shop.calibration;
+    asked @vector@.halfvec[];
+    asker uuid[];
+    truth text[];
+    narrow_truth text[];
+    leg shop_private.leg;
+    tried record;
+    ef integer;
+    factor double precision;
+    bytes integer;
+    times double precision[];
+    drawn uuid[];
+    measured jsonb := '[]';
+begin
+    if target_recall is null or target_recall not between 0.5 and 0.9999 then
+        raise exception using errcode = '22023', message = 'target_recall is not between 0.5 and 0.9999';
+    end if;
+    if k not between 1 and 100 or queries not between 5 and 1000 then
+        raise exception using errcode = '22023', message = 'k is not between 1 and 100, or queries not between 5 and 1000';
+    end if;
+    analyze shop.product;
+    perform shop_private.refresh_common_words();
+    s := shop_private.search_settings();
+    execute format('analyze %s', s.image_table);
+    execute format('analyze %s', s.title_table);
+    s := shop_private.search_settings();
+    result.model_id := s.model_id; result.products := s.products; result.k := k;
+    result.target_recall := target_recall; result.ef_search := s.ef_search; result.stretch := s.stretch;
+    result.exact_us_per_row := s.exact_us_per_row; result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
+
+    select array_agg(q.embedding), 'text' into asked, result.query_kind from (
+        select e.embedding from shop_private.query_embedding e
+        where e.model_id = s.model_id and e.query is not null order by e.created_at desc limit queries) q;
+    if coalesce(cardinality(asked), 0) < 20 then
+        select array_agg(q.embedding), array_agg(q.product_id), 'image' into asked, asker, result.query_kind from (
+            select v.embedding, v.product_id from shop.image_vector v where v.position = 0
+            order by md5(v.product_id::text) limit queries) q;
+    end if;
+    result.queries := coalesce(cardinality(asked), 0);
+    if result.queries = 0 then
+        raise exception using errcode = '55000', message = format('no picture is encoded for model %L yet', s.model),
+            hint = 'Load a catalog and encode it: "windowshop encode --once".';
+    end if;
+    asker := coalesce(asker, array_fill(null::uuid, array[result.queries]));
+
+    select avg(1 - (v.embedding operator(@vector@.<=>) q)), stddev_samp(1 - (v.embedding operator(@vector@.<=>) q))
+    into result.background_mean, result.background_deviation
+    from (select i.embedding, i.product_id from shop.image_vector i order by md5(i.product_id::text || 'background') limit 1000) v,
+        unnest(asked, asker) a(q, self)
+    where v.product_id is distinct from self;
+
+    -- The exact route: the slope of its time over the rows.
+    times := '{}';
+    foreach bytes in array array[500, 2500] loop
+        select array_agg(p.product_id) into drawn
+        from (select p.product_id from shop.product p order by md5(p.product_id::text || 'exact') limit bytes) p;
+        times := times || (select percentile_cont(0.25) within group (order by (
+            shop_private.exact_leg('image', q, 'true', drawn, k, 1, s.image_table)).ms) from unnest(asked) q);
+    end loop;
+    if cardinality(drawn) > 1000 then
+        result.exact_us_per_row := greatest(0.1, 1000 * (times[2] - times[1]) / (cardinality(drawn) - 500));
+    end if;
+
+    if s.image_index is not null and s.products >= 2000 then
+        truth := shop_private.calibration_truth(asked, asker, 'true', k, s.image_table);
+        foreach ef in array array[40, 60, 80, 100, 130, 170, 220, 290, 380, 500, 650, 800, 1000] loop
+            continue when ef < k;
+            select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, s.image_index);
+            measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'recall', tried.recall, 'ms', tried.ms);
+            result.ef_search := ef; result.recall := tried.recall;
+            exit when tried.recall >= target_recall;
+        end loop;
+        -- Filtered: one product in ten, and one in 25.
+        result.stretch := 1.5;  -- below, chance alone leaves a list short too often
+        foreach bytes in array array[26, 10] loop
+            narrow_truth := shop_private.calibration_truth(asked, asker, format(sieve, bytes), k, s.image_table);
+            loop
+                ef := least(1000, greatest(result.ef_search, ceil(result.stretch * k * 256 / bytes)));
+                select * into tried
+                from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k, ef, s.image_index);
+                measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'ef_search', ef,
+                    'recall', tried.recall, 'ms', tried.ms);
+                exit when tried.recall >= target_recall or ef = 1000;
+                result.stretch := result.stretch * 1.4;
+            end loop;
+        end loop;
+        result.hnsw_us_per_candidate := 1000 * tried.ms / ef;
+    end if;
+    result.crossover_rows := greatest(result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search,
+        sqrt(result.hnsw_us_per_candidate / result.exact_us_per_row * result.stretch * k * s.products));
+
+    insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, stretch,
+        exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)
+    values (result.model_id, result.products, result.k, result.target_recall, result.recall, result.queries,
+        result.query_kind, result.ef_search, result.stretch, result.exact_us_per_row, result.hnsw_us_per_candidate,
+        result.crossover_rows, result.background_mean, result.background_deviation, measured)
+    returning * into result;
+    return result;
+end $$;
+
+-- The true k nearest products of each query among those that meet the condition, each list as text; the asking product
+-- itself is left out.
+create or replace function shop_private.calibration_truth(
+    p_asked @vector@.halfvec[], p_asker uuid[], p_condition text, p_k integer, p_table regclass
+)
+returns text[]
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    truth text[] := '{}';
+    nearest uuid[];
+    n integer;
+begin
+    for n in 1..cardinality(p_asked) loop
+        nearest := (shop_private.exact_leg('image', p_asked[n], p_condition, null, p_k + 1, 1, p_table)).product_ids;
+        if p_asker[n] is not null then
+            nearest := array_remove(nearest, p_asker[n]);
+        end if;
+        truth := truth || coalesce(nearest[:p_k], '{}')::text;
+    end loop;
+    return truth;
+end $$;
+
+-- Mean recall@k and time of the index route at one ef_search.
+create or replace function shop_private.calibration_try(
+    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_ef integer,
+    p_index regclass, out recall double precision, out ms double precision
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    leg shop_private.leg;
+    hits double precision := 0;
+    times double precision[] := '{}';
+    n integer;
+begin
+    for n in 1..cardinality(p_asked) loop
+        leg := shop_private.hnsw_leg('image', p_asked[n], p_condition, p_k + (p_asker[n] is not null)::int, 1, p_index, p_ef,
+            p_ef);
+        hits := hits + (select count(*) from unnest(p_truth[n]::uuid[]) t where t = any(leg.product_ids))
+            / greatest(1.0, cardinality(p_truth[n]::uuid[]));
+        times := times || leg.ms;
+    end loop;
+    recall := hits / cardinality(p_asked);
+    select percentile_cont(0.25) within group (order by t) into ms from unnest(times) t;
+end $$;
+
+-- A similarity below which a picture has nothing to do with the query: so many deviations above what queries have in
+-- common with random products. For min_similarity; differs from model to model.
+create or replace function shop.relevance_floor(deviations double precision default 3)
+returns double precision
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    lowest double precision;
+begin
+    select c.background_mean + deviations * c.background_deviation into lowest from shop.calibration c
+    where c.model_id = (shop_private.serving()).model_id order by c.calibration_id desc limit 1;
+    if lowest is null then
+        raise exception using errcode = '55000', message = 'the serving model was never calibrated on this catalog',
+            hint = 'Run "windowshop calibrate".';
+    end if;
+    return lowest;
+end $$;

@@ -1,0 +1,48 @@
+-- The nearest products by one kind of vector (p_part: image or title), by comparing all that meet the condition on p
+-- (shop.product), or all of p_matched where the router collected them: each product once, with its nearest picture.
+-- The "+ 0" keeps the HNSW index, which would be the wrong one here, away from the ordering.
+--
+-- Vectors that are searched are in memory, or nothing would be fast: reading one by its key costs little more than
+-- reading one in passing.
+create or replace function shop_private.exact_leg(
+    p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
+    p_rows_per_product double precision, p_table regclass
+)
+returns shop_private.leg
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set random_page_cost = 1.1
+set jit = off
+as $$
+declare
+    found shop_private.leg;
+    began constant timestamptz := clock_timestamp();
+    counted bigint := case when p_matched is null then shop_private.rows_read(p_table) end;
+    fetched bigint;
+    take integer := ceil(p_depth * greatest(1, least(p_rows_per_product, 100)));
+    statement constant text := shop_private.nearest_sql(format('select i.product_id, i.position,
+            i.embedding operator(@vector@.<=>) $1 as distance
+        from %s join shop.%I i on i.product_id = p.product_id
+        where %s order by (i.embedding operator(@vector@.<=>) $1) + 0 limit $2',
+        case when p_matched is null then 'shop.product p' else 'unnest($4) p(product_id)' end, p_part || '_vector',
+        case when p_matched is null then p_condition else 'true' end));
+begin
+    loop
+        execute statement into found.product_ids, found.positions, found.scores, fetched
+        using p_vector, take, p_depth, p_matched;
+        exit when cardinality(found.product_ids) >= p_depth or fetched < take;
+        take := take * 2;
+    end loop;
+    found.route := 'exact';
+    found.examined := coalesce(shop_private.rows_read(p_table) - counted, cardinality(p_matched));
+    found.ms := extract(epoch from clock_timestamp() - began) * 1000;
+    return found;
+end $$;
+
+-- Rows of a table this transaction has read so far, in passing or by an index.
+create or replace function shop_private.rows_read(p_table regclass)
+returns bigint
+language sql volatile parallel restricted set search_path = pg_catalog, pg_temp as $$
+    select pg_stat_get_xact_tuples_returned(p_table)
+        + (select sum(pg_stat_get_xact_tuples_fetched(i.indexrelid)) from pg_index i where i.indrelid = p_table)::bigint
+$$;

@@ -1,0 +1,89 @@
+-- One operator of one field as SQL: p_operator is eq, in, lt, lte, gt, gte, exists, contains or prefix. Keys and values
+-- are quoted by %L, which is right under any standard_conforming_strings.
+
+-- A column stands alone on its side of the operator, so that its index can be used.
+create or replace function shop_private.filter_column(
+    p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
+) returns text language plpgsql stable parallel safe as $$
+declare
+    sign constant text := '{"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
+    value constant text := 'p.' || quote_ident(p_field);
+    items text[];
+    or_null boolean;
+begin
+    if p_operator = 'exists' or p_operator = 'eq' and p_operand = 'null' then
+        return value || case p_operand when 'true' then ' is not null' else ' is null' end;
+    elsif p_operator = 'in' then
+        select i.* into items, or_null from shop_private.filter_items(p_kind, p_operand, p_place) i;
+        return shop_private.filter_either(
+            case when items <> '{}' then format('%s = any (%L)', value, items) end,
+            case when or_null then value || ' is null' end);
+    elsif p_operator in ('contains', 'prefix') then
+        return format('%s ilike %L', value,
+            shop_private.filter_pattern(p_operator, shop_private.filter_value(p_kind, p_operand, p_place)));
+    end if;
+    return format('%s %s %L', value, sign, shop_private.filter_value(p_kind, p_operand, p_place));
+end $$;
+
+-- An attribute is any JSON, or absent. Dots descend into objects, never into lists; "\." is a dot in a key. Equality is
+-- asked as containment, which the index on attributes answers; the other tests look at the type first.
+create or replace function shop_private.filter_attribute(
+    p_field text, p_operator text, p_operand jsonb, p_place text
+) returns text language plpgsql stable parallel safe as $$
+declare
+    sign constant text := '{"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
+    path text[];
+    key text;
+    value text := 'p.attributes';  -- SQL that reads it, as jsonb
+    words text;  -- and as text
+    opening text := '';  -- the JSON around it, from the whole of attributes inwards
+    closing text;
+    items text[];
+    or_null boolean;
+    literal text;
+    alike text;
+begin
+    path := regexp_split_to_array(substr(left(p_field, 1001), length('attributes.') + 1), E'(?<!\\\\)[.]');
+    if '' = any (path) or cardinality(path) > 20 or length(p_field) > 1000 then
+        raise exception using errcode = '22023', message = format('filter %s names no attribute', p_place),
+            hint = 'Write attributes.<key>, or attributes.<key>.<key>: at most 20 keys and 1000 characters.';
+    end if;
+    closing := repeat('}', cardinality(path));
+    foreach key in array path loop
+        key := replace(key, E'\\.', '.');
+        words := format('(%s ->> %L)', value, key);
+        value := format('%s -> %L', value, key);
+        opening := opening || format('{%s: ', to_jsonb(key));
+    end loop;
+
+    if p_operator = 'exists' or p_operator = 'eq' and p_operand = 'null' then
+        return words || case p_operand when 'true' then ' is not null' else ' is null' end;
+    elsif p_operator = 'in' then
+        select i.* into items, or_null from shop_private.filter_items('scalar', p_operand, p_place) i;
+        return shop_private.filter_either(
+            -- Many items are looked up in a hash table. By the index each would be asked for, and each hit compared
+            -- with all of them: of 100,000 products, 10,000 items are found in .05 s instead of 13.
+            case when cardinality(items) > 100 then format('%s = any (%L)', value, items)
+                when items <> '{}' then
+                    format('p.attributes @> any (%L)', array(select opening || i || closing from unnest(items) i)) end,
+            case when or_null then words || ' is null' end);
+    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment alone would let more items in
+        perform shop_private.filter_items('scalar', p_operand, p_place);
+        return format('(p.attributes @> %L and %s = %L)', opening || p_operand || closing, value, p_operand);
+    end if;
+
+    literal := shop_private.filter_value(
+        case when sign is not null then 'order' when p_operator = 'prefix' then 'text' else 'scalar' end,
+        p_operand, p_place);
+    if sign is not null then
+        return format('(jsonb_typeof(%1$s) = %2$L and %1$s %3$s %4$L)', value, jsonb_typeof(p_operand), sign, literal);
+    elsif p_operator = 'eq' then
+        return format('p.attributes @> %L', opening || literal || closing);
+    end if;
+    if jsonb_typeof(p_operand) = 'string' then
+        alike := format('(jsonb_typeof(%s) = ''string'' and %s ilike %L)', value, words,
+            shop_private.filter_pattern(p_operator, p_operand #>> '{}'));
+    end if;
+    return case p_operator when 'prefix' then alike else shop_private.filter_either(
+        format('p.attributes @> %L', opening || '[' || literal || ']' || closing), alike) end;
+end $$;

@@ -1,0 +1,87 @@
+-- The values of a filter (docs/filters.md): of the type the field takes, within bounds, and as text that is still to be
+-- quoted. What passes here compares with any row without an error.
+
+-- p_kind: what is taken. text, number and time come back as themselves, the rest as JSON: scalar, or order (a scalar
+-- that has one).
+create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
+language plpgsql stable parallel safe as $$
+declare
+    type constant text := jsonb_typeof(p_value);
+    written constant text := p_value #>> '{}';
+    instant text;
+begin
+    if type = 'string' and length(written) > 10000 or type = 'number' and length(written) > 100 then
+        raise exception using errcode = '54000', hint = 'A text has at most 10000 characters, a number 100 digits.',
+            message = format('filter %s is too long: %s characters', p_place, length(written));
+    end if;
+    if p_kind = 'text' and type = 'string' or p_kind = 'number' and type = 'number' then
+        return written;
+    elsif p_kind = 'scalar' and type in ('string', 'number', 'boolean')
+        or p_kind = 'order' and type in ('string', 'number') then
+        return p_value::text;
+    elsif p_kind = 'time' and type = 'string'
+        -- Only what reads the same in every session: no 'now', no 'infinity', no zone of the session's.
+        and written ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?'
+            '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
+    then
+        instant := written || case when written ~ '^.{10}(.[0-9:.]+)?$' then 'Z' else '' end;
+        if pg_input_is_valid(instant, 'timestamptz') then
+            return instant;
+        end if;
+    end if;
+    raise exception using errcode = '22023',
+        message = format('filter %s takes %s, not %s', p_place, case p_kind when 'text' then 'a text'
+            when 'number' then 'a number' when 'time' then 'a time' when 'order' then 'a number or a text'
+            else 'a text, a number, true or false' end, shop_private.filter_shown(p_value)),
+        hint = case
+            when type = 'null' then 'Products without a value are found by {"exists": false}.'
+            when p_kind = 'time' then 'Write "2026-01-31" or "2026-01-31T09:30:00Z"; without a zone it is UTC.'
+            when p_kind = 'text' and type = 'number' then format('Put it in quotes: "%s".', written)
+            when p_kind = 'number' and written ~ '^-?[0-9]+([.][0-9]+)?$' then format('Drop the quotes: %s.', written)
+            when type = 'array' then 'Lists go with in and nin, and with eq and ne for an attribute that is one.'
+            when p_kind = 'text' then 'Write for example "bags".'
+            when p_kind = 'number' then 'Write for example 80 or 79.95.'
+            when type = 'object' then 'What is inside an attribute is named attributes.<key>.<key>.'
+            else 'True and false have no order; they are found by eq.'
+        end;
+end $$;
+
+-- The items of a list, nulls apart.
+create or replace function shop_private.filter_items(
+    p_kind text, p_list jsonb, p_place text, out items text[], out or_null boolean
+) language plpgsql stable parallel safe as $$
+begin
+    if jsonb_typeof(p_list) <> 'array' then
+        raise exception using errcode = '22023', hint = 'Write for example {"in": ["black", "brown"]}.',
+            message = format('filter %s takes a list, not %s', p_place, shop_private.filter_shown(p_list));
+    end if;
+    if jsonb_array_length(p_list) > 10000 then
+        raise exception using errcode = '54000', hint = 'Split it into several searches.',
+            message = format('filter %s has %s items, at most 10000', p_place, jsonb_array_length(p_list));
+    end if;
+    select coalesce(array_agg(shop_private.filter_value(p_kind, i.item, format('%s[%s]', p_place, i.n - 1)))
+            filter (where i.item <> 'null'), '{}'),
+        coalesce(bool_or(i.item = 'null'), false)
+    into items, or_null
+    from jsonb_array_elements(p_list) with ordinality i(item, n);
+end $$;
+
+-- The pattern of ILIKE that means just this text.
+create or replace function shop_private.filter_pattern(p_operator text, p_text text) returns text
+language sql immutable parallel safe
+return case p_operator when 'contains' then '%' else '' end || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';
+
+-- A value as an error names it.
+create or replace function shop_private.filter_shown(p_value jsonb) returns text
+language sql stable parallel safe
+return case jsonb_typeof(p_value)
+    when 'array' then case p_value when '[]' then 'an empty list' else 'a list' end
+    when 'object' then 'an object'
+    when 'string' then format('the text %s', to_jsonb(left(p_value #>> '{}', 80)))
+    when 'number' then format('the number %s', left(p_value #>> '{}', 80))
+    else p_value::text end;
+
+-- Either of two conditions, of which one or both may be missing.
+create or replace function shop_private.filter_either(p_one text, p_other text) returns text
+language sql immutable parallel safe
+return coalesce('(' || p_one || ' or ' || p_other || ')', p_one, p_other, 'false');

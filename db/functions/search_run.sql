@@ -1,0 +1,98 @@
+-- One search before fusion: the vectors, the condition, the route, and what each leg found. shop.search ranks it,
+-- shop.explain_search shows it. p_depth null: as deep as the first p_k results need.
+create or replace function shop_private.search_run(
+    p_query text, p_image bytea, p_inputs jsonb, p_filter jsonb, p_k integer, p_depth integer, p_catalog text,
+    p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_degrade boolean, p_route text,
+    out model_id smallint, out model text, out revision text, out calibration_id bigint, out products bigint,
+    out depth integer,
+    out image shop_private.leg, out title shop_private.leg, out keyword shop_private.leg,
+    out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
+    out for_images @vector@.halfvec, out for_titles @vector@.halfvec,
+    out condition text, out matched uuid[], out share double precision, out crossover bigint,
+    out vector_ms double precision, out route_ms double precision, out degraded text
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    s record;
+    r record;
+    words text;
+    named uuid[];
+    clock timestamptz := clock_timestamp();
+begin
+    if p_k is null or p_k not between 1 and 1000 then
+        raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
+            hint = 'From 1 to 1000 results can be had at once; go on with after := the last row''s cursor.';
+    end if;
+    if p_route not in ('exact', 'hnsw') then
+        raise exception using errcode = '22023', message = format('there is no route %L', p_route),
+            hint = 'exact, hnsw, or null to let the search choose.';
+    end if;
+    if exists (select from unnest(array[p_image_weight, p_title_weight, p_keyword_weight]) w
+               where w < 0 or w > 1000 or w = 'NaN') then
+        raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and 1000',
+            hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
+    end if;
+
+    -- Whoever reads the view holds it: the serving model cannot change under a search that has begun.
+    perform from shop.searchable limit 0;
+    s := shop_private.search_settings();
+    model_id := s.model_id; model := s.model; revision := s.revision; calibration_id := s.calibration_id; products := s.products;
+    condition := shop_private.catalog_condition(p_catalog);
+    if p_filter is not null then
+        condition := case when condition = 'true' then '' else condition || ' and ' end
+            || format('(%s)', shop_private.filter_condition(p_filter));
+        condition := case when condition = '(true)' then 'true' else condition end;
+    end if;
+
+    if p_degrade and p_query is not null then
+        begin
+            select q.for_images, q.for_titles, q.words, q.named into for_images, for_titles, words, named
+            from shop_private.query_vectors(p_query, p_image, p_inputs, p_catalog) q;
+        exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
+            degraded := sqlerrm;
+            words := p_query;
+        end;
+    else
+        select q.for_images, q.for_titles, q.words, q.named into for_images, for_titles, words, named
+        from shop_private.query_vectors(p_query, p_image, p_inputs, p_catalog) q;
+    end if;
+    vector_ms := extract(epoch from clock_timestamp() - clock) * 1000;
+
+    -- A picture says little about titles and nothing in words.
+    image_weight := case when degraded is null then coalesce(p_image_weight, s.image_weight) else 0 end;
+    title_weight := case when degraded is null
+        then coalesce(p_title_weight, case when words is null then 0 else s.title_weight end) else 0 end;
+    keyword_weight := case when words is null then 0 when degraded is null
+        then coalesce(p_keyword_weight, s.keyword_weight) else 1 end;
+    if greatest(image_weight, title_weight, keyword_weight) = 0 then
+        raise exception using errcode = '22023', message = 'every leg is left out by its weight',
+            hint = 'A query without a text has no keywords; give another leg a weight above 0.';
+    end if;
+    depth := coalesce(p_depth, case
+        when (image_weight > 0)::int + (title_weight > 0)::int + (keyword_weight > 0)::int = 1 then p_k
+        else least(1000, greatest(50, 3 * p_k)) end);
+
+    clock := clock_timestamp();
+    r := shop_private.search_route(condition, depth, s, p_route);
+    matched := r.matched; share := r.share; crossover := r.crossover;
+    if matched is not null and named is not null then
+        matched := array(select m from unnest(matched) m where m <> all(named));
+    end if;
+    if named is not null then
+        condition := case when condition = 'true' then '' else condition || ' and ' end
+            || format('p.product_id <> all(%L::uuid[])', named);
+    end if;
+    route_ms := extract(epoch from clock_timestamp() - clock) * 1000;
+    if image_weight > 0 then
+        image := shop_private.search_leg('image', for_images, condition, matched, depth,
+            s.pictures / greatest(1.0, s.products), s.image_table, s.image_index, r.ef_search, r.scan);
+    end if;
+    if title_weight > 0 then
+        title := shop_private.search_leg('title', for_titles, condition, matched, depth, 1,
+            s.title_table, s.title_index, r.ef_search, r.scan);
+    end if;
+    if keyword_weight > 0 then
+        keyword := shop_private.keyword_leg(words, p_catalog, condition, matched,
+            image.product_ids || title.product_ids, depth, s.products);
+    end if;
+end $$;
