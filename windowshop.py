@@ -201,6 +201,7 @@ app.command()(encoder.cli.encode)
 app.add_typer(encoder.cli.model_app, name="model")
 app.command()(encoder.cli.retry)
 app.command()(db.cli.search)
+app.command()(db.cli.calibrate)
 
 
 def main() -> None:

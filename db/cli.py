@@ -1,4 +1,4 @@
-"""`windowshop db start|stop|status|url|psql` and `windowshop search`."""
+"""`windowshop db start|stop|status|url|psql`, `windowshop search` and `windowshop calibrate`."""
 
 import os
 import subprocess
@@ -116,15 +116,20 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
 def search(
     text: Annotated[str | None, typer.Argument(help="What it looks like: 'black leather backpack'.")] = None,
     image: Annotated[Path | None, typer.Option(help="A picture to search by, alone or together with the text.")] = None,
-    where: Annotated[str | None, typer.Option(help='An SQL condition on shop.searchable: "price < 80".')] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help='Instead: an SQL condition, on plain ordered SQL: "price < 80 OR price IS NULL".')
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=1000)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Search products by what they look like.
+    """Search products by what they look like and what their words say.
 
-    Runs as the read-only role analyst. A text that was never asked before needs a running encoder ("windowshop up" or
-    "windowshop encode").
+    Pictures, titles and keywords are ranked together by shop.search; --sql shows the statement. Runs as the read-only
+    role analyst. A text that was never asked before needs a running encoder ("windowshop up" or "windowshop encode").
     """
     import json
 
@@ -136,7 +141,7 @@ def search(
     from db.settings import Settings
 
     settings = Settings.read()
-    query = Query(text, picture_bytes(image) if image else None, where, k)
+    query = Query(text, picture_bytes(image) if image else None, filter_, where, k)
     if show_sql:
         typer.echo(shown_sql(query, image))
         return
@@ -149,6 +154,29 @@ def search(
         typer.echo(json.dumps([row_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
     else:
         print_hits(hits)
+
+
+def calibrate(
+    target: Annotated[float, typer.Option(help="Recall@k the index has to reach.", min=0.5, max=0.9999)] = 0.98,
+    k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
+    queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 60,
+) -> None:
+    """Measure the encoded catalog, so that every search takes its faster route at the recall asked for.
+
+    Worth running after a first load and whenever the catalog has doubled. Texts that people asked are the queries,
+    pictures of the catalog as long as there are none. Search goes by the result from then on; shop.calibration keeps
+    every run.
+    """
+    from db import schema
+    from db.calibration import calibrate as run
+    from db.engine import open_database
+    from db.results import print_calibration
+    from db.settings import Settings
+
+    with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
+        schema.check(conn)
+        _say("Measuring; half a minute for 100,000 products")
+        print_calibration(run(conn, target_recall=target, k=k, queries=queries))
 
 
 def _say(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Search results and their SQL as a person reads them."""
+"""Search results, their SQL, and calibrations as a person reads them."""
 
 import shlex
 from pathlib import Path
@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from db.calibration import Calibration
 from db.errors import SettingsError
 from db.search import Hit, Query, as_sql
 
@@ -50,5 +51,37 @@ def print_hits(hits: list[Hit], console: Console | None = None) -> None:
     table.add_column("similarity", no_wrap=True, justify="right", min_width=10)
     for number, hit in enumerate(hits, 1):
         price = "" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip()
-        table.add_row(str(number), hit.sku, hit.title, hit.product_type or "", price, f"{hit.similarity:.3f}")
+        table.add_row(
+            str(number),
+            hit.sku,
+            hit.title,
+            hit.product_type or "",
+            price,
+            "" if hit.similarity is None else f"{hit.similarity:.3f}",
+        )
     console.print(table)
+
+
+def print_calibration(found: Calibration, console: Console | None = None) -> None:
+    console = console or Console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("filter passes", "ef_search", f"recall@{found.k}", "ms"):
+        table.add_column(column, justify="right")
+    for row in found.measured:
+        share = "all" if row["filter"] == 1 else f"{row['filter']:.1%}"
+        table.add_row(share, str(row["ef_search"]), f"{row['recall']:.3f}", f"{row['ms']:.2f}")
+    if found.measured:
+        console.print(table)
+    reached = "the index is not used yet" if found.recall is None else f"recall@{found.k} {found.recall:.3f}"
+    console.print(
+        f"model {found.model}, {found.products} products, {found.queries} {found.query_kind} queries: {reached}\n"
+        f"ef_search {found.ef_search}; up to {found.crossover_rows} matches are compared one by one "
+        f"({found.exact_us_per_row:.1f} us each; a candidate of the index {found.hnsw_us_per_candidate:.1f} us)\n"
+        f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
+        highlight=False,
+    )
+    if found.recall is not None and found.recall < found.target_recall:
+        console.print(
+            f"[yellow]The target {found.target_recall} was not reached with ef_search {found.ef_search}: build the "
+            "index with a larger m or ef_construction.[/yellow]"
+        )

@@ -1,5 +1,7 @@
-"""A first search: plain ordered SQL on `shop.searchable`, by a text, a picture, or both."""
+"""Search as SQL to run or to show: the ranking function `shop.search`, or, with an SQL condition of one's own, plain
+ordered SQL on `shop.searchable`."""
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,10 +17,11 @@ COLUMNS = ("sku", "title", "product_type", "price", "currency", "availability")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is searched for. `where` is an SQL condition on the columns of shop.searchable."""
+    """What is searched for. `filter` is JSON (docs/filters.md); `where` an SQL condition on shop.searchable."""
 
     text: str | None = None
     image: bytes | None = None
+    filter: str | None = None
     where: str | None = None
     k: int = 10
 
@@ -31,11 +34,12 @@ class Hit:
     price: Decimal | None
     currency: str | None
     availability: str | None
-    similarity: float  # cosine of query and picture
+    similarity: float | None  # cosine of query and picture; None: its picture was not among the nearest
+    score: float | None = None  # of rank fusion
 
 
 def search(conn: Connection, query: Query) -> list[Hit]:
-    """The k nearest products, nearest first.
+    """The k best products, best first.
 
     Raises SettingsError for an empty or unbounded query, StatementRefused for a condition PostgreSQL does not take,
     EncoderUnavailable when the query cannot be encoded.
@@ -65,6 +69,34 @@ def as_sql(query: Query, image_literal: sql.Composable | None = None) -> sql.Com
         raise SettingsError("the query text is empty", hint="Describe what the product looks like.")
     if not 1 <= query.k <= MAX_RESULTS:
         raise SettingsError(f"{query.k} results were asked for; 1 to {MAX_RESULTS} can be had")
+    if query.where is None:
+        return _ranked(query, image_literal)
+    if query.filter is not None:
+        raise SettingsError("a filter and an SQL condition at once", hint="Give --filter or --where.")
+    return _ordered(query, image_literal)
+
+
+def _ranked(query: Query, image_literal: sql.Composable | None) -> sql.Composed:
+    arguments: list[sql.Composable] = []
+    if query.text is not None:
+        arguments.append(sql.SQL("query => {}").format(sql.Literal(query.text)))
+    if image_literal is not None or query.image is not None:
+        arguments.append(sql.SQL("image => {}").format(image_literal or sql.Literal(query.image)))
+    if query.filter is not None:
+        try:
+            json.loads(query.filter)
+        except ValueError as error:
+            raise SettingsError(
+                f"the filter is not JSON: {error}", hint='For example: {"price": {"lt": 80}, "product_type": "bags"}'
+            ) from error
+        arguments.append(sql.SQL("filter => {}").format(sql.Literal(query.filter)))
+    arguments.append(sql.SQL("k => {}").format(sql.Literal(query.k)))
+    return sql.SQL("SELECT {columns}, 1 - image_distance AS similarity, score\nFROM shop.search({arguments})").format(
+        columns=sql.SQL(", ".join(COLUMNS)), arguments=sql.SQL(", ").join(arguments)
+    )
+
+
+def _ordered(query: Query, image_literal: sql.Composable | None) -> sql.Composed:
     vector = sql.SQL("SELECT {}").format(_vector(query, image_literal))
     where: sql.Composable = sql.SQL("")
     if query.where:
@@ -98,5 +130,5 @@ def _vector(query: Query, image_literal: sql.Composable | None) -> sql.Composabl
 def row_as_json(hit: Hit) -> dict[str, Any]:
     return {
         name: float(value) if isinstance(value := getattr(hit, name), Decimal) else value
-        for name in (*COLUMNS, "similarity")
+        for name in (*COLUMNS, "similarity", "score")
     }

@@ -48,6 +48,8 @@ IN_CALL_ORDER = (
     "search",
     "similar",
     "explain_search",
+    "nice_bounds",
+    "facets",
     "common_words",
     "calibrate",
     "grants",

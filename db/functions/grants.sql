@@ -16,17 +16,24 @@ grant execute on function
     shop_private.work_quarantined
     to @analyst@, @app@;
 grant execute on function
-    shop.filter_sql, shop_private.filter_condition, shop_private.filter_group, shop_private.filter_kind, shop_private.filter_test, shop_private.filter_column, shop_private.filter_attribute, shop_private.filter_value, shop_private.filter_items, shop_private.filter_pattern, shop_private.filter_shown, shop_private.filter_either,
-    shop.search, shop.similar, shop.explain_search, shop.relevance_floor, shop_private.serving, shop_private.catalog_condition, shop_private.row_estimate,
-    shop_private.hnsw_index, shop_private.search_settings, shop_private.search_route, shop_private.hnsw_leg, shop_private.exact_leg, shop_private.rows_read, shop_private.search_leg, shop_private.nearest_sql,
-    shop_private.keyword_leg, shop_private.query_vectors, shop_private.query_inputs, shop_private.base64_picture,
-    shop_private.raw_vector, shop_private.search_run, shop_private.search_fuse, shop_private.search_cursor
+    shop.search, shop.similar, shop.explain_search, shop.facets, shop.filter_sql, shop.relevance_floor
     to @analyst@, @app@;
+
+-- What they are made of: a function that runs with its caller's rights and only reads lends nobody anything.
+do $$
+declare
+    helper regprocedure;
+begin
+    for helper in select p.oid from pg_proc p where p.pronamespace = 'shop_private'::regnamespace and p.prokind = 'f'
+        and not p.prosecdef and p.provolatile in ('s', 'i') loop
+        execute format('grant execute on function %s to @analyst@, @app@', helper);
+    end loop;
+end $$;
 
 -- app: what the loader and the web service do
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
-    shop.upsert_staged, shop.set_language, shop.calibrate, shop_private.image_root_id, shop_private.keywords
+    shop.upsert_staged, shop.set_language, shop.calibrate, shop_private.image_root_id
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;

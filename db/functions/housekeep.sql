@@ -1,5 +1,5 @@
 -- Keep the small tables small: requests nobody waits for any more, query vectors beyond the cap (oldest first),
--- workers long gone.
+-- workers long gone. And know today's common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -13,4 +13,5 @@ begin
     delete from shop_private.worker k
     where k.lease_expires_at < clock_timestamp() - interval '1 hour'
       and not exists (select from shop_private.work w where w.worker_id = k.worker_id and w.state = 'leased');
+    perform shop_private.refresh_common_words();
 end $$;

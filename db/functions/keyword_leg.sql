@@ -1,4 +1,5 @@
--- The products whose words fit best, depth of them. Words that are in many products select nothing by themselves: they
+-- The products whose words fit best, depth of them: those that have every word first (a score above 1), then by
+-- ts_rank. Words that are in many products select nothing by themselves: they
 -- rank what the rarer words and the vector legs (p_candidates, nearest first) found. A word no product has is taken
 -- for a typing error and looked for by its trigrams.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads the library: only then may its settings be named
@@ -23,6 +24,7 @@ declare
     missing text[];
     every_query tsquery;
     rare_query tsquery;
+    all_query tsquery;
 begin
     select ('pg_catalog.' || quote_ident(coalesce(max(c.language), 'english')))::regconfig into language
     from shop.catalog c where c.catalog = p_catalog;
@@ -40,7 +42,8 @@ begin
     if rare is null and p_candidates is null then  -- nothing else to go by: the rarest of them
         rare := array(select c.word from shop.common_word c where c.word = any(every_word) order by c.share limit 1);
     end if;
-    select string_agg(quote_literal(w), ' | ')::tsquery into every_query from unnest(every_word) w;
+    select string_agg(quote_literal(w), ' | ')::tsquery, string_agg(quote_literal(w), ' & ')::tsquery
+    into every_query, all_query from unnest(every_word) w;
     if rare is not null then
         select string_agg(quote_literal(w), ' | ')::tsquery into rare_query from unnest(rare) w;
         -- as they were typed: trigrams know nothing of stems
@@ -56,10 +59,11 @@ begin
 
     execute format(
         'with hit as (
-            select p.product_id, ts_rank(p.keywords, $1, 1) as score from shop.product p
+            select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer as score
+            from shop.product p
             where $2 is not null and p.keywords @@ $2 and %1$s
             union all
-            select p.product_id, ts_rank(p.keywords, $1, 1) from shop.product p
+            select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer from shop.product p
             where p.product_id = any($3) and p.keywords @@ $1 and %1$s
             %2$s),
         best as (select h.product_id, max(h.score) as score from hit h group by 1)
@@ -75,7 +79,7 @@ begin
             where %s group by 1 order by 2 desc limit %s)',
             case when p_matched is null then p_condition else 'p.product_id = any($6)' end, most) else '' end)
     into found.product_ids, found.scores, found.examined
-    using every_query, rare_query, p_candidates, p_depth, missing, p_matched;
+    using every_query, rare_query, p_candidates, p_depth, missing, p_matched, all_query;
     found.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return found;
 end $$;

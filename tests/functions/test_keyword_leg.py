@@ -1,0 +1,91 @@
+"""The keyword leg: stems, typing errors, languages, and what counts more."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Connection, text
+
+from db.errors import StatementRefused
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+@pytest.fixture
+def stocked(shop: "Shop") -> "Shop":
+    from tests.functions.conftest import product
+
+    shop.load(
+        product("B-1", "Urban commuter bag", description="A backpack of black leather", brand="Nordwind"),
+        product("B-2", "Black leather backpack", gtin="4006381333931"),
+        product("B-3", "Backpacks for children", color="red"),
+        product("S-1", "Running shoes", attributes={"sole": "rubber", "sizes": ["41", "42"]}),
+        product("S-2", "A shoe"),
+    )
+    return shop
+
+
+@pytest.fixture
+def analyst(stocked: "Shop") -> Iterator[Connection]:
+    with stocked.database.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
+    statement = "select sku from shop.search(:words, catalog => :catalog, degrade => true)"
+    return [row.sku for row in conn.execute(text(statement), {"words": words, "catalog": catalog})]
+
+
+@pytest.mark.parametrize(
+    ("words", "skus"),
+    [
+        ("backpack", ["B-3", "B-2", "B-1"]),  # a title counts more than a description, a short one more than a long one
+        ("black leather backpack", ["B-2", "B-1", "B-3"]),  # every word, even in a description, before one in a title
+        ("shoes", ["S-2", "S-1"]),
+        ("NORDWIND", ["B-1"]),
+        ("rubber", ["S-1"]),
+        ("42", ["S-1"]),
+        ("4006381333931", ["B-2"]),
+        ("B-3", ["B-3", "B-2", "B-1"]),
+        ("bakpack", ["B-2", "B-3"]),
+        ("lether", ["B-2"]),
+        ("the of and", []),
+        ("zzzz qqqq", []),
+        ("!!! ???", []),
+    ],
+)
+def test_words_find_products(analyst: Connection, words: str, skus: list[str]) -> None:
+    assert found(analyst, words) == skus
+
+
+def test_words_follow_an_update(stocked: "Shop", analyst: Connection) -> None:
+    stocked.run("update shop.product set title = 'Rucksack' where sku = 'B-2'")
+    assert found(analyst, "rucksack") == ["B-2"]
+    assert "B-2" not in found(analyst, "leather")
+
+
+def test_a_catalog_has_a_language(stocked: "Shop") -> None:
+    from tests.functions.conftest import product
+
+    stocked.load(product("r", "Ein Haus aus Holz"), into="berlin")
+    app = stocked.connect(Role.APP)
+    assert found(app, "Häuser", "berlin") == []
+    assert app.execute(text("select shop.set_language('german', 'berlin')")).scalar() == 1
+    assert found(app, "Häuser", "berlin") == ["r"]
+    stocked.load(product("s", "Kleine Bücher"), into="berlin")  # later products are of that language too
+    assert found(app, "klein Buch", "berlin") == ["s"]
+    assert stocked.work("r") == [("r", "image", 0, "pending"), ("r", "title", 0, "pending")]
+    with pytest.raises(StatementRefused, match="there is no language 'klingon'") as raised:
+        app.execute(text("select shop.set_language('klingon', 'berlin')"))
+    assert "german" in (raised.value.hint or "")
+
+
+def test_long_descriptions_and_odd_words_are_taken(stocked: "Shop", analyst: Connection) -> None:
+    from tests.functions.conftest import product
+
+    many = " ".join(f"word{n}" for n in range(60_000))
+    stocked.load(product("long", "long one", description=many), product("wide", "x" * 2000))
+    assert found(analyst, "word17") == ["long"]
+    assert found(analyst, "x " * 3000) == []

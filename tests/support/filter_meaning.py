@@ -1,0 +1,109 @@
+"""What a filter means, said a second time in Python, for the compiled SQL to be held against (docs/filters.md).
+
+A product is a mapping of its columns, `attributes` as parsed JSON. Filters are taken to be valid.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+Json = Any
+
+
+def matches(product: Mapping[str, Any], wanted: Mapping[str, Json] | None) -> bool:
+    return all(_member(product, name, value) for name, value in (wanted or {}).items())
+
+
+def _member(product: Mapping[str, Any], name: str, value: Json) -> bool:
+    if name == "and":
+        return all(matches(product, each) for each in value)
+    if name == "or":
+        return any(matches(product, each) for each in value)
+    if name == "not":
+        return not matches(product, value)
+    held = value_of(product, name)
+    if isinstance(value, list):
+        return _test(name, held, "in", value)
+    if isinstance(value, dict):
+        return all(_test(name, held, operator, operand) for operator, operand in value.items())
+    return _test(name, held, "eq", value)
+
+
+def value_of(product: Mapping[str, Any], name: str) -> Any:
+    if not name.startswith("attributes."):
+        return product[name]
+    held: Any = product["attributes"]
+    for key in re.findall(r"(?:\\\.|[^.])+", name.removeprefix("attributes.")):
+        held = held.get(key.replace(r"\.", ".")) if isinstance(held, dict) else None
+    return held
+
+
+def _test(name: str, held: Any, operator: str, operand: Json) -> bool:
+    if isinstance(held, datetime):
+        operand = [_time(each) for each in operand] if isinstance(operand, list) else _time(operand)
+    match operator:
+        case "eq":
+            return same(held, operand)
+        case "ne":
+            return not same(held, operand)
+        case "in":
+            return any(same(held, each) for each in operand)
+        case "nin":
+            return not any(same(held, each) for each in operand)
+        case "exists":
+            return (held is not None) == operand
+        case "contains":
+            if isinstance(held, list):
+                return any(same(each, operand) for each in held)
+            return isinstance(held, str) and isinstance(operand, str) and lower(operand) in lower(held)
+        case "prefix":
+            return isinstance(held, str) and lower(held).startswith(lower(operand))
+    if kind(held) != kind(operand) or kind(held) not in ("text", "number", "time"):
+        return False
+    held, operand = _exact(held), _exact(operand)
+    return bool({"lt": held < operand, "lte": held <= operand, "gt": held > operand, "gte": held >= operand}[operator])
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON is: true is not 1, 1.0 is 1, lists are equal item by item."""
+    if kind(one) != kind(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(_exact(one) == _exact(other))
+
+
+def _exact(value: Any) -> Any:
+    """Numbers are decimal, as JSON writes them."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "truth"
+        case int() | float() | Decimal():
+            return "number"
+        case str():
+            return "text"
+        case datetime():
+            return "time"
+        case list():
+            return "list"
+    return "object"
+
+
+def lower(text: str) -> str:
+    """Letter by letter, as PostgreSQL's own C.UTF-8 does; Python's lower() looks at neighbours and may add letters."""
+    return "".join(letter.lower()[0] for letter in text)
+
+
+def _time(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

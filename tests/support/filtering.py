@@ -1,0 +1,40 @@
+"""Products in a database, and filters tried on them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psycopg
+
+Session = psycopg.Connection[Any]
+Product = Mapping[str, Any]  # its columns; attributes as Python's JSON
+
+COLUMNS = ("sku", "title", "brand", "product_type", "color", "size", "price", "created_at", "attributes")
+
+
+def insert(conn: Session, products: Iterable[Product]) -> None:
+    columns = ", ".join(COLUMNS)
+    conn.execute(
+        f"insert into shop.product (product_id, {columns}) select shop.product_id(sku), {columns} "
+        "from jsonb_populate_recordset(null::shop.product, %s)",
+        [json.dumps(list(products), default=str)],
+    )
+
+
+def compiled(conn: Session, wanted: Any) -> str:
+    row = conn.execute("select shop.filter_sql(%s)", [json.dumps(wanted)]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def compiled_or_refused(conn: Session, wanted: Any) -> str | psycopg.Error:
+    try:
+        with conn.transaction():
+            return compiled(conn, wanted)
+    except psycopg.Error as error:
+        return error
+
+
+def found(conn: Session, condition: str) -> list[str]:
+    """The SKUs. Without parameters the query goes as text, which may hold several statements: nothing else guards."""
+    return sorted(row[0] for row in conn.execute(f"select p.sku from shop.product p where {condition}"))  # type: ignore[arg-type]
