@@ -5,7 +5,7 @@
 --   * values are checked here against the field's type, so the condition never fails on a row, whatever it holds;
 --   * an indexed column stands alone on its side of an operator that its index knows.
 --
--- Nothing below the first function pins search_path: it does, and each SET on the way would cost as much as the work.
+-- The first function pins search_path for all it calls.
 create or replace function shop_private.filter_condition(filter jsonb) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
