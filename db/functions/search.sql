@@ -35,8 +35,6 @@ declare
     examined bigint;
     note text;
     nearest bigint;
-    every bigint;
-    every_is text;
 begin
     if rrf_k is null or rrf_k not between 1 and 10000 then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and 10000', hint = 'Usual is 60.';
@@ -63,9 +61,6 @@ begin
     examined := coalesce(i.examined, 0) + coalesce(t.examined, 0)
         + coalesce(w.examined, 0);
     nearest := cardinality(coalesce(i.product_ids, t.product_ids));
-    every := coalesce(cardinality(run.matched), case when run.condition = 'true' then run.products
-        else greatest(nearest, run.crossover + 1) end);
-    every_is := case when run.matched is not null then 'exact' when run.condition = 'true' then 'about' else 'at least' end;
     note := nullif(concat_ws('; ', 'only keywords were searched, ' || run.degraded, i.reason,
         t.reason, case when nearest < least(run.depth, cardinality(run.matched))
             then format('%s more match but are not encoded', cardinality(run.matched) - nearest) end), '');
@@ -91,14 +86,14 @@ begin
         p.color, p.link, p.image_link, f.uri, coalesce(l."position", 0::smallint), l.score,
         l.image_rank, l.image_distance, l.image_contribution, l.title_rank, l.title_distance, l.title_contribution,
         l.keyword_rank, l.keyword_score, l.keyword_contribution,
-        how, examined, run.degraded is null, note, every, every_is,
+        how, examined, run.degraded is null, note, run.total, run.total_is,
         concat_ws('.', key, version, page_k, l.place)
     from page l
     join shop.product p on p.product_id = l.product_id
     left join shop.product_image f on f.product_id = l.product_id and f.position = coalesce(l."position", 0)
     order by l.place;
     if not found and page_end = 0 then
-        raise notice 'no product was found: %', coalesce(note, case when every = 0 then 'none matches the filter'
+        raise notice 'no product was found: %', coalesce(note, case when run.total = 0 then 'none matches the filter'
             when num_nonnulls(min_similarity, max_gap) > 0 then 'none is similar enough' else 'none is encoded' end);
     end if;
 end $$;

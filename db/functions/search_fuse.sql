@@ -15,7 +15,7 @@ returns table (
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
-    cutting constant boolean := num_nonnulls(p_min, p_gap) > 0;
+    cutting constant boolean := num_nonnulls(p_min, p_gap) > 0 and p_vector is not null;
 begin
     return query
     with fused (product_id, place_of, score, ir, id, ic, tr, td, tc, kr, ks, kc) as (

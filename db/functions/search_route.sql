@@ -8,12 +8,13 @@
 -- ef_search null: compare the matched products, or all that meet the condition when matched is null too.
 create or replace function shop_private.search_route(
     p_condition text, p_depth integer, p_settings record, p_route text,
-    out matched uuid[], out share double precision, out crossover bigint, out ef_search integer, out scan integer
+    out matched uuid[], out share double precision, out crossover bigint, out ef_search integer, out scan integer,
+    out total bigint, out total_is text
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     s constant record := p_settings;
-    wide constant integer := greatest(s.ef_search, p_depth);  -- ef_search of an unfiltered search
+    wide constant integer := least(1000, greatest(s.ef_search, 2 * p_depth));  -- ef_search without a filter
     ratio constant double precision := s.hnsw_us_per_candidate / s.exact_us_per_row;
     filtered constant boolean := p_condition <> 'true';
     hits bigint := 0;
@@ -32,11 +33,16 @@ begin
             select p.product_id from shop.product p where %s limit %s) m', p_condition, crossover + 1) into matched;
         if coalesce(cardinality(matched), 0) <= crossover then
             matched := coalesce(matched, '{}');
+            total := cardinality(matched); total_is := 'exact';
             share := least(1, cardinality(matched) / greatest(1.0, s.products));
             return;
         end if;
         matched := null;
+        total := crossover + 1; total_is := 'at least';
         share := greatest(share, crossover / greatest(crossover, s.products)::double precision);
+    end if;
+    if total is null then
+        total := round(share * s.products); total_is := 'about';
     end if;
     if p_route = 'exact' or (s.products <= crossover and p_route is null) then
         return;

@@ -9,6 +9,7 @@ create or replace function shop_private.search_run(
     out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
     out for_images @vector@.halfvec, out for_titles @vector@.halfvec,
     out condition text, out matched uuid[], out share double precision, out crossover bigint,
+    out total bigint, out total_is text,
     out vector_ms double precision, out route_ms double precision, out degraded text
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -74,9 +75,10 @@ begin
 
     clock := clock_timestamp();
     r := shop_private.search_route(condition, depth, s, p_route);
-    matched := r.matched; share := r.share; crossover := r.crossover;
+    matched := r.matched; share := r.share; crossover := r.crossover; total := r.total; total_is := r.total_is;
     if matched is not null and named is not null then
         matched := array(select m from unnest(matched) m where m <> all(named));
+        total := cardinality(matched);
     end if;
     if named is not null then
         condition := case when condition = 'true' then '' else condition || ' and ' end

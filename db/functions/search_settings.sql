@@ -49,8 +49,8 @@ begin
     select * into c from shop.calibration c where c.model_id = s.model_id order by c.calibration_id desc limit 1;
     calibration_id := c.calibration_id;
     -- For equal recall ef_search has to grow about as the square root of the catalog.
-    ef_search := least(1000, greatest(100, case when c.recall is null then 0.65 * sqrt(products)
-        else c.ef_search * sqrt(greatest(1, products / greatest(1.0, c.products))) end));
+    ef_search := least(1000, case when c.recall is null then greatest(100, 0.65 * sqrt(products))
+        else c.ef_search * sqrt(greatest(1, products / greatest(1.0, c.products))) end);
     stretch := coalesce(c.stretch, 3);
     exact_us_per_row := coalesce(c.exact_us_per_row, 4);
     hnsw_us_per_candidate := coalesce(c.hnsw_us_per_candidate, 10);

@@ -35,7 +35,7 @@ def test_the_index_reaches_the_target_with_the_ef_search_that_was_found(app: Con
     smaller = [row for row in found.measured if row["filter"] == 1 and row["ef_search"] < found.ef_search]
     assert all(row["recall"] < 0.95 for row in smaller)
     settings = app.execute(text("select * from shop_private.search_settings()")).one()
-    assert (settings.ef_search, settings.stretch) == (max(100, found.ef_search), found.stretch)
+    assert (settings.ef_search, settings.stretch) == (found.ef_search, found.stretch)
 
     # The same recall by numpy: other pictures of the catalog as queries.
     catalog = vectors(0)

@@ -179,6 +179,7 @@ def test_without_an_encoder_keywords_answer_when_asked_to(stocked: "Shop", analy
     assert {row.sku for row in rows} == {"s0", "s1", "s2"}
     assert {(row.complete, row.route) for row in rows} == {(False, "keyword")}
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
+    assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)  # nothing to compare
     with pytest.raises(EncoderUnavailable):  # a picture has no words
         search(analyst, image=b"not seen before", degrade=True)
 

@@ -90,9 +90,23 @@ def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Conne
         for name, condition, _ in FILTERS
     }
     assert routes["none"] == {("hnsw", "about")}
-    assert routes["half"] == routes["a fifth"] == {("hnsw", "at least")}
+    assert routes["half"] == routes["a fifth"] == {("hnsw", "about")}
     for name in ("own brand", "one in a hundred", "ten of all", "three"):
         assert routes[name] == {("exact", "exact")}, name
+
+
+def test_totals_are_what_they_are_called(analyst: Connection) -> None:
+    numbers = np.arange(1, PRODUCTS + 1)
+    for name, condition, lets_through in FILTERS[:-1]:
+        for route in (None, "exact", "hnsw"):
+            [row, *_] = search(analyst, query=QUERY, filter=condition, route=route)
+            matches = int(np.sum(lets_through(numbers)))
+            if row.total_is == "exact":
+                assert row.total == matches, name
+            elif row.total_is == "at least":
+                assert row.total <= matches, name
+            elif matches > 2000:  # a forced route is not worth counting for, and an estimate is of pages
+                assert row.total == pytest.approx(matches, rel=0.5), name
 
 
 def test_what_the_index_leaves_short_is_finished_and_says_so(analyst: Connection) -> None:
