@@ -461,7 +461,7 @@ def test_a_copy_names_the_old_database_until_it_is_upgraded(
     assert admin(copied, setting) == []  # the settings of a database are not copied
     upgrade(copied, settings)
     assert f"dbname={name}'" in server_entry(copied)
-    assert admin(copied, setting) == [(["hnsw.iterative_scan=relaxed_order"],)]
+    assert admin(copied, setting) == [(["hnsw.iterative_scan=relaxed_order", "hnsw.ef_search=100"],)]
 
 
 def test_a_gateway_that_cannot_be_reached_is_an_error_of_the_upgrade(empty: Database, settings: Settings) -> None:

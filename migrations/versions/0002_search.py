@@ -291,11 +291,12 @@ def downgrade() -> None:
     op.execute(
         """
         do $$ declare r record; begin
-            for r in select p.oid::regprocedure as name, p.prokind from pg_proc p
+            for r in select p.oid from pg_proc p
                      where p.pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
                        and p.proname not in ('product_id', 'keywords') and p.prokind <> 'p'
                        and not exists (select from pg_trigger t where t.tgfoid = p.oid) loop
-                execute format('drop function %s cascade', r.name);
+                continue when not exists (select from pg_proc where oid = r.oid);  -- went with another
+                execute format('drop function %s cascade', r.oid::regprocedure);
             end loop;
         end $$"""
     )
