@@ -74,6 +74,13 @@ def test_a_new_text_is_encoded_from_a_read_replica(
                 "(select shop.clip_text('never asked before')) limit 5"
             ).fetchall()
             assert len(found) == 5
+            for search in (
+                "select sku from shop.search('asked on the replica', filter => '{\"sku\": {\"ne\": \"x\"}}', k => 5)",
+                "select sku from shop.similar('p3', k => 5)",
+                "select step from shop.explain_search('asked on the replica', sku => 'p3') limit 5",
+                "select field from shop.facets(fields => array['product_type', 'price'])",
+            ):
+                assert conn.execute(search).fetchall(), search
         reading = {**env, "WINDOWSHOP_READ_DATABASE_URL": address}
         searched = windowshop("search", "asked by the command line", env=reading)
         assert searched.returncode == 0, searched.stderr
