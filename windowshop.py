@@ -40,7 +40,7 @@ Go on:
   windowshop db psql --role analyst               SQL, for example
     SELECT title, price FROM shop.searchable WHERE price < 40
     ORDER BY image_embedding <=> (SELECT shop.clip_text('blue bag')) LIMIT 10;
-  windowshop search "blue bag" --where "price < 40"
+  windowshop search "blue bag" --filter '{"price": {"lt": 40}}'
   windowshop load my-products.csv                 your own catalog; "windowshop encode --once" encodes it
 """
 

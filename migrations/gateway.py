@@ -112,8 +112,8 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
 
 
 def _database_settings(conn: Connection) -> None:
-    """Raw ordered SQL stays complete and near: a scan that filtered too much goes on instead of stopping short, and looks
-    at 100 candidates, which is recall@10 .99 on 100,000 clustered products (40, pgvector's own choice: .95)."""
+    """Raw ordered SQL stays complete and near: a scan that filtered too much goes on instead of stopping short, and
+    looks at 100 candidates, which is recall@10 .99 on 100,000 clustered products (40, pgvector's own choice: .95)."""
     vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
     conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads the library: its settings exist from here on
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))

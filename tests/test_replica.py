@@ -75,7 +75,7 @@ def test_a_new_text_is_encoded_from_a_read_replica(
             ).fetchall()
             assert len(found) == 5
             for search in (
-                "select sku from shop.search('asked on the replica', filter => '{\"sku\": {\"ne\": \"x\"}}', k => 5)",
+                'select sku from shop.search(\'asked on the replica\', filter => \'{"sku": {"ne": "x"}}\', k => 5)',
                 "select sku from shop.similar('p3', k => 5)",
                 "select step from shop.explain_search('asked on the replica', sku => 'p3') limit 5",
                 "select field from shop.facets(fields => array['product_type', 'price'])",
