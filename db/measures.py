@@ -38,10 +38,12 @@ calibration = Table(
     Column("queries", Integer, nullable=False),
     Column("query_kind", Text, nullable=False),
     Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
-    Column("stretch", Double, nullable=False, comment="filtered: ef_search = stretch * depth / matching share"),
+    Column("stretch", Double, nullable=False, comment="filtered: more ef_search for each candidate passed over"),
     Column("exact_us_per_row", Double, nullable=False),
     Column("hnsw_us_per_candidate", Double, nullable=False),
-    Column("crossover_rows", BigInteger, nullable=False, comment="up to so many matches, exact is faster for k"),
+    Column(
+        "crossover_rows", BigInteger, nullable=False, comment="up to so many matches, exact is the faster way for sure"
+    ),
     Column("background_mean", Double, comment="similarity of queries to random products"),
     Column("background_deviation", Double),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),

@@ -75,7 +75,7 @@ def print_calibration(found: Calibration, console: Console | None = None) -> Non
     reached = "the index is not used yet" if found.recall is None else f"recall@{found.k} {found.recall:.3f}"
     console.print(
         f"model {found.model}, {found.products} products, {found.queries} {found.query_kind} queries: {reached}\n"
-        f"ef_search {found.ef_search}; up to {found.crossover_rows} matches are compared one by one "
+        f"ef_search {found.ef_search}; up to {found.crossover_rows} matches are always compared one by one "
         f"({found.exact_us_per_row:.1f} us each; a candidate of the index {found.hnsw_us_per_candidate:.1f} us)\n"
         f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
         highlight=False,

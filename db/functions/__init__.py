@@ -37,7 +37,7 @@ IN_CALL_ORDER = (
     "filter_condition",
     "catalog_condition",
     "search_settings",
-    "search_route",
+    "search_matches",
     "hnsw_leg",
     "exact_leg",
     "search_leg",

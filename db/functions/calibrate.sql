@@ -86,11 +86,11 @@ begin
             exit when tried.recall >= target_recall;
         end loop;
         -- Filtered: one product in ten, and one in 25.
-        result.stretch := 1.5;  -- below, chance alone leaves a list short too often
+        result.stretch := 1;
         foreach bytes in array array[26, 10] loop
             narrow_truth := shop_private.calibration_truth(asked, asker, format(sieve, bytes), k, s.image_table);
             loop
-                ef := least(1000, greatest(result.ef_search, ceil(result.stretch * k * 256 / bytes)));
+                ef := least(1000, result.ef_search + ceil(result.stretch * k * 256 / bytes));
                 select * into tried
                 from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k, ef, s.image_index);
                 measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'ef_search', ef,
@@ -101,8 +101,7 @@ begin
         end loop;
         result.hnsw_us_per_candidate := 1000 * tried.ms / ef;
     end if;
-    result.crossover_rows := greatest(result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search,
-        sqrt(result.hnsw_us_per_candidate / result.exact_us_per_row * result.stretch * k * s.products));
+    result.crossover_rows := greatest(100, result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search * 1.5);
 
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, stretch,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)

@@ -28,10 +28,9 @@ begin
     return query values
         ('query', null::text, null::text, null::integer, null::integer, null::bigint, run.vector_ms,
             coalesce('not encoded: ' || run.degraded, format('as vectors of model %s, revision %s', run.model, run.revision))),
-        ('filter', case when run.condition = 'true' then 'none' when run.matched is not null then 'collected' else 'estimated' end,
-            null, null, cardinality(run.matched), null, run.route_ms,
-            format('%s; %s%% of %s products; up to %s matches are compared one by one', run.condition,
-                round(100 * run.share::numeric, 3), run.products, run.crossover));
+        ('filter', case when run.condition = 'true' then 'none' when run.matched is not null then 'collected'
+            else 'too many to collect' end, null, null, cardinality(run.matched), null, run.route_ms,
+            format('%s; %s %s of %s products', run.condition, run.total_is, run.total, run.products));
     for part in
         select v.* from (values ('image', run.image_weight, run.image), ('title', run.title_weight, run.title),
             ('keyword', run.keyword_weight, run.keyword)) v(name, weight, leg)

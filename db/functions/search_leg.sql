@@ -1,29 +1,64 @@
--- A vector leg by its route: through the index, or by comparing all; what the index leaves short is finished by
--- comparing all, so a leg always has p_depth products or every one that matches.
+-- A vector leg by the cheaper route that is near enough; it always has p_depth products, or every one that matches.
+--
+-- Few matches (p_matched, collected already) are compared one by one. Without a filter the index is asked. With one, how
+-- far the index has to look depends on how many matches there are around the query, which the share of all products does
+-- not tell: a shopper's filter may name the neighbourhood of the query or shun it. So the neighbourhood is looked at
+-- first, with half as much ef_search again as an unfiltered search needs. Where it is full of matches they are the
+-- answer. Where it has some, their density says what ef_search would do (that of an unfiltered search, plus stretch for
+-- each candidate that has to be passed over) and what that costs; up to that cost the matches are collected and compared,
+-- beyond it the index is asked. Where it has none, or the index comes back short, all are compared.
+--
+-- p_steered false: the index is asked at once, whatever is around.
 create or replace function shop_private.search_leg(
-    p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
-    p_rows_per_product double precision, p_table regclass, p_index regclass, p_ef integer, p_scan integer
+    p_part text, p_vector @vector@.halfvec, p_condition text, p_depth integer, p_rows_per_product double precision,
+    p_table regclass, p_index regclass, p_settings record, p_steered boolean,
+    inout p_matched uuid[], inout p_known bigint, out leg shop_private.leg
 )
-returns shop_private.leg
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
+    s constant record := p_settings;
+    wide constant integer := least(1000, greatest(s.ef_search, 2 * p_depth));  -- ef_search without a filter
+    near constant integer := p_depth + ceil(0.5 * wide / s.stretch);  -- candidates that are near enough in the first look
     tried shop_private.leg;
-    found shop_private.leg;
+    ef integer := wide;
+    scan integer := wide;
+    spent double precision := 0;
+    looked bigint := 0;
 begin
-    if p_ef is not null and p_index is not null then
-        tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, p_ef, p_scan);
-        if cardinality(tried.product_ids) >= p_depth then
-            return tried;
+    if p_matched is null and p_index is not null then
+        if p_condition <> 'true' and p_steered then
+            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index,
+                least(1000, ceil(1.5 * wide)::integer), near);
+            if cardinality(tried.product_ids) >= p_depth then
+                leg := tried;
+                return;
+            end if;
+            looked := tried.examined; spent := tried.ms;
+            scan := least(10000, p_depth * near / greatest(0.01, coalesce(cardinality(tried.product_ids), 0)));
+            ef := wide + ceil(s.stretch * scan);
+            scan := ceil(1.5 * scan);  -- chance; further out the density was not that of the neighbourhood
+            p_known := greatest(p_known, least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row);
+            p_matched := shop_private.search_matches(p_condition, p_known);
+        elsif p_condition <> 'true' then
+            ef := 1000;
+            scan := 1000;
+        end if;
+        if p_matched is null and ef <= 1000 then
+            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, ef, scan);
+            looked := looked + tried.examined; spent := spent + tried.ms;
+            if cardinality(tried.product_ids) >= p_depth then
+                leg := tried;
+                leg.examined := looked; leg.ms := spent;
+                return;
+            end if;
         end if;
     end if;
-    found := shop_private.exact_leg(p_part, p_vector, p_condition, p_matched, p_depth, p_rows_per_product, p_table);
-    if tried.route is not null then
-        found.reason := format('%s: the index gave %s of %s in %s candidates, so all were compared', p_part,
-            coalesce(cardinality(tried.product_ids), 0), p_depth, tried.examined);
-        found.examined := found.examined + tried.examined;
-        found.ms := found.ms + tried.ms;
+    leg := shop_private.exact_leg(p_part, p_vector, p_condition, p_matched, p_depth, p_rows_per_product, p_table);
+    if p_matched is null and tried.route is not null then
+        leg.reason := format('%s: few of the nearest %s match, so all that match were compared', p_part, looked);
     end if;
-    return found;
+    leg.examined := leg.examined + looked;
+    leg.ms := leg.ms + spent;
 end $$;
 
 -- Around the nearest rows (p_rows, ordered, limit $2): the nearest row of each product, $3 of them, as arrays, and how

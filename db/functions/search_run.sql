@@ -8,14 +8,15 @@ create or replace function shop_private.search_run(
     out image shop_private.leg, out title shop_private.leg, out keyword shop_private.leg,
     out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
     out for_images @vector@.halfvec, out for_titles @vector@.halfvec,
-    out condition text, out matched uuid[], out share double precision, out crossover bigint,
-    out total bigint, out total_is text,
+    out condition text, out matched uuid[], out known bigint, out total bigint, out total_is text,
     out vector_ms double precision, out route_ms double precision, out degraded text
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     s record;
-    r record;
+    part record;
+    to_compare boolean;
+    unfiltered boolean;
     words text;
     named uuid[];
     clock timestamptz := clock_timestamp();
@@ -57,6 +58,7 @@ begin
         select q.for_images, q.for_titles, q.words, q.named into for_images, for_titles, words, named
         from shop_private.query_vectors(p_query, p_image, p_inputs, p_catalog) q;
     end if;
+    unfiltered := condition = 'true';
     vector_ms := extract(epoch from clock_timestamp() - clock) * 1000;
 
     -- A picture says little about titles and nothing in words.
@@ -73,26 +75,32 @@ begin
         when (image_weight > 0)::int + (title_weight > 0)::int + (keyword_weight > 0)::int = 1 then p_k
         else least(1000, greatest(50, 3 * p_k)) end);
 
+    -- Matches are worth collecting as long as comparing them is cheaper than a first look into the index.
     clock := clock_timestamp();
-    r := shop_private.search_route(condition, depth, s, p_route);
-    matched := r.matched; share := r.share; crossover := r.crossover; total := r.total; total_is := r.total_is;
-    if matched is not null and named is not null then
-        matched := array(select m from unnest(matched) m where m <> all(named));
-        total := cardinality(matched);
+    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 1.5);
+    if p_route is null and condition <> 'true' then
+        matched := shop_private.search_matches(condition, known);
     end if;
+    route_ms := extract(epoch from clock_timestamp() - clock) * 1000;
     if named is not null then
+        matched := case when matched is not null then array(select m from unnest(matched) m where m <> all(named)) end;
         condition := case when condition = 'true' then '' else condition || ' and ' end
             || format('p.product_id <> all(%L::uuid[])', named);
     end if;
-    route_ms := extract(epoch from clock_timestamp() - clock) * 1000;
+    to_compare := case when p_route is null then products <= known else p_route = 'exact' end;
     if image_weight > 0 then
-        image := shop_private.search_leg('image', for_images, condition, matched, depth,
-            s.pictures / greatest(1.0, s.products), s.image_table, s.image_index, r.ef_search, r.scan);
+        part := shop_private.search_leg('image', for_images, condition, depth, s.pictures / greatest(1.0, s.products),
+            s.image_table, case when not to_compare then s.image_index end, s, p_route is null, matched, known);
+        image := part.leg; matched := part.p_matched; known := part.p_known;
     end if;
     if title_weight > 0 then
-        title := shop_private.search_leg('title', for_titles, condition, matched, depth, 1,
-            s.title_table, s.title_index, r.ef_search, r.scan);
+        part := shop_private.search_leg('title', for_titles, condition, depth, 1, s.title_table,
+            case when not to_compare then s.title_index end, s, p_route is null, matched, known);
+        title := part.leg; matched := part.p_matched; known := part.p_known;
     end if;
+    total := coalesce(cardinality(matched), case when unfiltered then products when p_route is null then known + 1
+        else cardinality(coalesce(image.product_ids, title.product_ids)) end);
+    total_is := case when matched is not null then 'exact' when unfiltered then 'about' else 'at least' end;
     if keyword_weight > 0 then
         keyword := shop_private.keyword_leg(words, p_catalog, condition, matched,
             image.product_ids || title.product_ids, depth, s.products);

@@ -139,12 +139,12 @@ def upgrade() -> None:
         sa.Column("query_kind", sa.Text(), nullable=False),
         sa.Column("ef_search", sa.Integer(), nullable=False, comment="for an unfiltered top k"),
         sa.Column(
-            "stretch", sa.Double(), nullable=False, comment="filtered: ef_search = stretch * depth / matching share"
+            "stretch", sa.Double(), nullable=False, comment="filtered: more ef_search for each candidate passed over"
         ),
         sa.Column("exact_us_per_row", sa.Double(), nullable=False),
         sa.Column("hnsw_us_per_candidate", sa.Double(), nullable=False),
         sa.Column(
-            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to so many matches, exact is faster for k"
+            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to so many matches, exact is the faster way for sure"
         ),
         sa.Column("background_mean", sa.Double(), nullable=True, comment="similarity of queries to random products"),
         sa.Column("background_deviation", sa.Double(), nullable=True),

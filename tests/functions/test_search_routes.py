@@ -74,7 +74,8 @@ def test_the_answer_is_whole_and_near_by_every_route(
         rows = search(analyst, query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0, route=route)
         found = [row.sku for row in rows]
         assert len(found) == len(set(found)) == len(truth)
-        assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
+        if route is None or name != "far brands":  # where a forced index finds, but not the nearest
+            assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
         assert all(row.complete for row in rows)
         assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
         if route == "exact":
@@ -90,7 +91,7 @@ def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Conne
         for name, condition, _ in FILTERS
     }
     assert routes["none"] == {("hnsw", "about")}
-    assert routes["half"] == routes["a fifth"] == {("hnsw", "about")}
+    assert routes["half"] == routes["a fifth"] == {("hnsw", "at least")}
     for name in ("own brand", "one in a hundred", "ten of all", "three"):
         assert routes[name] == {("exact", "exact")}, name
 
@@ -105,17 +106,17 @@ def test_totals_are_what_they_are_called(analyst: Connection) -> None:
                 assert row.total == matches, name
             elif row.total_is == "at least":
                 assert row.total <= matches, name
-            elif matches > 2000:  # a forced route is not worth counting for, and an estimate is of pages
-                assert row.total == pytest.approx(matches, rel=0.5), name
+            else:
+                assert row.total == pytest.approx(matches, rel=0.05), name
 
 
 def test_what_the_index_leaves_short_is_finished_and_says_so(analyst: Connection) -> None:
-    far = next(condition for name, condition, _ in FILTERS if name == "far brands")
-    rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0, route="hnsw")
+    far = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
+    rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0)
     [(route, reason, examined)] = {(row.route, row.reason, row.rows_examined) for row in rows}
     assert route == "exact"
-    assert reason.startswith("image: the index gave ")
-    assert examined >= 2000
+    assert reason.startswith("image: few of the nearest ")
+    assert examined >= 10_000
 
 
 def test_rows_examined_are_counted(analyst: Connection) -> None:
@@ -261,7 +262,7 @@ def test_a_word_of_many_products_ranks_but_does_not_select(analyst: Connection) 
 
 
 def test_a_query_sees_products_as_they_are_now(large: Database) -> None:
-    """The share of matches is estimated from the table, not from a picture of it."""
+    """What matches is asked of the table, not of statistics."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)
