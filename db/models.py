@@ -150,6 +150,7 @@ product_image = Table(
         r"else uri !~ '(^/|(^|/)\.\.(/|$)|\\|^[a-z]+:)' and length(uri) between 1 and 1000 end",
         name="uri",
     ),
+    Index(None, "phash", postgresql_where=text("position = 0")),  # equal first pictures
     schema=SHOP,
 )
 

@@ -16,7 +16,8 @@ grant execute on function
     shop_private.work_quarantined
     to @analyst@, @app@;
 grant execute on function
-    shop.search, shop.similar, shop.explain_search, shop.facets, shop.filter_sql, shop.relevance_floor
+    shop.search, shop.similar, shop.explain_search, shop.facets, shop.filter_sql, shop.relevance_floor, shop.zero_shot,
+    shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
 -- What they are made of: a function that runs with its caller's rights and only reads lends nobody anything.
@@ -33,7 +34,8 @@ end $$;
 -- app: what the loader and the web service do
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
-    shop.upsert_staged, shop.set_language, shop.calibrate, shop_private.image_root_id
+    shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
+    shop_private.confidence_measures, shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;

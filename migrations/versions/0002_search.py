@@ -48,6 +48,13 @@ create type shop.search_result as (
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text
 )"""
 
+# A row of shop.matches, which takes a sku and gives skus: a function cannot name an argument and a column alike.
+MATCH = """
+create type shop.match as (
+    product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,
+    title_distance real, trigram_similarity real, score real, evidence text
+)"""
+
 # A row of shop.explain_search.
 SEARCH_STEP = """
 create type shop.search_step as (
@@ -73,6 +80,7 @@ def upgrade() -> None:
     op.execute(LEG)
     op.execute(SEARCH_RESULT)
     op.execute(SEARCH_STEP)
+    op.execute(MATCH)
     op.create_table(
         "catalog",
         sa.Column("catalog", sa.Text(), nullable=False, comment="a catalog some product was ever in"),
@@ -119,6 +127,13 @@ def upgrade() -> None:
         schema="shop",
         postgresql_using="gin",
         postgresql_ops={"title": "gin_trgm_ops"},
+    )
+    op.create_index(
+        op.f("product_image_phash_idx"),
+        "product_image",
+        ["phash"],
+        schema="shop",
+        postgresql_where=sa.text("position = 0"),
     )
     now = sa.text("clock_timestamp()")
     op.create_table(
@@ -308,10 +323,12 @@ def downgrade() -> None:
     ):  # fmt: skip
         op.drop_table(table, schema="shop")
     op.drop_index(op.f("product_brand_idx"), table_name="product", schema="shop")
+    op.drop_index(op.f("product_image_phash_idx"), table_name="product_image", schema="shop")
     op.drop_index("product_title_trgm_idx", table_name="product", schema="shop")
     op.drop_index("product_attributes_idx", table_name="product", schema="shop")
     op.drop_column("product", "keywords", schema="shop")
     op.drop_column("product", "language", schema="shop")
+    op.execute("drop type shop.match")
     op.execute("drop type shop.search_step")
     op.execute("drop type shop.search_result")
     op.execute("drop type shop_private.leg")

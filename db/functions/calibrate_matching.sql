@@ -1,0 +1,119 @@
+-- Fit the thresholds of the serving model on products of which people said which are the same (truth: a group's name,
+-- such as a GTIN or Shopee's label_group; read here and for scoring, never for matching). Half of the groups is fitted
+-- on, the other half says how good it is: the mean over products of F1 between the products it matches and those it
+-- should. The rows that use one signal alone say what each is worth; only the last is stored.
+create or replace function shop.calibrate_matching(
+    catalog text default 'main', truth text default 'attributes.label_group'
+)
+returns table (
+    signals text, phash double precision, image double precision, title double precision, trigram double precision,
+    f1_fitted_on double precision, f1_held_out double precision
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp set jit = off as $$
+#variable_conflict use_column
+declare
+    model constant record := shop_private.serving();
+    before constant record := shop_private.match_thresholds();
+    label constant text := shop_private.tag_expression(truth);
+    theirs constant text := format('%s and %s is not null', shop_private.catalog_condition(catalog), label);
+    labelled bigint;
+    postings bigint;
+    groups bigint;
+    thresholds double precision[];
+begin
+    if model.model_id is null then
+        raise exception using errcode = 'WS005', message = 'no model is serving',
+            hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
+    end if;
+    execute format('select count(*) from shop.product p where %s', theirs) into labelled;
+    -- Whole groups, about 2,000 products in all; their matches are looked for in the whole catalog.
+    execute format('create temporary table match_posting on commit drop as
+        select p.product_id, %1$s as label, count(*) over (partition by %1$s) as same,
+            hashtextextended(%1$s, 1) %% 2 = 0 as held_out
+        from shop.product p where %2$s and abs(hashtextextended(%1$s, 0) %% 1000000) < %3$s',
+        label, theirs, 2000000000 / greatest(2000, labelled));
+    select count(*), count(distinct p.label) into postings, groups from pg_temp.match_posting p where p.same > 1;
+    if groups < 50 then
+        drop table pg_temp.match_posting;
+        raise exception using errcode = '22023',
+            message = format('%s groups of two or more products have the same %s', groups, truth),
+            hint = 'It takes 50, to fit on one half and measure on the other.';
+    end if;
+    execute format('create temporary table match_trial on commit drop as
+        select p.product_id, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, c.title_length,
+            o.label = p.label as is_same
+        from shop_private.match_candidates(%L, %L, 50, 3 * $1, 3 * $2) c
+        join pg_temp.match_posting p on p.product_id = c.a
+        join (select p.product_id, %s as label from shop.product p) o on o.product_id = c.b',
+        'p.product_id in (select t.product_id from pg_temp.match_posting t)', theirs, label)
+    using before.image, before.title;
+
+    for signals, thresholds in values
+        ('phash', array[before.phash, null, null, null]), ('image', array[null, before.image, null, null]),
+        ('title', array[null, null, before.title, before.trigram]),
+        ('all, as before', array[before.phash, before.image, before.title, before.trigram]),
+        ('all', array[before.phash, before.image, before.title, before.trigram])
+    loop
+        if signals <> 'all, as before' then
+            thresholds := shop_private.fit_thresholds(thresholds);
+        end if;
+        phash := thresholds[1]; image := thresholds[2]; title := thresholds[3]; trigram := thresholds[4];
+        f1_fitted_on := shop_private.trial_f1(thresholds, false);
+        f1_held_out := shop_private.trial_f1(thresholds, true);
+        return next;
+    end loop;
+    insert into shop.tuning as t (model_id, name, value, fitted_at, detail)
+    select model.model_id, 'match:' || f.name, f.value, clock_timestamp(), jsonb_build_object('catalog', catalog,
+        'truth', truth, 'postings', postings, 'groups', groups, 'f1', f1_held_out)
+    from unnest(array['phash', 'image', 'title', 'trigram'], thresholds) f(name, value)
+    on conflict (model_id, name) do update
+    set value = excluded.value, fitted_at = excluded.fitted_at, detail = excluded.detail;
+    drop table pg_temp.match_trial, pg_temp.match_posting;
+end $$;
+
+-- The thresholds (of phash, image, title, trigram; null: not used) near the given ones that are best on the half to fit
+-- on: one after the other, first in large steps, then in small ones.
+create or replace function shop_private.fit_thresholds(p_thresholds double precision[])
+returns double precision[]
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    best double precision[] := p_thresholds;
+    best_f1 double precision := shop_private.trial_f1(p_thresholds, false);
+    step double precision;
+    centre double precision;
+    trial double precision[];
+    f1 double precision;
+begin
+    foreach step in array array[1.26, 1.06] loop
+        for i in 1..4 loop
+            centre := best[i];
+            continue when centre is null;
+            for n in -4..4 loop
+                trial := best;
+                trial[i] := centre * step ^ n;
+                f1 := shop_private.trial_f1(trial, false);
+                if f1 > best_f1 then
+                    best := trial;
+                    best_f1 := f1;
+                end if;
+            end loop;
+        end loop;
+    end loop;
+    return best;
+end $$;
+
+-- The mean F1 of the products of one half, with these thresholds.
+create or replace function shop_private.trial_f1(p_thresholds double precision[], p_held_out boolean)
+returns double precision
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (
+        select avg(2.0 * (1 + coalesce(t.hits, 0)) / (p.same + 1 + coalesce(t.found, 0)))
+        from pg_temp.match_posting p left join (
+            select t.product_id, count(*) as found, count(*) filter (where t.is_same) as hits
+            from pg_temp.match_trial t
+            where shop_private.match_score(t.phash_distance, t.image_distance, t.title_distance, t.trigram_similarity,
+                t.title_length, p_thresholds[1], p_thresholds[2], p_thresholds[3], p_thresholds[4]) >= 1
+            group by t.product_id) t on t.product_id = p.product_id
+        where p.held_out = p_held_out);
+end $$;

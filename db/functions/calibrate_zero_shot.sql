@@ -1,0 +1,99 @@
+-- Fit the temperature of shop.zero_shot on products whose field is tagged, and measure on the other half of them how
+-- far its confidence can be relied on: the expected calibration error, in 15 equal steps of confidence.
+--
+-- A scale of 1/temperature is looked for where the likelihood of the tags is greatest. The slope of its logarithm is
+-- the mean of (similarity of the true label - similarity expected under the softmax), which only falls as the scale
+-- grows; so bisection finds where it is 0.
+create or replace function shop.calibrate_zero_shot(
+    field text default 'product_type', catalog text default 'main', filter jsonb default null,
+    template text default null
+)
+returns table (
+    temperature double precision, tagged integer, labels integer, accuracy double precision, ece double precision,
+    ece_uncalibrated double precision, nll double precision, reason text
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp set jit = off as $$
+#variable_conflict use_column
+declare
+    p_field constant text := field;
+    p_template constant text := coalesce(template, '{}');
+    model constant record := shop_private.serving();
+    tag constant text := shop_private.tag_expression(field);
+    condition constant text := format('%s and %s', shop_private.catalog_condition(catalog),
+        shop_private.filter_condition(filter));
+    names text[];
+    vectors @vector@.halfvec[];
+    cold double precision := 0.003;  -- colder, exp() would leave its range
+    hot double precision := 10;
+    slope double precision;
+begin
+    -- product_id is a hash, so the first are a fair sample.
+    execute format('create temporary table tagged_product on commit drop as
+        select p.product_id, %1$s as tag, i.embedding, row_number() over (order by p.product_id) %% 2 = 0 as held_out
+        from shop.product p join shop.image_vector i on i.product_id = p.product_id and i.position = 0
+        where %1$s is not null and %2$s order by p.product_id limit 2000', tag, condition);
+    -- The most frequent tags, one of each that differ in case only.
+    select array_agg(t.tag order by t.n desc, t.tag) into names from (
+        select min(t.tag) as tag, count(*) as n from pg_temp.tagged_product t group by lower(t.tag)
+        order by 2 desc, 1 limit 50) t;
+    select count(*) into tagged from pg_temp.tagged_product t
+    where lower(t.tag) in (select lower(n) from unnest(names) n);
+    labels := coalesce(cardinality(names), 0);
+    delete from shop.tuning t where t.model_id = model.model_id and t.name = 'zero_shot:' || p_field;
+    if tagged < 200 or labels < 2 then
+        reason := format('%s encoded products have a %s, of %s kinds; confidence takes 200 of 2 kinds', tagged, p_field,
+            labels);
+        drop table pg_temp.tagged_product;
+        return next;
+        return;
+    end if;
+
+    vectors := shop_private.label_vectors(names, p_template);
+    create temporary table tag_similarity on commit drop as
+    select t.product_id, t.held_out, lower(l.label) = lower(t.tag) as is_true, s.similarity,
+        s.similarity - max(s.similarity) over (partition by t.product_id) as below
+    from pg_temp.tagged_product t cross join unnest(names, vectors) l(label, v)
+    cross join lateral (select 1 - (t.embedding operator(@vector@.<=>) l.v) as similarity) s
+    where lower(t.tag) in (select lower(n) from unnest(names) n);
+    for step in 1..25 loop
+        temperature := sqrt(cold * hot);
+        select avg(p.actual - p.expected) into slope from (
+            select sum(s.below) filter (where s.is_true) as actual,
+                sum(s.below * exp(s.below / temperature)) / sum(exp(s.below / temperature)) as expected
+            from pg_temp.tag_similarity s where not s.held_out group by s.product_id) p;
+        if slope > 0 then hot := temperature; else cold := temperature; end if;
+    end loop;
+    select m.accuracy, m.ece, m.nll into accuracy, ece, nll
+    from shop_private.confidence_measures(temperature) m;
+    select m.ece into ece_uncalibrated from shop_private.confidence_measures(1) m;
+    drop table pg_temp.tag_similarity, pg_temp.tagged_product;
+    if ece > 0.10 then
+        reason := 'the error is over 0.10: shop.zero_shot gives no confidence for this field';
+    end if;
+    insert into shop.tuning (model_id, name, value, detail) values (
+        model.model_id, 'zero_shot:' || p_field, temperature, jsonb_build_object('catalog', catalog, 'filter', filter,
+            'template', p_template, 'tagged', tagged, 'labels', to_jsonb(names), 'accuracy', accuracy, 'ece', ece,
+            'ece_uncalibrated', ece_uncalibrated, 'nll', nll));
+    return next;
+end $$;
+
+-- Of the held-out products in pg_temp.tag_similarity.
+create or replace function shop_private.confidence_measures(
+    p_temperature double precision, out accuracy double precision, out ece double precision, out nll double precision
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    with product as (
+        select 1 / sum(exp(s.below / p_temperature)) as confidence,
+            bool_or(s.is_true and s.below = 0)::integer as is_right,
+            ln(sum(exp(s.below / p_temperature))) - sum(s.below) filter (where s.is_true) / p_temperature as nll
+        from pg_temp.tag_similarity s where s.held_out group by s.product_id
+    ), step as (
+        select count(*) as products, avg(p.is_right) as is_right, avg(p.confidence) as confidence,
+            sum(p.nll) as nll
+        from product p group by least(14, floor(p.confidence * 15))
+    )
+    select sum(s.products * s.is_right) / sum(s.products),
+        sum(s.products * abs(s.is_right - s.confidence)) / sum(s.products), sum(s.nll) / sum(s.products)
+    into accuracy, ece, nll from step s;
+end $$;

@@ -1,0 +1,36 @@
+-- How well the groups of shop.match_products agree with those of people: the mean over products of F1 between the
+-- products found with it and those that share its truth, itself in both, as the Shopee competition scores it. Read for
+-- scoring only; products without a truth are left out on both sides.
+create or replace function shop.match_f1(catalog text default 'main', truth text default 'attributes.label_group')
+returns table (
+    postings bigint, groups bigint, mean_precision double precision, mean_recall double precision,
+    mean_f1 double precision
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+    return query execute format(
+        'select count(*), count(distinct c.label), avg(c.hits / c.found), avg(c.hits / c.same),
+            avg(2 * c.hits / (c.found + c.same))
+         from (
+             select l.label, count(*) over (partition by l.label) as same,
+                 count(*) over (partition by l.group_id) as found,
+                 (count(*) over (partition by l.group_id, l.label))::double precision as hits
+             from (select %s as label, coalesce(m.group_id, p.product_id) as group_id
+                   from shop.product p left join shop.match_products(catalog => $1) m on m.product_id = p.product_id
+                   where %s) l
+             where l.label is not null) c', shop_private.tag_expression(truth), shop_private.catalog_condition(catalog))
+    using catalog;
+end $$;
+
+-- The groups in the form the competition takes: each posting with all that match it, itself among them.
+create or replace function shop.submission(catalog text default 'main')
+returns table (posting_id text, matches text)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+    return query execute format(
+        'select p.sku, string_agg(p.sku, '' '') over (partition by coalesce(m.group_id, p.product_id) order by p.sku
+             rows between unbounded preceding and unbounded following)
+         from shop.product p left join shop.match_products(catalog => $1) m on m.product_id = p.product_id
+         where %s order by p.sku', shop_private.catalog_condition(catalog))
+    using catalog;
+end $$;

@@ -1,0 +1,41 @@
+-- The candidates that score at least p_min_score; evidence names what adds a quarter or more to the score. Such a pair
+-- has pictures or titles that make up half of its score, so no farther candidates are asked for.
+create or replace function shop_private.match_pairs(
+    p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
+)
+returns table (
+    a uuid, b uuid, phash_distance integer, image_distance real, title_distance real, trigram_similarity real,
+    score real, evidence text
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+#variable_conflict use_column
+declare
+    t constant record := shop_private.match_thresholds();
+    reach constant double precision := 2 - p_min_score / 2;
+begin
+    if p_k is null or p_k not between 1 and 200 then
+        raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
+            hint = 'How many of the nearest are looked at for each product: from 1 to 200.';
+    end if;
+    if p_min_score is null or not p_min_score between 0.5 and 4 then
+        raise exception using errcode = '22023', hint = '1 is a match; from 0.5, which shows what nearly matches, to 4.',
+            message = format('min_score is %s', coalesce(p_min_score::text, 'null'));
+    end if;
+    if not p_max_distance between 0 and 2 then
+        raise exception using errcode = '22023', message = format('max_distance is %s', p_max_distance),
+            hint = 'How far apart two pictures may be: from 0 to 2; null leaves it to the score.';
+    end if;
+    return query
+    select c.a, c.b, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, s.score::real,
+        concat_ws('+', case when s.phash >= 0.25 then 'phash' end, case when s.image >= 0.25 then 'image' end,
+            case when s.title >= 0.25 then 'title' end)
+    from shop_private.match_candidates(p_mine, p_theirs, p_k, least(reach * t.image, p_max_distance), reach * t.title) c
+    cross join lateral (
+        select shop_private.closeness(c.phash_distance, t.phash) as phash,
+            shop_private.closeness(c.image_distance, t.image) as image,
+            shop_private.title_closeness(c.title_distance, c.trigram_similarity, c.title_length, t.title, t.trigram)
+                as title,
+            shop_private.match_score(c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity,
+                c.title_length, t.phash, t.image, t.title, t.trigram) as score) s
+    where s.score >= p_min_score and (p_max_distance is null or c.image_distance <= p_max_distance);
+end $$;

@@ -1,0 +1,124 @@
+-- Groups of products that are the same thing, among those that match the filter: by picture and title, never by an
+-- attribute that says so. A row for each product that has another of its kind; evidence is that of its best match
+-- inside the group. The filter bounds both sides: to work through a large catalog in parts, take filters that keep
+-- what is alike together, such as one product type after the other.
+create or replace function shop.match_products(
+    filter jsonb default null, catalog text default 'main', max_distance double precision default null,
+    min_score double precision default 1, max_size integer default 50, k integer default 50
+)
+returns table (
+    group_id uuid, product_id uuid, sku text, title text, group_size integer, score real, evidence text
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+#variable_conflict use_column
+declare
+    most constant integer := 50000;  -- about 2 ms each
+    condition constant text := format('%s and %s', shop_private.catalog_condition(catalog),
+        shop_private.filter_condition(filter));
+    products integer;
+    ids uuid[];
+    firsts integer[];
+    seconds integer[];
+    scores real[];
+    evidences text[];
+    groups integer[];
+begin
+    if max_size is null or max_size not between 2 and 1000 then
+        raise exception using errcode = '22023', message = format('max_size is %s', coalesce(max_size::text, 'null')),
+            hint = 'How many products a group may have: from 2 to 1000.';
+    end if;
+    execute format('select count(*) from (select from shop.product p where %s limit $1 + 1) m', condition)
+    into products using most;
+    if products > most then
+        raise exception using errcode = '54000', message = format('more than %s products match', most),
+            hint = 'Go on in parts, with one filter after the other; or ask shop.matches for one product.';
+    end if;
+
+    with found as (
+        select distinct on (1, 2) least(m.a, m.b) as a, greatest(m.a, m.b) as b, m.score, m.evidence
+        from shop_private.match_pairs(condition, condition, k, min_score, max_distance) m
+        order by 1, 2, m.score desc
+    ), numbered as (
+        select n.id, row_number() over (order by n.id)::integer as number
+        from (select f.a as id from found f union select f.b from found f) n
+    )
+    select (select array_agg(n.id order by n.number) from numbered n), array_agg(l.first), array_agg(l.second),
+        array_agg(l.score), array_agg(l.evidence)
+    into ids, firsts, seconds, scores, evidences
+    from (select x.number as first, y.number as second, f.score, f.evidence
+          from found f join numbered x on x.id = f.a join numbered y on y.id = f.b
+          order by f.score desc, f.a, f.b) l;
+
+    groups := shop_private.groups(firsts, seconds, max_size);
+    return query
+    with best as (
+        select distinct on (m.number) m.number, l.score, l.evidence
+        from unnest(firsts, seconds, scores, evidences) l(first, second, score, evidence)
+        cross join lateral (values (l.first), (l.second)) m(number)
+        where groups[l.first] = groups[l.second]
+        order by m.number, l.score desc
+    )
+    select ids[groups[b.number]], p.product_id, p.sku, p.title,
+        (count(*) over (partition by groups[b.number]))::integer, b.score, b.evidence
+    from best b join shop.product p on p.product_id = ids[b.number]
+    order by 5 desc, 1, b.score desc, p.sku;
+end $$;
+
+-- Connected things, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on. Returns
+-- for each number the smallest one of its group.
+--
+-- Two groups become one only when at least half of all pairs between them are linked, and up to p_most members: else a
+-- chain of things each a little like the next would run through half a catalog.
+create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
+returns integer[]
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    total constant integer := coalesce((select max(n) from unnest(p_first || p_second) n), 0);
+    leader integer[] := array(select generate_series(1, total));
+    successor integer[] := leader;  -- members of a group stand in a ring
+    size integer[] := array_fill(1, array[total]);
+    neighbour integer[];  -- of 1, of 2, ...; those of n begin at start[n]
+    start integer[];
+    x integer;
+    y integer;
+    member integer;
+    linked integer;
+begin
+    select array_agg(e.b order by e.a) into neighbour from (
+        select f.a, f.b from unnest(p_first, p_second) f(a, b)
+        union all select f.b, f.a from unnest(p_first, p_second) f(a, b)) e;
+    select array_agg(d.start order by d.n) into start from (
+        select n, 1 + sum(count(e.a)) over (order by n) - count(e.a) as start
+        from generate_series(1, total + 1) n left join unnest(p_first || p_second) e(a) on e.a = n group by n) d;
+    for link in 1 .. coalesce(cardinality(p_first), 0) loop
+        x := leader[p_first[link]];
+        y := leader[p_second[link]];
+        continue when x = y or size[x] + size[y] > p_most;
+        if size[x] > size[y] then
+            member := x; x := y; y := member;
+        end if;
+        linked := 0;
+        member := x;
+        loop
+            for n in start[member] .. start[member + 1] - 1 loop
+                if leader[neighbour[n]] = y then
+                    linked := linked + 1;
+                end if;
+            end loop;
+            member := successor[member];
+            exit when member = x;
+        end loop;
+        continue when 2 * linked < size[x] * size[y];
+        loop
+            leader[member] := y;
+            member := successor[member];
+            exit when member = x;
+        end loop;
+        size[y] := size[y] + size[x];
+        member := successor[x]; successor[x] := successor[y]; successor[y] := member;
+    end loop;
+    return (
+        select array_agg(s.smallest order by s.n)
+        from (select l.n, min(l.n) over (partition by l.leader) as smallest
+              from unnest(leader) with ordinality l(leader, n)) s);
+end $$;

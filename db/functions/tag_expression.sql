@@ -1,0 +1,22 @@
+-- A tag of a product as SQL over p (shop.product): a text column, or what stands in its attributes under a path written
+-- as filters write it (dots descend, "\." is a dot in a key). Blank is untagged.
+create or replace function shop_private.tag_expression(field text)
+returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    columns constant text[] := '{availability,brand,color,condition,currency,gtin,item_group_id,material,mpn,product_type,'
+        'size}';
+    path text[];
+begin
+    if field = any (columns) then
+        return format('nullif(btrim(p.%I), '''')', field);
+    end if;
+    path := regexp_split_to_array(substr(left(field, 1000), 12), E'(?<!\\\\)[.]');
+    if field like 'attributes.%' and '' <> all (path) then
+        return format('nullif(btrim(p.attributes #>> %L), '''')',
+            array(select replace(k.key, E'\\.', '.') from unnest(path) with ordinality k(key, n) order by k.n));
+    end if;
+    raise exception using errcode = '22023',
+        message = format('%s is not a field that tags products', coalesce(quote_literal(left(field, 80)), 'null')),
+        hint = format('Such are %s, and attributes.<key>.', array_to_string(columns, ', '));
+end $$;
