@@ -35,6 +35,7 @@ wheel: $(VENV)/.installed  ## build the wheel, install it elsewhere, use it from
 	$(BIN)/python tests/check_wheel.py
 
 bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,dev,bench]'
 	$(BIN)/python -m benchmarks
 
 starter: $(VENV)/.installed  ## reproduce the starter model's held-out figures

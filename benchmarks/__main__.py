@@ -1,20 +1,51 @@
 """`python -m benchmarks`: all of them; `python -m benchmarks queries`: one."""
 
-from typing import Annotated
-
 import typer
 
-from benchmarks import command, encoding, queries
+from benchmarks.search.command import search
 
-BENCHMARKS = {"queries": queries.run, "encoding": encoding.run, "memory": encoding.memory, "command": command.run}
+app = typer.Typer(add_completion=False)
 
 
-def main(names: Annotated[list[str] | None, typer.Argument(help=", ".join(BENCHMARKS))] = None) -> None:
+@app.callback(invoke_without_command=True)
+def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
-    for name in names or BENCHMARKS:
-        if name not in BENCHMARKS:
-            raise typer.BadParameter(f"{name}: one of {', '.join(BENCHMARKS)}")
-        BENCHMARKS[name]()
+    if context.invoked_subcommand is None:
+        for one in (queries, encoding, memory, command, search):
+            one()
 
 
-typer.run(main)
+@app.command()
+def queries() -> None:
+    """Encoding a text inside SQL."""
+    from benchmarks import queries
+
+    queries.run()
+
+
+@app.command()
+def encoding() -> None:
+    """The catalog lane."""
+    from benchmarks import encoding
+
+    encoding.run()
+
+
+@app.command()
+def memory() -> None:
+    """The encoder's memory."""
+    from benchmarks import encoding
+
+    encoding.memory()
+
+
+@app.command()
+def command() -> None:
+    """`windowshop search` as a whole process."""
+    from benchmarks import command
+
+    command.run()
+
+
+app.command()(search)
+app()

@@ -37,7 +37,10 @@ begin
     ), compared as (
         select f.*, 1 - coalesce(f.id, v.embedding operator(@vector@.<=>) p_vector) as similarity
         from fused f
-        left join shop.image_vector v on cutting and f.id is null and v.product_id = f.product_id and v.position = 0
+        left join lateral (
+            select i.embedding from shop.image_vector i
+            where cutting and f.id is null and i.product_id = f.product_id and i.position = 0
+        ) v on true
     )
     select c.product_id, c.place_of, c.score, c.ir, c.id, c.ic, c.tr, c.td, c.tc, c.kr, c.ks, c.kc
     from (select c.*, max(c.similarity) over () as best from compared c) c

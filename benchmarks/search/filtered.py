@@ -1,0 +1,235 @@
+"""Filtered search: every share of matching products, in the query's own category, in another one, and anywhere.
+
+In each cell the best that PostgreSQL can do is found first: exact plans, and HNSW with the smallest ef_search that
+reaches the target, answer all queries, and the three fastest stay. Then those, the planner's own choice, shop.search
+and the peers answer the same queries in turn. The fastest forced plan of that run is the oracle of the cell.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from benchmarks.report import Line, Report, Table, milliseconds
+from benchmarks.search import postgres
+from benchmarks.search.data import KINDS, PRICES, SHARES, WEIGHTS, Catalog, Kind, Queries
+from benchmarks.search.load import Shop
+from benchmarks.search.peers import Peer
+from benchmarks.search.postgres import Filter, Sessions
+from benchmarks.search.timing import Figures, K, Questions, Strategy, in_turns, trial, with_smallest_ef
+
+TARGET = 0.98  # recall@10
+SEARCH = "shop.search"
+LEGEND = (
+    "In the tables: p50 in ms / recall@10, and how many queries came back short, with fewer rows than min(k, matches). "
+    "The oracle is the fastest forced plan that reaches the target."
+)
+FAMILIES = {
+    "own": "the query's own category",
+    "other": "a category the query is far from",
+    "price": "a price anywhere in the catalog",
+    "weight": "an attribute without an index",
+    "all": "no filter",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    family: str
+    share: float  # of all products
+    kind: Kind
+    filter: Filter
+    questions: Questions
+    queries: Queries
+
+    @property
+    def name(self) -> str:
+        return f"{self.family} {self.share:g} {self.kind}"
+
+    @property
+    def texts(self) -> list[str]:
+        """Under which the cache knows the queries."""
+        return [f"{self.name} {number}" for number in range(len(self.queries))]
+
+
+@dataclass(frozen=True)
+class Result:
+    cell: Cell
+    oracle: Figures
+    figures: dict[str, Figures]  # by what is in its name before the comma
+    uses_hnsw: bool  # the planner, with iterative scans on
+
+
+def cells(catalog: Catalog, count: int) -> Iterator[Cell]:
+    for kind in KINDS:
+        for category, share in enumerate(SHARES):
+            name = catalog.categories[category]
+            chosen = Filter({"product_type": name}, f"p.product_type = '{name}'", f"product_type = '{name}'")
+            matching = catalog.category == category
+            own = catalog.queries(kind, count, of=category)
+            yield Cell("own", share, kind, chosen, Questions(catalog.images, own, matching), own)
+            other = catalog.queries(kind, count, not_of=category)
+            yield Cell("other", share, kind, chosen, Questions(catalog.images, other, matching), other)
+        queries = catalog.queries(kind, count)
+        for share in (1.0, *SHARES):
+            below = f"{share * PRICES:g}"
+            chosen = Filter({"price": {"lt": float(below)}}, f"p.price < {below}", f"price < {below}")
+            questions = Questions(catalog.images, queries, catalog.prices < round(share * PRICES * 100))
+            yield Cell("price", share, kind, chosen, questions, queries)
+        below = f"{0.05 * WEIGHTS:g}"
+        chosen = Filter(
+            {"attributes.weight": {"lt": float(below)}},
+            f"(p.attributes ->> 'weight')::numeric < {below}",
+            f"weight < {below}",
+        )
+        questions = Questions(catalog.images, queries, catalog.weights < 0.05 * WEIGHTS * 10)
+        yield Cell("weight", 0.05, kind, chosen, questions, queries)
+        yield Cell("all", 1.0, kind, Filter(), Questions(catalog.images, queries), queries)
+
+
+def contenders(sessions: Sessions, cell: Cell, most: int = 3) -> list[Strategy]:
+    """The fastest forced plans that reach the target, asked one after the other."""
+    tried: list[tuple[float, Strategy]] = []
+
+    def consider(strategy: Strategy) -> None:
+        figures = trial(strategy, patience())
+        if figures is not None and figures.reaches(TARGET):
+            tried.append((figures.p50, strategy))
+
+    def patience() -> float:
+        return 3 * min((p50 for p50, _ in tried), default=float("inf"))
+
+    for strategy in postgres.exact(sessions, cell.filter.condition, cell.questions):
+        consider(strategy)
+    for iterative in ("off", "relaxed_order"):
+        by_index = partial(postgres.hnsw, sessions, cell.filter.condition, cell.questions, iterative)
+        consider(with_smallest_ef(by_index, TARGET, patience=patience()))
+    return [strategy for _, strategy in sorted(tried, key=lambda each: each[0])[:most]]
+
+
+def measure(sessions: Sessions, cell: Cell, peers: Sequence[Peer], *, with_search: bool) -> Result:
+    forced = contenders(sessions, cell)
+    others = postgres.planner(sessions, cell.filter.condition, cell.questions)
+    if with_search:
+        others.append(postgres.search(sessions, SEARCH, cell.questions, cell.texts, cell.filter.json))
+    for peer in peers:
+        others.append(with_smallest_ef(partial(peer.strategy, cell.questions, filter=cell.filter), TARGET))
+    figures = in_turns([*forced, *others])
+    oracle = min(figures[: len(forced)], key=lambda each: each.p50)
+    named = {each.name.split(", ef")[0]: each for each in figures[len(forced) :]}
+    uses_hnsw = postgres.planner_uses_hnsw(sessions, cell.filter.condition, cell.questions)
+    said = "; ".join(f"{each.name} {each.p50 * 1000:.2f} ms {each.recall:.3f}" for each in figures)
+    print(f"{cell.name}: {said}", flush=True)
+    return Result(cell, oracle, named, uses_hnsw)
+
+
+def run(shop: Shop, peers: Sequence[Peer], count: int, *, with_search: bool) -> Report:
+    """`count` queries a cell."""
+    results = []
+    with Sessions(shop) as sessions:
+        for cell in cells(shop.catalog, count):
+            if with_search:
+                postgres.remember(shop, cell.texts, cell.queries)
+            results.append(measure(sessions, cell, peers, with_search=with_search))
+        lines = goals(results)
+        if with_search:
+            lines += overhead(sessions, results[-1].cell)
+    title = f"Filtered search, {shop.catalog.rows:,} products, {count} queries a cell, k = {K}"
+    raw = {"rows": shop.catalog.rows, "queries": count, "cells": [_as_json(each) for each in results]}
+    note = f"{shop.described()} {LEGEND}"
+    return Report("search_filtered", title, lines, raw, tables(results), note)
+
+
+def _as_json(result: Result) -> dict[str, object]:
+    return {
+        "family": result.cell.family,
+        "share": result.cell.share,
+        "kind": result.cell.kind,
+        "matches": result.cell.questions.matches,
+        "oracle": result.oracle.as_json(),
+        "planner_uses_hnsw": result.uses_hnsw,
+        "figures": {name: figures.as_json() for name, figures in result.figures.items()},
+    }
+
+
+def goals(results: Sequence[Result]) -> list[Line]:
+    found = [(each, each.figures[SEARCH]) for each in results if SEARCH in each.figures]
+    if not found:
+        return []
+    worst, lowest = min(found, key=lambda each: each[1].recall)
+    short = sum(figures.short for _, figures in found)
+    over = {each.cell.name: figures.p50 - 1.3 * each.oracle.p50 for each, figures in found}
+    slowest = max(over, key=over.__getitem__)
+    lines = [
+        Line(
+            f"{SEARCH}: lowest recall@10 of {len(found)} cells ({worst.cell.name})",
+            f"{lowest.recall:.3f}",
+            f">= {TARGET}",
+            lowest.recall >= TARGET,
+        ),
+        Line("... results with fewer rows than there are", str(short), "0", short == 0),
+        Line(
+            f"... p50 beyond 1.3 x the oracle's, most ({slowest})",
+            milliseconds(over[slowest]),
+            "<= 1 ms",
+            over[slowest] <= 0.001,
+        ),
+    ]
+    gains = {
+        each.cell.name: each.figures["planner, iterative"].p50 / figures.p50
+        for each, figures in found
+        if each.cell.share <= 0.01 and each.uses_hnsw
+    }
+    if gains:
+        least = min(gains, key=gains.__getitem__)
+        lines.append(
+            Line(
+                f"... against the planner where that takes HNSW for <= 1% matches, least ({least})",
+                f"{gains[least]:.1f} x",
+                ">= 8 x",
+                gains[least] >= 8,
+            )
+        )
+    return lines
+
+
+def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
+    """What a call costs that compares nothing: no product is cheaper than 0."""
+    nothing = {"price": {"lt": 0}}
+    questions = Questions(sessions.shop.catalog.images, cell.queries, np.zeros(sessions.shop.catalog.rows, bool))
+    text, vector, ping = in_turns(
+        [
+            postgres.search(sessions, "text", questions, cell.texts, nothing),
+            postgres.search(sessions, "vector", questions, cell.queries, nothing),
+            sessions.strategy("ping", questions, "select null where false", [{}] * len(questions)),
+        ]
+    )
+    return [
+        Line(f"{SEARCH} of a cached text when nothing matches, p50", milliseconds(text.p50)),
+        Line("... of a vector of 512 numbers as JSON", milliseconds(vector.p50)),
+        Line("... a statement that does nothing", milliseconds(ping.p50)),
+    ]
+
+
+def tables(results: Sequence[Result]) -> list[Table]:
+    """One a family and kind of query: a row a share, a column a strategy, its p50 and what is wrong with it."""
+    names = list(dict.fromkeys(name for each in results for name in each.figures))
+    made = []
+    for family, what in FAMILIES.items():
+        for kind in KINDS:
+            rows = [
+                [f"{each.cell.share * 100:g}%", _said(each.oracle), each.oracle.name]
+                + [_said(each.figures[name]) for name in names]
+                for each in results
+                if (each.cell.family, each.cell.kind) == (family, kind)
+            ]
+            made.append(Table(f"{kind}-like queries, filter: {what}", ["matching", "oracle", "which is", *names], rows))
+    return made
+
+
+def _said(figures: Figures) -> str:
+    """p50 in ms / recall, and the share of queries that came back short."""
+    short = f", {figures.short / len(figures.seconds):.0%} short" if figures.short else ""
+    recall = f"{figures.recall:.3f}" if figures.recall < TARGET else f"{figures.recall:.2f}"
+    return f"{figures.p50 * 1000:.2f} / {recall}{short}"

@@ -1,0 +1,94 @@
+"""What sixteen times as many products cost: p50 at a fixed recall, and the time to build the index."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+
+import numpy as np
+
+from benchmarks.report import Line, Report, Table, milliseconds
+from benchmarks.search import postgres
+from benchmarks.search.load import GRAPH_BYTES, Shop
+from benchmarks.search.peers import Hnswlib, peers
+from benchmarks.search.postgres import Filter, Sessions
+from benchmarks.search.timing import FINE_EFS, Figures, Questions, Strategy, in_turns, with_smallest_ef
+
+TARGET = 0.98  # recall@10
+RAW, CALL = "pgvector, raw statement", "shop.search, one leg"
+
+
+def run(shops: Sequence[Shop], count: int) -> Report:
+    """Of several sizes, smallest first. Indexes are built anew, one after the other; then all sizes answer in turns."""
+    builds = [build_seconds(shop) for shop in shops]
+    sizes = [shop.catalog.rows for shop in shops]
+    exponent = float(np.polyfit(np.log(sizes), np.log(builds), 1)[0])
+    found = measure(shops, count)
+    lines = [
+        Line(
+            f"build of the image index, {sizes[0]:,} to {sizes[-1]:,} products: exponent",
+            f"{exponent:.2f}",
+            "<= 1.1",
+            exponent <= 1.1,
+        )
+    ]
+    for what, figures in found.items():
+        ratio = figures[-1].p50 / figures[0].p50
+        goal = ("<= 4 x", ratio <= 4) if what != Hnswlib.name else ()
+        lines.append(Line(f"{what}: p50 at {sizes[-1]:,} against {sizes[0]:,} products", f"{ratio:.2f} x", *goal))
+    table = Table(
+        "p50 / recall@10, text-like queries",
+        ["products", *found, "build of the index"],
+        [
+            [
+                f"{size:,}",
+                *(f"{each[n].name} {milliseconds(each[n].p50)} / {each[n].recall:.3f}" for each in found.values()),
+                f"{builds[n]:.0f} s",
+            ]
+            for n, size in enumerate(sizes)
+        ],
+    )
+    raw = {
+        "sizes": sizes,
+        "build_seconds": builds,
+        "queries": count,
+        "figures": {what: [each.as_json() for each in figures] for what, figures in found.items()},
+    }
+    return Report(
+        "search_growth", "Search in a growing catalog, at equal recall", lines, raw, [table], shops[-1].described()
+    )
+
+
+def build_seconds(shop: Shop) -> float:
+    """As the model's revision builds it (m 16, ef_construction 64), with room for the graph in memory."""
+    with shop.admin() as conn:
+        conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")
+        started = time.perf_counter()
+        conn.execute("reindex index shop.bench_image_hnsw")
+        seconds = time.perf_counter() - started
+        conn.execute("vacuum analyze shop.bench_image")
+    print(f"{shop.catalog.rows:,} products indexed: {seconds:.0f} s", flush=True)
+    return seconds
+
+
+def measure(shops: Sequence[Shop], count: int) -> dict[str, list[Figures]]:
+    """Each strategy's figures, one a size."""
+    answered: dict[str, list[Figures]] = {}
+    with ExitStack() as stack:
+        asked: list[tuple[str, Strategy]] = []
+        for shop in shops:
+            queries = shop.catalog.queries("text", count, seed=3)
+            questions = Questions(shop.catalog.images, queries)
+            sessions = stack.enter_context(Sessions(shop))
+            raw = partial(postgres.unfiltered, sessions, questions)
+            asked.append((RAW, with_smallest_ef(raw, TARGET, FINE_EFS)))
+            for peer in peers(shop.catalog, shop.folder, [Hnswlib]):
+                other = partial(peer.strategy, questions, filter=Filter())
+                asked.append((peer.name, with_smallest_ef(other, TARGET, FINE_EFS)))
+            if postgres.calibrate(shop):
+                texts = [f"growth {number}" for number in range(count)]
+                postgres.remember(shop, texts, queries)
+                asked.append((CALL, postgres.search(sessions, "calibrated", questions, texts)))
+        for (what, _), figures in zip(asked, in_turns([strategy for _, strategy in asked]), strict=True):
+            answered.setdefault(what, []).append(figures)
+    return answered

@@ -1,0 +1,78 @@
+"""Pictures, titles and words in one search: what it costs beyond its legs.
+
+A leg's own cost is that of the raw statement of the vector legs (50 deep, as three legs are looked at, at the
+calibrated ef_search), and of shop.search with keywords alone less the cost of a call that compares nothing. The
+cost of such a call is counted once.
+"""
+
+from benchmarks.report import Line, Report, Table, milliseconds, quantile
+from benchmarks.search import postgres
+from benchmarks.search.data import Queries
+from benchmarks.search.load import Shop
+from benchmarks.search.postgres import Legs, Sessions
+from benchmarks.search.timing import Figures, Questions, in_turns
+from benchmarks.search.titles import WORDINGS, Wording, query_texts
+
+DEPTH = 50
+ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, raw", "keywords alone", "nothing matches"
+
+
+def run(shop: Shop, count: int) -> Report:
+    """`count` queries, a quarter of each wording."""
+    queries = shop.catalog.queries("text", count, seed=2)
+    found: dict[Wording, dict[str, Figures]] = {}
+    for place, wording in enumerate(WORDINGS):
+        part = slice(place * count // len(WORDINGS), (place + 1) * count // len(WORDINGS))
+        found[wording] = measure(shop, wording, Queries(queries.vectors[part], queries.clusters[part]))
+    beyond = [seconds for each in found.values() for seconds in _beyond(each)]
+    common = found["common"][ALL].at(0.99)
+    lines = [
+        Line(
+            "three legs beyond the sum of their own, p50",
+            milliseconds(quantile(beyond, 0.5)),
+            "<= 0.5 ms",
+            quantile(beyond, 0.5) <= 0.0005,
+        ),
+        Line("queries of common words only, p99", milliseconds(common), "<= 4 ms", common <= 0.004),
+    ]
+    table = Table(
+        "p50 / p99, ms",
+        ["words of the query", *found["common"]],
+        [
+            [wording, *(f"{each.p50 * 1000:.2f} / {each.at(0.99) * 1000:.2f}" for each in figures.values())]
+            for wording, figures in found.items()
+        ],
+    )
+    raw: dict[str, object] = {
+        "rows": shop.catalog.rows,
+        "queries": count,
+        "beyond": beyond,
+        **{wording: {what: each.times() for what, each in figures.items()} for wording, figures in found.items()},
+    }
+    return Report(
+        "search_hybrid", f"Hybrid search, {shop.catalog.rows:,} products", lines, raw, [table], shop.described()
+    )
+
+
+def measure(shop: Shop, wording: Wording, queries: Queries) -> dict[str, Figures]:
+    texts = query_texts(shop.catalog, queries.clusters, wording)
+    postgres.remember(shop, texts, queries)
+    questions = Questions(shop.catalog.images, queries)
+    nothing = {"price": {"lt": 0}}
+    with Sessions(shop) as sessions:
+        ef = max(DEPTH, postgres.calibrated_ef(sessions))
+        strategies = [
+            postgres.search(sessions, ALL, questions, texts, legs=Legs()),
+            postgres.unfiltered(sessions, questions, ef, DEPTH),
+            postgres.unfiltered(sessions, questions, ef, DEPTH, of_titles=True),
+            postgres.search(sessions, KEYWORD, questions, texts, legs=Legs(image=0, title=0)),
+            postgres.search(sessions, CALL, questions, texts, nothing),
+        ]
+        figures = in_turns(strategies)
+    return dict(zip((ALL, IMAGE, TITLE, KEYWORD, CALL), figures, strict=True))
+
+
+def _beyond(figures: dict[str, Figures]) -> list[float]:
+    """Seconds of each query: all - (call + image + title + (keywords - call))."""
+    every, image, title, keyword = (figures[name].seconds for name in (ALL, IMAGE, TITLE, KEYWORD))
+    return [a - i - t - w for a, i, t, w in zip(every, image, title, keyword, strict=True)]

@@ -1,0 +1,224 @@
+"""The made-up catalog in a Windowshop database: loaded past the triggers and indexed afterwards, to take minutes.
+
+The server's home is kept under the folder the caller names, one a size, and used again while the schema is the same.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from benchmarks.search.data import DIMENSION, VERSION, Catalog
+from benchmarks.search.titles import COLORS, SEASONS, titles
+from db.engine import Database, open_database
+from db.roles import Role
+from db.serving import serve_model
+from db.settings import Settings
+from migrations import upgrade as migrations
+from migrations.site import NewModel, add_model
+
+MODEL = NewModel("bench", "bench", "1", DIMENSION)
+GRAPH_BYTES = 2048  # of maintenance_work_mem a row, so that a graph under construction stays in memory
+CACHE_BYTES = 10_240  # of shared_buffers a row: tables and indexes fit
+
+
+@dataclass
+class Shop:
+    """A loaded database. `numbers` turns a product_id into its row of the catalog."""
+
+    catalog: Catalog
+    database: Database
+    numbers: Mapping[UUID, int]
+    folder: Path  # for what others want to keep beside it
+
+    def admin(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(address(self.database, None), autocommit=True)
+
+    def described(self) -> str:
+        """The server and what of its settings matters."""
+        with self.admin() as conn:
+            row = conn.execute(
+                "select format('PostgreSQL %s, pgvector %s, work_mem %s, shared_buffers %s, %s', "
+                "current_setting('server_version'), extversion, current_setting('work_mem'), "
+                "current_setting('shared_buffers'), (select substring(indexdef from 'USING.*') from pg_indexes "
+                "where indexname = 'bench_image_hnsw')) from pg_extension where extname = 'vector'"
+            ).fetchone()
+            assert row is not None
+            return f"{row[0]}."
+
+
+@contextmanager
+def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
+    """A running server with `rows` products, loaded if `folder` has none of that size yet."""
+    catalog = Catalog(rows, seed)
+    kept = folder / f"{rows}-rows-{_digest(seed)}"
+    settings = Settings(home=kept / "home")
+    kept.mkdir(parents=True, exist_ok=True)
+    kept.chmod(0o755)
+    loaded = kept / "loaded.json"  # written last: a load that was interrupted is made again
+    if not loaded.exists():
+        with open_database(settings) as database, _admin(database, "postgres") as conn:
+            conn.execute(f"alter system set shared_buffers = {max(2**28, rows * CACHE_BYTES) // 8192}")
+        with open_database(settings) as database:
+            seconds = load(database, settings, catalog)
+        loaded.write_text(json.dumps(seconds))
+    with open_database(settings) as database:
+        migrations.upgrade(database, settings)  # the functions may be newer than the rows
+        yield Shop(catalog, database, product_numbers(rows), kept)
+
+
+def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, float]:
+    """Seconds of each step."""
+    add_model(database, settings, MODEL)
+    serve_model(database, MODEL.name, force=True)
+    seconds: dict[str, float] = {}
+    with psycopg.connect(address(database, None), autocommit=True) as conn:
+        for table in ("product", "bench_image", "bench_title"):
+            conn.execute(f"truncate shop.{table} cascade")
+        conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
+        conn.execute("set session_replication_role = replica")  # no triggers: nothing is to be encoded
+        conn.execute(f"set maintenance_work_mem = '{max(64, catalog.rows * GRAPH_BYTES >> 20)}MB'")
+        indexes = conn.execute(
+            "select n.nspname || '.' || c.relname, pg_get_indexdef(i.indexrelid) from pg_index i "
+            "join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace "
+            "where i.indrelid = any('{shop.product, shop.bench_image, shop.bench_title}'::regclass[]) "
+            "and not i.indisunique order by c.relname"
+        ).fetchall()
+        for name, _ in indexes:
+            conn.execute(f"drop index {name}")
+        for table, write in (
+            ("product", _products),
+            ("product_image", _pictures),
+            ("bench_image", _image_vectors),
+            ("bench_title", _title_vectors),
+        ):
+            with _timed(seconds, table):
+                write(conn, catalog)
+        for name, definition in indexes:
+            with _timed(seconds, name.removeprefix("shop.")):
+                conn.execute(definition)
+        with _timed(seconds, "vacuum analyze"):
+            conn.execute("vacuum analyze")
+            conn.execute("checkpoint")
+    return seconds
+
+
+def product_numbers(rows: int) -> dict[UUID, int]:
+    return {UUID(bytes=_product_id(number)): number for number in range(rows)}
+
+
+def _product_id(number: int) -> bytes:
+    """What shop.product_id() says for this SKU."""
+    return hashlib.sha256(f"main\x1fsku-{number}".encode()).digest()[:16]
+
+
+def _products(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+    random = np.random.default_rng([catalog.seed, catalog.rows, 3])
+    brands = 300 * random.random(catalog.rows) ** 2  # the first brands are the large ones
+    with conn.cursor().copy(
+        "copy shop.product (product_id, sku, title, brand, product_type, price, currency, availability, color, "
+        "attributes) from stdin"
+    ) as copy:
+        for number, title in enumerate(titles(catalog)):
+            attributes = {
+                "weight": catalog.weights[number] / 10,
+                "season": SEASONS[number % len(SEASONS)],
+                "parcel": {"depth": number % 40, "width": number % 60},
+            }
+            copy.write_row(
+                (
+                    UUID(bytes=_product_id(number)),
+                    f"sku-{number}",
+                    title,
+                    f"brand {int(brands[number])}",
+                    catalog.categories[catalog.category[number]],
+                    f"{catalog.prices[number] / 100:.2f}",
+                    "EUR",
+                    "in_stock" if number % 10 else "out_of_stock",
+                    COLORS[random.integers(len(COLORS))],
+                    json.dumps(attributes),
+                )
+            )
+
+
+def _pictures(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+    conn.execute(
+        "insert into shop.product_image (product_id, position, uri) "
+        "select product_id, 0, 'https://cdn.example/' || sku || '.webp' from shop.product"
+    )
+
+
+def _image_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+    _copy_vectors(conn, "bench_image", catalog.images, with_position=True)
+
+
+def _title_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+    _copy_vectors(conn, "bench_title", catalog.titles, with_position=False)
+
+
+def _copy_vectors(
+    conn: psycopg.Connection[Any], table: str, vectors: NDArray[np.float16], *, with_position: bool
+) -> None:
+    """COPY BINARY, packed by numpy: each field is its length in bytes and its value, big-endian."""
+    position = [("position_length", ">i4"), ("position", ">i2")] if with_position else []
+    row = np.dtype(
+        [
+            ("fields", ">i2"),
+            ("id_length", ">i4"),
+            ("id", "V16"),
+            *position,
+            ("vector_length", ">i4"),
+            ("dimension", ">i2"),
+            ("unused", ">i2"),
+            ("vector", ">f2", DIMENSION),
+            ("source_length", ">i4"),
+            ("source", "V32"),
+        ]
+    )
+    columns = "product_id, position, embedding, source" if with_position else "product_id, embedding, source"
+    with conn.cursor().copy(f"copy shop.{table} ({columns}) from stdin (format binary)") as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for start in range(0, len(vectors), 10_000):
+            part = vectors[start : start + 10_000]
+            packed = np.zeros(len(part), row)
+            packed["fields"] = 4 if with_position else 3
+            packed["id_length"], packed["source_length"] = 16, 32
+            packed["id"] = [np.void(_product_id(start + n)) for n in range(len(part))]
+            if with_position:
+                packed["position_length"] = 2
+            packed["vector_length"], packed["dimension"], packed["vector"] = 4 + 2 * DIMENSION, DIMENSION, part
+            copy.write(packed.tobytes())
+        copy.write(b"\xff\xff")
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[what] = time.perf_counter() - started
+    print(f"{what}: {seconds[what]:.0f} s", flush=True)
+
+
+def _digest(seed: int) -> str:
+    """Of what the rows depend on: the tables and the generator."""
+    versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
+    said = b"".join(path.read_bytes() for path in versions) + f"{VERSION} {seed}".encode()
+    return hashlib.sha256(said).hexdigest()[:8]
+
+
+def address(database: Database, role: Role | None, name: str | None = None) -> str:
+    url = database.url(role).set(drivername="postgresql")
+    return (url.set(database=name) if name else url).render_as_string(hide_password=False)
+
+
+def _admin(database: Database, name: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(address(database, None, name), autocommit=True)

@@ -1,0 +1,209 @@
+"""Strategies in PostgreSQL. Each has a connection with its own settings; statements are prepared, vectors binary.
+
+Forced plans get every advantage: the filter is written into the statement, which is planned once (a generic plan),
+and one core does the work, as it does in shop.search. The planner's own choice runs on stock settings, parallel
+workers included.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from benchmarks.search.data import Queries
+from benchmarks.search.load import Shop, address
+from benchmarks.search.timing import K, Questions, Strategy
+from db.roles import Role
+
+FORCED = {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": 0, "jit": False}
+HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
+BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
+BY_SEQUENCE = {**FORCED, "enable_indexscan": False, "enable_bitmapscan": False, "enable_indexonlyscan": False}
+
+# What a person writes. An expression, such as "+ 0", keeps the index out.
+PLAIN = """
+    select v.product_id from shop.bench_image v join shop.product p on p.product_id = v.product_id
+    where {condition} order by (v.embedding <=> %(vector)b){expression} limit {k}"""
+# The order of relaxed iteration is not quite by distance.
+SORTED = """
+    with nearest as materialized (
+        select v.product_id, v.embedding <=> %(vector)b as distance
+        from shop.bench_image v join shop.product p on p.product_id = v.product_id
+        where {condition} order by v.embedding <=> %(vector)b limit {k})
+    select product_id from nearest order by distance + 0"""
+UNFILTERED = "select product_id from shop.bench_image order by embedding <=> %(vector)b limit {k}"
+UNFILTERED_TITLES = "select product_id from shop.bench_title order by embedding <=> %(vector)b limit {k}"
+
+SEARCH = """
+    select product_id, sku, title, price, link, score from shop.search(
+        query => %(query)s::text, inputs => %(inputs)s::jsonb, filter => %(filter)s::jsonb, k => %(k)s::integer,
+        image_weight => %(image)s::real, title_weight => %(title)s::real, keyword_weight => %(keyword)s::real)"""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The same condition as shop.search takes it, as SQL on p, shop.product, and as LanceDB takes it."""
+
+    json: Mapping[str, object] | None = None
+    condition: str = "true"
+    lance: str | None = None
+
+
+@dataclass(frozen=True)
+class Legs:
+    """Their weights; 0 leaves a leg out, None is the model's own."""
+
+    image: float | None = None
+    title: float | None = None
+    keyword: float | None = None
+
+
+ONLY_IMAGES = Legs(title=0, keyword=0)
+
+
+class Sessions:
+    """Connections as the analyst, one for every set of settings, closed at the end."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self._open = ExitStack()
+        self._known: dict[tuple[tuple[str, object], ...], psycopg.Connection[Any]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def connect(self, settings: Mapping[str, object]) -> psycopg.Connection[Any]:
+        key = tuple(sorted(settings.items()))
+        if key not in self._known:
+            conn = self._open.enter_context(psycopg.connect(address(self.shop.database, Role.ANALYST), autocommit=True))
+            register_vector(conn)
+            conn.execute("select '[1]'::vector")  # loads the library: its settings are known from here on
+            for name, value in settings.items():
+                conn.execute("select set_config(%s, %s, false)", (name, str(value)))
+            self._known[key] = conn
+        return self._known[key]
+
+    def strategy(
+        self,
+        name: str,
+        questions: Questions,
+        statement: str,
+        parameters: Sequence[Mapping[str, object]] | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> Strategy:
+        """`parameters` of each query, else its vector; the first column of the answer is a product_id."""
+        conn, numbers = self.connect(settings or {}), self.shop.numbers
+        given = parameters or [{"vector": HalfVector(vector)} for vector in questions.queries]
+
+        def ask(number: int) -> list[tuple[UUID]]:
+            return conn.execute(statement, given[number], prepare=True, binary=True).fetchall()
+
+        return Strategy(name, questions, ask, lambda rows: [numbers[row[0]] for row in rows])
+
+
+def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: str, ef: int) -> Strategy:
+    """By the HNSW index with ef_search `ef`; iterative: off, relaxed_order."""
+    name = f"HNSW ef {ef}" + ("" if iterative == "off" else " iterative")
+    settings = {**HNSW, "hnsw.ef_search": ef, "hnsw.iterative_scan": iterative}
+    statement = (PLAIN if iterative == "off" else SORTED).format(condition=condition, expression="", k=K)
+    return sessions.strategy(name, questions, statement, settings=settings)
+
+
+def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
+    """Every matching row compared: through the product's indexes, by reading everything, as the planner likes."""
+    statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
+    kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
+    return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]
+
+
+def planner(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
+    """What the planner makes of a plain statement: as pgvector comes, and with iterative scans on."""
+    statement = PLAIN.format(condition=condition, expression="", k=K)
+    kinds = {"planner, stock": "off", "planner, iterative": "relaxed_order"}
+    return [
+        sessions.strategy(name, questions, statement, settings={"hnsw.iterative_scan": iterative})
+        for name, iterative in kinds.items()
+    ]
+
+
+def planner_uses_hnsw(sessions: Sessions, condition: str, questions: Questions) -> bool:
+    conn = sessions.connect({"hnsw.iterative_scan": "relaxed_order"})
+    statement = "explain (format json) " + PLAIN.format(condition=condition, expression="", k=K)
+    return "bench_image_hnsw" in str(conn.execute(statement, {"vector": HalfVector(questions.queries[0])}).fetchone())
+
+
+def unfiltered(sessions: Sessions, questions: Questions, ef: int, k: int = K, *, of_titles: bool = False) -> Strategy:
+    """The raw statement."""
+    statement = (UNFILTERED_TITLES if of_titles else UNFILTERED).format(k=k)
+    return sessions.strategy(f"pgvector, ef {ef}", questions, statement, settings={"hnsw.ef_search": ef})
+
+
+def search(
+    sessions: Sessions,
+    name: str,
+    questions: Questions,
+    queries: Sequence[str] | Queries,
+    filter: Mapping[str, object] | None = None,  # noqa: A002  as shop.search calls it
+    legs: Legs = ONLY_IMAGES,
+    k: int = K,
+) -> Strategy:
+    """shop.search by texts that are in the cache, or by vectors as JSON."""
+    fixed = {
+        "filter": json.dumps(filter) if filter is not None else None,
+        "k": k,
+        "image": legs.image,
+        "title": legs.title,
+        "keyword": legs.keyword,
+    }
+    if isinstance(queries, Queries):
+        inputs = [json.dumps([{"vector": vector.tolist(), "model": "bench"}]) for vector in queries.vectors]
+        parameters = [{"query": None, "inputs": one, **fixed} for one in inputs]
+    else:
+        parameters = [{"query": text, "inputs": None, **fixed} for text in queries]
+    return sessions.strategy(name, questions, SEARCH, parameters)
+
+
+def calibrated_ef(sessions: Sessions) -> int:
+    newest = "select ef_search from shop.calibration order by calibration_id desc limit 1"
+    row = sessions.connect({}).execute(newest).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
+    """Put query vectors into the cache under texts, as an encoder's answers are, so that searching needs none."""
+    with shop.admin() as conn:
+        register_vector(conn)
+        conn.cursor().executemany(
+            "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
+            "(1, sha256(convert_to('t' || %s::text, 'UTF8')), %s, %b) "
+            "on conflict (model_id, key) do update set embedding = excluded.embedding",
+            [(text, text, HalfVector(vector)) for text, vector in zip(texts, queries.vectors, strict=True)],
+        )
+        conn.execute("vacuum analyze shop_private.query_embedding")
+
+
+def calibrate(shop: Shop, queries: int = 300) -> bool:
+    """shop.calibrate() by text-like queries that are not among those measured. False where there is no shop.search."""
+    with shop.admin() as conn:
+        conn.execute("delete from shop_private.query_embedding")
+        found = conn.execute("select from pg_proc where pronamespace = 'shop'::regnamespace and proname = 'search'")
+        if found.rowcount == 0:
+            print("shop.search is not there yet: left out")
+            return False
+    remember(shop, [f"calibration {n}" for n in range(queries)], shop.catalog.queries("text", queries, seed=99))
+    with psycopg.connect(address(shop.database, Role.APP), autocommit=True) as conn:
+        conn.execute("select shop.calibrate()")
+    with shop.admin() as conn:
+        conn.execute("delete from shop_private.query_embedding")
+    return True

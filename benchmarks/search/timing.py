@@ -1,0 +1,149 @@
+"""Strategies asked the same queries in turn; what each found and how long it took."""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.report import quantile
+from benchmarks.search.data import Queries
+
+K = 10
+EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)
+FINE_EFS = range(10, 1001, 10)
+_ROUNDING = 2e-6  # of similarities, in whatever order 512 products are summed
+
+
+class Questions:
+    """Queries whose right answers are known: the k most similar of `vectors` (rows, 512) where `matching` (rows,)."""
+
+    def __init__(
+        self, vectors: NDArray[np.float16], queries: Queries, matching: NDArray[np.bool_] | None = None, k: int = K
+    ) -> None:
+        self.queries = queries.vectors.astype(np.float32)
+        self.rows = len(vectors)
+        self.matching = matching
+        self._vectors = vectors
+        matches = vectors if matching is None else vectors[matching]
+        self.matches = len(matches)
+        self.needed = min(k, self.matches)
+        self._bar = np.full(len(queries), np.inf)
+        if self.needed:
+            similarity = self.queries @ matches.astype(np.float32).T
+            self._bar[:] = np.partition(similarity, -self.needed, axis=1)[:, -self.needed] - _ROUNDING
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def recall(self, number: int, products: Sequence[int]) -> float:
+        """The share of the right answers to a query that is among `products`; 1 where there are none."""
+        if self.needed == 0:
+            return 1.0
+        found = np.unique(np.asarray(products, np.int64))
+        if self.matching is not None:
+            found = found[self.matching[found]]
+        similarity = self._vectors[found].astype(np.float32) @ self.queries[number]
+        return min(1.0, float((similarity >= self._bar[number]).sum()) / self.needed)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """`ask` gets the number of a query and is timed; `products` reads the numbers of products from its answer."""
+
+    name: str
+    questions: Questions
+    ask: Callable[[int], Any]
+    products: Callable[[Any], Sequence[int]] = lambda answer: answer
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one strategy over all queries: `recall` is the mean; `short` counts queries with fewer rows than there are."""
+
+    name: str
+    seconds: list[float]
+    recall: float
+    short: int
+
+    def at(self, q: float) -> float:
+        """Seconds."""
+        return quantile(self.seconds, q)
+
+    @property
+    def p50(self) -> float:
+        return self.at(0.5)
+
+    def reaches(self, target: float) -> bool:
+        return self.short == 0 and self.recall >= target
+
+    def times(self) -> dict[str, float]:
+        """In milliseconds."""
+        return {f"p{round(q * 100)}": round(self.at(q) * 1000, 4) for q in (0.5, 0.95, 0.99)}
+
+    def as_json(self) -> dict[str, object]:
+        return {"name": self.name, "recall": round(self.recall, 4), "short": self.short, **self.times()}
+
+
+def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
+    """Every query by every strategy, one strategy after the other: what disturbs the machine disturbs all alike.
+
+    The first few are asked once before, to have every plan made and every page read.
+    """
+    count = len(strategies[0].questions)
+    for number in range(min(10, count)):
+        for strategy in strategies:
+            strategy.ask(number)
+    seconds: list[list[float]] = [[] for _ in strategies]
+    answers: list[list[Any]] = [[] for _ in strategies]
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(count):
+            for place, strategy in enumerate(strategies):
+                started = time.perf_counter()
+                answer = strategy.ask(number)
+                seconds[place].append(time.perf_counter() - started)
+                answers[place].append(answer)
+    finally:
+        gc.enable()
+    return [_figures(*each) for each in zip(strategies, seconds, answers, strict=True)]
+
+
+def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
+    """By one strategy alone; None as soon as ten queries took more than `patience` seconds each."""
+    seconds: list[float] = []
+    answers: list[Any] = []
+    for number in range(len(strategy.questions)):
+        started = time.perf_counter()
+        answers.append(strategy.ask(number))
+        seconds.append(time.perf_counter() - started)
+        if number >= 9 and quantile(seconds, 0.5) > patience:
+            return None
+    return _figures(strategy, seconds, answers)
+
+
+def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Figures:
+    questions = strategy.questions
+    found = [list(strategy.products(answer)) for answer in answers]
+    recalls = [questions.recall(number, products) for number, products in enumerate(found)]
+    short = sum(len(set(products)) < questions.needed for products in found)
+    return Figures(strategy.name, seconds, float(np.mean(recalls)), short)
+
+
+def with_smallest_ef(
+    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
+) -> Strategy:
+    """With the smallest of `efs` (ascending) whose recall reaches `target`, by halving; the last when none does.
+
+    An ef that takes more than `patience` seconds a query counts as large enough.
+    """
+    low, high = -1, len(efs) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        figures = trial(make(efs[middle]), patience)
+        low, high = (low, middle) if figures is None or figures.reaches(target) else (middle, high)
+    return make(efs[high])
