@@ -16,6 +16,7 @@ import structlog
 import typer
 
 import db.cli
+import db.evaluation.cli
 import encoder.cli
 import loader.cli
 import migrations.cli
@@ -197,11 +198,13 @@ for command in (migrations.cli.upgrade, migrations.cli.check, migrations.cli.rev
     db.cli.server.command()(command)
 app.add_typer(db.cli.server, name="db")
 app.command()(loader.cli.load)
+app.command()(loader.cli.judge)
 app.command()(encoder.cli.encode)
 app.add_typer(encoder.cli.model_app, name="model")
 app.command()(encoder.cli.retry)
 app.command()(db.cli.search)
 app.command()(db.cli.calibrate)
+app.command()(db.evaluation.cli.evaluate)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, memory, command, search):
+        for one in (queries, encoding, memory, command, quality, search):
             one()
 
 
@@ -45,6 +45,14 @@ def command() -> None:
     from benchmarks import command
 
     command.run()
+
+
+@app.command()
+def quality() -> None:
+    """What search finds of concepts the model never saw."""
+    from benchmarks import quality
+
+    quality.run()
 
 
 app.command()(search)

@@ -63,15 +63,16 @@ class Site:
 
 
 @contextmanager
-def site() -> Iterator[Site]:
+def site(model: NewModel | None = None) -> Iterator[Site]:
+    """Serves `model`, or else the starter."""
     home = Path(tempfile.mkdtemp(prefix="windowshop-bench-"))
     home.chmod(0o755)
     settings = Settings(home=home / "home")
     try:
         with open_database(settings) as database:
-            model = NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
+            model = model or NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
             add_model(database, settings, model)
-            serve_model(database, starter.NAME)
+            serve_model(database, model.name)
             yield Site(database, settings)
     finally:
         shutil.rmtree(home, ignore_errors=True)

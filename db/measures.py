@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -16,9 +17,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.models import SHOP, metadata, model
 
@@ -77,7 +80,8 @@ tuning = Table(
     schema=SHOP,
 )
 
-# What people say: this product answers that query so well. A query is a text, a picture, or both.
+# What people say: this product answers that query so well. A query is a text, a picture, or both; a product is judged
+# once for it in a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -90,11 +94,21 @@ judgement = Table(
     Column("sku", Text, nullable=False, comment="the judged product"),
     Column("grade", SmallInteger, nullable=False, server_default="1", comment="0: wrong; 3: exactly what was meant"),
     Column("judged_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column(
+        "query_id",
+        Uuid,
+        Computed("shop_private.query_id(query, picture, picture_sku)", persisted=True),
+        nullable=False,
+        comment="the same for the same query, in every suite",
+    ),
     PrimaryKeyConstraint("judgement_id"),
+    UniqueConstraint("suite", "catalog", "query_id", "sku"),
     CheckConstraint("grade between 0 and 3", name="grade"),
     CheckConstraint("num_nonnulls(picture, picture_sku) <= 1", name="one_picture"),
     CheckConstraint("num_nonnulls(query, picture, picture_sku) >= 1", name="query"),
-    Index(None, "suite"),
+    CheckConstraint("query ~ '\\S' and length(query) <= 10000", name="text"),
+    CheckConstraint("length(suite) between 1 and 100", name="suite"),
+    CheckConstraint("length(sku) <= 200 and length(picture_sku) <= 200 and length(catalog) <= 63", name="bounded"),
     schema=SHOP,
 )
 
@@ -106,13 +120,19 @@ evaluation = Table(
     Column("run", BigInteger, nullable=False, comment="rows of one windowshop evaluate share it"),
     Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("suite", Text, nullable=False),
-    Column("direction", Text, nullable=False, comment="text->image, image->image, text->title, keywords, hybrid"),
+    Column(
+        "direction",
+        Text,
+        nullable=False,
+        comment="from->leg: text->image, text->title, text->keywords, text->hybrid, image->image ...",
+    ),
     Column("catalog", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("revision", Text, nullable=False, comment="of the model"),
     Column("setting", JSONB, nullable=False, server_default=text("'{}'"), comment="weights, route, ef_search, filter"),
     Column("selectivity", Double, comment="share of products the filter lets through; null: no filter"),
     Column("queries", Integer, nullable=False),
+    Column("yardstick", Text, nullable=False, comment="a hash of the queries and judgements it was measured against"),
     Column("k", Integer, nullable=False),
     Column("metrics", JSONB, nullable=False, comment="name -> {value, low, high}: 95% bootstrap interval"),
     PrimaryKeyConstraint("evaluation_id"),
@@ -120,14 +140,16 @@ evaluation = Table(
     schema=SHOP,
 )
 
-# What each query of an evaluation scored, for paired comparison.
+# What each query of an evaluation found and scored, for paired comparison.
 evaluation_query = Table(
     "evaluation_query",
     metadata,
     Column("evaluation_id", BigInteger, ForeignKey(evaluation.c.evaluation_id, ondelete="CASCADE")),
-    Column("query", Text, comment="the text, sku:..., or the picture's sha256"),
+    Column("query_id", Uuid, comment="as in shop.judgement"),
+    Column("query", Text, nullable=False, comment="the text, sku:..., or the picture's sha256"),
+    Column("results", ARRAY(Text), nullable=False, comment="SKUs, best first"),
     Column("metrics", JSONB, nullable=False),
-    PrimaryKeyConstraint("evaluation_id", "query"),
+    PrimaryKeyConstraint("evaluation_id", "query_id"),
     schema=SHOP,
 )
 

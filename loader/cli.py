@@ -1,4 +1,4 @@
-"""`windowshop load`."""
+"""`windowshop load` and `windowshop judge`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,6 +67,54 @@ def load(
         )
     _report(summary)
     summary.raise_if_rejected()
+
+
+def judge(
+    path: Annotated[
+        Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
+    ],
+    suite: Annotated[str, typer.Option(help="Of rows that name none in a column suite.")] = "default",
+    catalog: Annotated[str, typer.Option(help="Of rows that name none in a column catalog.")] = "main",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
+    ] = None,
+) -> None:
+    """Load judgements, which "windowshop evaluate" measures search against: this product answers that query so well.
+
+    \b
+    query,sku,grade
+    black leather backpack,B-1022,3                   3: exactly what was meant
+    black leather backpack,B-0310,1                   1: acceptable; 0: wrong; what is not listed counts as wrong
+
+    Instead of query, or beside it: picture (a file below the table's folder) or picture_sku (the first picture of that
+    product, which is then left out of the results). A product judged again gets its new grade. Rows that cannot be
+    loaded are listed with line and reason, the others are loaded, and the exit code is 6.
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from loader.ingest import check_catalog
+    from loader.judgements import load_judgements
+
+    settings = Settings.read()
+    check_catalog(catalog)
+    with open_database(settings, on_progress=_say) as database, _progress_bar() as progress:
+        task = progress.add_task(f"Loading {path.name}", total=None)
+        done = load_judgements(
+            database,
+            path,
+            suite=suite,
+            catalog=catalog,
+            rejects=rejects,
+            on_progress=lambda read, total: progress.update(task, completed=read, total=total),
+        )
+    typer.echo(
+        f"{done.read:,} judgements of {done.path}: {done.added:,} new, {done.changed:,} changed, "
+        f"{done.unchanged:,} unchanged, {done.rejected:,} rejected"
+    )
+    if done.unknown:
+        shown = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
+        _say(f"warning: judged products not in the catalog, which count for nothing: {len(done.unknown):,} ({shown})")
+    done.raise_if_rejected()
 
 
 def _progress_bar() -> "Progress":

@@ -112,8 +112,8 @@ def test_every_function_of_a_file_is_in_the_database_and_the_owners(migrated: ps
             "where pronamespace::regnamespace::text in ('shop', 'shop_private')"
         ).fetchall()
     )
-    # A constraint and a generated column stand on these two, so they are frozen in revisions.
-    assert set(present) - written == {"shop.product_id", "shop_private.keywords"}
+    # A constraint and generated columns stand on these, so they are frozen in revisions.
+    assert set(present) - written == {"shop.product_id", "shop_private.keywords", "shop_private.query_id"}
     assert written - set(present) == set()
     assert set(present.values()) == {"shop_owner"}
 

@@ -8,7 +8,7 @@ create or replace function shop.explain_search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',
     image_weight double precision default null, title_weight double precision default null, keyword_weight double precision default null,
-    rrf_k integer default 60, min_similarity double precision default null, max_gap double precision default null,
+    rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, sku text default null
 )
 returns setof shop.search_step
@@ -25,6 +25,7 @@ declare
 begin
     run := shop_private.search_run(query, image, inputs, filter, k, null, p_catalog, image_weight, title_weight,
         keyword_weight, degrade, route);
+    run.rrf_k := coalesce(rrf_k, run.rrf_k);
     return query values
         ('query', null::text, null::text, null::integer, null::integer, null::bigint, run.vector_ms,
             coalesce('not encoded: ' || run.degraded, format('as vectors of model %s, revision %s', run.model, run.revision))),
@@ -40,9 +41,9 @@ begin
             (part.leg).examined, (part.leg).ms,
             concat_ws('; ', format('weight %s, %s deep', part.weight, run.depth), (part.leg).reason);
     end loop;
-    return query select 'fusion', format('reciprocal rank, k %s', rrf_k), null::text, null::integer,
+    return query select 'fusion', format('reciprocal rank, k %s', run.rrf_k), null::text, null::integer,
         (select count(*)::integer from shop_private.search_fuse(run.image, run.title, run.keyword, run.image_weight,
-            run.title_weight, run.keyword_weight, rrf_k, run.for_images, min_similarity, max_gap)),
+            run.title_weight, run.keyword_weight, run.rrf_k, run.for_images, min_similarity, max_gap)),
         null::bigint, extract(epoch from clock_timestamp() - began)::double precision * 1000, 'all of it';
     if sku is null then
         return;
@@ -58,7 +59,7 @@ begin
         (select format('rank %s, score %s', f.place, round(f.score::numeric, 5)) from (
             select f.*, row_number() over (order by f.score desc, f.product_id) as place
             from shop_private.search_fuse(run.image, run.title, run.keyword, run.image_weight, run.title_weight,
-                run.keyword_weight, rrf_k, run.for_images, min_similarity, max_gap) f) f where f.product_id = id);
+                run.keyword_weight, run.rrf_k, run.for_images, min_similarity, max_gap) f) f where f.product_id = id);
     for part in
         select v.* from (values ('image', run.image_weight, run.image, run.for_images),
             ('title', run.title_weight, run.title, run.for_titles)) v(name, weight, leg, vector)

@@ -13,7 +13,7 @@ create or replace function shop.search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',
     image_weight double precision default null, title_weight double precision default null, keyword_weight double precision default null,
-    rrf_k integer default 60, min_similarity double precision default null, max_gap double precision default null,
+    rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null
 )
 returns setof shop.search_result
@@ -36,7 +36,7 @@ declare
     note text;
     nearest bigint;
 begin
-    if rrf_k is null or rrf_k not between 1 and 10000 then
+    if rrf_k not between 1 and 10000 then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and 10000', hint = 'Usual is 60.';
     end if;
     if after is not null then
@@ -44,6 +44,7 @@ begin
     end if;
     run := shop_private.search_run(query, image, inputs, filter, page_k, null, p_catalog, image_weight, title_weight,
         keyword_weight, degrade, route);
+    run.rrf_k := coalesce(rrf_k, run.rrf_k);
     if version <> concat_ws('-', run.model_id, run.calibration_id) then
         raise exception using errcode = '55000', message = 'the model or its calibration has changed since the first page',
             hint = 'Begin again without after.';
@@ -69,14 +70,14 @@ begin
     with first as (
         select f.*, row_number() over (order by f.score desc, f.product_id) as place
         from shop_private.search_fuse(
-            i, t, w, run.image_weight, run.title_weight, run.keyword_weight, rrf_k, run.for_images, min_similarity, max_gap) f
+            i, t, w, run.image_weight, run.title_weight, run.keyword_weight, run.rrf_k, run.for_images, min_similarity, max_gap) f
         order by f.score desc, f.product_id limit page_k
     ), list as (
         select f.* from first f
         union all
         select d.*, (select count(*) from first) + row_number() over (order by d.score desc, d.product_id)
         from shop_private.search_fuse(
-            deep.image, deep.title, deep.keyword, run.image_weight, run.title_weight, run.keyword_weight, rrf_k,
+            deep.image, deep.title, deep.keyword, run.image_weight, run.title_weight, run.keyword_weight, run.rrf_k,
             run.for_images, min_similarity, max_gap) d
         where page_end + p_k > page_k and not exists (select from first f where f.product_id = d.product_id)
     ), page as (

@@ -7,6 +7,7 @@ create or replace function shop_private.search_run(
     out depth integer,
     out image shop_private.leg, out title shop_private.leg, out keyword shop_private.leg,
     out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
+    out rrf_k integer,
     out for_images @vector@.halfvec, out for_titles @vector@.halfvec,
     out condition text, out matched uuid[], out known bigint, out total bigint, out total_is text,
     out vector_ms double precision, out route_ms double precision, out degraded text
@@ -39,6 +40,7 @@ begin
     perform from shop.searchable limit 0;
     s := shop_private.search_settings();
     model_id := s.model_id; model := s.model; revision := s.revision; calibration_id := s.calibration_id; products := s.products;
+    rrf_k := s.rrf_k;
     condition := shop_private.catalog_condition(p_catalog);
     if p_filter is not null then
         condition := case when condition = 'true' then '' else condition || ' and ' end

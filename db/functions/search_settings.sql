@@ -26,7 +26,8 @@ create or replace function shop_private.search_settings(
     out image_table regclass, out title_table regclass, out image_index regclass, out title_index regclass,
     out products bigint, out pictures bigint, out calibration_id bigint, out ef_search integer, out stretch double precision,
     out exact_us_per_row double precision, out hnsw_us_per_candidate double precision,
-    out image_weight double precision, out title_weight double precision, out keyword_weight double precision
+    out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
+    out rrf_k integer
 )
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -56,7 +57,9 @@ begin
     hnsw_us_per_candidate := coalesce(c.hnsw_us_per_candidate, 10);
     select coalesce(max(t.value) filter (where t.name = 'image_weight'), 1),
         coalesce(max(t.value) filter (where t.name = 'title_weight'), 1),
-        coalesce(max(t.value) filter (where t.name = 'keyword_weight'), 1)
-    into image_weight, title_weight, keyword_weight
-    from shop.tuning t where t.model_id = s.model_id and t.name in ('image_weight', 'title_weight', 'keyword_weight');
+        coalesce(max(t.value) filter (where t.name = 'keyword_weight'), 1),
+        coalesce(max(t.value) filter (where t.name = 'rrf_k'), 60)
+    into image_weight, title_weight, keyword_weight, rrf_k
+    from shop.tuning t
+    where t.model_id = s.model_id and t.name in ('image_weight', 'title_weight', 'keyword_weight', 'rrf_k');
 end $$;

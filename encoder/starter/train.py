@@ -40,7 +40,7 @@ def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> Non
     """Train a head for each committed split and print what it finds on the held-out side."""
     torch.set_num_threads(threads)
     with _progress() as progress:
-        material = _gather(cache, progress)
+        material = gather(cache, progress)
         task = progress.add_task("splits", total=splits.COUNT)
         found = measure.measure(material, splits.read(), lambda done: progress.update(task, completed=done), seed)
     for method, scores in found.items():
@@ -61,7 +61,7 @@ def train(
     """Train one head and write it: the shipped one, on all pairs, or one with a split's concepts held out."""
     torch.set_num_threads(threads)
     with _progress() as progress:
-        material = _gather(cache, progress)
+        material = gather(cache, progress)
         rows = list(range(len(material.pairs)))
         if split is not None:
             rows, _ = splits.sides(material.pairs, splits.read()[split - 1])
@@ -87,7 +87,7 @@ def write_golden() -> None:
     golden.write(assemble("cpu", weights.HEAD_FILE))
 
 
-def _gather(cache: Path, progress: Progress) -> Material:
+def gather(cache: Path, progress: Progress) -> Material:
     every = pairs.read()
     task = progress.add_task("pictures", total=len(every))
     seen = features.of(every, cache, lambda done: progress.update(task, completed=done))

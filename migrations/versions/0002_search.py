@@ -35,6 +35,15 @@ create type shop_private.leg as (
     ef_search integer, examined bigint, ms double precision, reason text
 )"""
 
+# What tells a judged query from others; behind a generated column too.
+QUERY_ID = """
+create function shop_private.query_id(query text, picture bytea, picture_sku text) returns uuid
+language sql immutable parallel safe set search_path = pg_catalog as $$
+    select encode(substr(sha256(
+        coalesce(sha256(convert_to(query, 'UTF8')), '') || '\\x1f' || coalesce(sha256(picture), '') || '\\x1f'
+        || coalesce(sha256(convert_to(picture_sku, 'UTF8')), '')), 1, 16), 'hex')::uuid
+$$"""
+
 
 # A row of shop.search and shop.similar. Distances are cosine distances; a leg that did not find the product has nulls.
 SEARCH_RESULT = """
@@ -81,6 +90,7 @@ def upgrade() -> None:
     op.execute(SEARCH_RESULT)
     op.execute(SEARCH_STEP)
     op.execute(MATCH)
+    op.execute(QUERY_ID)
     op.create_table(
         "catalog",
         sa.Column("catalog", sa.Text(), nullable=False, comment="a catalog some product was ever in"),
@@ -225,13 +235,28 @@ def upgrade() -> None:
             "grade", sa.SmallInteger(), server_default="1", nullable=False, comment="0: wrong; 3: exactly what was meant"
         ),
         sa.Column("judged_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column(
+            "query_id",
+            sa.Uuid(),
+            sa.Computed("shop_private.query_id(query, picture, picture_sku)", persisted=True),
+            nullable=False,
+            comment="the same for the same query, in every suite",
+        ),
         sa.CheckConstraint("grade between 0 and 3", name=op.f("judgement_grade_check")),
         sa.CheckConstraint("num_nonnulls(picture, picture_sku) <= 1", name=op.f("judgement_one_picture_check")),
         sa.CheckConstraint("num_nonnulls(query, picture, picture_sku) >= 1", name=op.f("judgement_query_check")),
+        sa.CheckConstraint("query ~ '\\S' and length(query) <= 10000", name=op.f("judgement_text_check")),
+        sa.CheckConstraint("length(suite) between 1 and 100", name=op.f("judgement_suite_check")),
+        sa.CheckConstraint(
+            "length(sku) <= 200 and length(picture_sku) <= 200 and length(catalog) <= 63",
+            name=op.f("judgement_bounded_check"),
+        ),
         sa.PrimaryKeyConstraint("judgement_id", name=op.f("judgement_pkey")),
+        sa.UniqueConstraint(
+            "suite", "catalog", "query_id", "sku", name=op.f("judgement_suite_catalog_query_id_sku_key")
+        ),
         schema="shop",
     )
-    op.create_index(op.f("judgement_suite_idx"), "judgement", ["suite"], schema="shop")
     op.create_table(
         "evaluation",
         sa.Column("evaluation_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -242,7 +267,7 @@ def upgrade() -> None:
             "direction",
             sa.Text(),
             nullable=False,
-            comment="text->image, image->image, text->title, keywords, hybrid",
+            comment="from->leg: text->image, text->title, text->keywords, text->hybrid, image->image ...",
         ),
         sa.Column("catalog", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -258,6 +283,12 @@ def upgrade() -> None:
             "selectivity", sa.Double(), nullable=True, comment="share of products the filter lets through; null: no filter"
         ),
         sa.Column("queries", sa.Integer(), nullable=False),
+        sa.Column(
+            "yardstick",
+            sa.Text(),
+            nullable=False,
+            comment="a hash of the queries and judgements it was measured against",
+        ),
         sa.Column("k", sa.Integer(), nullable=False),
         sa.Column(
             "metrics", postgresql.JSONB(), nullable=False, comment="name -> {value, low, high}: 95% bootstrap interval"
@@ -269,7 +300,9 @@ def upgrade() -> None:
     op.create_table(
         "evaluation_query",
         sa.Column("evaluation_id", sa.BigInteger(), nullable=False),
+        sa.Column("query_id", sa.Uuid(), nullable=False, comment="as in shop.judgement"),
         sa.Column("query", sa.Text(), nullable=False, comment="the text, sku:..., or the picture's sha256"),
+        sa.Column("results", postgresql.ARRAY(sa.Text()), nullable=False, comment="SKUs, best first"),
         sa.Column("metrics", postgresql.JSONB(), nullable=False),
         sa.ForeignKeyConstraint(
             ["evaluation_id"],
@@ -277,7 +310,7 @@ def upgrade() -> None:
             name=op.f("evaluation_query_evaluation_id_fkey"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("evaluation_id", "query", name=op.f("evaluation_query_pkey")),
+        sa.PrimaryKeyConstraint("evaluation_id", "query_id", name=op.f("evaluation_query_pkey")),
         schema="shop",
     )
     op.create_table(
@@ -308,7 +341,7 @@ def downgrade() -> None:
         do $$ declare r record; begin
             for r in select p.oid from pg_proc p
                      where p.pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
-                       and p.proname not in ('product_id', 'keywords') and p.prokind <> 'p'
+                       and p.proname not in ('product_id', 'keywords', 'query_id') and p.prokind <> 'p'
                        and not exists (select from pg_trigger t where t.tgfoid = p.oid) loop
                 continue when not exists (select from pg_proc where oid = r.oid);  -- went with another
                 execute format('drop function %s cascade', r.oid::regprocedure);
@@ -322,6 +355,7 @@ def downgrade() -> None:
         "event", "evaluation_query", "evaluation", "judgement", "tuning", "common_word", "calibration", "catalog",
     ):  # fmt: skip
         op.drop_table(table, schema="shop")
+    op.execute("drop function shop_private.query_id(text, bytea, text)")
     op.drop_index(op.f("product_brand_idx"), table_name="product", schema="shop")
     op.drop_index(op.f("product_image_phash_idx"), table_name="product_image", schema="shop")
     op.drop_index("product_title_trgm_idx", table_name="product", schema="shop")

@@ -1,0 +1,137 @@
+"""Fusion weights for the serving model, fitted on half of the judged queries and tried on the other half.
+
+A query's half is a hash of the query alone, so it stays on its side when judgements are added, and in every suite. Only
+queries with a text count: a search by picture alone goes by the picture unless it names weights itself.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from db.errors import SettingsError
+from db.evaluation.fusion import Case, Weights, fit, in_dev_half
+from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_lists
+from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
+
+DEPTH = 50  # of each leg's list: as far as shop.search looks for its first 10 results
+FEWEST = 10  # queries a half
+METRIC = f"nDCG@{NDCG_DEPTH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    weights: Weights
+    ndcg: float  # of the dev half, fused here
+    dev: int
+    test: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnTest:
+    """Mean nDCG@10 on the test half of some queries: the hybrid, each leg alone, and hybrid minus leg, paired."""
+
+    what: str
+    queries: int
+    hybrid: Interval
+    legs: dict[str, Interval] = field(default_factory=dict)
+    over: dict[str, Interval] = field(default_factory=dict)
+
+    @property
+    def best_leg(self) -> str:
+        return max(self.legs, key=lambda leg: self.legs[leg].value)
+
+
+def fit_weights(conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None) -> Fitted:
+    """`tasks` are of queries with a text. Raises SettingsError when there are too few to fit or to test on."""
+    halves = [in_dev_half(query.query_id) for task in tasks for query in task.queries]
+    dev, test = sum(halves), len(halves) - sum(halves)
+    if min(dev, test) < FEWEST:
+        raise SettingsError(
+            f"of {len(halves)} queries with a text {min(dev, test)} fall into one half; weights fitted on fewer than "
+            f"{FEWEST} mean nothing",
+            hint="Judge more queries.",
+        )
+    cases = [
+        Case(lists, query.grades) for task in tasks for query, lists in leg_lists(conn, _half(task), DEPTH, on_progress)
+    ]
+    return Fitted(*fit(cases), dev, test)
+
+
+def dev_queries(tasks: Sequence[Task]) -> int:
+    """How often `fit_weights` will report progress."""
+    return sum(len(_half(task).queries) for task in tasks)
+
+
+def on_test_half(measured: Sequence[MeasuredLeg]) -> list[OnTest]:
+    """One a task, and one of them all where there are several."""
+    values = test_values(measured)
+    rows = [beside(what, mine) for what, mine in values.items()]
+    return [*rows, beside("together", joined(list(values.values())))] if len(rows) > 1 else rows
+
+
+def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]:
+    """nDCG@10 of each query of the test half: task -> leg -> values."""
+    several = len({leg.task.catalog for leg in measured}) > 1
+    values: dict[str, dict[str, Values]] = {}
+    for leg in measured:
+        what = f"{leg.task.suite}{f' ({leg.task.catalog})' if several else ''}: {leg.task.kind}"
+        test = np.array([not in_dev_half(query.query_id) for query in leg.task.queries])
+        values.setdefault(what, {})[leg.leg] = leg.column(METRIC)[test]
+    return values
+
+
+def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
+    """Of several groups of queries as of one; of the legs that all of them have."""
+    return {
+        leg: np.concatenate([each[leg] for each in values]) for leg in values[0] if all(leg in each for each in values)
+    }
+
+
+def store(conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[OnTest]) -> None:
+    """Searches that name no weights go by these from now on. Within the caller's transaction, as the app."""
+    whole = tested[-1]
+    detail = {
+        "suites": list(suites),
+        "queries": {"dev": fitted.dev, "test": fitted.test},
+        "dev_ndcg": fitted.ndcg,
+        "test_ndcg": asdict(whole.hybrid),
+        "best_leg": whole.best_leg,
+        "best_leg_ndcg": asdict(whole.legs[whole.best_leg]),
+        "over_best_leg": asdict(whole.over[whole.best_leg]),
+        "before": asdict(model.weights),
+    }
+    conn.execute(
+        text(
+            "insert into shop.tuning (model_id, name, value, detail) values (:model_id, :name, :value, "
+            "cast(:detail as jsonb)) on conflict (model_id, name) do update set value = excluded.value, "
+            "fitted_at = excluded.fitted_at, detail = excluded.detail"
+        ),
+        [
+            {"model_id": model.model_id, "name": name, "value": value, "detail": json.dumps(detail)}
+            for name, value in fitted.weights.as_tuning().items()
+        ],
+    )
+
+
+def _half(task: Task) -> Task:
+    return replace(task, queries=[query for query in task.queries if in_dev_half(query.query_id)])
+
+
+def beside(what: str, values: dict[str, Values]) -> OnTest:
+    legs = [leg for leg in values if leg != "hybrid"]
+    hybrid = values["hybrid"]
+    if not len(hybrid):
+        nothing = Interval(float("nan"), float("nan"), float("nan"))
+        return OnTest(what, 0, nothing, dict.fromkeys(legs, nothing), dict.fromkeys(legs, nothing))
+    averages = bootstrap(np.column_stack([hybrid, *(values[leg] for leg in legs)]))
+    differences = bootstrap(np.column_stack([hybrid - values[leg] for leg in legs]))
+    return OnTest(
+        what,
+        len(hybrid),
+        averages[0],
+        dict(zip(legs, averages[1:], strict=True)),
+        dict(zip(legs, differences, strict=True)),
+    )

@@ -1,0 +1,111 @@
+"""Weighted reciprocal rank fusion, as `shop.search` does it, and the weights that suit judged queries best.
+
+A product's score is the sum over the legs of weight / (rrf_k + its rank there): Cormack, Clarke and Büttcher 2009, who
+took 60 for rrf_k. The larger it is, the less a first place counts against a tenth, and the more it counts to be in
+several lists at all: good among equals, bad where one leg is right and another is noise. Only the ratios of the weights
+matter, so the largest fitted one is 1.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
+
+LEGS = ("image", "title", "keyword")
+LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # ratios, so they grow by factors
+RRF_KS = (3, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each leg counts in a search, 0 leaves it out; and rrf_k."""
+
+    image: float = 1.0
+    title: float = 1.0
+    keyword: float = 1.0
+    rrf_k: int = 60
+
+    @classmethod
+    def tuned(cls, rows: Mapping[str, float]) -> "Weights":
+        """From rows of shop.tuning, by name."""
+        return cls(**{leg: rows.get(f"{leg}_weight", 1.0) for leg in LEGS}, rrf_k=int(rows.get("rrf_k", 60)))
+
+    def as_tuning(self) -> dict[str, float]:
+        return {**{f"{leg}_weight": getattr(self, leg) for leg in LEGS}, "rrf_k": self.rrf_k}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {getattr(self, name):g}" for name in (*LEGS, "rrf_k"))
+
+
+def only(leg: str) -> Weights:
+    image, title, keyword = (float(each == leg) for each in LEGS)
+    return Weights(image, title, keyword)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A query: what each leg found, best first, and what was judged."""
+
+    lists: Mapping[str, Sequence[UUID]]
+    grades: Mapping[UUID, int]
+
+
+def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
+    """Everything that any leg with a weight found, best first; equal scores in the order of their ids."""
+    scores: dict[UUID, float] = {}
+    for leg, found in lists.items():
+        if weight := getattr(weights, leg):
+            for rank, key in enumerate(found, 1):
+                scores[key] = scores.get(key, 0.0) + weight / (weights.rrf_k + rank)
+    return sorted(scores, key=lambda key: (-scores[key], key))
+
+
+def in_dev_half(query_id: UUID) -> bool:
+    """Half of all queries, by a hash that knows nothing else: the same query is on the same side in every suite."""
+    return query_id.bytes[-1] % 2 == 0
+
+
+def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
+    """The weights with the highest mean nDCG@10 over the cases, and that mean.
+
+    Every point of a grid; of equally good ones that with the largest rrf_k, then the one nearest to equal weights.
+    """
+    ranks, gains, ideal = _arrays(cases)
+    discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))
+
+    def ndcg(parts: NDArray[np.float64], weights: Sequence[float]) -> float:
+        scores = parts @ np.array(weights)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :NDCG_DEPTH]
+        shown = np.where(np.take_along_axis(scores, best, 1) > 0, np.take_along_axis(gains, best, 1), 0.0)
+        return float((shown @ discounts[: shown.shape[1]] / ideal).mean())
+
+    tried = []
+    for rrf_k in RRF_KS:
+        parts = 1 / (rrf_k + ranks)
+        for weights in itertools.product(LEVELS, repeat=len(LEGS)):
+            if max(weights) == 1:
+                tried.append((round(ndcg(parts, weights), 9), rrf_k, sum(weights), weights))
+    best, rrf_k, _, (image, title, keyword) = max(tried)
+    return Weights(image, title, keyword, rrf_k), best
+
+
+def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Rank of each (case, product, leg), infinite where it was not found; gain a (case, product); best DCG a case.
+
+    A case's products are in the order of their ids, which settles equal scores."""
+    products = [sorted(set().union(*case.lists.values())) for case in cases]
+    width = max(1, max(map(len, products)))
+    ranks = np.full((len(cases), width, len(LEGS)), np.inf)
+    gains = np.zeros((len(cases), width))
+    for row, (case, mine) in enumerate(zip(cases, products, strict=True)):
+        column = {key: n for n, key in enumerate(mine)}
+        gains[row, : len(mine)] = [2 ** case.grades.get(key, 0) - 1 for key in mine]
+        for leg, found in case.lists.items():
+            for rank, key in enumerate(found, 1):
+                ranks[row, column[key], LEGS.index(leg)] = rank
+    return ranks, gains, np.array([ideal_dcg(case.grades) for case in cases])

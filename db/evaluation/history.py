@@ -1,0 +1,172 @@
+"""Evaluations as rows: kept by the app, found again, and compared query by query."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from db.errors import SettingsError, StatementRefused
+from db.evaluation.measure import Filter, MeasuredLeg, Serving, Task
+from db.evaluation.metrics import Interval, bootstrap
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLeg:
+    """A row of shop.evaluation."""
+
+    evaluation_id: int
+    suite: str
+    catalog: str
+    direction: str
+    filter: Filter | None
+    yardstick: str
+    queries: int
+    k: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Now minus then, over the same queries."""
+
+    measured: MeasuredLeg
+    metric: str
+    difference: Interval
+
+
+def check_may_keep(conn: Connection) -> None:
+    """Raises StatementRefused, before anything was measured for nothing."""
+    if not conn.scalar(text("select has_table_privilege('shop.evaluation', 'insert')")):
+        raise StatementRefused(
+            "this login may not keep evaluations", hint="Give the address of one that belongs to the role app."
+        )
+
+
+def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> int:
+    """Write one run, within the caller's transaction, as the app. Returns its number."""
+    # Two runs that end at once get two numbers.
+    conn.execute(text("lock table shop.evaluation in share row exclusive mode"))
+    run = int(conn.scalar(text("select coalesce(max(run), 0) + 1 from shop.evaluation")) or 1)
+    for leg in measured:
+        averages = zip(leg.metrics, bootstrap(leg.values), strict=True)
+        evaluation_id = conn.scalar(
+            text(
+                "insert into shop.evaluation (run, suite, direction, catalog, model, revision, setting, selectivity, "
+                "queries, yardstick, k, metrics) values (:run, :suite, :direction, :catalog, :model, :revision, "
+                "cast(:setting as jsonb), :selectivity, :queries, :yardstick, :k, cast(:metrics as jsonb)) "
+                "returning evaluation_id"
+            ),
+            {
+                "run": run, "suite": leg.task.suite, "direction": leg.direction, "catalog": leg.task.catalog,
+                "model": model.model, "revision": model.revision, "setting": json.dumps(leg.setting),
+                "selectivity": leg.task.selectivity, "queries": len(leg.task.queries),
+                "yardstick": leg.task.yardstick, "k": leg.k,
+                "metrics": json.dumps({
+                    name: {"value": one.value, "low": one.low, "high": one.high} for name, one in averages
+                }),
+            },
+        )  # fmt: skip
+        conn.execute(
+            text(
+                "insert into shop.evaluation_query (evaluation_id, query_id, query, results, metrics) "
+                "values (:evaluation_id, :query_id, :query, :results, cast(:metrics as jsonb))"
+            ),
+            [
+                {
+                    "evaluation_id": evaluation_id,
+                    "query_id": query.query_id,
+                    "query": query.label,
+                    "results": list(results),
+                    "metrics": json.dumps(dict(zip(leg.metrics, map(float, values), strict=True))),
+                }
+                for query, results, values in zip(leg.task.queries, leg.results, leg.values, strict=True)
+            ],
+        )
+    return run
+
+
+def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, list[StoredLeg]]:
+    """A kept run by its number, or by "last": the newest that measured one of the tasks' suites.
+
+    Raises SettingsError when there is none, or when it did not measure the same queries against the same judgements.
+    """
+    suites = sorted({task.suite for task in tasks})
+    if against == "last":
+        run = conn.scalar(text("select max(run) from shop.evaluation where suite = any (:suites)"), {"suites": suites})
+        if run is None:
+            raise SettingsError(
+                f"no earlier run has measured {', '.join(suites)}", hint="This one can be the first, without --against."
+            )
+    elif against.isdecimal():
+        run = int(against)
+    else:
+        raise SettingsError(f'--against "{against}" is neither the number of a run nor "last"')
+    rows = conn.execute(
+        text(
+            "select evaluation_id, suite, catalog, direction, setting -> 'filter', yardstick, queries, k, model "
+            "from shop.evaluation where run = :run order by evaluation_id"
+        ),
+        {"run": run},
+    )
+    stored = [StoredLeg(*row) for row in rows]
+    if not stored:
+        known = conn.scalars(text("select distinct run from shop.evaluation order by run desc limit 10")).all()
+        raise SettingsError(f"there is no run {run}", hint=f"The newest: {', '.join(map(str, known)) or 'none yet'}.")
+    return run, stored
+
+
+def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
+    """Raises SettingsError where a difference between `run` and the tasks would mean nothing."""
+    for task in tasks:
+        what = f"suite {task.suite}, {task.kind} queries"
+        same = [one for one in stored if _measures(one, task)]
+        if not same:
+            has = sorted({f"{one.suite} ({one.direction.split('->')[0]} queries)" for one in stored})
+            raise SettingsError(
+                f"run {run} has nothing to compare with {what}, filter {json.dumps(task.filter)}",
+                hint=f"It measured: {', '.join(has)}.",
+            )
+        if same[0].yardstick != task.yardstick:
+            raise SettingsError(
+                f"run {run} measured {what} against other judgements: {same[0].queries} queries then, "
+                f"{len(task.queries)} now, or other grades or products",
+                hint="The difference would mean nothing. Measure without --against; later runs compare with that one.",
+            )
+        if same[0].k != k:
+            raise SettingsError(
+                f"run {run} was measured at k {same[0].k}, this one at {k}", hint=f"Give --k {same[0].k}."
+            )
+
+
+def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
+    """Paired: the differences of each query are what is resampled. Directions that only one run has are left out."""
+    comparisons = []
+    for leg in measured:
+        then = next((one for one in stored if one.direction == leg.direction and _measures(one, leg.task)), None)
+        if then is None:
+            continue
+        rows = conn.execute(
+            text("select query_id, metrics from shop.evaluation_query where evaluation_id = :id"),
+            {"id": then.evaluation_id},
+        )
+        before: dict[UUID, dict[str, float]] = {row.query_id: row.metrics for row in rows}
+        shared = [name for name in leg.metrics if all(name in metrics for metrics in before.values())]
+        differences = np.array(
+            [
+                [float(leg.column(name)[n]) - before[query.query_id][name] for name in shared]
+                for n, query in enumerate(leg.task.queries)
+            ]
+        )
+        comparisons += [
+            Comparison(leg, name, difference) for name, difference in zip(shared, bootstrap(differences), strict=True)
+        ]
+    return comparisons
+
+
+def _measures(stored: StoredLeg, task: Task) -> bool:
+    return (stored.suite, stored.catalog, stored.direction.split("->")[0], stored.filter) == (
+        task.suite, task.catalog, task.kind, task.filter,
+    )  # fmt: skip

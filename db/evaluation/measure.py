@@ -1,0 +1,289 @@
+"""Judged queries through `shop.search`, and how good what comes back is. Reads as the analyst; writes nothing.
+
+tasks = prepare(conn, judgements.read(conn, suites), filters)   what is asked, and what it is measured against
+measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
+
+A *direction* is what is asked with and the leg that answers: text->image, text->title, text->keywords, text->hybrid,
+image->image, ... A leg is measured alone by giving the other legs the weight 0.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError, EncoderUnavailable
+from db.evaluation.fusion import LEGS, Weights, only
+from db.evaluation.judgements import JudgedQuery
+from db.evaluation.metrics import NDCG_DEPTH, Values, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
+
+Filter = Mapping[str, Any]
+Progress = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Queries of one kind, one suite, one catalog, under one filter; grades are of products that pass it."""
+
+    suite: str
+    catalog: str
+    kind: str
+    filter: Filter | None
+    selectivity: float | None  # share of the catalog's products that the filter lets through
+    queries: Sequence[JudgedQuery]
+    left_out: int  # queries without a relevant product in the catalog and the filter, or whose own picture is missing
+
+    @property
+    def has_text(self) -> bool:
+        return "text" in self.kind
+
+    @property
+    def legs(self) -> tuple[str, ...]:
+        return (*(leg for leg in LEGS if leg != "keyword" or self.has_text), "hybrid")
+
+    @property
+    def yardstick(self) -> str:
+        """Equal when queries and judgements are: only then do two runs measure the same thing."""
+        lines = [f"{one.query_id} {key} {one.grades[key]}\n" for one in self.queries for key in sorted(one.grades)]
+        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    product_id: UUID
+    sku: str
+    route: str
+    image_distance: float | None
+    title_distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The model that answers, and what its searches go by."""
+
+    model_id: int
+    model: str
+    revision: str
+    weights: Weights  # of a search that names none
+    calibration: Mapping[str, int] | None
+
+    def by_itself(self, task: Task) -> Weights:
+        """What counts in a search that names no weights: of one without a text, the picture alone."""
+        return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """`weights` are the hybrid's. None: what a search takes by itself, weights as well as route."""
+
+    k: int = 10
+    weights: Weights | None = None
+    route: str | None = None
+    index_recall: bool = True  # of the vector legs: what the index finds of what an exact scan finds
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLeg:
+    task: Task
+    leg: str
+    k: int
+    setting: Mapping[str, Any]
+    results: Sequence[Sequence[str]]  # SKUs a query
+    metrics: tuple[str, ...]
+    values: Values  # (queries, metrics)
+
+    @property
+    def direction(self) -> str:
+        return f"{self.task.kind}->{'keywords' if self.leg == 'keyword' else self.leg}"
+
+    def column(self, metric: str) -> Values:
+        return self.values[:, self.metrics.index(metric)]
+
+
+_SEARCH = """
+select product_id, sku, route, image_distance, title_distance
+from shop.search(
+    query => :query, image => (select picture from shop.judgement where judgement_id = :picture_of),
+    inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb), k => :k, catalog => :catalog,
+    image_weight => :image, title_weight => :title, keyword_weight => :keyword,
+    rrf_k => :rrf_k, route => :route)
+order by rank"""
+
+
+def search(
+    conn: Connection,
+    query: JudgedQuery,
+    *,
+    k: int,
+    weights: Weights | None = None,
+    filter: Filter | None = None,  # noqa: A002  the argument's name in SQL
+    route: str | None = None,
+) -> list[Hit]:
+    """The one place that calls shop.search, which leaves a product that is asked with out by itself.
+
+    Raises EncoderUnavailable naming the query.
+    """
+    by_product = None if query.picture_sku is None else json.dumps([{"sku": query.picture_sku}])
+    values = dict.fromkeys((*LEGS, "rrf_k")) if weights is None else asdict(weights)
+    try:
+        rows = conn.execute(
+            text(_SEARCH),
+            {
+                "query": query.text, "picture_of": query.picture_of, "inputs": by_product, "k": k, "route": route,
+                "filter": None if filter is None else json.dumps(filter), "catalog": query.catalog, **values,
+            },
+        )  # fmt: skip
+    except EncoderUnavailable as error:
+        asked = f'query "{query.label[:80]}" of suite {query.suite}'
+        raise EncoderUnavailable(f"{asked} cannot be encoded: {error.message}", hint=error.hint) from error
+    return [Hit(*row) for row in rows]
+
+
+def serving(conn: Connection) -> Serving:
+    """Raises DatabaseError when no model is serving."""
+    row = conn.execute(text("select model_id, name, revision from shop.model where status = 'serving'")).one_or_none()
+    if row is None:
+        raise DatabaseError("no model is serving", hint='Choose one with "windowshop model serve NAME".')
+    fitted = conn.execute(
+        text("select name, value from shop.tuning where model_id = :id and name = any (:names)"),
+        {"id": row.model_id, "names": list(Weights().as_tuning())},
+    )
+    weights = Weights.tuned({each.name: each.value for each in fitted})
+    calibration = conn.execute(
+        text(
+            "select calibration_id, ef_search, crossover_rows from shop.calibration where model_id = :id "
+            "order by calibration_id desc limit 1"
+        ),
+        {"id": row.model_id},
+    ).one_or_none()
+    known = None if calibration is None else dict(calibration._mapping)
+    return Serving(row.model_id, row.name, row.revision, weights, known)
+
+
+def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
+    """Group the queries, and keep of their judgements what a search could find. A product of the catalog that is not
+    encoded stays: not to find it is a fault."""
+    tasks = []
+    groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
+    for suite, catalog, kind in groups:
+        group = [one for one in queries if (one.suite, one.catalog, one.kind) == (suite, catalog, kind)]
+        for condition in filters:
+            findable, selectivity = _findable(conn, catalog, group, condition)
+            askable = _encoded(conn, group)
+            kept = [
+                one
+                for one in (_narrowed(each, findable) for each in group)
+                if any(one.grades.values()) and (one.product_id is None or one.product_id in askable)
+            ]
+            tasks.append(Task(suite, catalog, kind, condition, selectivity, kept, len(group) - len(kept)))
+    return tasks
+
+
+def measure(
+    conn: Connection, task: Task, model: Serving, how: How | None = None, on_progress: Progress = lambda: None
+) -> list[MeasuredLeg]:
+    """Ask every query of the task at every leg. `on_progress` is called after each.
+
+    Raises DatabaseError when it is not, or no longer, `model` that answers.
+    """
+    measured = [_measure_leg(conn, task, leg, model, how or How(), on_progress) for leg in task.legs]
+    if serving(conn) != model:
+        raise DatabaseError("the serving model or its settings changed during the measurement", hint="Measure again.")
+    return measured
+
+
+def count(tasks: Sequence[Task]) -> int:
+    """How often `measure` reports progress over the tasks."""
+    return sum(len(task.queries) * len(task.legs) for task in tasks)
+
+
+def _measure_leg(
+    conn: Connection, task: Task, leg: str, model: Serving, how: How, on_progress: Progress
+) -> MeasuredLeg:
+    k = how.k
+    depth = max(k, NDCG_DEPTH)
+    given = how.weights if leg == "hybrid" else only(leg)
+    by_index = how.index_recall and leg in ("image", "title")
+    names = (f"recall@{k}", "MRR", f"nDCG@{NDCG_DEPTH}", *((f"index recall@{k}",) if by_index else ()))
+    results, values, routes = [], [], dict[str, int]()
+    for query in task.queries:
+        hits = search(conn, query, k=depth, weights=given, filter=task.filter, route=how.route)
+        ranked = [hit.product_id for hit in hits]
+        row = [
+            recall_at_k(ranked, query.grades, k),
+            reciprocal_rank(ranked, query.grades),
+            ndcg_at_k(ranked, query.grades),
+        ]
+        if by_index:
+            row.append(_index_recall(conn, query, task, leg, k, hits if k == depth else None))
+        taken = "+".join(sorted({hit.route for hit in hits})) or "nothing found"
+        routes[taken] = routes.get(taken, 0) + 1
+        results.append([hit.sku for hit in hits])
+        values.append(row)
+        on_progress()
+    setting = {
+        "weights": asdict(given or model.by_itself(task)), "route": how.route, "routes": routes, "filter": task.filter,
+        "calibration": model.calibration,
+    }  # fmt: skip
+    return MeasuredLeg(task, leg, k, setting, results, names, np.array(values))
+
+
+def _index_recall(conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[Hit] | None) -> float:
+    """What the HNSW index finds of what an exact scan finds. `known`: the first k by whichever route was taken."""
+
+    def distances(route: str) -> list[float]:
+        taken = {hit.route for hit in known or ()} == {route}
+        hits = (
+            known if known and taken else search(conn, query, k=k, weights=only(leg), filter=task.filter, route=route)
+        )
+        return [getattr(hit, f"{leg}_distance") for hit in hits]
+
+    return index_recall(distances("hnsw"), distances("exact"))
+
+
+def _findable(
+    conn: Connection, catalog: str, queries: Sequence[JudgedQuery], condition: Filter | None
+) -> tuple[set[UUID], float | None]:
+    """The judged products that are in the catalog and pass the filter, and the share of the catalog that passes it."""
+    judged = list({key for query in queries for key in query.grades})
+    passes, selectivity = "true", None
+    if condition is not None:
+        passes = str(
+            conn.scalar(text("select shop_private.filter_condition(cast(:f as jsonb))"), {"f": json.dumps(condition)})
+        )
+        passes = passes.replace("%", "%%")  # SQL from the database goes past SQLAlchemy, whose colons it may contain
+        share = f"select avg(coalesce(({passes}), false)::integer)::float8 from shop.product p where p.catalog = %(in)s"
+        selectivity = conn.exec_driver_sql(share, {"in": catalog}).scalar()
+    rows = conn.exec_driver_sql(
+        f"select p.product_id from shop.product p where p.product_id = any (%(ids)s) and ({passes})", {"ids": judged}
+    )
+    return set(rows.scalars()), selectivity
+
+
+def _encoded(conn: Connection, queries: Sequence[JudgedQuery]) -> set[UUID]:
+    ids = [query.product_id for query in queries if query.product_id is not None]
+    rows = conn.execute(
+        text("select product_id from shop.image_vector where product_id = any (:ids) and position = 0"), {"ids": ids}
+    )
+    return set(rows.scalars())
+
+
+def _narrowed(query: JudgedQuery, findable: set[UUID]) -> JudgedQuery:
+    return replace(query, grades={key: grade for key, grade in query.grades.items() if key in findable})
+
+
+def leg_lists(
+    conn: Connection, task: Task, depth: int, on_progress: Progress = lambda: None
+) -> Iterator[tuple[JudgedQuery, dict[str, list[UUID]]]]:
+    """Each query with what each leg finds alone, best first."""
+    for query in task.queries:
+        lists = {
+            leg: [hit.product_id for hit in search(conn, query, k=depth, weights=only(leg))] for leg in task.legs[:-1]
+        }
+        on_progress()
+        yield query, lists

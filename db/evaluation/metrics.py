@@ -1,0 +1,81 @@
+"""How good a ranked list is, and how sure an average is. Pure functions; a grade is 0 (wrong) to 3 (exactly meant), and
+what nobody judged counts as 0."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = TypeVar("Key", bound=Hashable)
+Values = NDArray[np.float64]
+
+RESAMPLES = 5_000
+NDCG_DEPTH = 10
+_CHUNK = 2_000_000  # numbers drawn at once
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over queries and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def recall_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int) -> float:
+    """Share of the relevant products (grade 1 and up) among the first k. Above k relevant ones, 1 is out of reach."""
+    relevant = {key for key, grade in grades.items() if grade > 0}
+    return len(relevant.intersection(ranked[:k])) / len(relevant)
+
+
+def reciprocal_rank(ranked: Sequence[Key], grades: Mapping[Key, int]) -> float:
+    """1 / rank of the first relevant product; 0 when the list has none."""
+    return next((1 / rank for rank, key in enumerate(ranked, 1) if grades.get(key, 0) > 0), 0.0)
+
+
+def ndcg_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int = NDCG_DEPTH) -> float:
+    """Discounted cumulative gain, 2^grade - 1 over log2(rank + 1), as a share of the best order's.
+
+    Järvelin and Kekäläinen 2002; the exponential gain is that of Burges et al. 2005.
+    """
+    return _dcg([grades.get(key, 0) for key in ranked[:k]]) / ideal_dcg(grades, k)
+
+
+def ideal_dcg(grades: Mapping[Key, int], k: int = NDCG_DEPTH) -> float:
+    return _dcg(sorted(grades.values(), reverse=True)[:k])
+
+
+def _dcg(grades: Sequence[int]) -> float:
+    return sum(float(2**grade - 1) / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
+
+
+def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
+    """Share of an exact list that an approximate one holds, both as distances, nearest first.
+
+    By distance, not by name: of products that are equally far, either may stand in the list (as ann-benchmarks counts).
+    """
+    if not exact:
+        return 1.0
+    return min(1.0, sum(distance <= exact[-1] + 1e-6 for distance in found[: len(exact)]) / len(exact))
+
+
+def bootstrap(values: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Interval]:
+    """The mean of each column of (queries, columns) and its percentile interval over resampled queries.
+
+    Efron and Tibshirani 1993. The difference of two systems is bootstrapped by giving the differences, query by query.
+    """
+    count = len(values)
+    if count == 0:
+        raise ValueError("there is nothing to average")
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _CHUNK // count)
+    means = [
+        values[rng.integers(count, size=(min(chunk, resamples - done), count))].mean(axis=1)
+        for done in range(0, resamples, chunk)
+    ]
+    low, high = np.percentile(np.concatenate(means), (2.5, 97.5), axis=0)
+    return [Interval(*map(float, column)) for column in zip(values.mean(axis=0), low, high, strict=True)]
