@@ -35,7 +35,7 @@ def others(shop: Shop) -> list[Peer]:
 
 @pytest.fixture(scope="module")
 def cells(shop: Shop) -> list[filtered.Cell]:
-    return list(filtered.cells(shop.catalog, QUERIES))
+    return list(filtered.cells(shop.catalog, QUERIES, KINDS))
 
 
 def test_prices_and_categories_have_the_shares_they_are_named_for(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ import typer
 
 from benchmarks.report import RESULTS, Report, keep
 from benchmarks.search import chart, filtered, growth, hybrid, unfiltered
+from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.load import shop
 from benchmarks.search.peers import peers
 from benchmarks.search.postgres import calibrate
@@ -23,6 +24,9 @@ def search(
     parts: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
     rows: Annotated[int, typer.Option(help="Products; growth goes from a quarter to four times as many.")] = 100_000,
     queries: Annotated[int, typer.Option(help="Of each kind, in each cell.")] = 100,
+    kind: Annotated[
+        list[str] | None, typer.Option(help=f"Of the filtered queries: {' or '.join(KINDS)}. Default: both.")
+    ] = None,
     folder: Annotated[Path | None, typer.Option(help="Keeps databases and indexes for the next run.")] = None,
     results: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
@@ -30,14 +34,15 @@ def search(
     wanted = tuple(parts or PARTS)
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(PARTS)}")
+    kinds = [known for known in KINDS if known in (kind or KINDS)]
     with _kept(folder) as kept:
-        for report in _reports(wanted, kept, rows, queries):
+        for report in _reports(wanted, kept, rows, queries, kinds):
             keep(report.name, report.title, report.lines, report.raw, report.tables, PACKAGES, results, report.note)
     if "chart" in wanted:
         chart.draw(results)
 
 
-def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int) -> Iterator[Report]:
+def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kinds: Sequence[Kind]) -> Iterator[Report]:
     if {"unfiltered", "filtered", "hybrid"} & set(wanted):
         with shop(folder, rows) as loaded:
             others = peers(loaded.catalog, loaded.folder)
@@ -45,7 +50,7 @@ def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int) -> 
             if "unfiltered" in wanted:
                 yield unfiltered.run(loaded, others, 2 * queries, with_search=with_search)
             if "filtered" in wanted:
-                yield filtered.run(loaded, others, queries, with_search=with_search)
+                yield filtered.run(loaded, others, queries, kinds, with_search=with_search)
             if "hybrid" in wanted and with_search:
                 yield hybrid.run(loaded, 8 * queries)
     if "growth" in wanted:

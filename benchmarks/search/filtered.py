@@ -61,8 +61,8 @@ class Result:
     uses_hnsw: bool  # the planner, with iterative scans on
 
 
-def cells(catalog: Catalog, count: int) -> Iterator[Cell]:
-    for kind in KINDS:
+def cells(catalog: Catalog, count: int, kinds: Sequence[Kind]) -> Iterator[Cell]:
+    for kind in kinds:
         for category, share in enumerate(SHARES):
             name = catalog.categories[category]
             chosen = Filter({"product_type": name}, f"p.product_type = '{name}'", f"product_type = '{name}'")
@@ -124,11 +124,11 @@ def measure(sessions: Sessions, cell: Cell, peers: Sequence[Peer], *, with_searc
     return Result(cell, oracle, named, uses_hnsw)
 
 
-def run(shop: Shop, peers: Sequence[Peer], count: int, *, with_search: bool) -> Report:
+def run(shop: Shop, peers: Sequence[Peer], count: int, kinds: Sequence[Kind] = KINDS, *, with_search: bool) -> Report:
     """`count` queries a cell."""
     results = []
     with Sessions(shop) as sessions:
-        for cell in cells(shop.catalog, count):
+        for cell in cells(shop.catalog, count, kinds):
             if with_search:
                 postgres.remember(shop, cell.texts, cell.queries)
             results.append(measure(sessions, cell, peers, with_search=with_search))
