@@ -159,7 +159,7 @@ def search(
 def calibrate(
     target: Annotated[float, typer.Option(help="Recall@k the index has to reach.", min=0.5, max=0.9999)] = 0.98,
     k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
-    queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 60,
+    queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 150,
 ) -> None:
     """Measure the encoded catalog, so that every search takes its faster route at the recall asked for.
 

@@ -2,8 +2,8 @@
 -- (shop.product), or all of p_matched where the router collected them: each product once, with its nearest picture.
 -- The "+ 0" keeps the HNSW index, which would be the wrong one here, away from the ordering.
 --
--- Vectors that are searched are in memory, or nothing would be fast: reading one by its key costs little more than
--- reading one in passing.
+-- Vectors that are searched are in memory, or nothing would be fast: reading one by its key costs less beside reading
+-- one in passing than PostgreSQL's figures for disks say.
 create or replace function shop_private.exact_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
     p_rows_per_product double precision, p_table regclass
@@ -11,7 +11,7 @@ create or replace function shop_private.exact_leg(
 returns shop_private.leg
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set random_page_cost = 1.1
+set random_page_cost = 1.8
 set jit = off
 as $$
 declare

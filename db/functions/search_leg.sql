@@ -3,10 +3,10 @@
 -- Few matches (p_matched, collected already) are compared one by one. Without a filter the index is asked. With one, how
 -- far the index has to look depends on how many matches there are around the query, which the share of all products does
 -- not tell: a shopper's filter may name the neighbourhood of the query or shun it. So the neighbourhood is looked at
--- first, with half as much ef_search again as an unfiltered search needs. Where it is full of matches they are the
--- answer. Where it has some, their density says what ef_search would do (that of an unfiltered search, plus stretch for
--- each candidate that has to be passed over) and what that costs; up to that cost the matches are collected and compared,
--- beyond it the index is asked. Where it has none, or the index comes back short, all are compared.
+-- first, with a little more ef_search than an unfiltered search needs. If the matches stand at the very front, they are
+-- the answer. Else their density says what ef_search would do (that of an unfiltered search, plus stretch for each
+-- candidate that has to be passed over) and what that costs; up to that cost the matches are collected and compared,
+-- beyond it the index is asked. Where there are none, or the index comes back short, all are compared.
 --
 -- p_steered false: the index is asked at once, whatever is around.
 create or replace function shop_private.search_leg(
@@ -18,7 +18,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     s constant record := p_settings;
     wide constant integer := least(1000, greatest(s.ef_search, 2 * p_depth));  -- ef_search without a filter
-    near constant integer := p_depth + ceil(0.5 * wide / s.stretch);  -- candidates that are near enough in the first look
+    look constant integer := least(1000, ceil(1.2 * wide));
+    near constant integer := p_depth + ceil((look - wide) / s.stretch);  -- so far the first look can be relied on
     tried shop_private.leg;
     ef integer := wide;
     scan integer := wide;
@@ -27,18 +28,18 @@ declare
 begin
     if p_matched is null and p_index is not null then
         if p_condition <> 'true' and p_steered then
-            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index,
-                least(1000, ceil(1.5 * wide)::integer), near);
-            if cardinality(tried.product_ids) >= p_depth then
+            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, look,
+                look);
+            if cardinality(tried.product_ids) >= p_depth and tried.examined <= near * greatest(1, p_rows_per_product) then
                 leg := tried;
                 return;
             end if;
             looked := tried.examined; spent := tried.ms;
-            scan := least(10000, p_depth * near / greatest(0.01, coalesce(cardinality(tried.product_ids), 0)));
-            ef := wide + ceil(s.stretch * scan);
+            scan := least(10000, p_depth * looked / greatest(0.01, coalesce(cardinality(tried.product_ids), 0)));
+            ef := wide + ceil(s.stretch * (scan - p_depth));
             scan := ceil(1.5 * scan);  -- chance; further out the density was not that of the neighbourhood
             p_known := greatest(p_known, least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row);
-            p_matched := shop_private.search_matches(p_condition, p_known);
+            p_matched := shop_private.search_matches(p_condition, p_known, s.products);
         elsif p_condition <> 'true' then
             ef := 1000;
             scan := 1000;

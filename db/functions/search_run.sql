@@ -77,11 +77,11 @@ begin
         when (image_weight > 0)::int + (title_weight > 0)::int + (keyword_weight > 0)::int = 1 then p_k
         else least(1000, greatest(50, 3 * p_k)) end);
 
-    -- Matches are worth collecting as long as comparing them is cheaper than a first look into the index.
+    -- So many are compared without a look into the index: a look that finds nothing has cost its own time and theirs.
     clock := clock_timestamp();
-    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 1.5);
+    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 2);
     if p_route is null and condition <> 'true' then
-        matched := shop_private.search_matches(condition, known);
+        matched := shop_private.search_matches(condition, known, products);
     end if;
     route_ms := extract(epoch from clock_timestamp() - clock) * 1000;
     if named is not null then
