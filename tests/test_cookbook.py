@@ -43,10 +43,12 @@ insert into shop.event (kind, query, results, sku, rank) values
     ('search', 'a guitar', 10, null, null), ('search', 'a unicycle', 0, null, null),
     ('click', 'a guitar', null, '{GUITAR}', 1), ('purchase', 'a guitar', null, '{GUITAR}', 1);
 insert into shop.judgement (query, sku, grade) values ('a guitar', '{GUITAR}', 3);
-insert into shop.evaluation (run, suite, direction, catalog, model, revision, queries, k, metrics)
-    values (1, 'default', 'hybrid', 'main', 'starter', '1', 1, 10,
+insert into shop.evaluation (run, suite, direction, catalog, model, revision, queries, yardstick, k, metrics)
+    values (1, 'default', 'text->hybrid', 'main', 'starter', '1', 1, 'one guitar', 10,
         '{{"recall@10": {{"value": 0.8, "low": 0.7, "high": 0.9}}}}');
-insert into shop.evaluation_query select evaluation_id, 'a guitar', '{{"recall@10": 0.8}}' from shop.evaluation;
+insert into shop.evaluation_query (evaluation_id, query_id, query, results, metrics)
+    select evaluation_id, shop_private.query_id('a guitar', null, null), 'a guitar', array['{GUITAR}'],
+        '{{"recall@10": 0.8}}' from shop.evaluation;
 """
 
 

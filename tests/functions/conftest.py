@@ -195,8 +195,10 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
 def _emptied(database: Database) -> Iterator[Shop]:
     """The same database for every test, empty again each time: ten times faster than a copy."""
     made = Shop(database)
-    for table in ("shop.product", "shop_private.worker", "shop_private.request", "shop_private.query_embedding"):
-        made.run(f"delete from {table}")
+    for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
+        made.run(f"delete from shop.{table}")
+    for table in ("worker", "request", "query_embedding"):
+        made.run(f"delete from shop_private.{table}")
     made.run("update shop.model set status = 'building' where status = 'retired'")
     if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
         serve_model(database, TOY.name, force=True)
