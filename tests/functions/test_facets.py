@@ -168,22 +168,6 @@ def test_a_condition_inside_or_and_not_stays(shop: "Shop", facets: Facets) -> No
     assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
 
 
-def test_the_table_is_passed_over_once_whatever_the_fields(shop: "Shop", analyst: Connection) -> None:
-    colored(shop, *[("a", "red"), ("b", "red")] * 300)
-    shop.run("analyze shop.product, shop.toy_image")
-    seen = (
-        "select pg_stat_get_xact_numscans(c.oid) + (select sum(pg_stat_get_xact_numscans(indexrelid)) from pg_index "
-        "where indrelid = c.oid) from pg_class c where c.oid = 'shop.product'::regclass"
-    )
-    ask = 'select from shop.facets(filter => \'{"brand": "a", "color": "red", "price": {"lt": 5}}\')'
-    with shop.database.connect(Role.ANALYST) as conn:  # one transaction
-        for other in ("indexscan", "indexonlyscan", "bitmapscan"):
-            conn.exec_driver_sql(f"set local enable_{other} = off")
-        before = conn.exec_driver_sql(seen).scalar_one()
-        conn.exec_driver_sql(ask)
-        assert conn.exec_driver_sql(seen).scalar_one() == before + 1
-
-
 def test_only_what_search_can_find_is_counted_and_of_one_catalog(shop: "Shop", facets: Facets) -> None:
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
