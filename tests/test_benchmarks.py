@@ -17,7 +17,7 @@ from benchmarks.search.postgres import Sessions
 from benchmarks.search.timing import Questions, Strategy, trial
 from db.settings import Settings
 
-ROWS, QUERIES = 1000, 3
+ROWS, QUERIES = 1000, 2
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def others(shop: Shop) -> list[Peer]:
 
 @pytest.fixture(scope="module")
 def cells(shop: Shop) -> list[filtered.Cell]:
-    return list(filtered.cells(shop.catalog, QUERIES, KINDS))
+    return list(filtered.cells(shop.catalog, QUERIES))
 
 
 def test_prices_and_categories_have_the_shares_they_are_named_for(shop: Shop) -> None:

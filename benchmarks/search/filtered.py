@@ -61,7 +61,7 @@ class Result:
     uses_hnsw: bool  # the planner, with iterative scans on
 
 
-def cells(catalog: Catalog, count: int, kinds: Sequence[Kind]) -> Iterator[Cell]:
+def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Cell]:
     for kind in kinds:
         for category, share in enumerate(SHARES):
             name = catalog.categories[category]

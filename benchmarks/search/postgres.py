@@ -22,6 +22,7 @@ from benchmarks.search.load import Shop, address
 from benchmarks.search.timing import K, Questions, Strategy
 from db.roles import Role
 
+DEFAULT_EF = 40  # pgvector's
 FORCED = {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": 0, "jit": False}
 HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
 BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
@@ -69,7 +70,8 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections as the analyst, one for every set of settings, closed at the end."""
+    """Connections as the analyst, closed at the end: one for every set of settings, whatever ef_search is, so that they
+    are few and have met every page before."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -102,13 +104,18 @@ class Sessions:
         settings: Mapping[str, object] | None = None,
     ) -> Strategy:
         """`parameters` of each query, else its vector; the first column of the answer is a product_id."""
-        conn, numbers = self.connect(settings or {}), self.shop.numbers
+        fixed = dict(settings or {})
+        ef = str(fixed.pop("hnsw.ef_search", DEFAULT_EF))
+        conn, numbers = self.connect(fixed), self.shop.numbers
         given = parameters or [{"vector": HalfVector(vector)} for vector in questions.queries]
+
+        def ready() -> None:
+            conn.execute("select set_config('hnsw.ef_search', %s, false)", (ef,))
 
         def ask(number: int) -> list[tuple[UUID]]:
             return conn.execute(statement, given[number], prepare=True, binary=True).fetchall()
 
-        return Strategy(name, questions, ask, lambda rows: [numbers[row[0]] for row in rows])
+        return Strategy(name, questions, ask, lambda rows: [numbers[row[0]] for row in rows], ready)
 
 
 def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: str, ef: int) -> Strategy:

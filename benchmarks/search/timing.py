@@ -53,12 +53,14 @@ class Questions:
 
 @dataclass(frozen=True)
 class Strategy:
-    """`ask` gets the number of a query and is timed; `products` reads the numbers of products from its answer."""
+    """`ask` gets the number of a query and is timed; `products` reads the numbers of products from its answer; `ready`
+    is called before each turn."""
 
     name: str
     questions: Questions
     ask: Callable[[int], Any]
     products: Callable[[Any], Sequence[int]] = lambda answer: answer
+    ready: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,16 @@ class Figures:
 def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     """Every query by every strategy, ten queries of one after ten of the other: what disturbs the machine disturbs all
     alike, and each is as warm as a service that is in use (in turns of one query a statement that does nothing took
-    .35 ms instead of .03: the server's process had gone to sleep).
+    .35 ms instead of .03: the server's process had gone to sleep). Who asks first finds the caches cold, so the order
+    is drawn anew for each turn.
 
     All are asked once before. A new connection maps each page of the index as it first meets it, which for some hundred
     queries costs several times what the search does; connections of a pool have done that long ago.
     """
+    order = np.random.default_rng(0)
     count = len(strategies[0].questions)
     for strategy in strategies:
+        strategy.ready()
         for number in range(count):
             strategy.ask(number)
     seconds: list[list[float]] = [[] for _ in strategies]
@@ -107,7 +112,9 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     gc.disable()
     try:
         for first in range(0, count, TURN):
-            for place, strategy in enumerate(strategies):
+            for place in order.permutation(len(strategies)):
+                strategy = strategies[place]
+                strategy.ready()
                 for number in range(first, min(first + TURN, count)):
                     started = time.perf_counter()
                     answer = strategy.ask(number)
@@ -122,6 +129,7 @@ def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
     """By one strategy alone; None as soon as ten queries took more than `patience` seconds each."""
     seconds: list[float] = []
     answers: list[Any] = []
+    strategy.ready()
     for number in range(len(strategy.questions)):
         started = time.perf_counter()
         answers.append(strategy.ask(number))
