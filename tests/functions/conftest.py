@@ -199,6 +199,11 @@ def _emptied(database: Database) -> Iterator[Shop]:
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding"):
         made.run(f"delete from shop_private.{table}")
+    # Deleted rows leave their pages behind, and the search reckons the size of a catalog by its pages.
+    tables = made.value(
+        "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"
+    )
+    made.run(f"truncate {tables}")
     made.run("update shop.model set status = 'building' where status = 'retired'")
     if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
         serve_model(database, TOY.name, force=True)
