@@ -23,7 +23,8 @@ declare
     ef integer;
     factor double precision;
     bytes integer;
-    times double precision[];
+    few double precision;
+    many double precision;
     drawn uuid[];
     measured jsonb := '[]';
 begin
@@ -64,16 +65,13 @@ begin
         unnest(asked, asker) a(q, self)
     where v.product_id is distinct from self;
 
-    -- The exact route: the slope of its time over the rows.
-    times := '{}';
-    foreach bytes in array array[500, 2500] loop
-        select array_agg(p.product_id) into drawn
-        from (select p.product_id from shop.product p order by md5(p.product_id::text || 'exact') limit bytes) p;
-        times := times || (select percentile_cont(0.25) within group (order by (
-            shop_private.exact_leg('image', q, 'true', drawn, k, 1, s.image_table)).ms) from unnest(asked) q);
-    end loop;
+    -- The exact route: the slope of its time over the rows, collected and compared, others for each query.
+    select array_agg(p.product_id order by md5(p.product_id::text)) into drawn from shop.product p;
     if cardinality(drawn) > 1000 then
-        result.exact_us_per_row := greatest(0.1, 1000 * (times[2] - times[1]) / (cardinality(drawn) - 500));
+        few := shop_private.calibration_exact(asked, drawn, least(500, cardinality(drawn) / 4), k, s.image_table);
+        many := shop_private.calibration_exact(asked, drawn, least(2500, cardinality(drawn)), k, s.image_table);
+        result.exact_us_per_row := greatest(0.1, 1000 * (many - few)
+            / (least(2500, cardinality(drawn)) - least(500, cardinality(drawn) / 4)));
     end if;
 
     if s.image_index is not null and s.products >= 2000 then
@@ -86,22 +84,22 @@ begin
             exit when tried.lowest >= target_recall;
         end loop;
         -- Filtered: one product in ten, and one in 25.
-        result.stretch := 1;
+        result.stretch := 0.3;
         foreach bytes in array array[26, 10] loop
             narrow_truth := shop_private.calibration_truth(asked, asker, format(sieve, bytes), k, s.image_table);
             loop
-                ef := least(1000, result.ef_search + ceil(result.stretch * k * 256 / bytes));
+                ef := least(1000, ceil(result.ef_search * (256.0 / bytes) ^ result.stretch));
                 select * into tried
                 from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k, ef, s.image_index);
                 measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'ef_search', ef,
                     'recall', tried.recall, 'ms', tried.ms);
                 exit when tried.lowest >= target_recall or ef = 1000;
-                result.stretch := result.stretch * 1.4;
+                result.stretch := result.stretch + 0.05;
             end loop;
         end loop;
         result.hnsw_us_per_candidate := 1000 * tried.ms / ef;
     end if;
-    result.crossover_rows := greatest(100, result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search * 2);
+    result.crossover_rows := greatest(100, result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search * 3);
 
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, stretch,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)
@@ -132,6 +130,30 @@ begin
         truth := truth || coalesce(nearest[:p_k], '{}')::text;
     end loop;
     return truth;
+end $$;
+
+-- Milliseconds to collect p_count of the drawn products and to compare their pictures, each query others.
+create or replace function shop_private.calibration_exact(
+    p_asked @vector@.halfvec[], p_drawn uuid[], p_count integer, p_k integer, p_table regclass
+)
+returns double precision
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    began timestamptz;
+    start integer;
+    matched uuid[];
+    times double precision[] := '{}';
+    n integer;
+begin
+    for n in 1..cardinality(p_asked) loop
+        start := (n::bigint * p_count) % greatest(1, cardinality(p_drawn) - p_count + 1);
+        began := clock_timestamp();
+        matched := shop_private.search_matches(format('p.product_id = any(%L::uuid[])', p_drawn[start + 1:start + p_count]),
+            p_count, p_count);
+        perform shop_private.exact_leg('image', p_asked[n], 'true', matched, p_k, 1, p_table);
+        times := times || extract(epoch from clock_timestamp() - began)::double precision * 1000;
+    end loop;
+    return (select percentile_cont(0.25) within group (order by t) from unnest(times) t);
 end $$;
 
 -- Mean recall@k of the index route at one ef_search, what it is at the least (less one standard error: other queries will

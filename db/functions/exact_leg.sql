@@ -18,19 +18,19 @@ declare
     found shop_private.leg;
     began constant timestamptz := clock_timestamp();
     counted bigint := case when p_matched is null then shop_private.rows_read(p_table) end;
-    fetched bigint;
+    near shop_private.near[];
     take integer := ceil(p_depth * greatest(1, least(p_rows_per_product, 100)));
-    statement constant text := shop_private.nearest_sql(format('select i.product_id, i.position,
-            i.embedding operator(@vector@.<=>) $1 as distance
+    statement constant text := format('select array_agg((n.product_id, n.position, n.distance)::shop_private.near) from (
+        select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
         from %s join shop.%I i on i.product_id = p.product_id
-        where %s order by (i.embedding operator(@vector@.<=>) $1) + 0 limit $2',
-        case when p_matched is null then 'shop.product p' else 'unnest($4) p(product_id)' end, p_part || '_vector',
-        case when p_matched is null then p_condition else 'true' end));
+        where %s order by (i.embedding operator(@vector@.<=>) $1) + 0 limit $2) n',
+        case when p_matched is null then 'shop.product p' else 'unnest($3) p(product_id)' end, p_part || '_vector',
+        case when p_matched is null then p_condition else 'true' end);
 begin
     loop
-        execute statement into found.product_ids, found.positions, found.scores, fetched
-        using p_vector, take, p_depth, p_matched;
-        exit when cardinality(found.product_ids) >= p_depth or fetched < take;
+        execute statement into near using p_vector, take, p_matched;
+        found := shop_private.leg_of(near, p_depth);
+        exit when cardinality(found.product_ids) >= p_depth or coalesce(cardinality(near), 0) < take;
         take := take * 2;
     end loop;
     found.route := 'exact';

@@ -3,49 +3,47 @@
 -- Few matches (p_matched, collected already) are compared one by one. Without a filter the index is asked. With one, how
 -- far the index has to look depends on how many matches there are around the query, which the share of all products does
 -- not tell: a shopper's filter may name the neighbourhood of the query or shun it. So the neighbourhood is looked at
--- first, with a little more ef_search than an unfiltered search needs. If the matches stand at the very front, they are
--- the answer. Else their density says what ef_search would do (that of an unfiltered search, plus stretch for each
--- candidate that has to be passed over) and what that costs; up to that cost the matches are collected and compared,
--- beyond it the index is asked. Where there are none, or the index comes back short, all are compared.
+-- first, cheaply, for the density of matches. It says how many candidates the index has to look at, hence the ef_search (that
+-- of an unfiltered search, times a power of how many times as many candidates) and what that costs; up to that cost the
+-- matches are collected and compared, beyond it the index is asked. Where there are none, or the index comes back short,
+-- all are compared.
 --
--- p_steered false: the index is asked at once, whatever is around.
+-- The first p_k products have the recall that was calibrated; those behind them serve the fusion. p_steered false: the
+-- index is asked at once, whatever is around.
 create or replace function shop_private.search_leg(
-    p_part text, p_vector @vector@.halfvec, p_condition text, p_depth integer, p_rows_per_product double precision,
+    p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_rows_per_product double precision,
     p_table regclass, p_index regclass, p_settings record, p_steered boolean,
     inout p_matched uuid[], inout p_known bigint, out leg shop_private.leg
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     s constant record := p_settings;
-    wide constant integer := least(1000, greatest(s.ef_search, 2 * p_depth));  -- ef_search without a filter
-    look constant integer := least(1000, ceil(1.2 * wide));
-    near constant integer := p_depth + ceil((look - wide) / s.stretch);  -- so far the first look can be relied on
+    wide constant double precision := s.ef_search * greatest(1, p_k::double precision / s.recall_k) ^ s.stretch;
+    deep constant integer := least(1000, greatest(wide, 2 * p_depth));  -- ef_search without a filter
+    look integer;
     tried shop_private.leg;
-    ef integer := wide;
-    scan integer := wide;
+    passed double precision := 1;  -- candidates for each that matches
+    ef double precision := deep;
     spent double precision := 0;
     looked bigint := 0;
 begin
     if p_matched is null and p_index is not null then
         if p_condition <> 'true' and p_steered then
-            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, look,
-                look);
-            if cardinality(tried.product_ids) >= p_depth and tried.examined <= near * greatest(1, p_rows_per_product) then
-                leg := tried;
-                return;
-            end if;
-            looked := tried.examined; spent := tried.ms;
-            scan := least(10000, p_depth * looked / greatest(0.01, coalesce(cardinality(tried.product_ids), 0)));
-            ef := wide + ceil(s.stretch * (scan - p_depth));
-            scan := ceil(1.5 * scan);  -- chance; further out the density was not that of the neighbourhood
+            foreach look in array array[greatest(40, s.ef_search / 3), s.ef_search] loop
+                tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, look, p_rows_per_product, p_index, look, look);
+                looked := looked + tried.examined; spent := spent + tried.ms;
+                passed := tried.examined / greatest(0.01, coalesce(cardinality(tried.product_ids), 0));
+                exit when cardinality(tried.product_ids) >= 3;  -- fewer tell too little of a density
+            end loop;
+            ef := greatest(deep, ceil(wide * passed ^ s.stretch));
             p_known := greatest(p_known, least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row);
             p_matched := shop_private.search_matches(p_condition, p_known, s.products);
         elsif p_condition <> 'true' then
             ef := 1000;
-            scan := 1000;
         end if;
         if p_matched is null and ef <= 1000 then
-            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, ef, scan);
+            tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index, ef::integer,
+                ceil(greatest(ef, 1.5 * passed * p_depth))::integer);  -- further out the density may be another
             looked := looked + tried.examined; spent := spent + tried.ms;
             if cardinality(tried.product_ids) >= p_depth then
                 leg := tried;
@@ -61,17 +59,3 @@ begin
     leg.examined := leg.examined + looked;
     leg.ms := leg.ms + spent;
 end $$;
-
--- Around the nearest rows (p_rows, ordered, limit $2): the nearest row of each product, $3 of them, as arrays, and how
--- many rows there were.
-create or replace function shop_private.nearest_sql(p_rows text)
-returns text
-language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select 'with nearest as materialized (' || p_rows || '), best as (
-        select distinct on (n.product_id) n.product_id, n.position, n.distance from nearest n
-        order by n.product_id, n.distance)
-    select array_agg(b.product_id order by b.distance, b.product_id),
-        array_agg(b.position order by b.distance, b.product_id),
-        array_agg(b.distance order by b.distance, b.product_id), (select count(*) from nearest)
-    from (select * from best b order by b.distance, b.product_id limit $3) b'
-$$;

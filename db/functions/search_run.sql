@@ -79,7 +79,7 @@ begin
 
     -- So many are compared without a look into the index: a look that finds nothing has cost its own time and theirs.
     clock := clock_timestamp();
-    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 2);
+    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 3);
     if p_route is null and condition <> 'true' then
         matched := shop_private.search_matches(condition, known, products);
     end if;
@@ -91,12 +91,12 @@ begin
     end if;
     to_compare := case when p_route is null then products <= known else p_route = 'exact' end;
     if image_weight > 0 then
-        part := shop_private.search_leg('image', for_images, condition, depth, s.pictures / greatest(1.0, s.products),
+        part := shop_private.search_leg('image', for_images, condition, p_k, depth, s.pictures / greatest(1.0, s.products),
             s.image_table, case when not to_compare then s.image_index end, s, p_route is null, matched, known);
         image := part.leg; matched := part.p_matched; known := part.p_known;
     end if;
     if title_weight > 0 then
-        part := shop_private.search_leg('title', for_titles, condition, depth, 1, s.title_table,
+        part := shop_private.search_leg('title', for_titles, condition, p_k, depth, 1, s.title_table,
             case when not to_compare then s.title_index end, s, p_route is null, matched, known);
         title := part.leg; matched := part.p_matched; known := part.p_known;
     end if;

@@ -24,7 +24,7 @@ $$;
 create or replace function shop_private.search_settings(
     out model_id smallint, out model text, out revision text, out dimension integer,
     out image_table regclass, out title_table regclass, out image_index regclass, out title_index regclass,
-    out products bigint, out pictures bigint, out calibration_id bigint, out ef_search integer, out stretch double precision,
+    out products bigint, out pictures bigint, out calibration_id bigint, out ef_search integer, out recall_k integer, out stretch double precision,
     out exact_us_per_row double precision, out hnsw_us_per_candidate double precision,
     out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
     out rrf_k integer
@@ -52,7 +52,8 @@ begin
     -- For equal recall ef_search has to grow about as the square root of the catalog.
     ef_search := least(1000, case when c.recall is null then greatest(100, 0.65 * sqrt(products))
         else c.ef_search * sqrt(greatest(1, products / greatest(1.0, c.products))) end);
-    stretch := coalesce(c.stretch, 3);
+    recall_k := coalesce(c.k, 10);
+    stretch := coalesce(c.stretch, 0.5);
     exact_us_per_row := coalesce(c.exact_us_per_row, 4);
     hnsw_us_per_candidate := coalesce(c.hnsw_us_per_candidate, 10);
     select coalesce(max(t.value) filter (where t.name = 'image_weight'), 1),

@@ -35,6 +35,9 @@ create type shop_private.leg as (
     ef_search integer, examined bigint, ms double precision, reason text
 )"""
 
+# A row of a kind of vector and how far it is from the query.
+NEAR = "create type shop_private.near as (product_id uuid, position smallint, distance double precision)"
+
 # What tells a judged query from others; behind a generated column too.
 QUERY_ID = """
 create function shop_private.query_id(query text, picture bytea, picture_sku text) returns uuid
@@ -86,6 +89,7 @@ end $$"""
 def upgrade() -> None:
     op.execute(NO_IDLE_POLICY)
     op.execute(KEYWORDS)
+    op.execute(NEAR)
     op.execute(LEG)
     op.execute(SEARCH_RESULT)
     op.execute(SEARCH_STEP)
@@ -164,7 +168,7 @@ def upgrade() -> None:
         sa.Column("query_kind", sa.Text(), nullable=False),
         sa.Column("ef_search", sa.Integer(), nullable=False, comment="for an unfiltered top k"),
         sa.Column(
-            "stretch", sa.Double(), nullable=False, comment="filtered: more ef_search for each candidate passed over"
+            "stretch", sa.Double(), nullable=False, comment="filtered: ef_search grows with the candidates looked at to this power"
         ),
         sa.Column("exact_us_per_row", sa.Double(), nullable=False),
         sa.Column("hnsw_us_per_candidate", sa.Double(), nullable=False),
@@ -366,6 +370,7 @@ def downgrade() -> None:
     op.execute("drop type shop.search_step")
     op.execute("drop type shop.search_result")
     op.execute("drop type shop_private.leg")
+    op.execute("drop type shop_private.near")
     op.execute(
         """
         do $$ begin

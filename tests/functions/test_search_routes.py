@@ -36,7 +36,7 @@ def calibrated(large: Database) -> Iterator[None]:
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
             "ef_search, stretch, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 3, 4, 8, 700)"
+            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.5, 4, 8, 700)"
         )
         conn.exec_driver_sql("select shop_private.refresh_common_words()")
     yield
