@@ -41,7 +41,12 @@ calibration = Table(
     Column("queries", Integer, nullable=False),
     Column("query_kind", Text, nullable=False),
     Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
-    Column("stretch", Double, nullable=False, comment="filtered: ef_search grows with the candidates looked at to this power"),
+    Column(
+        "stretch",
+        Double,
+        nullable=False,
+        comment="filtered: ef_search grows with the candidates looked at to this power",
+    ),
     Column("exact_us_per_row", Double, nullable=False),
     Column("hnsw_us_per_candidate", Double, nullable=False),
     Column(

@@ -24,11 +24,11 @@ declare
     hit shop.search_result;
 begin
     run := shop_private.search_run(query, image, inputs, filter, k, null, p_catalog, image_weight, title_weight,
-        keyword_weight, degrade, route);
+        keyword_weight, degrade, route, num_nonnulls(min_similarity, max_gap) > 0);
     run.rrf_k := coalesce(rrf_k, run.rrf_k);
     return query values
         ('query', null::text, null::text, null::integer, null::integer, null::bigint, run.vector_ms,
-            coalesce('not encoded: ' || run.degraded, format('as vectors of model %s, revision %s', run.model, run.revision))),
+            coalesce('not encoded: ' || run.degraded, case when run.for_images is null then 'not encoded: by keywords alone' end, format('as vectors of model %s, revision %s', run.model, run.revision))),
         ('filter', case when run.condition = 'true' then 'none' when run.matched is not null then 'collected'
             else 'too many to collect' end, null, null, cardinality(run.matched), null, run.route_ms,
             format('%s; %s %s of %s products', run.condition, run.total_is, run.total, run.products));

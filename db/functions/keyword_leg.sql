@@ -1,7 +1,8 @@
 -- The products whose words fit best, depth of them: those that have every word first (a score above 1), then by
--- ts_rank. Words that are in many products select nothing by themselves: they
--- rank what the rarer words and the vector legs (p_candidates, nearest first) found. A word no product has is taken
--- for a typing error and looked for by its trigrams.
+-- ts_rank. Words that are in many products select nothing by themselves: they rank what the rarer words and the vector
+-- legs (p_candidates, nearest first) found. With nothing else to go by the rarest of them selects, up to a bound: the
+-- products that have it are about equally good, so the first that a walk through the table meets will do. A word no
+-- product has is taken for a typing error and looked for by its trigrams.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads the library: only then may its settings be named
 
 create or replace function shop_private.keyword_leg(
@@ -13,12 +14,16 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = 0.5
+set enable_bitmapscan = on
+set synchronize_seqscans = off  -- always the same first products
 as $$
 declare
     most constant integer := 500;  -- products a word may select
+    selected integer;  -- at most
     found shop_private.leg;
     began constant timestamptz := clock_timestamp();
     language regconfig;
+    by_index text;
     every_word text[];
     rare text[];
     missing text[];
@@ -39,8 +44,10 @@ begin
     end if;
     select array_agg(w) into rare from unnest(every_word) w
     where not exists (select from shop.common_word c where c.word = w and c.share * p_products > most);
-    if rare is null and p_candidates is null then  -- nothing else to go by: the rarest of them
-        rare := array(select c.word from shop.common_word c where c.word = any(every_word) order by c.share limit 1);
+    if rare is null and p_candidates is null then
+        select array[c.word], most, case when c.share > 0.02 then 'off' else 'on' end into rare, selected, by_index
+        from shop.common_word c where c.word = any(every_word) order by c.share limit 1;
+        perform set_config('enable_bitmapscan', by_index, true);  -- an index finds all before the first is taken
     end if;
     select string_agg(quote_literal(w), ' | ')::tsquery, string_agg(quote_literal(w), ' & ')::tsquery
     into every_query, all_query from unnest(every_word) w;
@@ -60,8 +67,8 @@ begin
     execute format(
         'with hit as (
             select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer as score
-            from shop.product p
-            where $2 is not null and p.keywords @@ $2 and %1$s
+            from (select p.product_id, p.keywords from shop.product p
+                where $2 is not null and p.keywords @@ $2 and %1$s limit $8) p
             union all
             select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer from shop.product p
             where p.product_id = any($3) and p.keywords @@ $1 and %1$s
@@ -79,7 +86,7 @@ begin
             where %s group by 1 order by 2 desc limit %s)',
             case when p_matched is null then p_condition else 'p.product_id = any($6)' end, most) else '' end)
     into found.product_ids, found.scores, found.examined
-    using every_query, rare_query, p_candidates, p_depth, missing, p_matched, all_query;
+    using every_query, rare_query, p_candidates, p_depth, missing, p_matched, all_query, selected;
     found.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return found;
 end $$;

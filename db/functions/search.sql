@@ -43,7 +43,7 @@ begin
         select c.version, c.first_k, c.place into version, page_k, page_end from shop_private.search_cursor(after, key) c;
     end if;
     run := shop_private.search_run(query, image, inputs, filter, page_k, null, p_catalog, image_weight, title_weight,
-        keyword_weight, degrade, route);
+        keyword_weight, degrade, route, num_nonnulls(min_similarity, max_gap) > 0);
     run.rrf_k := coalesce(rrf_k, run.rrf_k);
     if version <> concat_ws('-', run.model_id, run.calibration_id) then
         raise exception using errcode = '55000', message = 'the model or its calibration has changed since the first page',
@@ -54,7 +54,7 @@ begin
     deep := run;
     if page_end + p_k > page_k then
         deep := shop_private.search_run(query, image, inputs, filter, page_k, 1000, p_catalog, image_weight, title_weight,
-            keyword_weight, degrade, route);
+            keyword_weight, degrade, route, num_nonnulls(min_similarity, max_gap) > 0);
     end if;
 
     how := case when 'hnsw' in (i.route, t.route) then 'hnsw'

@@ -1,8 +1,8 @@
 -- One search before fusion: the vectors, the condition, the route, and what each leg found. shop.search ranks it,
--- shop.explain_search shows it. p_depth null: as deep as the first p_k results need.
+-- shop.explain_search shows it. p_depth null: as deep as the first p_k results need. p_cut: vectors are needed to cut results.
 create or replace function shop_private.search_run(
     p_query text, p_image bytea, p_inputs jsonb, p_filter jsonb, p_k integer, p_depth integer, p_catalog text,
-    p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_degrade boolean, p_route text,
+    p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_degrade boolean, p_route text, p_cut boolean,
     out model_id smallint, out model text, out revision text, out calibration_id bigint, out products bigint,
     out depth integer,
     out image shop_private.leg, out title shop_private.leg, out keyword shop_private.leg,
@@ -48,7 +48,10 @@ begin
         condition := case when condition = '(true)' then 'true' else condition end;
     end if;
 
-    if p_degrade and p_query is not null then
+    if p_query is not null and num_nonnulls(p_image, p_inputs) = 0 and greatest(p_image_weight, p_title_weight, 0) = 0
+        and num_nonnulls(p_image_weight, p_title_weight) = 2 and not p_cut then
+        words := p_query;  -- by keywords alone: nothing has to be encoded
+    elsif p_degrade and p_query is not null then
         begin
             select q.for_images, q.for_titles, q.words, q.named into for_images, for_titles, words, named
             from shop_private.query_vectors(p_query, p_image, p_inputs, p_catalog) q;

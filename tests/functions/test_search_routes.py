@@ -11,6 +11,7 @@ from large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vector
 from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
+from db.errors import EncoderUnavailable
 from db.roles import Role
 
 # name, filter, and which products n = 1..20000 it lets through
@@ -199,6 +200,15 @@ def test_the_keyword_leg_reads_its_indexes(large: Database, setup: str) -> None:
     with plans(large, "select * from shop.search('numbr77', degrade => true)", *SETUPS[setup]) as seen:
         assert "product_title_trgm_idx" in seen, seen
         assert "Seq Scan on product p" not in seen, seen
+
+
+def test_words_that_everything_has_stay_cheap_when_there_is_nothing_else_to_go_by(analyst: Connection) -> None:
+    rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded, and need not be
+    assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
+    assert len({row.sku for row in rows}) == 40
+    assert rows == search(analyst, query="title", k=40, image_weight=0, title_weight=0)
+    with pytest.raises(EncoderUnavailable):  # to cut by similarity takes a vector
+        search(analyst, query="title", image_weight=0, title_weight=0, min_similarity=0.1)
 
 
 def test_pages_neither_repeat_nor_skip(analyst: Connection) -> None:
