@@ -26,6 +26,7 @@ def run(shop: Shop, count: int) -> Report:
         found[wording] = measure(shop, wording, Queries(queries.vectors[part], queries.clusters[part]))
     beyond = [seconds for each in found.values() for seconds in _beyond(each)]
     common = found["common"][ALL].at(0.99)
+    words = found["common"][KEYWORD].at(0.99)
     lines = [
         Line(
             "three legs beyond the sum of their own, p50",
@@ -33,7 +34,8 @@ def run(shop: Shop, count: int) -> Report:
             "<= 0.5 ms",
             quantile(beyond, 0.5) <= 0.0005,
         ),
-        Line("queries of common words only, p99", milliseconds(common), "<= 4 ms", common <= 0.004),
+        Line("queries of common words only, three legs, p99", milliseconds(common), "<= 4 ms", common <= 0.004),
+        Line("... keywords alone, p99", milliseconds(words), "<= 4 ms", words <= 0.004),
     ]
     table = Table(
         "p50 / p99, ms",
