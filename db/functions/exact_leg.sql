@@ -21,9 +21,9 @@ declare
     near shop_private.near[];
     take integer := ceil(p_depth * greatest(1, least(p_rows_per_product, 100)));
     statement constant text := format('select array_agg((n.product_id, n.position, n.distance)::shop_private.near) from (
-        select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
+        select i.product_id, i.position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
         from %s join shop.%I i on i.product_id = p.product_id
-        where %s order by (i.embedding operator(@vector@.<=>) $1) + 0 limit $2) n',
+        where %s order by distance limit $2) n',
         case when p_matched is null then 'shop.product p' else 'unnest($3) p(product_id)' end, p_part || '_vector',
         case when p_matched is null then p_condition else 'true' end);
 begin

@@ -1,10 +1,11 @@
 -- A vector leg by the cheaper route that is near enough; it always has p_depth products, or every one that matches.
 --
 -- Few matches (p_matched, collected already) are compared one by one. Without a filter the index is asked. With one, how
--- far the index has to look depends on how many matches there are around the query, which the share of all products does
--- not tell: a shopper's filter may name the neighbourhood of the query or shun it. So the neighbourhood is looked at
--- first, cheaply, for the density of matches. It says how many candidates the index has to look at, hence the ef_search (that
--- of an unfiltered search, times a power of how many times as many candidates) and what that costs; up to that cost the
+-- far the index has to look depends on how many matches there are around the query, which the share of all products
+-- (p_share) does not tell: a shopper's filter may name the neighbourhood of the query or shun it. Where nearly half
+-- match, they are taken to be everywhere, and the answer shows whether that was so. Else the neighbourhood is looked at
+-- first, cheaply. The density of matches says how many candidates the index has to look at, hence the ef_search (that of
+-- an unfiltered search, times a power of how many times as many candidates) and what that costs; up to that cost the
 -- matches are collected and compared, beyond it the index is asked. Where there are none, or the index comes back short,
 -- all are compared.
 --
@@ -12,7 +13,7 @@
 -- index is asked at once, whatever is around.
 create or replace function shop_private.search_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_rows_per_product double precision,
-    p_table regclass, p_index regclass, p_settings record, p_steered boolean,
+    p_table regclass, p_index regclass, p_settings record, p_steered boolean, p_share double precision,
     inout p_matched uuid[], inout p_known bigint, out leg shop_private.leg
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -26,18 +27,34 @@ declare
     ef double precision := deep;
     spent double precision := 0;
     looked bigint := 0;
+    affordable bigint;  -- to compare, for what the index would cost
 begin
     if p_matched is null and p_index is not null then
         if p_condition <> 'true' and p_steered then
-            foreach look in array array[greatest(40, s.ef_search / 3), s.ef_search] loop
-                tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, look, p_rows_per_product, p_index, look, look);
-                looked := looked + tried.examined; spent := spent + tried.ms;
-                passed := tried.examined / greatest(0.01, coalesce(cardinality(tried.product_ids), 0));
-                exit when cardinality(tried.product_ids) >= 3;  -- fewer tell too little of a density
-            end loop;
+            if p_share >= 0.4 then
+                ef := least(1000, greatest(deep, ceil(wide * p_share ^ -s.stretch)));
+                tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index,
+                    ef::integer, ef::integer);
+                looked := tried.examined; spent := tried.ms;
+                if cardinality(tried.product_ids) >= p_depth
+                    and looked <= 2 * p_depth * greatest(1, p_rows_per_product) / p_share then
+                    leg := tried;
+                    return;
+                end if;
+            else
+                foreach look in array array[greatest(40, s.ef_search / 3), s.ef_search] loop
+                    tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, look, p_rows_per_product, p_index, look, look);
+                    looked := looked + tried.examined; spent := spent + tried.ms;
+                    exit when cardinality(tried.product_ids) >= 3;  -- fewer tell too little of a density
+                end loop;
+            end if;
+            passed := tried.examined / greatest(0.01, coalesce(cardinality(tried.product_ids), 0));
             ef := greatest(deep, ceil(wide * passed ^ s.stretch));
-            p_known := greatest(p_known, least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row);
-            p_matched := shop_private.search_matches(p_condition, p_known, s.products);
+            affordable := least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row;
+            if affordable > p_known then  -- up to p_known was tried before
+                p_known := affordable;
+                p_matched := (shop_private.search_matches(p_condition, p_known, s.products)).matched;
+            end if;
         elsif p_condition <> 'true' then
             ef := 1000;
         end if;

@@ -18,6 +18,7 @@ declare
     part record;
     to_compare boolean;
     unfiltered boolean;
+    share double precision;  -- of the products that match, about
     words text;
     named uuid[];
     clock timestamptz := clock_timestamp();
@@ -84,7 +85,7 @@ begin
     clock := clock_timestamp();
     known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 3);
     if p_route is null and condition <> 'true' then
-        matched := shop_private.search_matches(condition, known, products);
+        select m.matched, m.share into matched, share from shop_private.search_matches(condition, known, products) m;
     end if;
     route_ms := extract(epoch from clock_timestamp() - clock) * 1000;
     if named is not null then
@@ -95,12 +96,12 @@ begin
     to_compare := case when p_route is null then products <= known else p_route = 'exact' end;
     if image_weight > 0 then
         part := shop_private.search_leg('image', for_images, condition, p_k, depth, s.pictures / greatest(1.0, s.products),
-            s.image_table, case when not to_compare then s.image_index end, s, p_route is null, matched, known);
+            s.image_table, case when not to_compare then s.image_index end, s, p_route is null, share, matched, known);
         image := part.leg; matched := part.p_matched; known := part.p_known;
     end if;
     if title_weight > 0 then
         part := shop_private.search_leg('title', for_titles, condition, p_k, depth, 1, s.title_table,
-            case when not to_compare then s.title_index end, s, p_route is null, matched, known);
+            case when not to_compare then s.title_index end, s, p_route is null, share, matched, known);
         title := part.leg; matched := part.p_matched; known := part.p_known;
     end if;
     total := coalesce(cardinality(matched), case when unfiltered then products when p_route is null then known + 1
