@@ -9,7 +9,11 @@ create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )
 returns shop.calibration
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set max_parallel_workers_per_gather = 0  -- as in a search
+as $$
 declare
     sieve constant text := 'get_byte(uuid_send(p.product_id), 7) < %s';  -- product_id is a hash: every filter is a fair draw
     s record;

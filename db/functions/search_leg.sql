@@ -36,11 +36,6 @@ begin
                 tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_depth, p_rows_per_product, p_index,
                     ef::integer, ef::integer);
                 looked := tried.examined; spent := tried.ms;
-                if cardinality(tried.product_ids) >= p_depth
-                    and looked <= 2 * p_depth * greatest(1, p_rows_per_product) / p_share then
-                    leg := tried;
-                    return;
-                end if;
             else
                 foreach look in array array[greatest(40, s.ef_search / 3), s.ef_search] loop
                     tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, look, p_rows_per_product, p_index, look, look);
@@ -49,6 +44,10 @@ begin
                 end loop;
             end if;
             passed := tried.examined / greatest(0.01, coalesce(cardinality(tried.product_ids), 0));
+            if p_share >= 0.4 and cardinality(tried.product_ids) >= p_depth and wide * passed ^ s.stretch <= 1.2 * ef then
+                leg := tried;
+                return;
+            end if;
             ef := greatest(deep, ceil(wide * passed ^ s.stretch));
             affordable := least(ef, 1000) * s.hnsw_us_per_candidate / s.exact_us_per_row;
             if affordable > p_known then  -- up to p_known was tried before

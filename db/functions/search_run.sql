@@ -12,7 +12,10 @@ create or replace function shop_private.search_run(
     out condition text, out matched uuid[], out known bigint, out total bigint, out total_is text,
     out vector_ms double precision, out route_ms double precision, out degraded text
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0  -- a search is one of many: it takes one core
+as $$
 declare
     s record;
     part record;
