@@ -22,10 +22,9 @@ declare
     take integer := ceil(p_depth * greatest(1, least(p_rows_per_product, 100)));
     statement constant text := format('select array_agg((n.product_id, n.position, n.distance)::shop_private.near) from (
         select i.product_id, i.position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
-        from %s join shop.%I i on i.product_id = p.product_id
-        where %s order by distance limit $2) n',
-        case when p_matched is null then 'shop.product p' else 'unnest($3) p(product_id)' end, p_part || '_vector',
-        case when p_matched is null then p_condition else 'true' end);
+        from shop.%I i %s order by distance limit $2) n', p_part || '_vector',
+        case when p_matched is null then 'join shop.product p on p.product_id = i.product_id where ' || p_condition
+            else 'where i.product_id = any($3)' end);  -- looked up in the order of the index
 begin
     loop
         execute statement into near using p_vector, take, p_matched;
