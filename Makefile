@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,web,dev]'
 	touch $@
 
 demo: $(VENV)/.installed  ## from nothing to picture search

@@ -20,6 +20,7 @@ import db.evaluation.cli
 import encoder.cli
 import loader.cli
 import migrations.cli
+import web.cli
 from db.errors import WindowshopError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"
 DEMO_PICTURE = "fluent_1376.webp"
 NEXT = """
 Go on:
-  windowshop up                                   database and encoder, until Ctrl-C; then, in a second terminal:
+  windowshop up                                   database, encoder, REST until Ctrl-C; then, in a second terminal:
   windowshop db psql --role analyst               SQL, for example
     SELECT title, price FROM shop.searchable WHERE price < 40
     ORDER BY image_embedding <=> (SELECT shop.clip_text('blue bag')) LIMIT 10;
@@ -75,7 +76,7 @@ def demo(
 
 @app.command()
 def up() -> None:
-    """Run database and encoder in the foreground until Ctrl-C, so that every SQL client can search."""
+    """Run database, encoder and web service in the foreground until Ctrl-C: SQL and HTTP clients can search."""
     from db.engine import open_database
     from db.settings import Settings
     from encoder.progress import encode_with_progress
@@ -90,7 +91,23 @@ def up() -> None:
         _step(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         _step("  windowshop db psql --role analyst")
         _step('  windowshop search "a wooden chair"')
-        encode_with_progress(database, models, encoding, once=False)
+        with _serving(database):
+            encode_with_progress(database, models, encoding, once=False)
+
+
+@contextmanager
+def _serving(database: "Database") -> Iterator[None]:
+    """The web service in this process for as long as the context lasts, where it is installed."""
+    try:
+        from web.server import running
+        from web.settings import WebSettings
+    except ModuleNotFoundError as error:
+        _step(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
+        yield
+        return
+    with running(database, WebSettings.read()) as address:
+        _step(f"The REST API is at {address}; see docs/api.md.")
+        yield
 
 
 def _prepare(database: "Database", settings: "Settings") -> None:
@@ -205,6 +222,8 @@ app.command()(encoder.cli.retry)
 app.command()(db.cli.search)
 app.command()(db.cli.calibrate)
 app.command()(db.evaluation.cli.evaluate)
+app.command()(web.cli.serve)
+app.add_typer(web.cli.key_app, name="key")
 
 
 def main() -> None:

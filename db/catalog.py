@@ -6,18 +6,21 @@ with conn.begin():
     counts = upsert(conn, catalog="main", image_root=folder)
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from db.engine import translated
+from db.errors import StatementRefused
 
 COLUMNS = (
     "sku", "title", "description", "brand", "product_type", "price", "currency", "availability", "gtin", "mpn",
@@ -115,3 +118,92 @@ def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None =
     ).one()
     conn.execute(text("drop table pg_temp.staged_product"))
     return UpsertCounts(*row)
+
+
+def put(
+    conn: Connection, products: Sequence[Product], *, catalog: str = "main", image_root: Path | None = None
+) -> list[str]:
+    """Insert or replace a few products inside the caller's transaction; what became of each: inserted, updated,
+    unchanged, or the reason why the database refuses it. Each SKU once."""
+    order = sorted(range(len(products)), key=lambda n: products[n].sku)  # everybody locks in the same order
+    said = _put(conn, [products[n] for n in order], catalog, image_root)
+    return [what for _, what in sorted(zip(order, said, strict=True))]
+
+
+def _put(conn: Connection, products: Sequence[Product], catalog: str, image_root: Path | None) -> list[str]:
+    """A product that is refused although it was checked is found by halving, and costs only itself."""
+    if not products:
+        return []
+    skus = [product.sku for product in products]
+    try:
+        with conn.begin_nested():
+            before = _state(conn, skus, catalog)
+            conn.execute(text(_STAGING_TABLE))
+            conn.execute(_STAGE, [_staged(product) for product in products])
+            upsert(conn, catalog=catalog, image_root=image_root)
+            after = _state(conn, skus, catalog)
+    except StatementRefused as error:
+        if (error.sqlstate or "22")[:2] not in ("22", "23", "54"):
+            raise
+        if len(products) == 1:
+            return [f"the database refuses it (SQLSTATE {error.sqlstate})"]
+        half = len(products) // 2
+        return _put(conn, products[:half], catalog, image_root) + _put(conn, products[half:], catalog, image_root)
+    return [
+        "inserted" if sku not in before else "unchanged" if before[sku] == after[sku] else "updated" for sku in skus
+    ]
+
+
+_STAGE = text(
+    f"insert into pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_uris, image_phashes) values "
+    f"({', '.join(f':{column}' for column in COLUMNS)}, cast(:attributes as jsonb), cast(:uris as text[]), "
+    "cast(:phashes as text[]))"
+)
+_STATE = text(
+    "select p.sku, p.updated_at, (select array_agg(i.uri order by i.position) from shop.product_image i "
+    "where i.product_id = p.product_id) from shop.product p "
+    "where p.product_id in (select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s)"
+)
+
+
+def _staged(product: Product) -> dict[str, Any]:
+    return {
+        **{column: getattr(product, column) for column in COLUMNS},
+        "attributes": json.dumps(dict(product.attributes)),
+        "uris": [image.uri for image in product.images],
+        "phashes": [image.phash for image in product.images],
+    }
+
+
+def _state(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, tuple[Any, Any]]:
+    rows = conn.execute(_STATE, {"skus": list(skus), "catalog": catalog})
+    return {sku: (updated_at, uris) for sku, updated_at, uris in rows}
+
+
+def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
+    """False when there is no such product."""
+    statement = text("delete from shop.product where product_id = shop.product_id(:sku, :catalog)")
+    return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
+
+
+def product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
+    """A product's columns, and `images`: its (position, uri) in order."""
+    statement = text(
+        f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "
+        "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri) "
+        "order by i.position) from shop.product_image i where i.product_id = p.product_id), '[]') as images "
+        "from shop.product p where p.product_id = shop.product_id(:sku, :catalog)"
+    )
+    row = conn.execute(statement, {"sku": sku, "catalog": catalog}).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def image_file(conn: Connection, product_id: UUID, position: int) -> tuple[str, str] | None:
+    """The folder and the path below it of a picture that is a file."""
+    statement = text(
+        "select shop_private.image_folder(i.image_root_id), i.uri from shop.product_image i "
+        "join shop.product p using (product_id) "
+        "where i.product_id = :product and i.position = :position and i.image_root_id is not null"
+    )
+    row = conn.execute(statement, {"product": product_id, "position": position}).one_or_none()
+    return None if row is None else (row[0], row[1])

@@ -11,6 +11,7 @@ from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db import embedded
@@ -58,12 +59,31 @@ class Database:
 
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """An engine whose sessions act as `role` and whose errors are WindowshopErrors."""
-        url = self.url(role, read=read)
-        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+        engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args={"connect_timeout": 5})
+        self._listen(engine, role)
+        return engine
+
+    def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
+        """The same for a process that answers many at once: at most `connections`, kept open."""
+        engine = create_async_engine(
+            self.url(role, read=read),
+            pool_size=connections,
+            max_overflow=0,
+            pool_use_lifo=True,  # the connection used last has its plans ready
+            pool_pre_ping=True,  # a server that was restarted costs no request
+            connect_args={"connect_timeout": 5},
+        )
+        self._listen(engine.sync_engine, role)
+        return engine
+
+    def _listen(self, engine: Engine, role: Role | None) -> None:
+        url = engine.url
         address = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database or ''}"
 
         @event.listens_for(engine, "handle_error")
         def translate(context: ExceptionContext) -> None:
+            if context.is_pre_ping:  # the pool's own question, which it knows how to take a no to
+                return
             if isinstance(context.original_exception, psycopg.Error):
                 raise translated(context.original_exception, address) from context.original_exception
 
@@ -82,8 +102,6 @@ class Database:
                 # Arrays of vectors go out as binary: as text, one vector costs more than all else in an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
-
-        return engine
 
     @contextmanager
     def connect(self, role: Role | None, *, read: bool = False) -> Iterator[Connection]:
@@ -137,7 +155,8 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
         kind = EncoderUnavailable
     elif state == "57014":
         kind, hint = StatementRefused, hint or "It ran into its time limit; narrow it, or raise the limit."
-    elif state is not None and state[:2] in ("22", "23", "25", "42", "54"):
+    elif isinstance(error, psycopg.DataError) or (state or "")[:2] in ("22", "23", "25", "42", "54"):
+        # a DataError without a state: what the driver does not send, such as NUL in a text
         kind = StatementRefused
     raised = kind(message, hint=hint)
     raised.sqlstate = state
@@ -165,16 +184,18 @@ def _connection_error(message: str, address: str) -> DatabaseError:
     )
 
 
-def _become(connection: psycopg.Connection[Any], role: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set'), "
-            "pg_is_in_recovery() from pg_roles r where r.rolname = %s",
-            (role,),
-        )
-        row = cursor.fetchone()
-        if row is not None and row[0]:
-            cursor.execute(f"set role {psycopg.sql.Identifier(role).as_string(connection)}")
+def _become(connection: Any, role: str) -> None:
+    """`connection` is psycopg's, or SQLAlchemy's cover of its asynchronous one."""
+    cursor = connection.cursor()
+    cursor.execute(
+        "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set') from pg_roles r "
+        "where r.rolname = %s",
+        (role,),
+    )
+    row = cursor.fetchone()
+    if row is not None and row[0]:
+        cursor.execute(f"set role {psycopg.sql.Identifier(role).as_string(None)}")
+    cursor.close()
     connection.commit()
 
 

@@ -24,11 +24,12 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import BIT, ENUM, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, ENUM, JSONB, TSVECTOR
 
 SHOP = "shop"
 PRIVATE = "shop_private"
@@ -238,4 +239,23 @@ request = Table(
     CheckConstraint("kind in ('t', 'i')", name="kind"),
     schema=PRIVATE,
     prefixes=["UNLOGGED"],
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("api_key_id", Integer, Identity(always=True)),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, comment="sha256 of the token"),
+    Column("scopes", ARRAY(Text), nullable=False, comment="search, write; admin: all of it"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
+    Column("revoked_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("api_key_id"),
+    UniqueConstraint("hash"),
+    CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name="name"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    CheckConstraint("cardinality(scopes) > 0 and scopes <@ array['search', 'write', 'admin']", name="scopes"),
+    Index("api_key_one_in_force", "name", unique=True, postgresql_where=text("revoked_at is null")),
+    schema=PRIVATE,
 )

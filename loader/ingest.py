@@ -14,10 +14,10 @@ from pathlib import Path
 from db import schema
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
+from db.image_paths import ImageRoot
 from db.roles import Role
 from loader.errors import NothingToLoad, RejectsUnwritable, SourceUnreadable
 from loader.first_lines import FirstLines
-from loader.image_paths import ImageRoot
 from loader.product import Valid, to_product
 from loader.rejects import RejectsFile
 from loader.rows import RawRow, Reject

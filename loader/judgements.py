@@ -14,7 +14,7 @@ from db.evaluation.judgements import Judgement
 from db.results import picture_bytes
 from db.roles import Role
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
-from loader.image_paths import ImageRoot
+from db.image_paths import ImageRoot
 from loader.rejects import RejectsFile
 from loader.rows import Reject
 from loader.sources.columns import normalised

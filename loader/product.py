@@ -1,28 +1,11 @@
-"""A raw row becomes a `Product` that every constraint of the database takes, or a `Reject` that names all its faults.
+"""A raw row becomes a `Product` that the database takes, or a `Reject` that names all its faults."""
 
-Spelling is mended where only one thing can be meant: white space, letter case, availability words, decimal commas.
-Values are never guessed at, cut or dropped. The one exception is a malformed picture hash: the encoder makes its own.
-"""
-
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from db.catalog import COLUMNS, Image, Product
-from loader import values
-from loader.image_paths import ImageRoot
+from db.catalog import Product
+from db.image_paths import ImageRoot
+from db.product_rules import Written, check
 from loader.rows import RawRow, Reject
-
-MAX_IMAGES = 100
-SHORT, LONG = 500, 100_000  # product_type is in a B-tree index, whose entries end at 2.7 kB
-MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
-    "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
-}  # fmt: skip
-
-# Lone surrogates are how Python holds bytes that are not UTF-8.
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,94 +17,7 @@ class Valid:
 
 
 def to_product(row: RawRow, root: ImageRoot) -> Valid | Reject:
-    faults: list[str] = []
-    texts: dict[str, Any] = {}
-    for name, cell in row.fields.items():
-        if fault := _fault(name, cell, MAX_LENGTHS[name]):
-            faults.append(fault)
-        else:
-            texts[name] = cell.strip() or None
-    faults += [fault for text in _texts(row.attributes) if (fault := _fault("attribute", text, LONG))]
-    _need(row, texts, faults)
-    _read_values(texts, faults)
-    images, missing_files = _read_images(row, root, faults)
-    if faults:
-        return Reject(row.line, row.fields.get("sku", ""), "; ".join(faults))
-
-    dropped_hash = False
-    if row.image_phash and images:
-        try:
-            images[0] = Image(images[0].uri, values.phash(row.image_phash))
-        except ValueError:
-            dropped_hash = True
-    if images and "://" in images[0].uri:
-        texts.setdefault("image_link", images[0].uri)
-    product = Product(**texts, attributes=row.attributes, images=tuple(images))
-    return Valid(row.line, product, missing_files, dropped_hash)
-
-
-def _need(row: RawRow, texts: dict[str, Any], faults: list[str]) -> None:
-    for name in ("sku", "title"):
-        if not row.fields.get(name, "").strip():
-            faults.append(f"{name} is empty")
-    if texts.get("sku") and _CONTROL.search(texts["sku"]):
-        faults.append("sku has a control character")
-    if texts.get("title"):
-        texts["title"] = " ".join(texts["title"].split())
-
-
-def _read_values(texts: dict[str, Any], faults: list[str]) -> None:
-    in_price = None
-    for name, read in (("price", values.price), ("currency", values.currency), ("availability", values.availability)):
-        if texts.get(name):
-            try:
-                texts[name] = read(texts[name])
-            except ValueError as error:
-                faults.append(str(error))
-                texts[name] = None
-    if texts.get("price") is not None:
-        texts["price"], in_price = texts["price"]
-    if in_price and texts.get("currency") not in (None, in_price):
-        faults.append(f"price is in {in_price}, currency is {texts['currency']}")
-    elif in_price:
-        texts["currency"] = in_price
-
-
-def _read_images(row: RawRow, root: ImageRoot, faults: list[str]) -> tuple[list[Image], int]:
-    images: dict[str, Image] = {}  # a picture that is named twice is one picture
-    missing = 0
-    for written in row.images:
-        if _NOT_TEXT.search(written):
-            faults.append("a picture's path has a NUL character or is not UTF-8")
-            continue
-        try:
-            uri, exists = root.uri(written)
-        except ValueError as error:
-            faults.append(str(error))
-            continue
-        missing += uri not in images and not exists
-        images.setdefault(uri, Image(uri))
-    if len(images) > MAX_IMAGES:
-        faults.append(f"{len(images)} pictures; a product has at most {MAX_IMAGES}")
-    return list(images.values()), missing
-
-
-def _fault(name: str, text: str, longest: int) -> str | None:
-    if _NOT_TEXT.search(text):
-        return f"{name} has a NUL character" if "\x00" in text else f"{name} is not UTF-8"
-    if len(text.strip()) > longest:
-        return f"{name} is {len(text.strip()):,} characters long; at most {longest:,}"
-    return None
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in an attribute, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            yield key
-            yield from _texts(member)
-    elif isinstance(value, list | tuple):
-        for member in value:
-            yield from _texts(member)
+    found = check(Written(row.fields, row.attributes, row.images, row.image_phash), root)
+    if isinstance(found, list):
+        return Reject(row.line, row.fields.get("sku", ""), "; ".join(found))
+    return Valid(row.line, found.product, found.missing_files, found.dropped_hash)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from processes import COMMAND, wait_until, windowshop
@@ -82,12 +83,13 @@ def test_the_second_demo_encodes_nothing_again(
     assert windowshop("db", "stop", env=env).returncode == 0
 
 
-def test_up_serves_sql_until_it_is_stopped(
+def test_up_serves_sql_and_rest_until_it_is_stopped(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "up.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([*COMMAND, "up"], env=env, stdout=output, stderr=output)
+        ports = {"WINDOWSHOP_WEB_PORT": "0", "WINDOWSHOP_WEB_METRICS_PORT": "null"}
+        process = subprocess.Popen([*COMMAND, "up"], env=env | ports, stdout=output, stderr=output)
     try:
         wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "up")
         query = (
@@ -98,6 +100,12 @@ def test_up_serves_sql_until_it_is_stopped(
         assert "rum" in found.stdout, found.stderr
         searched = windowshop("search", "a drum to play", "--where", "price < 500", env=env)
         assert "rum" in searched.stdout
+        address = log.read_text().split("The REST API is at ")[1].split(";")[0]
+        answer = httpx.post(f"{address}/search/text", json={"query": "a drum to play", "top_k": 5}).json()
+        assert "rum" in str([result["title"] for result in answer["results"]])
+        assert answer["degraded"] is False
+        shown = httpx.get(address + answer["results"][0]["picture"]["url"], params={"position": 0, "size": 64})
+        assert shown.headers["content-type"] == "image/webp"
     finally:
         process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0, log.read_text()

@@ -12,11 +12,13 @@ from pydantic_core import PydanticUndefined
 from db.errors import SettingsError
 from db.settings import EnvironmentSettings, Settings
 from encoder.settings import EncoderSettings
+from web.settings import WebSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 CLASSES: dict[str, type[EnvironmentSettings]] = {
     "Every command": Settings,
     "The encoder": EncoderSettings,
+    "The web service": WebSettings,
 }
 INTRODUCTION = """\
 # Settings
@@ -65,6 +67,9 @@ def test_every_setting_says_what_it_is(settings: type[EnvironmentSettings]) -> N
         (EncoderSettings, "WINDOWSHOP_ENCODER_QUERY_SECONDS", "-1"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_READERS", "many"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_CACHE_ROWS", "0"),
+        (WebSettings, "WINDOWSHOP_WEB_PORT", "65536"),
+        (WebSettings, "WINDOWSHOP_WEB_API_KEYS", "maybe"),
+        (WebSettings, "WINDOWSHOP_WEB_TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_variables_name(
@@ -79,7 +84,11 @@ def test_a_value_that_makes_sense_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("WINDOWSHOP_HOME", "/somewhere")
     monkeypatch.setenv("WINDOWSHOP_ENCODER_IMAGE_BATCH", "64")
     assert Settings.read().home == Path("/somewhere")
+    monkeypatch.setenv("WINDOWSHOP_WEB_TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8")
+    monkeypatch.setenv("WINDOWSHOP_WEB_METRICS_PORT", "null")
     assert EncoderSettings.read().image_batch == 64
+    assert [str(network) for network in WebSettings.read().trusted_proxies] == ["10.0.0.0/8", "fd00::/8"]
+    assert WebSettings.read().metrics_port is None
 
 
 def test_passwords_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

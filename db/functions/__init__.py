@@ -62,6 +62,9 @@ IN_CALL_ORDER = (
     "calibrate_matching",
     "common_words",
     "calibrate",
+    "api_key_use",
+    "encoder_state",
+    "image_folder",
     "grants",
 )
 

@@ -35,7 +35,8 @@ end $$;
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
-    shop_private.confidence_measures, shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id
+    shop_private.confidence_measures, shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id,
+    shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;

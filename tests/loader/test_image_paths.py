@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.image_paths import ImageRoot
+from db.image_paths import ImageRoot
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ import pytest
 from processes import COMMAND, wait_until
 from sqlalchemy import Connection, text
 
+from db import product_rules
 from db.catalog import UpsertCounts
 from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
-from loader import product, store
+from loader import store
 from loader.ingest import load_catalog
 from loader.sources import open_source
 
@@ -186,7 +187,7 @@ def test_rejects_may_go_to_a_file_of_ones_own_and_replace_an_earlier_list(databa
 def test_a_row_only_the_database_refuses_costs_itself_alone(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(product.MAX_LENGTHS, "title", 5000)
+    monkeypatch.setitem(product_rules.MAX_LENGTHS, "title", 5000)
     rows = [f"{n},{'x' * (3000 if n in (3, 40) else 10)},1,\n" for n in range(50)]
     (tmp_path / "goods.csv").write_text(HEADER + "".join(rows))
     summary = load_catalog(database, tmp_path / "goods.csv")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader import values
+from db import values
 
 
 @pytest.mark.parametrize(

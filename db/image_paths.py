@@ -24,13 +24,8 @@ class ImageRoot:
         A percent sequence is part of a file's name: paths are never decoded. Raises ValueError with the reason when
         the path leaves the root, by itself or through links, or is no path of a file.
         """
-        if _CONTROL.search(written):
-            raise ValueError(f"{_shown(written)} has a control character")
-        if len(written) > MAX_LENGTH:
-            raise ValueError(f"{_shown(written)} is longer than {MAX_LENGTH} characters")
-        if _ADDRESS.match(written):
-            scheme, separator, rest = written.partition("://")
-            return scheme.lower() + separator + rest, True
+        if address := _address(written):
+            return address, True
         if other := _SCHEME.match(written):
             raise ValueError(f'{_shown(written)} begins with "{other[0]}"; give a path or an http(s) address')
         if "\\" in written:
@@ -67,6 +62,26 @@ class ImageRoot:
     def _inside(self, real: str, uri: str) -> None:
         if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
             raise ValueError(f"{_shown(uri)} is a link that leaves the image root")
+
+
+class AddressesOnly:
+    """Where there is no folder that paths could start at."""
+
+    def uri(self, written: str) -> tuple[str, bool]:
+        if address := _address(written):
+            return address, True
+        raise ValueError(f"{_shown(written)} is not an http(s), s3 or gs address")
+
+
+def _address(written: str) -> str | None:
+    if _CONTROL.search(written):
+        raise ValueError(f"{_shown(written)} has a control character")
+    if len(written) > MAX_LENGTH:
+        raise ValueError(f"{_shown(written)} is longer than {MAX_LENGTH} characters")
+    if not _ADDRESS.match(written):
+        return None
+    scheme, separator, rest = written.partition("://")
+    return scheme.lower() + separator + rest
 
 
 def _shown(path: str) -> str:

@@ -1,0 +1,70 @@
+"""API keys: random tokens of which the database knows the SHA-256. (A slow hash protects words people think up; nobody
+guesses 256 random bits.)"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+SCOPES = ("search", "write", "admin")  # admin: all of it
+PREFIX = "ws_"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    api_key_id: int
+    name: str
+    scopes: list[str]
+
+    def allows(self, scope: str) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create(conn: Connection, name: str, scopes: Sequence[str]) -> str:
+    """Returns the token, which is kept nowhere. Raises StatementRefused for a name in use."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    conn.execute(
+        text("insert into shop_private.api_key (name, hash, scopes) values (:name, :hash, :scopes)"),
+        {"name": name, "hash": _hash(token), "scopes": list(scopes)},
+    )
+    return token
+
+
+def every_key(conn: Connection) -> list[ListedKey]:
+    rows = conn.execute(
+        text("select name, scopes, created_at, last_used_at, revoked_at from shop_private.api_key order by api_key_id")
+    )
+    return [ListedKey(*row) for row in rows]
+
+
+def revoke(conn: Connection, name: str) -> bool:
+    """False when there is no such key in force."""
+    done = conn.execute(
+        text(
+            "update shop_private.api_key set revoked_at = clock_timestamp() where name = :name and revoked_at is null"
+        ),
+        {"name": name},
+    )
+    return done.rowcount == 1
+
+
+def use(conn: Connection, token: str) -> ApiKey | None:
+    """The key in force that a token is of; notes that it was used."""
+    row = conn.execute(text("select * from shop_private.api_key_use(:hash)"), {"hash": _hash(token)}).one_or_none()
+    return None if row is None else ApiKey(*row)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

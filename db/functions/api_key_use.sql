@@ -1,0 +1,13 @@
+-- The key in force with this hash. Whoever cannot read the table can only ask about a token he has. Notes the use once
+-- a minute, so that a busy key does not write for every request.
+create or replace function shop_private.api_key_use(p_hash bytea)
+returns table (api_key_id integer, name text, scopes text[])
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    update shop_private.api_key k set last_used_at = clock_timestamp()
+    where k.hash = p_hash and k.revoked_at is null
+        and coalesce(k.last_used_at, '-infinity') < clock_timestamp() - interval '1 minute';
+    return query select k.api_key_id, k.name, k.scopes from shop_private.api_key k
+        where k.hash = p_hash and k.revoked_at is null;
+end $$;

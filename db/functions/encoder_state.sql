@@ -1,0 +1,15 @@
+-- Is an encoder there for the serving model, and what waits for one? Counts end at 10,000. Asked on the primary: only it
+-- knows the lock an encoder holds as its proof of life.
+create or replace function shop_private.encoder_state()
+returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select m.name,
+        exists (select from pg_locks l where l.locktype = 'advisory' and l.classid = 740000 and l.objid = m.model_id
+            and l.database = (select d.oid from pg_database d where d.datname = current_database()) and l.granted),
+        (select count(*) from (select from shop_private.request limit 10000) r),
+        (select count(*) from (select from shop_private.work w where w.model_id = m.model_id
+            and w.state <> 'quarantined' limit 10000) w),
+        (select count(*) from (select from shop_private.work w where w.model_id = m.model_id
+            and w.state = 'quarantined' limit 10000) w)
+    from shop.model m where m.status = 'serving'
+$$;

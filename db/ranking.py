@@ -1,0 +1,178 @@
+"""The search functions as typed calls: what `shop.search` and its family take and return.
+
+Works on a synchronous connection and inside `AsyncConnection.run_sync`. Errors are `db.errors`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import Diagnostic
+from sqlalchemy import Connection, text
+
+_NOTHING_FOUND = "no product was found: "  # how shop.search begins the notice it gives instead of rows
+_ONLY_KEYWORDS = "only keywords were searched"  # and its reason, when a query could not be encoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The arguments of shop.search (docs/search.md). `inputs` and `filter` are JSON."""
+
+    query: str | None = None
+    image: bytes | None = None
+    inputs: str | None = None
+    filter: str | None = None
+    k: int = 10
+    catalog: str = "main"
+    image_weight: float | None = None
+    title_weight: float | None = None
+    keyword_weight: float | None = None
+    min_similarity: float | None = None
+    max_gap: float | None = None
+    after: str | None = None
+    degrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A row of shop.search and shop.similar. Distances are cosine distances; null for a leg that did not find it."""
+
+    rank: int
+    product_id: UUID
+    sku: str
+    title: str
+    brand: str | None
+    product_type: str | None
+    price: Decimal | None
+    currency: str | None
+    availability: str | None
+    color: str | None
+    link: str | None
+    image_link: str | None
+    image_uri: str | None
+    image_position: int
+    score: float
+    image_rank: int | None
+    image_distance: float | None
+    image_contribution: float | None
+    title_rank: int | None
+    title_distance: float | None
+    title_contribution: float | None
+    keyword_rank: int | None
+    keyword_score: float | None
+    keyword_contribution: float | None
+    route: str
+    rows_examined: int
+    complete: bool
+    reason: str | None
+    total: int
+    total_is: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Results, best first, and what they have in common. Without results only `reason` and `degraded` are known."""
+
+    rows: list[Ranked]
+    reason: str | None
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A row of shop.explain_search."""
+
+    step: str
+    route: str | None
+    index_name: str | None
+    ef_search: int | None
+    found: int | None
+    examined: int | None
+    ms: float | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A row of shop.facets: a value, a range, all other values, or the products that have none."""
+
+    field: str
+    value: str | None
+    low: Decimal | None
+    high: Decimal | None
+    products: int
+    kind: str
+    exact: bool
+    note: str | None
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Ranked))
+_ARGUMENTS = """query => :query, image => :image, inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb),
+    k => :k, catalog => :catalog, image_weight => :image_weight, title_weight => :title_weight,
+    keyword_weight => :keyword_weight, min_similarity => :min_similarity, max_gap => :max_gap, degrade => :degrade"""
+_SEARCH = text(f"select {_COLUMNS} from shop.search({_ARGUMENTS}, after => :after)")
+_EXPLAIN = text(f"select * from shop.explain_search({_ARGUMENTS})")
+_SIMILAR = text(
+    f"select {_COLUMNS} from shop.similar(:sku, filter => cast(:filter as jsonb), k => :k, catalog => :catalog, "
+    "image_weight => coalesce(:image_weight, 1), title_weight => coalesce(:title_weight, 0), "
+    "min_similarity => :min_similarity, max_gap => :max_gap, after => :after)"
+)
+_FACETS = text(
+    "select * from shop.facets(filter => cast(:filter as jsonb), fields => cast(:fields as text[]), "
+    "catalog => :catalog, limit_values => :limit_values, buckets => :buckets)"
+)
+
+
+def search(conn: Connection, asked: Asked) -> Ranking:
+    return _ranking(conn, _SEARCH, asdict(asked))
+
+
+def similar(conn: Connection, sku: str, asked: Asked) -> Ranking:
+    """Products that look like one. Of `asked`, what shop.similar takes."""
+    return _ranking(conn, _SIMILAR, {**asdict(asked), "sku": sku})
+
+
+def explain(conn: Connection, asked: Asked) -> list[Step]:
+    return [Step(*row) for row in conn.execute(_EXPLAIN, asdict(asked))]
+
+
+def facets(
+    conn: Connection, filter_: str | None, names: list[str], catalog: str, limit_values: int, buckets: int
+) -> list[Facet]:
+    parameters = {
+        "filter": filter_,
+        "fields": names,
+        "catalog": catalog,
+        "limit_values": limit_values,
+        "buckets": buckets,
+    }
+    return [Facet(*row) for row in conn.execute(_FACETS, parameters)]
+
+
+def _ranking(conn: Connection, statement: Any, parameters: dict[str, Any]) -> Ranking:
+    with _notices(conn) as notices:
+        rows = [Ranked(*row) for row in conn.execute(statement, parameters)]
+    reason = rows[0].reason if rows else next((n for n in notices if n.startswith(_NOTHING_FOUND)), None)
+    reason = reason and reason.removeprefix(_NOTHING_FOUND)
+    return Ranking(rows, reason, (reason or "").startswith(_ONLY_KEYWORDS))
+
+
+@contextmanager
+def _notices(conn: Connection) -> Iterator[list[str]]:
+    """The notices the database gives meanwhile."""
+    raw = conn.connection.driver_connection
+    assert raw is not None
+    said: list[str] = []
+
+    def hear(notice: Diagnostic) -> None:
+        said.append(notice.message_primary or "")
+
+    raw.add_notice_handler(hear)
+    try:
+        yield said
+    finally:
+        raw.remove_notice_handler(hear)

@@ -1,0 +1,72 @@
+"""The web service on a socket, for tests that call it; query vectors without an encoder."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from db import requests
+from db.engine import Database
+from web.server import running
+from web.settings import WebSettings
+
+DIMENSION = 24
+PRODUCTS = 60
+CACHED = ("bag", "black leather backpack", "running shoes", "red", "laces")
+SITE = WebSettings(rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
+
+Serve = Callable[..., AbstractContextManager[httpx.Client]]
+
+
+def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def cache(conn: Any, kind: bytes, payload: bytes, query: str | None, seed: int) -> None:
+    """Have the vector of a text (t) or picture (i) at hand, so that no encoder is needed."""
+    conn.execute(
+        text(
+            "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
+            "(1, sha256(cast(:payload as bytea)), :query, cast(:v as halfvec)) on conflict do nothing"
+        ),
+        {"payload": kind + payload, "query": query, "v": str(unit_vectors(1, seed)[0].tolist())},
+    )
+
+
+@contextmanager
+def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
+    with running(database, settings) as address, httpx.Client(base_url=address, timeout=20) as client:
+        yield client
+
+
+@contextmanager
+def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
+    """An encoder that answers each new query with random vectors, or refuses each with this reason."""
+    stop, ready = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with requests.connect(database) as conn:
+            requests.prove_life(conn, [1])
+            ready.set()
+            while not stop.is_set():
+                batch = requests.begin(conn, [1], 32)
+                if refuse:
+                    requests.finish(conn, refusals=[(one.id, refuse) for one in batch])
+                else:
+                    requests.finish(conn, [([one.id for one in batch], unit_vectors(len(batch), 77))] if batch else [])
+                stop.wait(0.005)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield
+    finally:
+        stop.set()
+        thread.join()

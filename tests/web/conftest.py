@@ -1,0 +1,101 @@
+"""The real service on a real socket, on a real database with the toy model: 24 random numbers a vector, a few texts in
+the cache, and no encoder."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from databases import Databases
+from sqlalchemy import text
+from web_service import CACHED, DIMENSION, PRODUCTS, SITE, Serve, cache, served, unit_vectors
+
+from db.catalog import Image, Product, staging, upsert
+from db.engine import Database
+from db.roles import Role
+from db.serving import serve_model
+from db.settings import Settings
+from migrations.site import NewModel, add_model
+
+
+@pytest.fixture(scope="session")
+def pictures(public_folder: Path) -> Path:
+    """The image root of the test's catalog."""
+    from PIL import Image as Drawing
+
+    folder = public_folder / "web-pictures"
+    folder.mkdir()
+    for number in range(1, PRODUCTS + 1):
+        Drawing.new("RGB", (300, 200), (number * 4, 90, 160)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shop_template(databases: Databases, template: str, public_folder: Path, pictures: Path) -> str:
+    """60 products, all encoded: 'sku 1' a red bag for 1.50, and so on."""
+    database = databases.copy(template)
+    add_model(database, Settings(home=public_folder / "web-home"), NewModel("toy", "toy", "revision 1", DIMENSION))
+    serve_model(database, "toy")
+    colors, types = ("red", "black", "brown"), ("bags", "shoes")
+    with database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            for n in range(1, PRODUCTS + 1):
+                color, kind = colors[n % 3], types[n % 2]
+                stage(
+                    Product(
+                        f"sku {n}",
+                        f"{color} {kind} number{n}",
+                        brand="Nord" if n % 4 else None,
+                        product_type=kind,
+                        price=n * 3 / 2,  # type: ignore[arg-type]
+                        currency="EUR",
+                        color=color,
+                        attributes={"strap_cm": n},
+                        images=(Image(f"{n}.png"),),
+                    )
+                )
+        upsert(conn, image_root=pictures)
+    with database.connect(None) as conn, conn.begin():
+        for seed, (table, position) in enumerate((("toy_image", "position, "), ("toy_title", ""))):
+            for n, vector in enumerate(unit_vectors(PRODUCTS, seed), 1):
+                conn.execute(
+                    text(
+                        f"insert into shop.{table} (product_id, {position}source, embedding) values "
+                        f"(shop.product_id(:sku, 'main'), {'0, ' if position else ''}'source', cast(:v as halfvec))"
+                    ),
+                    {"sku": f"sku {n}", "v": str(vector.tolist())},
+                )
+        for seed, query in enumerate(CACHED, 10):
+            cache(conn, b"t", query.encode(), query, seed)
+    return str(database.write.database)
+
+
+@pytest.fixture(scope="session")
+def shop_database(databases: Databases, shop_template: str) -> Database:
+    """What tests share that write nothing but query vectors."""
+    return databases.copy(shop_template)
+
+
+@pytest.fixture
+def own_database(databases: Databases, shop_template: str) -> Database:
+    """For a test that writes."""
+    return databases.copy(shop_template)
+
+
+@pytest.fixture(scope="session")
+def client(shop_database: Database) -> Iterator[httpx.Client]:
+    """Without keys and limits: the service most tests share."""
+    with served(shop_database, SITE) as client:
+        yield client
+
+
+@pytest.fixture
+def serve(shop_database: Database) -> Serve:
+    """Serve with other settings than the rest: `with serve(queue=0) as client`."""
+
+    def made(database: Database | None = None, **settings: Any) -> AbstractContextManager[httpx.Client]:
+        return served(database or shop_database, SITE.model_copy(update=settings))
+
+    return made

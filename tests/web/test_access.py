@@ -1,0 +1,187 @@
+"""Who may ask for what, and how often."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from litestar.handlers import HTTPRouteHandler
+from processes import windowshop
+from sqlalchemy import text
+from web_service import Serve
+
+from db import api_keys
+from db.api_keys import PREFIX
+from db.engine import Database
+from db.roles import Role
+from web.app import ROUTES
+
+PUBLIC = {"health", "ready", "image"}  # whoever reaches the service may ask these
+NEEDS = {
+    "search_text": "search", "search_image": "search", "search": "search", "similar": "search", "facets": "search",
+    "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
+}  # fmt: skip
+
+
+def token(database: Database, *scopes: str, name: str = "a-key") -> str:
+    with database.connect(None) as conn, conn.begin():
+        return api_keys.create(conn, name, scopes)
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="module")
+def keyed(shop_database: Database) -> Iterator[httpx.Client]:
+    from web_service import SITE, served
+
+    with served(shop_database, SITE.model_copy(update={"api_keys": "on"})) as client:
+        yield client
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
+def test_every_route_is_public_by_this_list_or_needs_a_scope(route: HTTPRouteHandler) -> None:
+    assert route.opt.get("scope") == NEEDS.get(route.handler_name)
+    assert (route.handler_name in PUBLIC) != (route.handler_name in NEEDS)
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.handler_name in NEEDS], ids=lambda route: route.handler_name)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer"}, bearer(PREFIX + "x" * 43), bearer("x" * 5000), {"Authorization": "Basic YTpi"}],
+    ids=["none", "empty", "made up", "huge", "another kind"],
+)
+def test_without_a_key_nothing_else_is_answered(
+    keyed: httpx.Client, route: HTTPRouteHandler, headers: dict[str, str]
+) -> None:
+    path = min(route.paths).replace("{sku:str}", "sku 1")
+    answer = keyed.request(min(route.http_methods), path, headers=headers, json={})
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:windowshop:problem:key-missing"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_probes_need_no_key(keyed: httpx.Client) -> None:
+    assert keyed.get("/health").status_code == keyed.get("/ready").status_code == 200
+
+
+@pytest.mark.parametrize(("scope", "search", "write"), [("search", 200, 403), ("write", 403, 404), ("admin", 200, 404)])
+def test_a_key_opens_what_its_scope_says(
+    serve: Serve, own_database: Database, scope: str, search: int, write: int
+) -> None:
+    headers = bearer(token(own_database, scope))
+    with serve(own_database, api_keys="on") as client:
+        assert client.post("/search/text", json={"query": "bag"}, headers=headers).status_code == search
+        assert client.delete("/products/nothing", headers=headers).status_code == write
+
+
+def test_the_database_knows_no_token_and_notes_the_use(serve: Serve, own_database: Database) -> None:
+    key = token(own_database, "search")
+    with serve(own_database, api_keys="on") as client:
+        assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200
+    with own_database.connect(None) as conn:
+        stored, used = conn.execute(text("select k::text, k.last_used_at from shop_private.api_key k")).one()
+        assert key not in stored
+        assert used is not None
+
+
+def test_a_revoked_key_opens_nothing(serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.access.REMEMBERED_SECONDS", 0)
+    key = token(own_database, "search")
+    with serve(own_database, api_keys="on") as client:
+        assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200
+        with own_database.connect(None) as conn, conn.begin():
+            assert api_keys.revoke(conn, "a-key")
+        assert client.get("/products/sku 1", headers=bearer(key)).status_code == 401
+
+
+def test_roles_that_search_cannot_read_keys(own_database: Database) -> None:
+    for role in (Role.APP, Role.ANALYST):
+        with own_database.connect(role) as conn, pytest.raises(Exception, match="permission denied"):
+            conn.execute(text("select * from shop_private.api_key"))
+
+
+def test_keys_on_the_command_line(own_database: Database, environment: Callable[[Database], dict[str, str]]) -> None:
+    env = environment(own_database)
+    made = windowshop("key", "create", "shop-front", "--scope", "search", "--scope", "write", env=env)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.strip().startswith(PREFIX)
+    assert windowshop("key", "create", "shop-front", env=env).returncode == 2
+    assert windowshop("key", "create", "other", "--scope", "everything", env=env).returncode == 2
+    listed = windowshop("key", "list", env=env).stdout
+    assert "shop-front" in listed
+    assert made.stdout.strip() not in listed
+    assert windowshop("key", "revoke", "shop-front", env=env).returncode == 0
+    assert windowshop("key", "revoke", "shop-front", env=env).returncode == 2
+
+
+def test_at_home_another_sites_name_for_this_machine_opens_nothing(serve: Serve) -> None:
+    with serve() as client:
+        assert client.get("/products/sku 1", headers={"Host": "localhost:8000"}).status_code == 200
+        assert client.get("/products/sku 1", headers={"Host": "[::1]"}).status_code == 200
+        assert client.get("/products/sku 1", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_keys_are_on_by_themselves_where_others_can_ask(serve: Serve) -> None:
+    with serve(host="0.0.0.0") as client:
+        port = client.base_url.port
+        assert client.get(f"http://127.0.0.1:{port}/products/sku 1").status_code == 401
+
+
+# --- limits
+
+
+def statuses(client: httpx.Client, count: int, **headers: str) -> list[int]:
+    return [client.get("/products/sku 1", headers=headers).status_code for _ in range(count)]
+
+
+def test_an_address_is_limited_and_told_when_to_come_again(serve: Serve) -> None:
+    with serve(rate_per_address=5) as client:
+        assert statuses(client, 7) == [200] * 5 + [429] * 2
+        answer = client.get("/products/sku 1")
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert client.get("/health").status_code == 200
+
+
+def test_a_made_up_forwarded_address_does_not_escape_the_limit(serve: Serve) -> None:
+    with serve(rate_per_address=5) as client:
+        done = [statuses(client, 1, **{"X-Forwarded-For": f"203.0.113.{n}"})[0] for n in range(8)]
+        assert done == [200] * 5 + [429] * 3
+
+
+def test_a_trusted_proxys_word_is_taken_but_not_what_its_client_added(serve: Serve) -> None:
+    from ipaddress import ip_network
+
+    with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:
+        done = [statuses(client, 1, **{"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.9"})[0] for n in range(7)]
+        assert done == [200] * 5 + [429] * 2
+        assert statuses(client, 1, **{"X-Forwarded-For": "203.0.113.10"}) == [200]
+
+
+def test_guessing_keys_is_limited_by_address(serve: Serve) -> None:
+    with serve(rate_per_address=3, api_keys="on") as client:
+        done = [client.get("/products/sku 1", headers=bearer(f"{PREFIX}{n}")).status_code for n in range(5)]
+        assert done == [401] * 3 + [429] * 2
+
+
+def test_each_key_has_its_own_limit(serve: Serve, own_database: Database) -> None:
+    one, other = token(own_database, "search", name="one"), token(own_database, "search", name="other")
+    with serve(own_database, api_keys="on", rate_per_key=4, rate_per_address=100) as client:
+        assert statuses(client, 6, **bearer(one)) == [200] * 4 + [429] * 2
+        assert statuses(client, 1, **bearer(other)) == [200]
+
+
+def test_pages_of_named_origins_may_call_from_a_browser(serve: Serve) -> None:
+    with serve(cors_origins=["https://shop.example"]) as client:
+        asked = {"Access-Control-Request-Method": "POST"}
+        mine = client.options("/search/text", headers={"Origin": "https://shop.example", **asked})
+        other = client.options("/search/text", headers={"Origin": "https://evil.example", **asked})
+    assert mine.headers["access-control-allow-origin"] == "https://shop.example"
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_a_request_without_a_host_is_answered_with_a_problem_or_refused(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=5) as raw:
+        raw.sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert raw.makefile("rb").readline().split()[1] in (b"200", b"400")

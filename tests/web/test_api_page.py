@@ -1,0 +1,67 @@
+"""docs/api.md: every example runs, and prints what the page says it prints."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from databases import Databases
+from web_service import SITE, answering, served
+
+from web.app import ROUTES
+from web.problems import KINDS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"```(sh|python|js)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
+EXAMPLES = [match for match in BLOCK.findall(PAGE) if "http://" in match[1] and "windowshop serve" not in match[1]]
+LANGUAGES = {
+    "sh": ("bash", "-euc"),
+    "python": (sys.executable, "-c"),
+    "js": ("node", "--input-type=module", "-e"),
+}
+
+
+@pytest.fixture(scope="module")
+def service(databases: Databases, shop_template: str) -> Iterator[httpx.Client]:
+    database = databases.copy(shop_template)
+    with answering(database), served(database, SITE) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "output"), EXAMPLES, ids=[f"{n} {match[0]}" for n, match in enumerate(EXAMPLES, 1)]
+)
+def test_an_example_runs(
+    service: httpx.Client, pictures: Path, tmp_path: Path, language: str, code: str, output: str
+) -> None:
+    command = LANGUAGES[language]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    shutil.copy(pictures / "3.png", tmp_path / "photo.jpg")
+    address = str(service.base_url).rstrip("/")
+    code = code.replace("http://127.0.0.1:8000", address).replace("curl -s", "curl -s --fail-with-body")
+    done = subprocess.run([*command, code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+    if '"status":4' not in output:
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() or "DELETE" in code
+    if output:
+        assert done.stdout.strip() == output.strip()
+
+
+def test_examples_are_in_three_languages() -> None:
+    assert {language for language, _, _ in EXAMPLES} == set(LANGUAGES)
+
+
+def test_the_page_has_every_problem() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)
+    assert rows == [(name, str(kind.status), kind.title) for name, kind in KINDS.items()]
+
+
+def test_the_page_has_every_route() -> None:
+    for route in ROUTES:
+        path = re.sub(r":\w+", "", min(route.paths)).replace("{product_id}", "{id}")
+        assert f"`{min(route.http_methods)} {path}`" in PAGE

@@ -1,0 +1,211 @@
+"""What is wrong with a request, and the status it gets: on every route that takes such a thing. Never 500, always a
+problem that tells nothing of the server's inside."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+TEXT, IMAGE, GENERAL, FACETS = "/search/text", "/search/image", "/search", "/facets"
+INSIDES = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
+JSON = {"Content-Type": "application/json"}
+
+# body (bytes as they are sent, else as JSON), status
+ANY_SEARCH: list[tuple[str, Any, int]] = [
+    ("top_k 0", {"top_k": 0}, 422),
+    ("top_k below 0", {"top_k": -1}, 422),
+    ("top_k of a billion", {"top_k": 10**9}, 422),
+    ("top_k beyond 64 bits", {"top_k": 2**63}, 422),
+    ("top_k as a text", {"top_k": "5"}, 422),
+    ("top_k with a fraction", {"top_k": 1.5}, 422),
+    ("an unknown field", {"topk": 5}, 422),
+    ("a filter that is a list", {"filter": []}, 422),
+    ("a filter on an unknown field", {"filter": {"prise": 1}}, 422),
+    ("a filter with SQL as its key", {"filter": {"price) or (1=1": 1}}, 422),
+    ("a filter of another type", {"filter": {"price": "80"}}, 422),
+    ("10,001 items in a list", {"filter": {"sku": {"in": ["x"] * 10_001}}}, 422),
+    ("1,001 conditions", {"filter": {"or": [{"price": n} for n in range(1001)]}}, 422),
+    ("a NUL in a filter", {"filter": {"sku": "\0"}}, 422),
+    ("a filter 100 deep", {"filter": json.loads('{"not":' * 100 + "{}" + "}" * 100)}, 422),
+    ("a weight below 0", {"weights": {"image": -1}}, 422),
+    ("all weights 0", {"weights": {"image": 0, "title": 0, "keyword": 0}}, 422),
+    ("an unknown leg", {"weights": {"sound": 1}}, 422),
+    ("a page that is none", {"page": "1"}, 422),
+    ("the page of another search", {"page": f"{'0' * 32}.1-1.10.10"}, 422),
+    ("an unknown catalog", {"catalog": "nowhere"}, 404),
+    ("a catalog with SQL", {"catalog": "main'; drop table shop.product; --"}, 404),
+    ("a NUL in the catalog", {"catalog": "\0"}, 422),
+]
+BODIES: list[tuple[str, bytes, int]] = [
+    ("nothing", b"", 400),
+    ("no JSON", b"{", 400),
+    ("a list", b"[]", 422),
+    ("null", b"null", 422),
+    ("bytes that are not UTF-8", b'{"catalog": "\xff\xfe"}', 400),
+    ("NaN", b'{"filter": {"price": NaN}}', 400),
+    ("a number out of range", b'{"filter": {"price": 1e999}}', 422),
+    ("JSON 5,000 deep", b'{"filter":' * 5000 + b"1" + b"}" * 5000, 400),
+    ("a lone surrogate", b'{"catalog": "\\ud800"}', 400),
+]
+TEXTS: list[tuple[str, Any, int]] = [
+    ("an empty text", "", 422),
+    ("white space", " \t\n", 422),
+    ("10,001 characters", "x" * 10_001, 422),
+    ("a NUL", "a\0b", 422),
+    ("a number", 5, 422),
+    ("null", None, 422),
+    ("a character", "x", 200),
+    ("10,000 characters", "x" * 10_000, 200),
+    ("joined emoji", "👩‍👩‍👧‍👦 👜", 200),
+    ("right to left", "حقيبة جلد سوداء", 200),
+    ("zero width", "bag\u200b", 200),
+    ("SQL", "'; drop table shop.product; --", 200),
+]
+INPUTS: list[tuple[str, Any, int]] = [
+    ("no inputs", [], 422),
+    ("21 inputs", [{"text": "bag"}] * 21, 422),
+    ("an empty input", [{}], 422),
+    ("two things in one", [{"text": "bag", "sku": "sku 1"}], 422),
+    ("an unknown product", [{"sku": "nothing"}], 404),
+    ("all weights below 0", [{"text": "bag", "weight": -1}], 422),
+    ("a weight of 0", [{"text": "bag", "weight": 0}], 422),
+    ("inputs that cancel out", [{"text": "bag"}, {"text": "bag", "weight": -1}], 422),
+    ("no base64", [{"image": "%%%"}], 422),
+    ("a vector without its model", [{"vector": [1] * 24}], 422),
+    ("a vector of another dimension", [{"vector": [1] * 23, "model": "toy"}], 422),
+    ("a vector of 17,000 numbers", [{"vector": [1] * 17_000, "model": "toy"}], 422),
+    ("a zero vector", [{"vector": [0] * 24, "model": "toy"}], 422),
+    ("a vector of texts", [{"vector": ["1"] * 24, "model": "toy"}], 422),
+    ("a vector beyond what halves hold", [{"vector": [1e300] * 24, "model": "toy"}], 422),
+]
+
+
+def refused(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["type"].startswith("urn:windowshop:problem:")
+        assert problem["status"] == status
+        assert problem["request_id"] == answer.headers["x-request-id"]
+        assert not INSIDES.search(answer.text), problem
+
+
+def named(cases: list[tuple[str, Any, int]]) -> Any:
+    return [pytest.param(*case[1:], id=case[0]) for case in cases]
+
+
+@pytest.mark.parametrize(("wrong", "status"), named(ANY_SEARCH))
+@pytest.mark.parametrize("path", [TEXT, GENERAL])
+def test_options_of_a_search(client: httpx.Client, path: str, wrong: dict[str, Any], status: int) -> None:
+    refused(client.post(path, json={"query": "bag", **wrong}), status)
+
+
+@pytest.mark.parametrize(("body", "status"), named(BODIES))
+@pytest.mark.parametrize("path", [TEXT, IMAGE, GENERAL, FACETS])
+def test_bodies(client: httpx.Client, path: str, body: bytes, status: int) -> None:
+    refused(client.post(path, content=body, headers=JSON), status)
+
+
+@pytest.mark.parametrize(("query", "status"), named(TEXTS))
+@pytest.mark.parametrize("path", [TEXT, GENERAL])
+def test_texts(client: httpx.Client, path: str, query: Any, status: int) -> None:
+    refused(client.post(path, json={"query": query}), status)
+
+
+@pytest.mark.parametrize(("inputs", "status"), named(INPUTS))
+def test_inputs(client: httpx.Client, inputs: Any, status: int) -> None:
+    refused(client.post(GENERAL, json={"inputs": inputs}), status)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    named(
+        [
+            ("no fields", {"fields": []}, 422),
+            ("an unknown field", {"fields": ["title"]}, 422),
+            ("21 fields", {"fields": [f"attributes.{n}" for n in range(21)]}, 422),
+            ("SQL as a field", {"fields": ["attributes.x' or 1=1 --"]}, 200),
+            ("a NUL", {"fields": ["attributes.\0"]}, 422),
+            ("no buckets", {"buckets": 0}, 422),
+            ("an unknown catalog", {"catalog": "nowhere"}, 404),
+        ]
+    ),
+)
+def test_facets(client: httpx.Client, body: Any, status: int) -> None:
+    refused(client.post(FACETS, json=body), status)
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "status"),
+    [
+        pytest.param({"image": b""}, {}, 422, id="an empty picture"),
+        pytest.param({"image": b"x" * (10 * 2**20 + 1)}, {}, 422, id="a picture over 10 MB"),
+        pytest.param({"image": b"x" * 17_000_000}, {}, 413, id="a body over 16 MB"),
+        pytest.param({"picture": b"x"}, {}, 422, id="a part of another name"),
+        pytest.param([("image", b"x"), ("image", b"y")], {}, 422, id="two pictures"),
+        pytest.param([(f"p{n}", b"x") for n in range(1001)], {}, 400, id="1,001 parts"),
+        pytest.param({"image": b"x"}, {"top_k": "many"}, 422, id="top_k in words"),
+        pytest.param({"image": b"x"}, {"filter": "{"}, 422, id="a filter that is no JSON"),
+        pytest.param({"image": b"x"}, {"filter": "[]"}, 422, id="a filter that is a list"),
+    ],
+)
+def test_forms(client: httpx.Client, files: Any, data: Any, status: int) -> None:
+    refused(client.post(IMAGE, files=files, data=data), status)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/plain", b"bag", 415),
+        ("multipart/form-data", b"x", 422),
+        ("multipart/form-data; boundary=x", b"nothing of the kind", 400),
+        ("multipart/form-data; boundary=", b"x", 422),
+        ("application/x-www-form-urlencoded", b"image=x", 415),
+    ],
+)
+def test_kinds_of_body(client: httpx.Client, kind: str, body: bytes, status: int) -> None:
+    refused(client.post(IMAGE, content=body, headers={"Content-Type": kind}), status)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/products/nothing/similar", 404),
+        ("/products/sku 1/similar?top_k=0", 422),
+        ("/products/sku 1/similar?top_k=x", 422),
+        ("/products/sku 1/similar?filter={", 422),
+        ("/products/sku 1/similar?filter=[]", 422),
+        ("/products/sku 1/similar?page=x", 422),
+        ("/products/%00/similar", 422),
+        (f"/products/{'x' * 201}/similar", 422),
+        ("/products/..%2f..%2fetc/similar", 404),
+        ("/nowhere", 404),
+        ("/search/text", 405),
+    ],
+)
+def test_addresses(client: httpx.Client, path: str, status: int) -> None:
+    refused(client.get(path), status)
+
+
+def test_a_body_that_says_it_is_smaller_than_it_is(client: httpx.Client) -> None:
+    def chunks() -> Any:
+        for _ in range(20):
+            yield b" " * 1_000_000
+
+    refused(client.post(TEXT, content=chunks(), headers=JSON), 413)
+
+
+@pytest.mark.parametrize("path", [TEXT, GENERAL, FACETS, "/events"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_body_that_a_page_of_another_site_could_send(client: httpx.Client, path: str, kind: str) -> None:
+    refused(client.post(path, content=b'{"query": "bag"}', headers={"Content-Type": kind}), 415)
+
+
+def test_a_compressed_body_is_not_unpacked(client: httpx.Client) -> None:
+    import gzip
+
+    bomb = gzip.compress(b" " * 50_000_000)
+    refused(client.post(TEXT, content=bomb, headers={**JSON, "Content-Encoding": "gzip"}), 400)

@@ -1,0 +1,94 @@
+"""The OpenAPI document holds: Schemathesis sends what it allows and what it does not, and checks every answer."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from databases import Databases
+from hypothesis import HealthCheck, Phase, given, settings
+from litestar.handlers import HTTPRouteHandler
+from schemathesis import Case, GenerationMode
+from web_service import SITE, answering, served
+
+from db import api_keys
+from web.app import ROUTES
+from web.problems import KINDS
+
+CASES = 25  # of each route and mode; 500 in all
+
+
+def test_every_route_is_documented_with_an_example_and_its_refusals(client: httpx.Client) -> None:
+    schema = client.get("/openapi/openapi.json").json()
+    assert schema["openapi"].startswith("3.1")
+    for path, item in schema["paths"].items():
+        for method, operation in item.items():
+            where = f"{method} {path}"
+            assert operation.get("description"), where
+            good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+            for kind, content in good.get("content", {}).items():
+                assert kind == "image/*" or content.get("examples") or content.get("example"), where
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert "examples" in content["schema"] or content.get("example") or "binary" in str(content), where
+            assert "application/problem+json" in operation["responses"]["503"]["content"], where
+
+
+def test_the_examples_are_answered(client: httpx.Client) -> None:
+    from web.examples import FACETS_ASKED, GENERAL, TEXT
+
+    for path, body in (("/search/text", TEXT), ("/search", GENERAL), ("/facets", FACETS_ASKED)):
+        assert client.post(path, json=body).status_code == 200, path
+
+
+def test_problem_types_do_not_change() -> None:
+    """Programs go by them: add, but neither rename nor remove."""
+    assert set(KINDS) >= {
+        "malformed", "key-missing", "key-scope", "not-found", "method", "cursor-outdated", "too-large", "media-type",
+        "invalid", "rate", "internal", "overloaded", "encoder-unavailable", "database-unavailable", "timeout",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[], Any], dict[str, str]]]:
+    """The document of a service that asks for keys, and the headers of one who has them all."""
+    database = databases.copy(shop_template)
+    with database.connect(None) as conn, conn.begin():
+        token = api_keys.create(conn, "schemathesis", ["admin"])
+    with answering(database), served(database, SITE.model_copy(update={"api_keys": "on"})) as client:
+        config = schemathesis.Config.from_dict(
+            # The language of filters, cursors and base64 of pictures say more than a JSON schema can.
+            {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "422", "503"]}}}
+        )
+        url = str(client.base_url.join("/openapi/openapi.json"))
+        yield lambda: schemathesis.openapi.from_url(url, config=config), {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
+def test_answers_are_as_documented(
+    keyed: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode
+) -> None:
+    read, headers = keyed
+    schema = read()  # anew: what it learns from answers would make one route's cases depend on those before
+    path = min(route.paths).replace(":str", "").replace(":uuid", "")
+    operation = schema[path][min(route.http_methods).lower()]
+    if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
+        return  # nothing that could be wrong
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=CASES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def check(case: Case) -> None:
+        answer = case.call(headers=headers)
+        if answer.text == "Invalid HTTP request received.":  # not HTTP: the server below the application says so
+            return
+        case.validate_response(answer)
+
+    check()

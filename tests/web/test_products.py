@@ -1,0 +1,169 @@
+"""Products and events through the door of the API: what is written is in the database, and what is wrong is named."""
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from web_service import Serve
+
+from db.engine import Database
+from db.roles import Role
+
+ADDRESS = "https://cdn.example/a.jpg"
+
+
+@pytest.fixture
+def shop(serve: Serve, own_database: Database, pictures: Any) -> Any:
+    with serve(own_database, image_root=pictures) as client:
+        yield client
+
+
+def rows(database: Database, statement: str) -> list[Any]:
+    with database.connect(Role.APP) as conn:
+        return list(conn.execute(text(statement)).all())
+
+
+def put(client: httpx.Client, *products: dict[str, Any], catalog: str = "main") -> list[tuple[str, str | None]]:
+    answer = client.put("/products", json={"products": list(products), "catalog": catalog})
+    assert answer.status_code == 200, answer.text
+    return [(outcome["status"], outcome["reason"]) for outcome in answer.json()["products"]]
+
+
+def test_a_product_is_inserted_then_unchanged_then_updated(shop: httpx.Client, own_database: Database) -> None:
+    given = {"sku": "N-1", "title": "A new thing", "price": 12.5, "currency": "EUR", "images": [ADDRESS, "7.png"]}
+    assert put(shop, given) == [("inserted", None)]
+    assert put(shop, given) == [("unchanged", None)]
+    assert put(shop, {**given, "price": "13.00 EUR"}) == [("updated", None)]
+    assert put(shop, {**given, "price": "13.00 EUR", "images": ["7.png"]}) == [("updated", None)]
+    [(price, uris)] = rows(
+        own_database,
+        "select price, (select array_agg(uri) from shop.product_image i where i.product_id = p.product_id) "
+        "from shop.product p where sku = 'N-1'",
+    )
+    assert (str(price), uris) == ("13.00", ["7.png"])
+
+
+def test_only_what_changed_is_encoded_again(shop: httpx.Client, own_database: Database) -> None:
+    before = shop.get("/products/sku 1").json()
+    given = {name: before[name] for name in ("sku", "title", "brand", "product_type", "price", "currency", "color")}
+    given |= {"attributes": before["attributes"], "images": ["1.png"]}
+
+    def waiting() -> list[str]:
+        with own_database.connect(None) as conn:
+            return list(conn.execute(text("select part::text from shop_private.work")).scalars())
+
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("delete from shop_private.work"))
+    assert put(shop, {**given, "price": 2}) == [("updated", None)]
+    assert waiting() == []
+    assert put(shop, {**given, "price": 2, "title": "another title"}) == [("updated", None)]
+    assert waiting() == ["title"]
+
+
+def test_wrong_products_are_named_and_the_others_go_in(shop: httpx.Client, own_database: Database) -> None:
+    outcomes = put(
+        shop,
+        {"sku": "ok", "title": "Fine"},
+        {"sku": "ok", "title": "Twice"},
+        {"sku": "", "title": "No SKU"},
+        {"sku": "no title", "title": " "},
+        {"sku": "negative", "title": "x", "price": -1},
+        {"sku": "huge", "title": "x", "price": 1e300},
+        {"sku": "nul", "title": "a\0b"},
+        {"sku": "outside", "title": "x", "images": ["../../etc/passwd"]},
+        {"sku": "absolute", "title": "x", "images": ["/etc/passwd"]},
+        {"sku": "scheme", "title": "x", "images": ["file:///etc/passwd"]},
+        {"sku": "money", "title": "x", "currency": "euros"},
+        {"sku": "attribute", "title": "x", "attributes": {"a\0": 1}},
+    )
+    assert outcomes[0] == ("inserted", None)
+    for status, reason in outcomes[1:]:
+        assert status == "rejected"
+        assert reason
+    assert rows(own_database, "select title from shop.product where sku in ('ok', 'negative')") == [("Fine",)]
+
+
+def test_a_product_the_database_refuses_costs_only_itself(
+    shop: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("db.product_rules").product_rules.MAX_LENGTHS, "title", 5000)
+    products = [{"sku": f"r{n}", "title": "x" * (3000 if n == 3 else 5)} for n in range(8)]
+    outcomes = put(shop, *products)
+    assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4
+
+
+def test_paths_are_not_taken_without_an_image_root(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        assert put(client, {"sku": "a", "title": "x", "images": ["7.png"]})[0][0] == "rejected"
+        assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"
+
+
+def test_a_product_is_read_and_asked_about_again(client: httpx.Client) -> None:
+    answer = client.get("/products/sku 7")
+    assert answer.status_code == 200
+    product = answer.json()
+    assert product["title"] == "black shoes number7"
+    assert product["price"] == 10.5
+    assert product["pictures"][0]["url"].startswith("/images/")
+    again = client.get("/products/sku 7", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/products/sku 7", params={"catalog": "other"}).status_code == 404
+
+
+def test_a_deleted_product_is_gone_from_search(shop: httpx.Client) -> None:
+    assert shop.delete("/products/sku 9").status_code == 204
+    assert shop.delete("/products/sku 9").status_code == 404
+    assert shop.get("/products/sku 9").status_code == 404
+    found = shop.post("/search/text", json={"query": "bag", "top_k": 1000}).json()["results"]
+    assert len(found) == 59
+    assert "sku 9" not in [result["sku"] for result in found]
+
+
+def test_events_are_rows_to_join(shop: httpx.Client, own_database: Database) -> None:
+    answer = shop.post(
+        "/events",
+        json={
+            "events": [
+                {"kind": "search", "visitor": "v", "query": "bag", "results": 10},
+                {"kind": "click", "visitor": "v", "query": "bag", "sku": "sku 3", "rank": 2},
+            ]
+        },
+    )
+    assert (answer.status_code, answer.json()) == (201, {"recorded": 2})
+    assert rows(
+        own_database,
+        "select e.kind, e.rank, p.title from shop.event e left join shop.product p using (catalog, sku) order by 1",
+    ) == [("click", 2, "red shoes number3"), ("search", None, None)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"events": []},
+        {"events": [{"kind": "look"}]},
+        {"events": [{"kind": "click", "rank": 0}]},
+        {"events": [{"kind": "click", "visitor": "x" * 201}]},
+        {"events": [{"kind": "click", "visitor": "a\0"}]},
+        {"events": [{"kind": "search", "results": 2**63}]},
+        {"events": [{"kind": "click"}] * 1001},
+    ],
+)
+def test_an_event_that_is_none_is_refused(client: httpx.Client, body: Any) -> None:
+    assert client.post("/events", json=body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"products": []},
+        {"products": [{"sku": "x", "title": "y"}] * 1001},
+        {"products": [{"sku": "x"}]},
+        {"products": [{"sku": "x", "title": "y", "colour": "red"}]},
+        {"products": [{"sku": "x", "title": "y", "attributes": []}]},
+        {"products": [{"sku": "x", "title": "y", "images": ["a"] * 101}]},
+        {"products": [{"sku": "x", "title": "y"}], "catalog": "No Name"},
+    ],
+)
+def test_a_body_that_holds_no_products_is_refused_whole(client: httpx.Client, body: Any) -> None:
+    assert client.put("/products", json=body).status_code == 422

@@ -1,0 +1,84 @@
+"""The application: routes on one database, inside the service that bounds them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.types import ASGIApp
+
+from db import api_keys
+from db.api_keys import ApiKey
+from db.engine import Database
+from web import events, health, images, problems, products, search
+from web.access import Access, guard
+from web.bodies import StrictRequest
+from web.contract import openapi
+from web.database import Door, Pools
+from web.metrics import Metrics
+from web.service import Service
+from web.settings import WebSettings
+
+ROUTES = (
+    search.search_text,
+    search.search_image,
+    search.search,
+    search.similar,
+    search.facets,
+    products.read_product,
+    products.put_products,
+    products.delete_product,
+    events.record_events,
+    images.image,
+    health.health,
+    health.ready,
+)
+MAX_PARTS = 20  # of a form
+
+
+def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Service:
+    """The ASGI application. It opens its connections when the server starts it and closes them at the end."""
+    at_home = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
+    needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not at_home)
+    state = State({"settings": settings, "metrics": metrics, "thumbnails": images.Thumbnails()})
+
+    async def find(token: str) -> ApiKey | None:
+        found: ApiKey | None = await state.pools.probe(lambda conn: api_keys.use(conn, token), primary=True)
+        return found
+
+    access = state.access = Access(settings, needs_keys=needs_keys, at_home=at_home, find=find)
+
+    @asynccontextmanager
+    async def pools(app: Litestar) -> AsyncIterator[None]:
+        state_of_app: Any = app.state
+        state.pools = state_of_app.pools = Pools(database, settings)
+        _watch(metrics, "read", state.pools.reading_door)
+        _watch(metrics, "write", state.pools.writing_door)
+        try:
+            yield
+        finally:
+            await asyncio.shield(state.pools.close())
+
+    app: ASGIApp = Litestar(
+        ROUTES,
+        state=state,
+        lifespan=[pools],
+        guards=[guard],
+        request_class=StrictRequest,
+        exception_handlers={Exception: problems.answer},
+        request_max_body_size=settings.max_body_bytes,
+        multipart_form_part_limit=MAX_PARTS,
+        openapi_config=openapi(),
+        cors_config=CORSConfig(allow_origins=settings.cors_origins, max_age=3600) if settings.cors_origins else None,
+        logging_config=None,
+        debug=False,
+    )
+    return Service(app, settings, access, metrics)
+
+
+def _watch(metrics: Metrics, pool: str, door: Door) -> None:
+    metrics.connections.labels(pool).set_function(lambda: door.inside)
+    metrics.waiting.labels(pool).set_function(lambda: door.waiting)

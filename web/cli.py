@@ -1,0 +1,118 @@
+"""`windowshop serve` and `windowshop key create|list|revoke`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+key_app = typer.Typer(
+    no_args_is_help=True,
+    help="API keys of the web service. The database knows only their SHA-256; a key is shown once, when it is made.",
+)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any that is free.", min=0, max=65535)
+    ] = None,
+) -> None:
+    """Serve the REST API until Ctrl-C or SIGTERM; then what was begun is answered first.
+
+    Texts and pictures that were never asked need a running encoder ("windowshop encode"). /openapi/openapi.json says
+    what can be asked.
+    """
+    from db import schema
+    from db.engine import open_database
+    from db.errors import SettingsError
+    from db.roles import Role
+    from db.settings import Settings
+    from web.settings import WebSettings
+
+    try:
+        from web.server import serve as run
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the web service needs the package {error.name}", hint="Run: pip install 'windowshop[web]'"
+        ) from error
+
+    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    settings = WebSettings.read().model_copy(update=given)
+    with open_database(Settings.read(), on_progress=_say) as database:
+        with database.connect(Role.ANALYST, read=True) as conn:
+            schema.check(conn)
+        run(database, settings, on_ready=lambda address: _say(f"Serving at {address}"))
+
+
+@key_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for: small letters, digits, and _ . -")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="search, write or admin (all of it); repeatable. Default: search.")
+    ] = None,
+) -> None:
+    """Make a key and print it."""
+    import re
+
+    from db import api_keys
+    from db.errors import SettingsError
+
+    scopes = scope or ["search"]
+    if unknown := sorted(set(scopes) - set(api_keys.SCOPES)):
+        raise SettingsError(f"there is no scope {unknown[0]}", hint=f"There are: {', '.join(api_keys.SCOPES)}.")
+    if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
+        raise SettingsError(
+            f'"{name}" is no name for a key', hint="Small letters, digits, and _ . - after the first; at most 63."
+        )
+
+    def make(conn: Any) -> str:
+        if any(key.name == name and key.revoked_at is None for key in api_keys.every_key(conn)):
+            raise SettingsError(f'there is a key "{name}" already', hint=f"windowshop key revoke {name}")
+        return api_keys.create(conn, name, scopes)
+
+    typer.echo(_as_owner(make))
+
+
+@key_app.command("list")
+def list_keys() -> None:
+    """Which keys there are, and when each was last used."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from db import api_keys
+
+    table = Table("name", "scopes", "created", "last used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
+    for key in _as_owner(api_keys.every_key):
+        times = (key.created_at, key.last_used_at, key.revoked_at)
+        shown = ["" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times]
+        table.add_row(key.name, ", ".join(key.scopes), *shown)
+    Console().print(table)
+
+
+@key_app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
+    """End a key. Services that have just seen it notice within 10 seconds."""
+    from db import api_keys
+    from db.errors import SettingsError
+
+    if not _as_owner(lambda conn: api_keys.revoke(conn, name)):
+        raise SettingsError(f'no key "{name}" is in force', hint="See: windowshop key list")
+    typer.echo("Revoked.")
+
+
+def _as_owner(call: Any) -> Any:
+    """Keys are made by who may migrate the database, not by the roles that search and load."""
+    from db import schema
+    from db.engine import open_database
+    from db.settings import Settings
+
+    with open_database(Settings.read(), on_progress=_say) as database, database.connect(None) as conn, conn.begin():
+        schema.check(conn)
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        conn.exec_driver_sql(f"set local role {owner}")
+        return call(conn)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""One example of each body, for the OpenAPI document. A test sends them and reads them."""
+
+from typing import Any
+
+TEXT: dict[str, Any] = {"query": "black leather backpack", "top_k": 5, "filter": {"price": {"lt": 80}}}
+IMAGE: dict[str, Any] = {
+    "image": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "top_k": 5,
+}
+GENERAL: dict[str, Any] = {
+    "query": "running shoes",
+    "inputs": [{"text": "red", "weight": 0.5}, {"text": "laces", "weight": -0.3}],
+    "weights": {"keyword": 0},
+    "top_k": 20,
+}
+FACETS_ASKED: dict[str, Any] = {"filter": {"product_type": "bags"}, "fields": ["brand", "price"]}
+
+RESULTS: dict[str, Any] = {
+    "results": [
+        {
+            "rank": 1,
+            "sku": "A-17",
+            "title": "Black leather backpack",
+            "score": 0.0489,
+            "brand": "Nord",
+            "product_type": "bags",
+            "price": 79.9,
+            "currency": "EUR",
+            "availability": "in_stock",
+            "color": "black",
+            "link": "https://shop.example/A-17",
+            "picture": {"url": "/images/0b1f3f6e9d5b4c0f8a7d2e6c4b8a9f10?position=0", "position": 0},
+            "why": {
+                "image": {"rank": 1, "distance": 0.71, "score": None, "contribution": 0.0164},
+                "title": {"rank": 2, "distance": 0.12, "score": None, "contribution": 0.0161},
+                "keyword": {"rank": 1, "distance": None, "score": 0.99, "contribution": 0.0164},
+            },
+        }
+    ],
+    "total": 1,
+    "total_is": "exact",
+    "route": "exact",
+    "rows_examined": 2,
+    "degraded": False,
+    "reason": None,
+    "next": None,
+    "explain": None,
+}
+FACETS: dict[str, Any] = {
+    "facets": [
+        {
+            "field": "brand",
+            "exact": True,
+            "note": None,
+            "values": [{"kind": "value", "products": 2, "value": "Nord", "low": None, "high": None}],
+        },
+        {
+            "field": "price",
+            "exact": True,
+            "note": None,
+            "values": [{"kind": "range", "products": 2, "value": None, "low": 0, "high": 100}],
+        },
+    ]
+}
+HEALTH: dict[str, Any] = {"status": "alive"}
+READY: dict[str, Any] = {
+    "status": "ready",
+    "revision": "0003",
+    "encoder": {
+        "model": "starter",
+        "running": True,
+        "waiting_queries": 0,
+        "waiting_items": 0,
+        "quarantined_items": 0,
+    },
+}
+PRODUCTS: dict[str, Any] = {
+    "products": [
+        {
+            "sku": "A-17",
+            "title": "Black leather backpack",
+            "brand": "Nord",
+            "product_type": "bags",
+            "price": 79.9,
+            "currency": "EUR",
+            "availability": "in_stock",
+            "color": "black",
+            "attributes": {"strap_cm": 60},
+            "images": ["https://shop.example/A-17.jpg"],
+        },
+        {"sku": "B-2", "title": "Red canvas tote", "price": "25.00 EUR"},
+    ]
+}
+OUTCOMES: dict[str, Any] = {
+    "products": [
+        {"sku": "A-17", "status": "inserted", "reason": None},
+        {"sku": "B-2", "status": "rejected", "reason": 'price "-1" is negative'},
+    ]
+}
+PRODUCT: dict[str, Any] = {
+    "sku": "A-17",
+    "catalog": "main",
+    "title": "Black leather backpack",
+    "description": None,
+    "brand": "Nord",
+    "product_type": "bags",
+    "price": 79.9,
+    "currency": "EUR",
+    "availability": "in_stock",
+    "gtin": None,
+    "mpn": None,
+    "item_group_id": None,
+    "link": None,
+    "image_link": "https://shop.example/A-17.jpg",
+    "color": "black",
+    "size": None,
+    "material": None,
+    "condition": None,
+    "attributes": {"strap_cm": 60},
+    "pictures": [{"url": "https://shop.example/A-17.jpg", "position": 0}],
+    "created_at": "2026-01-31T09:30:00Z",
+    "updated_at": "2026-01-31T09:30:00Z",
+}
+EVENTS: dict[str, Any] = {
+    "events": [
+        {"kind": "search", "visitor": "v-81", "query": "black leather backpack", "results": 5},
+        {"kind": "click", "visitor": "v-81", "query": "black leather backpack", "sku": "A-17", "rank": 1},
+    ]
+}
+RECORDED: dict[str, Any] = {"recorded": 2}

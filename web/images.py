@@ -1,0 +1,76 @@
+"""Pictures of the catalog, as they are or small."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.datastructures import State
+from litestar.params import PathParameter, QueryParameter
+
+from db import catalog
+from web.contract import answers
+from web.database import Door
+from web.picture_files import NotServed, kind_of, read_picture
+from web.problems import Refused
+
+DAY = 86_400
+
+
+class Thumbnails:
+    """Two are made at a time; the last used are kept, in bounded memory."""
+
+    def __init__(self, bytes_kept: int = 32_000_000) -> None:
+        self._door = Door(2, 64)
+        self._kept: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()
+        self._left = bytes_kept
+
+    async def of(self, picture: bytes, size: int) -> bytes:
+        from web.thumbnails import thumbnail  # Pillow: only when the first is asked for
+
+        key = hashlib.sha256(picture).digest(), size
+        if key not in self._kept:
+            async with self._door.enter():
+                made = await asyncio.to_thread(thumbnail, picture, size)
+            if key not in self._kept:
+                self._kept[key] = made
+                self._left -= len(made)
+        self._kept.move_to_end(key)
+        found = self._kept[key]
+        while self._left < 0:
+            self._left += len(self._kept.popitem(last=False)[1])
+        return found
+
+
+@get(
+    "/images/{product_id:uuid}",
+    tags=["Pictures"],
+    responses=answers(bytes, None, "not-found", "database-unavailable", media_type="image/*"),
+)
+async def image(
+    request: Request[Any, Any, Any],
+    state: State,
+    product_id: Annotated[UUID, PathParameter(description="Of the product the picture is of.")],
+    position: Annotated[int, QueryParameter(ge=0, le=99, description="Which of the product's pictures.")] = 0,
+    size: Annotated[
+        int | None, QueryParameter(ge=1, le=1024, description="Pixels it should have at least; none: as it is.")
+    ] = None,
+) -> Response[bytes]:
+    """A picture of a product, when the catalog has it as a file. Results name the address."""
+    found = await state.pools.write(request, lambda conn: catalog.image_file(conn, product_id, position))
+    try:
+        if found is None:
+            raise NotServed(product_id)
+        picture = await asyncio.to_thread(read_picture, *found)
+        kind = kind_of(picture)
+        if size is not None:
+            picture, kind = await state.thumbnails.of(picture, size), "image/webp"
+    except NotServed:
+        raise Refused("not-found", "There is no such picture here.") from None
+    tag = f'"{hashlib.sha256(picture).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={DAY}", "Content-Security-Policy": "sandbox"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(picture, media_type=kind, headers=headers)

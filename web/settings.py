@@ -1,0 +1,72 @@
+"""Settings of the web service, read once from the environment (`WINDOWSHOP_WEB_...`)."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from db.settings import EnvironmentSettings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class WebSettings(EnvironmentSettings):
+    model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_WEB_", extra="ignore", env_parse_none_str="null")
+
+    host: str = Field("127.0.0.1", description="Address to listen at. 0.0.0.0: every one the machine has.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen at. 0: any that is free.")
+    metrics_port: int | None = Field(
+        9464, ge=0, le=65535, description="Port of /metrics, at the same address. `null`: no metrics."
+    )
+    api_keys: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether requests need a key. auto: unless the database is the embedded one and only this machine "
+        "can ask.",
+    )
+    deadline_ms: int = Field(
+        10_000, ge=100, le=600_000, description="Longest time a request may take, its database statements included."
+    )
+    encode_ms: int = Field(
+        3_000, ge=10, le=600_000, description="How long a search waits for its text or picture to be encoded."
+    )
+    connections: int = Field(
+        8, ge=1, le=500, description="Connections to the database for reading; as many searches run at once."
+    )
+    queue: int = Field(
+        16, ge=0, le=10_000, description="Requests that may wait for a connection. Those beyond are refused with 503."
+    )
+    max_requests: int = Field(
+        256, ge=1, le=100_000, description="Requests open at once. Those beyond are refused with 503."
+    )
+    max_body_bytes: int = Field(
+        16_000_000, ge=1_000, description="Largest request body. A picture of 10 MB has 14 million bytes in base64."
+    )
+    rate_per_key: int = Field(6_000, ge=0, description="Requests a minute of one API key. 0: no limit.")
+    rate_per_address: int = Field(
+        600, ge=0, description="Requests a minute of one client address that brings no valid key. 0: no limit."
+    )
+    trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [], description="Networks, separated by commas, whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Origins, separated by commas, whose pages may call from a browser, such as https://shop.example.",
+    )
+    image_root: Path | None = Field(
+        None,
+        description="Folder that relative picture paths of PUT /products start at, the same for every encoder. "
+        "Unset: only addresses are taken.",
+    )
+    log_queries: bool = Field(False, description="Write the text of each search to the log.")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can only this machine ask?"""
+        return self.host in LOOPBACK
+
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, written: Any) -> Any:
+        return [part.strip() for part in written.split(",") if part.strip()] if isinstance(written, str) else written
