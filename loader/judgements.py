@@ -11,10 +11,10 @@ from db.engine import Database
 from db.errors import SettingsError
 from db.evaluation import judgements
 from db.evaluation.judgements import Judgement
+from db.image_paths import ImageRoot
 from db.results import picture_bytes
 from db.roles import Role
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
-from db.image_paths import ImageRoot
 from loader.rejects import RejectsFile
 from loader.rows import Reject
 from loader.sources.columns import normalised
