@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
-.PHONY: demo up test lint wheel soak bench starter clean
+.PHONY: demo up test lint wheel soak screenshots bench starter clean
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
@@ -20,7 +20,7 @@ up: $(VENV)/.installed  ## database and encoder in the foreground
 	$(BIN)/windowshop up
 
 test: $(VENV)/.installed  ## every test that takes seconds
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 soak: $(VENV)/.installed  ## kills and churn, for minutes
 	$(BIN)/pytest -m soak
@@ -33,6 +33,9 @@ lint: $(VENV)/.installed  ## style, types, import direction
 
 wheel: $(VENV)/.installed  ## build the wheel, install it elsewhere, use it from there
 	$(BIN)/python tests/check_wheel.py
+
+screenshots: $(VENV)/.installed  ## docs/screenshots/ anew, from the whole sample; needs Chromium
+	WINDOWSHOP_SCREENSHOTS=1 WINDOWSHOP_REQUIRE_BROWSER=1 $(BIN)/pytest tests/web/page/test_screenshots.py
 
 bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,dev,bench]'

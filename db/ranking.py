@@ -83,6 +83,25 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A row of shop.browse: a product that is shown because it is there."""
+
+    product_id: UUID
+    sku: str
+    title: str
+    brand: str | None
+    product_type: str | None
+    price: Decimal | None
+    currency: str | None
+    availability: str | None
+    color: str | None
+    link: str | None
+    image_link: str | None
+    image_uri: str | None
+    image_position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A row of shop.explain_search."""
 
@@ -125,6 +144,10 @@ _FACETS = text(
     "select * from shop.facets(filter => cast(:filter as jsonb), fields => cast(:fields as text[]), "
     "catalog => :catalog, limit_values => :limit_values, buckets => :buckets)"
 )
+_BROWSE = text(
+    "select * from shop.browse(filter => cast(:filter as jsonb), k => :k, catalog => :catalog, "
+    "after => cast(:after as uuid))"
+)
 
 
 def search(conn: Connection, asked: Asked) -> Ranking:
@@ -138,6 +161,11 @@ def similar(conn: Connection, sku: str, asked: Asked) -> Ranking:
 
 def explain(conn: Connection, asked: Asked) -> list[Step]:
     return [Step(*row) for row in conn.execute(_EXPLAIN, asdict(asked))]
+
+
+def browse(conn: Connection, asked: Asked) -> list[Shown]:
+    """Products to look at when nothing is asked. Of `asked`, what shop.browse takes; `after` is a product_id."""
+    return [Shown(*row) for row in conn.execute(_BROWSE, asdict(asked))]
 
 
 def facets(

@@ -27,6 +27,8 @@ NEEDED = (
     "loader/sample/images/*",
     "encoder/starter/head.safetensors",
     "encoder/starter/golden.json",
+    "web/static/*",
+    "web/templates/*.html",
 )
 SETUPTOOLS = 77  # the first that knows license expressions
 

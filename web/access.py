@@ -25,6 +25,8 @@ from web.settings import LOOPBACK, WebSettings
 
 REMEMBERED_SECONDS = 10
 _REMEMBERED_KEYS = 1000
+_LIGHT = ("/images/", "/picture/", "/static/")  # a page of results is one request and what it shows
+_LIGHT_ONES = 25  # of which so many count as one
 
 Find = Callable[[str], Awaitable[ApiKey | None]]
 
@@ -37,8 +39,8 @@ class Access:
         self._known: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
         self._asking = asyncio.Semaphore(2)  # a flood of made-up keys holds up keys, not searches
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._per_key = settings.rate_per_key and RateLimitItemPerMinute(settings.rate_per_key)
-        self._per_address = settings.rate_per_address and RateLimitItemPerMinute(settings.rate_per_address)
+        self._per_key = settings.rate_per_key
+        self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
         """Note the request's key in its scope; count it. Raises Refused."""
@@ -47,7 +49,7 @@ class Access:
         token = _token(scope) if self.needs_keys else None
         key = self._remembered(token) if token else None
         if key is None:
-            await self._count(self._per_address, _address(scope))
+            await self._count(scope, self._per_address, _address(scope))
             if token is None:
                 return
             async with self._asking:
@@ -56,7 +58,7 @@ class Access:
                 raise Refused("key-missing", "This API key is not in force.")
             self._remember(token, key)
         scope["api_key"] = key  # type: ignore[typeddict-unknown-key]
-        await self._count(self._per_key, f"key {key.api_key_id}")
+        await self._count(scope, self._per_key, f"key {key.api_key_id}")
 
     def _remembered(self, token: str) -> ApiKey | None:
         until, key = self._known.get(token, (0.0, None))
@@ -68,11 +70,15 @@ class Access:
         while len(self._known) > _REMEMBERED_KEYS:
             self._known.popitem(last=False)
 
-    async def _count(self, limit: Any, who: str) -> None:
-        if limit and not await self._limiter.hit(limit, who):
+    async def _count(self, scope: Scope, most: int, who: str) -> None:
+        if not most:
+            return
+        limit = RateLimitItemPerMinute(most * _LIGHT_ONES)
+        cost = 1 if scope["path"].startswith(_LIGHT) else _LIGHT_ONES
+        if not await self._limiter.hit(limit, who, cost=cost):
             stats = await self._limiter.get_window_stats(limit, who)
             wait = max(1, min(60, round(stats.reset_time - time.time())))
-            raise Refused("rate", f"At most {limit.amount} requests a minute.", retry_after=wait)
+            raise Refused("rate", f"At most {most} requests a minute.", retry_after=wait)
 
 
 def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -8,19 +8,21 @@ from typing import Any
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Scope
 
 from db import api_keys
 from db.api_keys import ApiKey
 from db.engine import Database
-from web import events, health, images, problems, products, search
+from web import events, health, images, pages, problems, products, search
 from web.access import Access, guard
 from web.bodies import StrictRequest
 from web.contract import openapi
 from web.database import Door, Pools
 from web.metrics import Metrics
+from web.problems import Problem
 from web.service import Service
 from web.settings import WebSettings
+from web.uploads import Uploads
 
 ROUTES = (
     search.search_text,
@@ -43,7 +45,15 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
     """The ASGI application. It opens its connections when the server starts it and closes them at the end."""
     at_home = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
     needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not at_home)
-    state = State({"settings": settings, "metrics": metrics, "thumbnails": images.Thumbnails()})
+    state = State(
+        {
+            "settings": settings,
+            "metrics": metrics,
+            "thumbnails": images.Thumbnails(),
+            "uploads": Uploads(),
+            "counts": pages.Counts(),
+        }
+    )
 
     async def find(token: str) -> ApiKey | None:
         found: ApiKey | None = await state.pools.probe(lambda conn: api_keys.use(conn, token), primary=True)
@@ -63,7 +73,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
             await asyncio.shield(state.pools.close())
 
     app: ASGIApp = Litestar(
-        ROUTES,
+        (*ROUTES, *(pages.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[pools],
         guards=[guard],
@@ -71,12 +81,17 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.max_body_bytes,
         multipart_form_part_limit=MAX_PARTS,
+        template_config=pages.CONFIG,
         openapi_config=openapi(),
         cors_config=CORSConfig(allow_origins=settings.cors_origins, max_age=3600) if settings.cors_origins else None,
         logging_config=None,
         debug=False,
     )
-    return Service(app, settings, access, metrics)
+    return Service(app, settings, access, metrics, pages.refused_page if settings.public_page else _no_page)
+
+
+def _no_page(scope: Scope, problem: Problem) -> None:
+    return None
 
 
 def _watch(metrics: Metrics, pool: str, door: Door) -> None:

@@ -17,7 +17,7 @@ def serve(
         int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any that is free.", min=0, max=65535)
     ] = None,
 ) -> None:
-    """Serve the REST API until Ctrl-C or SIGTERM; then what was begun is answered first.
+    """Serve the search page and the REST API until Ctrl-C or SIGTERM; then what was begun is answered first.
 
     Texts and pictures that were never asked need a running encoder ("windowshop encode"). /openapi/openapi.json says
     what can be asked.

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from litestar.params import PathParameter, QueryParameter
 from db import catalog
 from web.contract import answers
 from web.database import Door
+from web.kept import Kept
 from web.picture_files import NotServed, kind_of, read_picture
 from web.problems import Refused
 
@@ -24,23 +24,17 @@ class Thumbnails:
 
     def __init__(self, bytes_kept: int = 32_000_000) -> None:
         self._door = Door(2, 64)
-        self._kept: OrderedDict[tuple[bytes, int], bytes] = OrderedDict()
-        self._left = bytes_kept
+        self._kept: Kept[tuple[bytes, int]] = Kept(bytes_kept)
 
     async def of(self, picture: bytes, size: int) -> bytes:
         from web.thumbnails import thumbnail  # Pillow: only when the first is asked for
 
         key = hashlib.sha256(picture).digest(), size
-        if key not in self._kept:
+        found = self._kept.get(key)
+        if found is None:
             async with self._door.enter():
-                made = await asyncio.to_thread(thumbnail, picture, size)
-            if key not in self._kept:
-                self._kept[key] = made
-                self._left -= len(made)
-        self._kept.move_to_end(key)
-        found = self._kept[key]
-        while self._left < 0:
-            self._left += len(self._kept.popitem(last=False)[1])
+                found = await asyncio.to_thread(thumbnail, picture, size)
+            self._kept.put(key, found)
         return found
 
 

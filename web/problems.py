@@ -7,6 +7,7 @@ the server's inside is told: whatever is not listed here is `internal`, and only
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 import structlog
@@ -142,12 +143,17 @@ def body_and_headers(refusal: Refused, request_id: str) -> tuple[Problem, dict[s
     return problem, headers
 
 
-def answer(request: Request, error: Exception) -> Response[Problem]:  # type: ignore[type-arg]
-    """Litestar's handler of every exception."""
+def noted(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
+    """What to answer to an error; the log is told of those that nobody foresaw."""
     refusal = refused(error)
     if KINDS[refusal.kind].status == HTTPStatus.INTERNAL_SERVER_ERROR:
         structlog.get_logger().error("unexpected error", request_id=request.scope.get("request_id"), exc_info=error)
-    problem, headers = body_and_headers(refusal, str(request.scope.get("request_id", "")))
+    return body_and_headers(refusal, str(request.scope.get("request_id", "")))
+
+
+def answer(request: Request, error: Exception) -> Response[Problem]:  # type: ignore[type-arg]
+    """Litestar's handler of every exception."""
+    problem, headers = noted(request, error)
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         headers["Allow"] = error.headers["Allow"]
     return Response(problem, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)

@@ -12,7 +12,7 @@ from litestar.params import Body, PathParameter, QueryParameter
 from sqlalchemy import Connection
 
 from db import ranking
-from db.ranking import Asked, Ranked, Ranking, Step
+from db.ranking import Asked, Facet, Ranked, Ranking, Step
 from web.bodies import decoded, form_as
 from web.contract import KEY, answers
 from web.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
@@ -122,12 +122,16 @@ async def facets(
         request,
         lambda conn: ranking.facets(conn, filter_, data.fields, data.catalog, data.limit_values, data.buckets),
     )
+    return Facets(by_field(rows))
+
+
+def by_field(rows: list[Facet]) -> list[FacetOf]:
     found: dict[str, FacetOf] = {}
     for row in rows:
         facet = found.setdefault(row.field, FacetOf(row.field, row.exact, row.note, []))
         low, high = (None if bound is None else float(bound) for bound in (row.low, row.high))
-        facet.values.append(FacetValue(row.kind, row.products, row.value, low, high))
-    return Facets(list(found.values()))
+        facet.values.append(FacetValue(row.kind, row.products, row.value, low, high))  # type: ignore[arg-type]
+    return list(found.values())
 
 
 def _asked(options: Options, **what: Any) -> Asked:
@@ -164,13 +168,18 @@ async def _searched(
         return found, ranking.explain(conn, asked) if options.explain else None, seconds
 
     found, steps, seconds = await state.pools.read(request, call)
+    note(state, kind, found, asked.k, seconds)
+    return Response(_results(found, steps, asked.k), headers={DEGRADED: "keywords"} if found.degraded else None)
+
+
+def note(state: State, kind: str, found: Ranking, k: int, seconds: float) -> None:
+    """Count a search."""
     route = found.rows[0].route if found.rows else "none"
     state.metrics.searches.labels(kind, route).observe(seconds)
-    if len(found.rows) < asked.k:
+    if len(found.rows) < k:
         state.metrics.short.labels(kind).inc()
     if found.degraded:
         state.metrics.degraded.inc()
-    return Response(_results(found, steps, asked.k), headers={DEGRADED: "keywords"} if found.degraded else None)
 
 
 def _results(found: Ranking, steps: list[Step] | None, k: int) -> Results:

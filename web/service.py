@@ -7,6 +7,7 @@ import asyncio
 import re
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,19 +17,26 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.access import Access
 from web.metrics import Metrics
-from web.problems import MEDIA_TYPE, Refused, body_and_headers, refused
+from web.problems import MEDIA_TYPE, Problem, Refused, body_and_headers, refused
 from web.settings import WebSettings
 
 PROBES = ("/health", "/ready")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
+# A problem as a page and its headers, for a request that came from a browser's address bar.
+ShowPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
+
+
 class Service:
-    def __init__(self, app: ASGIApp, settings: WebSettings, access: Access, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: WebSettings, access: Access, metrics: Metrics, show_page: ShowPage
+    ) -> None:
         self._app = app
         self._settings = settings
         self._access = access
         self._metrics = metrics
+        self._show_page = show_page
         self._log = structlog.get_logger()
         self._open = 0
 
@@ -65,7 +73,10 @@ class Service:
             refusal = refused(error)
             if refusal.kind == "internal":
                 self._log.error("unexpected error", request_id=scope["request_id"], exc_info=error)  # type: ignore[typeddict-item]
-            await answer.refuse(refusal)
+            problem, headers = body_and_headers(refusal, scope["request_id"])  # type: ignore[typeddict-item]
+            page = self._show_page(scope, problem)
+            body, more = page or (msgspec.json.encode(problem), {"Content-Type": MEDIA_TYPE})
+            await answer.refuse(problem.status, headers | more, body)
 
     def _note(self, scope: dict[str, Any], status: int | None, seconds: float) -> None:
         route = str(scope.get("path_template") or "unmatched")
@@ -103,14 +114,12 @@ class _Answer:
             ]
         await self._send(message)
 
-    async def refuse(self, refusal: Refused) -> None:
-        problem, headers = body_and_headers(refusal, self._id)
-        body = msgspec.json.encode(problem)
-        headers |= {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body))}
+    async def refuse(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        headers |= {"Content-Length": str(len(body))}
         await self(
             {
                 "type": "http.response.start",
-                "status": problem.status,
+                "status": status,
                 "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             }
         )

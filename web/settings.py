@@ -59,6 +59,11 @@ class WebSettings(EnvironmentSettings):
         description="Folder that relative picture paths of PUT /products start at, the same for every encoder. "
         "Unset: only addresses are taken.",
     )
+    public_page: bool = Field(
+        True,
+        description="Serve the search page at `/`. The page and the pictures it shows are public, API keys or not; "
+        "`false` takes the page away.",
+    )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
 
     @property

@@ -1,5 +1,5 @@
-"""Small pictures for result cards. The one module of the web service that opens pictures; what it makes is only shown,
-never encoded."""
+"""Small pictures, for result cards and of what visitors of the page search by. The one module of the web service that
+opens pictures."""
 
 import warnings
 from io import BytesIO

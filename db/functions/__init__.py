@@ -50,6 +50,7 @@ IN_CALL_ORDER = (
     "explain_search",
     "nice_bounds",
     "facets",
+    "browse",
     "tag_expression",
     "zero_shot",
     "calibrate_zero_shot",

@@ -16,8 +16,8 @@ grant execute on function
     shop_private.work_quarantined
     to @analyst@, @app@;
 grant execute on function
-    shop.search, shop.similar, shop.explain_search, shop.facets, shop.filter_sql, shop.relevance_floor, shop.zero_shot,
-    shop.match_products, shop.matches, shop.match_f1, shop.submission
+    shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
+    shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
 -- What they are made of: a function that runs with its caller's rights and only reads lends nobody anything.

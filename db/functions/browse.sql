@@ -1,0 +1,28 @@
+-- Products to look at before anything is asked: those that pass a filter and can be found, in the order of their
+-- identity. It is nobody's preference but it mixes departments, stays from call to call, and an index has it.
+--
+--   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
+--
+-- Pages: after := the last row's product_id.
+create or replace function shop.browse(
+    filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null
+)
+returns table (
+    product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
+    availability text, color text, link text, image_link text, image_uri text, image_position smallint
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if k is null or k not between 1 and 1000 then
+        raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
+            hint = 'From 1 to 1000 products can be had at once; go on with after := the last row''s product_id.';
+    end if;
+    return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
+            p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint
+        from shop.product p
+        left join shop.product_image i on i.product_id = p.product_id and i.position = 0
+        where (%s) and (%s) and exists (select from shop.image_vector v where v.product_id = p.product_id)%s
+        order by p.product_id limit %s',
+        shop_private.catalog_condition(catalog), shop_private.filter_condition(filter),
+        case when after is not null then format(' and p.product_id > %L', after) end, k);
+end $$;

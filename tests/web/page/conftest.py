@@ -1,0 +1,152 @@
+"""The page in a real browser, on part of the sample catalog as the starter model sees it."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from databases import Databases
+from sqlalchemy import text
+from web_service import SITE
+
+from db.engine import Database
+from db.serving import serve_model
+from db.settings import Settings
+from migrations.site import NewModel, add_model
+from web.server import running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from encoder.models import Model
+
+SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
+_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read now: tests run without settings
+_REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def screenshots_asked() -> bool:
+    return SCREENSHOTS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window. A module's: while it is there, no other event loop runs in this thread."""
+    path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
+        pytest.fail(said) if _REQUIRED else pytest.skip(said)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: "Browser") -> Iterator[Any]:
+    """A new visitor: `visit(address, width=..., color_scheme=...)` is a page that has loaded. An error of the page's
+    scripts, or something its policy forbids, fails the test."""
+    contexts, complaints = [], []
+
+    def hear(message: Any) -> None:
+        if "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    def made(address: str, *, width: int = 1280, height: int = 800, **options: Any) -> "Page":
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8_000)
+        page.on("console", hear)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield made
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def models() -> dict[int, "Model"]:
+    """The loaded starter model, filled by the first database that has it."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
+    """Instruments and a little of everything else, encoded; some have brands and colours, which the sample lacks. For
+    screenshots all of it, as it is."""
+    from encoder import starter
+    from encoder.service import load_models, run
+    from encoder.settings import EncoderSettings
+    from loader.ingest import ingest
+    from loader.rows import RawRow, Reject
+    from loader.sample import SampleSource
+
+    class Part(SampleSource):
+        def rows(self) -> Iterator[RawRow | Reject]:
+            for row in super().rows():
+                assert isinstance(row, RawRow)
+                kind = row.fields["product_type"]
+                if SCREENSHOTS or kind == "Musical instruments" or row.fields["sku"].endswith(("10", "50")):
+                    yield row
+
+    database = databases.copy(template)
+    new = NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
+    add_model(database, Settings(home=public_folder / "page-home"), new)
+    serve_model(database, starter.NAME)
+    ingest(database, Part())
+    models |= load_models(database, "cpu")
+    run(database, models, EncoderSettings(), stop=threading.Event(), once=True, queries=False)
+    if not SCREENSHOTS:
+        with database.connect(None) as conn, conn.begin():
+            conn.execute(
+                text(
+                    "update shop.product set brand = (array['Acme', 'Borealis'])[1 + abs(hashtext(sku) % 2)], "
+                    "color = (array['red', 'black', 'blue'])[1 + abs(hashtext(title) % 3)] where sku like '%5'"
+                )
+            )
+    return str(database.write.database)
+
+
+@pytest.fixture(scope="session")
+def shop(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[str]:
+    """The address of a shop whose encoder runs."""
+    database = databases.copy(sample_template)
+    with _encoding(database, models), running(database, SITE) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
+    """The address of one whose encoder has stopped."""
+    with running(databases.copy(sample_template), SITE) as address:
+        yield address
+
+
+@contextmanager
+def _encoding(database: Database, models: dict[int, "Model"]) -> Iterator[None]:
+    from encoder.service import run
+    from encoder.settings import EncoderSettings
+
+    stop, ready = threading.Event(), threading.Event()
+    thread = threading.Thread(
+        target=run, args=(database, models, EncoderSettings()), kwargs={"stop": stop, "on_ready": ready.set}
+    )
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield
+    finally:
+        stop.set()
+        thread.join()

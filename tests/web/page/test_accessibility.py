@@ -1,0 +1,46 @@
+"""axe-core finds nothing against the page: light and dark, wide and narrow, in each of its states."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+STATES = {
+    "start": "/",
+    "results": "/?q=guitar&like=WS-00460&unlike=WS-00470&product_type=Musical%20instruments&price_max=900",
+    "empty": "/?brand=nobody",
+    "error": "/?like=nothing",
+    "remark": "/?price_min=cheap&picture=gone",
+}
+
+
+def violations(page: "Page") -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for one in found.response["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_nothing_stands_in_anybodys_way(shop: str, visit: Callable[..., "Page"], width: int, color_scheme: str) -> None:
+    page = visit(shop, width=width, color_scheme=color_scheme)
+    for name, path in STATES.items():
+        page.goto(shop + path)
+        if name == "results":
+            page.locator(".why summary").first.click()
+        assert violations(page) == [], name
+        if width < 500 and name == "results":
+            page.get_by_role("button", name="Filters").click()
+            assert violations(page) == [], "the sheet of filters"
+
+
+def test_nothing_does_without_an_encoder_either(sleeping_shop: str, visit: Callable[..., "Page"]) -> None:
+    assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []

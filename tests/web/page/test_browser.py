@@ -1,0 +1,371 @@
+"""The page as visitors use it: with a mouse, a keyboard, a thumb, without JavaScript, and when things go wrong."""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from processes import wait_until
+
+from loader.sample import IMAGES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+Visit = Callable[..., "Page"]
+GUITAR = IMAGES / "fluent_1376.webp"
+CARDS = "#products > li"
+
+# A picture as a browser hands it over: dropped on the page, or pasted into it.
+HAND_OVER = """([kind, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const files = new DataTransfer();
+  files.items.add(new File([bytes], "photo.webp", { type: "image/webp" }));
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true, cancelable: true })
+    : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(event);
+}"""
+
+
+def titles(page: "Page") -> list[str]:
+    return page.locator(f"{CARDS} h3").all_inner_texts()
+
+
+def box(page: "Page") -> Any:
+    return page.get_by_label("Describe what you are looking for")
+
+
+def expect_first(page: "Page", word: str) -> None:
+    """Half of what comes first is one of these."""
+    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
+
+
+def hand_over(page: "Page", kind: str) -> None:
+    page.evaluate(HAND_OVER, [kind, base64.b64encode(GUITAR.read_bytes()).decode()])
+
+
+def until(page: "Page", holds: str) -> None:
+    """Playwright's own wait_for_function needs eval, which the page's policy forbids."""
+    wait_until(lambda: page.evaluate(holds), 8, holds)
+
+
+def hold(page: "Page", which: str) -> list["Route"]:
+    """Requests for addresses like this wait here until they are let go."""
+    held: list[Route] = []
+    page.route(re.compile(which), lambda route: held.append(route))
+    return held
+
+
+# --- what there is
+
+
+def test_the_start_page_comes_with_its_pictures_and_nothing_moves(shop: str, visit: Visit) -> None:
+    page = visit("about:blank")
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => window.moved += "
+        "one.value)).observe({ type: 'layout-shift', buffered: true })"
+    )
+    page.goto(shop)
+    page.wait_for_load_state("networkidle")
+    assert page.locator(CARDS).count() == 24
+    seen = "images => images.filter(image => image.loading !== 'lazy').map(image => image.naturalWidth)"
+    widths = page.locator(".tile img").evaluate_all(seen)
+    assert len(widths) == 8 and min(widths) > 0
+    assert page.evaluate("window.moved") < 0.01
+    assert page.evaluate("[...document.scripts].every(script => new URL(script.src).origin === location.origin)")
+
+
+def test_results_come_while_typing_and_prefixes_are_not_searched(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
+    box(page).press_sequentially("a guitar", delay=40)
+    expect_first(page, "guitar")
+    assert len(asked) == 1
+    assert page.url == f"{shop}/?q=a%20guitar"
+    assert page.title().startswith("a guitar ")
+    assert box(page).evaluate("box => box === document.activeElement && box.selectionStart === box.value.length")
+    assert "products" in page.get_by_role("status").inner_text()
+
+
+def test_a_newer_query_supersedes_the_older(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    held = hold(page, r"\?q=a\+?(%20)?drum")
+    box(page).fill("a drum")
+    until(page, "document.querySelector('#found').getAttribute('aria-busy')")
+    box(page).fill("a guitar")
+    expect_first(page, "guitar")
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(300)
+    assert page.url.endswith("q=a%20guitar")
+    expect_first(page, "guitar")
+
+
+# --- pictures
+
+
+def test_a_picture_can_be_picked(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    page.locator("#file").set_input_files(GUITAR)
+    page.locator(".chip-picture").wait_for()
+    expect_first(page, "guitar")
+    assert re.search(r"\?picture=[0-9a-f]{32}$", page.url)
+    assert page.locator(".chip-picture img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_picture_can_be_dropped_and_pasted(shop: str, visit: Visit, kind: str) -> None:
+    page = visit(shop)
+    if kind == "drop":
+        hand_over(page, "dragover")
+        page.get_by_text("Drop the picture to search with it").wait_for()
+    hand_over(page, kind)
+    page.locator(".chip-picture").wait_for()
+    expect_first(page, "guitar")
+    assert not page.get_by_text("Drop the picture to search with it").is_visible()
+
+
+def test_a_picture_and_words_go_together_and_the_picture_can_be_taken_off(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    hand_over(page, "drop")
+    page.locator(".chip-picture").wait_for()
+    box(page).fill("drum")
+    page.wait_for_url(re.compile(r"q=drum&picture="))
+    page.locator(".chip-picture a").click()
+    page.wait_for_url(f"{shop}/?q=drum")
+    expect_first(page, "drum")
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words_and_the_results_stay(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=drum")
+    page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
+    page.get_by_role("alert").get_by_text("cannot be opened as a picture").wait_for()
+    assert page.locator(CARDS).count() == 24
+    box(page).fill("guitar")
+    page.wait_for_url(re.compile("q=guitar"))
+    until(page, "!document.querySelector('#notice').textContent")
+
+
+# --- filters, more, less, why
+
+
+def test_filters_narrow_and_are_taken_off_as_chips(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    page.get_by_label(re.compile("^Musical instruments")).check()
+    page.wait_for_url(re.compile("product_type=Musical%20instruments"))
+    page.locator("#price_max").fill("50")
+    page.locator("#price_max").press("Enter")
+    page.wait_for_url(re.compile("price_max=50"))
+    prices = [float(price.strip("$").replace(",", "")) for price in page.locator(".price").all_inner_texts()]
+    assert prices and max(prices) <= 50
+    page.get_by_role("link", name="Remove Up to $50").click()
+    page.wait_for_url(re.compile("instruments$"))
+    page.get_by_role("link", name="Remove Musical instruments").click()
+    page.wait_for_url(f"{shop}/")
+    assert not page.get_by_label(re.compile("^Musical instruments")).is_checked()
+
+
+def test_more_and_less_like_a_product(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar")
+    first = titles(page)[0]
+    page.locator(CARDS).nth(0).get_by_role("link", name="More like this").click()
+    page.locator(".chip-like", has_text=first).wait_for()
+    page.locator(CARDS).nth(3).get_by_role("link", name="Less like this").click()
+    page.locator(".chip-unlike").wait_for()
+    assert re.search(r"\?q=guitar&like=WS-\d+&unlike=WS-\d+$", page.url)
+    box(page).fill("")
+    page.wait_for_url(re.compile(r"\?like=WS-\d+&unlike=WS-\d+$"))
+    page.get_by_role("link", name="Clear all").click()
+    page.wait_for_url(f"{shop}/")
+
+
+def test_why_says_what_each_leg_found_and_escape_closes_it(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar")
+    why = page.locator(CARDS).first.locator(".why")
+    why.locator("summary").click()
+    said = why.locator("dl").inner_text()
+    assert re.search(r"Picture\s+\d+ %\s+(Nearest|\d+\w\w nearest) picture, distance 0\.\d{3}", said), said
+    assert re.search(r"Words\s+\d+ %\s+(Best|\d+\w\w best) match of your words, score", said), said
+    page.keyboard.press("Escape")
+    assert not why.locator("dl").is_visible()
+    assert why.locator("summary").evaluate("summary => summary === document.activeElement")
+
+
+def test_more_results_are_added_and_the_focus_goes_to_the_first_of_them(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar")
+    page.get_by_role("link", name="More results").click()
+    page.locator(f"{CARDS}:nth-child(48)").wait_for()
+    assert len(set(page.locator(f"{CARDS} .acts a:first-child").evaluate_all("all => all.map(a => a.search)"))) == 48
+    assert page.url == f"{shop}/?q=guitar"
+    until(page, "document.activeElement === document.querySelector('#products > li:nth-child(25)')")
+
+
+# --- links
+
+
+def test_back_goes_through_what_was_searched_not_through_what_was_typed(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    box(page).fill("gui")
+    page.wait_for_url(f"{shop}/?q=gui")
+    box(page).fill("guitar")
+    page.wait_for_url(f"{shop}/?q=guitar")
+    page.get_by_label(re.compile("^In stock")).check()
+    page.wait_for_url(f"{shop}/?q=guitar&availability=in_stock")
+    page.go_back()
+    until(page, "!document.querySelector('.chip')")
+    assert box(page).input_value() == "guitar"
+    assert not page.get_by_label(re.compile("^In stock")).is_checked()
+    page.go_back()
+    until(page, "document.querySelector('#q').value === ''")
+    assert page.url == f"{shop}/"
+    page.go_forward()
+    until(page, "document.querySelector('#q').value === 'guitar'")
+    box(page).fill("drum")
+    expect_first(page, "drum")  # the page is alive after all that
+
+
+def test_a_link_shows_another_visitor_the_same(shop: str, visit: Visit) -> None:
+    one = visit(shop)
+    hand_over(one, "drop")
+    one.locator(".chip-picture").wait_for()
+    one.get_by_label(re.compile("^In stock")).check()
+    one.wait_for_url(re.compile("availability"))
+    other = visit(one.url)
+    assert titles(other) == titles(one)
+    assert other.locator(".chip").all_inner_texts() == one.locator(".chip").all_inner_texts()
+
+
+def test_without_javascript_text_and_filters_work(shop: str, visit: Visit) -> None:
+    page = visit(shop, java_script_enabled=False)
+    assert not page.locator("#upload").is_visible()
+    box(page).fill("guitar")
+    page.locator(".go").click()
+    expect_first(page, "guitar")
+    page.get_by_label(re.compile("^In stock")).check()
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url(re.compile("availability=in_stock"))
+    first = titles(page)
+    page.get_by_role("link", name="More results").click()
+    page.wait_for_url(re.compile("after="))
+    assert titles(page) != first
+    page.locator(CARDS).first.get_by_role("link", name="More like this").click()
+    page.locator(".chip-like").wait_for()
+
+
+# --- a keyboard, a phone, the dark, calm
+
+
+def test_a_keyboard_is_enough(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    focused = "document.activeElement"
+    page.keyboard.press("Tab")
+    assert page.evaluate(f"{focused}.textContent") == "Skip to the products"
+    while not page.evaluate(f"{focused}.id === 'q'"):
+        page.keyboard.press("Tab")
+    page.keyboard.type("guitar")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("q=guitar"))
+    while not page.evaluate(f"{focused}.type === 'checkbox'"):
+        page.keyboard.press("Tab")
+    name = page.evaluate(f"{focused}.id")
+    page.keyboard.press("Space")
+    page.wait_for_url(re.compile("product_type="))
+    until(page, f"document.activeElement.id === '{name}' && document.activeElement.checked")
+    while not page.evaluate(f"{focused}.textContent.startsWith('More like this')"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(".chip-like").wait_for()
+    until(page, "document.activeElement.id === 'count'")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_has_room_for_all_of_it(shop: str, visit: Visit, width: int) -> None:
+    page = visit(f"{shop}/?q=guitar&like=WS-00460", width=width, height=700, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    box_, go = box(page).bounding_box(), page.locator(".go").bounding_box()
+    assert box_ and go and box_["width"] > 150 and go["x"] + go["width"] <= width
+    left, right = (page.locator(CARDS).nth(n).bounding_box() for n in (0, 1))
+    assert left and right and left["y"] == right["y"]
+    page.get_by_role("button", name="Filters").tap()
+    page.get_by_label(re.compile("^Musical instruments")).check()
+    page.wait_for_url(re.compile("product_type"))
+    page.get_by_label(re.compile("^In stock")).check()  # the sheet is still there
+    page.wait_for_url(re.compile("availability"))
+    page.get_by_role("button", name="Done").tap()
+    page.get_by_role("button", name="Filters · 2").wait_for()
+    assert not page.get_by_label(re.compile("^In stock")).is_visible()
+
+
+def test_it_is_dark_in_the_dark(shop: str, visit: Visit) -> None:
+    page = visit(shop, color_scheme="dark")
+    color = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 64, color
+
+
+def test_nothing_moves_for_those_who_asked_for_that(shop: str, visit: Visit) -> None:
+    page = visit(shop, reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.querySelector('.tile img')).transitionDuration") == "0s"
+    assert page.evaluate("getComputedStyle(document.querySelector('.progress'), '::before').animationName") == "none"
+
+
+# --- when things go wrong
+
+
+def test_while_a_server_is_slow_the_page_says_that_it_works(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    held = hold(page, r"q=guitar")
+    box(page).fill("guitar")
+    until(page, "getComputedStyle(document.querySelector('.grid')).opacity < 0.6")
+    assert page.locator("#found").get_attribute("aria-busy") == "true"
+    assert page.evaluate("getComputedStyle(document.querySelector('.progress')).opacity") != "0"
+    held[0].continue_()
+    expect_first(page, "guitar")
+    assert page.locator("#found").get_attribute("aria-busy") is None
+
+
+def test_without_an_encoder_a_banner_says_what_was_searched(sleeping_shop: str, visit: Visit) -> None:
+    page = visit(sleeping_shop)
+    box(page).fill("guitar")
+    page.get_by_text("Only words were searched").wait_for()
+    expect_first(page, "guitar")
+    hand_over(page, "drop")
+    page.wait_for_url(re.compile("picture="))
+    assert page.get_by_text("Only words were searched").is_visible()
+    box(page).fill("")
+    page.get_by_role("heading", name="Pictures cannot be understood at the moment.").wait_for()
+    page.locator(".chip-picture a").click()
+    page.wait_for_url(f"{sleeping_shop}/")
+    assert page.locator(CARDS).count() == 24
+
+
+def test_a_server_that_is_away_or_refuses_leaves_the_results_and_says_so(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    page.route(re.compile("q=drum"), lambda route: route.abort())
+    box(page).fill("drum")
+    page.get_by_role("alert").get_by_text("The shop cannot be reached.").wait_for()
+    problem = '{"title": "Too many requests", "detail": "At most 600 requests a minute."}'
+    page.route(
+        re.compile("q=guitar"),
+        lambda route: route.fulfill(status=429, content_type="application/problem+json", body=problem,
+                                    headers={"X-Request-Id": "r-17"}),
+    )  # fmt: skip
+    box(page).fill("guitar")
+    page.get_by_role("alert").get_by_text("Too many requests").wait_for()
+    assert "r-17" in page.get_by_role("alert").inner_text()
+    assert page.locator(CARDS).count() == 24
+    page.unroute_all()
+    box(page).fill("guitars")
+    expect_first(page, "guitar")
+    assert page.get_by_role("alert").inner_text() == ""
+
+
+def test_what_cannot_be_searched_is_an_error_with_a_way_on(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?like=nothing")
+    assert page.get_by_role("heading", name="This is not here any more.").is_visible()
+    assert re.search(r"Request [0-9a-f]{16}", page.locator("main").inner_text())
+    page.get_by_role("link", name="Remove nothing").click()
+    page.wait_for_url(f"{shop}/")
+    assert page.locator(CARDS).count() == 24

@@ -1,0 +1,462 @@
+"""The page over plain HTTP: each of its states, whatever the address says, and what it never lets through."""
+
+import re
+from decimal import Decimal
+from html import unescape
+from io import BytesIO
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from sqlalchemy import text
+from web_service import PRODUCTS, Serve, answering, cache
+
+from db.catalog import Image as Picture
+from db.catalog import Product, staging, upsert
+from db.engine import Database
+from db.roles import Role
+from web.pages import ROUTES
+
+HTMX = {"HX-Request": "true"}
+
+
+def titles(page: str) -> list[str]:
+    return [unescape(title).strip() for title in re.findall(r"<h3>(?:<a[^>]*>)?(.*?)(?:</a>)?</h3>", page)]
+
+
+def links(page: str, words: str) -> list[str]:
+    """Where the links lead whose text begins so."""
+    return [unescape(href) for href in re.findall(rf'<a[^>]*href="([^"]*)"[^>]*>\s*{words}', page)]
+
+
+def count(page: str) -> str:
+    found = re.search(r'<h2 id="count"[^>]*>(.*?)</h2>', page)
+    assert found
+    return unescape(found[1])
+
+
+def upload(client: httpx.Client, content: bytes, **headers: str) -> httpx.Response:
+    return client.post("/picture", files={"image": ("photo.png", content, "image/png")}, headers=HTMX | headers)
+
+
+def png(color: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:
+    made = BytesIO()
+    Image.new("RGB", size, color).save(made, "PNG")
+    return made.getvalue()
+
+
+# --- what there is to see
+
+
+def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(titles(answer.text)) == 24
+    assert count(answer.text) == f"{PRODUCTS} products"
+    assert 'name="color" value="red"' in answer.text
+    assert 'name="brand" value="Nord"' in answer.text
+    assert "<rect" in answer.text
+    assert "Why" not in answer.text  # nothing was searched, so there is nothing to explain
+
+
+def test_a_search_shows_the_same_as_the_api_says(client: httpx.Client) -> None:
+    page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
+    body = {"query": "bag", "top_k": 24, "filter": {"color": ["red", "black"], "price": {"lte": 60}}}
+    results = client.post("/search/text", json=body).json()["results"]
+    assert titles(page) == [result["title"] for result in results]
+    assert page.count('class="why"') == len(results)
+    assert re.search(r"(Nearest|\d+(st|nd|rd|th) nearest) picture, distance \d\.\d{3}", page)
+
+
+def test_every_result_can_be_more_or_less_of(client: httpx.Client) -> None:
+    page = client.get("/", params={"q": "bag"}).text
+    more, less = links(page, "More<"), links(page, "Less<")
+    assert len(more) == len(less) == 24
+    found = client.get(less[0]).text
+    assert "Less like" in found
+    without = links(found, '<svg class="icon".*?</svg><span class="unseen">Remove')
+    assert without == ["/?q=bag"]
+    again = client.get(more[0]).text
+    named = re.search(r"like=([^&]+)", more[0])
+    assert named
+    assert f'name="like" value="{named[1].replace("%20", " ")}"' in again
+
+
+def test_more_of_one_leaves_it_out_and_needs_no_encoder(client: httpx.Client) -> None:
+    page = client.get("/", params={"like": "sku 1"}).text
+    assert "black shoes number1" not in titles(page)
+    assert len(titles(page)) == 24
+
+
+def test_on_the_start_page_there_is_nothing_to_be_less_like(client: httpx.Client) -> None:
+    assert links(client.get("/").text, "Less<") == []
+
+
+def test_pages_follow_one_another_until_all_were_shown(client: httpx.Client) -> None:
+    for query in ({}, {"q": "bag"}, {"color": "red"}):
+        address: str | None = str(httpx.URL("/", params=query))
+        shown: list[str] = []
+        while address:
+            page = client.get(address).text
+            shown += titles(page)
+            address = next(iter(links(page, "More results")), None)
+        assert len(shown) == len(set(shown)) == (20 if "color" in query else PRODUCTS), query
+
+
+def test_an_error_among_more_results_takes_the_place_of_all(client: httpx.Client) -> None:
+    answer = client.get("/", params={"q": "bag", "after": "garbage"}, headers=HTMX)
+    assert answer.status_code == 422
+    assert answer.headers["hx-retarget"] == "#found"
+    assert links(answer.text, "Begin again") == ["/?q=bag"]
+
+
+def test_the_count_is_of_what_can_be_had(client: httpx.Client) -> None:
+    assert count(client.get("/?q=bag").text) == f"{PRODUCTS} products, best first"
+    assert count(client.get("/?q=bag&price_max=1.5").text) == "1 product, best first"
+    assert count(client.get("/?color=red").text) == "20 products"
+    assert count(client.get("/?q=number7").text) == "1 product, best first"  # its word, without an encoder
+
+
+def test_what_is_chosen_is_a_chip_and_a_checked_box(client: httpx.Client) -> None:
+    page = client.get("/", params={"brand": "Nord", "price_min": "10", "price_max": "20"}).text
+    assert re.search(r'value="Nord" checked', page)
+    assert links(page, '<svg class="icon".*?</svg><span class="unseen">Remove Nord') == ["/?price_min=10&price_max=20"]
+    assert "€10 to €20" in page
+    assert 'class="in"' in page
+
+
+def test_a_value_nobody_counted_can_still_be_unchecked(client: httpx.Client) -> None:
+    page = client.get("/", params={"brand": "Nobody's"}).text
+    assert count(page) == "No products"
+    assert 'value="Nobody&#39;s" checked' in page
+    assert links(page, "Search without filters") == ["/"]
+
+
+def test_to_htmx_only_what_changes_is_sent_and_the_address_is_kept_short(client: httpx.Client) -> None:
+    empty = {"q": "bag", "picture": "", "price_min": "", "price_max": "", "color": ["red", "black"]}
+    answer = client.get("/", params=empty, headers=HTMX)
+    assert answer.text.lstrip().startswith("<title>bag")
+    assert '<main id="found">' in answer.text
+    assert "<html" not in answer.text
+    assert answer.headers["hx-push-url"] == "/?q=bag&color=red&color=black"
+    assert answer.headers["vary"] == "HX-Request"
+    assert answer.headers["cache-control"] == "no-store"
+    following = links(answer.text, "More results")[:1] or links(client.get("/?q=bag").text, "More results")
+    more = client.get(following[0], headers=HTMX)
+    assert "<main" not in more.text
+    assert "hx-push-url" not in more.headers
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "/?q=bag%20%26%20%3Cb%3E%22%27%3D",
+        "/?like=sku%201&unlike=sku%202",
+        "/?q=red&brand=Nord&price_min=2.5",
+        "/?color=red&color=black",
+    ],
+)  # fmt: skip
+def test_a_state_is_its_address(client: httpx.Client, state: str) -> None:
+    assert client.get(state, headers=HTMX).headers["hx-push-url"] == state
+
+
+# --- pictures
+
+
+def test_an_uploaded_picture_is_searched_by_and_can_be_named(serve: Serve, own_database: Database) -> None:
+    with answering(own_database), serve(own_database) as client:
+        taken = upload(client, png(size=(2000, 1000)))
+        assert taken.status_code == 200, taken.text
+        assert "picture" in taken.headers["hx-trigger-after-settle"]
+        [name] = re.findall(r'name="picture" value="([0-9a-f]{32})"', taken.text)
+        kept = client.get(f"/picture/{name}")
+        assert Image.open(BytesIO(kept.content)).size == (512, 256)
+        for query in ({}, {"q": "bag"}):
+            page = client.get("/", params={"picture": name, **query}).text
+            assert len(titles(page)) == 24
+            assert "Your picture" in page
+        assert upload(client, png(size=(2000, 1000))).text == taken.text
+
+
+def test_a_picture_that_is_gone_is_asked_for_again(client: httpx.Client) -> None:
+    page = client.get("/", params={"picture": "0" * 32, "q": "bag"})
+    assert page.status_code == 200
+    assert "Drop it again" in page.text
+    assert len(titles(page.text)) == 24
+    assert client.get(f"/picture/{'0' * 32}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b"", 422, "The file is empty."),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "cannot be opened as a picture"),
+        (png()[:60], 422, "cannot be opened as a picture"),
+        (png() + b"\0" * 10 * 1024 * 1024, 413, "larger than 10 MB"),
+        (b"\0" * 17_000_000, 413, "too large"),
+    ],
+    ids=["empty", "svg", "cut off", "11 MB", "17 MB"],
+)
+def test_what_is_no_picture_is_refused_in_words(client: httpx.Client, content: bytes, status: int, said: str) -> None:
+    answer = upload(client, content)
+    assert answer.status_code == status
+    assert said in answer.text
+    assert answer.headers["hx-retarget"] == "#notice"
+    assert answer.headers["x-request-id"] in answer.text
+
+
+def test_another_sites_form_cannot_upload(client: httpx.Client) -> None:
+    assert client.post("/picture", files={"image": ("photo.png", png(), "image/png")}).status_code == 400
+
+
+def test_uploads_do_not_grow_without_bound() -> None:
+    import asyncio
+
+    from web.uploads import Uploads
+
+    async def fill() -> tuple[bytes | None, bytes | None]:
+        uploads = Uploads(bytes_kept=2_000)
+        names = [await uploads.keep(png(size=(200 + n, 100))) for n in range(40)]
+        return uploads.get(names[0]), uploads.get(names[-1])
+
+    first, last = asyncio.run(fill())
+    assert first is None
+    assert last is not None
+
+
+# --- when something is missing
+
+
+def test_without_an_encoder_a_new_text_is_searched_by_its_words(client: httpx.Client) -> None:
+    page = client.get("/", params={"q": "number7"})
+    assert page.status_code == 200
+    assert "Only words were searched" in page.text
+    assert titles(page.text)[0].endswith("number7")
+
+
+def test_without_an_encoder_a_new_picture_says_that_it_has_to_wait(client: httpx.Client) -> None:
+    [name] = re.findall(r'value="([0-9a-f]{32})"', upload(client, png("blue")).text)
+    page = client.get("/", params={"picture": name})
+    assert page.status_code == 503
+    assert "retry-after" in page.headers
+    assert "Pictures cannot be understood at the moment." in page.text
+    assert page.headers["x-request-id"] in page.text
+    assert "Your picture" in page.text  # and can be taken off
+
+
+def test_an_empty_shop_says_so(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("delete from shop.product"))
+    with serve(own_database) as client:
+        page = client.get("/").text
+        assert count(page) == "No products"
+        assert "as soon as they are loaded" in page
+        assert client.get("/?q=bag").status_code == 200
+
+
+def test_what_nobody_foresaw_is_an_error_with_the_request_id_and_no_more(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        assert client.get("/").status_code == 200
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("revoke select on shop.product from shop_analyst"))
+        page = client.get("/", params={"q": "bag"})
+        assert page.status_code == 500
+        assert page.headers["x-request-id"] in page.text
+        assert "Something went wrong here." in page.text
+        assert "permission" not in page.text
+        assert 'value="bag"' in page.text
+
+
+def test_a_browser_that_is_refused_at_the_door_gets_a_page_and_a_program_a_problem(serve: Serve) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+    with serve(rate_per_address=1) as client:
+        assert client.get("/", headers=browser).status_code == 200
+        refused = client.get("/", headers=browser)
+        assert refused.status_code == 429
+        assert "That was a lot at once." in refused.text
+        assert refused.headers["content-security-policy"].startswith("default-src 'self'")
+        assert client.get("/").headers["content-type"] == "application/problem+json"
+
+
+def test_a_pages_pictures_count_little_against_the_limit(serve: Serve) -> None:
+    """Otherwise a visitor who types would be shut out by what the page itself asks for."""
+    with serve(rate_per_address=10) as client:
+        pictures = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
+        assert len(pictures) == 24
+        for address in pictures * 4:
+            assert client.get(unescape(address)).status_code == 200
+        assert client.get("/").status_code == 200
+
+
+def test_with_keys_on_the_page_stays_public_and_can_be_taken_away(serve: Serve) -> None:
+    with serve(api_keys="on") as client:
+        assert client.get("/").status_code == 200
+        assert client.post("/search/text", json={"query": "bag"}).status_code == 401
+    with serve(api_keys="on", public_page=False) as client:
+        for path in ("/", "/static/x/page.css", "/picture/x"):
+            assert client.get(path).status_code == 404, path
+        assert client.post("/picture").status_code == 404
+
+
+def test_no_route_of_the_page_asks_for_a_key_or_is_part_of_the_api() -> None:
+    for route in ROUTES:
+        assert route.opt.get("scope") is None
+        assert route.include_in_schema is False
+
+
+# --- whatever the address says
+
+GARBAGE = [
+    {"price_min": "abc"},
+    {"price_min": "NaN"},
+    {"price_min": "-5"},
+    {"price_min": "1e999"},
+    {"price_min": "90", "price_max": "10"},
+    {"q": "x" * 10_001},
+    {"q": "\0"},
+    {"q": " "},
+    {"q": "👩‍👩‍👧 \u202e \ud7ff"},
+    {"q": "'; drop table shop.product; --"},
+    {"q": "bag", "after": "garbage"},
+    {"after": "garbage"},
+    {"after": "x" * 300},
+    {"like": "no such product"},
+    {"unlike": "sku 1"},
+    {"like": "sku 1", "unlike": "sku 1"},
+    {"like": [f"sku {n}" for n in range(1, 40)]},
+    {"picture": "../../etc/passwd"},
+    {"picture": "x" * 100},
+    {"catalog": "nowhere"},
+    {"catalog": "x" * 64},
+    {"color": [f"c{n}" for n in range(1, 1200)]},
+    {"color": "'\"<>&"},
+    {"nonsense": "1", "q[]": "2"},
+]
+
+
+@pytest.mark.parametrize("parameters", GARBAGE, ids=lambda parameters: next(iter(parameters)))
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part"])
+def test_garbage_gives_a_clear_page(client: httpx.Client, parameters: dict[str, Any], headers: dict[str, str]) -> None:
+    page = client.get("/", params=parameters, headers=headers)
+    assert page.status_code in (200, 404, 409, 422), page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    if page.status_code != 200:
+        assert page.headers["x-request-id"] in page.text
+        assert "Begin again" in page.text
+
+
+@pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
+def test_an_address_that_is_no_text_gives_a_page(client: httpx.Client, query: str) -> None:
+    assert client.get(f"/?{query}").status_code == 200
+
+
+def test_what_cannot_be_meant_is_left_out_and_said(client: httpx.Client) -> None:
+    page = client.get("/", params={"q": "bag", "price_max": "cheap"}).text
+    assert "“cheap” is not a price." in page
+    assert len(titles(page)) == 24
+
+
+def test_markup_in_the_catalog_is_text(serve: Serve, own_database: Database) -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    product = Product(
+        hostile[:60],
+        hostile,
+        brand=hostile,
+        product_type=hostile,
+        color=hostile,
+        price=Decimal(1),
+        currency="EUR",
+        link="javascript:alert(3)",
+        images=(Picture("https://pictures.example/\"onload='alert(4)'.png"),),
+    )
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            stage(product)
+        upsert(conn)
+    with own_database.connect(None) as conn, conn.begin():
+        vector = str([1 / 24**0.5] * 24)
+        conn.execute(
+            text("insert into shop.toy_image (product_id, position, source, embedding) "
+                 "values (shop.product_id(:sku, 'main'), 0, 's', cast(:v as halfvec))"),
+            {"sku": hostile[:60], "v": vector},
+        )  # fmt: skip
+        cache(conn, b"t", hostile.encode(), hostile, 5)
+    with serve(own_database) as client:
+        for parameters in (
+            {"color": hostile},
+            {"q": hostile, "color": hostile},
+            {"like": hostile[:60]},
+            {"q": hostile},
+        ):
+            for headers in ({}, HTMX):
+                answer = client.get("/", params=parameters, headers=headers)
+                assert answer.status_code == 200
+                assert "&lt;script&gt;" in answer.text
+                assert "<script>" not in answer.text
+                assert "<img src=x" not in answer.text
+                assert "javascript:" not in answer.text
+                assert "\"onload='" not in answer.text
+
+
+def test_links_and_pictures_of_a_feed_are_web_addresses_or_none(serve: Serve, own_database: Database) -> None:
+    feed = {
+        "sku 1": ("javascript:alert(1)", "http://pictures.example/a.png"),
+        "sku 2": ("https://shop.example/b", "https://pictures.example/b.png"),
+    }
+    change = "update shop.product set link = :link where sku = :sku"
+    change_picture = (
+        "update shop.product_image set uri = :uri, image_root_id = null "
+        "where product_id = shop.product_id(:sku, 'main')"
+    )
+    with own_database.connect(None) as conn, conn.begin():
+        for sku, (link, uri) in feed.items():
+            conn.execute(text(change), {"link": link, "sku": sku})
+            conn.execute(text(change_picture), {"uri": uri, "sku": sku})
+    with serve(own_database) as client:
+        page = client.get("/?price_max=3").text
+        assert titles(page) and len(titles(page)) == 2
+        assert "javascript:" not in page
+        assert 'href="https://shop.example/b" rel="noopener"' in page
+        assert '<img src="https://pictures.example/b.png"' in page
+        assert "http://pictures.example" not in page  # the page's own rules would not load it
+
+
+def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            stage(Product("other 1", "a thing elsewhere"))
+        upsert(conn, catalog="other")
+    with serve(own_database) as client:
+        page = client.get("/?catalog=other").text
+        assert count(page) == "No products"
+        assert 'name="catalog" value="other"' in page
+        assert count(client.get("/").text) == f"{PRODUCTS} products"
+
+
+# --- headers and files
+
+
+def test_the_page_may_load_only_its_own(client: httpx.Client) -> None:
+    for answer in (client.get("/"), client.get("/", params={"like": "nothing"}), client.get("/", headers=HTMX)):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", answer.text)
+    assert "&#34;allowEval&#34;:false" in client.get("/").text
+
+
+def test_files_are_kept_for_good_under_an_address_that_changes_with_them(client: httpx.Client) -> None:
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["content-encoding"] == "gzip"
+        plain = client.get(address, headers={"Accept-Encoding": "identity"})
+        assert plain.content == answer.content
+        outdated = client.get(re.sub(r"/static/\w+/", "/static/0/", address))
+        assert outdated.headers["cache-control"] == "no-store"
+    assert client.get("/static/0/VENDORED.md").status_code == 404
+    assert client.get("/static/0/..%2fpages.py").status_code == 404

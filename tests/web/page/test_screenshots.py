@@ -1,0 +1,41 @@
+"""Pictures of the page for the documentation: `make screenshots` takes them anew, of the whole sample."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FOLDER = Path(__file__).parents[3] / "docs" / "screenshots"
+MOST_BYTES = 400_000
+SHOTS = {
+    "search": ("/?q=something%20to%20sit%20on", {"width": 1360, "height": 900}),
+    "start-dark": ("/", {"width": 1360, "height": 900, "color_scheme": "dark"}),
+    "more-and-less": ("/?like=WS-00461&unlike=WS-00460&price_max=200", {"width": 1360, "height": 900}),
+    "phone": ("/?q=red%20shoes", {"width": 390, "height": 844, "device_scale_factor": 2}),
+}
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_a_screenshot_is_taken_when_asked(name: str, request: pytest.FixtureRequest, screenshots_asked: bool) -> None:
+    if not screenshots_asked:
+        pytest.skip("screenshots are taken by: make screenshots")
+    from PIL import Image
+
+    visit: Callable[..., Page] = request.getfixturevalue("visit")
+    path, options = SHOTS[name]
+    page = visit(request.getfixturevalue("shop") + path, **options)
+    if name == "search":
+        page.locator(".why summary").nth(1).click()
+    page.wait_for_load_state("networkidle")
+    FOLDER.mkdir(exist_ok=True)
+    Image.open(BytesIO(page.screenshot())).save(FOLDER / f"{name}.webp", quality=88, method=6)
+
+
+def test_screenshots_are_small_and_few() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(SHOTS)
+    assert all(path.stat().st_size < MOST_BYTES for path in FOLDER.iterdir())

@@ -1,0 +1,119 @@
+// What htmx's attributes cannot say: pictures dropped and pasted, history while typing, focus, and errors that are no page.
+"use strict";
+(() => {
+  const on = (type, act) => document.addEventListener(type, act);
+  const id = (name) => document.getElementById(name);
+
+  // --- pictures: dropped anywhere, pasted anywhere; the file input does the rest
+
+  const search = (files) => {
+    const picture = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
+    if (!picture) return false;
+    const given = new DataTransfer();
+    given.items.add(picture);
+    id("file").files = given.files;
+    id("file").dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  };
+  const brings = (event) => event.dataTransfer?.types.includes("Files");
+  const dropping = (is) => document.body.classList.toggle("dropping", is);
+
+  on("dragover", (event) => {
+    if (!brings(event)) return;
+    event.preventDefault();
+    dropping(true);
+  });
+  on("dragleave", (event) => {
+    if (!event.relatedTarget) dropping(false); // it left the window
+  });
+  on("drop", (event) => {
+    if (!brings(event)) return;
+    event.preventDefault();
+    dropping(false);
+    search(event.dataTransfer.files);
+  });
+  on("paste", (event) => {
+    if (search(event.clipboardData?.files)) event.preventDefault();
+  });
+
+  // --- history: what is typed in one go is one step back
+
+  let typing = false;
+  on("htmx:beforeHistoryUpdate", ({ detail }) => {
+    const typed = detail.requestConfig.triggeringEvent?.type === "input";
+    const same = detail.history.path === location.pathname + location.search;
+    if ((typed && typing) || same) detail.history.type = "replace";
+    typing = typed;
+  });
+  on("htmx:historyCacheMissLoadError", () => location.reload());
+
+  // --- while results come, and when they are there
+
+  let sheet = { open: false, scrolled: 0 };
+  let shown = 0;
+  on("htmx:beforeRequest", () => {
+    id("found").setAttribute("aria-busy", "true");
+    shown = id("products")?.children.length ?? 0;
+  });
+  on("htmx:afterRequest", ({ detail }) => {
+    id("found").removeAttribute("aria-busy");
+    if (detail.elt.id === "upload") detail.elt.reset(); // so that the same file can be chosen again
+  });
+  on("submit", () => matchMedia("(pointer: coarse)").matches && id("q").blur()); // the keyboard covers the results
+  on("htmx:beforeSwap", ({ detail }) => {
+    const filters = id("filters");
+    sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
+    if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
+      detail.shouldSwap = false; // refused before the page was asked
+      let problem = {};
+      try {
+        problem = JSON.parse(detail.xhr.responseText);
+      } catch {}
+      failed(problem.title, problem.detail, detail.xhr.getResponseHeader("X-Request-Id"));
+    }
+  });
+  on("htmx:afterSwap", ({ detail }) => {
+    if (detail.target?.id === "found") {
+      id("notice").replaceChildren();
+      const filters = id("filters");
+      if (sheet.open) filters.showPopover();
+      filters.scrollTop = sheet.scrolled;
+    }
+  });
+  on("htmx:afterSettle", ({ detail }) => {
+    // What had the focus is gone: go on where the new results begin.
+    if (document.activeElement !== document.body) return;
+    const more = detail.target?.id === "products";
+    const next = more ? detail.target.children[shown] : id("count");
+    if (next) {
+      next.tabIndex = -1;
+      next.focus({ preventScroll: !more });
+    }
+  });
+
+  // --- errors without a page of their own
+
+  const failed = (title, detail, request) => {
+    const message = id("failed").content.cloneNode(true);
+    message.querySelector("[data-title]").textContent = title ?? "The search did not get through.";
+    message.querySelector("[data-detail]").textContent = detail ?? "";
+    message.querySelector("[data-again]").href = location.href;
+    message.querySelector("[data-request]").textContent = request ? `Request ${request}` : "";
+    id("notice").replaceChildren(message);
+  };
+  on("htmx:sendError", () => failed("The shop cannot be reached.", "Are you offline?"));
+
+  // --- "why": closed by Escape and by a click elsewhere
+
+  const close = (except) => {
+    for (const why of document.querySelectorAll(".why[open]")) {
+      if (why !== except) why.open = false;
+    }
+  };
+  on("click", (event) => close(event.target.closest(".why")));
+  on("keydown", (event) => {
+    const why = event.key === "Escape" && document.activeElement.closest(".why[open]");
+    if (why) why.querySelector("summary").focus();
+    if (event.key === "Escape") close();
+  });
+})();
