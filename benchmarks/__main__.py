@@ -1,5 +1,7 @@
 """`python -m benchmarks`: all of them; `python -m benchmarks queries`: one."""
 
+from typing import Annotated
+
 import typer
 
 from benchmarks.search.command import search
@@ -11,7 +13,7 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, memory, command, quality, search):
+        for one in (queries, encoding, memory, command, quality, loading, search):
             one()
 
 
@@ -53,6 +55,17 @@ def quality() -> None:
     from benchmarks import quality
 
     quality.run()
+
+
+@app.command()
+def loading(
+    rows: Annotated[int, typer.Option(min=100, help="Of the feed.")] = 1_000_000,
+    vectors: Annotated[int, typer.Option(min=1, help="Written each way; at most as many as rows.")] = 10_000,
+) -> None:
+    """A big Google feed into the catalog, and vectors into their table."""
+    from benchmarks import loading
+
+    loading.run(rows, min(rows, vectors))
 
 
 app.command()(search)

@@ -1,5 +1,6 @@
 """`windowshop load` and `windowshop judge`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from loader.sources import Source
     from loader.summary import Summary
 
 
@@ -17,11 +19,18 @@ def load(
         str, typer.Option(help="Which catalog the rows belong to; a SKU is unique in its catalog.")
     ] = "main",
     format_: Annotated[
-        str | None, typer.Option("--format", help="shopee, delimited or folder. Default: found by looking.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="delimited, merchant, shopify, shopee, jsonld, jsonl, parquet or folder. Default: found by looking.",
+        ),
     ] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help='Which column holds a field: --map title="Item name".'),
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option(help='The same as lines of a TOML file: title = "Item name". --map goes before it.')
     ] = None,
     image_root: Annotated[
         Path | None,
@@ -34,39 +43,78 @@ def load(
         bool, typer.Option("--dry-run", help="Check every row, count what would change, change nothing.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Mark products of the catalog that the file does not name as out of stock.")
+    ] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="With --sync: delete them instead.")] = False,
+    max_missing: Annotated[
+        str | None, typer.Option(help="With --sync: leave them as they are when they are more than this. Default: 20%.")
+    ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option(metavar="INTERVAL", help="Load again each 30s, 15m, 2h ... when the file has changed."),
+    ] = None,
 ) -> None:
     """Load a catalog: new rows go in, changed rows are updated, equal rows are not touched or encoded again.
 
     \b
     windowshop load products.csv                      columns by their usual names: sku, title, price, image ...
     windowshop load export.csv --map sku=Code --map title="Item name" --image-root pictures
+    windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
+    windowshop load products_export.csv               Shopify's product export
+    windowshop load products.jsonl                    JSON Lines, schema.org JSON-LD, Parquet
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load pictures/                         a product for each picture; titles from the file names
+    windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
 
     Rows that cannot be loaded are listed with line and reason, the others are loaded, and the exit code is 6.
     """
     from db.engine import open_database
+    from db.errors import SettingsError
     from db.settings import Settings
     from loader.ingest import check_catalog, ingest
-    from loader.sources import open_source, parse_format, parse_mapping
+    from loader.mapping import parse_format, parse_mapping
+    from loader.sources import open_source
+    from loader.sync import Limit, Sync
+    from loader.watch import parse_interval
+    from loader.watch import watch as watch_file
 
     settings = Settings.read()
     check_catalog(catalog)
+    kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
+    every = parse_interval(watch) if watch is not None else None
+    if not sync and (delete or max_missing is not None):
+        raise SettingsError("--delete and --max-missing say how to --sync", hint="Add --sync.")
+    asked = Sync(delete, Limit.parse(max_missing or "20%")) if sync else None
+
+    def opened() -> "Source":
+        return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
+
     # before the database: a wrong path must not wait for an embedded server to start
-    source = open_source(path, kind=parse_format(format_), mapping=parse_mapping(map_ or []), image_root=image_root)
-    with open_database(settings, on_progress=_say) as database, _progress_bar() as progress:
-        task = progress.add_task(f"Loading {source.path.name}", total=None)
-        summary = ingest(
-            database,
-            source,
-            catalog=catalog,
-            rejects=rejects,
-            dry_run=dry_run,
-            limit=limit,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    source = opened()
+    with open_database(settings, on_progress=_say) as database:
+
+        def load_once(source: "Source") -> "Summary":
+            with _progress_bar() as progress:
+                task = progress.add_task(f"Loading {source.path.name}", total=None)
+                return ingest(
+                    database,
+                    source,
+                    catalog=catalog,
+                    rejects=rejects,
+                    dry_run=dry_run,
+                    limit=limit,
+                    sync=asked,
+                    on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+                )
+
+        if every is not None:
+            with suppress(KeyboardInterrupt):
+                watch_file(lambda: load_once(opened()), source.path, every=every, say=typer.echo)
+            return
+        summary = load_once(source)
     _report(summary)
-    summary.raise_if_rejected()
+    summary.raise_if_incomplete()
 
 
 def judge(
@@ -131,11 +179,7 @@ def _say(message: str) -> None:
 
 
 def _report(summary: "Summary") -> None:
-    typer.echo(
-        f"{summary.read:,} rows of {summary.path} ({summary.source}), catalog {summary.catalog}: "
-        f"{summary.inserted:,} new, {summary.updated:,} changed, {summary.unchanged:,} unchanged, "
-        f"{summary.rejected:,} rejected; pictures changed: {summary.pictures:,}"
-    )
+    typer.echo(summary.line())
     for count, what in (
         (summary.missing_files, "pictures not on this disk, which the encoder will report"),
         (summary.without_picture, "products without a picture, which picture search will not find"),

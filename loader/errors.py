@@ -4,8 +4,10 @@ LoaderError                  (db/errors.py: exit code 6)
 ├── SourceUnreadable         the path is missing, no file or folder, not ours to read, or the disk fails
 ├── NotACatalog              a file, but not one of the formats, or its header cannot be understood
 │   └── MissingColumns       no column holds the SKU, or the title
+├── SourceDamaged            what has been read is right, but from some place on the file cannot be read
 ├── NothingToLoad            no row, no picture
 ├── RejectsUnwritable        the list of rejected rows has nowhere to go
+├── SyncRefused              the rows are loaded, but what the file does not name was left as it is
 └── RowsRejected             the good rows are loaded, the others are listed
 """
 
@@ -24,11 +26,19 @@ class MissingColumns(NotACatalog):
     pass
 
 
+class SourceDamaged(LoaderError):
+    pass
+
+
 class NothingToLoad(LoaderError):
     pass
 
 
 class RejectsUnwritable(LoaderError):
+    pass
+
+
+class SyncRefused(LoaderError):
     pass
 
 

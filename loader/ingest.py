@@ -16,7 +16,7 @@ from db.engine import Database
 from db.errors import DatabaseError, SettingsError
 from db.image_paths import ImageRoot
 from db.roles import Role
-from loader.errors import NothingToLoad, RejectsUnwritable, SourceUnreadable
+from loader.errors import NothingToLoad, RejectsUnwritable, SourceDamaged, SourceUnreadable
 from loader.first_lines import FirstLines
 from loader.product import Valid, to_product
 from loader.rejects import RejectsFile
@@ -24,6 +24,7 @@ from loader.rows import RawRow, Reject
 from loader.sources import Format, Source, open_source
 from loader.store import Store
 from loader.summary import Summary
+from loader.sync import Sync, Syncing
 
 CHUNK_ROWS = 5_000
 CHUNK_CHARACTERS = 16 << 20
@@ -43,12 +44,20 @@ def load_catalog(
     rejects: Path | None = None,
     dry_run: bool = False,
     limit: int | None = None,
+    sync: Sync | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> Summary:
     """Load the catalog at `path`; see `ingest`. `mapping` is from fields to the headers of their columns."""
     source = open_source(path, kind=kind, mapping=mapping, image_root=image_root)
     return ingest(
-        database, source, catalog=catalog, rejects=rejects, dry_run=dry_run, limit=limit, on_progress=on_progress
+        database,
+        source,
+        catalog=catalog,
+        rejects=rejects,
+        dry_run=dry_run,
+        limit=limit,
+        sync=sync,
+        on_progress=on_progress,
     )
 
 
@@ -60,15 +69,18 @@ def ingest(
     rejects: Path | None = None,
     dry_run: bool = False,
     limit: int | None = None,
+    sync: Sync | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> Summary:
-    """Make the catalog's products equal to the source's rows; products it does not name are left alone.
+    """Make the catalog's products equal to the source's rows; without `sync`, others are left alone.
 
     Rejected rows are listed in `rejects` (default: `<source>.rejects.csv` in the working directory) and counted, not
     raised. A dry run does all of it and rolls back, so its counts are what a load would do. Raises LoaderError or
     DatabaseError; the chunks before it stay.
     """
     check_catalog(catalog)
+    if sync and limit is not None:
+        raise SettingsError("--sync needs the whole file, --limit reads a part of it", hint="Leave one of them away.")
     summary = Summary(source.name, source.path, catalog, dry_run)
     rejects = rejects or Path(f"{source.path.absolute().stem}.rejects.csv")
     if rejects.resolve() == source.path.resolve():
@@ -78,11 +90,22 @@ def ingest(
         schema.check(conn)
         conn.rollback()
         rejected = stack.enter_context(RejectsFile(rejects))
-        store = Store(conn, catalog, source.image_root, dry_run, rejected.add)
+        syncing = Syncing(conn, catalog, source.path, sync) if sync else None
+
+        def reject(row: Reject) -> None:
+            rejected.add(row)
+            if syncing:
+                syncing.reject(row)
+
+        store = Store(conn, catalog, source.image_root, dry_run, reject)
         try:
-            for chunk in _chunks(_checked(source, limit, rejected.add, summary, on_progress)):
+            for chunk in _chunks(_checked(source, limit, reject, summary, on_progress)):
                 store.add(chunk, summary)
-        except (DatabaseError, SourceUnreadable) as error:
+                if syncing:
+                    syncing.name(row.product.sku for row in chunk)
+            if syncing and summary.read:
+                syncing.finish(summary)
+        except (DatabaseError, SourceUnreadable, SourceDamaged) as error:
             if summary.accepted and not dry_run:
                 stays = f"{summary.accepted:,} rows are in; the same command goes on from there."
                 error.hint = f"{error.hint} {stays}" if error.hint else stays

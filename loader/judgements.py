@@ -17,6 +17,7 @@ from db.roles import Role
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
 from loader.rejects import RejectsFile
 from loader.rows import Reject
+from loader.sources.catalog_file import CatalogFile
 from loader.sources.columns import normalised
 from loader.sources.table import Table
 
@@ -61,7 +62,7 @@ def load_judgements(
     `suite` and `catalog` are for rows that name none. Pictures are paths below the table's folder. Raises LoaderError,
     or DatabaseError; then nothing has changed.
     """
-    table = Table(path)
+    table = Table(CatalogFile(path))
     places = _places(table)
     rejects = rejects or Path(f"{path.absolute().stem}.rejects.csv")
     if rejects.resolve() == path.resolve():

@@ -4,20 +4,35 @@ A source checks what concerns the whole (readable, the right format, the needed 
 LoaderError then; `rows()` streams, and turns whatever concerns one row into a `Reject`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from db.errors import SettingsError
 from loader.errors import NotACatalog, SourceUnreadable
 from loader.rows import RawRow, Reject
+from loader.sources.catalog_file import CatalogFile, unreadable
+from loader.sources.columns import check_fields
 from loader.sources.delimited import DelimitedSource
 from loader.sources.folder import FolderSource
+from loader.sources.jsonl import JsonLinesSource
+from loader.sources.jsonld import JsonLdSource
+from loader.sources.merchant import MerchantXmlSource
+from loader.sources.parquet import ParquetSource
 from loader.sources.shopee import FILES, HEADER, ShopeeSource, is_shopee
-from loader.sources.table import Table, unreadable
+from loader.sources.shopify import ShopifySource
+from loader.sources.sniffing import Format, beginning, is_by_line, sniff
+from loader.sources.table import Table
 
-TABLES = frozenset((".csv", ".tsv"))
+__all__ = ["Format", "Source", "open_source"]
+
+TABLES = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))  # what a folder may hold one of
+FIXED = {  # formats whose fields stand where they stand
+    Format.FOLDER: "a folder of pictures has no columns",
+    Format.SHOPEE: 'the Shopee layout has fixed columns; use --format delimited with "--map"',
+    Format.SHOPIFY: 'a Shopify export has fixed columns; use --format delimited with "--map"',
+    Format.JSONLD: "schema.org's names are fixed",
+}
 
 
 class Source(Protocol):
@@ -43,12 +58,6 @@ class Source(Protocol):
         """Once. Memory stays bounded whatever the size. Raises SourceUnreadable when the disk fails."""
 
 
-class Format(StrEnum):
-    SHOPEE = "shopee"
-    DELIMITED = "delimited"
-    FOLDER = "folder"
-
-
 def open_source(
     path: Path,
     *,
@@ -58,62 +67,63 @@ def open_source(
 ) -> Source:
     """The source at `path`, its format found by looking when none is given. Raises LoaderError or SettingsError."""
     mapping = mapping or {}
+    check_fields(mapping)
     try:
         is_folder = path.is_dir()
         if image_root is not None and not image_root.is_dir():
             raise SourceUnreadable(f"the image root {image_root} is not a folder", hint="Correct --image-root.")
-        table_path = _table_in(path, kind) if is_folder else path
+        file_path = _table_in(path, kind) if is_folder else path
     except OSError as error:
         raise unreadable(path, error) from error
-    if kind is Format.FOLDER or table_path is None:
-        _refuse_mapping(mapping, "a folder of pictures has no columns")
+    if kind is Format.FOLDER or file_path is None:
+        _refuse_mapping(mapping, Format.FOLDER)
         return FolderSource(path)
 
-    table = Table(table_path)
-    if kind is Format.SHOPEE or (kind is None and not mapping and is_shopee(table.header)):
-        _refuse_mapping(mapping, 'the Shopee layout has fixed columns; use --format delimited with "--map"')
-        if not is_shopee(table.header):
-            raise NotACatalog(
-                f"{table_path.name} is not in the Shopee layout; its columns: {', '.join(table.header)}",
-                hint=f"It needs {', '.join(HEADER)}. Leave --format away to load it by its own columns.",
-            )
-        source = ShopeeSource(table, image_root=image_root.absolute() if image_root else None)
-        if not source.image_root.is_dir():
-            raise SourceUnreadable(
-                f"the pictures of {table_path.name} are not at {source.image_root}",
-                hint="Say where they are with --image-root.",
-            )
-        return source
-    return DelimitedSource(table, mapping=mapping, image_root=image_root.absolute() if image_root else None)
+    file = CatalogFile(file_path)
+    found = kind or sniff(file)
+    if kind is None and mapping and found in (Format.SHOPEE, Format.SHOPIFY):
+        found = Format.DELIMITED
+    _refuse_mapping(mapping, found)
+    return _opened(file, found, mapping, image_root.absolute() if image_root else None)
 
 
-def parse_format(name: str | None) -> Format | None:
-    """Raises SettingsError for what is no format."""
-    try:
-        return Format(name) if name is not None else None
-    except ValueError:
-        raise SettingsError(f'--format: there is no "{name}"', hint=f"Formats: {', '.join(Format)}.") from None
+def _opened(file: CatalogFile, kind: Format, mapping: Mapping[str, str], image_root: Path | None) -> Source:
+    begins = beginning(file)[:1]
+    if kind is Format.PARQUET:
+        return ParquetSource(file, mapping=mapping, image_root=image_root)
+    if kind is Format.JSONLD:
+        return JsonLdSource(file, image_root=image_root, by_line=is_by_line(file))
+    if kind is Format.MERCHANT and begins == b"<":
+        return MerchantXmlSource(file, mapping=mapping, image_root=image_root)
+    if kind is Format.JSONL or (kind is Format.MERCHANT and begins == b"{"):
+        return JsonLinesSource(file, mapping=mapping, image_root=image_root, name=kind)
+    if kind is Format.SHOPIFY:
+        return ShopifySource(Table(file), image_root=image_root)
+    if kind is Format.SHOPEE:
+        return _shopee(Table(file), image_root)
+    return DelimitedSource(Table(file), mapping=mapping, image_root=image_root, name=kind)
 
 
-def parse_mapping(assignments: Sequence[str]) -> dict[str, str]:
-    """From `field=column`, as on the command line. Raises SettingsError."""
-    mapping: dict[str, str] = {}
-    for assignment in assignments:
-        field, separator, column = assignment.partition("=")
-        field = field.strip()
-        if not separator or not field or not column.strip():
-            raise SettingsError(f'--map "{assignment}" is not FIELD=COLUMN', hint='Like --map title="Item name".')
-        if field in mapping:
-            raise SettingsError(f"--map: {field} is given twice")
-        mapping[field] = column.strip()
-    return mapping
+def _shopee(table: Table, image_root: Path | None) -> ShopeeSource:
+    if not is_shopee(table.header):
+        raise NotACatalog(
+            f"{table.path.name} is not in the Shopee layout; its columns: {', '.join(table.header)}",
+            hint=f"It needs {', '.join(HEADER)}. Leave --format away to load it by its own columns.",
+        )
+    source = ShopeeSource(table, image_root=image_root)
+    if not source.image_root.is_dir():
+        raise SourceUnreadable(
+            f"the pictures of {table.path.name} are not at {source.image_root}",
+            hint="Say where they are with --image-root.",
+        )
+    return source
 
 
 def _table_in(folder: Path, kind: Format | None) -> Path | None:
     """The one table of a folder; None for a folder without any, which is a folder of pictures."""
     if kind is Format.FOLDER:
         return None
-    tables = sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in TABLES and entry.is_file())
+    tables = sorted(entry for entry in folder.iterdir() if _is_table(entry) and entry.is_file())
     by_name = {table.name: table for table in tables}
     for name in FILES:
         if name in by_name and (folder / f"{by_name[name].stem}_images").is_dir():
@@ -130,6 +140,10 @@ def _table_in(folder: Path, kind: Format | None) -> Path | None:
     return None
 
 
-def _refuse_mapping(mapping: Mapping[str, str], why: str) -> None:
-    if mapping:
-        raise SettingsError(f"--map: {why}")
+def _refuse_mapping(mapping: Mapping[str, str], kind: Format) -> None:
+    if mapping and kind in FIXED:
+        raise SettingsError(f"--map: {FIXED[kind]}")
+
+
+def _is_table(path: Path) -> bool:
+    return Path(path.name.lower().removesuffix(".gz")).suffix in TABLES

@@ -9,14 +9,16 @@ from loader.sources.table import Table
 
 
 class DelimitedSource:
-    name = "delimited"
-
-    def __init__(self, table: Table, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+    def __init__(
+        self, table: Table, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "delimited"
+    ) -> None:
+        self.name = name
         self.path = table.path
         self.image_root = image_root or table.path.absolute().parent
         self.size = table.size
         self._table = table
         self._columns = resolve(table.path, table.header, mapping)
+        table.sku_place = self._columns.places["sku"]
 
     @property
     def done(self) -> int:

@@ -12,38 +12,35 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from loader.rows import Reject
-
-MAX_RECORD = 1 << 20  # bytes; the longest feed descriptions are a hundredth of it
-BOM = b"\xef\xbb\xbf"
+from loader.sources.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, bad_byte
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     line: int
     cells: list[str]
+    fault: str | None = None  # why it is none, though it has cells
 
 
 class _TooLong(Exception):
     pass
 
 
-class _Lines:
-    """The physical lines of a file as text. An overlong one is dropped while it is read, and stands as None."""
+class _Text:
+    """The lines of a file as text. Those of the record being read can be given back."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.bytes_read = 0
         self.bad_byte: str | None = None
-        self._file = file
-        self._number = 0
+        self._lines = Lines(file)
         self._record: list[tuple[int, bytes | None]] = []
         self._record_bytes = 0
         self._again: deque[tuple[int, bytes | None]] = deque()
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_Text":
         return self
 
     def __next__(self) -> str:
-        number, raw = self._again.popleft() if self._again else self._read()
+        number, raw = self._again.popleft() if self._again else next(self._lines)
         self._record.append((number, raw))
         if raw is None or self._record_bytes + len(raw) > MAX_RECORD:
             raise _TooLong
@@ -51,9 +48,7 @@ class _Lines:
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
-            self.bad_byte = (
-                self.bad_byte or f"byte 0x{raw[error.start]:02X} at position {error.start + 1} of line {number}"
-            )
+            self.bad_byte = self.bad_byte or bad_byte(raw, number, error)
             return raw.decode(errors="surrogateescape")
 
     def begin_record(self) -> None:
@@ -72,61 +67,38 @@ class _Lines:
     def give_back_all_but_first(self) -> None:
         self._again.extendleft(reversed(self._record[1:]))
 
-    def _read(self) -> tuple[int, bytes | None]:
-        raw = self._file.readline(MAX_RECORD + 1)
-        if not raw:
-            raise StopIteration
-        self._number += 1
-        self.bytes_read += len(raw)
-        if self._number == 1:
-            raw = raw.removeprefix(BOM)
-        if len(raw) <= MAX_RECORD:
-            return self._number, raw
-        while raw and not raw.endswith(b"\n"):
-            raw = self._file.readline(MAX_RECORD)
-            self.bytes_read += len(raw)
-        return self._number, None
-
 
 class Records:
     """Iterate once: `Record` or `Reject`, in the order of the file. Blank lines are skipped."""
 
     def __init__(self, file: BinaryIO, delimiter: str) -> None:
-        self._lines = _Lines(file)
+        self._text = _Text(file)
         self._delimiter = delimiter
 
-    @property
-    def bytes_read(self) -> int:
-        return self._lines.bytes_read
-
     def __iter__(self) -> Iterator[Record | Reject]:
-        lines = self._lines
+        text = self._text
         # strict: without it, text after a closing quote is guessed at, and the end of the file closes any quote
-        reader = csv.reader(lines, delimiter=self._delimiter, strict=True, skipinitialspace=True)
+        reader = csv.reader(text, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         while True:
-            lines.begin_record()
+            text.begin_record()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except (csv.Error, _TooLong) as error:
-                yield Reject(lines.first_line, "", _why(error, lines.line_count))
-                lines.give_back_all_but_first()
+                yield Reject(text.first_line, "", _why(error, text.line_count))
+                text.give_back_all_but_first()
                 continue
-            if lines.bad_byte:
-                yield Reject(
-                    lines.first_line,
-                    "",
-                    f"not UTF-8: {lines.bad_byte}; save the file as UTF-8 (iconv -f latin1 -t utf-8)",
-                )
+            if text.bad_byte:
+                yield Record(text.first_line, cells, NOT_UTF8.format(text.bad_byte))
             elif any(cell.strip() for cell in cells):
-                yield Record(lines.first_line, cells)
+                yield Record(text.first_line, cells)
 
 
 def _why(error: Exception, lines: int) -> str:
     said = str(error)
     if isinstance(error, _TooLong) and lines == 1:
-        return f"the line is longer than {MAX_RECORD >> 20} MiB"
+        return f"the line is {TOO_LONG}"
     if "field limit" in said:
         return f"a cell is longer than {csv.field_size_limit():,} characters"
     if "new-line" in said:

@@ -25,6 +25,7 @@ class ShopeeSource:
         self.image_root = image_root or table.path.absolute().parent / f"{table.path.stem}_images"
         self.size = table.size
         self._table = table
+        table.sku_place = table.header.index("posting_id")
 
     @property
     def done(self) -> int:

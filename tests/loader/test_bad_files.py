@@ -24,6 +24,7 @@ from loader.errors import (
     NothingToLoad,
     RejectsUnwritable,
     RowsRejected,
+    SourceDamaged,
     SourceUnreadable,
 )
 
@@ -88,7 +89,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
     "header with an open quote": (b'sku,"title\n1,a\n', NotACatalog, "header in line 1 cannot be read: a quote", ""),
     "UTF-16": ("sku,title\n1,a\n".encode("utf-16"), NotACatalog, "is UTF-16 text", "CSV in UTF-8"),
     "spreadsheet": (b"PK\x03\x04rest", NotACatalog, "is a zip archive or a spreadsheet", "CSV in UTF-8"),
-    "compressed": (b"\x1f\x8brest", NotACatalog, "is a compressed file", "CSV in UTF-8"),
+    "not really gzipped": (b"\x1f\x8brest", SourceDamaged, "is packed with gzip, and damaged or cut off", "gzip -t"),
     "bare carriage returns": (b"sku,title\r1,a\r", NotACatalog, "bare carriage return", "LF"),
     "one endless line": (b"x" * 10_000_000, NotACatalog, "no line end in its first 64 KiB", "CSV"),
 }  # fmt: skip
@@ -112,9 +113,9 @@ def test_a_file_that_is_no_catalog_is_named_and_loads_nothing(
 
 GOOD = b"good,Good one,5,\n"
 ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what is listed as its SKU, why
-    "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "", "not UTF-8: byte 0xE9 at position 8 of line 3"),
-    "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "", "not UTF-8: byte 0xFF at position 5 of line 3"),
-    "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "", "not UTF-8: byte 0xED"),
+    "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "bad", "not UTF-8: byte 0xE9 at position 8 of line 3"),
+    "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
+    "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),
     "NUL": (b"bad,a\0b,5,\n", "3", "bad", "title has a NUL character"),
     "NUL in a path": (b"bad,a,5,a\0.jpg\n", "3", "bad", "a picture's path has a NUL character"),
     "control character in the SKU": (b"b\x1bad,a,5,\n", "3", "b\\x1bad", "sku has a control character"),
@@ -122,8 +123,8 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what 
     "10 MB cell": (b"bad," + b"x" * 10_000_000 + b",5,\n", "3", "", "the line is longer than 1 MiB"),
     "10 MB quoted cell": (b'bad,"' + b"x" * 10_000_000 + b'",5,\n', "3", "", "the line is longer than 1 MiB"),
     "200 kB cell": (b"bad," + b"x" * 200_000 + b",5,\n", "3", "", "a cell is longer than 131,072 characters"),
-    "too few cells": (b"bad,a\n", "3", "", "the row has 2 cells, the header 4"),
-    "too many cells": (b"bad,a,5,,6\n", "3", "", "the row has 5 cells, the header 4"),
+    "too few cells": (b"bad,a\n", "3", "bad", "the row has 2 cells, the header 4"),
+    "too many cells": (b"bad,a,5,,6\n", "3", "bad", "the row has 5 cells, the header 4"),
     "duplicate": (b"first,again,5,\n", "3", "first", "SKU first is on line 2 already"),
     "no SKU": (b" ,a,5,\n", "3", "", "sku is empty"),
     "no title": (b"bad,,5,\n", "3", "bad", "title is empty"),
@@ -211,17 +212,18 @@ def test_a_path_without_read_permission_is_named(locked: str, load: Load, public
 def test_a_disk_that_fails_halfway_is_named_and_what_is_loaded_stays(
     load: Load, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from loader.sources.records import _Lines
+    from loader.sources.lines import Lines
 
     (tmp_path / "goods.csv").write_text("sku,title\n" + "".join(f"{n},a\n" for n in range(100)))
-    read = _Lines._read
+    read = Lines.__next__
 
-    def failing(lines: _Lines) -> tuple[int, bytes | None]:
-        if lines._number == 60:
+    def failing(lines: Lines) -> tuple[int, bytes | None]:
+        number, line = read(lines)
+        if number == 61:
             raise OSError(5, "Input/output error")
-        return read(lines)
+        return number, line
 
-    monkeypatch.setattr(_Lines, "_read", failing)
+    monkeypatch.setattr(Lines, "__next__", failing)
     monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 25)
     error = error_of(load(tmp_path / "goods.csv"))
     assert type(error) is SourceUnreadable

@@ -51,5 +51,14 @@ def test_an_error_of_the_whole_file_has_no_traceback(env: dict[str, str], tmp_pa
 
 def test_the_help_has_an_example_for_each_format(env: dict[str, str]):
     shown = windowshop("load", "--help", env=env).stdout
-    for example in ("windowshop load products.csv", "--map sku=Code", "shopee-product-matching/", "pictures/"):
+    for example in (
+        "windowshop load products.csv",
+        "--map sku=Code",
+        "feed.xml.gz",
+        "products_export.csv",
+        "products.jsonl",
+        "shopee-product-matching/",
+        "pictures/",
+        "--sync --watch",
+    ):
         assert example in shown

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.rows import Reject
-from loader.sources.records import MAX_RECORD, Record, Records
+from loader.sources.lines import MAX_RECORD
+from loader.sources.records import Record, Records
 
 
 def read(data: bytes, delimiter: str = ",") -> list[Record | Reject]:
@@ -16,11 +17,15 @@ def read(data: bytes, delimiter: str = ",") -> list[Record | Reject]:
 
 
 def reasons(found: list[Record | Reject]) -> list[tuple[int, str]]:
-    return [(item.line, item.reason) for item in found if isinstance(item, Reject)]
+    return [
+        (item.line, item.reason if isinstance(item, Reject) else item.fault or "")
+        for item in found
+        if isinstance(item, Reject) or item.fault
+    ]
 
 
 def cells(found: list[Record | Reject]) -> list[list[str]]:
-    return [item.cells for item in found if isinstance(item, Record)]
+    return [item.cells for item in found if isinstance(item, Record) and item.fault is None]
 
 
 def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends():

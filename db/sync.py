@@ -1,0 +1,62 @@
+"""What a catalog holds and a feed does not name: found, then marked as out of stock or deleted.
+
+The SKUs that a feed names are kept in a temporary table of the loading session, so that memory does not grow with the
+feed and nothing is left behind when the load is killed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+# Without a key: it is only joined once, as a whole, and what is named twice does no harm.
+_BEGIN = text("create temporary table named (product_id uuid not null)")
+_NAME = text("insert into pg_temp.named select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s")
+_MISSING = """
+create temporary table missing as
+select p.product_id, row_number() over (order by p.product_id) as number
+from shop.product p
+where p.catalog = :catalog and not exists (select from pg_temp.named n where n.product_id = p.product_id)
+"""
+_STILL_OFFERED = "and p.availability is distinct from 'out_of_stock'"
+_COUNT = text(
+    "select (select count(*) from pg_temp.missing), (select count(*) from shop.product p where p.catalog = :catalog "
+    "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
+    "(select count(*) from shop.product p where p.catalog = :catalog)"
+)
+_BATCH = "(select m.product_id from pg_temp.missing m where m.number > :after and m.number <= :after + :rows)"
+_MARK = text(
+    "update shop.product p set availability = 'out_of_stock', updated_at = statement_timestamp() "
+    f"where p.product_id in {_BATCH} {_STILL_OFFERED}"
+)
+_DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
+
+
+@dataclass(frozen=True)
+class Missing:
+    to_change: int  # products that are not named: all of them for a deletion, else those not out of stock already
+    named: int  # products that are
+    products: int  # of the catalog
+
+
+def begin(conn: Connection) -> None:
+    """Begin to note what the feed names, once a session."""
+    conn.execute(_BEGIN)
+
+
+def name(conn: Connection, skus: Sequence[str], catalog: str) -> None:
+    conn.execute(_NAME, {"skus": list(skus), "catalog": catalog})
+
+
+def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
+    """Note what the feed does not name. Whoever changes it calls `change` until nothing is left."""
+    conn.execute(text("analyze pg_temp.named"))
+    conn.execute(text(_MISSING if delete else _MISSING + _STILL_OFFERED), {"catalog": catalog})
+    conn.execute(text("create unique index on pg_temp.missing (number)"))
+    conn.execute(text("analyze pg_temp.missing"))
+    return Missing(*conn.execute(_COUNT, {"catalog": catalog}).one())
+
+
+def change(conn: Connection, after: int, rows: int, *, delete: bool) -> int:
+    """Mark or delete the missing products after the first `after`, at most `rows`. Returns how many were changed."""
+    return conn.execute(_DELETE if delete else _MARK, {"after": after, "rows": rows}).rowcount

@@ -1,0 +1,48 @@
+"""What `--format`, `--map` and `--map-file` say, as the sources take it."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from db.errors import SettingsError
+from loader.sources.columns import check_fields
+from loader.sources.sniffing import Format
+
+
+def parse_format(name: str | None) -> Format | None:
+    """Raises SettingsError for what is no format."""
+    try:
+        return Format(name) if name is not None else None
+    except ValueError:
+        raise SettingsError(f'--format: there is no "{name}"', hint=f"Formats: {', '.join(Format)}.") from None
+
+
+def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[str, str]:
+    """From `field=column`, as on the command line, over what a file says. Raises SettingsError."""
+    mapping: dict[str, str] = {}
+    for assignment in assignments:
+        field, separator, column = assignment.partition("=")
+        field = field.strip()
+        if not separator or not field or not column.strip():
+            raise SettingsError(f'--map "{assignment}" is not FIELD=COLUMN', hint='Like --map title="Item name".')
+        if field in mapping:
+            raise SettingsError(f"--map: {field} is given twice")
+        mapping[field] = column.strip()
+    return {**(_of_file(file) if file else {}), **mapping}
+
+
+def _of_file(path: Path) -> dict[str, str]:
+    """TOML with a line a field: title = "Item name"."""
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"--map-file: cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:  # not UTF-8, not TOML
+        raise SettingsError(f"--map-file: {path} is not TOML: {error}", hint='Like title = "Item name".') from error
+    for field, column in written.items():
+        if not isinstance(column, str) or not column.strip():
+            raise SettingsError(
+                f"--map-file: {field} in {path} is not the name of a column", hint='Like title = "Item name".'
+            )
+    check_fields(written)
+    return {field: column.strip() for field, column in written.items()}

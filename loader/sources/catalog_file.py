@@ -1,0 +1,95 @@
+"""A file of bytes that is opened safely, in plain or gzipped, and knows how much of it has been read."""
+
+import gzip
+import io
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from loader.errors import SourceDamaged, SourceUnreadable
+
+HEAD_BYTES = 64 * 1024  # a header is shorter
+BUFFER = 256 * 1024
+GZIP = b"\x1f\x8b"
+# Feeds pack 5 to 20 times. What a file of a few MB unpacks to must not keep a loader busy for days.
+MAX_EXPANSION = 200
+ALWAYS_ALLOWED = 64 << 20  # bytes
+
+
+class CatalogFile:
+    """Raises SourceUnreadable or SourceDamaged when it is made, so that a wrong path loads nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = _size(path)
+        self._file: BinaryIO | None = None
+        self._read = 0
+        with self.opened(unpack=False) as file:
+            self.is_gzip = file.read(len(GZIP)) == GZIP
+        with self.opened() as file:
+            self.head = file.read(HEAD_BYTES)  # unpacked
+        self._read = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Of the file as it lies on the disk, so of a gzipped one before unpacking."""
+        return self._read if self._file is None else self._file.tell()
+
+    @contextmanager
+    def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
+        """The bytes from the start. Raises SourceUnreadable when the disk fails, SourceDamaged when unpacking does."""
+        try:
+            with self.path.open("rb", buffering=BUFFER) as file:
+                self._file = file
+                try:
+                    packed = unpack and self.is_gzip
+                    yield io.BufferedReader(_Unpacked(file, self.path), BUFFER) if packed else file
+                finally:
+                    self._read, self._file = file.tell(), None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise SourceDamaged(
+                f"{self.path.name} is packed with gzip, and damaged or cut off: {str(error).rstrip('.')}",
+                hint="Fetch it again; gzip -t tells whether it is whole.",
+            ) from error
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+
+
+class _Unpacked(io.RawIOBase):
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._packed = file
+        self._path = path
+        self._gzip = gzip.GzipFile(fileobj=file)
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
+        count = self._gzip.readinto(buffer)
+        self._size += count
+        if self._size > ALWAYS_ALLOWED and self._size > MAX_EXPANSION * self._packed.tell():
+            raise SourceDamaged(
+                f"{self._path.name} unpacks to more than {MAX_EXPANSION} times its size: no catalog does",
+                hint="Unpack it yourself if it is one after all.",
+            )
+        return count
+
+
+def unreadable(path: Path, error: OSError) -> SourceUnreadable:
+    return SourceUnreadable(f"cannot read {path}: {error.strerror or error}", hint="Check path and permissions.")
+
+
+def _size(path: Path) -> int:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        mode = status.st_mode
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+        raise SourceUnreadable(f"{path} is {kind}, not a file", hint="Give the path of a catalog file.")
+    return status.st_size

@@ -1,0 +1,94 @@
+"""What stands in one cell, or under one name of a JSON object, as the text, the pictures or the words a field takes.
+
+Each raises ValueError with the reason when it is none of them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+ALTERNATIVES = ("color", "size", "material")  # feeds write several as red/blue
+ADDRESS_OF_A_PICTURE = ("contentUrl", "url", "src", "link", "path")
+MICROS = 1_000_000
+
+
+def is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def one_text(field: str, value: Any) -> str:
+    texts = list(_texts(field, value))
+    if not texts:
+        return ""
+    if len(texts) > 1 and field in ALTERNATIVES:
+        return "/".join(dict.fromkeys(texts))
+    if len(texts) > 1 and field != "product_type":
+        raise ValueError(f"{field} has {len(texts)} values; it takes one")
+    return texts[0]
+
+
+def pictures(value: Any) -> list[str]:
+    """Texts are split at | and ;, texts of addresses (which may hold both ; and ,) only where another one begins."""
+    if isinstance(value, str):
+        pattern = r"\||[;,\s]+(?=[A-Za-z0-9]+://)" if "://" in value else r"[|;]"
+        return [part.strip() for part in re.split(pattern, value) if part.strip()]
+    if isinstance(value, list):
+        return [picture for member in value for picture in _pictures_of_member(member)]
+    if isinstance(value, Mapping):
+        address = next((value[name] for name in ADDRESS_OF_A_PICTURE if value.get(name)), None)
+        return pictures(address) if address is not None else []
+    if value is None:
+        return []
+    raise ValueError(f"a picture is a path or an address, not {_kind(value)}")
+
+
+def _pictures_of_member(member: Any) -> list[str]:
+    """A list says by itself where each picture ends."""
+    if isinstance(member, str):
+        return [member.strip()] if member.strip() else []
+    return pictures(member)
+
+
+def words(value: Any) -> list[str]:
+    """Keywords: a list of them, or a text that separates them by | or ;, else by commas."""
+    if isinstance(value, str):
+        parts = re.split(r"[|;]" if re.search(r"[|;]", value) else ",", value)
+        return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    return list(dict.fromkeys(_texts("keywords", value)))
+
+
+def _texts(field: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if value.strip():
+            yield value.strip()
+    elif isinstance(value, bool):
+        yield str(value).lower()
+    elif isinstance(value, float):
+        yield str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)  # a GTIN read as 4.0e12
+    elif isinstance(value, int | Decimal):
+        yield str(value)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(field, member)
+    elif isinstance(value, Mapping) and field == "price":
+        yield _money(value)
+    elif isinstance(value, Mapping) and isinstance(value.get("name"), str):  # {"name": "Acme"} for a brand
+        yield from _texts(field, value["name"])
+    elif value is not None:
+        raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
+
+
+def _money(value: Mapping[str, Any]) -> str:
+    """{"value": "12.50", "currency": "EUR"}, or {"amountMicros": "12500000", "currencyCode": "EUR"}."""
+    currency = value.get("currency") or value.get("currencyCode") or ""
+    amount = value.get("value", value.get("amount"))
+    if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
+        amount = Decimal(micros) / MICROS
+    if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
+        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - of the file, not of ours
+    return f"{amount} {currency}".strip()
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", list: "a list", bool: "true or false", bytes: "bytes"}.get(type(value), "a number")

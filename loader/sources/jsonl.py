@@ -1,0 +1,60 @@
+"""JSON Lines: an object a line, its names as the headers of a table would be."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from loader.errors import NotACatalog, NothingToLoad
+from loader.rows import RawRow, Reject
+from loader.sources.catalog_file import CatalogFile
+from loader.sources.columns import normalised
+from loader.sources.json_text import values
+from loader.sources.keyed import KeyedRows
+
+
+class JsonLinesSource:
+    def __init__(
+        self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "jsonl"
+    ) -> None:
+        self.name = name
+        self.path = file.path
+        self.image_root = image_root or file.path.absolute().parent
+        self.size = file.size
+        self._file = file
+        self._rows = KeyedRows(file.path, _first_names(file), mapping)
+
+    @property
+    def done(self) -> int:
+        return self._file.bytes_read
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        for found in values(self._file):
+            if isinstance(found, Reject):
+                yield found
+            elif isinstance(found[1], dict):
+                yield self._rows.row(*found)
+            else:
+                yield Reject(found[0], "", "the line is JSON, but not an object {...}")
+
+
+def _first_names(file: CatalogFile, lines: int = 100) -> list[str]:
+    """The names that the first objects have between them; each may leave out what is empty."""
+    names: dict[str, str] = {}
+    reason = None
+    with closing(values(file)) as first_values:
+        for found in islice(first_values, lines):
+            if isinstance(found, Reject):
+                reason = reason or f"line {found.line}: {found.reason}"
+            elif isinstance(found[1], dict):
+                for name in found[1]:
+                    names.setdefault(normalised(name), name)
+            else:
+                reason = reason or f"line {found[0]} is JSON, but not an object"
+    if names:
+        return list(names.values())
+    if reason is None:
+        raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a JSON object on a line for each product.")
+    raise NotACatalog(
+        f"{file.path.name} is not JSON Lines; {reason}", hint="Write each product as one object {...} on a line."
+    )

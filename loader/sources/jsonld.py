@@ -1,0 +1,181 @@
+"""schema.org products in JSON-LD, as pages carry them: one document, or a document a line.
+
+A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. A
+ProductGroup is the products of its hasVariant, which take from the group what they do not say themselves.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from loader.errors import NotACatalog, NothingToLoad
+from loader.rows import RawRow, Reject
+from loader.sources.catalog_file import CatalogFile
+from loader.sources.cells import is_empty, one_text, pictures, words
+from loader.sources.json_text import parse, values
+from loader.sources.lines import BOM, NOT_UTF8
+from loader.sources.offers import offered
+
+MAX_DOCUMENT = 16 << 20  # bytes; a document is parsed whole
+LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
+TEXTS = {  # ours: schema.org's, the first that is there
+    "sku": ("sku", "productID", "mpn"),
+    "title": ("name",),
+    "description": ("description",),
+    "brand": ("brand", "manufacturer"),
+    "product_type": ("category",),
+    "gtin": ("gtin", "gtin13", "gtin14", "gtin12", "gtin8", "isbn"),
+    "mpn": ("mpn",),
+    "item_group_id": ("inProductGroupWithID", "productGroupID"),
+    "link": ("url",),
+    "color": ("color",),
+    "size": ("size",),
+    "material": ("material",),
+    "condition": ("itemCondition",),
+}
+KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
+OF_THE_GROUP = ("hasVariant", "variesBy", "sku", "productID", "mpn", "gtin", "@id", "@type")  # not of its variants
+DEEPEST = 20
+
+
+class JsonLdSource:
+    name = "jsonld"
+
+    def __init__(self, file: CatalogFile, *, image_root: Path | None, by_line: bool) -> None:
+        self.path = file.path
+        self.image_root = image_root or file.path.absolute().parent
+        self.size = file.size
+        self._file = file
+        self._document = None if by_line else _document(file)
+        if not by_line and next(products(self._document), None) is None:
+            raise NotACatalog(
+                f"{file.path.name} is JSON without a schema.org Product in it",
+                hint="Other JSON: write each product as one object {...} on a line (jq -c '.[]' FILE > FILE.jsonl).",
+            )
+
+    @property
+    def done(self) -> int:
+        return self._file.bytes_read
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        """In a document of its own, the `line` of a product is its number."""
+        if self._document is not None:
+            for number, product in enumerate(products(self._document), 1):
+                yield row(number, product)
+            return
+        for found in values(self._file):
+            if isinstance(found, Reject):
+                yield found
+                continue
+            line, value = found
+            of_line = [row(line, product) for product in products(value)]
+            yield from of_line or [Reject(line, "", "there is no schema.org Product on the line")]
+
+
+def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Every product that a document leads to, groups as their variants."""
+    if depth > DEEPEST:
+        return
+    if isinstance(value, list):
+        for member in value:
+            yield from products(member, depth + 1)
+    elif isinstance(value, dict):
+        kinds = {str(kind).rpartition("/")[2].rpartition(":")[2] for kind in _list(value.get("@type"))}
+        variants = [member for member in _list(value.get("hasVariant")) if isinstance(member, dict) and len(member) > 1]
+        if "ProductGroup" in kinds and variants:
+            shared = {name: member for name, member in value.items() if name not in OF_THE_GROUP}
+            for variant in variants:
+                yield {**shared, **variant}
+        elif kinds & KINDS:
+            yield value
+        else:
+            for name in LEADS_ON:
+                yield from products(value.get(name), depth + 1)
+
+
+def row(line: int, product: dict[str, Any]) -> RawRow | Reject:
+    texts: dict[str, str] = {}
+    used = {"image", "offers", "keywords", "additionalProperty", "hasVariant", "isVariantOf", "variesBy"}
+    try:
+        for field, names in TEXTS.items():
+            for name in names:
+                if text := one_text(field, _unwrapped(product.get(name))):
+                    texts[field] = text
+                    used.add(name)
+                    break
+        offer = offered(product.get("offers"))
+        condition = (texts.get("condition") or offer.condition).rpartition("/")[2].removesuffix("Condition").lower()
+        texts |= {"price": offer.price, "currency": offer.currency, "availability": offer.availability}
+        texts["condition"] = condition
+        group = product.get("isVariantOf")
+        if isinstance(group, dict):
+            texts.setdefault(
+                "item_group_id", one_text("item_group_id", group.get("productGroupID") or group.get("@id"))
+            )
+        attributes = {
+            name: member
+            for name, member in product.items()
+            if not name.startswith("@") and name not in used and not is_empty(member)
+        }
+        if offer.says_more:
+            attributes["offers"] = product["offers"]
+        if isinstance(product.get("category"), list) and len(product["category"]) > 1:
+            attributes["product_types"] = product["category"]
+        if keywords := words(product.get("keywords") or ""):
+            attributes["keywords"] = keywords
+        attributes |= _properties(product.get("additionalProperty"))
+        images = tuple(_absolute(picture) for picture in pictures(_unwrapped(product.get("image"))))
+        return RawRow(line, {name: text for name, text in texts.items() if text}, images, None, attributes)
+    except ValueError as error:
+        return Reject(line, texts.get("sku", ""), str(error))
+
+
+def _unwrapped(value: Any) -> Any:
+    """{"@value": "Red bag", "@language": "en"} and {"@id": "https://..."} as the text they hold."""
+    if isinstance(value, list):
+        return [_unwrapped(member) for member in value]
+    if isinstance(value, dict):
+        if "@value" in value:
+            return value["@value"]
+        if set(value) <= {"@id", "@type"} and "@id" in value:
+            return value["@id"]
+    return value
+
+
+def _properties(value: Any) -> dict[str, Any]:
+    """additionalProperty: a list of {"@type": "PropertyValue", "name": "Width", "value": 12, "unitText": "cm"}."""
+    found: dict[str, Any] = {}
+    for member in _list(value):
+        if isinstance(member, dict) and isinstance(member.get("name"), str) and member.get("value") is not None:
+            content = _unwrapped(member["value"])
+            unit = member.get("unitText") or member.get("unitCode")
+            content = f"{content} {unit}" if isinstance(unit, str) else content
+            found[member["name"]] = [*_list(found[member["name"]]), content] if member["name"] in found else content
+    return found
+
+
+def _absolute(picture: str) -> str:
+    return f"https:{picture}" if picture.startswith("//") else picture
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _document(file: CatalogFile) -> Any:
+    with file.opened() as opened:
+        raw = opened.read(MAX_DOCUMENT + 1).removeprefix(BOM)
+    if len(raw) > MAX_DOCUMENT:
+        raise NotACatalog(
+            f"{file.path.name} is one JSON document of more than {MAX_DOCUMENT >> 20} MiB",
+            hint="Write it as JSON Lines, a product a line (jq -c '.[]' FILE > FILE.jsonl): that may be of any size.",
+        )
+    if not raw.strip():
+        raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a schema.org Product.")
+    try:
+        return parse(raw.decode())
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{raw[error.start]:02X} at position {error.start + 1}"
+        raise NotACatalog(f"{file.path.name} is {NOT_UTF8.format(byte)}") from None
+    except ValueError as error:
+        raise NotACatalog(f"{file.path.name} is {error}") from None

@@ -1,0 +1,38 @@
+"""The physical lines of a file, in bounded memory: an overlong one is dropped while it is read."""
+
+from typing import BinaryIO
+
+MAX_RECORD = 1 << 20  # bytes of a line, a record, an item; the longest feed descriptions are a hundredth of it
+BOM = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """Iterate once: (number from 1, the line as bytes; None where it is longer than MAX_RECORD)."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._number = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> tuple[int, bytes | None]:
+        raw = self._file.readline(MAX_RECORD + 1)
+        if not raw:
+            raise StopIteration
+        self._number += 1
+        if self._number == 1:
+            raw = raw.removeprefix(BOM)
+        if len(raw) <= MAX_RECORD:
+            return self._number, raw
+        while raw and not raw.endswith(b"\n"):
+            raw = self._file.readline(MAX_RECORD)
+        return self._number, None
+
+
+def bad_byte(raw: bytes, number: int, error: UnicodeDecodeError) -> str:
+    return f"byte 0x{raw[error.start]:02X} at position {error.start + 1} of line {number}"
+
+
+NOT_UTF8 = "not UTF-8: {}; save the file as UTF-8 (iconv -f latin1 -t utf-8)"
+TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"

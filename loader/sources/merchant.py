@@ -1,0 +1,215 @@
+"""Google Merchant Center feeds as XML: RSS or Atom, whose products have their fields in the namespace g.
+
+The same feeds as delimited text or JSON Lines need no reader of their own: their fields are the usual names.
+"""
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from defusedxml import DefusedXmlException, DTDForbidden
+from defusedxml.ElementTree import ParseError, XMLParser
+
+from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
+from loader.rows import RawRow, Reject
+from loader.sources.catalog_file import CatalogFile
+from loader.sources.columns import normalised
+from loader.sources.keyed import KeyedRows
+from loader.sources.lines import MAX_RECORD, TOO_LONG
+
+FIELDS = frozenset(("id", "title", "link", "image_link"))  # every feed has them
+GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
+ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
+PIECE = 64 * 1024
+
+
+def is_merchant(names: Iterator[str] | list[str]) -> bool:
+    return set(map(normalised, names)) >= FIELDS
+
+
+@dataclass
+class _Element:
+    tag: str  # as the parser has it: {namespace}name
+    texts: list[str] = field(default_factory=list)
+    members: dict[str, Any] = field(default_factory=dict)
+
+    def value(self) -> Any:
+        return self.members or "".join(self.texts).strip()
+
+
+@dataclass
+class _Item:
+    line: int
+    depth: int
+    size: int = 0  # characters, of names too
+    too_long: bool = False
+    values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
+
+    def record(self) -> dict[str, Any]:
+        """What stands in Google's namespace, and else what RSS or Atom itself says, and else what others say."""
+        google, own, others = self.values
+        return {**others, **own, **google}
+
+
+class _Items:
+    """What the parser reports to. Keeps one item at a time; its text past MAX_RECORD is passed over."""
+
+    def __init__(self, path: Path) -> None:
+        self.whole: list[_Item] = []
+        self.heard = False
+        self.expat: Any = None  # knows which line it is at
+        self._path = path
+        self._root = ""
+        self._depth = 0
+        self._item: _Item | None = None
+        self._open: list[_Element] = []  # of the item, outermost first
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self.heard = True
+        self._depth += 1
+        name = _local(tag)
+        if self._depth == 1:
+            if name not in ROOTS:
+                raise NotACatalog(
+                    f"{self._path.name} is XML with the root <{name[:40]}>, not a product feed",
+                    hint="Google Merchant feeds have the root <rss> or <feed>.",
+                )
+            self._root = name
+        elif self._item is None:
+            if name == ROOTS[self._root] and self._depth <= 3:
+                self._item = _Item(self.expat.CurrentLineNumber, self._depth)
+        elif self._grown(len(tag) + sum(map(len, attributes.values()))):
+            self._open.append(_element(tag, attributes))
+
+    def data(self, text: str) -> None:
+        self.heard = True
+        if self._open and self._grown(len(text)):
+            self._open[-1].texts.append(text)
+
+    def comment(self, text: str) -> None:
+        self.heard = True
+
+    def end(self, tag: str) -> None:
+        self.heard = True
+        self._depth -= 1
+        item = self._item
+        if item is not None and self._depth < item.depth:
+            self.whole.append(item)
+            self._item = None
+        elif item is not None and not item.too_long:
+            element = self._open.pop()
+            into = self._open[-1].members if self._open else _rank(element.tag, item)
+            _put(into, _local(element.tag), element.value())
+
+    def close(self) -> None:
+        pass
+
+    def _grown(self, by: int) -> bool:
+        """Whether there is room for more of the item."""
+        item = self._item
+        assert item is not None
+        item.size += by
+        if item.size > MAX_RECORD and not item.too_long:
+            item.too_long = True
+            self._open.clear()
+        return not item.too_long
+
+
+class MerchantXmlSource:
+    name = "merchant"
+
+    def __init__(self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+        self.path = file.path
+        self.image_root = image_root or file.path.absolute().parent
+        self.size = file.size
+        self._file = file
+        if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+)?html\b", file.head, re.IGNORECASE):
+            raise NotACatalog(
+                f"{file.path.name} is an HTML page, not a product feed", hint="Was it fetched without a login?"
+            )
+        with closing(self._items()) as items:
+            first = next((item for item in items if not item.too_long), None)
+        if first is None:
+            raise NothingToLoad(f"{file.path.name} holds no <item> or <entry>", hint="Nothing was changed.")
+        self._rows = KeyedRows(file.path, list(first.record()), mapping)
+
+    @property
+    def done(self) -> int:
+        return self._file.bytes_read
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        for item in self._items():
+            record = item.record()
+            if item.too_long:
+                yield Reject(item.line, self._rows.sku(record), f"the item is {TOO_LONG}")
+            else:
+                yield self._rows.row(item.line, record)
+
+    def _items(self) -> Generator[_Item]:
+        found = _Items(self.path)
+        parser = XMLParser(target=found, forbid_dtd=True)
+        found.expat = parser.parser
+        quiet = 0
+        try:
+            with self._file.opened() as opened:
+                while piece := opened.read(PIECE):
+                    found.heard = False
+                    parser.feed(piece)
+                    yield from found.whole
+                    found.whole.clear()
+                    quiet = 0 if found.heard else quiet + len(piece)
+                    if quiet > 2 * MAX_RECORD:  # the parser holds all of a tag until it ends
+                        line = found.expat.CurrentLineNumber
+                        raise SourceDamaged(f"{self.path.name}: a tag or comment before line {line} is {TOO_LONG}")
+                parser.close()
+                yield from found.whole
+        except ParseError as error:
+            line, column = error.position
+            raise SourceDamaged(
+                f"{self.path.name} is not well-formed XML at line {line}, position {column + 1}: "
+                f"{str(error).partition(':')[0]}",
+                hint="What follows cannot be read. Is the file whole, and each & written as &amp;?",
+            ) from error
+        except DTDForbidden:
+            raise NotACatalog(
+                f"{self.path.name} has a document type, which can define entities; feeds have none",
+                hint="Leave the <!DOCTYPE ...> away.",
+            ) from None
+        except DefusedXmlException as error:
+            raise NotACatalog(f"{self.path.name} defines XML entities, which feeds do not: {error}") from None
+        except (LookupError, ValueError) as error:  # what the parser makes of an encoding that it does not know
+            raise NotACatalog(
+                f"{self.path.name} is in an encoding that cannot be read: {error}", hint="Save it as UTF-8."
+            ) from error
+
+
+def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
+    """An Atom link has its address in an attribute, and says in another what it leads to."""
+    relation = attributes.get("rel", "alternate")
+    name = tag if relation == "alternate" else f"{tag}_{relation}"
+    return _Element(name, [attributes["href"]] if "href" in attributes else [])
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _rank(tag: str, item: _Item) -> dict[str, Any]:
+    namespace = tag[1:].rpartition("}")[0]
+    plain = not namespace or namespace.startswith(("http://www.w3.org/2005/Atom", "http://purl.org/rss/1.0"))
+    return item.values[0 if namespace in GOOGLE else 1 if plain else 2]
+
+
+def _put(members: dict[str, Any], name: str, value: Any) -> None:
+    """A name that comes again makes a list."""
+    if value in ("", {}):
+        return
+    if name not in members:
+        members[name] = value
+    elif isinstance(members[name], list):
+        members[name].append(value)
+    else:
+        members[name] = [members[name], value]

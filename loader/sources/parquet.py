@@ -1,0 +1,135 @@
+"""Parquet, a few hundred rows at a time; its columns named as the headers of a table would be."""
+
+import datetime
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from db.errors import SettingsError
+from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
+from loader.rows import RawRow, Reject
+from loader.sources.catalog_file import CatalogFile
+from loader.sources.keyed import KeyedRows
+
+if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch
+    from pyarrow.parquet import ParquetFile
+
+BATCH_ROWS = 512
+BATCH_BYTES = 16 << 20
+PAGE_BUFFER = 1 << 20
+
+
+class ParquetSource:
+    """A row's `line` is its number from 1. What pandas writes for a missing number, NaN, is an empty cell."""
+
+    name = "parquet"
+
+    def __init__(self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+        self.path = file.path
+        self.image_root = image_root or file.path.absolute().parent
+        self.size = file.size
+        self.done = 0
+        parquet = _open(file)
+        self._count = parquet.metadata.num_rows
+        row_bytes = sum(parquet.metadata.row_group(n).total_byte_size for n in range(parquet.num_row_groups))
+        self._batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES * self._count // max(row_bytes, 1)))
+        if not self._count:
+            raise NothingToLoad(f"{file.path.name} holds no rows", hint="Nothing was changed.")
+        self._parquet = parquet
+        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping)
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        line = 0
+        batches = self._parquet.iter_batches(batch_size=self._batch_rows, use_threads=False)
+        while (batch := self._next(batches, line)) is not None:
+            for record, faults in _records(batch):
+                line += 1
+                row = self._rows.row(line, record)
+                if faults:
+                    sku = row.sku if isinstance(row, Reject) else row.fields.get("sku", "")
+                    row = Reject(line, sku, "; ".join(faults))
+                yield row
+            self.done = self.size * line // self._count
+
+    def _next(self, batches: Iterator["RecordBatch"], line: int) -> "RecordBatch | None":
+        try:
+            return next(batches, None)
+        except (OSError, ValueError, NotImplementedError) as error:  # what pyarrow's own errors are
+            raise SourceDamaged(
+                f"{self.path.name} cannot be read after row {line:,}: {_first_line(error)}",
+                hint="Write or fetch the file again.",
+            ) from error
+
+
+def _open(file: CatalogFile) -> "ParquetFile":
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "reading Parquet needs the package pyarrow", hint="pip install 'windowshop[parquet]'"
+        ) from None
+    if file.is_gzip:
+        raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it: gunzip.")
+    try:
+        # pages are read as they are needed, not whole row groups ahead
+        return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise NotACatalog(
+            f"{file.path.name} is not a whole Parquet file: {_first_line(error)}", hint="Write or fetch it again."
+        ) from error
+
+
+def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Each row by its columns' names, and what is wrong with the values that are left out."""
+    for cells in zip(*map(_values, batch.columns), strict=True):
+        record, faults = {}, []
+        for name, cell in zip(batch.schema.names, cells, strict=True):
+            try:
+                record[name] = _plain(cell)
+            except ValueError as error:
+                faults.append(f"{name} {error}")
+        yield record, faults
+
+
+def _values(column: "Array") -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:  # one such cell must not cost the batch
+        return list(map(_value, column))
+    return values
+
+
+def _value(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError as error:
+        return error
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it. Raises ValueError with what is wrong with it."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if math.isinf(value):
+            raise ValueError("is infinite, which cannot be stored")
+        return None if math.isnan(value) else value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, UnicodeDecodeError):
+        raise ValueError("is not UTF-8")  # noqa: TRY004 - the value stands for what is in the file
+    kind = type(value).__name__
+    raise ValueError(f"is a {kind} value, which cannot be stored; give a picture's path or address")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")

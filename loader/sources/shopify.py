@@ -1,0 +1,200 @@
+"""Shopify's product export: several rows a product, of its variants and of its pictures, under one handle.
+
+Each variant is a product; a product without variants is one. Rows of a handle usually follow each other, but need not,
+so the rows are first put into a temporary SQLite database, as in loader/first_lines.py, and then taken by handle.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from db.product_rules import MAX_IMAGES
+from loader.errors import MissingColumns
+from loader.rows import RawRow, Reject
+from loader.sources.cells import words
+from loader.sources.columns import normalised
+from loader.sources.html_text import plain_text
+from loader.sources.table import Table
+
+# Our names for the columns; Shopify's, the older template's first.
+NAMES = {
+    "handle": ("handle", "url_handle"),
+    "title": ("title",),
+    "body": ("body_(html)", "description"),
+    "vendor": ("vendor",),
+    "type": ("type",),
+    "category": ("product_category", "standard_product_type"),
+    "tags": ("tags",),
+    "published": ("published", "published_on_online_store"),
+    "status": ("status",),
+    "sku": ("variant_sku", "sku"),
+    "price": ("variant_price", "price"),
+    "barcode": ("variant_barcode", "barcode"),
+    "tracker": ("variant_inventory_tracker", "inventory_tracker"),
+    "quantity": ("variant_inventory_qty", "inventory_quantity"),
+    "policy": ("variant_inventory_policy", "continue_selling_when_out_of_stock"),
+    "image": ("image_src", "product_image_url"),
+    "image_position": ("image_position",),
+    "image_alt": ("image_alt_text",),
+    "variant_image": ("variant_image", "variant_image_url"),
+    **{f"option{n}_{part}": (f"option{n}_{part}",) for n in (1, 2, 3) for part in ("name", "value")},
+}
+OF_A_VARIANT = ("sku", "price", "barcode", "option1_value")  # a row with one of them is a variant, not only a picture
+OPTION_FIELDS = {"color": "color", "colour": "color", "size": "size", "material": "material"}
+
+
+def is_shopify(header: Sequence[str]) -> bool:
+    names = set(map(normalised, header))
+    return all(names.intersection(NAMES[name]) for name in ("handle", "title", "image", "price", "option1_value"))
+
+
+@dataclass
+class _Product:
+    """What the rows of one handle say together."""
+
+    line: int
+    cells: Mapping[str, str]  # of the row with the title
+    option_names: list[str]
+    variants: int = 0
+    pictures: list[tuple[float, str]] = field(default_factory=list)
+
+
+class ShopifySource:
+    name = "shopify"
+
+    def __init__(self, table: Table, *, image_root: Path | None) -> None:
+        self.path = table.path
+        self.image_root = image_root or table.path.absolute().parent
+        self.size = table.size
+        self._table = table
+        places = {normalised(name): place for place, name in enumerate(table.header)}
+        self._places = {
+            name: next(places[alias] for alias in aliases if alias in places)
+            for name, aliases in NAMES.items()
+            if places.keys() & set(aliases)
+        }
+        missing = {"handle", "title", "price"} - self._places.keys()
+        if missing:
+            raise MissingColumns(
+                f"{table.path.name} is not a Shopify export: it has no column {NAMES[min(missing)][0]}",
+                hint="Leave --format away to load it by its own columns.",
+            )
+        taken = set(self._places.values())
+        self._rest = {name: place for name, place in places.items() if place not in taken and name}
+
+    @property
+    def done(self) -> int:
+        return self._table.bytes_read
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        with closing(sqlite3.connect("", isolation_level=None)) as store:
+            store.execute("pragma journal_mode = off")
+            store.execute("begin")
+            store.execute("create table row (handle text, line integer, cells text, primary key (handle, line))")
+            for record in self._table.records():
+                if isinstance(record, Reject):
+                    yield record
+                elif handle := record.cells[self._places["handle"]].strip():
+                    # surrogates, which SQLite does not take, were rejected with their row
+                    store.execute("insert into row values (?, ?, ?)", (handle, record.line, json.dumps(record.cells)))
+                else:
+                    yield Reject(record.line, "", "the handle is empty")
+            handles = store.execute("select handle from row group by handle order by min(line)")
+            for (handle,) in handles:
+                yield from self._of_handle(store, handle)
+
+    def _of_handle(self, store: sqlite3.Connection, handle: str) -> Iterator[RawRow | Reject]:
+        product = self._product(_rows(store, handle))
+        if product is None:
+            line = store.execute("select min(line) from row where handle = ?", (handle,)).fetchone()[0]
+            yield Reject(line, "", f"no row of the handle {handle} has a title")
+            return
+        for line, cells in _rows(store, handle):
+            named = self._named(cells)
+            if _is_variant(named) or (line == product.line and not product.variants):
+                rest = {name: cell for name, place in self._rest.items() if (cell := cells[place].strip())}
+                yield self._row(handle, product, line, named, rest)
+
+    def _product(self, rows: Iterator[tuple[int, list[str]]]) -> _Product | None:
+        found: _Product | None = None
+        pictures: list[tuple[float, str]] = []
+        variants = 0
+        for line, cells in rows:
+            named = self._named(cells)
+            if found is None and named["title"]:
+                options = [named[f"option{n}_name"] for n in (1, 2, 3)]
+                found = _Product(line, named, options)
+            variants += _is_variant(named)
+            if named["image"] and len(pictures) <= MAX_IMAGES:  # one too many is refused by the product's rules
+                pictures.append((_position(named["image_position"], len(pictures)), named["image"]))
+        if found is not None:
+            found.variants, found.pictures = variants, sorted(pictures, key=lambda picture: picture[0])
+        return found
+
+    def _row(
+        self, handle: str, product: _Product, line: int, variant: Mapping[str, str], rest: Mapping[str, str]
+    ) -> RawRow:
+        of_all = product.cells
+        options = {
+            name: variant[f"option{n}_value"]
+            for n, name in enumerate(product.option_names, 1)
+            if name and variant[f"option{n}_value"] and variant[f"option{n}_value"] != "Default Title"
+        }
+        several = product.variants > 1
+        shown = " / ".join(options.values())
+        sku = variant["sku"].removeprefix("'")  # which Shopify writes so that a spreadsheet keeps leading zeros
+        fields = {
+            "sku": sku or ("/".join((handle, *options.values())) if several else handle),
+            "title": f"{of_all['title']} - {shown}" if several and shown else of_all["title"],
+            "description": plain_text(of_all["body"]),
+            "brand": of_all["vendor"],
+            "product_type": of_all["type"] or of_all["category"],
+            "price": variant["price"],
+            "gtin": variant["barcode"].removeprefix("'"),
+            "item_group_id": handle if several else "",
+            "availability": _availability(of_all, variant),
+        }
+        attributes: dict[str, Any] = {**rest, "handle": handle}
+        if of_all["type"] and of_all["category"]:
+            attributes["product_category"] = of_all["category"]
+        if tags := words(of_all["tags"]):
+            attributes["keywords"] = tags
+        for name, value in options.items():
+            fields.setdefault(OPTION_FIELDS.get(name.lower(), ""), value)
+            attributes[normalised(name)] = value
+        fields.pop("", None)
+        pictures = [variant["variant_image"], *(picture for _, picture in product.pictures)]
+        images = tuple(dict.fromkeys(picture for picture in pictures if picture))
+        return RawRow(line, {name: text for name, text in fields.items() if text}, images, None, attributes)
+
+    def _named(self, cells: Sequence[str]) -> dict[str, str]:
+        return {name: cells[self._places[name]].strip() if name in self._places else "" for name in NAMES}
+
+
+def _rows(store: sqlite3.Connection, handle: str) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in store.execute("select line, cells from row where handle = ? order by line", (handle,)):
+        yield line, json.loads(cells)
+
+
+def _is_variant(cells: Mapping[str, str]) -> bool:
+    return any(cells[name] for name in OF_A_VARIANT)
+
+
+def _position(cell: str, otherwise: int) -> float:
+    return float(cell) if cell.isdecimal() else otherwise + 1
+
+
+def _availability(product: Mapping[str, str], variant: Mapping[str, str]) -> str:
+    """A quantity counts where Shopify tracks it; exports of shops with several locations have none."""
+    if product["status"].lower() in ("draft", "archived") or product["published"].lower() == "false":
+        return "out_of_stock"
+    sold_out = (
+        variant["tracker"] and variant["quantity"].removeprefix("-").isdecimal() and int(variant["quantity"]) <= 0
+    )
+    if sold_out:
+        return "backorder" if variant["policy"].lower() in ("continue", "true") else "out_of_stock"
+    return "in_stock"

@@ -1,0 +1,141 @@
+"""`--sync`: what the file does not name is marked as out of stock, or deleted.
+
+It happens after the last row, and only when the whole file was read and every row of it names its SKU: a product whose
+row cannot be read must not vanish. By then the loaded rows are committed. Products are changed in short transactions,
+and a sync that is cut off is finished by the next one, which finds again what is left.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from db import sync
+from db.errors import SettingsError
+from db.product_rules import MAX_LENGTHS
+from loader.errors import SyncRefused
+from loader.rows import Reject
+from loader.summary import Summary, Synced
+
+BATCH_ROWS = 5_000
+_SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many products may vanish at once: a share of those that were there, or a number."""
+
+    share: float | None = None
+    number: int | None = None
+
+    @classmethod
+    def parse(cls, written: str) -> "Limit":
+        """From "20%" or "500". Raises SettingsError."""
+        if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)\s*%", written.strip()):
+            share = float(match[1]) / 100
+            if share <= 1:
+                return cls(share=share)
+        elif re.fullmatch(r"\d{1,12}", written.strip()):
+            return cls(number=int(written))
+        raise SettingsError(f'--max-missing: "{written}" is neither a share nor a number', hint="Like 20% or 500.")
+
+    def allows(self, vanishing: int, there: int) -> bool:
+        return vanishing <= (self.number if self.number is not None else (self.share or 0) * there)
+
+    def __str__(self) -> str:
+        return f"{self.number:,}" if self.number is not None else f"{100 * (self.share or 0):g}%"
+
+
+@dataclass(frozen=True)
+class Sync:
+    """What is asked for."""
+
+    delete: bool = False
+    limit: Limit = Limit(share=0.2)
+
+
+class Syncing:
+    """One load's sync: tell it of every row, then `finish`."""
+
+    def __init__(self, conn: Connection, catalog: str, path: Path, asked: Sync) -> None:
+        self._conn = conn
+        self._catalog = catalog
+        self._path = path
+        self._before = file_state(path)
+        self._asked = asked
+        self._rejected: list[str] = []
+        self._nameless = 0
+        with conn.begin():
+            sync.begin(conn)
+
+    def name(self, skus: Iterable[str]) -> None:
+        """These and the rejected ones so far are in the file."""
+        with self._conn.begin():
+            sync.name(self._conn, [*skus, *self._rejected], self._catalog)
+        self._rejected.clear()
+
+    def reject(self, reject: Reject) -> None:
+        """A product whose row is rejected stays as it is, if the row says which one it is."""
+        sku = reject.sku.strip()
+        if len(sku) <= MAX_LENGTHS["sku"] and _SKU.fullmatch(sku):
+            self._rejected.append(sku)
+            if len(self._rejected) == BATCH_ROWS:  # a file of nothing else
+                self.name(())
+        else:
+            self._nameless += 1
+
+    def finish(self, summary: Summary) -> None:
+        """Change what is missing, or note in the summary why not."""
+        self.name(())
+        with self._conn.begin():
+            missing = sync.find_missing(self._conn, self._catalog, delete=self._asked.delete)
+        inserted = 0 if summary.dry_run else summary.inserted
+        there = missing.to_change + max(0, missing.named - inserted)  # before this load
+        summary.refused = self._refusal(missing.to_change, there)
+        changed = 0
+        if summary.refused is None:
+            changed = missing.to_change if summary.dry_run else self._change(missing.to_change)
+        summary.synced = Synced(
+            kept=missing.named,
+            marked=0 if self._asked.delete else changed,
+            deleted=changed if self._asked.delete else 0,
+            left=missing.products - missing.named - changed,
+        )
+
+    def _change(self, count: int) -> int:
+        changed = 0
+        for after in range(0, count, BATCH_ROWS):
+            with self._conn.begin():
+                changed += sync.change(self._conn, after, BATCH_ROWS, delete=self._asked.delete)
+        return changed
+
+    def _refusal(self, vanishing: int, there: int) -> SyncRefused | None:
+        name, what = self._path.name, "deleted" if self._asked.delete else "marked as out of stock"
+        if file_state(self._path) != self._before:
+            return SyncRefused(
+                f"--sync: {name} was changed while it was read; nothing was {what}", hint="Load it again."
+            )
+        if self._nameless:
+            return SyncRefused(
+                f"--sync: rows of {name} that do not say which product they are: {self._nameless:,}; "
+                f"nothing was {what}",
+                hint="Correct them (the rejects file lists them without SKU) and load the file again.",
+            )
+        if not self._asked.limit.allows(vanishing, there):
+            return SyncRefused(
+                f"--sync: {name} does not name {vanishing:,} of {there:,} products of catalog {self._catalog}, more "
+                f"than --max-missing {self._asked.limit} allows; nothing was {what}",
+                hint=f"Is the file whole? If they are to go: --max-missing {vanishing}",
+            )
+        return None
+
+
+def file_state(path: Path) -> tuple[int, int, int] | None:
+    """What changes when somebody writes the file or puts another in its place. Of a folder that is not known."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (0, 0, 0) if path.is_dir() else (status.st_ino, status.st_size, status.st_mtime_ns)

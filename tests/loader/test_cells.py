@@ -1,0 +1,90 @@
+"""What stands under one name, as the text, the pictures or the words that a field takes."""
+
+from typing import Any
+
+import pytest
+
+from loader.sources.cells import one_text, pictures, words
+from loader.sources.columns import normalised
+from loader.sources.html_text import plain_text
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Image Link", "image_link"),
+        ("image-link", "image_link"),
+        ("imageLink", "image_link"),
+        ("g:image_link", "image_link"),
+        ("  ID ", "id"),
+        ("shipping(country:price)", "shipping(country:price)"),
+    ],
+)
+def test_names_have_one_spelling(written: str, name: str):
+    assert normalised(written) == name
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("title", " One ", "One"),
+        ("title", None, ""),
+        ("title", ["One", ""], "One"),
+        ("sku", 17, "17"),
+        ("gtin", 4006381333931.0, "4006381333931"),
+        ("price", 12.5, "12.5"),
+        ("price", {"value": 12.5, "currency": "EUR"}, "12.5 EUR"),
+        ("price", {"amountMicros": 990000, "currencyCode": "EUR"}, "0.99 EUR"),
+        ("color", ["red", "blue", "red"], "red/blue"),
+        ("product_type", ["Mugs", "Gifts"], "Mugs"),
+        ("brand", {"@type": "Brand", "name": "Acme"}, "Acme"),
+        ("condition", True, "true"),
+    ],
+)
+def test_a_value_becomes_a_text(field: str, value: Any, text: str):
+    assert one_text(field, value) == text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("sku", ["1", "2"], "sku has 2 values; it takes one"),
+        ("title", {"en": "One"}, "title is an object, not a text or a number"),
+        ("price", {"amount": None}, 'price is an object without "value" and "currency"'),
+        ("price", {"amountMicros": "1e3", "currencyCode": "EUR"}, "price is an object without"),
+    ],
+)
+def test_a_value_that_means_several_things_is_refused(field: str, value: Any, reason: str):
+    with pytest.raises(ValueError, match=reason):
+        one_text(field, value)
+
+
+def test_pictures_are_found_in_texts_lists_and_objects():
+    assert pictures("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
+    assert pictures("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
+    assert pictures(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]
+    assert pictures({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
+    with pytest.raises(ValueError, match="a picture is a path or an address, not a number"):
+        pictures(17)
+
+
+def test_words_are_a_list_or_a_text_with_one_kind_of_separator():
+    assert words("one, two,one") == ["one", "two"]
+    assert words("one|two, three") == ["one", "two, three"]
+    assert words(["one, two", "three"]) == ["one, two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("no tags", "no tags"),
+        ("<p>a &amp; b&nbsp;c</p><p>d</p>", "a & b c\nd"),
+        ("a<br>b<br/>c", "a\nb\nc"),
+        ("<style>p {}</style>a<script>x < y</script> b", "a b"),
+        ("<ul><li>one<li>two</ul>", "one\ntwo"),
+        ("3 < 4 and <b>bold", "3 < 4 and bold"),
+        ("", ""),
+    ],
+)
+def test_html_is_read_as_its_words(html: str, text: str):
+    assert plain_text(html) == text
