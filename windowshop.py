@@ -17,6 +17,7 @@ import typer
 
 import db.cli
 import db.evaluation.cli
+import db.lifecycle.cli
 import encoder.cli
 import loader.cli
 import migrations.cli
@@ -217,7 +218,19 @@ app.add_typer(db.cli.server, name="db")
 app.command()(loader.cli.load)
 app.command()(loader.cli.judge)
 app.command()(encoder.cli.encode)
+for command in (
+    db.lifecycle.cli.status,
+    db.lifecycle.cli.evaluate,
+    db.lifecycle.cli.promote,
+    db.lifecycle.cli.rollback,
+    migrations.cli.retire,
+):
+    encoder.cli.model_app.command()(command)
 app.add_typer(encoder.cli.model_app, name="model")
+index_app = typer.Typer(no_args_is_help=True, help="The HNSW indexes of the models: look at them, build them anew.")
+index_app.command("status")(db.lifecycle.cli.index_status)
+index_app.command("rebuild")(migrations.cli.rebuild)
+app.add_typer(index_app, name="index")
 app.command()(encoder.cli.retry)
 app.command()(db.cli.search)
 app.command()(db.cli.calibrate)

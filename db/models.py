@@ -45,8 +45,8 @@ metadata = MetaData(
 )
 
 
-# building: vectors are filled and kept current; serving: queries meet its vectors; retired: neither.
-# building -> serving (promote) -> building (another one is promoted) -> retired
+# building: vectors are filled and kept current; serving: queries meet its vectors; retired: its tables are gone.
+# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)
 model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
 
 # pending -> leased (claim) -> row deleted (complete: the vector is stored in the same transaction)
@@ -169,6 +169,18 @@ model = Table(
     CheckConstraint("name ~ '^[a-z][a-z0-9_]{0,39}$'", name="name"),
     CheckConstraint("dimension between 1 and 4000", name="dimension"),
     Index("model_one_serving", "status", unique=True, postgresql_where=text("status = 'serving'")),
+    schema=SHOP,
+)
+
+# Which model served from when on: the way back.
+serving_history = Table(
+    "serving_history",
+    metadata,
+    Column("serving_id", BigInteger, Identity(always=True)),
+    Column("model", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("serving_id"),
     schema=SHOP,
 )
 

@@ -79,11 +79,16 @@ class CatalogLane:
         self._landed = threading.Condition()
 
     def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[Batch]:
-        """Batches ready for the model, until `stop` is set or, with `once`, until nothing is left to do."""
+        """Batches ready for the model, until `stop` is set or, with `once`, until nothing is left to do.
+
+        The work of the serving model comes first; others are filled while that one has none.
+        """
         limits = {"title": self._settings.title_batch, "image": self._settings.image_batch}
         while not stop.is_set():
+            with conn.begin():  # asked each time: another one may serve by now, or be retired
+                current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
             idle = True
-            for model_id in self._models:
+            for model_id in current:
                 for part in PARTS:
                     with conn.begin():
                         items = work.claim(conn, self._worker, model_id, part, limits[part])
@@ -92,9 +97,11 @@ class CatalogLane:
                         yield from self._open(conn, stop, model_id, part, items)
                     if stop.is_set():
                         return
+                if not idle:
+                    break
             if idle:
                 with conn.begin():
-                    left = work.outstanding(conn, list(self._models))
+                    left = work.outstanding(conn, current)
                 if once and left.pending + left.leased == 0:
                     return
                 stop.wait(0.2 if once else 1.0)

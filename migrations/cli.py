@@ -1,4 +1,5 @@
-"""`windowshop db upgrade|check|revision|downgrade`: added to the `db` commands."""
+"""Commands that write or apply revisions: `windowshop db upgrade|check|revision|downgrade`, `model retire`, and
+`index rebuild`."""
 
 import sys
 from typing import Annotated
@@ -56,6 +57,45 @@ def downgrade(
     with open_database(settings, on_progress=_say) as database:
         run(database, settings, to)
     typer.echo(f"The schema is at {to}.")
+
+
+def retire(name: str) -> None:
+    """Stop encoding with a model that does not serve, and free its tables, by a reviewable migration."""
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.retire import retire_model
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=_say) as database:
+        files = retire_model(database, settings, name, _say)
+    for file in files:
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Model {name} is retired." if files else f"Model {name} was retired already.")
+    if files:
+        typer.echo('To have it again, empty at first: "windowshop model add" with the same source and name.')
+
+
+def rebuild(
+    model: Annotated[str | None, typer.Option(help="Of which model. Default: the serving one.")] = None,
+    m: Annotated[int, typer.Option("--m", help="Links of a vector in the graph.", min=2, max=100)] = 16,
+    ef_construction: Annotated[
+        int, typer.Option("--ef-construction", help="How far a place in the graph is looked for.", min=4, max=1000)
+    ] = 64,
+) -> None:
+    """Build a model's indexes anew beside the old ones, then drop those; search goes on all the while.
+
+    Larger figures find more and take longer to build. Interrupted? "windowshop db upgrade" goes on. Afterwards run
+    "windowshop calibrate".
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.reindex import rebuild_indexes
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=_say) as database:
+        file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=_say)
+    typer.echo(f"wrote {file}")
+    typer.echo('The indexes are built. "windowshop calibrate" measures how far search has to look in them.')
 
 
 def _say(message: str) -> None:

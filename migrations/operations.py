@@ -1,16 +1,25 @@
-"""Operations of our own for revisions: a model's embedding tables, and HNSW indexes under live traffic.
+"""Operations of our own for revisions: a model's embedding tables, and the work they make. Those of its indexes are in
+`index_operations.py`.
 
     op.create_embedding_tables("starter", 384)
-    op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
     op.list_catalog("starter")
+    op.retire_model("starter", 384)
+    op.restore_model("starter", 384)
 
-All are reversible. The last two end the revision's transaction and can be run again after an interruption, so they
-stand in a revision of their own. An index is built CONCURRENTLY; one that an interrupted build left INVALID is dropped
-and built again.
+All are reversible. `list_catalog` and `retire_model` end the revision's transaction and can be run again after an
+interruption, so they stand in a revision of their own.
 """
+
+import time
 
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.errors import DatabaseError
+from migrations.index_operations import lock_timeout, vector_schema
+
+PATIENCE_SECONDS = 30.0
 
 
 @Operations.register_operation("create_embedding_tables")
@@ -41,37 +50,6 @@ class DropEmbeddingTables(MigrateOperation):
         return CreateEmbeddingTables(self.model, self.dimension)
 
 
-@Operations.register_operation("create_hnsw_index")
-class CreateHnswIndex(MigrateOperation):
-    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
-        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
-
-    @classmethod
-    def create_hnsw_index(
-        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
-    ) -> None:
-        """Index the embeddings of `shop.<table>` for cosine distance."""
-        operations.invoke(cls(name, table, m, ef_construction))
-
-    def reverse(self) -> "DropHnswIndex":
-        return DropHnswIndex(self.name, self.table, self.m, self.ef_construction)
-
-
-@Operations.register_operation("drop_hnsw_index")
-class DropHnswIndex(MigrateOperation):
-    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
-        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
-
-    @classmethod
-    def drop_hnsw_index(
-        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
-    ) -> None:
-        operations.invoke(cls(name, table, m, ef_construction))
-
-    def reverse(self) -> CreateHnswIndex:
-        return CreateHnswIndex(self.name, self.table, self.m, self.ef_construction)
-
-
 @Operations.register_operation("list_catalog")
 class ListCatalog(MigrateOperation):
     def __init__(self, model: str) -> None:
@@ -86,10 +64,38 @@ class ListCatalog(MigrateOperation):
         return self  # rows of the work list go with the model
 
 
+@Operations.register_operation("retire_model")
+class RetireModel(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def retire_model(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Drop the tables of a model that does not serve; its row in `shop.model` stays, as retired."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> "RestoreModel":
+        return RestoreModel(self.model, self.dimension)
+
+
+@Operations.register_operation("restore_model")
+class RestoreModel(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def restore_model(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Give a retired model empty tables again."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> RetireModel:
+        return RetireModel(self.model, self.dimension)
+
+
 @Operations.implementation_for(CreateEmbeddingTables)
 def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingTables) -> None:
     quote = operations.get_bind().dialect.identifier_preparer.quote
-    vector = _vector_schema(operations)
+    vector = vector_schema(operations)
     roles = operations.get_context().opts["roles"]
     readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
     for part, key, parent in (
@@ -131,35 +137,6 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
         operations.execute(f"drop table shop.{quote(f'{operation.model}_{part}')}")
 
 
-@Operations.implementation_for(CreateHnswIndex)
-def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
-    bind = operations.get_bind()
-    quote = bind.dialect.identifier_preparer.quote
-    name, vector = quote(operation.name), quote(_vector_schema(operations))
-    with operations.get_context().autocommit_block():
-        # A lock timeout in the middle of a concurrent build leaves an INVALID index behind.
-        operations.execute("set lock_timeout = 0")
-        operations.execute("set statement_timeout = 0")
-        valid = bind.scalar(
-            text("select indisvalid from pg_index where indexrelid = to_regclass(:name)"), {"name": f"shop.{name}"}
-        )
-        if valid is False:
-            operations.execute(f"drop index concurrently shop.{name}")
-        operations.execute(
-            f"create index concurrently if not exists {name} on shop.{quote(operation.table)} "
-            f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
-            f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})"
-        )
-
-
-@Operations.implementation_for(DropHnswIndex)
-def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
-    name = operations.get_bind().dialect.identifier_preparer.quote(operation.name)
-    with operations.get_context().autocommit_block():
-        operations.execute("set lock_timeout = 0")
-        operations.execute(f"drop index concurrently if exists shop.{name}")
-
-
 @Operations.implementation_for(ListCatalog)
 def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     quote = operations.get_bind().dialect.identifier_preparer.quote
@@ -189,5 +166,48 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
         )
 
 
-def _vector_schema(operations: Operations) -> str:
-    return str(operations.get_context().opts["schemas"]["vector"])
+@Operations.implementation_for(RetireModel)
+def _retire_model(operations: Operations, operation: RetireModel) -> None:
+    quote = operations.get_bind().dialect.identifier_preparer.quote
+    bind, model = operations.get_bind(), {"model": operation.model}
+    with operations.get_context().autocommit_block():
+        retired = bind.scalar(
+            text("update shop.model set status = 'retired' where name = :model and status <> 'serving' returning true"),
+            model,
+        )
+        if not retired:
+            raise DatabaseError(f"model {operation.model} serves, or is not there", hint="Let another one serve first.")
+        for table in ("work", "query_embedding"):
+            bind.execute(
+                text(
+                    f"delete from shop_private.{table} t using shop.model m "
+                    "where m.model_id = t.model_id and m.name = :model"
+                ),
+                model,
+            )
+        # Each drop by itself: it holds the product tables, to which the foreign keys point, and with them every search.
+        for part in ("title", "image"):
+            _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
+
+
+@Operations.implementation_for(RestoreModel)
+def _restore_model(operations: Operations, operation: RestoreModel) -> None:
+    operations.invoke(CreateEmbeddingTables(operation.model, operation.dimension))
+    operations.get_bind().execute(
+        text("update shop.model set status = 'building' where name = :model"), {"model": operation.model}
+    )
+
+
+def _patiently(operations: Operations, statement: str) -> None:
+    """Run a statement that waits for searches, in autocommit: half a second at a time, so that those behind it pass."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with lock_timeout(operations, "500ms"):
+        while True:
+            try:
+                operations.execute(statement)
+                return
+            except (DatabaseError, DBAPIError) as error:
+                state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state != "55P03" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)

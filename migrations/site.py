@@ -1,4 +1,8 @@
-"""Revisions a site writes for itself: the tables of each model it adds."""
+"""Revisions a site writes for itself: the tables of each model it adds, and what becomes of them.
+
+model_<name>, model_<name>_index          a model is added
+site_<number>_<what>_<name>               whatever is done to it later
+"""
 
 import json
 import re
@@ -47,7 +51,8 @@ class NewModel:
 def add_model(
     database: Database, settings: Settings, model: NewModel, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the model's revisions and apply them. Returns the files written; none if the model was there already.
+    """Write the model's revisions and apply them. Returns the files written; none if the model was there already. A
+    retired one gets its tables back.
 
     Raises SettingsError when the name cannot name tables, or is taken by other weights or another dimension.
     """
@@ -60,7 +65,8 @@ def add_model(
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         known = conn.execute(
-            text("select source, revision, dimension from shop.model where name = :name"), {"name": model.name}
+            text("select source, revision, dimension, status::text from shop.model where name = :name"),
+            {"name": model.name},
         ).one_or_none()
         conn.rollback()
         if known is not None and (known.revision, known.dimension) != (model.revision, model.dimension):
@@ -69,15 +75,73 @@ def add_model(
                 f"{known.dimension} dimensions, not {model.revision} of {model.dimension}",
                 hint="Vectors of different weights never mix. Add this one under another name: --as NAME.",
             )
-        written = [] if known is not None else _write(settings.home, model)
+        if known is None:
+            written = _write(settings.home, model)
+        else:
+            written = _restore(settings.home, model) if known.status == "retired" else []
     upgrade(database, settings, on_progress)
     return written
 
 
-def _write(home: Path, model: NewModel) -> list[Path]:
+def revise(home: Path, doing: str, name: str, what: str, up: list[str], down_body: list[str]) -> Path:
+    """Write the next revision of the site, which does something to a model that was added: `doing` names it, `what` is
+    said of it. Returns the file; "windowshop db upgrade" applies it."""
+    folder = site_revisions(home)
+    number = len(list(folder.glob("*.py"))) + 1
+    head = site_head(home)
+    assert head is not None  # the model's own revisions are there
+    return _render(
+        folder,
+        revision=f"site_{number:04d}_{doing}_{name}",
+        what=what,
+        name=name,
+        down=_quoted(head),
+        labels="None",
+        depends="None",
+        up=up,
+        down_body=down_body,
+    )
+
+
+def site_head(home: Path) -> str | None:
     script = scripts(home)
-    heads = [head for head in script.get_heads() if head.startswith("model_")]
+    heads = script.get_revisions(script.get_heads())
+    return next((head.revision for head in heads if head and "site" in head.branch_labels), None)
+
+
+def retire_lines(model: NewModel) -> tuple[str, str]:
+    """What retires a model, and what gives it its empty tables again."""
+    return (
+        f"op.retire_model({_quoted(model.name)}, {model.dimension})",
+        f"op.restore_model({_quoted(model.name)}, {model.dimension})",
+    )
+
+
+def index_lines(name: str) -> tuple[list[str], list[str]]:
+    """What indexes a model's tables and lists the catalog as its work, and what drops the indexes again."""
+    parts = ("image", "title")
+    return (
+        [
+            *(f'op.create_hnsw_index("{name}_{part}_hnsw", "{name}_{part}")' for part in parts),
+            f'op.list_catalog("{name}")',
+        ],
+        [f'op.drop_hnsw_index("{name}_{part}_hnsw", "{name}_{part}")' for part in reversed(parts)],
+    )
+
+
+def _restore(home: Path, model: NewModel) -> list[Path]:
+    retire, restore = retire_lines(model)
+    up, down_body = index_lines(model.name)
+    return [
+        revise(home, "restore", model.name, "its tables again, empty", [restore], [retire]),
+        revise(home, "index", model.name, "indexes, and the catalog on its work list", up, down_body),
+    ]
+
+
+def _write(home: Path, model: NewModel) -> list[Path]:
+    head = site_head(home)
     first, second = f"model_{model.name}", f"model_{model.name}_index"
+    up, down_body = index_lines(model.name)
     folder = site_revisions(home)
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -86,8 +150,8 @@ def _write(home: Path, model: NewModel) -> list[Path]:
             revision=first,
             what=f"tables for {model.dimension} dimensions",
             name=model.name,
-            down=_quoted(heads[0]) if heads else "None",
-            labels="None" if heads else '("site",)',
+            down=_quoted(head) if head else "None",
+            labels="None" if head else '("site",)',
             depends=_quoted(HEAD),
             up=[
                 f"op.create_embedding_tables({_quoted(model.name)}, {model.dimension})",
@@ -114,15 +178,8 @@ def _write(home: Path, model: NewModel) -> list[Path]:
             down=_quoted(first),
             labels="None",
             depends="None",
-            up=[
-                f'op.create_hnsw_index("{model.name}_image_hnsw", "{model.name}_image")',
-                f'op.create_hnsw_index("{model.name}_title_hnsw", "{model.name}_title")',
-                f'op.list_catalog("{model.name}")',
-            ],
-            down_body=[
-                f'op.drop_hnsw_index("{model.name}_title_hnsw", "{model.name}_title")',
-                f'op.drop_hnsw_index("{model.name}_image_hnsw", "{model.name}_image")',
-            ],
+            up=up,
+            down_body=down_body,
         ),
     ]
 

@@ -65,7 +65,7 @@ FACETS: dict[str, Any] = {
 HEALTH: dict[str, Any] = {"status": "alive"}
 READY: dict[str, Any] = {
     "status": "ready",
-    "revision": "0003",
+    "revision": "0004",
     "encoder": {
         "model": "starter",
         "running": True,

@@ -88,10 +88,10 @@ def evaluate(
         with_text = [task for task in tasks if task.has_text]
         fitted = None
         if fit:
-            with _progress(said, "Fitting weights", fitting.dev_queries(with_text)) as step:
+            with progress(said, "Fitting weights", fitting.dev_queries(with_text)) as step:
                 fitted = fitting.fit_weights(conn, with_text, step)
         measured = []
-        with _progress(said, "Searching", measure.count(tasks)) as step:
+        with progress(said, "Searching", measure.count(tasks)) as step:
             for task in tasks:
                 taken = fitted.weights if fitted and task.has_text else given
                 measured += measure.measure(conn, task, model, measure.How(k, taken, route, index_recall), step)
@@ -148,10 +148,10 @@ def _parse_weights(written: str) -> "Weights":
 
 
 @contextmanager
-def _progress(console: "Console", what: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(console: "Console", what: str, total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

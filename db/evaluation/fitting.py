@@ -44,8 +44,13 @@ class OnTest:
         return max(self.legs, key=lambda leg: self.legs[leg].value)
 
 
-def fit_weights(conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None) -> Fitted:
-    """`tasks` are of queries with a text. Raises SettingsError when there are too few to fit or to test on."""
+def fit_weights(
+    conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None, trial_of: str | None = None
+) -> Fitted:
+    """`tasks` are of queries with a text; `trial_of` names a model that need not be serving.
+
+    Raises SettingsError when there are too few to fit or to test on.
+    """
     halves = [in_dev_half(query.query_id) for task in tasks for query in task.queries]
     dev, test = sum(halves), len(halves) - sum(halves)
     if min(dev, test) < FEWEST:
@@ -55,7 +60,9 @@ def fit_weights(conn: Connection, tasks: Sequence[Task], on_progress: Progress =
             hint="Judge more queries.",
         )
     cases = [
-        Case(lists, query.grades) for task in tasks for query, lists in leg_lists(conn, _half(task), DEPTH, on_progress)
+        Case(lists, query.grades)
+        for task in tasks
+        for query, lists in leg_lists(conn, _half(task), DEPTH, on_progress, trial_of)
     ]
     return Fitted(*fit(cases), dev, test)
 

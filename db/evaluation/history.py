@@ -9,7 +9,8 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from db.errors import SettingsError, StatementRefused
-from db.evaluation.measure import Filter, MeasuredLeg, Serving, Task
+from db.evaluation.asking import Filter
+from db.evaluation.measure import MeasuredLeg, Serving, Task
 from db.evaluation.metrics import Interval, bootstrap
 
 
@@ -95,7 +96,10 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
     """
     suites = sorted({task.suite for task in tasks})
     if against == "last":
-        run = conn.scalar(text("select max(run) from shop.evaluation where suite = any (:suites)"), {"suites": suites})
+        run = conn.scalar(
+            text("select max(run) from shop.evaluation where suite = any (:suites) and not setting ? 'trial'"),
+            {"suites": suites},
+        )
         if run is None:
             raise SettingsError(
                 f"no earlier run has measured {', '.join(suites)}", hint="This one can be the first, without --against."

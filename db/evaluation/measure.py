@@ -17,12 +17,12 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import Connection, text
 
-from db.errors import DatabaseError, EncoderUnavailable
+from db.errors import DatabaseError
+from db.evaluation.asking import Filter, Hit, search
 from db.evaluation.fusion import LEGS, Weights, only
 from db.evaluation.judgements import JudgedQuery
 from db.evaluation.metrics import NDCG_DEPTH, Values, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
 
-Filter = Mapping[str, Any]
 Progress = Callable[[], None]
 
 
@@ -54,15 +54,6 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    product_id: UUID
-    sku: str
-    route: str
-    image_distance: float | None
-    title_distance: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Serving:
     """The model that answers, and what its searches go by."""
 
@@ -79,12 +70,16 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`weights` are the hybrid's. None: what a search takes by itself, weights as well as route."""
+    """`weights` are the hybrid's. None: what a search takes by itself, weights as well as route.
+
+    `trial`: as if the model were serving, which it need not; by the exact route.
+    """
 
     k: int = 10
     weights: Weights | None = None
     route: str | None = None
     index_recall: bool = True  # of the vector legs: what the index finds of what an exact scan finds
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,50 +100,22 @@ class MeasuredLeg:
         return self.values[:, self.metrics.index(metric)]
 
 
-_SEARCH = """
-select product_id, sku, route, image_distance, title_distance
-from shop.search(
-    query => :query, image => (select picture from shop.judgement where judgement_id = :picture_of),
-    inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb), k => :k, catalog => :catalog,
-    image_weight => :image, title_weight => :title, keyword_weight => :keyword,
-    rrf_k => :rrf_k, route => :route)
-order by rank"""
-
-
-def search(
-    conn: Connection,
-    query: JudgedQuery,
-    *,
-    k: int,
-    weights: Weights | None = None,
-    filter: Filter | None = None,  # noqa: A002  the argument's name in SQL
-    route: str | None = None,
-) -> list[Hit]:
-    """The one place that calls shop.search, which leaves a product that is asked with out by itself.
-
-    Raises EncoderUnavailable naming the query.
-    """
-    by_product = None if query.picture_sku is None else json.dumps([{"sku": query.picture_sku}])
-    values = dict.fromkeys((*LEGS, "rrf_k")) if weights is None else asdict(weights)
-    try:
-        rows = conn.execute(
-            text(_SEARCH),
-            {
-                "query": query.text, "picture_of": query.picture_of, "inputs": by_product, "k": k, "route": route,
-                "filter": None if filter is None else json.dumps(filter), "catalog": query.catalog, **values,
-            },
-        )  # fmt: skip
-    except EncoderUnavailable as error:
-        asked = f'query "{query.label[:80]}" of suite {query.suite}'
-        raise EncoderUnavailable(f"{asked} cannot be encoded: {error.message}", hint=error.hint) from error
-    return [Hit(*row) for row in rows]
-
-
 def serving(conn: Connection) -> Serving:
     """Raises DatabaseError when no model is serving."""
-    row = conn.execute(text("select model_id, name, revision from shop.model where status = 'serving'")).one_or_none()
-    if row is None:
+    name = conn.scalar(text("select name from shop.model where status = 'serving'"))
+    if name is None:
         raise DatabaseError("no model is serving", hint='Choose one with "windowshop model serve NAME".')
+    return as_if_serving(conn, name)
+
+
+def as_if_serving(conn: Connection, name: str) -> Serving:
+    """Raises DatabaseError when the model is not kept current."""
+    row = conn.execute(
+        text("select model_id, name, revision from shop.model where name = :name and status <> 'retired'"),
+        {"name": name},
+    ).one_or_none()
+    if row is None:
+        raise DatabaseError(f"there is no model {name}, or it is retired", hint='See "windowshop model status".')
     fitted = conn.execute(
         text("select name, value from shop.tuning where model_id = :id and name = any (:names)"),
         {"id": row.model_id, "names": list(Weights().as_tuning())},
@@ -191,8 +158,9 @@ def measure(
 
     Raises DatabaseError when it is not, or no longer, `model` that answers.
     """
-    measured = [_measure_leg(conn, task, leg, model, how or How(), on_progress) for leg in task.legs]
-    if serving(conn) != model:
+    how = how or How()
+    measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]
+    if (as_if_serving(conn, model.model) if how.trial else serving(conn)) != model:
         raise DatabaseError("the serving model or its settings changed during the measurement", hint="Measure again.")
     return measured
 
@@ -208,11 +176,14 @@ def _measure_leg(
     k = how.k
     depth = max(k, NDCG_DEPTH)
     given = how.weights if leg == "hybrid" else only(leg)
-    by_index = how.index_recall and leg in ("image", "title")
+    taken = given or model.by_itself(task)
+    trial_of = model.model if how.trial else None
+    by_index = how.index_recall and not how.trial and leg in ("image", "title")
     names = (f"recall@{k}", "MRR", f"nDCG@{NDCG_DEPTH}", *((f"index recall@{k}",) if by_index else ()))
     results, values, routes = [], [], dict[str, int]()
     for query in task.queries:
-        hits = search(conn, query, k=depth, weights=given, filter=task.filter, route=how.route)
+        weights = taken if trial_of else given
+        hits = search(conn, query, k=depth, weights=weights, filter=task.filter, route=how.route, trial_of=trial_of)
         ranked = [hit.product_id for hit in hits]
         row = [
             recall_at_k(ranked, query.grades, k),
@@ -221,14 +192,14 @@ def _measure_leg(
         ]
         if by_index:
             row.append(_index_recall(conn, query, task, leg, k, hits if k == depth else None))
-        taken = "+".join(sorted({hit.route for hit in hits})) or "nothing found"
-        routes[taken] = routes.get(taken, 0) + 1
+        route = "+".join(sorted({hit.route for hit in hits})) or "nothing found"
+        routes[route] = routes.get(route, 0) + 1
         results.append([hit.sku for hit in hits])
         values.append(row)
         on_progress()
     setting = {
-        "weights": asdict(given or model.by_itself(task)), "route": how.route, "routes": routes, "filter": task.filter,
-        "calibration": model.calibration,
+        "weights": asdict(taken), "route": how.route, "routes": routes, "filter": task.filter,
+        "calibration": model.calibration, **({"trial": True} if how.trial else {}),
     }  # fmt: skip
     return MeasuredLeg(task, leg, k, setting, results, names, np.array(values))
 
@@ -278,12 +249,13 @@ def _narrowed(query: JudgedQuery, findable: set[UUID]) -> JudgedQuery:
 
 
 def leg_lists(
-    conn: Connection, task: Task, depth: int, on_progress: Progress = lambda: None
+    conn: Connection, task: Task, depth: int, on_progress: Progress = lambda: None, trial_of: str | None = None
 ) -> Iterator[tuple[JudgedQuery, dict[str, list[UUID]]]]:
     """Each query with what each leg finds alone, best first."""
     for query in task.queries:
         lists = {
-            leg: [hit.product_id for hit in search(conn, query, k=depth, weights=only(leg))] for leg in task.legs[:-1]
+            leg: [hit.product_id for hit in search(conn, query, k=depth, weights=only(leg), trial_of=trial_of)]
+            for leg in task.legs[:-1]
         }
         on_progress()
         yield query, lists

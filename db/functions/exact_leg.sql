@@ -1,6 +1,6 @@
--- The nearest products by one kind of vector (p_part: image or title), by comparing all that meet the condition on p
--- (shop.product), or all of p_matched where the router collected them: each product once, with its nearest picture.
--- The "+ 0" keeps the HNSW index, which would be the wrong one here, away from the ordering.
+-- The nearest products by one kind of vector (p_part: image or title; p_table has them), by comparing all that meet the
+-- condition on p (shop.product), or all of p_matched where the router collected them: each product once, with its
+-- nearest picture. The "+ 0" keeps the HNSW index, which would be the wrong one here, away from the ordering.
 --
 -- Vectors that are searched are in memory, or nothing would be fast: reading one by its key costs less beside reading
 -- one in passing than PostgreSQL's figures for disks say.
@@ -21,8 +21,9 @@ declare
     near shop_private.near[];
     take integer := ceil(p_depth * greatest(1, least(p_rows_per_product, 100)));
     statement constant text := format('select array_agg((n.product_id, n.position, n.distance)::shop_private.near) from (
-        select i.product_id, i.position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
-        from shop.%I i %s order by distance limit $2) n', p_part || '_vector',
+        select i.product_id, %s as position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
+        from %s i %s order by distance limit $2) n',
+        case p_part when 'image' then 'i.position' else '0::smallint' end, p_table,
         case when p_matched is null then 'join shop.product p on p.product_id = i.product_id where ' || p_condition
             else 'where i.product_id = any($3)' end);  -- looked up in the order of the index
 begin

@@ -9,11 +9,11 @@ grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 -- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
     shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word, shop.tuning,
-    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
+    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage, shop.serving_history
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
-    shop_private.work_quarantined
+    shop_private.model_coverage, shop_private.work_quarantined
     to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
@@ -36,7 +36,7 @@ grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
     shop_private.confidence_measures, shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id,
-    shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder
+    shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;

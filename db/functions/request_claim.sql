@@ -1,4 +1,4 @@
--- The oldest requests for these models, locked until the caller's transaction ends, each under the advisory lock its
+-- The oldest requests for these models, those of the serving one first, locked until the caller's transaction ends, each under the advisory lock its
 -- asker waits on. The transaction stays open while the vectors are computed: if the encoder dies, everything it had
 -- in hand is free again at once.
 create or replace function shop_private.request_claim(p_models smallint[], p_limit integer)
@@ -11,7 +11,8 @@ begin
         select r.id, r.model_id, r.key, r.kind, r.payload
         from shop_private.request r
         where r.model_id = any (p_models) and r.error is null
-        order by r.id limit p_limit for update skip locked
+        order by r.model_id is distinct from (select m.model_id from shop.model m where m.status = 'serving'), r.id
+        limit p_limit for update skip locked
     )
     select m.id, m.model_id, m.key, m.kind, m.payload
     from mine m, lateral (select pg_advisory_xact_lock(740001, (m.id & 2147483647)::integer)) as held;

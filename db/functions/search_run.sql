@@ -40,8 +40,6 @@ begin
             hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
     end if;
 
-    -- Whoever reads the view holds it: the serving model cannot change under a search that has begun.
-    perform from shop.searchable limit 0;
     s := shop_private.search_settings();
     model_id := s.model_id; model := s.model; revision := s.revision; calibration_id := s.calibration_id; products := s.products;
     rrf_k := s.rrf_k;

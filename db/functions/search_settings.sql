@@ -9,14 +9,15 @@ language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
     from pg_class c where c.oid = relation
 $$;
 
--- The valid HNSW index of a table, or null.
+-- The valid HNSW index of a table, or null; the newer one, for the moment in which one takes another's place.
 create or replace function shop_private.hnsw_index(relation regclass)
 returns regclass
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
     select i.indexrelid::regclass from pg_index i
     join pg_class c on c.oid = i.indexrelid
     join pg_am a on a.oid = c.relam
-    where i.indrelid = relation and a.amname = 'hnsw' and i.indisvalid limit 1
+    where i.indrelid = relation and a.amname = 'hnsw' and i.indisvalid
+    order by i.indexrelid desc limit 1
 $$;
 
 -- What the router goes by: the newest calibration of the serving model, carried on to today's size, or figures

@@ -1,7 +1,8 @@
--- Point every reader at one model: the views first, then the functions that carry the model's id as a literal, all in
--- the caller's transaction. The literal is what keeps models apart: a function that looked the model up would answer
--- with the new one inside a transaction that still reads the old one's vectors. Readers hold the view while they use
--- it, so the switch waits for them; callers set lock_timeout and try again.
+-- Point every reader at one model: the views first, then the function that says whose vectors they show, all in the
+-- caller's transaction. It carries the model as a literal: one that looked the model up would answer with the new one
+-- inside a transaction that still reads the old one's vectors. Readers hold a view from their first look at it, or at
+-- the model (shop_private.serving), to the end of their transaction, so the switch waits for them. Whoever comes later
+-- waits behind the switch: the caller's lock_timeout is for all views together, and then it is to try again.
 --
 -- p_model null: the model that is serving now, or none (then the views are empty and the functions say so).
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
@@ -13,7 +14,10 @@ declare
         'p.currency, p.availability, p.gtin, p.mpn, p.item_group_id, p.link, p.image_link, p.color, p.size, '
         'p.material, p.condition, p.attributes, p.created_at, p.updated_at';
     unfinished bigint;
-    id text;
+    views text[];  -- in the order in which readers take them, see serving.sql
+    view text;
+    patience constant integer := (select setting::integer from pg_settings where name = 'lock_timeout');
+    began timestamptz;
 begin
     if p_model is null then
         select * into m from shop.model where status = 'serving';
@@ -22,6 +26,10 @@ begin
         if not found then
             raise exception using errcode = '42704', message = format('there is no model %L', p_model),
                 hint = 'See "windowshop model list".';
+        end if;
+        if m.status = 'retired' then
+            raise exception using errcode = '55000', message = format('model %L is retired', p_model),
+                hint = 'Its tables are gone. Add it again with "windowshop model add".';
         end if;
     end if;
 
@@ -40,87 +48,70 @@ begin
     end if;
 
     if m.model_id is null then
-        execute format('create or replace view shop.searchable with (security_invoker = true) as
-            select %s, null::@vector@.halfvec as image_embedding, null::@vector@.halfvec as title_embedding
-            from shop.product p where false', columns);
-        execute format('create or replace view shop.searchable_image with (security_invoker = true) as
-            select %s, 0::smallint as position, null::text as uri, null::@vector@.halfvec as image_embedding
-            from shop.product p where false', columns);
-        create or replace view shop.image_vector with (security_invoker = true) as
-            select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
-            from shop.product p where false;
-        create or replace view shop.title_vector with (security_invoker = true) as
-            select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
-            from shop.product p where false;
+        views := array[
+            format('create or replace view shop.searchable_image with (security_invoker = true) as
+                select %s, 0::smallint as position, null::text as uri, null::@vector@.halfvec as image_embedding
+                from shop.product p where false', columns),
+            format('create or replace view shop.searchable with (security_invoker = true) as
+                select %s, null::@vector@.halfvec as image_embedding, null::@vector@.halfvec as title_embedding
+                from shop.product p where false', columns),
+            'create or replace view shop.image_vector with (security_invoker = true) as
+                select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
+                from shop.product p where false',
+            'create or replace view shop.title_vector with (security_invoker = true) as
+                select p.product_id, 0::smallint as position, null::@vector@.halfvec as embedding
+                from shop.product p where false'];
     else
         -- Inner joins and casts to the unsized type both leave the HNSW index in use; the cast lets the next model
-        -- have another dimension.
-        execute format('create or replace view shop.searchable with (security_invoker = true) as
-            select %1$s, i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding
-            from shop.product p
-            join shop.%2$I i on i.product_id = p.product_id and i.position = 0
-            join shop.%3$I t on t.product_id = p.product_id', columns, m.name || '_image', m.name || '_title');
-        execute format('create or replace view shop.searchable_image with (security_invoker = true) as
-            select %1$s, i.position, f.uri, i.embedding::@vector@.halfvec as image_embedding
-            from shop.product p
-            join shop.%2$I i on i.product_id = p.product_id
-            join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
-            columns, m.name || '_image');
-        -- The vectors alone, of one shape, for the legs of shop.search.
-        execute format('create or replace view shop.image_vector with (security_invoker = true) as
-            select v.product_id, v.position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
-            m.name || '_image');
-        execute format('create or replace view shop.title_vector with (security_invoker = true) as
-            select v.product_id, 0::smallint as position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
-            m.name || '_title');
+        -- have another dimension. The last two are the vectors alone, of one shape, for the legs of shop.search.
+        views := array[
+            format('create or replace view shop.searchable_image with (security_invoker = true) as
+                select %1$s, i.position, f.uri, i.embedding::@vector@.halfvec as image_embedding
+                from shop.product p
+                join shop.%2$I i on i.product_id = p.product_id
+                join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
+                columns, m.name || '_image'),
+            format('create or replace view shop.searchable with (security_invoker = true) as
+                select %1$s, i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding
+                from shop.product p
+                join shop.%2$I i on i.product_id = p.product_id and i.position = 0
+                join shop.%3$I t on t.product_id = p.product_id', columns, m.name || '_image', m.name || '_title'),
+            format('create or replace view shop.image_vector with (security_invoker = true) as
+                select v.product_id, v.position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
+                m.name || '_image'),
+            format('create or replace view shop.title_vector with (security_invoker = true) as
+                select v.product_id, 0::smallint as position, v.embedding::@vector@.halfvec as embedding from shop.%I v',
+                m.name || '_title')];
     end if;
+    began := clock_timestamp();
+    foreach view in array views loop
+        if patience > 0 then
+            perform set_config('lock_timeout', greatest(1, patience - extract(epoch from clock_timestamp() - began) * 1000)
+                ::integer::text, true);
+        end if;
+        execute view;
+    end loop;
+    perform set_config('lock_timeout', patience::text, true);
 
-    id := coalesce(m.model_id::text, 'null');
+    -- Without a SET clause, which would cost every query with a cached vector a tenth of its time.
     execute format($f$
-create or replace function shop.clip_text(query text) returns @vector@.halfvec
-language plpgsql stable strict parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$
-begin
-    return shop_private.query_vector(%1$s::smallint, 't', shop_private.text_payload(query));
-end $$;
-create or replace function shop.clip_image(image bytea) returns @vector@.halfvec
-language plpgsql stable strict parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$
-begin
-    return shop_private.query_vector(%1$s::smallint, 'i', shop_private.image_payload(image));
-end $$;
-$f$, id);
-    execute format($f$
-create or replace function shop.product_vector(sku text, catalog text default 'main') returns @vector@.halfvec
-language plpgsql stable strict parallel safe cost 100 set search_path = pg_catalog, pg_temp as $$
-declare
-    id constant uuid := shop.product_id(sku, catalog);
-    v @vector@.halfvec;
-begin
-    select i.embedding into v from shop.%1$I i where i.product_id = id and i.position = 0;
-    if v is null then
-        raise exception using errcode = '42704', message = case
-            when exists (select from shop.product p where p.product_id = id)
-            then format('product %%L has no encoded picture', sku)
-            else format('there is no product %%L in catalog %%L', sku, catalog) end;
-    end if;
-    return v;
-end $$;
-$f$, coalesce(m.name || '_image', 'no_model_is_serving'));
-
-    execute format($f$
-create or replace function shop_private.serving(
+create or replace function shop_private.model_of_views(
     out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
     out title_table regclass
-) language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+) language plpgsql stable parallel safe as $$
 begin
     model_id := %1$s; model := %2$L; revision := %3$L; dimension := %4$s;
-    image_table := to_regclass(%5$L); title_table := to_regclass(%6$L);
+    image_table := pg_catalog.to_regclass(%5$L); title_table := pg_catalog.to_regclass(%6$L);
 end $$;
-$f$, id, m.name, m.revision, coalesce(m.dimension::text, 'null'), 'shop.' || quote_ident(m.name || '_image'),
-        'shop.' || quote_ident(m.name || '_title'));
+$f$, coalesce(m.model_id::text, 'null'), m.name, m.revision, coalesce(m.dimension::text, 'null'),
+        'shop.' || quote_ident(m.name || '_image'), 'shop.' || quote_ident(m.name || '_title'));
 
     if p_model is not null then
         update shop.model set status = 'building' where status = 'serving' and name <> p_model;
         update shop.model set status = 'serving' where name = p_model and status <> 'serving';
+        if found then
+            insert into shop.serving_history (model, revision) values (m.name, m.revision);
+        end if;
     end if;
 end $serve$;
 

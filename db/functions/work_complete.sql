@@ -1,5 +1,5 @@
 -- Store vectors and strike their items off the list, in one transaction. An item whose lease was lost in the
--- meantime is passed over. Returns how many were stored. Arrays run in parallel: one element an item.
+-- meantime is passed over, as are all of a model that was retired. Returns how many were stored. Arrays run in parallel: one element an item.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]
@@ -7,7 +7,11 @@ create or replace function shop_private.work_complete(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     stored integer;
+    model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');
 begin
+    if model is null then
+        return 0;
+    end if;
     execute format(
         'with item as (
              select * from unnest($4, $5, $6, $7) as i(product_id, position, source, embedding)
@@ -26,7 +30,7 @@ begin
          from item join held using (product_id, position)
          on conflict (product_id %3$s) do update
          set source = excluded.source, embedding = excluded.embedding, encoded_at = excluded.encoded_at',
-        (select m.name from shop.model m where m.model_id = p_model_id) || '_' || p_part,
+        model || '_' || p_part,
         case when p_part = 'image' then 'position,' else '' end,
         case when p_part = 'image' then ', position' else '' end)
     using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;

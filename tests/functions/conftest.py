@@ -27,6 +27,7 @@ from migrations.site import NewModel, add_model
 
 TOY = NewModel("toy", "toy", "revision 1", 24)
 WIDE = NewModel("wide", "wide", "revision 1", 40)
+TURNED = NewModel("turned", "turned", "revision 1", 24)
 
 
 def unit_vectors(count: int, dimension: int = TOY.dimension, seed: int = 0) -> NDArray[np.float32]:
@@ -235,6 +236,16 @@ def two_models(_two_model_database: Database) -> Iterator[Shop]:
     """Toy serves as model_id 1, wide (40 dimensions) is building as model_id 2."""
     with _emptied(_two_model_database) as made:
         yield made
+
+
+@pytest.fixture
+def three_models(databases: Databases, two_model_template: str, public_folder: Path) -> Iterator[Shop]:
+    """Beside these two, turned as model_id 3, of as many dimensions as toy. A database of its own."""
+    database = databases.copy(two_model_template)
+    add_model(database, Settings(home=public_folder / "two-model-home"), TURNED)
+    made = Shop(database)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,35 @@
+-- How far each model that is kept current has come, a row a model and part: done, waiting, leased and quarantined sum to
+-- the items of the catalog, pictures or titles. An item is done when its vector is there and nothing is to be done about
+-- it; one that has no vector and is on no list (a model being added, before its catalog is listed) is waiting.
+create or replace function shop_private.model_coverage()
+returns table (
+    model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,
+    leased bigint, quarantined bigint
+)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    m shop.model;
+    part shop_private.part;
+begin
+    for m in select * from shop.model where status <> 'retired' order by model_id loop
+        foreach part in array array['image', 'title']::shop_private.part[] loop
+            return query execute format(
+                'select $1, $2, $3, count(*),
+                    count(*) filter (where w.state is null and v.product_id is not null),
+                    count(*) filter (where w.state = ''pending'' or w.state is null and v.product_id is null),
+                    count(*) filter (where w.state = ''leased''), count(*) filter (where w.state = ''quarantined'')
+                 from (select product_id, %1$s as position from shop.%2$I) i
+                 left join (select product_id, %1$s as position from shop.%3$I) v using (product_id, position)
+                 left join (select product_id, position, state from shop_private.work
+                            where model_id = $4 and part = $3) w using (product_id, position)',
+                case part when 'image' then 'position' else '0::smallint' end,
+                case part when 'image' then 'product_image' else 'product' end, m.name || '_' || part)
+            using m.name, m.status, part, m.model_id;
+        end loop;
+    end loop;
+end $$;
+
+create or replace view shop.model_coverage as select * from shop_private.model_coverage();
+comment on view shop.model_coverage is
+    'Per model and part: items = done + waiting + leased + quarantined.';

@@ -1,0 +1,195 @@
+"""Promote, and go back: the checks that stand before a switch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.engine import Database
+from db.errors import DatabaseError
+from db.evaluation.metrics import NDCG_DEPTH, Interval, bootstrap
+from db.lifecycle.indexes import every_index
+from db.lifecycle.status import PartCoverage, coverage
+from db.serving import serve_model
+from db.work import Part
+
+NEEDS_INDEX = 10_000  # vectors; to compare more with a query takes longer than a search may
+NAMED = 5  # quarantined products named in a refusal
+PLURAL = {"image": "pictures", "title": "titles"}
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """The newest trial of two models on the same judgements: nDCG@10 of the hybrid, and the paired difference."""
+
+    what: str
+    queries: int
+    run: int
+    rival_run: int
+    ndcg: float
+    rival_ndcg: float
+    difference: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What a switch did. `before`: the model that served until then; None when it was none, or this one."""
+
+    now: str
+    before: str | None
+    coverage: dict[Part, PartCoverage]
+    duels: list[Duel]
+    overruled: list[str]  # what spoke against it, where it was forced
+
+
+def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
+    """Let a model serve. Raises DatabaseError naming all that speaks against it, unless `force`; nothing does where no
+    other model serves."""
+    against, duels = list[str](), list[Duel]()
+    with _as_owner(database) as conn:
+        before = serving_name(conn)
+        covered = coverage(conn).get(name, {})
+        if covered and before is not None and before != name:  # nothing covered: an unknown model, or a retired one
+            duels = trials(conn, name, before)
+            against = [*_gaps(conn, name, covered, allow_quarantined), *_without_index(conn, name), *_worse(duels)]
+    if against and not force:
+        raise DatabaseError(f"model {name} is not promoted: {'; '.join(against)}", hint="Or use --force.")
+    serve_model(database, name, force=force)
+    return Switched(name, None if before == name else before, covered, duels, against)
+
+
+def rollback(database: Database, *, force: bool = False) -> Switched:
+    """Back to the model that served before; a second time, forward again. Raises DatabaseError when there is none, or
+    when it fell behind (unless `force`)."""
+    with _as_owner(database) as conn:
+        before, name = serving_name(conn), _previous(conn)
+        covered = coverage(conn)[name]
+    behind = _unfinished(covered)
+    if behind and not force:
+        raise DatabaseError(
+            f"model {name} fell behind: {behind}",
+            hint='They would vanish from search. Wait for "windowshop encode", or use --force.',
+        )
+    serve_model(database, name, force=force)
+    return Switched(name, before, covered, [], [behind] if behind else [])
+
+
+@contextmanager
+def _as_owner(database: Database) -> Iterator[Connection]:
+    with database.connect(None) as conn, conn.begin():
+        schema.check(conn)
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        conn.execute(text(f"set local role {owner}"))
+        yield conn
+
+
+def serving_name(conn: Connection) -> str | None:
+    name: str | None = conn.scalar(text("select name from shop.model where status = 'serving'"))
+    return name
+
+
+def trials(conn: Connection, name: str, rival: str) -> list[Duel]:
+    """A duel a suite, catalog and kind of query in which both took part; of several, the newest."""
+    pairs = conn.execute(
+        text(
+            """
+            select distinct on (a.suite, a.catalog, a.direction) a.suite, a.direction, a.run, b.run as rival_run,
+                a.evaluation_id, b.evaluation_id as rival_id
+            from shop.evaluation a
+            join shop.model am on (am.name, am.revision) = (a.model, a.revision)
+            join shop.evaluation b using (suite, catalog, direction, yardstick, k)
+            join shop.model bm on (bm.name, bm.revision) = (b.model, b.revision)
+            where a.model = :name and b.model = :rival and a.direction like '%->hybrid'
+              and a.setting ? 'trial' and b.setting ? 'trial'
+            order by a.suite, a.catalog, a.direction, a.evaluation_id desc, b.evaluation_id desc"""
+        ),
+        {"name": name, "rival": rival},
+    ).all()
+    return [_duel(conn, *pair) for pair in pairs]
+
+
+def _duel(conn: Connection, suite: str, direction: str, run: int, rival_run: int, own: int, other: int) -> Duel:
+    metric = f"nDCG@{NDCG_DEPTH}"
+    rows = conn.execute(
+        text(
+            "select (a.metrics ->> :metric)::float8, (b.metrics ->> :metric)::float8 from shop.evaluation_query a "
+            "join shop.evaluation_query b using (query_id) where a.evaluation_id = :own and b.evaluation_id = :other"
+        ),
+        {"metric": metric, "own": own, "other": other},
+    )
+    values = np.array([tuple(row) for row in rows], dtype=np.float64)
+    [difference] = bootstrap(values[:, :1] - values[:, 1:])
+    ndcg, rival_ndcg = map(float, values.mean(axis=0))
+    return Duel(f"suite {suite}, {direction}", len(values), run, rival_run, ndcg, rival_ndcg, difference)
+
+
+def _gaps(conn: Connection, name: str, covered: dict[Part, PartCoverage], allow_quarantined: bool) -> list[str]:
+    gaps = [unfinished] if (unfinished := _unfinished(covered)) else []
+    quarantined = sum(part.quarantined for part in covered.values())
+    if quarantined and not allow_quarantined:
+        named = conn.scalars(
+            text("select distinct sku from shop.quarantine where model = :name order by sku limit :most"),
+            {"name": name, "most": NAMED + 1},
+        ).all()
+        listed = ", ".join(named[:NAMED]) + (" ..." if len(named) > NAMED else "")
+        gaps.append(
+            f"{quarantined} items are quarantined ({listed}; see shop.quarantine), which --allow-quarantined accepts"
+        )
+    return gaps
+
+
+def _unfinished(covered: dict[Part, PartCoverage]) -> str:
+    return ", ".join(
+        f"{part.unfinished} of {part.items} {PLURAL[kind]} are not encoded"
+        for kind, part in covered.items()
+        if part.unfinished
+    )
+
+
+def _without_index(conn: Connection, name: str) -> list[str]:
+    valid = {index.part for index in every_index(conn, {}) if index.model == name and index.valid}
+    sizes = conn.execute(
+        text(
+            "select part, shop_private.row_estimate(format('shop.%I', cast(:name as text) || '_' || part)::regclass) "
+            "from (values ('image'), ('title')) as parts(part)"
+        ),
+        {"name": name},
+    )
+    return [
+        f"its {rows} {PLURAL[part]} have no valid index"
+        for part, rows in sizes
+        if rows > NEEDS_INDEX and part not in valid
+    ]
+
+
+def _worse(duels: list[Duel]) -> list[str]:
+    return [
+        f"in {duel.what} its nDCG@{NDCG_DEPTH} is {duel.ndcg:.3f}, now {duel.rival_ndcg:.3f}: "
+        f"{duel.difference.value:+.3f} [{duel.difference.low:+.3f},{duel.difference.high:+.3f}] over {duel.queries} "
+        f"queries (run {duel.run} against {duel.rival_run})"
+        for duel in duels
+        if duel.difference.high < 0
+    ]
+
+
+def _previous(conn: Connection) -> str:
+    row = conn.execute(
+        text(
+            """
+            select h.model, h.revision, m.status::text
+            from shop.serving_history h
+            left join shop.model m on (m.name, m.revision) = (h.model, h.revision)
+            where m.status is distinct from 'serving' order by h.serving_id desc limit 1"""
+        )
+    ).one_or_none()
+    if row is None:
+        raise DatabaseError("there is no way back: no other model has served before")
+    if row.status != "building":
+        raise DatabaseError(
+            f"there is no way back: model {row.model}, revision {row.revision}, is retired",
+            hint='Add it again with "windowshop model add", let it be encoded, and promote it.',
+        )
+    return str(row.model)

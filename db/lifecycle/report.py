@@ -1,0 +1,79 @@
+"""Models and their indexes as a person reads them, and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from db.lifecycle.indexes import IndexState
+from db.lifecycle.promotion import PLURAL, Switched
+from db.lifecycle.status import ModelStatus, PartCoverage
+
+COUNTS = ("items", "done", "waiting", "leased", "quarantined")
+
+
+def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
+    table = _table("model", "status", "revision", "dim", "of the catalog's", *COUNTS, "index", "last evaluation")
+    for model in models:
+        head = [model.model, model.status, model.revision[:12], str(model.dimension)]
+        last = model.evaluation
+        judged = (
+            "" if last is None else f"nDCG@10 {last.ndcg['value']:.3f} {last.suite}, {last.direction}, run {last.run}"
+        )
+        if not model.coverage:
+            table.add_row(*head, "", *("" for _ in COUNTS), "", judged)
+        for part, covered in model.coverage.items():
+            counts = [f"{getattr(covered, name):,}" for name in COUNTS]
+            indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
+            table.add_row(*head, PLURAL[part], *counts, indexes, judged)
+            head, judged = ["", "", "", ""], ""
+    console.print(table)
+
+
+def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
+    table = _table("index", "model", "of", "vectors", "size", "m", "ef_construction", "state")
+    for index in indexes:
+        table.add_row(
+            index.name, index.model, PLURAL[index.part], f"about {index.rows:,}", f"{index.size / 2**20:,.1f} MB",
+            str(index.m), str(index.ef_construction), index.state,
+        )  # fmt: skip
+    console.print(table)
+
+
+def as_json(models: Sequence[ModelStatus]) -> str:
+    return json.dumps([asdict(model) for model in models], indent=2, default=str)
+
+
+def told(switched: Switched) -> list[str]:
+    """What a switch did, and how to go back."""
+    before = switched.before
+    lines = [f"Search is served by {switched.now}{'' if before is None else f', which takes the place of {before}'}."]
+    lines += [f"Forced, although {reason}." for reason in switched.overruled]
+    if switched.coverage:
+        lines.append("Encoded: " + ", ".join(_covered(kind, part) for kind, part in switched.coverage.items()) + ".")
+    lines += [
+        f"Trial, {duel.what}: nDCG@10 {duel.ndcg:.3f}, {before} {duel.rival_ndcg:.3f}; difference "
+        f"{duel.difference.value:+.3f} [{duel.difference.low:+.3f},{duel.difference.high:+.3f}] over {duel.queries}."
+        for duel in switched.duels
+    ]
+    if before is not None:
+        lines.append(
+            f'Back to {before}: "windowshop model rollback". It is kept current while an encoder runs, until '
+            f'"windowshop model retire {before}".'
+        )
+    return lines
+
+
+def _covered(kind: str, part: PartCoverage) -> str:
+    given_up = f" ({part.quarantined:,} quarantined)" if part.quarantined else ""
+    return f"{part.done:,} of {part.items:,} {PLURAL[kind]}{given_up}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, no_wrap=name in ("model", "index", "status"), overflow="fold")
+    return table

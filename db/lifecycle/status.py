@@ -1,0 +1,87 @@
+"""Each model with what one wants to know before it serves, or is let go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from db.lifecycle.indexes import IndexState, every_index
+from db.serving import every_model
+from db.work import Part
+
+
+@dataclass(frozen=True, slots=True)
+class PartCoverage:
+    """Of the catalog's pictures or titles; the last four sum to the first."""
+
+    items: int
+    done: int
+    waiting: int
+    leased: int
+    quarantined: int
+
+    @property
+    def unfinished(self) -> int:
+        return self.waiting + self.leased
+
+
+@dataclass(frozen=True, slots=True)
+class LastEvaluation:
+    run: int
+    at: datetime
+    suite: str
+    direction: str
+    ndcg: Mapping[str, float]  # value, low, high
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    model: str
+    status: str
+    source: str
+    revision: str
+    dimension: int
+    coverage: Mapping[Part, PartCoverage]  # none of a retired model
+    indexes: list[IndexState]
+    evaluation: LastEvaluation | None
+
+
+_LAST = text(
+    """
+    select distinct on (e.model, e.revision) e.model, e.revision, e.run, e.evaluated_at, e.suite, e.direction,
+        e.metrics -> 'nDCG@10'
+    from shop.evaluation e where e.direction like '%->hybrid' and e.setting ->> 'filter' is null
+    order by e.model, e.revision, e.evaluation_id desc"""
+)
+
+
+def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelStatus]:
+    """Every model, in the order in which they were added. `building`: of db.lifecycle.indexes."""
+    covered = coverage(conn)
+    indexes = every_index(conn, building)
+    last = {(row[0], row[1]): LastEvaluation(*row[2:]) for row in conn.execute(_LAST)}
+    return [
+        ModelStatus(
+            row.name,
+            row.status,
+            row.source,
+            row.revision,
+            row.dimension,
+            covered.get(row.name, {}),
+            [index for index in indexes if index.model == row.name],
+            last.get((row.name, row.revision)),
+        )
+        for row in every_model(conn)
+    ]
+
+
+def coverage(conn: Connection) -> dict[str, dict[Part, PartCoverage]]:
+    """By model and part; of every model that is kept current."""
+    found: dict[str, dict[Part, PartCoverage]] = {}
+    rows = conn.execute(
+        text("select model, part::text, items, done, waiting, leased, quarantined from shop.model_coverage")
+    )
+    for model, part, *counts in rows:
+        found.setdefault(model, {})[part] = PartCoverage(*counts)
+    return found

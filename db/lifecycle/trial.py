@@ -1,0 +1,81 @@
+"""A model that does not serve, measured against the one that does: the same queries, both by the exact route."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from db.engine import Database
+from db.errors import SettingsError
+from db.evaluation import fitting, history, judgements, measure
+from db.evaluation.fitting import Fitted, OnTest
+from db.evaluation.history import Comparison
+from db.evaluation.measure import How, MeasuredLeg, Serving, Task
+from db.roles import Role
+
+Step = Callable[[], None]
+Progress = Callable[[str, int], AbstractContextManager[Step]]  # what is done, how many steps
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`comparisons`: the model minus the rival, query by query."""
+
+    model: Serving
+    rival: Serving
+    run: int
+    rival_run: int
+    measured: list[MeasuredLeg]
+    rival_measured: list[MeasuredLeg]
+    comparisons: list[Comparison]
+    fitted: Fitted | None
+    tested: list[OnTest]
+
+
+def prepare(conn: Connection, name: str, suites: Sequence[str]) -> tuple[Serving, Serving, list[Task]]:
+    """The model, its rival, and what both are asked. Raises DatabaseError or SettingsError when there is nothing to
+    compare."""
+    rival = measure.serving(conn)
+    model = measure.as_if_serving(conn, name)
+    if model.model_id == rival.model_id:
+        raise SettingsError(f"model {name} is serving", hint='Measure it with "windowshop evaluate".')
+    return model, rival, measure.prepare(conn, judgements.read(conn, suites))
+
+
+def run(
+    database: Database,
+    conn: Connection,
+    model: Serving,
+    rival: Serving,
+    tasks: Sequence[Task],
+    *,
+    k: int,
+    fit: bool,
+    progress: Progress,
+) -> Trial:
+    """Measure both, and keep a run of each, the rival's with the higher number. `conn` is the app's, in autocommit."""
+    fitted = None
+    if fit:
+        with_text = [task for task in tasks if task.has_text]
+        with progress("Fitting weights", fitting.dev_queries(with_text)) as step:
+            fitted = fitting.fit_weights(conn, with_text, step, trial_of=model.model)
+    measured: list[MeasuredLeg] = []
+    rival_measured: list[MeasuredLeg] = []
+    with progress("Searching", 2 * measure.count(tasks)) as step:
+        for task in tasks:
+            weights = fitted.weights if fitted and task.has_text else None
+            how = How(k, weights, "exact", index_recall=False, trial=True)
+            measured += measure.measure(conn, task, model, how, step)
+            rival_measured += measure.measure(
+                conn, task, rival, How(k, None, "exact", index_recall=False, trial=True), step
+            )
+    tested = fitting.on_test_half([leg for leg in measured if leg.task.has_text]) if fitted else []
+    with database.connect(Role.APP) as writing, writing.begin():
+        number = history.keep(writing, measured, model)
+        rival_number = history.keep(writing, rival_measured, rival)
+        if fitted:
+            fitting.store(writing, model, sorted({task.suite for task in tasks}), fitted, tested)
+    _, stored = history.find(conn, str(rival_number), tasks)
+    comparisons = history.compare(conn, stored, measured)
+    return Trial(model, rival, number, rival_number, measured, rival_measured, comparisons, fitted, tested)

@@ -1,0 +1,204 @@
+"""A model may serve when it covers the catalog, has its indexes, and was not found worse; and there is a way back."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import DatabaseError
+from db.lifecycle import promotion
+from db.lifecycle.promotion import promote, rollback
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+def fill(shop: "Shop") -> None:
+    """Ten products, encoded by both models; toy serves, and nothing else ever has."""
+    shop.add(*(f"sku {n}" for n in range(10)))
+    shop.encode_all(1, 24)
+    shop.encode_all(2, 40)
+    shop.run("delete from shop.serving_history where model <> 'toy'")
+
+
+@pytest.fixture
+def filled(two_models: "Shop") -> Iterator["Shop"]:
+    """The same, and an encoder runs each."""
+    fill(two_models)
+    with two_models.encoder(1), two_models.encoder(2, dimension=40):
+        yield two_models
+
+
+def serving(shop: "Shop") -> str:
+    return str(shop.value("select name from shop.model where status = 'serving'"))
+
+
+def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_again(filled: "Shop") -> None:
+    done = promote(filled.database, "wide")
+    assert (done.now, done.before, done.overruled, done.duels) == ("wide", "toy", [], [])
+    assert done.coverage["image"].done == 10
+    assert serving(filled) == "wide"
+    back = rollback(filled.database)
+    assert (back.now, back.before) == ("toy", "wide")
+    assert serving(filled) == "toy"
+    assert rollback(filled.database).now == "wide"
+    rows = filled.run("select model from shop.serving_history order by serving_id desc limit 3")
+    assert [row.model for row in rows] == ["wide", "toy", "wide"]
+
+
+def test_what_is_not_encoded_refuses_the_promotion_with_its_number(filled: "Shop") -> None:
+    filled.add("new", "newer", pictures=2)
+    with pytest.raises(DatabaseError, match="4 of 14 pictures are not encoded, 2 of 12 titles are not encoded"):
+        promote(filled.database, "wide")
+    assert serving(filled) == "toy"
+    assert promote(filled.database, "wide", force=True).overruled != []
+    assert serving(filled) == "wide"
+
+
+def test_an_item_on_no_list_refuses_it_too(filled: "Shop") -> None:
+    filled.run("delete from shop.wide_title where product_id = shop.product_id('sku 3')")
+    with pytest.raises(DatabaseError, match="1 of 10 titles are not encoded"):
+        promote(filled.database, "wide")
+
+
+def test_quarantined_items_are_named_and_have_to_be_accepted(filled: "Shop") -> None:
+    filled.add(*(f"bad {n}" for n in range(7)))
+    filled.encode_all(1, 24)
+    worker = filled.worker(model_id=2)
+    for part in ("title", "image"):
+        for item in worker.claim(part):
+            worker.fail(item, part=part, final=True)
+    with pytest.raises(
+        DatabaseError, match=r"14 items are quarantined \(bad 0, bad 1, bad 2, bad 3, bad 4 \.\.\.; see"
+    ):
+        promote(filled.database, "wide")
+    done = promote(filled.database, "wide", allow_quarantined=True)
+    assert done.overruled == []
+    assert done.coverage["image"].quarantined == 7
+
+
+def test_a_model_without_an_encoder_is_not_promoted(two_models: "Shop") -> None:
+    fill(two_models)
+    with two_models.encoder(1), pytest.raises(DatabaseError, match="no encoder is running for model 'wide'"):
+        promote(two_models.database, "wide")
+
+
+def test_a_catalog_that_needs_an_index_gets_no_model_without_one(
+    filled: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
+    try:
+        promote(filled.database, "wide")  # ten pictures need none
+        rollback(filled.database)
+        monkeypatch.setattr(promotion, "NEEDS_INDEX", 5)
+        filled.run("vacuum analyze shop.wide_image, shop.wide_title")
+        with pytest.raises(DatabaseError, match="its 10 pictures have no valid index") as raised:
+            promote(filled.database, "wide")
+        assert "titles" not in raised.value.message
+    finally:
+        filled.run("update pg_index set indisvalid = true where indexrelid = 'shop.wide_image_hnsw'::regclass")
+
+
+def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y", trial: bool = True) -> None:
+    """A run of nothing but nDCG@10 of the hybrid, a query a score."""
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        evaluation = conn.scalar(
+            text(
+                "insert into shop.evaluation (run, suite, direction, catalog, model, revision, setting, queries, "
+                "yardstick, k, metrics) values ((select coalesce(max(run), 0) + 1 from shop.evaluation), 'default', "
+                "'text->hybrid', 'main', :model, 'revision 1', cast(:setting as jsonb), :queries, :yardstick, 10, "
+                "'{}') returning evaluation_id"
+            ),
+            {
+                "model": model,
+                "setting": '{"trial": true}' if trial else "{}",
+                "queries": len(scores),
+                "yardstick": yardstick,
+            },
+        )
+        for n, score in enumerate(scores):
+            conn.execute(
+                text(
+                    "insert into shop.evaluation_query (evaluation_id, query_id, query, results, metrics) values "
+                    "(:id, cast(md5(:n) as uuid), :n, '{}', jsonb_build_object('nDCG@10', cast(:score as float8)))"
+                ),
+                {"id": evaluation, "n": str(n), "score": score},
+            )
+
+
+GOOD, BAD = [0.8, 0.9, 0.7, 0.8] * 5, [0.6, 0.8, 0.6, 0.7] * 5
+
+
+def test_a_model_that_was_found_worse_is_refused(filled: "Shop") -> None:
+    kept(filled, "wide", BAD)
+    kept(filled, "toy", GOOD)
+    with pytest.raises(DatabaseError, match=r"text->hybrid its nDCG@10 is 0.675, now 0.800: -0.125 \[") as raised:
+        promote(filled.database, "wide")
+    assert "over 20 queries (run 1 against 2)" in raised.value.message
+    done = promote(filled.database, "wide", force=True)
+    assert len(done.overruled) == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "why"),
+    [
+        (GOOD, "equal"),
+        ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within its interval"),
+    ],
+)
+def test_a_model_that_was_not_found_worse_is_promoted_and_the_figures_are_said(
+    filled: "Shop", scores: list[float], why: str
+) -> None:
+    kept(filled, "wide", scores)
+    kept(filled, "toy", GOOD)
+    [duel] = promote(filled.database, "wide").duels
+    assert (duel.run, duel.rival_run, duel.queries) == (1, 2, 20), why
+
+
+def test_only_the_newest_trials_on_the_same_judgements_count(filled: "Shop") -> None:
+    kept(filled, "wide", BAD)
+    kept(filled, "toy", GOOD)
+    kept(filled, "wide", GOOD)
+    kept(filled, "toy", BAD)
+    kept(filled, "wide", BAD, yardstick="other judgements, which toy was never measured on")
+    kept(filled, "toy", [1.0] * 20, trial=False)  # an evaluation by the index, with whatever weights
+    [duel] = promote(filled.database, "wide").duels
+    assert (duel.run, duel.rival_run) == (3, 4)
+
+
+def test_a_model_that_fell_behind_is_not_gone_back_to(filled: "Shop") -> None:
+    promote(filled.database, "wide")
+    filled.add("new")
+    filled.encode_all(2, 40)
+    with pytest.raises(DatabaseError, match="toy fell behind: 1 of 11 pictures are not encoded, 1 of 11 titles"):
+        rollback(filled.database)
+    assert serving(filled) == "wide"
+    assert rollback(filled.database, force=True).overruled != []
+    assert serving(filled) == "toy"
+
+
+def test_without_an_earlier_model_there_is_no_way_back(filled: "Shop") -> None:
+    with pytest.raises(DatabaseError, match="no other model has served before"):
+        rollback(filled.database)
+
+
+def test_there_is_no_way_back_to_a_retired_model(filled: "Shop") -> None:
+    promote(filled.database, "wide")
+    filled.run("update shop.model set status = 'retired' where name = 'toy'")
+    with pytest.raises(DatabaseError, match="model toy, revision revision 1, is retired"):
+        rollback(filled.database, force=True)
+
+
+@pytest.mark.parametrize(("name", "said"), [("nonesuch", "no model 'nonesuch'"), ("wide", "'wide' is retired")])
+def test_what_is_not_there_cannot_be_promoted(filled: "Shop", name: str, said: str) -> None:
+    filled.run("update shop.model set status = 'retired' where name = 'wide'")
+    with pytest.raises(DatabaseError, match=said):
+        promote(filled.database, name, force=True)
+
+
+def test_promoting_the_serving_model_changes_nothing(filled: "Shop") -> None:
+    before = filled.run("select * from shop.serving_history")
+    assert promote(filled.database, "toy").before is None
+    assert filled.run("select * from shop.serving_history") == before
