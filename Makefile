@@ -13,10 +13,10 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,web,dev]'
 	touch $@
 
-demo: $(VENV)/.installed  ## from nothing to picture search
+demo: $(VENV)/.installed  ## from nothing to a search page; DEMO_ARGS=--no-serve ends without it
 	$(BIN)/windowshop demo $(DEMO_ARGS)
 
-up: $(VENV)/.installed  ## database and encoder in the foreground
+up: $(VENV)/.installed  ## database, encoder, search page and REST in the foreground
 	$(BIN)/windowshop up
 
 test: $(VENV)/.installed  ## every test that takes seconds
@@ -38,7 +38,7 @@ screenshots: $(VENV)/.installed  ## docs/screenshots/ anew, from the whole sampl
 	WINDOWSHOP_SCREENSHOTS=1 WINDOWSHOP_REQUIRE_BROWSER=1 $(BIN)/pytest tests/web/page/test_screenshots.py
 
 bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,dev,bench]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,web,dev,bench]'
 	$(BIN)/python -m benchmarks
 
 starter: $(VENV)/.installed  ## reproduce the starter model's held-out figures

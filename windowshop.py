@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,9 +37,12 @@ app = typer.Typer(
 
 DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"), ("red shoes", None))
 DEMO_PICTURE = "fluent_1376.webp"
-NEXT = """
+IN_A_SECOND_TERMINAL = "\nGo on, in a second terminal:"
+AFTERWARDS = """
 Go on:
-  windowshop up                                   database, encoder, REST until Ctrl-C; then, in a second terminal:
+  windowshop up                                   database, encoder, search page, REST until Ctrl-C; meanwhile:\
+"""
+NEXT = """
   windowshop db psql --role analyst               SQL, for example
     SELECT title, price FROM shop.searchable WHERE price < 40
     ORDER BY image_embedding <=> (SELECT shop.clip_text('blue bag')) LIMIT 10;
@@ -50,9 +53,13 @@ Go on:
 
 @app.command()
 def demo(
+    serve: Annotated[bool, typer.Option(help="End by serving the search page until Ctrl-C.")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the database running afterwards.")] = False,
 ) -> None:
-    """From nothing to picture search: database, sample catalog, encoding, three text queries and a picture query."""
+    """From nothing to picture search: database, sample catalog, encoding, three text queries and a picture query.
+
+    Then the search page is served on this machine until Ctrl-C.
+    """
     from rich.console import Console
 
     from db import embedded
@@ -67,12 +74,14 @@ def demo(
         _step("Loading the sample catalog (its prices and availability are made up)")
         loaded = load_sample(database)
         console.print(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")
-        with _encoding(database):
+        with _encoding(database) as encoder:
             _demo_queries(database, IMAGES / DEMO_PICTURE)
+            served = serve and _serve_the_page(database, encoder)
         if keep and database.is_embedded:
             embedded.start(settings.home)
             console.print('\nThe database keeps running; "windowshop db stop" stops it.')
-    console.print(NEXT, highlight=False, markup=False, soft_wrap=True)
+    if not served:
+        console.print(AFTERWARDS + NEXT, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -92,23 +101,54 @@ def up() -> None:
         _step(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         _step("  windowshop db psql --role analyst")
         _step('  windowshop search "a wooden chair"')
-        with _serving(database):
+        with _serving(database) as site:
+            if site is not None:
+                _step(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             encode_with_progress(database, models, encoding, once=False)
 
 
+def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
+    """Until SIGTERM or Ctrl-C. False where the web service is not installed."""
+    from rich.console import Console
+
+    from encoder.service import stopping_on_signals
+
+    stop = threading.Event()
+    with stopping_on_signals(stop), _serving(database, any_port=True) as address:
+        if address is None:
+            return False
+        text = IN_A_SECOND_TERMINAL + NEXT + f"\nThe search page is at {address}/ until Ctrl-C."
+        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        while encoder.is_alive() and not stop.wait(0.2):
+            pass
+        _step("Stopping")
+    return True
+
+
 @contextmanager
-def _serving(database: "Database") -> Iterator[None]:
-    """The web service in this process for as long as the context lasts, where it is installed."""
+def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | None]:
+    """The web service in this process for as long as the context lasts; its address, None where it is not installed.
+
+    With `any_port` a port in use is no error: a free one is taken, and no metrics are served.
+    """
     try:
-        from web.server import running
+        from web.server import CannotListen, running
         from web.settings import WebSettings
     except ModuleNotFoundError as error:
         _step(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
-        yield
+        yield None
         return
-    with running(database, WebSettings.read()) as address:
-        _step(f"The REST API is at {address}; see docs/api.md.")
-        yield
+    settings = WebSettings.read()
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(running(database, settings))
+        except CannotListen as error:
+            if not any_port:
+                raise
+            _step(f"The web service {error.message}, so it takes a free port.")
+            free = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "metrics_port": None})
+            address = stack.enter_context(running(database, free))
+        yield address
 
 
 def _prepare(database: "Database", settings: "Settings") -> None:
@@ -132,7 +172,7 @@ def _prepare(database: "Database", settings: "Settings") -> None:
 
 
 @contextmanager
-def _encoding(database: "Database") -> Iterator[None]:
+def _encoding(database: "Database") -> Iterator[threading.Thread]:
     """An encoder in this process for as long as the context lasts, entered when the whole catalog is encoded."""
     from db.errors import EncoderError
     from encoder.service import load_models, run
@@ -157,7 +197,7 @@ def _encoding(database: "Database") -> Iterator[None]:
         ready.wait()
         _watch(database, list(models), thread)
         if not failed:
-            yield
+            yield thread
     finally:
         stop.set()
         thread.join()

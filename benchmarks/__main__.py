@@ -1,5 +1,6 @@
 """`python -m benchmarks`: all of them; `python -m benchmarks queries`: one."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ def every(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         for one in (queries, encoding, memory, command, quality, loading, search):
             one()
+        web()
 
 
 @app.command()
@@ -66,6 +68,18 @@ def loading(
     from benchmarks import loading
 
     loading.run(rows, min(rows, vectors))
+
+
+@app.command()
+def web(
+    rows: Annotated[int, typer.Option(help="Products of the larger catalog.")] = 100_000,
+    folder: Annotated[Path | None, typer.Option(help="Keeps its database for the next run.")] = None,
+    overload_seconds: Annotated[int, typer.Option(help="How long five times the peak is asked.")] = 60,
+) -> None:
+    """The web service: beyond SQL, many at once, far too many."""
+    from benchmarks import web
+
+    web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
 
 
 app.command()(search)

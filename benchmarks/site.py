@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import text
 
@@ -22,6 +23,14 @@ from db.settings import Settings
 from encoder import starter
 from loader.sample import IMAGES
 from migrations.site import NewModel, add_model
+
+# windowshop serve, saying nothing
+_QUIET = """
+import logging, structlog, web.server, windowshop
+silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
+web.server.log_lines = lambda: structlog.configure(wrapper_class=silent)
+windowshop.main()
+"""
 
 
 @dataclass(frozen=True)
@@ -95,3 +104,34 @@ def encoder(site: Site, env: Mapping[str, str] | None = None) -> Iterator[subpro
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+@contextmanager
+def serving(
+    environment: Mapping[str, str], settings: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`windowshop serve` as a process, without limits a minute; its address."""
+    own = {
+        "WINDOWSHOP_WEB_RATE_PER_ADDRESS": "0",
+        "WINDOWSHOP_WEB_RATE_PER_KEY": "0",
+        "WINDOWSHOP_WEB_METRICS_PORT": "null",
+        "WINDOWSHOP_WEB_API_KEYS": "off",
+    }
+    command = [sys.executable, *(("-c", _QUIET) if quiet else ("-m", "windowshop")), "serve", "--port", "0"]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env={**environment, **own, **(settings or {})}, stderr=log)
+        try:
+            yield _address(process, log), process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def _address(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+    while True:
+        said = os.pread(log.fileno(), 2000, 0).decode()
+        if "Serving at " in said and said.endswith("\n"):
+            return said.split("Serving at ")[1].split()[0]
+        if process.poll() is not None:
+            raise RuntimeError(said)
+        time.sleep(0.05)

@@ -64,13 +64,12 @@ class Database:
         return engine
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
-        """The same for a process that answers many at once: at most `connections`, kept open."""
+        """The same for a process that answers many at once: at most `connections`, kept open, in autocommit."""
         engine = create_async_engine(
             self.url(role, read=read),
             pool_size=connections,
             max_overflow=0,
-            pool_use_lifo=True,  # the connection used last has its plans ready
-            pool_pre_ping=True,  # a server that was restarted costs no request
+            isolation_level="AUTOCOMMIT",
             connect_args={"connect_timeout": 5},
         )
         self._listen(engine.sync_engine, role)
@@ -82,8 +81,6 @@ class Database:
 
         @event.listens_for(engine, "handle_error")
         def translate(context: ExceptionContext) -> None:
-            if context.is_pre_ping:  # the pool's own question, which it knows how to take a no to
-                return
             if isinstance(context.original_exception, psycopg.Error):
                 raise translated(context.original_exception, address) from context.original_exception
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ from databases import Databases
 
 sys.path.append(str(Path(__file__).parent.parent))  # benchmarks are not installed; last, so that all else is
 
+from benchmarks import web
 from benchmarks.search import chart, filtered, postgres, unfiltered
 from benchmarks.search.data import KINDS, SHARES, Catalog
 from benchmarks.search.load import Shop, load, product_numbers
 from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
 from benchmarks.search.postgres import Sessions
 from benchmarks.search.timing import Questions, Strategy, trial
+from benchmarks.search.titles import query_texts
+from db.engine import Database
 from db.settings import Settings
 
 ROWS, QUERIES = 1000, 2
@@ -117,3 +121,24 @@ def test_without_a_filter_everybody_is_measured_at_equal_recall(shop: Shop, othe
     for table in report.tables:
         assert [row[0] for row in table.rows] == [unfiltered.RAW, *(peer.name for peer in others)]
         assert all(float(row[2]) >= unfiltered.TARGET for row in table.rows)
+
+
+def test_the_web_service_is_measured_alone_with_others_and_with_too_many(
+    shop: Shop, environment: Callable[[Database], dict[str, str]]
+) -> None:
+    queries = shop.catalog.queries("text", 10)
+    texts = query_texts(shop.catalog, queries.clusters, "mixed")
+    postgres.remember(shop, texts, queries)
+    effort = web.Effort(turns=1, seconds=0.5, overload_seconds=1, clients=(1, 2))
+    measured = web.measure("tiny", shop.database, environment(shop.database), texts, effort)
+
+    assert set(map(len, measured.seconds.values())) == {web.TURN}
+    for answers in measured.loads.values():
+        assert set(answers.counted()) == {200}
+    assert set(measured.overload.asked.counted()) <= {200, 503}
+    assert len(measured.overload.asked.answers) == int(web.OVERLOAD * measured.overload.peak)
+    assert min(measured.overload.memory) > 0
+    lines, raw, tables = web.report([measured])
+    assert sum(line.met is not None for line in lines) == 5
+    assert [len(table.rows) for table in tables] == [1, 2]
+    json.dumps(raw)

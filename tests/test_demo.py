@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ def env(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return windowshop("demo", env=env, timeout=300)
+    return windowshop("demo", "--no-serve", env=env, timeout=300)
 
 
 def left_running(home: Path) -> list[str]:
@@ -45,6 +46,10 @@ def left_running(home: Path) -> list[str]:
     return found
 
 
+def shown_address(log: Path) -> str:
+    return log.read_text().split("The search page is at ")[1].split("/ ")[0].split("/,")[0]
+
+
 def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     first: "subprocess.CompletedProcess[str]", home: Path
 ) -> None:
@@ -54,7 +59,9 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     assert said.count("\nFROM shop.search(query => ") == 2
     assert said.count("\nORDER BY image_embedding <=> (SELECT shop.clip_text(") == 1
     assert said.count("\nFROM shop.search(image => ") == 1
+    assert "windowshop up" in said
     assert "windowshop db psql --role analyst" in said
+    assert "The search page is at" not in said
     assert "Traceback" not in first.stderr
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
@@ -75,12 +82,41 @@ def test_the_second_demo_encodes_nothing_again(
         "union all select encoded_at from shop.starter_title)"
     )
     before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
-    second = windowshop("demo", "--keep", env=env, timeout=120)
+    second = windowshop("demo", "--no-serve", "--keep", env=env, timeout=120)
     assert second.returncode == 0, second.stderr
     assert "0 new, 1242 unchanged" in second.stdout
     assert embedded.status(home).kept
     assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
     assert windowshop("db", "stop", env=env).returncode == 0
+
+
+@pytest.mark.parametrize(("number", "port_in_use"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+def test_the_demo_ends_by_serving_the_page_until_it_is_stopped(
+    first: "subprocess.CompletedProcess[str]",
+    env: dict[str, str],
+    home: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    port_in_use: bool,
+) -> None:
+    log = tmp_path / "demo.log"
+    with socket.create_server(("127.0.0.1", 0)) as taken, log.open("wb") as output:
+        port = str(taken.getsockname()[1] if port_in_use else 0)
+        ports = {"WINDOWSHOP_WEB_PORT": port, "WINDOWSHOP_WEB_METRICS_PORT": "null"}
+        process = subprocess.Popen([*COMMAND, "demo"], env=env | ports, stdout=output, stderr=output)
+        try:
+            wait_until(
+                lambda: "The search page is at" in log.read_text() or process.poll() is not None, 120, "an address"
+            )
+            assert (f"cannot listen at 127.0.0.1:{port}" in log.read_text()) is port_in_use
+            ready = httpx.get(f"{shown_address(log)}/ready").json()
+            assert (ready["status"], ready["encoder"]["running"]) == ("ready", True)
+            assert "windowshop db psql --role analyst" in log.read_text()
+        finally:
+            process.send_signal(number)
+        assert process.wait(20) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+    wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
 def test_up_serves_sql_and_rest_until_it_is_stopped(
@@ -100,7 +136,7 @@ def test_up_serves_sql_and_rest_until_it_is_stopped(
         assert "rum" in found.stdout, found.stderr
         searched = windowshop("search", "a drum to play", "--where", "price < 500", env=env)
         assert "rum" in searched.stdout
-        address = log.read_text().split("The REST API is at ")[1].split(";")[0]
+        address = shown_address(log)
         answer = httpx.post(f"{address}/search/text", json={"query": "a drum to play", "top_k": 5}).json()
         assert "rum" in str([result["title"] for result in answer["results"]])
         assert answer["degraded"] is False

@@ -81,8 +81,9 @@ class Access:
             raise Refused("rate", f"At most {most} requests a minute.", retry_after=wait)
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A route says `scope=...`, or it is public. Litestar asks before it reads the body."""
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A route says `scope=...`, or it is public. Litestar asks before it reads the body; were this not async, it would
+    ask in a thread."""
     scope = handler.opt.get("scope")
     if scope is None or not connection.app.state.access.needs_keys:
         return

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,6 +39,7 @@ ROUTES = (
     health.health,
     health.ready,
 )
+SEARCHES = ("/search", "/facets")  # read the database whatever else they do
 MAX_PARTS = 20  # of a form
 
 
@@ -67,6 +69,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         state.pools = state_of_app.pools = Pools(database, settings)
         _watch(metrics, "read", state.pools.reading_door)
         _watch(metrics, "write", state.pools.writing_door)
+        _watch_encoder(metrics, state)
         try:
             yield
         finally:
@@ -87,7 +90,12 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         logging_config=None,
         debug=False,
     )
-    return Service(app, settings, access, metrics, pages.refused_page if settings.public_page else _no_page)
+
+    def is_shut(scope: Scope) -> bool:
+        return scope["path"].startswith(SEARCHES) and state.pools.reading_door.is_shut
+
+    show_page = pages.refused_page if settings.public_page else _no_page
+    return Service(app, settings, access, metrics, is_shut, show_page)
 
 
 def _no_page(scope: Scope, problem: Problem) -> None:
@@ -97,3 +105,16 @@ def _no_page(scope: Scope, problem: Problem) -> None:
 def _watch(metrics: Metrics, pool: str, door: Door) -> None:
     metrics.connections.labels(pool).set_function(lambda: door.inside)
     metrics.waiting.labels(pool).set_function(lambda: door.waiting)
+
+
+def _watch_encoder(metrics: Metrics, state: State) -> None:
+    """Metrics are read in other threads; the database is asked in the service's own."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> health.Encoder | None:
+        try:
+            return asyncio.run_coroutine_threadsafe(health.encoder(state), loop).result(3)
+        except (TimeoutError, RuntimeError, CancelledError):  # busy, or at its end
+            return None
+
+    metrics.watch_encoder(ask)

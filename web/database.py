@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from litestar import Request
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection
 
 from db.engine import Database
+from db.ranking import HEARD
 from db.roles import Role
+from web.pool import Pool
 from web.problems import ClientGone, Refused
 from web.settings import WebSettings
 
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
 
-_LIMITS = text("select set_config('statement_timeout', :deadline, true), set_config('shop.timeout_ms', :encode, true)")
 _LEAST_MS = 50  # less time than this is not worth beginning with
 
 
@@ -35,9 +35,13 @@ class Door:
         self.waiting = 0
         self.inside = 0
 
+    @property
+    def is_shut(self) -> bool:
+        return self._free.locked() and self.waiting >= self._most_waiting
+
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[None]:
-        if self._free.locked() and self.waiting >= self._most_waiting:
+        if self.is_shut:
             raise Refused("overloaded", "All connections are in use, and enough requests wait for one.")
         self.waiting += 1
         try:
@@ -58,15 +62,15 @@ class Pools:
     def __init__(self, database: Database, settings: WebSettings) -> None:
         spare = 1  # /ready passes the door by: a service that is busy is not dead
         self._settings = settings
-        self._reading = database.async_engine(Role.ANALYST, read=True, connections=settings.connections + spare)
+        self._reading = Pool(database, Role.ANALYST, settings.connections + spare, read=True)
         writers = max(2, settings.connections // 2)
-        self._writing = database.async_engine(Role.APP, connections=writers + spare)
+        self._writing = Pool(database, Role.APP, writers + spare)
         self.reading_door = Door(settings.connections, settings.queue)
         self.writing_door = Door(writers, settings.queue)
 
     async def close(self) -> None:
-        await self._reading.dispose()
-        await self._writing.dispose()
+        await self._reading.close()
+        await self._writing.close()
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result]) -> Result:
         async with self.reading_door.enter():
@@ -81,16 +85,11 @@ class Pools:
         async with asyncio.timeout(seconds):
             return await self._run(self._writing if primary else self._reading, call, seconds)
 
-    async def _run(self, engine: AsyncEngine, call: Call[Result], seconds: float) -> Result:
+    async def _run(self, pool: Pool, call: Call[Result], seconds: float) -> Result:
         deadline = max(int(seconds * 1000), 2)
-        limits = {"deadline": str(deadline), "encode": str(min(self._settings.encode_ms, deadline // 2))}
-
-        def within_limits(conn: Connection) -> Result:
-            conn.execute(_LIMITS, limits)
-            return call(conn)
-
-        async with engine.begin() as conn:
-            return await conn.run_sync(within_limits)
+        encode = min(self._settings.encode_ms, deadline // 2)
+        limits = (f"statement_timeout = {deadline}", f"shop.timeout_ms = {encode}", f"client_min_messages = {HEARD}")
+        return await pool.run(call, limits)
 
 
 def _left(request: Request[Any, Any, Any]) -> float:

@@ -52,10 +52,12 @@ async def ready(state: State) -> Response[Ready]:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:
         raise Refused("database-unavailable", "The database does not answer, or its schema does not fit.") from error
-    return Response(Ready("ready", schema.HEAD, await _encoder(state)), headers=_NOT_KEPT)
+    return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NOT_KEPT)
 
 
-async def _encoder(state: State) -> Encoder | None:
+async def encoder(state: State) -> Encoder | None:
+    """None when no model serves, or the primary database cannot be asked."""
+
     def call(conn: Connection) -> Any:
         return conn.execute(_ENCODER).one_or_none()
 

@@ -176,6 +176,8 @@ def note(state: State, kind: str, found: Ranking, k: int, seconds: float) -> Non
     """Count a search."""
     route = found.rows[0].route if found.rows else "none"
     state.metrics.searches.labels(kind, route).observe(seconds)
+    state.metrics.query_cache.labels("hit").inc(found.cache_hits)
+    state.metrics.query_cache.labels("miss").inc(found.cache_misses)
     if len(found.rows) < k:
         state.metrics.short.labels(kind).inc()
     if found.degraded:

@@ -16,6 +16,7 @@ from db.engine import Database
 from db.errors import WindowshopError
 from web.app import make_app
 from web.metrics import Metrics
+from web.protocol import BoundedProtocol
 from web.settings import WebSettings
 
 
@@ -26,36 +27,30 @@ class CannotListen(WindowshopError):
 def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Until SIGTERM or Ctrl-C. Raises CannotListen for an address in use or not ours."""
     log_lines()
-    metrics = Metrics()
-    server, listener, address = prepare(database, settings, metrics)
-    stop = _metrics(metrics, settings)
-    on_ready(address)
-    # The server takes signals while it runs, and raises them once more at its end: by then all is done.
-    before = {number: signal.signal(number, lambda *_: None) for number in _in_main_thread()}
-    try:
-        server.run(sockets=[listener])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        stop()
+    with _listening(database, settings) as (server, listener, address):
+        on_ready(address)
+        # The server takes signals while it runs, and raises them once more at its end: by then all is done.
+        before = {number: signal.signal(number, lambda *_: None) for number in _in_main_thread()}
+        try:
+            server.run(sockets=[listener])
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
 def running(database: Database, settings: WebSettings) -> Iterator[str]:
-    """The service in a thread of this process for as long as the context lasts; its address."""
-    metrics = Metrics()
-    server, listener, address = prepare(database, settings, metrics)
-    stop = _metrics(metrics, settings)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web")
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join()
-        stop()
+    """The service in a thread of this process for as long as the context lasts; its address. Raises CannotListen."""
+    with _listening(database, settings) as (server, listener, address):
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web")
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def _in_main_thread() -> tuple[signal.Signals, ...]:
@@ -79,8 +74,10 @@ def log_lines() -> None:
     )
 
 
-def prepare(database: Database, settings: WebSettings, metrics: Metrics) -> tuple[uvicorn.Server, socket.socket, str]:
-    """A server that has its address already, so that nobody else can take it, and what the address is."""
+@contextmanager
+def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvicorn.Server, socket.socket, str]]:
+    """A server that has its address already, so that nobody else can take it, and what the address is; its metrics."""
+    metrics = Metrics()
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=1024)
     except OSError as error:
@@ -90,6 +87,7 @@ def prepare(database: Database, settings: WebSettings, metrics: Metrics) -> tupl
         ) from error
     config = uvicorn.Config(
         make_app(database, settings, metrics),
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -97,11 +95,15 @@ def prepare(database: Database, settings: WebSettings, metrics: Metrics) -> tupl
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    return uvicorn.Server(config), listener, f"http://{shown}:{port}"
+    with listener:
+        stop = _metrics(metrics, settings)
+        try:
+            yield uvicorn.Server(config), listener, f"http://{shown}:{port}"
+        finally:
+            stop()
 
 
 def _metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None]:

@@ -30,9 +30,18 @@ ShowPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
 class Service:
     def __init__(
-        self, app: ASGIApp, settings: WebSettings, access: Access, metrics: Metrics, show_page: ShowPage
+        self,
+        app: ASGIApp,
+        settings: WebSettings,
+        access: Access,
+        metrics: Metrics,
+        is_shut: Callable[[Scope], bool],
+        show_page: ShowPage,
     ) -> None:
+        """`is_shut`: would the application refuse this request anyway? Then it is not bothered: among thousands of
+        requests a second that are too many, a refusal must cost next to nothing."""
         self._app = app
+        self._is_shut = is_shut
         self._settings = settings
         self._access = access
         self._metrics = metrics
@@ -61,7 +70,8 @@ class Service:
     async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         probe = scope["path"] in PROBES
         try:
-            if self._open > self._settings.max_requests and not probe:
+            if not probe and (self._open > self._settings.max_requests or self._is_shut(scope)):
+                scope["path_template"] = "refused"  # it is not known which it would have been
                 raise Refused("overloaded", "Enough requests are being answered.")
             async with asyncio.timeout_at(scope["deadline"]):  # type: ignore[typeddict-item]
                 if not probe:

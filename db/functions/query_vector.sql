@@ -12,7 +12,11 @@ begin
             hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
     end if;
     v := shop_private.gateway_lookup(p_model_id, sha256(convert_to(p_kind, 'UTF8') || p_payload));
-    if v is null then
+    -- A search writes nothing; who counts hits and misses hears them.
+    if v is not null then
+        raise debug 'query vector: cached';
+    else
+        raise debug 'query vector: to be encoded';
         v := shop_private.gateway_fetch(p_model_id, p_kind, p_payload);
     end if;
     return v;

@@ -52,6 +52,23 @@ def test_a_miss_is_encoded_and_a_hit_needs_nobody(shop: "Shop", analyst: Connect
     assert waiting_requests(shop) == 0
 
 
+def test_hits_and_misses_are_told_to_sessions_that_listen_and_to_no_others(shop: "Shop", analyst: Connection) -> None:
+    raw = analyst.connection.driver_connection
+    assert raw is not None
+    said: list[str | None] = []
+    raw.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    with shop.encoder():
+        ask(analyst, "first")
+        assert said == []
+        analyst.exec_driver_sql("set client_min_messages = debug1")
+        ask(analyst, "first")
+        ask(analyst, "second")
+    assert [message for message in said if "query vector" in str(message)] == [
+        "query vector: cached",
+        "query vector: to be encoded",
+    ]
+
+
 def test_null_is_null(shop: "Shop", analyst: Connection) -> None:
     [row] = analyst.execute(text("select shop.clip_text(null), shop.clip_image(null)")).all()
     assert tuple(row) == (None, None)

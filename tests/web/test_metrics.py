@@ -1,13 +1,16 @@
 """What Prometheus reads: present, and without a label per query, product, key or address."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from web_service import SITE
 
 from db.engine import Database
-from web.metrics import Metrics
+from web.metrics import EncoderState, Metrics
 from web.server import serve
 
 
@@ -40,6 +43,8 @@ def test_metrics_count_requests_and_searches_on_their_own_port(
             client.post(f"{said[0]}/search/text", json={"query": "bag", "filter": {"sku": "sku 1"}})
             client.get(f"{said[0]}/products/sku 1")
             client.get(f"{said[0]}/no/such/thing")
+            client.post(f"{said[0]}/search", json={"query": "red", "inputs": [{"text": "laces"}, {"sku": "sku 1"}]})
+            client.post(f"{said[0]}/search", json={"query": "nobody ever asked this"})  # and there is no encoder
             assert client.get(f"{said[0]}/metrics").status_code == 404
             shown = client.get(f"http://127.0.0.1:{ports[0]}/metrics").text
     finally:
@@ -48,6 +53,48 @@ def test_metrics_count_requests_and_searches_on_their_own_port(
     assert 'windowshop_http_requests_total{method="POST",route="/search/text",status="200"} 1.0' in shown
     assert 'windowshop_search_seconds_count{kind="text",route="exact"} 1.0' in shown
     assert 'windowshop_search_short_total{kind="text"} 1.0' in shown
+    assert 'windowshop_query_cache_total{answer="hit"} 3.0' in shown
+    assert 'windowshop_query_cache_total{answer="miss"} 1.0' in shown
+    assert "windowshop_encoder_running 0.0" in shown
+    assert 'windowshop_encoder_waiting{lane="query"} 0.0' in shown
     assert 'route="unmatched"' in shown
     assert "sku 1" not in shown
-    assert set(re.findall(r"(\w+)=\"", shown)) <= {"method", "route", "status", "le", "kind", "pool"}
+    assert set(re.findall(r"(\w+)=\"", shown)) <= {"method", "route", "status", "le", "kind", "pool", "answer", "lane"}
+
+
+def scraped(metrics: Metrics) -> str:
+    return generate_latest(metrics.registry).decode()
+
+
+def test_what_waits_for_the_encoder_is_asked_at_a_scrape_and_not_at_each() -> None:
+    asked: list[EncoderState | None] = []
+
+    def ask() -> EncoderState | None:
+        asked.append(SimpleNamespace(running=True, waiting_queries=3, waiting_items=4, quarantined_items=5))
+        return asked[-1]
+
+    metrics = Metrics()
+    metrics.watch_encoder(ask)
+    assert asked == []
+    shown = scraped(metrics)
+    assert scraped(metrics) == shown
+    assert len(asked) == 1
+    assert 'windowshop_encoder_waiting{lane="query"} 3.0' in shown
+    assert 'windowshop_encoder_waiting{lane="catalog"} 4.0' in shown
+    assert "windowshop_encoder_quarantined 5.0" in shown
+
+
+def test_a_database_that_cannot_be_asked_leaves_no_old_figures() -> None:
+    metrics = Metrics()
+    metrics.watch_encoder(lambda: None)
+    assert "windowshop_encoder" not in scraped(metrics)
+
+
+def test_every_metric_is_documented() -> None:
+    metrics = Metrics()
+    metrics.watch_encoder(lambda: SimpleNamespace(running=1, waiting_queries=0, waiting_items=0, quarantined_items=0))
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    there = {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in metrics.registry.collect()
+    }
+    assert there == set(re.findall(r"^\| `(windowshop_\w+)`", page, re.MULTILINE))

@@ -1,0 +1,212 @@
+"""Restarts under load, more than can be answered, clients that dawdle: briefly here, for minutes with `make soak`."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from processes import wait_until
+from sqlalchemy import text
+from web_load import NO_ANSWER, Answers, Asking, Load, ask, free_port, gauge, log_lines, service, stop
+from web_service import CACHED, Serve
+
+import web.protocol
+from db.engine import Database
+
+MIB = 2**20
+Environment = Callable[[Database], dict[str, str]]
+
+
+# --- restarts
+
+
+def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
+    """A request that the service has begun is answered, each of the times it is told to stop."""
+    port = free_port()
+    interrupted = 0
+    for number in range(times):
+        log = folder / f"log-{number}"
+        with service(env, log, port) as process:
+            asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 3, clients=8))
+            wait_until(lambda log=log: len(log_lines(log)) > 30, 20, "requests")
+            assert stop(process) == 0
+            interrupted += asking.goes_on()
+            answers = asking.answers().answers
+        accepted = {line["request_id"]: line["status"] for line in log_lines(log) if line["route"] == "/search/text"}
+        got = {answer.request_id: answer.status for answer in answers if answer.status != NO_ANSWER}
+        assert set(accepted.values()) == {200}
+        assert got == accepted
+    assert interrupted > times / 2
+
+
+def test_requests_that_were_accepted_survive_restarts(
+    own_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    restart_under_load(environment(own_database), tmp_path, 2)
+
+
+@pytest.mark.soak
+def test_requests_that_were_accepted_survive_twenty_restarts(
+    own_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    restart_under_load(environment(own_database), tmp_path, 20)
+
+
+# --- overload
+
+
+def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], queue: int) -> None:
+    """Answered, or refused with a time to come back; no queue beyond its cap; no memory that grows."""
+    assert set(answers.counted()) == {200, 503}
+    assert all(answer.retry_after for answer in answers.of(503))
+    assert max(waiting) <= queue
+    assert memory[-1] - memory[len(memory) // 3] <= 20 * MIB, [size // MIB for size in memory]
+
+
+def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[int], list[float]]:
+    """Resident bytes, and requests that wait for a connection, all along."""
+    memory, waiting = [process.memory_info().rss], [0.0]
+    while asking.goes_on():
+        memory.append(process.memory_info().rss)
+        waiting.append(gauge(metrics, 'windowshop_database_waiting{pool="read"}'))
+        time.sleep(0.1)
+    return memory, waiting
+
+
+def test_five_times_too_much_is_refused_and_leaves_nothing_behind(
+    own_database: Database, environment: Environment, tmp_path: Path
+) -> None:
+    port, metrics = free_port(), free_port()
+    env = environment(own_database)
+    with (
+        own_database.connect(None) as conn,
+        service(env, tmp_path / "log", port, connections=1, queue=2, metrics_port=metrics) as process,
+    ):
+        asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 5, rate=60))
+        with conn.begin():  # no search gets anywhere, whatever the machine: all but three are too many
+            conn.execute(text("lock table shop.product in access exclusive mode"))
+            wait_until(lambda: len(log_lines(tmp_path / "log")) > 60, 20, "refusals")
+        memory, waiting = watch(asking, psutil.Process(process.pid), metrics)
+        assert_bounded(asking.answers(), memory, waiting, 2)
+        assert ask(Load(f"http://127.0.0.1:{port}", CACHED, 0.2)).counted().keys() == {200}
+        assert gauge(metrics, 'windowshop_database_connections{pool="read"}') == 0
+        assert stop(process) == 0
+
+
+@pytest.mark.soak
+def test_a_minute_of_five_times_the_peak(own_database: Database, environment: Environment, tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    address = f"http://127.0.0.1:{port}"
+    with service(environment(own_database), tmp_path / "log", port, metrics_port=metrics) as process:
+        peak = ask(Load(address, CACHED, 5, clients=8)).rate()
+        asking = Asking(Load(address, CACHED, 60, rate=5 * peak))
+        memory, waiting = watch(asking, psutil.Process(process.pid), metrics)
+        answers = asking.answers()
+        print(
+            f"peak {peak:.0f}/s, under overload {answers.rate():.0f}/s; refused within {answers.at(0.99, 503):.3f} s "
+            f"(p99), the service itself took {_refusing(tmp_path / 'log'):.1f} ms (p99)"
+        )
+        assert_bounded(answers, memory, waiting, 16)
+
+
+def _refusing(log: Path) -> float:
+    taken = sorted(line["ms"] for line in log_lines(log) if line["status"] == 503)
+    return float(taken[int(len(taken) * 0.99)])
+
+
+# --- slow clients
+
+
+HEADER = b"POST /search/text HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+DAWDLING = {
+    "its header": (HEADER, b"X-Slow: 1\r\n"),
+    "its body": (HEADER + b"Content-Length: 1000\r\n\r\n", b" "),
+}
+
+
+@contextmanager
+def dawdling(client: httpx.Client, what: str, count: int) -> Iterator[list[socket.socket]]:
+    """Clients that have sent the beginning of a request."""
+    with ExitStack() as stack:
+        address = (client.base_url.host, client.base_url.port)
+        slow = [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
+        for one in slow:
+            one.sendall(DAWDLING[what][0])
+        yield slow
+
+
+def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
+    """Has the service ended the connection? Sends a little more to find out."""
+    slow.settimeout(0.01)
+    try:
+        slow.sendall(drip)
+        return reading and slow.recv(65536) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def assert_others_are_served(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str, count: int) -> None:
+    monkeypatch.setattr(web.protocol, "PATIENCE_SECONDS", 1.0)
+    with serve(deadline_ms=1500) as client, dawdling(client, what, count) as slow:
+        assert client.post("/search/text", json={"query": "bag"}).status_code == 200
+        drip = DAWDLING[what][1]
+        for one in slow:
+            wait_until(lambda one=one: dropped(one, drip), 20, f"an end to {what}")
+        assert client.post("/search/text", json={"query": "bag"}).status_code == 200
+
+
+@pytest.mark.parametrize("what", DAWDLING)
+def test_a_client_that_is_slow_with_a_request_is_left_behind(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    assert_others_are_served(serve, monkeypatch, what, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("what", DAWDLING)
+def test_two_hundred_slow_clients_hold_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    assert_others_are_served(serve, monkeypatch, what, 200)
+
+
+def test_a_client_that_does_not_read_its_answer_is_left_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.protocol, "PATIENCE_SECONDS", 1.0)
+    with serve(connections=1, queue=0) as client, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        slow.connect((client.base_url.host, client.base_url.port))
+        body = b'{"query": "bag", "top_k": 60}'
+        request = HEADER + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        slow.settimeout(0.2)
+        with suppress(TimeoutError):
+            for _ in range(200):  # more answers than buffers hold, one after the other
+                slow.sendall(request)
+        wait_until(lambda: client.post("/search/text", json={"query": "bag"}).status_code == 200, 20, "its turn")
+        wait_until(lambda: dropped(slow, b" ", reading=False), 30, "an end")
+
+
+def test_a_header_without_end_is_refused(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as endless:
+        try:
+            endless.sendall(HEADER)
+            for _ in range(100):
+                endless.sendall(b"X-Long: " + b"x" * 2000 + b"\r\n")
+            answer = endless.recv(65536)
+        except ConnectionError:
+            return  # it hung up while we were still talking
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+def test_what_is_no_http_is_answered_with_a_problem(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as babbling:
+        babbling.sendall(b"what?\r\n\r\n")
+        answer = b"".join(iter(lambda: babbling.recv(65536), b""))
+    head, body = answer.split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["type"] == "urn:windowshop:problem:malformed"
