@@ -49,11 +49,11 @@ def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
     ticks = [0.1, 0.3, 1, 3, 10, 30, 100]
     panels[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="lower center", ncols=len(LINES), frameon=False, fontsize=9)
+    figure.legend(handles[::-1], labels[::-1], loc="lower center", ncols=3, frameon=False, fontsize=9)
     figure.suptitle(
         f"Ten nearest of {kept['rows']:,} products; filled: recall@10 >= {TARGET}, all rows; hollow: less", fontsize=11
     )
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     path = folder / "search_filtered.png"
     figure.savefig(path, dpi=160)
     pyplot.close(figure)
