@@ -250,7 +250,7 @@ def test_a_sync_that_is_killed_anywhere_and_run_again_equals_one_that_was_not(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     database = databases.copy(template)
-    old, new = feed(tmp_path / "old.csv", range(20_000)), feed(tmp_path / "feed.csv", range(5_000, 30_000), "New")
+    old, new = feed(tmp_path / "old.csv", range(10_000)), feed(tmp_path / "feed.csv", range(2_500, 15_000), "New")
     for catalog in ("main", "uninterrupted"):
         load_catalog(database, old, catalog=catalog)
     started = time.monotonic()
@@ -272,7 +272,7 @@ def test_a_sync_that_is_killed_anywhere_and_run_again_equals_one_that_was_not(
     assert kills
     done = windowshop(*arguments[3:], env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(rows(database, "main")) == 25_000
+    assert len(rows(database, "main")) == 12_500
     assert rows(database, "main") == rows(database, "uninterrupted")
 
 
