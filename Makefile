@@ -20,7 +20,7 @@ up: $(VENV)/.installed  ## database, encoder, search page and REST in the foregr
 	$(BIN)/windowshop up
 
 test: $(VENV)/.installed  ## every test that takes seconds
-	$(BIN)/pytest -m "not soak" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m "not soak" --numprocesses 3 --dist loadfile
 
 soak: $(VENV)/.installed  ## kills and churn, for minutes
 	$(BIN)/pytest -m soak
