@@ -96,7 +96,7 @@ def up() -> None:
     settings, encoding = Settings.read(), EncoderSettings.read()
     with open_database(settings, on_progress=_step) as database:
         _prepare(database, settings)
-        models = load_models(database, encoding.device)
+        models = load_models(database, encoding)
         address = database.url(None)
         _step(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         _step("  windowshop db psql --role analyst")
@@ -180,7 +180,7 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
 
     _step("Loading the model")
     settings = EncoderSettings.read()
-    models = load_models(database, settings.device)
+    models = load_models(database, settings)
     stop, ready = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 

@@ -1,16 +1,15 @@
 """The catalog lane: claim titles and pictures in batches, encode them, store the vectors.
 
-    read (claim, open, prepare) -> encode (forward pass) -> write (store, strike off the list)
+    claim (and begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off the list)
 
-No transaction is open while something is read or encoded. An item that has to be tried alone is alone in the whole
+No transaction is open while something is opened or encoded. An item that has to be tried alone is alone in the whole
 pipeline, so that if it brings the process down it is the one that is blamed.
 """
 
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -19,14 +18,26 @@ from sqlalchemy import Connection
 
 from db import work
 from db.work import Item, Part, Seen
-from encoder.errors import ImageRejected
-from encoder.images import open_picture, read_file
-from encoder.models import Features, Model, Vectors, concatenate, split
+from encoder.decoder import Limits, Opened, Refused, Source
+from encoder.decoding import DecodePool, Opening
+from encoder.models import Features, Model, Vectors, split
+from encoder.runner import Stage
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
 PARTS: tuple[Part, ...] = ("title", "image")
+_SLOTS = 5  # batches of pictures between claim and vector
+_SLOT_BYTES = 128 * 2**20
+
+
+@dataclass(slots=True)
+class Claimed:
+    model_id: int
+    part: Part
+    items: list[Item]
+    refused: list[tuple[Item, Refused]] = field(default_factory=list)
+    opening: Opening | None = None  # of the items, when they are pictures
 
 
 @dataclass(slots=True)
@@ -36,7 +47,9 @@ class Batch:
     items: list[Item]
     sources: list[bytes]  # sha256 of each title or picture
     seen: list[Seen]  # of each picture; empty for titles
+    rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
     features: Features
+    opening: Opening | None = None
 
 
 @dataclass(slots=True)
@@ -59,31 +72,36 @@ class Tally:
 
 
 class CatalogLane:
-    """One worker's way through the work list. `read`, `encode` and `write` each run in a thread of their own."""
+    """One worker's way through the work list. `read` and each of the stages run in threads of their own."""
 
     def __init__(
         self,
         worker: UUID,
         models: Mapping[int, Model],
         settings: EncoderSettings,
-        readers: int,
         before_forward: Callable[[], None] = lambda: None,
     ) -> None:
         self.tally = Tally()
         self._worker = worker
         self._models = models
-        self._settings = settings
-        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="open")
+        device = next(iter(models.values())).device
+        rows = {number: model.tower.shape.bytes for number, model in models.items()}
+        slot = min(settings.pictures_a_batch(device) * max(rows.values()), _SLOT_BYTES)
+        self._limits: dict[Part, dict[int, int]] = {
+            "title": dict.fromkeys(models, settings.titles_a_batch(device)),
+            "image": {n: max(1, min(settings.pictures_a_batch(device), slot // row)) for n, row in rows.items()},
+        }
+        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_seconds)
+        self._pool = DecodePool(settings.decoders(), _SLOTS, max(slot, *rows.values()), limits)
         self._before_forward = before_forward
         self._in_flight = 0
         self._landed = threading.Condition()
 
-    def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[Batch]:
-        """Batches ready for the model, until `stop` is set or, with `once`, until nothing is left to do.
+    def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[Claimed]:
+        """Batches on their way to the model, until `stop` is set or, with `once`, until nothing is left to do.
 
         The work of the serving model comes first; others are filled while that one has none.
         """
-        limits = {"title": self._settings.title_batch, "image": self._settings.image_batch}
         while not stop.is_set():
             with conn.begin():  # asked each time: another one may serve by now, or be retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
@@ -91,10 +109,10 @@ class CatalogLane:
             for model_id in current:
                 for part in PARTS:
                     with conn.begin():
-                        items = work.claim(conn, self._worker, model_id, part, limits[part])
+                        items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
                     if items:
                         idle = False
-                        yield from self._open(conn, stop, model_id, part, items)
+                        yield from self._begin(stop, Claimed(model_id, part, items))
                     if stop.is_set():
                         return
                 if not idle:
@@ -106,9 +124,40 @@ class CatalogLane:
                     return
                 stop.wait(0.2 if once else 1.0)
 
+    def stages(self, opening: Connection, writing: Connection, model_threads: int) -> list[Stage]:
+        """What a claimed batch goes through; each connection is used by one thread only."""
+        return [
+            Stage("open", lambda claimed: self.open(opening, claimed)),
+            Stage("model", self.encode, model_threads),
+            Stage("write", lambda encoded: self.write(writing, encoded)),
+        ]
+
+    def open(self, conn: Connection, claimed: Claimed) -> Batch | None:
+        """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
+        batch = self._titles(claimed) if claimed.part == "title" else self._pictures(claimed)
+        if claimed.refused:
+            with conn.begin():
+                for item, refused in claimed.refused:
+                    work.fail(
+                        conn,
+                        self._worker,
+                        claimed.model_id,
+                        claimed.part,
+                        item,
+                        refused.reason,
+                        final=refused.final,
+                    )
+                    log.warning("picture not encoded", uri=item.uri, reason=refused.reason)
+            self.tally.failed += len(claimed.refused)
+        if not batch.items:
+            self._land(batch.opening)
+            return None
+        return batch
+
     def encode(self, batch: Batch) -> Encoded:
         self._before_forward()
-        return Encoded(batch, self._forward(self._models[batch.model_id], batch.features, len(batch.items)))
+        made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
+        return Encoded(batch, [made[batch.rows[source]] for source in batch.sources])
 
     def write(self, conn: Connection, encoded: Encoded) -> None:
         batch = encoded.batch
@@ -126,68 +175,67 @@ class CatalogLane:
                     work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
         self.tally.failed += len(batch.items) - len(good)
         setattr(self.tally, batch.part, getattr(self.tally, batch.part) + len(good))
-        with self._landed:
-            self._in_flight -= 1
-            self._landed.notify_all()
+        self._land(batch.opening)
 
     def start_over(self) -> None:
         """Forget what was under way, after the pipeline was torn down."""
+        self._pool.abandon()
         self._in_flight = 0
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.close()
 
-    def _open(
-        self, conn: Connection, stop: threading.Event, model_id: int, part: Part, items: list[Item]
-    ) -> Iterator[Batch]:
-        alone = items[0].attempts > 0
+    def _begin(self, stop: threading.Event, claimed: Claimed) -> Iterator[Claimed]:
+        alone = claimed.items[0].attempts > 0
         if alone:
             self._wait_until_empty(stop)
-        model = self._models[model_id]
-        batch = self._titles(model_id, model, items) if part == "title" else self._images(conn, model_id, model, items)
-        if batch is None:
-            return
+        if claimed.part == "image":
+            self._begin_to_open(claimed)
         with self._landed:
             self._in_flight += 1
-        yield batch
+        yield claimed
         if alone:
             self._wait_until_empty(stop)
 
-    def _titles(self, model_id: int, model: Model, items: list[Item]) -> Batch:
-        titles = [item.title for item in items]
-        sources = [hashlib.sha256(title.encode()).digest() for title in titles]
-        return Batch(model_id, "title", items, sources, [], model.prepare_texts(titles))
-
-    def _images(self, conn: Connection, model_id: int, model: Model, items: list[Item]) -> Batch | None:
-        """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
-        opened: list[tuple[Item, Seen, Features]] = []
-        results = self._pool.map(lambda item: self._open_one(model, item), items)
-        for item, result in zip(items, results, strict=True):
-            if isinstance(result, ImageRejected):
-                with conn.begin():
-                    work.fail(conn, self._worker, model_id, "image", item, result.message, final=result.final)
-                self.tally.failed += 1
-                log.warning("picture not encoded", uri=item.uri, reason=result.message)
-            else:
-                opened.append((item, *result))
-        if not opened:
-            return None
-        kept, seen, features = zip(*opened, strict=True)
-        return Batch(model_id, "image", list(kept), [s.sha256 for s in seen], list(seen), concatenate(features))
-
-    def _open_one(self, model: Model, item: Item) -> tuple[Seen, Features] | ImageRejected:
-        """Down to the model's own input size here, so that only as many large pictures as there are readers are in
-        memory at once."""
-        try:
+    def _begin_to_open(self, claimed: Claimed) -> None:
+        sources: list[Source] = []
+        kept: list[Item] = []
+        for item in claimed.items:
             if item.folder is None or item.uri is None:
-                return ImageRejected(f"{item.uri}: pictures behind an address are not fetched; load local files")
-            picture = open_picture(
-                read_file(item.folder, item.uri, self._settings.max_file_bytes), self._settings.max_pixels
-            )
-            seen = Seen(picture.sha256, picture.width, picture.height, picture.phash)
-            return seen, model.prepare_images([picture.image])
-        except ImageRejected as error:
-            return error
+                reason = f"{item.uri}: pictures behind an address are not fetched; load local files"
+                claimed.refused.append((item, Refused(reason, final=True)))
+            else:
+                kept.append(item)
+                sources.append(Source(item.folder, item.uri))
+        claimed.items = kept
+        if sources:
+            claimed.opening = self._pool.open(sources, self._models[claimed.model_id].tower.shape)
+
+    def _titles(self, claimed: Claimed) -> Batch:
+        titles = [item.title for item in claimed.items]
+        sources = [hashlib.sha256(title.encode()).digest() for title in titles]
+        distinct = dict(zip(sources, titles, strict=True))
+        features = self._models[claimed.model_id].prepare_texts(list(distinct.values()))
+        rows = {source: n for n, source in enumerate(distinct)}
+        return Batch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
+
+    def _pictures(self, claimed: Claimed) -> Batch:
+        opened: list[tuple[Item, int, Opened]] = []
+        if claimed.opening is not None:
+            results = claimed.opening.results()
+            for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
+                if isinstance(result, Refused):
+                    claimed.refused.append((item, result))
+                else:
+                    opened.append((item, place, result))
+        places = {one.sha256: (place, one) for _, place, one in opened}
+        rows = {source: n for n, source in enumerate(places)}
+        seen = [Seen(one.sha256, one.width, one.height, one.phash) for _, _, one in opened]
+        batch = Batch(claimed.model_id, "image", [i for i, _, _ in opened], [s.sha256 for s in seen], seen, rows, {})
+        batch.opening = claimed.opening
+        if claimed.opening is not None and opened:
+            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.opening.pixels(places.values()))
+        return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
         """Halve a batch that fails, out of memory or for one bad input, down to the inputs that fail by themselves."""
@@ -197,10 +245,18 @@ class CatalogLane:
         except Exception as error:
             if size == 1:
                 return [f"the model failed: {type(error).__name__}: {error}"]
+            log.warning("a batch failed and is halved", size=size, error=f"{type(error).__name__}: {error}"[:200])
         half = size // 2
         return self._forward(model, split(features, 0, half), half) + self._forward(
             model, split(features, half, size), size - half
         )
+
+    def _land(self, opening: Opening | None) -> None:
+        if opening is not None:
+            opening.close()
+        with self._landed:
+            self._in_flight -= 1
+            self._landed.notify_all()
 
     def _wait_until_empty(self, stop: threading.Event) -> None:
         with self._landed:

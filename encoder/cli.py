@@ -35,8 +35,10 @@ def encode(
     from encoder.settings import EncoderSettings
 
     settings = EncoderSettings.read()
+    if device:
+        settings = settings.model_copy(update={"device": device})
     with open_database(Settings.read()) as database:
-        models = load_models(database, device or settings.device, model)
+        models = load_models(database, settings, model)
         encode_with_progress(database, models, settings, once=once, queries=queries)
 
 

@@ -7,24 +7,26 @@ is known to be within bounds.
 import hashlib
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import imagehash
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from encoder.errors import ImageRejected, ImageUnreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+AtLeast = Callable[[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    image: Image.Image  # RGB, upright, alpha laid on white
+    image: Image.Image  # RGB, upright, alpha laid on white; a large JPEG smaller than it is
     sha256: bytes  # of the file
-    width: int  # pixels, upright
+    width: int  # pixels of the file, upright
     height: int
     phash: str  # perceptual hash, 64 binary digits
 
@@ -49,21 +51,28 @@ def read_file(root: str, uri: str, max_bytes: int) -> bytes:
         raise ImageRejected(f"{uri!r}: not a path") from error
 
 
-def open_picture(data: bytes, max_pixels: int) -> Picture:
+def open_picture(data: bytes, max_pixels: int, at_least: AtLeast | None = None) -> Picture:
     """Decode a picture. Raises ImageRejected with a reason a shop can act on."""
-    image = open_image(data, max_pixels)
+    image, width, height = _decode(data, max_pixels, at_least)
     bits = np.asarray(imagehash.phash(image).hash).ravel()
     return Picture(
         image=image,
         sha256=hashlib.sha256(data).digest(),
-        width=image.width,
-        height=image.height,
+        width=width,
+        height=height,
         phash="".join("1" if bit else "0" for bit in bits),
     )
 
 
-def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """The picture alone: RGB, upright, alpha on white. Raises ImageRejected."""
+def open_image(data: bytes, max_pixels: int, at_least: AtLeast | None = None) -> Image.Image:
+    """The picture alone: RGB, upright, alpha on white. Raises ImageRejected.
+
+    `at_least` gives, of a picture's width and height, those it may be made smaller to while it is decoded.
+    """
+    return _decode(data, max_pixels, at_least)[0]
+
+
+def _decode(data: bytes, max_pixels: int, at_least: AtLeast | None) -> tuple[Image.Image, int, int]:
     if not data:
         raise ImageRejected("the picture is empty: 0 bytes")
     try:
@@ -73,8 +82,12 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise ImageRejected(f"{width} x {height} pixels, at most {max_pixels} in all")
+                if at_least is not None:
+                    image.draft(None, at_least(width, height))  # only JPEG can
                 image.load()
-                return _rgb(ImageOps.exif_transpose(image))
+                on_its_side = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+                size = (height, width) if on_its_side else (width, height)
+                return _rgb(ImageOps.exif_transpose(image)), *size
     except ImageRejected:
         raise
     except UnidentifiedImageError:

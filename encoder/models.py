@@ -2,7 +2,7 @@
 
 Everything is a sentence-transformers model: `starter`, a name on a hub, a folder saved by sentence-transformers, or a
 plain CLIP or SigLIP folder. Encoding is split where a pipeline needs it: `prepare_*` (processor, any thread) and
-`forward` (device).
+`forward` (device). Pictures are prepared by `tower.shape`, without the model, in processes that decode them.
 """
 
 import hashlib
@@ -24,6 +24,8 @@ from transformers.utils import logging as transformers_log
 
 from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
+from encoder.pixels import Pixels
+from encoder.towers import ImageTower, image_tower
 
 Features = dict[str, Any]
 Vectors = NDArray[np.float32]  # (n, dimension), unit length
@@ -37,6 +39,7 @@ class Model:
     revision: str
     dimension: int
     device: str
+    tower: ImageTower = field(repr=False)
     _module: SentenceTransformer = field(repr=False)
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -46,37 +49,40 @@ class Model:
         with self._tokenizing:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 
-    def prepare_images(self, images: Sequence[Image.Image]) -> Features:
-        return dict(self._module.preprocess(list(images)))
+    def prepare_pixels(self, pixels: Sequence[Pixels] | Pixels) -> Features:
+        """Of pictures as `tower.shape` makes them, (height, width, 3) each."""
+        if self.tower.forward is None:
+            return dict(self._module.preprocess([Image.fromarray(one) for one in pixels]))
+        return {"pixels": torch.from_numpy(pixels if isinstance(pixels, np.ndarray) else np.stack(pixels))}
 
     def forward(self, features: Features) -> Vectors:
         """Raises ModelMismatch when the model yields no finite direction for an input."""
         with torch.inference_mode():
-            output = self._module(batch_to_device(features, torch.device(self.device)))["sentence_embedding"]
+            output = self._forward(batch_to_device(features, torch.device(self.device)))
             vectors = torch.nn.functional.normalize(output.float(), dim=-1).cpu().numpy()
         if not np.isfinite(vectors).all() or (np.linalg.norm(vectors, axis=1) < 0.5).any():
             raise ModelMismatch(f"model {self.source} gave a vector that is not finite or is zero")
         return np.asarray(vectors, dtype=np.float32)
 
+    def _forward(self, features: Features) -> torch.Tensor:
+        if self.tower.forward is not None and "pixels" in features:
+            return self.tower.forward(features["pixels"])
+        return self._module(features)["sentence_embedding"]  # type: ignore[no-any-return]  # untyped
+
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         return self.forward(self.prepare_texts(texts))
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        return self.forward(self.prepare_images(images))
+        """Of upright RGB pictures."""
+        return self.encode_pixels([self.tower.shape.pixels(image) for image in images])
+
+    def encode_pixels(self, pixels: Sequence[Pixels]) -> Vectors:
+        return self.forward(self.prepare_pixels(pixels))
 
     def warm_up(self) -> None:
         """The first pass of either tower is several times slower than the rest."""
         self.encode_texts(["warm up"])
         self.encode_images([Image.new("RGB", (64, 64), "white")])
-
-
-def concatenate(features: Sequence[Features]) -> Features:
-    """Features of several inputs as those of one batch; what is not a tensor is the same for all."""
-    first = features[0]
-    return {
-        key: torch.cat([each[key] for each in features]) if isinstance(value, torch.Tensor) else value
-        for key, value in first.items()
-    }
 
 
 def split(features: Features, start: int, end: int) -> Features:
@@ -105,15 +111,18 @@ def model_threads(device: str) -> int:
     return min(os.cpu_count() or 1, 16)
 
 
-def load(source: str, device: str = "cpu", revision: str | None = None) -> Model:
+def load(
+    source: str, device: str = "cpu", revision: str | None = None, *, precision: str = "auto", compiled: int = 0
+) -> Model:
     """Load `starter`, a folder, or a name on a hub (read from the local cache when offline), there at `revision`.
 
-    Raises ModelUnavailable with what is missing.
+    `precision` and `compiled` are those of `image_tower`. Raises ModelUnavailable with what is missing.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
     if source == starter.NAME:
-        return Model(source, starter.revision(), starter.DIMENSION, device, starter.load(device))
+        module = starter.load(device)
+        return Model(source, starter.revision(), starter.DIMENSION, device, image_tower(module, device), module)
     folder = Path(source).expanduser()
     if not folder.is_dir() and (folder.is_absolute() or source.startswith((".", "~"))):
         raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
@@ -138,8 +147,9 @@ def load(source: str, device: str = "cpu", revision: str | None = None) -> Model
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
     found = folder_revision(folder) if folder.is_dir() else _hub_revision(module, source)
-    dimension = int(Model(source, found, 0, device, module).encode_texts(["dimension"]).shape[1])
-    return Model(source, found, dimension, device, module)
+    tower = image_tower(module, device, precision, compiled)
+    dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
+    return Model(source, found, dimension, device, tower, module)
 
 
 def folder_revision(folder: Path) -> str:

@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 
 import psycopg
 import structlog
-from PIL import Image
 
 from db import requests
 from db.engine import Database, translated
 from db.errors import DatabaseError
 from db.requests import Request
-from encoder.errors import ImageRejected
-from encoder.images import open_image
+from encoder.decoder import Limits, Opened, Refused, Source
+from encoder.decoding import DecodePool
 from encoder.models import Model, Vectors
 from encoder.settings import EncoderSettings
 
@@ -52,6 +51,9 @@ class QueryLane(threading.Thread):
         self._models = models
         self._stop_event = stop
         self._broken = broken
+        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.hung_seconds / 2)
+        row = max(model.tower.shape.bytes for model in models.values())
+        self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
         self._seconds_each = 0.0  # measured compute a query, smoothed
         self.idle = threading.Event()
         self.ready = threading.Event()
@@ -60,6 +62,12 @@ class QueryLane(threading.Thread):
 
     def run(self) -> None:
         """Reconnects for as long as it takes; anything but a database error ends the process (see service.py)."""
+        try:
+            self._run()
+        finally:
+            self._decoder.close()
+
+    def _run(self) -> None:
         wait = 0.2
         while not self._stop_event.is_set():
             try:
@@ -118,16 +126,28 @@ class QueryLane(threading.Thread):
         refusals: Refusals = []
         for model_id, model in self._models.items():
             mine = [request for request in batch if request.model_id == model_id]
-            pictures: list[tuple[Request, Image.Image]] = []
-            for request in (r for r in mine if r.kind == "i"):
-                try:
-                    pictures.append((request, open_image(request.payload, self._settings.max_pixels)))
-                except ImageRejected as error:
-                    refusals.append((request.id, error.message))
             texts = [(request, request.payload.decode()) for request in mine if request.kind == "t"]
             self._encode_alike(texts, model.encode_texts, answers, refusals)
-            self._encode_alike(pictures, model.encode_images, answers, refusals)
+            sent = [request for request in mine if request.kind == "i"]
+            if sent:
+                self._encode_pictures(model, sent, answers, refusals)
         return answers, refusals
+
+    def _encode_pictures(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
+        """What anybody may have sent is opened in another process, as the catalog's pictures are."""
+        opening = self._decoder.open([Source("", "", request.payload) for request in sent], model.tower.shape)
+        try:
+            opened: list[tuple[int, Opened]] = []
+            for place, result in enumerate(opening.results()):
+                if isinstance(result, Refused):
+                    refusals.append((sent[place].id, result.reason))
+                else:
+                    opened.append((place, result))
+            pixels = opening.pixels(opened) if opened else []
+            pictures = [(sent[place], one) for (place, _), one in zip(opened, pixels, strict=True)]
+            self._encode_alike(pictures, model.encode_pixels, answers, refusals)
+        finally:
+            opening.close()
 
     def _encode_alike(
         self,

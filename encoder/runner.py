@@ -1,60 +1,64 @@
-"""Reader -> model -> writer in threads, with bounded queues between them and a clock on every stage.
+"""Stages in threads, with bounded queues between them and a clock on each.
 
-The model stage may run in several threads: on a CPU one a core, each with one thread of its own inside torch, is faster
-than one whose threads wait for each other at every layer, and far faster when anything else runs on the machine. The
-first stage to fail stops the others, and its error is raised.
+A stage may run in several threads: on a CPU one model thread a core, each alone inside torch, is faster than one whose
+threads wait for each other at every layer, and far faster when anything else runs on the machine. The first stage to
+fail stops the others, and its error is raised.
 """
 
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any
 
-Read = TypeVar("Read")
-Made = TypeVar("Made")
 
-STAGES = ("read", "model", "write")
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`work` takes what the stage before made and makes what the next takes; None ends that batch's way."""
+
+    name: str
+    work: Callable[[Any], Any]
+    threads: int = 1
 
 
 @dataclass
 class Clock:
     """Seconds each stage was busy, the mean over its threads; `wall` from start to end."""
 
-    busy: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def time(self, stage: str, since: float, threads: int = 1) -> None:
         with self._lock:
-            self.busy[stage] += (time.perf_counter() - since) / threads
+            self.busy[stage] = self.busy.get(stage, 0.0) + (time.perf_counter() - since) / threads
 
 
 class _Stopped(Exception):
     pass
 
 
-class Pipeline(Generic[Read, Made]):
-    def __init__(self, model_threads: int = 1, depth: int = 2) -> None:
-        self._model_threads = model_threads
-        self._read: queue.Queue[Read | None] = queue.Queue(depth)
-        self._made: queue.Queue[Made | None] = queue.Queue(depth)
+class Pipeline:
+    def __init__(self, depth: int = 2) -> None:
+        self._depth = depth
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self.clock = Clock()
 
-    def run(self, reader: Iterator[Read], model: Callable[[Read], Made], writer: Callable[[Made], None]) -> None:
-        """Drive every batch of `reader` through. Time a reader spends waiting for work counts as its own."""
+    def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
+        """Drive every batch of `reader` through. Time the `first` stage spends waiting for work counts as its own."""
         started = time.perf_counter()
-        threads = [
-            threading.Thread(target=self._guard, args=(self._pump_reader, reader), name="read"),
-            threading.Thread(target=self._guard, args=(self._pump_writer, writer), name="write"),
-            *(
-                threading.Thread(target=self._guard, args=(self._pump_model, model), name="model")
-                for _ in range(self._model_threads)
-            ),
-        ]
+        self.clock.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
+        queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]
+        ahead = [stage.threads for stage in stages]
+        threads = [self._thread(first, self._read, first, reader, queues[0], ahead[0])]
+        for n, stage in enumerate(stages):
+            ends = _Ends(stage.threads)
+            following = (queues[n + 1], ahead[n + 1]) if n + 1 < len(stages) else (None, 0)
+            threads += [
+                self._thread(stage.name, self._work, stage, queues[n], ends, *following) for _ in range(ahead[n])
+            ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -63,46 +67,44 @@ class Pipeline(Generic[Read, Made]):
         if self._error is not None:
             raise self._error
 
-    def _guard(self, pump: Callable[..., None], argument: object) -> None:
-        try:
-            pump(argument)
-        except _Stopped:
-            pass
-        except BaseException as error:
-            self._error = self._error or error
-            self._stop.set()
+    def _thread(self, name: str, pump: Callable[..., None], *arguments: Any) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                pump(*arguments)
+            except _Stopped:
+                pass
+            except BaseException as error:
+                self._error = self._error or error
+                self._stop.set()
 
-    def _pump_reader(self, reader: Iterator[Read]) -> None:
+        return threading.Thread(target=guarded, name=name)
+
+    def _read(self, name: str, reader: Iterator[Any], out: "queue.Queue[Any]", takers: int) -> None:
         while True:
             since = time.perf_counter()
             batch = next(reader, None)
-            self.clock.time("read", since)
+            self.clock.time(name, since)
             if batch is None:
-                for _ in range(self._model_threads):
-                    self._put(self._read, None)
-                return
-            self._put(self._read, batch)
+                return self._end(out, takers)
+            self._put(out, batch)
 
-    def _pump_model(self, model: Callable[[Read], Made]) -> None:
-        while (batch := self._get(self._read)) is not None:
+    def _work(
+        self, stage: Stage, source: "queue.Queue[Any]", ends: "_Ends", out: "queue.Queue[Any] | None", takers: int
+    ) -> None:
+        while (batch := self._get(source)) is not None:
             since = time.perf_counter()
-            made = model(batch)
-            self.clock.time("model", since, self._model_threads)
-            self._put(self._made, made)
-        self._put(self._made, None)
+            made = stage.work(batch)
+            self.clock.time(stage.name, since, stage.threads)
+            if out is not None and made is not None:
+                self._put(out, made)
+        if out is not None and ends.last():
+            self._end(out, takers)
 
-    def _pump_writer(self, writer: Callable[[Made], None]) -> None:
-        open_threads = self._model_threads
-        while open_threads:
-            made = self._get(self._made)
-            if made is None:
-                open_threads -= 1
-                continue
-            since = time.perf_counter()
-            writer(made)
-            self.clock.time("write", since)
+    def _end(self, out: "queue.Queue[Any]", takers: int) -> None:
+        for _ in range(takers):
+            self._put(out, None)
 
-    def _put(self, target: queue.Queue, item: object) -> None:  # type: ignore[type-arg]  # of either stage
+    def _put(self, target: "queue.Queue[Any]", item: object) -> None:
         while not self._stop.is_set():
             try:
                 return target.put(item, timeout=0.2)
@@ -110,10 +112,23 @@ class Pipeline(Generic[Read, Made]):
                 continue
         raise _Stopped
 
-    def _get(self, source: queue.Queue):  # type: ignore[no-untyped-def, type-arg]  # of either stage
+    def _get(self, source: "queue.Queue[Any]") -> Any:
         while not self._stop.is_set():
             try:
                 return source.get(timeout=0.2)
             except queue.Empty:
                 continue
         raise _Stopped
+
+
+class _Ends:
+    """Which of a stage's threads is the last to end."""
+
+    def __init__(self, threads: int) -> None:
+        self._left = threads
+        self._lock = threading.Lock()
+
+    def last(self) -> bool:
+        with self._lock:
+            self._left -= 1
+            return self._left == 0

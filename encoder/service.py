@@ -10,7 +10,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +21,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
 from db.work import ModelRow, Outstanding
-from encoder.catalog import Batch, CatalogLane, Encoded, Tally
+from encoder.catalog import CatalogLane, Tally
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models import Model, load, model_threads, pick_device
 from encoder.queries import QueryLane
@@ -55,7 +55,7 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def load_models(database: Database, device: str, only: list[str] | None = None) -> dict[int, Model]:
+def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
     """Load the models the database keeps current, by model_id, the serving one first.
 
     Raises ModelUnavailable when there is none, ModelMismatch when the weights are not those it was added with.
@@ -72,8 +72,8 @@ def load_models(database: Database, device: str, only: list[str] | None = None) 
         rows = [row for row in rows if row.name in only]
     if not rows:
         raise ModelUnavailable("no model has been added", hint='Add one: "windowshop model add starter".')
-    picked = pick_device(device)
-    return {row.model_id: _load_row(row, picked) for row in rows}
+    picked = pick_device(settings.device)
+    return {row.model_id: _load_row(row, picked, settings) for row in rows}
 
 
 def run(
@@ -100,10 +100,9 @@ def run(
         worker,
         models,
         settings,
-        readers=settings.readers or min(os.cpu_count() or 1, 8),
         before_forward=(lambda: _let_pass(lane)) if lane else (lambda: None),
     )
-    pipeline: Pipeline[Batch, Encoded] = Pipeline(threads)
+    pipeline = Pipeline()
     try:
         beat.start()
         if lane:
@@ -113,7 +112,7 @@ def run(
         on_ready()
         while True:
             try:
-                _catalog_pass(database, catalog, pipeline, list(models), stop, once, on_start)
+                _catalog_pass(database, catalog, pipeline, threads, list(models), stop, once, on_start)
                 break
             except DatabaseError as error:
                 if once:
@@ -123,7 +122,7 @@ def run(
                     break
                 _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
                 catalog.start_over()
-                pipeline = Pipeline(threads)
+                pipeline = Pipeline()
                 beat.beat()
     finally:
         lane_stop.set()
@@ -143,18 +142,18 @@ def run(
 def _catalog_pass(
     database: Database,
     catalog: CatalogLane,
-    pipeline: Pipeline[Batch, Encoded],
+    pipeline: Pipeline,
+    model_threads: int,
     model_ids: list[int],
     stop: threading.Event,
     once: bool,
     on_start: Callable[[Tally, Outstanding], None],
 ) -> None:
-    with database.connect(Role.ENCODER) as reading, database.connect(Role.ENCODER) as writing:
-        with reading.begin():
-            on_start(catalog.tally, work.outstanding(reading, model_ids))
-        pipeline.run(
-            catalog.read(reading, stop, once=once), catalog.encode, lambda encoded: catalog.write(writing, encoded)
-        )
+    with ExitStack() as stack:
+        claiming, opening, writing = (stack.enter_context(database.connect(Role.ENCODER)) for _ in range(3))
+        with claiming.begin():
+            on_start(catalog.tally, work.outstanding(claiming, model_ids))
+        pipeline.run("claim", catalog.read(claiming, stop, once=once), catalog.stages(opening, writing, model_threads))
 
 
 def _let_pass(lane: QueryLane) -> None:
@@ -188,8 +187,9 @@ class _Heartbeat(threading.Thread):
                 raise
 
 
-def _load_row(row: ModelRow, device: str) -> Model:
-    model = load(row.source, device, row.revision)
+def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
+    compiled = settings.pictures_a_batch(device) if settings.compile else 0
+    model = load(row.source, device, row.revision, precision=settings.precision, compiled=compiled)
     if model.dimension != row.dimension:
         raise ModelMismatch(
             f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",

@@ -21,6 +21,8 @@ _CPU_CHUNK = 2
 class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
     """``preprocess`` makes bytes and may run in any thread; ``forward`` does the rest where the module lives."""
 
+    shape = pixels.SHAPE
+
     def __init__(self, tower: Tower, head: heads.Head) -> None:
         super().__init__()
         self.tower = tower

@@ -9,28 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from encoder.pixels import InputShape
+
 SIDE = 256
+SHAPE = InputShape(SIDE, SIDE, "pad")
 WHITE = (255, 255, 255)
 
 
 def batch(pictures: Sequence[Image.Image]) -> np.ndarray:
     """uint8 (n, 256, 256, 3). Channels last, as Pillow holds them and as the tower computes."""
-    return np.stack([np.asarray(square(picture)) for picture in pictures])
+    return np.stack([SHAPE.pixels(on_white(picture)) for picture in pictures])
 
 
 def square(picture: Image.Image) -> Image.Image:
     """Fit the whole picture on a white 256 px square: products are shot on white."""
-    scale = SIDE / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    opaque = on_white(picture)
-    if opaque.size != size:
-        # reducing_gap: a 4,000 px photograph is first averaged down by whole factors, several times faster.
-        opaque = opaque.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-    if size != (SIDE, SIDE):
-        canvas = Image.new("RGB", (SIDE, SIDE), WHITE)
-        canvas.paste(opaque, ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
-        opaque = canvas
-    return opaque
+    return Image.fromarray(SHAPE.pixels(on_white(picture)))
 
 
 def on_white(picture: Image.Image) -> Image.Image:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from encoder.runner import Pipeline
+from encoder.runner import Pipeline, Stage
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_everything_goes_through_exactly_once(threads: int) -> None:
     written: list[int] = []
-    pipeline: Pipeline[int, int] = Pipeline(threads)
-    pipeline.run(iter(range(100)), lambda number: number * 2, written.append)
+    pipeline = Pipeline()
+    stages = [Stage("model", lambda number: number * 2, threads), Stage("write", written.append)]
+    pipeline.run("read", iter(range(100)), stages)
     assert sorted(written) == [number * 2 for number in range(100)]
     assert pipeline.clock.wall > 0
 
@@ -32,8 +33,16 @@ def test_an_error_in_any_stage_stops_the_others_and_is_raised(stage: str, thread
         return number
 
     with pytest.raises(ValueError, match=stage):
-        Pipeline[int, int](threads).run(reader(), lambda n: fail("model", n), lambda n: fail("write", n) and None)
+        stages = [Stage("model", lambda n: fail("model", n), threads), Stage("write", lambda n: fail("write", n))]
+        Pipeline().run("read", reader(), stages)
     assert not [thread for thread in threading.enumerate() if thread.name in ("read", "model", "write")]
+
+
+def test_a_batch_of_which_nothing_is_left_goes_no_further() -> None:
+    written: list[int] = []
+    stages = [Stage("open", lambda n: n if n % 2 else None, 2), Stage("write", written.append)]
+    Pipeline().run("read", iter(range(20)), stages)
+    assert sorted(written) == list(range(1, 20, 2))
 
 
 def test_a_slow_writer_holds_the_reader_back() -> None:
@@ -50,7 +59,7 @@ def test_a_slow_writer_holds_the_reader_back() -> None:
         time.sleep(0.005)
         written.append(number)
 
-    Pipeline[int, int](depth=2).run(reader(), lambda number: number, write)
+    Pipeline(depth=2).run("read", reader(), [Stage("model", lambda number: number), Stage("write", write)])
     assert len(written) == 30
     assert ahead <= 8
 
@@ -64,8 +73,8 @@ def test_stages_overlap_and_the_clock_tells_them_apart() -> None:
             slow(0.02)
             yield number
 
-    pipeline: Pipeline[int, int] = Pipeline()
-    pipeline.run(reader(), lambda n: slow(0.04) or n, lambda _: slow(0.01))
+    pipeline = Pipeline()
+    pipeline.run("read", reader(), [Stage("model", lambda n: slow(0.04) or n), Stage("write", lambda _: slow(0.01))])
     busy = pipeline.clock.busy
     assert busy["write"] < busy["read"] < busy["model"]
     assert pipeline.clock.wall < sum(busy.values())

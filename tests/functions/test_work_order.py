@@ -10,19 +10,20 @@ from db.catalog import Product
 from db.roles import Role
 from db.serving import serve_model
 from encoder.catalog import CatalogLane
+from encoder.pixels import InputShape
 from encoder.settings import EncoderSettings
 
 if TYPE_CHECKING:
     from tests.functions.conftest import Shop
 
-MODEL: Any = SimpleNamespace(prepare_texts=lambda titles: {})
+MODEL: Any = SimpleNamespace(device="cpu", tower=SimpleNamespace(shape=InputShape(32, 32, "stretch")))
 
 
 def test_the_catalog_of_the_serving_model_is_encoded_before_that_of_the_one_being_built(two_models: "Shop") -> None:
     shop = two_models
     shop.load(*(Product(f"s{n}", f"title {n}") for n in range(20)))
     stop, worker = threading.Event(), uuid4()
-    lane = CatalogLane(worker, {1: MODEL, 2: MODEL}, EncoderSettings(title_batch=10), readers=1)
+    lane = CatalogLane(worker, {1: MODEL, 2: MODEL}, EncoderSettings(title_batch=10))
     try:
         with shop.database.connect(Role.ENCODER) as conn:
             work.heartbeat(conn, worker, "host", 1, "cpu", 60)
@@ -43,7 +44,7 @@ def test_the_catalog_of_the_serving_model_is_encoded_before_that_of_the_one_bein
 def test_a_model_that_was_retired_meanwhile_is_left_alone(two_models: "Shop") -> None:
     shop = two_models
     shop.load(Product("a", "title"))
-    lane = CatalogLane(uuid4(), {1: MODEL, 2: MODEL}, EncoderSettings(), readers=1)
+    lane = CatalogLane(uuid4(), {1: MODEL, 2: MODEL}, EncoderSettings())
     shop.run("update shop.model set status = 'retired' where name = 'wide'")
     shop.encode_all(1)
     try:

@@ -106,7 +106,7 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
     add_model(database, Settings(home=public_folder / "page-home"), new)
     serve_model(database, starter.NAME)
     ingest(database, Part())
-    models |= load_models(database, "cpu")
+    models |= load_models(database, EncoderSettings(device="cpu"))
     run(database, models, EncoderSettings(), stop=threading.Event(), once=True, queries=False)
     if not SCREENSHOTS:
         with database.connect(None) as conn, conn.begin():

@@ -1,0 +1,99 @@
+"""The image towers of CLIP and SigLIP for throughput: the checkpoint's weights, its numbers, fewer passes over memory.
+
+Against the module they are taken from: bytes go in, and their normalisation is folded into the patch embedding;
+queries, keys and values are one product; and CLIP's last layer, of which only the class token is read, computes only that.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, normalize, scaled_dot_product_attention
+
+FAMILIES = ("clip", "siglip")
+
+
+class VisionTower(nn.Module):
+    """uint8 (n, height, width, 3) -> unit vectors, float32 (n, dimension).
+
+    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` are its processor's, of values 0..1.
+    """
+
+    def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
+        super().__init__()
+        vision = model.vision_model
+        embeddings, config = vision.embeddings, model.config.vision_config
+        self.patch = int(config.patch_size)
+        self.heads = int(config.num_attention_heads)
+        weight, bias = _fold(embeddings.patch_embedding, mean, std)
+        self.patch_weight, self.patch_bias = nn.Parameter(weight.to(dtype)), nn.Parameter(bias.to(dtype))
+        position = embeddings.position_embedding.weight
+        token = getattr(embeddings, "class_embedding", None)
+        self.first = None if token is None else nn.Parameter((token + position[0]).to(dtype)[None, None])
+        self.position = nn.Parameter((position if token is None else position[1:]).to(dtype))
+        self.before = getattr(vision, "pre_layrnorm", None)
+        self.layers = nn.ModuleList(_Layer(layer, self.heads) for layer in vision.encoder.layers)
+        self.after = vision.post_layernorm
+        self.pool = getattr(vision, "head", None)
+        self.project = getattr(model, "visual_projection", None)
+        self.requires_grad_(False)
+        self.to(dtype)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        n, height, width, _ = pixels.shape
+        p = self.patch
+        patches = pixels.view(n, height // p, p, width // p, p, 3).permute(0, 1, 3, 2, 4, 5)
+        centred = patches.reshape(n, -1, p * p * 3).to(self.patch_weight.dtype) - 128  # exact in bf16
+        x = linear(centred, self.patch_weight, self.patch_bias) + self.position
+        if self.first is not None:
+            x = torch.cat([self.first.expand(n, 1, -1), x], 1)
+        if self.before is not None:
+            x = self.before(x)
+        for layer in self.layers[:-1]:
+            x = layer(x)
+        x = self.layers[-1](x, 1 if self.pool is None else None)
+        x = self.after(x[:, 0]) if self.pool is None else self.pool(self.after(x))
+        if self.project is not None:
+            x = self.project(x)
+        return normalize(x.float(), dim=-1)
+
+
+class _Layer(nn.Module):
+    """Pre-norm transformer layer. `read` is how many of the first tokens anybody reads afterwards."""
+
+    def __init__(self, layer: Any, heads: int) -> None:
+        super().__init__()
+        attention = layer.self_attn
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        self.heads = heads
+        self.norm1, self.norm2, self.mlp, self.out = layer.layer_norm1, layer.layer_norm2, layer.mlp, attention.out_proj
+        self.weight = nn.Parameter(torch.cat([part.weight for part in parts]))
+        self.bias = nn.Parameter(torch.cat([part.bias for part in parts]))
+
+    def forward(self, x: Tensor, read: int | None = None) -> Tensor:
+        n, tokens, width = x.shape
+        normed = self.norm1(x)
+        if read is None:
+            q, k, v = linear(normed, self.weight, self.bias).view(n, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        else:
+            x = x[:, :read]
+            q = linear(normed[:, :read], self.weight[:width], self.bias[:width])
+            q = q.view(n, read, self.heads, -1).transpose(1, 2)
+            kv = linear(normed, self.weight[width:], self.bias[width:])
+            k, v = kv.view(n, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        seen = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, width)
+        x = x + self.out(seen)
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
+
+
+def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """The convolution over normalised values as a product with bytes less 128, in the order bytes lie in a patch."""
+    weight = conv.weight.double()
+    spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
+    centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]
+    bias = (weight * ((128 / 255 - centre) / spread)).sum((1, 2, 3))
+    if conv.bias is not None:
+        bias = bias + conv.bias.double()
+    scaled = (weight / (255 * spread)).permute(0, 2, 3, 1).flatten(1)
+    return scaled, bias
