@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import TimeoutError as Overdue
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool

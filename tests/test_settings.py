@@ -62,7 +62,7 @@ def test_every_setting_says_what_it_is(settings: type[EnvironmentSettings]) -> N
         (Settings, "WINDOWSHOP_GATEWAY_PORT", "0"),
         (Settings, "WINDOWSHOP_GATEWAY_PORT", "postgres"),
         (Settings, "WINDOWSHOP_STATEMENT_TIMEOUT_MS", "1"),
-        (EncoderSettings, "WINDOWSHOP_ENCODER_IMAGE_BATCH", "0"),
+        (EncoderSettings, "WINDOWSHOP_ENCODER_IMAGE_BATCH", "-1"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_LEASE_SECONDS", "1.5"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_QUERY_SECONDS", "-1"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_READERS", "many"),

@@ -32,8 +32,8 @@ def test_an_error_in_any_stage_stops_the_others_and_is_raised(stage: str, thread
             raise ValueError(here)
         return number
 
+    stages = [Stage("model", lambda n: fail("model", n), threads), Stage("write", lambda n: fail("write", n))]
     with pytest.raises(ValueError, match=stage):
-        stages = [Stage("model", lambda n: fail("model", n), threads), Stage("write", lambda n: fail("write", n))]
         Pipeline().run("read", reader(), stages)
     assert not [thread for thread in threading.enumerate() if thread.name in ("read", "model", "write")]
 
