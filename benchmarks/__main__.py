@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, memory, command, quality, loading, search):
+        for one in (queries, encoding, pictures, forward, memory, command, quality, loading, search):
             one()
         web()
 
@@ -33,6 +33,26 @@ def encoding() -> None:
     from benchmarks import encoding
 
     encoding.run()
+
+
+@app.command()
+def pictures(
+    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    count: Annotated[int, typer.Option(min=64, help="JPEG files.")] = 2_000,
+    side: Annotated[int, typer.Option(min=64, help="Their longer side, in pixels.")] = 1500,
+) -> None:
+    """From JPEG files to committed rows, stage by stage, and against the plain loop."""
+    from benchmarks import pictures
+
+    pictures.run(device, count, side)
+
+
+@app.command()
+def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") -> None:
+    """The image towers alone."""
+    from benchmarks import forward
+
+    forward.run(device)
 
 
 @app.command()

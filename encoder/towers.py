@@ -37,7 +37,7 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
         if shape is not None:
             dtype = _dtype(device, precision)
             tower = VisionTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
-            return ImageTower(shape, _compiled(tower, compiled) if compiled else tower)
+            return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower)
     return ImageTower(InputShape(512, 512, "within"), None)
 
 
@@ -65,7 +65,7 @@ def _dtype(device: str, precision: str) -> torch.dtype:
     return getattr(torch, precision)  # type: ignore[no-any-return]  # settings admit nothing else
 
 
-def _compiled(tower: VisionTower, batch: int) -> Forward:
+def compiled_tower(tower: VisionTower, batch: int) -> Forward:
     """Full batches only: another size would be compiled anew, and a query is one picture."""
     fast = torch.compile(tower, dynamic=False, mode="max-autotune-no-cudagraphs")
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)

@@ -1,8 +1,8 @@
 """The image towers of CLIP and SigLIP for throughput: the checkpoint's weights, its numbers, fewer passes over memory.
 
 Against the module they are taken from: bytes go in, and their normalisation is folded into the patch embedding;
-queries, keys and values are one product; and CLIP's last layer, of which only the class token is read, computes just that
-token.
+queries, keys and values are one product; and CLIP's last layer, of which only the class token is read, computes just
+that.
 """
 
 from collections.abc import Sequence
