@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from sentence_transformers import SentenceTransformer
 from sqlalchemy import Connection, text
 
 from benchmarks.architectures import SMALL, VIT_B_32, save_clip
+from benchmarks.drawn import draw_all
 from benchmarks.report import Line, Table, keep
 from benchmarks.site import Site, site
 from db import work
@@ -37,7 +37,6 @@ from encoder.decoding import DecodePool, Opening
 from encoder.models import Model, load, model_threads
 from encoder.runner import Clock, Pipeline, Stage
 from encoder.settings import EncoderSettings
-from loader.sample import IMAGES
 from migrations.site import NewModel
 
 
@@ -49,6 +48,7 @@ def run(device: str, count: int, side: int) -> None:
     source = save_clip(Path(os.environ.get("TMPDIR", "/tmp")) / f"windowshop-bench-{os.getpid()}", architecture)
     model = load(str(source), device)
     with site(NewModel("clip", str(source), model.revision, model.dimension)) as measured:
+        print(f"Drawing and loading {count} pictures", flush=True)
         paths = _pictures(measured, count, side)
         _without_index(measured)
         model.warm_up()
@@ -107,26 +107,13 @@ def _pictures(measured: Site, count: int, side: int) -> list[Path]:
     folder = measured.settings.home / "pictures"
     folder.mkdir(parents=True)
     paths = [folder / f"{number:06}.jpg" for number in range(count)]
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(partial(_draw, side=side), paths, range(count)))
+    draw_all(paths, side)
     with measured.database.connect(Role.APP) as conn, conn.begin():
         with staging(conn) as stage:
             for number, path in enumerate(paths):
                 stage(Product(f"p{number:06}", f"product {number}", images=(Image(path.name),)))
         upsert(conn, image_root=folder)
     return paths
-
-
-def _draw(path: Path, number: int, side: int) -> None:
-    """A drawing of the sample on a ground as uneven as a photograph's, so that its file is as large as one."""
-    drawings = sorted(IMAGES.glob("*.webp"))
-    chance = np.random.default_rng(number)
-    with Pictures.open(drawings[number % len(drawings)]) as drawing:
-        large = drawing.convert("RGB").resize((side, side * 3 // 4), Pictures.Resampling.BICUBIC)
-    grain = chance.normal(0, 12, (side * 3 // 8, side // 2, 1)).repeat(2, 0).repeat(2, 1)
-    Pictures.fromarray((np.asarray(large)[: len(grain), : grain.shape[1]] + grain).clip(0, 255).astype(np.uint8)).save(
-        path, quality=85
-    )
 
 
 def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float:

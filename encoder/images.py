@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from encoder.errors import ImageRejected, ImageUnreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+PHASH_SIDE = 96  # pixels, three times the side that is hashed
 AtLeast = Callable[[int, int], tuple[int, int]]
 
 
@@ -54,7 +55,8 @@ def read_file(root: str, uri: str, max_bytes: int) -> bytes:
 def open_picture(data: bytes, max_pixels: int, at_least: AtLeast | None = None) -> Picture:
     """Decode a picture. Raises ImageRejected with a reason a shop can act on."""
     image, width, height = _decode(data, max_pixels, at_least)
-    bits = np.asarray(imagehash.phash(image).hash).ravel()
+    factor = max(1, min(image.size) // PHASH_SIDE)  # averaged first: its own filter over a large picture is slow
+    bits = np.asarray(imagehash.phash(image.reduce(factor)).hash).ravel()
     return Picture(
         image=image,
         sha256=hashlib.sha256(data).digest(),
