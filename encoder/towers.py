@@ -67,7 +67,7 @@ def _dtype(device: str, precision: str) -> torch.dtype:
 
 def compiled_tower(tower: VisionTower, batch: int) -> Forward:
     """Full batches only: another size would be compiled anew, and a query is one picture."""
-    fast = torch.compile(tower, dynamic=False, mode="max-autotune-no-cudagraphs")
+    fast = torch.compile(tower, dynamic=False)
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
 
 
