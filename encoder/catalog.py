@@ -1,6 +1,6 @@
 """The catalog lane: claim titles and pictures in batches, encode them, store the vectors.
 
-    claim (begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off the list)
+    claim (fetch, begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off the list)
 
 No transaction is open while something is opened or encoded. An item that has to be tried alone is alone in the whole
 pipeline, so that if it brings the process down it is the one that is blamed.
@@ -9,6 +9,7 @@ pipeline, so that if it brings the process down it is the one that is blamed.
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from db import work
 from db.work import Item, Part, Seen
 from encoder.decoder import Limits, Opened, Refused, Source
 from encoder.decoding import DecodePool, Opening
+from encoder.errors import ImageRejected
+from encoder.fetching import Fetcher
 from encoder.models import Features, Model, Vectors, split
 from encoder.runner import Stage
 from encoder.settings import EncoderSettings
@@ -93,6 +96,8 @@ class CatalogLane:
         }
         limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_seconds)
         self._pool = DecodePool(settings.decoders(), _SLOTS, max(slot, *rows.values()), limits)
+        self._fetcher = Fetcher(settings)
+        self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
         self._before_forward = before_forward
         self._in_flight = 0
         self._landed = threading.Condition()
@@ -183,6 +188,8 @@ class CatalogLane:
         self._in_flight = 0
 
     def close(self) -> None:
+        self._fetcher.close()
+        self._fetching.shutdown(cancel_futures=True)
         self._pool.close()
 
     def _begin(self, stop: threading.Event, claimed: Claimed) -> Iterator[Claimed]:
@@ -200,16 +207,26 @@ class CatalogLane:
     def _begin_to_open(self, claimed: Claimed) -> None:
         sources: list[Source] = []
         kept: list[Item] = []
-        for item in claimed.items:
-            if item.folder is None or item.uri is None:
-                reason = f"{item.uri}: pictures behind an address are not fetched; load local files"
-                claimed.refused.append((item, Refused(reason, final=True)))
+        at_once = self._fetching.map if any(item.folder is None for item in claimed.items) else map
+        for item, source in zip(claimed.items, at_once(self._source, claimed.items), strict=True):
+            if isinstance(source, Refused):
+                claimed.refused.append((item, source))
             else:
                 kept.append(item)
-                sources.append(Source(item.folder, item.uri))
+                sources.append(source)
         claimed.items = kept
         if sources:
             claimed.opening = self._pool.open(sources, self._models[claimed.model_id].tower.shape)
+
+    def _source(self, item: Item) -> Source | Refused:
+        if item.uri is None:
+            return Refused("the picture is gone from the catalog", final=True)
+        if item.folder is not None:
+            return Source(item.folder, item.uri)
+        try:
+            return Source("", item.uri, self._fetcher.read(item.uri))
+        except ImageRejected as error:
+            return Refused(error.message, error.final)
 
     def _titles(self, claimed: Claimed) -> Batch:
         titles = [item.title for item in claimed.items]

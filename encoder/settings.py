@@ -1,12 +1,17 @@
 """Settings of the encoder process (`WINDOWSHOP_ENCODER_...`)."""
 
 import os
-from typing import Literal
+import re
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from db.settings import EnvironmentSettings
+
+STORES = ("s3", "gs")  # each names the extra that brings its driver
+_STORE = re.compile(rf"({'|'.join(STORES)})://[^/\s:]+/([^:]*/)?")
 
 
 class EncoderSettings(EnvironmentSettings):
@@ -35,6 +40,43 @@ class EncoderSettings(EnvironmentSettings):
     cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest go first.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest picture that is decoded, in pixels.")
     max_file_bytes: int = Field(50_000_000, ge=1, description="Largest picture file that is read, in bytes.")
+    fetch_max_bytes: int = Field(10_000_000, ge=1, description="Largest picture that is fetched, in bytes.")
+    fetch_seconds: float = Field(
+        10.0, gt=0, le=600, description="Longest time one try to fetch a picture may take, redirects and all."
+    )
+    fetch_attempts: int = Field(
+        3, ge=1, le=10, description="Tries of a picture whose server is busy or does not answer."
+    )
+    fetch_per_host: int = Field(4, ge=1, le=100, description="Pictures fetched from one host at once.")
+    fetch_connections: int = Field(32, ge=1, le=1000, description="Pictures fetched at once, from all hosts.")
+    fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [],
+        description="Networks, separated by commas, pictures are fetched from although they are not public, such as "
+        "10.1.0.0/16.",
+    )
+    fetch_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
+        [], description="Ports, separated by commas, pictures are fetched from beside 80 and 443."
+    )
+    object_stores: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Where in object stores pictures are read, separated by commas, such as s3://shop-pictures/. "
+        "Unset: nowhere.",
+    )
+
+    @field_validator("fetch_networks", "fetch_ports", "object_stores", mode="before")
+    @classmethod
+    def _listed(cls, written: Any) -> Any:
+        return [part.strip() for part in written.split(",") if part.strip()] if isinstance(written, str) else written
+
+    @field_validator("object_stores")
+    @classmethod
+    def _prefixes(cls, written: list[str]) -> list[str]:
+        """Each ends with a slash, so that s3://shop is not s3://shop-secrets as well."""
+        prefixes = [each if each.endswith("/") else f"{each}/" for each in written]
+        for each in prefixes:
+            if not _STORE.fullmatch(each):
+                raise ValueError(f'"{each}" is not like s3://bucket/ ({", ".join(STORES)})')
+        return prefixes
 
     def decoders(self) -> int:
         return self.readers or min(os.cpu_count() or 1, 32)

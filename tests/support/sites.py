@@ -1,0 +1,104 @@
+"""Web servers of a test's own, on loopback, that answer exactly what the test says, byte for byte."""
+
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesParser
+from http import HTTPStatus
+from typing import Any
+
+Send = Callable[[bytes], Any]
+Answer = bytes | Callable[[Send], None]
+
+
+def response(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
+    """A whole response; `Content_Length` and others replace what is right."""
+    fields = {"Content-Length": str(len(body)), "Connection": "close"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def redirect(location: str, status: int = 302) -> bytes:
+    return response(status=status, Location=location)
+
+
+def dripping(start: bytes, drop: bytes) -> Answer:
+    """A response that never ends, a drop at a time."""
+
+    def answer(send: Send) -> None:
+        send(start)
+        while True:  # until the client has gone
+            send(drop)
+            time.sleep(0.02)
+
+    return answer
+
+
+@dataclass
+class Site:
+    """Answers by path; of a list of answers each is given once, the last one again and again."""
+
+    host: str = "127.0.0.1"
+    tls: ssl.SSLContext | None = None
+    answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
+    connections: int = 0
+    requests: list[tuple[str, Message]] = field(default_factory=list)  # path and headers
+    port: int = 0
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.requests]
+
+    def url(self, path: str = "/") -> str:
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{path}"
+
+    def serve(self, connection: Any) -> None:
+        self.connections += 1
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+        with connection, connection.makefile("rb") as stream:
+            line, head = stream.readline(), b""
+            while (part := stream.readline()).strip():
+                head += part
+            if not line:
+                return
+            path = line.split()[1].decode()
+            self.requests.append((path, BytesParser().parsebytes(head)))
+            answer = self.answers.get(path, response(b"nothing here", 404))
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
+            if callable(answer):
+                answer(connection.sendall)
+            else:
+                connection.sendall(answer)
+
+
+@contextmanager
+def serving(host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    site = Site(host, tls)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):  # the client has gone
+                site.serve(self.request)
+
+    class Server(socketserver.ThreadingTCPServer):
+        address_family = socketserver.socket.AF_INET6 if ":" in host else socketserver.socket.AF_INET
+        allow_reuse_address = daemon_threads = True
+        block_on_close = False
+
+    with Server((host, port), Handler) as server:
+        site.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join()
