@@ -152,6 +152,7 @@ product_image = Table(
         name="uri",
     ),
     Index(None, "phash", postgresql_where=text("position = 0")),  # equal first pictures
+    Index(None, "sha256"),  # identical files: encoded once
     schema=SHOP,
 )
 

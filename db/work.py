@@ -64,6 +64,9 @@ _COMPLETE = text(
     "select shop_private.work_complete(:worker, cast(:model as smallint), cast(:part as shop_private.part), "
     "cast(:products as uuid[]), cast(:positions as smallint[]), cast(:sources as bytea[]), :embeddings)"
 )
+_KNOWN = text(
+    "select source, embedding from shop_private.known_vectors(cast(:model as smallint), cast(:sources as bytea[]))"
+)
 _SEEN = text(
     "select shop_private.image_seen(cast(:products as uuid[]), cast(:positions as smallint[]), "
     "cast(:sha256 as bytea[]), cast(:width as integer[]), cast(:height as integer[]), cast(:phash as text[]))"
@@ -106,6 +109,12 @@ def complete(
         "embeddings": [HalfVector(vector) for vector in vectors],
     }
     return int(conn.scalar(_COMPLETE, parameters) or 0)
+
+
+def known_vectors(conn: Connection, model_id: int, sources: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+    """Vectors the model has already given to pictures with these sha256; (dimension,) each, as they are stored."""
+    rows = conn.execute(_KNOWN, {"model": model_id, "sources": list(sources)})
+    return {bytes(source): vector.to_numpy().astype(np.float32) for source, vector in rows}
 
 
 def image_seen(conn: Connection, items: Sequence[Item], seen: Sequence[Seen]) -> None:

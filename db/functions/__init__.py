@@ -15,6 +15,7 @@ IN_CALL_ORDER = (
     "product_catalog",
     "work_claim",
     "work_complete",
+    "known_vectors",
     "work_fail",
     "work_outstanding",
     "worker_heartbeat",

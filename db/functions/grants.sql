@@ -44,7 +44,7 @@ grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, sh
 -- encoder: works through functions only
 grant select on shop.model to @encoder@;
 grant execute on function
-    shop_private.work_claim, shop_private.work_complete, shop_private.image_seen, shop_private.work_fail,
+    shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors, shop_private.image_seen, shop_private.work_fail,
     shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
     shop_private.request_answer, shop_private.request_refuse, shop_private.housekeep
     to @encoder@;
