@@ -1,6 +1,6 @@
 """The catalog lane: claim titles and pictures in batches, encode them, store the vectors.
 
-    claim (fetch, begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off the list)
+    claim (fetch, begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off)
 
 No transaction is open while something is opened or encoded. An item that has to be tried alone is alone in the whole
 pipeline, so that if it brings the process down it is the one that is blamed.

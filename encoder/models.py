@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from PIL import Image
 from sentence_transformers import SentenceTransformer
@@ -26,6 +27,8 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.pixels import Pixels
 from encoder.towers import ImageTower, image_tower
+
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a model on a hub
 
 Features = dict[str, Any]
 Vectors = NDArray[np.float32]  # (n, dimension), unit length
@@ -123,17 +126,21 @@ def load(
     if source == starter.NAME:
         module = starter.load(device)
         return Model(source, starter.revision(), starter.DIMENSION, device, image_tower(module, device), module)
-    folder = Path(source).expanduser()
-    if not folder.is_dir() and (folder.is_absolute() or source.startswith((".", "~"))):
+    named = Path(source).expanduser()
+    if not named.is_dir() and (named.is_absolute() or source.startswith((".", "~"))):
         raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
     try:
+        folder = named if named.is_dir() else _hub_folder(source, revision)
+        _refuse_pickles(folder)
         module = SentenceTransformer(
-            str(folder) if folder.is_dir() else source,
+            str(folder),
             device=device,
-            revision=None if folder.is_dir() else revision,
             trust_remote_code=False,
+            local_files_only=True,
             model_kwargs={"use_safetensors": True},
         )
+    except ModelUnavailable:
+        raise
     except Exception as error:  # hub, config and weight errors share no base class
         reason = str(error).strip().splitlines()
         raise ModelUnavailable(
@@ -146,7 +153,7 @@ def load(
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
-    found = folder_revision(folder) if folder.is_dir() else _hub_revision(module, source)
+    found = folder_revision(folder) if folder == named else folder.name  # a snapshot is named by its commit
     tower = image_tower(module, device, precision, compiled)
     dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
     return Model(source, found, dimension, device, tower, module)
@@ -183,8 +190,17 @@ def _fix_text_length(module: SentenceTransformer) -> None:
     transformer.processing_kwargs = {**known, "text": {**known.get("text", {}), **text}}
 
 
-def _hub_revision(module: SentenceTransformer, source: str) -> str:
-    commit = getattr(getattr(getattr(module[0], "model", None), "config", None), "_commit_hash", None)
-    if not commit:
-        raise ModelUnavailable(f"model {source} has no revision to pin; download it and name its folder")
-    return str(commit)
+def _hub_folder(source: str, revision: str | None) -> Path:
+    """The local snapshot of a model at a commit; only configuration and safetensors are ever downloaded."""
+    repository = source if "/" in source else f"sentence-transformers/{source}"
+    return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """Where there are no safetensors, libraries fall back to pickles, which are programs."""
+    for path in folder.rglob("*_model*.bin"):
+        if not any(path.parent.glob("*.safetensors")):
+            raise ModelUnavailable(
+                f"{path.relative_to(folder)} of model {folder} is not safetensors",
+                hint="Convert it to model.safetensors.",
+            )

@@ -24,7 +24,8 @@ def _tokenizer(start: str | None, end: str, length: int) -> PreTrainedTokenizerF
     """Byte-level, without merges: every text has tokens."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = [token for token in ("<pad>", start, end) if token]
-    vocabulary = {token: n for n, token in enumerate(special + alphabet)}
+    # The end has the highest number, as in the real ones: CLIP's vector is taken where the highest number stands.
+    vocabulary = {token: n for n, token in enumerate(alphabet + special)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=end))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -252,3 +252,30 @@ def test_the_proxies_of_the_environment_are_not_used(listening: list[Site], monk
     with pytest.raises(ImageRejected, match="not public"):
         strict(listening[0].port).read("http://10.0.0.1/a.jpg")
     assert listening[0].connections == 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://2130706433:{p}/a",
+        "http://0x7f000001:{p}/a",
+        "http://0177.0.0.1:{p}/a",
+        "http://127.1:{p}/a",
+        "http://127.0.0.1.:{p}/a",
+        "http://user:password@127.0.0.1:{p}/a",
+        "http://cdn.example@127.0.0.1:{p}/a",
+        "http://127.0.0.1:{p}\\@cdn.example/a",
+        "http://127.0.0.1:{p}?@cdn.example/a",
+        "http://[::ffff:127.0.0.1]:{p}/a",
+    ],
+)
+def test_notations_that_hide_a_host_are_refused_even_where_it_may_be_asked(written: str) -> None:
+    with serving() as site:
+        site.answers["/a"] = response(b"picture")
+        settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})
+        fetcher = Fetcher(settings, to_loopback)
+        assert fetcher.read(site.url("/a")) == b"picture"
+        with pytest.raises(ImageRejected) as raised:
+            fetcher.read(written.format(p=site.port))
+        assert raised.value.final
+        assert len(site.requests) == 1

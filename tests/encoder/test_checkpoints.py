@@ -1,0 +1,194 @@
+"""Checkpoints: a commit is pinned, weights are safetensors, no code of a model's author runs, a cached model needs no
+network, and each family's vectors are those of the reference.
+
+After a change that is meant: UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py, and read the difference.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pytest
+import tiny_models
+import torch
+from PIL import Image
+from processes import windowshop
+from safetensors.torch import load_file, save_file
+from sqlalchemy import text
+from transformers import AutoModel, AutoProcessor
+
+from db.engine import Database
+from db.roles import Role
+from encoder.errors import ModelUnavailable
+from encoder.models import load
+
+GOLDEN = Path(__file__).with_name("family_vectors.golden.json")
+FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
+    "clip": (tiny_models.make_clip, {"padding": True, "truncation": True, "max_length": 77}),
+    "siglip": (tiny_models.make_siglip, {"padding": "max_length", "truncation": True, "max_length": 64}),
+}
+TEXTS = ["a red chair", "x", "Lederrucksack für Männer", "far too long for any of them, " * 20]
+
+
+def pictures() -> list[Image.Image]:
+    """A gradient, one that is not square, and a grey one."""
+    ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
+    return [
+        Image.fromarray(np.stack([ramp, ramp.T // 2, 255 - ramp], axis=-1)),
+        Image.fromarray(np.stack([ramp[:40], ramp[:40] * 2, ramp[:40] // 3], axis=-1)),
+        Image.new("RGB", (50, 50), (128, 128, 128)),
+    ]
+
+
+def fixed(family: str, folder: Path) -> Path:
+    """A tiny model whose weights depend on nothing but their names: no library's random numbers are in them. Its
+    tokenizer does not say how long a text may be, as some do not."""
+    made = FAMILIES[family][0](folder)
+    weights = load_file(made / "model.safetensors")
+    for name, tensor in weights.items():
+        if tensor.is_floating_point():
+            values = np.random.default_rng(crc32(name.encode())).standard_normal(tensor.shape) * 0.2
+            weights[name] = torch.from_numpy(np.asarray(values, dtype=np.float32))
+    tokenizer = json.loads((made / "tokenizer_config.json").read_text())
+    del tokenizer["model_max_length"]
+    (made / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
+    return made
+
+
+def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """The same vectors by transformers alone."""
+    model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
+    with torch.inference_mode():
+        texts = model.get_text_features(**processor(text=TEXTS, return_tensors="pt", **FAMILIES[family][1]))
+        images = model.get_image_features(**processor(images=pictures(), return_tensors="pt"))
+    found = {"texts": texts, "images": images}
+    vectors = {name: getattr(value, "pooler_output", value) for name, value in found.items()}
+    return {name: torch.nn.functional.normalize(value, dim=-1).numpy() for name, value in vectors.items()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_familys_vectors_are_those_of_the_reference_and_of_the_golden_file(family: str, tmp_path: Path) -> None:
+    folder = fixed(family, tmp_path / family)
+    model = load(str(folder))
+    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would be padded to its longest
+    vectors = {"texts": np.concatenate(alone), "images": model.encode_images(pictures())}
+    golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden[family] = {name: [[round(float(x), 5) for x in row] for row in rows] for name, rows in vectors.items()}
+        GOLDEN.write_text(json.dumps(golden, separators=(",", ":")).replace("]],", "]],\n") + "\n")
+    expected = reference(family, folder)
+    for name, rows in vectors.items():
+        assert np.allclose(rows, expected[name], atol=1e-5), name
+        assert np.allclose(rows, np.array(golden[family][name]), atol=1e-3), name
+        assert (rows @ rows[0])[1:].max() < 0.999, name  # inputs are told apart
+
+
+def test_a_long_text_of_clip_is_what_77_tokens_say_and_the_rest_changes_nothing(tmp_path: Path) -> None:
+    model = load(str(fixed("clip", tmp_path / "clip")))
+    whole, more, less = model.encode_texts(["a" * 75, "a" * 75 + " and more", "a" * 74])  # 75, a start and an end: 77
+    assert np.allclose(whole, more, atol=1e-6)
+    assert not np.allclose(whole, less, atol=1e-3)
+
+
+# --- what is never loaded
+
+
+def test_weights_that_are_pickled_are_refused(tmp_path: Path) -> None:
+    folder = tiny_models.make_clip(tmp_path / "clip")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    load(str(folder))  # beside safetensors they are not looked at
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelUnavailable, match=r"pytorch_model\.bin .* is not safetensors"):
+        load(str(folder))
+
+
+def test_pickled_weights_of_a_later_module_are_refused(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense
+
+    plain = SentenceTransformer(str(tiny_models.make_clip(tmp_path / "clip")), device="cpu")
+    folder = tmp_path / "dense"
+    SentenceTransformer(modules=[*plain, Dense(tiny_models.CLIP_DIMENSION, 8)], device="cpu").save(str(folder))
+    assert load(str(folder)).dimension == 8
+    [weights] = folder.glob("*Dense/model.safetensors")
+    torch.save(load_file(weights), weights.with_name("pytorch_model.bin"))
+    weights.unlink()
+    with pytest.raises(ModelUnavailable, match="is not safetensors"):
+        load(str(folder))
+
+
+def module_of_its_own(folder: Path) -> None:
+    (folder / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}]))
+
+
+def architecture_of_its_own(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def processor_of_its_own(folder: Path) -> None:
+    for path in (folder / "processor_config.json", folder / "preprocessor_config.json"):
+        known = json.loads(path.read_text()) if path.exists() else {}
+        auto_map = {"AutoProcessor": "evil.Evil", "AutoImageProcessor": "evil.Evil"}
+        path.write_text(json.dumps({**known, "auto_map": auto_map}))
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [(module_of_its_own, True), (architecture_of_its_own, True), (processor_of_its_own, False)],
+)
+def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None], refused: bool, tmp_path: Path) -> None:
+    folder = tiny_models.make_clip(tmp_path / "clip")
+    proof = tmp_path / "it-ran"
+    (folder / "evil.py").write_text(f"open({str(proof)!r}, 'w')\n\n\nclass Evil:\n    pass\n")
+    change(folder)
+    if refused:
+        with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+            load(str(folder))
+    else:  # the library's own class stands in
+        load(str(folder))
+    assert not proof.exists()
+
+
+# --- by name and commit, from the cache
+
+ONE, TWO = "1" * 40, "2" * 40
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A hub cache with two commits of shop/tiny-clip, of other weights; main is the first one."""
+    cache = tmp_path / "hub"
+    repository = cache / "models--shop--tiny-clip"
+    for seed, commit in enumerate((ONE, TWO)):
+        tiny_models.make_clip(repository / "snapshots" / commit, seed=seed)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(ONE)
+    return cache
+
+
+def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_without_a_network(
+    database: Database, environment: Callable[[Database], dict[str, str]], cache: Path
+) -> None:
+    env = environment(database) | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
+    added = windowshop("model", "add", "shop/tiny-clip", env=env)
+    assert added.returncode == 0, added.stderr
+    with database.connect(Role.ANALYST) as conn:
+        row = conn.execute(text("select name, source, revision, dimension from shop.model")).one()
+    assert row == ("tiny_clip", "shop/tiny-clip", ONE, tiny_models.CLIP_DIMENSION)
+
+    (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # its author goes on
+    encoded = windowshop("encode", "--once", env=env)
+    assert encoded.returncode == 0, encoded.stderr
+
+    shutil.rmtree(cache / "models--shop--tiny-clip" / "snapshots" / ONE)
+    gone = windowshop("encode", "--once", env=env)
+    assert gone.returncode == 5
+    assert "model shop/tiny-clip cannot be loaded" in gone.stderr
