@@ -48,6 +48,7 @@ class Fetcher:
         self._reachable = Reachable(settings.fetch_networks, settings.fetch_ports)
         self._stores = Stores(settings.object_stores, self._max_bytes, self._seconds)
         self._slots = _Slots(settings.fetch_connections, settings.fetch_per_host)
+        self._agent = f"windowshop/{version('windowshop')}".encode()
         self._closed = threading.Event()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpcore2.default_ssl_context(),
@@ -101,7 +102,7 @@ class Fetcher:
         """The body, or where a redirect leads."""
         headers = [
             (b"Host", url.netloc),
-            (b"User-Agent", f"windowshop/{version('windowshop')}".encode()),
+            (b"User-Agent", self._agent),
             (b"Accept", b"image/*,*/*;q=0.5"),
             (b"Accept-Encoding", b"identity"),
         ]
@@ -129,7 +130,8 @@ class Fetcher:
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", ""):
             raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not asked for")
-        return self._body(response, int(headers.get("content-length", 0)))
+        length = headers.get("content-length", "")
+        return self._body(response, int(length) if length.isdecimal() else 0)
 
     def _body(self, response: httpcore2.Response, declared: int) -> bytes:
         if declared > self._max_bytes:

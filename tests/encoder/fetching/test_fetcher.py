@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sites import Send, Site, dripping, redirect, response, serving
 
 from encoder.errors import ImageRejected, ImageUnreadable
@@ -71,6 +74,15 @@ def test_a_name_with_several_addresses_is_asked_at_the_next_when_one_does_not_an
     site.answers["/"] = response(b"picture")
     made = fetcher(lambda *_: ["127.0.0.99", "127.0.0.1"])
     assert made.read(f"http://cdn.example:{site.port}/") == b"picture"
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no version 6 here")
+def test_a_version_6_address_is_asked_by_its_own_name(fetcher: MakeFetcher) -> None:
+    with serving("::1") as six:
+        six.answers["/"] = response(b"picture")
+        made = fetcher(fetch_networks=[ip_network("::1/128")], fetch_ports=[six.port])
+        assert made.read(f"http://[::1]:{six.port}/") == b"picture"
+        assert six.requests[0][1]["Host"] == f"[::1]:{six.port}"
 
 
 # --- limits
@@ -168,6 +180,18 @@ def test_endless_redirects_end(fetcher: MakeFetcher, site: Site) -> None:
     assert "more than 5 redirects" in error.message
     assert error.final
     assert len(site.requests) == 6
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(), st.binary())
+def test_any_path_and_any_redirect_end_in_a_reason(
+    fetcher: MakeFetcher, site: Site, path: str, location: bytes
+) -> None:
+    made = fetcher()
+    for url in (site.url(f"/{path}"), site.url("/redirect")):
+        site.answers["/redirect"] = HEAD.replace(b"200 OK", b"302 Found") + b"Location: " + location + b"\r\n\r\n"
+        with pytest.raises(ImageRejected):
+            made.read(url)
 
 
 def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, site: Site) -> None:

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sites import Site, redirect, response, serving
 
 from encoder.errors import ImageRejected
@@ -279,3 +281,46 @@ def test_notations_that_hide_a_host_are_refused_even_where_it_may_be_asked(writt
             fetcher.read(written.format(p=site.port))
         assert raised.value.final
         assert len(site.requests) == 1
+
+
+PIECES = (
+    *(
+        "http",
+        "https",
+        "s3",
+        "file",
+        ":",
+        "/",
+        "//",
+        "@",
+        "?",
+        "#",
+        "\\",
+        "[",
+        "]",
+        "%",
+        "%00",
+        "..",
+        ".",
+        " ",
+        "\t",
+        "\n",
+    ),
+    *("127.0.0.1", "::1", "localhost", "cdn.example", "0x7f", "1", "80", "99999999999", "::ffff:", "xn--", "-", "_"),
+    *("\u3002", "\uff0f", "\ud800", "\u00df", "\u202e", "a" * 300),
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Fetcher]:
+    made = Fetcher(EncoderSettings(fetch_attempts=1, fetch_seconds=2), to_loopback)
+    yield made
+    made.close()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
+def test_whatever_is_written_is_refused_with_a_reason_and_nothing_else_is_raised(reader: Fetcher, written: str) -> None:
+    for address in (written, f"http://{written}", f"https://cdn.example{written}", f"s3://{written}"):
+        with pytest.raises(ImageRejected):
+            reader.read(address)
