@@ -53,6 +53,7 @@ class Batch:
     rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
     features: Features
     opening: Opening | None = None
+    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of pictures the catalog had already
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ class CatalogLane:
 
     def open(self, conn: Connection, claimed: Claimed) -> Batch | None:
         """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
-        batch = self._titles(claimed) if claimed.part == "title" else self._pictures(claimed)
+        batch = self._titles(claimed) if claimed.part == "title" else self._pictures(conn, claimed)
         if claimed.refused:
             with conn.begin():
                 for item, refused in claimed.refused:
@@ -160,9 +161,12 @@ class CatalogLane:
         return batch
 
     def encode(self, batch: Batch) -> Encoded:
-        self._before_forward()
-        made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
-        return Encoded(batch, [made[batch.rows[source]] for source in batch.sources])
+        made: list[Vectors | str] = []
+        if batch.rows:
+            self._before_forward()
+            made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
+        known = {source: vector[None] for source, vector in batch.known.items()}
+        return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
 
     def write(self, conn: Connection, encoded: Encoded) -> None:
         batch = encoded.batch
@@ -193,7 +197,7 @@ class CatalogLane:
         self._pool.close()
 
     def _begin(self, stop: threading.Event, claimed: Claimed) -> Iterator[Claimed]:
-        alone = claimed.items[0].attempts > 0
+        alone = len(claimed.items) == 1 and claimed.items[0].attempts > 0
         if alone:
             self._wait_until_empty(stop)
         if claimed.part == "image":
@@ -236,7 +240,7 @@ class CatalogLane:
         rows = {source: n for n, source in enumerate(distinct)}
         return Batch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
 
-    def _pictures(self, claimed: Claimed) -> Batch:
+    def _pictures(self, conn: Connection, claimed: Claimed) -> Batch:
         opened: list[tuple[Item, int, Opened]] = []
         if claimed.opening is not None:
             results = claimed.opening.results()
@@ -246,11 +250,15 @@ class CatalogLane:
                 else:
                     opened.append((item, place, result))
         places = {one.sha256: (place, one) for _, place, one in opened}
+        with conn.begin():
+            known = work.known_vectors(conn, claimed.model_id, list(places))
+        for source in known:
+            del places[source]
         rows = {source: n for n, source in enumerate(places)}
         seen = [Seen(one.sha256, one.width, one.height, one.phash) for _, _, one in opened]
         batch = Batch(claimed.model_id, "image", [i for i, _, _ in opened], [s.sha256 for s in seen], seen, rows, {})
-        batch.opening = claimed.opening
-        if claimed.opening is not None and opened:
+        batch.opening, batch.known = claimed.opening, known
+        if claimed.opening is not None and places:
             batch.features = self._models[claimed.model_id].prepare_pixels(claimed.opening.pixels(places.values()))
         return batch
 

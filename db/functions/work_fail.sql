@@ -1,14 +1,16 @@
--- An item could not be encoded. A fault that can never pass is quarantined with its reason; one that may pass is
--- tried again, alone and later each time, and quarantined after its third solo attempt.
+-- An item could not be encoded, and the encoder knows that it was this one. A fault that can never pass is quarantined
+-- with its reason; one that may pass (a server that does not answer, memory that ran out) is tried again, later each
+-- time, among others, and quarantined after its third attempt. An attempt alone was counted when it was claimed.
 create or replace function shop_private.work_fail(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_product uuid, p_position smallint,
     p_error text, p_final boolean
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     update shop_private.work w
-    set state = case when p_final or w.attempts >= 3 then 'quarantined' else 'pending' end::shop_private.work_state,
-        solo = 1, worker_id = null, error = left(p_error, 1000),
-        due_at = clock_timestamp() + interval '1 second' * w.attempts * w.attempts
+    set state = case when p_final or w.attempts + 1 - w.solo >= 3 then 'quarantined' else 'pending'
+                end::shop_private.work_state,
+        attempts = w.attempts + 1 - w.solo, worker_id = null, error = left(p_error, 1000),
+        due_at = clock_timestamp() + interval '1 second' * (w.attempts + 1 - w.solo) ^ 3
     where w.product_id = p_product and w.model_id = p_model_id and w.part = p_part and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;
 $$;

@@ -1,4 +1,4 @@
-"""Failing, giving back, trying again: what may pass is tried again later and alone, what cannot is put aside."""
+"""Failing, giving back, trying again: what may pass is tried again later, what cannot is put aside."""
 
 from typing import TYPE_CHECKING
 
@@ -18,24 +18,42 @@ def test_a_fault_that_can_never_pass_is_quarantined_at_once(shop: "Shop") -> Non
     assert tuple(row) == ("main", "a", "title", "not a picture: HTML", "toy")
 
 
-def test_a_fault_that_may_pass_is_tried_alone_later_each_time_and_three_times(shop: "Shop") -> None:
+def test_a_fault_that_may_pass_is_tried_again_later_each_time_and_three_times(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     delays = []
-    for attempts in range(4):
+    for attempts in range(3):
         [item] = worker.claim()
         assert item.attempts == attempts
         worker.fail(item, f"out of memory {attempts}")
         [row] = shop.run(
-            "select state::text, solo, round(extract(epoch from due_at - clock_timestamp()))::int as delay "
+            "select state::text, round(extract(epoch from due_at - clock_timestamp()))::int as delay "
             "from shop_private.work where part = 'title'"
         )
-        assert row.solo == 1
         delays.append(row.delay)
-        assert row.state == ("quarantined" if attempts == 3 else "pending")
+        assert row.state == ("quarantined" if attempts == 2 else "pending")
         shop.run("update shop_private.work set due_at = clock_timestamp() where part = 'title'")
-    assert delays[:3] == [0, 1, 4]
-    assert shop.value("select error from shop.quarantine") == "out of memory 3"
+    assert delays[:2] == [1, 8]
+    assert shop.value("select error from shop.quarantine") == "out of memory 2"
+
+
+def test_what_failed_by_itself_is_tried_again_among_others(shop: "Shop") -> None:
+    shop.add("a", "b", "c")
+    worker = shop.worker()
+    for item in worker.claim():
+        worker.fail(item, "the server does not answer")
+    shop.run("update shop_private.work set due_at = clock_timestamp()")
+    assert [item.attempts for item in worker.claim()] == [1, 1, 1]
+
+
+def test_what_failed_and_then_ended_its_encoder_is_tried_alone(shop: "Shop") -> None:
+    shop.add("a", "b")
+    one, two = shop.worker(), shop.worker()
+    one.fail(one.claim(limit=1)[0], "out of memory")
+    shop.run("update shop_private.work set due_at = clock_timestamp() - interval '1 hour'")
+    assert len(one.claim()) == 2
+    shop.expire(one)
+    assert len(two.claim()) == 1
 
 
 def test_a_worker_cannot_fail_what_it_no_longer_holds(shop: "Shop") -> None:
