@@ -185,7 +185,7 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 def _lane(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Clock, float]:
     """Everything that waits. The stage clock, and the CPU-seconds of this process, its decoders and its backends."""
-    worker, stop, threads = uuid.uuid4(), threading.Event(), model_threads(model.device)
+    worker, stop = uuid.uuid4(), threading.Event()
     with ExitStack() as stack:
         connections = [stack.enter_context(measured.database.connect(Role.ENCODER)) for _ in range(3)]
         claiming, opening, writing = connections
@@ -195,7 +195,7 @@ def _lane(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Cloc
         lane, pipeline = CatalogLane(worker, {number: model}, settings), Pipeline()
         backends = [_backend(conn) for conn in connections]
         before = _cpu_seconds(backends)
-        pipeline.run("claim", lane.read(claiming, stop, once=True), lane.stages(opening, writing, threads))
+        pipeline.run("claim", lane.read(claiming, stop, once=True), lane.stages(opening, writing))
         lane.close()
         used = _cpu_seconds(backends) - before
         with writing.begin():

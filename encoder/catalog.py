@@ -23,14 +23,14 @@ from encoder.decoder import Limits, Opened, Refused, Source
 from encoder.decoding import DecodePool, Opening
 from encoder.errors import ImageRejected
 from encoder.fetching import Fetcher
-from encoder.models import Features, Model, Vectors, split
+from encoder.models import Features, Model, Vectors, model_threads, split
 from encoder.runner import Stage
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
 PARTS: tuple[Part, ...] = ("title", "image")
-_SLOTS = 5  # batches of pictures between claim and vector
+DEPTH = 2  # batches between two stages
 _SLOT_BYTES = 128 * 2**20
 
 
@@ -89,6 +89,7 @@ class CatalogLane:
         self._worker = worker
         self._models = models
         device = next(iter(models.values())).device
+        self._threads = model_threads(device)
         rows = {number: model.tower.shape.bytes for number, model in models.items()}
         slot = min(settings.pictures_a_batch(device) * max(rows.values()), _SLOT_BYTES)
         self._limits: dict[Part, dict[int, int]] = {
@@ -96,7 +97,9 @@ class CatalogLane:
             "image": {n: max(1, min(settings.pictures_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_seconds)
-        self._pool = DecodePool(settings.decoders(), _SLOTS, max(slot, *rows.values()), limits)
+        # As many slots as batches can be under way: claimed, waiting, opened, waiting, in a model thread each.
+        slots = 2 * DEPTH + 2 + self._threads
+        self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings)
         self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
         self._before_forward = before_forward
@@ -130,11 +133,11 @@ class CatalogLane:
                     return
                 stop.wait(0.2 if once else 1.0)
 
-    def stages(self, opening: Connection, writing: Connection, model_threads: int) -> list[Stage]:
+    def stages(self, opening: Connection, writing: Connection) -> list[Stage]:
         """What a claimed batch goes through; each connection is used by one thread only."""
         return [
             Stage("open", lambda claimed: self.open(opening, claimed)),
-            Stage("model", self.encode, model_threads),
+            Stage("model", self.encode, self._threads),
             Stage("write", lambda encoded: self.write(writing, encoded)),
         ]
 
@@ -156,7 +159,9 @@ class CatalogLane:
                     log.warning("picture not encoded", uri=item.uri, reason=refused.reason)
             self.tally.failed += len(claimed.refused)
         if not batch.items:
-            self._land(batch.opening)
+            if batch.opening is not None:
+                batch.opening.close()
+            self._land()
             return None
         return batch
 
@@ -165,6 +170,8 @@ class CatalogLane:
         if batch.rows:
             self._before_forward()
             made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
+        if batch.opening is not None:
+            batch.opening.close()
         known = {source: vector[None] for source, vector in batch.known.items()}
         return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
 
@@ -184,7 +191,7 @@ class CatalogLane:
                     work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
         self.tally.failed += len(batch.items) - len(good)
         setattr(self.tally, batch.part, getattr(self.tally, batch.part) + len(good))
-        self._land(batch.opening)
+        self._land()
 
     def start_over(self) -> None:
         """Forget what was under way, after the pipeline was torn down."""
@@ -276,9 +283,7 @@ class CatalogLane:
             model, split(features, half, size), size - half
         )
 
-    def _land(self, opening: Opening | None) -> None:
-        if opening is not None:
-            opening.close()
+    def _land(self) -> None:
         with self._landed:
             self._in_flight -= 1
             self._landed.notify_all()

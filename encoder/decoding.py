@@ -41,11 +41,11 @@ class DecodePool:
         self._under_way: set[Opening] = set()
 
     def open(self, sources: Sequence[Source], shape: InputShape) -> "Opening":
-        """Begin to open pictures, as soon as memory is free. Every Opening has to be closed."""
+        """Begin to open pictures. Every Opening has to be closed; at most `slots` are open at a time."""
         row = shape.bytes
         if len(sources) * row > self._slot_bytes:
             raise ValueError(f"{len(sources)} pictures of {row} bytes do not fit into {self._slot_bytes}")
-        opening = Opening(self, list(sources), shape, self._free.get())
+        opening = Opening(self, list(sources), shape, self._free.get_nowait())
         self._under_way.add(opening)
         return opening
 

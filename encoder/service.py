@@ -21,9 +21,9 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
 from db.work import ModelRow, Outstanding
-from encoder.catalog import CatalogLane, Tally
+from encoder.catalog import DEPTH, CatalogLane, Tally
 from encoder.errors import ModelMismatch, ModelUnavailable
-from encoder.models import Model, load, model_threads, pick_device
+from encoder.models import Model, load, pick_device
 from encoder.queries import QueryLane
 from encoder.runner import Clock, Pipeline
 from encoder.settings import EncoderSettings
@@ -90,7 +90,6 @@ def run(
     """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty."""
     worker = uuid.uuid4()
     device = next(iter(models.values())).device
-    threads = model_threads(device)
     for model in models.values():
         model.warm_up()  # before the proof of life: who is seen can answer
     lane_stop = threading.Event()
@@ -102,7 +101,7 @@ def run(
         settings,
         before_forward=(lambda: _let_pass(lane)) if lane else (lambda: None),
     )
-    pipeline = Pipeline()
+    pipeline = Pipeline(DEPTH)
     try:
         beat.start()
         if lane:
@@ -112,7 +111,7 @@ def run(
         on_ready()
         while True:
             try:
-                _catalog_pass(database, catalog, pipeline, threads, list(models), stop, once, on_start)
+                _catalog_pass(database, catalog, pipeline, list(models), stop, once, on_start)
                 break
             except DatabaseError as error:
                 if once:
@@ -122,7 +121,7 @@ def run(
                     break
                 _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
                 catalog.start_over()
-                pipeline = Pipeline()
+                pipeline = Pipeline(DEPTH)
                 beat.beat()
     finally:
         lane_stop.set()
@@ -143,7 +142,6 @@ def _catalog_pass(
     database: Database,
     catalog: CatalogLane,
     pipeline: Pipeline,
-    model_threads: int,
     model_ids: list[int],
     stop: threading.Event,
     once: bool,
@@ -153,7 +151,7 @@ def _catalog_pass(
         claiming, opening, writing = (stack.enter_context(database.connect(Role.ENCODER)) for _ in range(3))
         with claiming.begin():
             on_start(catalog.tally, work.outstanding(claiming, model_ids))
-        pipeline.run("claim", catalog.read(claiming, stop, once=once), catalog.stages(opening, writing, model_threads))
+        pipeline.run("claim", catalog.read(claiming, stop, once=once), catalog.stages(opening, writing))
 
 
 def _let_pass(lane: QueryLane) -> None:

@@ -1,0 +1,112 @@
+"""PostgreSQL killed under a working encoder: what was acknowledged stays, and the encoder goes on by itself."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pictures import load_drawings
+from processes import running_encoder, wait_until
+from sqlalchemy import text
+
+from db import embedded, postgres_cluster
+from db.engine import Database, open_database
+from db.serving import serve_model
+from db.settings import Settings
+from encoder.models import load
+from migrations.site import NewModel, add_model
+
+
+@pytest.fixture
+def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Settings]]:
+    """A server of its own, which may be killed, with everything durable."""
+    settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
+    with open_database(settings) as database:
+        model = load(str(clip_folder))
+        add_model(database, settings, NewModel("clip", model.source, model.revision, model.dimension))
+        serve_model(database, "clip")
+        yield database, settings
+
+
+@pytest.mark.parametrize(
+    ("kills", "count"), [(2, 1_500), pytest.param(20, 12_000, marks=pytest.mark.soak)], ids=["2", "20"]
+)
+def test_kills_of_the_database_lose_nothing_that_was_acknowledged(
+    site: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
+) -> None:
+    database, settings = site
+    load_drawings(database, tmp_path / "pictures", count)
+    chance = random.Random(kills)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
+    environment |= {"WINDOWSHOP_HOME": str(settings.home), "HF_HUB_OFFLINE": "1"}
+    healed = []
+    with running_encoder(environment, tmp_path / "log"):
+        for _ in range(kills):
+            time.sleep(chance.uniform(0.2, 1.0))
+            acknowledged = vectors(database)
+            crash(settings.home)
+            restarted = time.monotonic()
+            assert acknowledged <= vectors(database)
+            before = len(vectors(database))
+            if before < 2 * count:
+                wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder goes on")
+                healed.append(time.monotonic() - restarted)
+        wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
+    assert healed, "the work was done before the first kill"
+    print(f"{len(healed)} of {kills} kills in the middle of the work; on again after at most {max(healed):.1f} s")
+    assert len(vectors(database)) == 2 * count
+    with database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing quarantined
+    survived = recall(database)
+    with database.connect(None) as conn, conn.begin():
+        conn.execute(text("reindex table shop.clip_image"))
+    print(f"recall@10 {survived:.3f}, of an index built anew {recall(database):.3f}")
+    assert survived >= recall(database) - 0.01
+
+
+def crash(home: Path) -> None:
+    """SIGKILL the postmaster; up again when this returns."""
+    pid = embedded.status(home).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not postgres_cluster.running(home), 20, "its backends end")
+    with embedded.attach(home):
+        pass
+
+
+def vectors(database: Database) -> set[tuple[object, ...]]:
+    """Every vector there is."""
+    with database.connect(None) as conn:
+        return {
+            tuple(row)
+            for row in conn.execute(
+                text(
+                    "select 'image', product_id, position from shop.clip_image "
+                    "union all select 'title', product_id, 0 from shop.clip_title"
+                )
+            )
+        }
+
+
+def waiting(database: Database) -> int:
+    with database.connect(None) as conn:
+        return int(conn.scalar(text("select count(*) from shop_private.work where state <> 'quarantined'")) or 0)
+
+
+def recall(database: Database, queries: int = 50, k: int = 10) -> float:
+    """recall@10 of the index that went through the kills, of pictures as queries; ties count as found."""
+    nearest = text(
+        "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
+        "limit :k) "
+        "from (select embedding from shop.clip_image order by product_id limit :queries) q"
+    )
+    found = []
+    for setting in ("set enable_indexscan = off", "set enable_seqscan = off; set hnsw.ef_search = 200"):
+        with database.connect(None) as conn:
+            conn.exec_driver_sql(setting)
+            found.append(list(conn.scalars(nearest, {"k": k, "queries": queries})))
+    pairs = zip(*found, strict=True)
+    return sum(distance <= exact[-1] + 1e-6 for exact, index in pairs for distance in index) / (queries * k)
