@@ -119,7 +119,9 @@ def serving(
     }
     command = [sys.executable, *(("-c", _QUIET) if quiet else ("-m", "windowshop")), "serve", "--port", "0"]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env={**environment, **own, **(settings or {})}, stderr=log)
+        process = subprocess.Popen(
+            command, env={**environment, **own, **(settings or {})}, stderr=log, start_new_session=True
+        )
         try:
             yield _address(process, log), process
         finally:
