@@ -16,7 +16,7 @@ from db import api_keys
 from web.app import ROUTES
 from web.problems import KINDS
 
-CASES = 25  # of each route and mode; 500 in all
+CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # of each route and mode, of which there are 22
 
 
 def test_every_route_is_documented_with_an_example_and_its_refusals(client: httpx.Client) -> None:
@@ -64,10 +64,11 @@ def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[
         yield lambda: schemathesis.openapi.from_url(url, config=config), {"Authorization": f"Bearer {token}"}
 
 
+@pytest.mark.parametrize("cases", CASES)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
 def test_answers_are_as_documented(
-    keyed: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode
+    keyed: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode, cases: int
 ) -> None:
     read, headers = keyed
     schema = read()  # anew: what it learns from answers would make one route's cases depend on those before
@@ -78,7 +79,7 @@ def test_answers_are_as_documented(
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=CASES,
+        max_examples=cases,
         deadline=None,
         derandomize=True,
         database=None,
