@@ -82,10 +82,10 @@ class Access:
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A route says `scope=...`, or it is public. Litestar asks before it reads the body; were this not async, it would
-    ask in a thread."""
+    """Where keys are needed. A route says `scope=...`, or it is public. Litestar asks before it reads the body; were
+    this not async, it would ask in a thread."""
     scope = handler.opt.get("scope")
-    if scope is None or not connection.app.state.access.needs_keys:
+    if scope is None:
         return
     key: ApiKey | None = connection.scope.get("api_key")  # type: ignore[assignment]
     if key is None:

@@ -79,7 +79,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         (*ROUTES, *(pages.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[pools],
-        guards=[guard],
+        guards=[guard] if needs_keys else [],  # Litestar copies a route to ask them
         request_class=StrictRequest,
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.max_body_bytes,
@@ -91,8 +91,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         debug=False,
     )
 
-    def is_shut(scope: Scope) -> bool:
-        return scope["path"].startswith(SEARCHES) and state.pools.reading_door.is_shut
+    def is_shut(path: str) -> bool:
+        return path.startswith(SEARCHES) and state.pools.reading_door.is_shut
 
     show_page = pages.refused_page if settings.public_page else _no_page
     return Service(app, settings, access, metrics, is_shut, show_page)

@@ -32,7 +32,7 @@ class Thumbnails:
         key = hashlib.sha256(picture).digest(), size
         found = self._kept.get(key)
         if found is None:
-            async with self._door.enter():
+            async with self._door:
                 found = await asyncio.to_thread(thumbnail, picture, size)
             self._kept.put(key, found)
         return found
@@ -53,7 +53,7 @@ async def image(
     ] = None,
 ) -> Response[bytes]:
     """A picture of a product, when the catalog has it as a file. Results name the address."""
-    found = await state.pools.write(request, lambda conn: catalog.image_file(conn, product_id, position))
+    found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
     try:
         if found is None:
             raise NotServed(product_id)

@@ -1,13 +1,13 @@
 """Connections to the database, held open for the life of the service.
 
 Half of what a cached search cost beyond its own time in the database was the way there: SQLAlchemy's checkout, a ping,
-a statement each for BEGIN and the limits. So connections stay checked out, and BEGIN, the limits and the question
-whether the connection still lives are one message.
+messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and know the limits from when
+they were made: a search is one message, and whether the connection still lives is asked of the kernel.
 """
 
 import asyncio
+import select
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,51 +16,48 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import Database, translated
-from db.errors import DatabaseError, DatabaseUnreachable
 from db.roles import Role
 
 Result = TypeVar("Result")
 
 
-class Gone(DatabaseUnreachable):
-    """The connection was lost before anything was asked of it."""
-
-
 class Pool:
-    """At most `most` connections of one role."""
+    """At most `most` connections of one role, each with these settings."""
 
-    def __init__(self, database: Database, role: Role, most: int, *, read: bool = False) -> None:
+    def __init__(
+        self, database: Database, role: Role, most: int, settings: Sequence[str], *, read: bool = False
+    ) -> None:
         self._engine = database.async_engine(role, read=read, connections=most)
         self._places = asyncio.Semaphore(most)
+        self._settings = "; ".join(f"set {setting}" for setting in settings)
         self._idle: list[AsyncConnection] = []
 
-    async def run(self, call: Callable[[Connection], Result], settings: Sequence[str]) -> Result:
-        """`call` in a transaction with these settings. Connections that have died meanwhile cost no request."""
-
-        def transaction(conn: Connection) -> Result:
-            _begin(conn, settings)
-            try:
-                result = call(conn)
-            except Exception:
-                if _status(conn) != TransactionStatus.UNKNOWN:  # the server has forgotten it anyway
-                    _tell(conn, "rollback")
-                raise
-            _tell(conn, "commit")
-            return result
-
+    async def run(self, call: Callable[[Connection], Result]) -> Result:
+        """Connections that have died meanwhile cost no request."""
         async with self._places:
             while self._idle:
-                with suppress(Gone):
-                    return await self._run(self._idle.pop(), transaction)  # the one used last: its plans are ready
-            return await self._run(await self._engine.connect(), transaction)
+                conn = self._idle.pop()  # the one used last: its plans are ready
+                if _is_silent(conn):
+                    return await self._run(conn, call)
+                await _discard(conn)
+            return await self._run(await self._connect(), call)
 
-    async def _run(self, conn: AsyncConnection, transaction: Callable[[Connection], Result]) -> Result:
+    async def _connect(self) -> AsyncConnection:
+        conn = await self._engine.connect()
         try:
-            return await conn.run_sync(transaction)
+            await conn.run_sync(_tell, self._settings)
+        except BaseException:
+            await asyncio.shield(_discard(conn))
+            raise
+        return conn
+
+    async def _run(self, conn: AsyncConnection, call: Callable[[Connection], Result]) -> Result:
+        try:
+            return await conn.run_sync(call)
         finally:
-            if not conn.invalidated and _status(conn.sync_connection) == TransactionStatus.IDLE:
+            if not conn.invalidated and _raw(conn).transaction_status == TransactionStatus.IDLE:
                 self._idle.append(conn)
-            else:  # lost, or left in the middle of something by a client that went away
+            else:  # lost, or left in the middle of something
                 await asyncio.shield(_discard(conn))
 
     async def close(self) -> None:
@@ -69,25 +66,37 @@ class Pool:
         await self._engine.dispose()
 
 
-def _begin(conn: Connection, settings: Sequence[str]) -> None:
+def in_transaction(conn: Connection, call: Callable[[Connection], Result]) -> Result:
+    """Commits when `call` returns."""
+    _tell(conn, "begin")
     try:
-        _tell(conn, "; ".join(("begin", *(f"set local {setting}" for setting in settings))))
-    except DatabaseError as error:
-        if _status(conn) == TransactionStatus.UNKNOWN:
-            raise Gone(error.message) from error
+        result = call(conn)
+    except Exception:
+        if not conn.invalidated and _raw(conn).transaction_status != TransactionStatus.UNKNOWN:
+            _tell(conn, "rollback")
         raise
+    _tell(conn, "commit")
+    return result
 
 
-def _tell(conn: Connection, statement: str) -> None:
+def _tell(conn: Connection, statements: str) -> None:
     try:
-        conn.connection.cursor().execute(statement)
+        conn.connection.cursor().execute(statements)
     except psycopg.Error as error:
         raise translated(error) from error
 
 
-def _status(conn: Any) -> Any:
-    """As psycopg's own connection knows it: UNKNOWN when it is lost."""
-    return conn.connection.driver_connection.pgconn.transaction_status
+def _is_silent(conn: AsyncConnection) -> bool:
+    """A server has nothing to say on an idle connection, unless that it ends it."""
+    heard = select.poll()
+    heard.register(_raw(conn).socket, select.POLLIN)
+    return not heard.poll(0)
+
+
+def _raw(conn: Any) -> Any:
+    """libpq's own connection."""
+    conn = conn.sync_connection if isinstance(conn, AsyncConnection) else conn
+    return conn.connection.driver_connection.pgconn
 
 
 async def _discard(conn: AsyncConnection) -> None:

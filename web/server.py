@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import msgspec
 import structlog
 import uvicorn
 
@@ -63,14 +65,14 @@ def log_lines() -> None:
     """One JSON object a line, on standard error; tracebacks without the values of variables."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(lambda line, **_: msgspec.json.encode(line, enc_hook=repr)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
     )
 
 
@@ -85,9 +87,10 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
             f"cannot listen at {settings.host}:{settings.port}: {error.strerror}",
             hint="Give another port with WINDOWSHOP_WEB_PORT.",
         ) from error
+    app = make_app(database, settings, metrics)
     config = uvicorn.Config(
-        make_app(database, settings, metrics),
-        http=BoundedProtocol,
+        app,
+        http=partial(BoundedProtocol, refuse=app.refuse),  # type: ignore[arg-type]  # called like the class
         log_config=None,
         access_log=False,
         server_header=False,

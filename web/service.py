@@ -7,7 +7,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +18,12 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from web.access import Access
 from web.metrics import Metrics
 from web.problems import MEDIA_TYPE, Problem, Refused, body_and_headers, refused
+from web.protocol import Header
 from web.settings import WebSettings
 
 PROBES = ("/health", "/ready")
+REFUSED = "refused"  # in place of a route: it is not known which it would have been
+ENOUGH = "Enough requests are being answered."
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -35,11 +38,10 @@ class Service:
         settings: WebSettings,
         access: Access,
         metrics: Metrics,
-        is_shut: Callable[[Scope], bool],
+        is_shut: Callable[[str], bool],
         show_page: ShowPage,
     ) -> None:
-        """`is_shut`: would the application refuse this request anyway? Then it is not bothered: among thousands of
-        requests a second that are too many, a refusal must cost next to nothing."""
+        """`is_shut`: would the application refuse a request of this path anyway?"""
         self._app = app
         self._is_shut = is_shut
         self._settings = settings
@@ -54,8 +56,11 @@ class Service:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":  # as GET; the server, whose scope stays as it is, leaves the body out
+            scope = {**scope, "method": "GET"}
         more: dict[str, Any] = scope  # type: ignore[assignment]
-        more["request_id"] = _request_id(scope)
+        more["request_id"] = _request_id(scope["headers"])
         more["deadline"] = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         answer = _Answer(send, more["request_id"])
         self._open += 1
@@ -65,14 +70,30 @@ class Service:
         finally:
             self._open -= 1
             self._metrics.open.set(self._open)
-            self._note(more, answer.status, time.perf_counter() - began)
+            self._note({**more, "method": method}, answer.status, time.perf_counter() - began)
+
+    def refuse(self, method: bytes, address: bytes, headers: Sequence[Header]) -> tuple[Sequence[Header], bytes] | None:
+        """The header and body of a refusal, when the application would refuse anyway. Then it is not bothered, nor is
+        a task begun: among thousands of requests a second that are too many, a refusal must cost next to nothing."""
+        if method == b"HEAD" or not self._is_shut(address.decode("ascii", "replace")):
+            return None
+        began = time.perf_counter()
+        request_id = _request_id(headers)
+        problem, more = body_and_headers(Refused("overloaded", ENOUGH), request_id)
+        self._note(
+            {"request_id": request_id, "method": method.decode("ascii"), "path_template": REFUSED},
+            problem.status,
+            time.perf_counter() - began,
+        )
+        told = more | {"Content-Type": MEDIA_TYPE, "X-Request-ID": request_id, "X-Content-Type-Options": "nosniff"}
+        return _bytes(told), msgspec.json.encode(problem)
 
     async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         probe = scope["path"] in PROBES
         try:
-            if not probe and (self._open > self._settings.max_requests or self._is_shut(scope)):
-                scope["path_template"] = "refused"  # it is not known which it would have been
-                raise Refused("overloaded", "Enough requests are being answered.")
+            if not probe and self._open > self._settings.max_requests:
+                scope["path_template"] = REFUSED
+                raise Refused("overloaded", ENOUGH)
             async with asyncio.timeout_at(scope["deadline"]):  # type: ignore[typeddict-item]
                 if not probe:
                     await self._access.admit(scope)
@@ -126,17 +147,15 @@ class _Answer:
 
     async def refuse(self, status: int, headers: dict[str, str], body: bytes) -> None:
         headers |= {"Content-Length": str(len(body))}
-        await self(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            }
-        )
+        await self({"type": "http.response.start", "status": status, "headers": _bytes(headers)})
         await self({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _request_id(scope: Scope) -> str:
+def _bytes(headers: dict[str, str]) -> list[Header]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _request_id(headers: Iterable[Header]) -> str:
     """The caller's own, when it is one that a log line can hold."""
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -28,7 +28,7 @@ class Uploads:
         if len(picture) > MAX_BYTES:
             raise Refused("too-large", "The picture is larger than 10 MB.", hint="A smaller copy finds the same.")
         try:
-            async with self._door.enter():
+            async with self._door:
                 small = await asyncio.to_thread(thumbnail, picture, EDGE)
         except NotServed:
             raise Refused(

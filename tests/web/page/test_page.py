@@ -61,6 +61,14 @@ def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) 
     assert "Why" not in answer.text  # nothing was searched, so there is nothing to explain
 
 
+@pytest.mark.parametrize("path", ["/", "/?q=bag", "/health", "/products/sku 1", "/static/page.css", "/nowhere"])
+def test_head_is_answered_as_get_without_the_body(client: httpx.Client, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.content == b""
+
+
 def test_a_search_shows_the_same_as_the_api_says(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
     body = {"query": "bag", "top_k": 24, "filter": {"color": ["red", "black"], "price": {"lte": 60}}}
