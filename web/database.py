@@ -84,7 +84,7 @@ class Pools:
         """Commits when `call` returns. Not given up when the client goes: it may have been told to write and leave."""
         async with self.writing_door:
             _assert_worth_it(request)
-            return await self._writing.run(lambda conn: in_transaction(conn, call))
+            return await self._writing.run(lambda conn: in_transaction(conn, call), again=False)
 
     async def probe(self, call: Call[Result], *, primary: bool, seconds: float = 2) -> Result:
         async with asyncio.timeout(seconds):

@@ -16,9 +16,14 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import Database, translated
+from db.errors import DatabaseError, DatabaseUnreachable
 from db.roles import Role
 
 Result = TypeVar("Result")
+
+
+class Lost(DatabaseUnreachable):
+    """The connection was lost meanwhile."""
 
 
 class Pool:
@@ -32,14 +37,20 @@ class Pool:
         self._settings = "; ".join(f"set {setting}" for setting in settings)
         self._idle: list[AsyncConnection] = []
 
-    async def run(self, call: Callable[[Connection], Result]) -> Result:
-        """Connections that have died meanwhile cost no request."""
+    async def run(self, call: Callable[[Connection], Result], *, again: bool = True) -> Result:
+        """Connections that have died meanwhile cost no request. `again`: is it harmless to do it a second time?"""
         async with self._places:
             while self._idle:
                 conn = self._idle.pop()  # the one used last: its plans are ready
-                if _is_silent(conn):
+                if not _is_silent(conn):
+                    await _discard(conn)
+                    continue
+                try:
                     return await self._run(conn, call)
-                await _discard(conn)
+                except Lost:
+                    if not again:
+                        raise
+                    break
             return await self._run(await self._connect(), call)
 
     async def _connect(self) -> AsyncConnection:
@@ -54,8 +65,12 @@ class Pool:
     async def _run(self, conn: AsyncConnection, call: Callable[[Connection], Result]) -> Result:
         try:
             return await conn.run_sync(call)
+        except DatabaseError as error:
+            if _status(conn) == TransactionStatus.UNKNOWN:
+                raise Lost(error.message) from error
+            raise
         finally:
-            if not conn.invalidated and _raw(conn).transaction_status == TransactionStatus.IDLE:
+            if _status(conn) == TransactionStatus.IDLE:
                 self._idle.append(conn)
             else:  # lost, or left in the middle of something
                 await asyncio.shield(_discard(conn))
@@ -72,7 +87,7 @@ def in_transaction(conn: Connection, call: Callable[[Connection], Result]) -> Re
     try:
         result = call(conn)
     except Exception:
-        if not conn.invalidated and _raw(conn).transaction_status != TransactionStatus.UNKNOWN:
+        if _status(conn) != TransactionStatus.UNKNOWN:
             _tell(conn, "rollback")
         raise
     _tell(conn, "commit")
@@ -91,6 +106,11 @@ def _is_silent(conn: AsyncConnection) -> bool:
     heard = select.poll()
     heard.register(_raw(conn).socket, select.POLLIN)
     return not heard.poll(0)
+
+
+def _status(conn: Any) -> TransactionStatus:
+    """As psycopg's own connection knows it: UNKNOWN when it is lost."""
+    return TransactionStatus.UNKNOWN if conn.invalidated else TransactionStatus(_raw(conn).transaction_status)
 
 
 def _raw(conn: Any) -> Any:
