@@ -1,5 +1,5 @@
 """HTTP as cheap as it can be had in Python: prepared requests on connections that are kept, answers read for their
-status alone. A tenth of what a general client costs, which counts where it runs beside what it measures."""
+status alone. What it costs counts, for it runs beside what it measures."""
 
 import asyncio
 import time
