@@ -97,12 +97,13 @@ def ingest(
             if syncing:
                 syncing.reject(row)
 
-        store = Store(conn, catalog, source.image_root, dry_run, reject)
         try:
-            for chunk in _chunks(_checked(source, limit, reject, summary, on_progress)):
-                store.add(chunk, summary)
-                if syncing:
-                    syncing.name(row.product.sku for row in chunk)
+            with Store(database, catalog, source.image_root, dry_run, reject, summary) as store:
+                for chunk in _chunks(_checked(source, limit, reject, summary, on_progress)):
+                    store.add(chunk)
+                    if syncing:
+                        syncing.name(row.product.sku for row in chunk)
+                store.finish()
             if syncing and summary.read:
                 syncing.finish(summary)
         except (DatabaseError, SourceUnreadable, SourceDamaged) as error:
