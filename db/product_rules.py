@@ -20,8 +20,6 @@ MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
 
-# Lone surrogates are how Python holds bytes that are not UTF-8.
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -46,12 +44,15 @@ def check(written: Written, root: ImageRoot | None) -> Checked | list[str]:
     """The product, or what is wrong with it. Without a root, pictures are addresses."""
     faults: list[str] = []
     texts: dict[str, Any] = {}
+    readable = _is_text("".join(written.fields.values()))  # nearly always, so it is asked once a row
     for name, cell in written.fields.items():
-        if fault := _fault(name, cell, MAX_LENGTHS[name]):
+        if (not readable or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
             faults.append(fault)
         else:
             texts[name] = cell.strip() or None
-    faults += [fault for text in _texts(written.attributes) if (fault := _fault("attribute", text, LONG))]
+    attributes = list(_texts(written.attributes))
+    if not _is_text("".join(attributes)) or max(map(len, attributes), default=0) > LONG:
+        faults += [fault for text in attributes if (fault := _fault("attribute", text, LONG))]
     _need(written, texts, faults)
     _read_values(texts, faults)
     images, missing_files = _read_images(written, root, faults)
@@ -101,7 +102,7 @@ def _read_images(written: Written, root: ImageRoot | None, faults: list[str]) ->
     images: dict[str, Image] = {}  # a picture that is named twice is one picture
     missing = 0
     for path in written.images:
-        if _NOT_TEXT.search(path):
+        if not _is_text(path):
             faults.append("a picture's path has a NUL character or is not UTF-8")
             continue
         try:
@@ -117,11 +118,24 @@ def _read_images(written: Written, root: ImageRoot | None, faults: list[str]) ->
 
 
 def _fault(name: str, text: str, longest: int) -> str | None:
-    if _NOT_TEXT.search(text):
+    if not _is_text(text):
         return f"{name} has a NUL character" if "\x00" in text else f"{name} is not UTF-8"
     if len(text.strip()) > longest:
         return f"{name} is {len(text.strip()):,} characters long; at most {longest:,}"
     return None
+
+
+def _is_text(text: str) -> bool:
+    """Lone surrogates are how Python holds bytes that are not UTF-8."""
+    if "\x00" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 MAX_PRICE = Decimal("9999999999.99")  # numeric(12,2)
 MAX_WRITTEN = 50  # characters, white space and currency included
@@ -25,6 +26,7 @@ _AVAILABILITY = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=10_000)  # a catalog has fewer prices than products
 def price(cell: str) -> tuple[Decimal, str | None]:
     """The amount, and the currency when the cell names one: "12.50", "12.50 USD", "€ 1.299,00"."""
     match = _PRICE.fullmatch(cell.strip())
@@ -43,6 +45,7 @@ def price(cell: str) -> tuple[Decimal, str | None]:
     return amount.quantize(Decimal("0.01")), None if written is None else currency(written)
 
 
+@lru_cache
 def currency(cell: str) -> str:
     code = _SYMBOLS.get(cell.strip(), cell.strip().upper())
     if re.fullmatch("[A-Z]{3}", code) is None:
@@ -50,6 +53,7 @@ def currency(cell: str) -> str:
     return code
 
 
+@lru_cache
 def availability(cell: str) -> str:
     """Feed values ("in stock", "in_stock") and schema.org's ("https://schema.org/InStock")."""
     word = re.sub(r"[\s_-]", "", cell.rstrip("/").rpartition("/")[2]).lower()

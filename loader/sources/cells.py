@@ -11,10 +11,12 @@ from typing import Any
 ALTERNATIVES = ("color", "size", "material")  # feeds write several as red/blue
 ADDRESS_OF_A_PICTURE = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000
+_BETWEEN_PATHS = re.compile(r"[|;]")
+_BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
 
 def is_empty(value: Any) -> bool:
-    return value is None or value in ("", [], {})
+    return value == "" if isinstance(value, str) else value is None or value in ([], {})
 
 
 def one_text(field: str, value: Any) -> str:
@@ -31,8 +33,8 @@ def one_text(field: str, value: Any) -> str:
 def pictures(value: Any) -> list[str]:
     """Texts are split at | and ;, texts of addresses (which may hold both ; and ,) only where another one begins."""
     if isinstance(value, str):
-        pattern = r"\||[;,\s]+(?=[A-Za-z0-9]+://)" if "://" in value else r"[|;]"
-        return [part.strip() for part in re.split(pattern, value) if part.strip()]
+        between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
+        return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
         return [picture for member in value for picture in _pictures_of_member(member)]
     if isinstance(value, Mapping):

@@ -61,7 +61,8 @@ class Columns:
         attributes: dict[str, Any] = {}
         for name, place in self.places.items():
             cell = cells[place]
-            cell = cell.strip() if isinstance(cell, str) else cell
+            if isinstance(cell, str):
+                cell = cell.strip()
             if is_empty(cell):
                 continue
             if name == "image":
@@ -78,7 +79,8 @@ class Columns:
                     attributes["product_types"] = cell  # the first one is the column's
         for name, place in self.rest.items():
             cell = cells[place]
-            cell = cell.strip() if isinstance(cell, str) else cell
+            if isinstance(cell, str):
+                cell = cell.strip()
             if not is_empty(cell):
                 attributes[name] = cell
         return RawRow(line, fields, images, phash, attributes)
