@@ -185,6 +185,18 @@ serving_history = Table(
     schema=SHOP,
 )
 
+# Left out while their table is filled for the first time; built, and struck off, once it is.
+deferred_index = Table(
+    "deferred_index",
+    metadata,
+    Column("name", Text),
+    Column("table_name", Text, nullable=False),
+    Column("definition", Text, nullable=False, comment="CREATE INDEX ..."),
+    Column("deferred_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("name"),
+    schema=SHOP,
+)
+
 worker = Table(
     "worker",
     metadata,

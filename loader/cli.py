@@ -106,6 +106,9 @@ def load(
                     limit=limit,
                     sync=asked,
                     on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+                    on_index=lambda name, phase, share: progress.update(
+                        task, description=f"Building {name}, {phase}", completed=share, total=1
+                    ),
                 )
 
         if every is not None:

@@ -7,11 +7,11 @@ the whole file unusable is found before the first chunk.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from db import schema
+from db import deferred_indexes, schema
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
 from db.image_paths import ImageRoot
@@ -30,6 +30,8 @@ CHUNK_ROWS = 5_000
 CHUNK_CHARACTERS = 16 << 20
 PROGRESS_ROWS = 500
 
+WORTH_DEFERRING = 50_000  # rows; with fewer, building indexes after them saves less than it costs
+
 Progress = Callable[[int, int | None], None]  # done, of how many (bytes or files) if that is known
 
 
@@ -46,6 +48,7 @@ def load_catalog(
     limit: int | None = None,
     sync: Sync | None = None,
     on_progress: Progress = lambda done, total: None,
+    on_index: deferred_indexes.Progress = lambda name, phase, share: None,
 ) -> Summary:
     """Load the catalog at `path`; see `ingest`. `mapping` is from fields to the headers of their columns."""
     source = open_source(path, kind=kind, mapping=mapping, image_root=image_root)
@@ -58,6 +61,7 @@ def load_catalog(
         limit=limit,
         sync=sync,
         on_progress=on_progress,
+        on_index=on_index,
     )
 
 
@@ -71,12 +75,14 @@ def ingest(
     limit: int | None = None,
     sync: Sync | None = None,
     on_progress: Progress = lambda done, total: None,
+    on_index: deferred_indexes.Progress = lambda name, phase, share: None,
 ) -> Summary:
     """Make the catalog's products equal to the source's rows; without `sync`, others are left alone.
 
     Rejected rows are listed in `rejects` (default: `<source>.rejects.csv` in the working directory) and counted, not
-    raised. A dry run does all of it and rolls back, so its counts are what a load would do. Raises LoaderError or
-    DatabaseError; the chunks before it stay.
+    raised. A dry run does all of it and rolls back, so its counts are what a load would do. The first big load of an
+    empty database leaves the indexes for keywords out and builds them at its end, as does any load that finds some left
+    out by one that was killed. Raises LoaderError or DatabaseError; the chunks before it stay.
     """
     check_catalog(catalog)
     if sync and limit is not None:
@@ -98,8 +104,13 @@ def ingest(
                 syncing.reject(row)
 
         try:
-            with Store(database, catalog, source.image_root, dry_run, reject, summary) as store:
-                for chunk in _chunks(_checked(source, limit, reject, summary, on_progress)):
+            with (
+                _keywords_indexed(database, dry_run, on_index),
+                Store(database, catalog, source.image_root, dry_run, reject, summary) as store,
+            ):
+                for number, chunk in enumerate(_chunks(_checked(source, limit, reject, summary, on_progress))):
+                    if number == 0 and not dry_run and _expected(source, len(chunk), limit) >= WORTH_DEFERRING:
+                        deferred_indexes.defer_keywords(database)
                     store.add(chunk)
                     if syncing:
                         syncing.name(row.product.sku for row in chunk)
@@ -125,6 +136,28 @@ def check_catalog(name: str) -> None:
         raise SettingsError(
             f'"{name}" is no name for a catalog', hint="Small letters, digits, and _ . - after the first; at most 63."
         )
+
+
+def _expected(source: Source, read: int, limit: int | None) -> float:
+    """Rows of the source, going by the first so many of them; 0 when it does not say how large it is."""
+    expected = read * source.size / source.done if source.size and source.done else 0.0
+    return expected if limit is None else min(expected, limit)
+
+
+@contextmanager
+def _keywords_indexed(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
+    """At the end every keyword index is there, also when the source could not be read to its end."""
+    try:
+        yield
+    except (SourceUnreadable, SourceDamaged):
+        _build(database, dry_run, on_index)
+        raise
+    _build(database, dry_run, on_index)
+
+
+def _build(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> None:
+    if not dry_run and deferred_indexes.may_build(database):
+        deferred_indexes.build(database, deferred_indexes.KEYWORD_INDEXES, on_index)
 
 
 def _checked(

@@ -1,5 +1,5 @@
-"""Chunks of checked rows into the database, several side by side: each is staged, upserted and committed on a connection
-of its own, or rolled back, for a dry run. Meanwhile the next ones are read and checked.
+"""Chunks of checked rows into the database, several side by side: each is staged, upserted and committed on a
+connection of its own, or rolled back, for a dry run. Meanwhile the next ones are read and checked.
 
 PostgreSQL spends three times as long on a row as reading and checking it takes, and a connection uses one core.
 """
@@ -39,9 +39,8 @@ class Stored:
 
 
 class Store:
-    """Enter it, `add` chunks, and leave it: then all are in. An error of one ends the load, when those under way are in.
-
-    The summary is brought up to date as chunks get in. SKUs must not be in two chunks.
+    """Enter it, `add` chunks, and `finish`: then all are in. An error of one ends the load, when those under way are
+    in. The summary is brought up to date as chunks get in. No SKU may be in two of them.
     """
 
     def __init__(

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
 
+from db.deferred_indexes import raise_memory
+
 
 @Operations.register_operation("create_hnsw_index")
 class CreateHnswIndex(MigrateOperation):
@@ -75,11 +77,14 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
         )
         if valid is False:
             operations.execute(f"drop index concurrently shop.{name}")
+        if _knows_deferred(operations):
+            raise_memory(bind, operation.table)
         operations.execute(
             f"create index concurrently if not exists {name} on shop.{quote(operation.table)} "
             f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
             f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})"
         )
+        _not_deferred(operations, operation.name)
 
 
 @Operations.implementation_for(DropHnswIndex)
@@ -87,6 +92,7 @@ def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
     name = operations.get_bind().dialect.identifier_preparer.quote(operation.name)
     with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
         operations.execute(f"drop index concurrently if exists shop.{name}")
+        _not_deferred(operations, operation.name)
 
 
 @Operations.implementation_for(RebuildHnswIndex)
@@ -119,6 +125,17 @@ def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
         yield
     finally:
         operations.execute(f"set lock_timeout = '{before}'")
+
+
+def _knows_deferred(operations: Operations) -> bool:
+    """A site's revisions may be older than the project's latest."""
+    return operations.get_bind().scalar(text("select to_regclass('shop.deferred_index')")) is not None
+
+
+def _not_deferred(operations: Operations, name: str) -> None:
+    """An index that was left out for a while is there now, or is to be there no more."""
+    if _knows_deferred(operations):
+        operations.get_bind().execute(text("delete from shop.deferred_index where name = :name"), {"name": name})
 
 
 def vector_schema(operations: Operations) -> str:

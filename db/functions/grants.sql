@@ -9,7 +9,8 @@ grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 -- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
     shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word, shop.tuning,
-    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage, shop.serving_history
+    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage, shop.serving_history,
+    shop.deferred_index
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,

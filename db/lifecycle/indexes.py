@@ -1,5 +1,6 @@
 """The HNSW indexes of every model that has tables: what they are made of, whether search may use them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from db.work import Part
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`progress`: the share of the table that a build has read, where one is under way and its owner is asking."""
+    """`progress`: the share of the table that a build has read, where one is under way and its owner is asking.
+    `deferred`: left out while the table is filled, see db/deferred_indexes.py."""
 
     model: str
     part: Part
@@ -21,11 +23,14 @@ class IndexState:
     ef_construction: int
     valid: bool
     progress: float | None
+    deferred: bool = False
 
     @property
     def state(self) -> str:
         if self.valid:
             return "valid"
+        if self.deferred and self.progress is None:
+            return "left out"
         return "not valid" if self.progress is None else f"building, {self.progress:.0%}"
 
 
@@ -44,20 +49,44 @@ _INDEXES = text(
     join pg_am a on a.oid = c.relam and a.amname = 'hnsw'
     order by m.model_id, part, c.relname"""
 )
-_BUILDING = text(
-    "select index_relid, coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0) from pg_stat_progress_create_index "
-    "where index_relid is not null and datid = (select oid from pg_database where datname = current_database())"
+_DEFERRED = text(
+    """
+    select m.name, part, d.name, shop_private.row_estimate(to_regclass(format('shop.%I', d.table_name))), d.definition
+    from shop.deferred_index d
+    join shop.model m on starts_with(d.table_name, m.name)
+    cross join (values ('image'), ('title')) as parts(part)
+    where d.table_name = m.name || '_' || part and to_regclass(format('shop.%I', d.table_name)) is not null
+    order by m.model_id, part"""
 )
+_BUILDING = """
+    select index_relid, phase, greatest(coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0),
+        coalesce(tuples_done::float8 / nullif(tuples_total, 0), 0))
+    from pg_stat_progress_create_index
+    where index_relid is not null and datid = (select oid from pg_database where datname = current_database())"""
 
 
 def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexState]:
     found = []
+    left_out = {row.name: row for row in conn.execute(_DEFERRED)}
     for model, part, name, rows, size, m, ef_construction, valid, oid in conn.execute(_INDEXES):
         progress = None if valid else building.get(oid)
-        found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress))
+        deferred = left_out.pop(name, None) is not None
+        found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred))
+    for model, part, name, rows, definition in left_out.values():
+        given = dict(re.findall(r"(m|ef_construction)='?(\d+)", definition))
+        m, ef_construction = int(given.get("m", 16)), int(given.get("ef_construction", 64))
+        found.append(IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True))
     return found
 
 
 def building(conn: Connection) -> dict[int, float]:
     """How far index builds have come, by the index's number. Only the builder's login and administrators are told."""
-    return {row[0]: row[1] for row in conn.execute(_BUILDING)}
+    return {oid: share for oid, _, share in conn.execute(text(_BUILDING))}
+
+
+def progress_of(conn: Connection, name: str) -> tuple[str, float] | None:
+    """The phase of the build of an index, and the share of the phase that is done; None when it is not under way."""
+    row = conn.execute(
+        text(f"{_BUILDING} and index_relid = to_regclass(:name)"), {"name": f'shop."{name}"'}
+    ).one_or_none()
+    return None if row is None else (row[1], row[2])

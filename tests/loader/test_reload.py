@@ -263,9 +263,11 @@ def test_a_connection_that_breaks_is_named_and_the_load_goes_on_from_there(
     monkeypatch.setattr(store, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
-    assert "300 rows are in; the same command goes on from there." in (broken.value.hint or "")
+    stored = count(database)  # the chunks before it, and one that was on its way beside it
+    assert 200 <= stored <= 600
+    assert f"{stored} rows are in; the same command goes on from there." in (broken.value.hint or "")
     summary = load_catalog(database, path)
-    assert (summary.unchanged, summary.inserted) == (300, 700)
+    assert (summary.unchanged, summary.inserted) == (stored, 1000 - stored)
 
 
 def count(database: Database) -> int:

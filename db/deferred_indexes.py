@@ -1,0 +1,212 @@
+"""Indexes that are left out while a table is filled for the first time, and built when it is full.
+
+To build one over a full table takes a fraction of what it costs to keep it while rows pour in. `shop.deferred_index` has
+the definition of each that is left out, so whoever comes by can build it: the load or the encoder that left it out, the
+next one when that was killed, or `windowshop index build`. Until then search compares row by row.
+
+Only who may become the owner leaves any out: nobody else could build them.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.engine import Database
+from db.errors import DatabaseError
+from db.lifecycle.indexes import progress_of
+
+KEYWORD_INDEXES = ("product_attributes_idx", "product_keywords_idx", "product_title_trgm_idx")
+FEW = 1_000  # vectors that are compared as fast as an index is asked
+MANY = 20_000  # vectors that are worth an index build of their own
+MOST_MEMORY = 2 << 20  # kB
+LOCK = 740_200  # advisory: one builds
+POLL_SECONDS = 0.5
+NO_MEMORY = ("53100", "53200")  # shared memory counts as disk
+
+Progress = Callable[[str, str, float], None]  # index, phase, share done
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    name: str
+    table: str
+    definition: str
+
+
+def deferred(conn: Connection) -> list[Deferred]:
+    found = conn.execute(
+        text("select name, table_name, definition from shop.deferred_index order by deferred_at, name")
+    )
+    return [Deferred(*row) for row in found]
+
+
+def defer_keywords(database: Database) -> bool:
+    """Leave out the indexes of words, trigrams and attributes, if there is no product yet. Returns whether they are."""
+    return _defer(database, "product", KEYWORD_INDEXES, "select 1 from shop.product limit 1")
+
+
+def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
+    """Leave out the HNSW indexes of tables that are nearly empty and have much to come. Returns their names.
+
+    For an encoder, before it begins with the catalog.
+    """
+    if not may_build(database):
+        return []
+    with database.connect(None) as conn, conn.begin():
+        schema.check(conn)
+        _become_owner(conn, database)
+        waiting = conn.execute(
+            text(
+                "select m.name, w.part::text from shop_private.work w join shop.model m using (model_id) "
+                "where w.model_id = any(:models) and w.state = 'pending' group by 1, 2 having count(*) >= :many"
+            ),
+            {"models": list(model_ids), "many": MANY},
+        ).all()
+    names = []
+    for model, part in waiting:
+        table = f"{model}_{part}"
+        name = f"{table}_hnsw"
+        if _defer(database, table, (name,), f'select 1 from shop."{table}" offset {FEW} limit 1'):
+            names.append(name)
+    return names
+
+
+def build(
+    database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
+) -> list[str]:
+    """Build what is left out: all of it, or these. Returns what was built; nothing while somebody else is at it.
+
+    Searches, loads and encoders go on meanwhile. Raises DatabaseError where the login may not build.
+    """
+    engine = database.engine(None).execution_options(isolation_level="AUTOCOMMIT")
+    built = []
+    with engine.connect() as conn:
+        schema.check(conn)
+        wanted = [index for index in deferred(conn) if names is None or index.name in names]
+        if not wanted or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            return []
+        if not _may_become_owner(conn, database):
+            raise DatabaseError(
+                f"this login may not build indexes; left out: {', '.join(index.name for index in wanted)}",
+                hint=f'Run "windowshop index build" as one who may become {database.roles.owner}.',
+            )
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        conn.execute(text(f"set role {owner}"))
+        conn.execute(text("set lock_timeout = 0"))  # one that strikes leaves an INVALID index behind
+        conn.execute(text("set statement_timeout = 0"))
+        for index in wanted:
+            with _watched(database, index.name, on_progress):
+                _build(conn, index)
+            built.append(index.name)
+    return built
+
+
+def may_build(database: Database) -> bool:
+    with database.connect(None) as conn:
+        return _may_become_owner(conn, database)
+
+
+def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) -> bool:
+    """Drop the indexes and note how to build them, unless `has_rows` finds one or somebody holds the table."""
+    if not may_build(database):
+        return False
+    with database.connect(None) as conn:
+        try:
+            with conn.begin():
+                schema.check(conn)
+                _become_owner(conn, database)
+                conn.execute(text("set local search_path = pg_catalog"))  # so that definitions name every schema
+                conn.execute(text("set local lock_timeout = '500ms'"))
+                if conn.scalar(text(has_rows)) is not None:
+                    return False
+                conn.execute(text(f'lock table shop."{table}" in access exclusive mode'))
+                if conn.scalar(text(has_rows)) is not None:  # came in while we waited
+                    return False
+                conn.execute(_NOTE, {"table": table, "names": list(names)})
+                for name in names:
+                    conn.execute(text(f'drop index if exists shop."{name}"'))
+        except DatabaseError as error:
+            if error.sqlstate != "55P03":  # searches or loads hold it: then the index stays
+                raise
+            return False
+    return True
+
+
+_NOTE = text(
+    "insert into shop.deferred_index (name, table_name, definition) "
+    "select c.relname, cast(:table as text), pg_get_indexdef(c.oid) from pg_class c "
+    "where c.relnamespace = 'shop'::regnamespace and c.relname = any(:names) on conflict (name) do nothing"
+)
+
+
+def _build(conn: Connection, index: Deferred) -> None:
+    concurrently = index.definition.replace("CREATE INDEX", "create index concurrently if not exists", 1)
+    if conn.scalar(text("select to_regclass(:table)"), {"table": f'shop."{index.table}"'}) is not None:
+        _drop_invalid(conn, index.name)
+        raise_memory(conn, index.table)
+        try:
+            conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})
+        except DatabaseError as error:
+            if error.sqlstate not in NO_MEMORY:
+                raise
+            # Workers share the graph in memory the system has little of; alone it is the session's own.
+            conn.execute(text("set max_parallel_maintenance_workers = 0"))
+            _drop_invalid(conn, index.name)
+            conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})
+    conn.execute(text("delete from shop.deferred_index where name = :name"), {"name": index.name})
+
+
+def _drop_invalid(conn: Connection, name: str) -> None:
+    """What an interrupted build left."""
+    valid = text("select indisvalid from pg_index where indexrelid = to_regclass(:name)")
+    if conn.scalar(valid, {"name": f'shop."{name}"'}) is False:
+        conn.execute(text(f'drop index concurrently shop."{name}"'))
+
+
+def raise_memory(conn: Connection, table: str) -> None:
+    """Give the session memory to index shop.`table`: up to twice the table, which is what an HNSW graph takes. One that
+    does not fit takes three times as long. What the server gives anyway is never lowered."""
+    conn.execute(
+        text(
+            "select set_config('maintenance_work_mem', greatest(s.setting::bigint, least(:most, "
+            "2 * pg_relation_size(to_regclass(:table)) / 1024))::text || 'kB', false) "
+            "from pg_settings s where s.name = 'maintenance_work_mem'"
+        ),
+        {"table": f'shop."{table}"', "most": MOST_MEMORY},
+    )
+
+
+@contextmanager
+def _watched(database: Database, name: str, on_progress: Progress) -> Iterator[None]:
+    """Report how a build goes on, from a connection beside it."""
+    done = threading.Event()
+
+    def watch() -> None:
+        with database.connect(None) as conn:
+            while not done.wait(POLL_SECONDS):
+                with conn.begin():
+                    found = progress_of(conn, name)
+                if found is not None:
+                    on_progress(name, *found)
+
+    thread = threading.Thread(target=watch, name="watch index build", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _may_become_owner(conn: Connection, database: Database) -> bool:
+    may = text("select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = :owner")
+    return bool(conn.scalar(may, {"owner": database.roles.owner}))
+
+
+def _become_owner(conn: Connection, database: Database) -> None:
+    owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+    conn.execute(text(f"set local role {owner}"))
