@@ -93,9 +93,12 @@ class Database:
         if role is Role.ENCODER:
             from pgvector.psycopg import register_vector  # numpy: only who writes vectors pays for it
 
+            from db import vector_array
+
             @event.listens_for(engine, "connect")
             def know_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
+                vector_array.register(connection)
                 # Arrays of vectors go out as binary: as text, one vector costs more than all else in an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()

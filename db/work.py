@@ -7,8 +7,9 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
 from sqlalchemy import Connection, text
+
+from db.vector_array import VectorArray
 
 Part = Literal["image", "title"]
 
@@ -106,7 +107,7 @@ def complete(
         "products": [item.product_id for item in items],
         "positions": [item.position for item in items],
         "sources": list(sources),
-        "embeddings": [HalfVector(vector) for vector in vectors],
+        "embeddings": VectorArray(vectors),
     }
     return int(conn.scalar(_COMPLETE, parameters) or 0)
 
