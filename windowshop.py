@@ -267,8 +267,9 @@ for command in (
 ):
     encoder.cli.model_app.command()(command)
 app.add_typer(encoder.cli.model_app, name="model")
-index_app = typer.Typer(no_args_is_help=True, help="The HNSW indexes of the models: look at them, build them anew.")
+index_app = typer.Typer(no_args_is_help=True, help="Indexes: look at them, build what was left out, build them anew.")
 index_app.command("status")(db.lifecycle.cli.index_status)
+index_app.command("build")(db.lifecycle.cli.index_build)
 index_app.command("rebuild")(migrations.cli.rebuild)
 app.add_typer(index_app, name="index")
 app.command()(encoder.cli.retry)

@@ -81,7 +81,7 @@ def quality() -> None:
 
 @app.command()
 def loading(
-    rows: Annotated[int, typer.Option(min=100, help="Of the feed.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=20_000, help="Of the feed.")] = 1_000_000,
     vectors: Annotated[int, typer.Option(min=1, help="Written each way; at most as many as rows.")] = 10_000,
 ) -> None:
     """A big Google feed into the catalog, and vectors into their table."""

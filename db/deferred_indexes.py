@@ -1,8 +1,8 @@
 """Indexes that are left out while a table is filled for the first time, and built when it is full.
 
-To build one over a full table takes a fraction of what it costs to keep it while rows pour in. `shop.deferred_index` has
-the definition of each that is left out, so whoever comes by can build it: the load or the encoder that left it out, the
-next one when that was killed, or `windowshop index build`. Until then search compares row by row.
+To build one over a full table takes a fraction of what it costs to keep it while rows pour in. `shop.deferred_index`
+has the definition of each that is left out, so whoever comes by can build it: the load or the encoder that left it out,
+the next one when that was killed, or `windowshop index build`. Until then search compares row by row.
 
 Only who may become the owner leaves any out: nobody else could build them.
 """
@@ -103,6 +103,23 @@ def build(
                 _build(conn, index)
             built.append(index.name)
     return built
+
+
+def build_vectors(
+    database: Database, model_ids: Sequence[int], on_progress: Progress = lambda _name, _phase, _share: None
+) -> list[str]:
+    """The same for the HNSW indexes of these models, once all they wait for is encoded. For an encoder without work."""
+    with database.connect(None) as conn:
+        names = conn.scalars(
+            text(
+                "select d.name from shop.deferred_index d join shop.model m "
+                "on d.table_name in (m.name || '_image', m.name || '_title') where m.model_id = any(:models)"
+            ),
+            {"models": list(model_ids)},
+        ).all()
+        if not names or not _may_become_owner(conn, database):
+            return []
+    return build(database, names, on_progress)
 
 
 def may_build(database: Database) -> bool:

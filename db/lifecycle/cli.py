@@ -147,17 +147,59 @@ def _say(switched: "Switched") -> None:
 
 
 def index_status(as_json: Json = False) -> None:
-    """Every HNSW index: size, parameters, whether search may use it, and how far a build has come."""
+    """Every HNSW index, and whatever else is left out: size, parameters, whether search may use it, and how far a build
+    has come."""
     from rich.console import Console
 
+    from db import deferred_indexes
     from db.engine import open_database
     from db.lifecycle import report
     from db.settings import Settings
 
     with open_database(Settings.read()) as database:
         indexes = [index for model in _status(database) for index in model.indexes]
+        with database.connect(Role.ANALYST) as conn:
+            left_out = [index.name for index in deferred_indexes.deferred(conn)]
     if as_json:
         rows: list[dict[str, Any]] = [asdict(index) for index in indexes]
         typer.echo(json.dumps(rows, indent=2))
     else:
         report.print_indexes(Console(), indexes)
+    if left_out:
+        typer.echo(f'Left out until "windowshop index build": {", ".join(left_out)}.', err=True)
+
+
+def index_build() -> None:
+    """Build the indexes that were left out while tables were filled; search and loads go on meanwhile.
+
+    A load and "windowshop encode" do this by themselves when they are through; this is for one that was killed, and for
+    a login that may not build. One that an interrupted build left not valid is built again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from db import deferred_indexes
+    from db.engine import open_database
+    from db.settings import Settings
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with (
+        open_database(Settings.read()) as database,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("Building indexes", total=1.0)
+        built = deferred_indexes.build(
+            database,
+            on_progress=lambda name, phase, share: progress.update(
+                task, description=f"{name}: {phase}", completed=share
+            ),
+        )
+        with database.connect(Role.ANALYST) as conn:
+            left = [index.name for index in deferred_indexes.deferred(conn)]
+    for name in built:
+        typer.echo(f"built {name}")
+    if left:
+        typer.echo(f"Somebody else is building; not there yet: {', '.join(left)}.")
+    elif not built:
+        typer.echo("No index is left out.")

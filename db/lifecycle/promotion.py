@@ -159,7 +159,7 @@ def _without_index(conn: Connection, name: str) -> list[str]:
         {"name": name},
     )
     return [
-        f"its {rows} {PLURAL[part]} have no valid index"
+        f'its {rows} {PLURAL[part]} have no valid index ("windowshop index status")'
         for part, rows in sizes
         if rows > NEEDS_INDEX and part not in valid
     ]
