@@ -16,6 +16,7 @@ from databases import Databases
 from sqlalchemy import make_url, text
 
 from db import functions, schema
+from db.deferred_indexes import defer_keywords
 from db.engine import Database
 from db.errors import DatabaseError, EncoderUnavailable, MissingExtension, SchemaMismatch, SettingsError
 from db.roles import Role, Roles
@@ -623,3 +624,14 @@ def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, setting
     admin(database, "alter role tenant_gateway password 'changed behind our back'")
     upgrade(database, settings)  # a new one, that works
     assert admin(database, look) != before
+
+
+def test_going_back_builds_the_indexes_that_were_left_out(database: Database, settings: Settings) -> None:
+    count = "select count(*) from pg_index where indisvalid and indrelid = 'shop.product'::regclass"
+    before = admin(database, count)
+    assert defer_keywords(database)
+    assert admin(database, count) != before
+    downgrade(database, settings, "0004")
+    assert admin(database, count) == before
+    upgrade(database, settings)
+    drift(database, settings)

@@ -11,6 +11,7 @@ from pictures import load_drawings
 from processes import running_encoder, windowshop
 from sqlalchemy import text
 
+from db.deferred_indexes import KEYWORD_INDEXES, defer_keywords
 from db.engine import Database
 from db.roles import Role
 from db.settings import Settings
@@ -115,6 +116,24 @@ def test_indexes_are_listed_and_built_anew(two: dict[str, str]) -> None:
     assert line.split()[-3:] == ["24", "80", "valid"]
     assert "less than twice m 64" in refused(two, "index", "rebuild", "--m", "64", code=2)
     assert "model nothing has no indexes" in refused(two, "index", "rebuild", "--model", "nothing")
+
+
+def test_an_index_that_is_left_out_is_shown_and_built(two: dict[str, str], clip_database: Database) -> None:
+    assert "No index is left out." in said(two, "index", "build")
+    assert defer_keywords(clip_database)
+    with clip_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "insert into shop.deferred_index (name, table_name, definition) "
+                "select 'clip_image_hnsw', 'clip_image', pg_get_indexdef('shop.clip_image_hnsw'::regclass)"
+            )
+        )
+        conn.execute(text("drop index shop.clip_image_hnsw"))
+    listed = said(two, "index", "status")
+    assert [line.split()[-2:] for line in listed.splitlines() if "clip_image_hnsw" in line] == [["left", "out"]]
+    names = (*KEYWORD_INDEXES, "clip_image_hnsw")
+    assert said(two, "index", "build").splitlines() == [f"built {name}" for name in names]
+    assert "left out" not in said(two, "index", "status")
 
 
 def test_mistakes_are_one_clear_line(two: dict[str, str]) -> None:
