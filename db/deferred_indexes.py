@@ -86,8 +86,10 @@ def build(
     built = []
     with engine.connect() as conn:
         schema.check(conn)
-        wanted = [index for index in deferred(conn) if names is None or index.name in names]
-        if not wanted or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+        if not deferred(conn) or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            return []
+        wanted = [index for index in deferred(conn) if names is None or index.name in names]  # by now
+        if not wanted:
             return []
         if not _may_become_owner(conn, database):
             raise DatabaseError(
