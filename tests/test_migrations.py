@@ -631,7 +631,7 @@ def test_going_back_builds_the_indexes_that_were_left_out(database: Database, se
     before = admin(database, count)
     assert defer_keywords(database)
     assert admin(database, count) != before
-    downgrade(database, settings, "0004")
+    downgrade(database, settings, "0005")
     assert admin(database, count) == before
     upgrade(database, settings)
     drift(database, settings)
