@@ -8,34 +8,31 @@ All see the same files, in the same minute. Only the pipeline hashes, marks what
 """
 
 import os
-import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from PIL import Image as Pictures
 from sentence_transformers import SentenceTransformer
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from benchmarks.architectures import SMALL, VIT_B_32, save_clip
 from benchmarks.drawn import draw_all
+from benchmarks.lane import drive
 from benchmarks.report import Line, Table, keep
 from benchmarks.site import Site, site
 from db import work
 from db.catalog import Image, Product, staging, upsert
 from db.roles import Role
 from db.work import Seen
-from encoder.catalog import CatalogLane
 from encoder.decoder import Limits, Opened, Source
 from encoder.decoding import DecodePool, Opening
 from encoder.models import Model, load, model_threads
-from encoder.runner import Clock, Pipeline, Stage
+from encoder.runner import Pipeline, Stage
 from encoder.settings import EncoderSettings
 from migrations.site import NewModel
 
@@ -63,7 +60,7 @@ def run(device: str, count: int, side: int) -> None:
         rounds = []
         for _ in range(3):
             _again(measured)
-            rounds.append(_lane(measured, model, settings))
+            rounds.append(drive(measured, model, settings))
             print(f"end to end {count / rounds[-1][0].wall:.0f}/s", rounds[-1][0].busy, flush=True)
         few = paths[: max(64, min(count, int(alone["decode"] / 2)))]
         loop = len(few) / _plain_loop(measured, source, few, device)
@@ -181,39 +178,6 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
         with writing.begin():
             work.release(writing, worker)
     return time.perf_counter() - started
-
-
-def _lane(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Clock, float]:
-    """Everything that waits. The stage clock, and the CPU-seconds of this process, its decoders and its backends."""
-    worker, stop = uuid.uuid4(), threading.Event()
-    with ExitStack() as stack:
-        connections = [stack.enter_context(measured.database.connect(Role.ENCODER)) for _ in range(3)]
-        claiming, opening, writing = connections
-        with claiming.begin():
-            number = work.models(claiming)[0].model_id
-            work.heartbeat(claiming, worker, "bench", os.getpid(), model.device, 600)
-        lane, pipeline = CatalogLane(worker, {number: model}, settings), Pipeline()
-        backends = [_backend(conn) for conn in connections]
-        before = _cpu_seconds(backends)
-        pipeline.run("claim", lane.read(claiming, stop, once=True), lane.stages(opening, writing))
-        lane.close()
-        used = _cpu_seconds(backends) - before
-        with writing.begin():
-            work.release(writing, worker)
-    if lane.tally.failed:
-        raise RuntimeError(f"{lane.tally.failed} pictures failed")
-    return pipeline.clock, used
-
-
-def _backend(conn: Connection) -> psutil.Process:
-    with conn.begin():
-        return psutil.Process(conn.scalar(text("select pg_backend_pid()")))
-
-
-def _cpu_seconds(backends: list[psutil.Process]) -> float:
-    own = os.times()
-    servers = sum(sum(backend.cpu_times()[:2]) for backend in backends)
-    return own.user + own.system + own.children_user + own.children_system + servers
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:

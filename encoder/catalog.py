@@ -10,7 +10,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -19,8 +18,9 @@ from sqlalchemy import Connection
 
 from db import work
 from db.work import Item, Part, Seen
+from encoder.batches import Batch, Claimed, Encoded, Tally
 from encoder.decoder import Limits, Opened, Refused, Source
-from encoder.decoding import DecodePool, Opening
+from encoder.decoding import DecodePool
 from encoder.errors import ImageRejected
 from encoder.fetching import Fetcher
 from encoder.models import Features, Model, Vectors, model_threads, split
@@ -34,47 +34,6 @@ DEPTH = 2  # batches between two stages
 _SLOT_BYTES = 128 * 2**20
 
 
-@dataclass(slots=True)
-class Claimed:
-    model_id: int
-    part: Part
-    items: list[Item]
-    refused: list[tuple[Item, Refused]] = field(default_factory=list)
-    opening: Opening | None = None  # of the items, when they are pictures
-
-
-@dataclass(slots=True)
-class Batch:
-    model_id: int
-    part: Part
-    items: list[Item]
-    sources: list[bytes]  # sha256 of each title or picture
-    seen: list[Seen]  # of each picture; empty for titles
-    rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
-    features: Features
-    opening: Opening | None = None
-    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of pictures the catalog had already
-
-
-@dataclass(slots=True)
-class Encoded:
-    batch: Batch
-    vectors: list[Vectors | str]  # an item each: (1, dimension), or why there is none
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run has done so far; the progress bar reads it."""
-
-    image: int = 0
-    title: int = 0
-    failed: int = 0
-
-    @property
-    def done(self) -> int:
-        return self.image + self.title + self.failed
-
-
 class CatalogLane:
     """One worker's way through the work list. `read` and each of the stages run in threads of their own."""
 
@@ -84,6 +43,7 @@ class CatalogLane:
         models: Mapping[int, Model],
         settings: EncoderSettings,
         before_forward: Callable[[], None] = lambda: None,
+        when_done: Callable[[], None] = lambda: None,
     ) -> None:
         self.tally = Tally()
         self._worker = worker
@@ -103,6 +63,7 @@ class CatalogLane:
         self._fetcher = Fetcher(settings)
         self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
         self._before_forward = before_forward
+        self._when_done = when_done
         self._in_flight = 0
         self._landed = threading.Condition()
 
@@ -111,6 +72,7 @@ class CatalogLane:
 
         The work of the serving model comes first; others are filled while that one has none.
         """
+        said_done = False
         while not stop.is_set():
             with conn.begin():  # asked each time: another one may serve by now, or be retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
@@ -120,7 +82,7 @@ class CatalogLane:
                     with conn.begin():
                         items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
                     if items:
-                        idle = False
+                        idle = said_done = False
                         yield from self._begin(stop, Claimed(model_id, part, items))
                     if stop.is_set():
                         return
@@ -129,8 +91,12 @@ class CatalogLane:
             if idle:
                 with conn.begin():
                     left = work.outstanding(conn, current)
-                if once and left.pending + left.leased == 0:
-                    return
+                if left.pending + left.leased == 0:
+                    if not said_done:
+                        self._when_done()
+                        said_done = True
+                    if once:
+                        return
                 stop.wait(0.2 if once else 1.0)
 
     def stages(self, opening: Connection, writing: Connection) -> list[Stage]:

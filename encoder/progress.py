@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from db.engine import Database
 from db.work import Outstanding
-from encoder.catalog import Tally
+from encoder.batches import Tally
 from encoder.models import Model
 from encoder.service import Summary, run, stopping_on_signals
 from encoder.settings import EncoderSettings

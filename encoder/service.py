@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import text
 
-from db import schema, work
+from db import deferred_indexes, schema, work
 from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
 from db.work import ModelRow, Outstanding
-from encoder.catalog import DEPTH, CatalogLane, Tally
+from encoder.batches import Tally
+from encoder.catalog import DEPTH, CatalogLane
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models import Model, load, pick_device
 from encoder.queries import QueryLane
@@ -100,6 +101,7 @@ def run(
         models,
         settings,
         before_forward=(lambda: _let_pass(lane)) if lane else (lambda: None),
+        when_done=_IndexBuild(database, list(models), wait=once),
     )
     pipeline = Pipeline(DEPTH)
     try:
@@ -109,6 +111,9 @@ def run(
             while not lane.ready.wait(0.1) and lane.is_alive() and not stop.is_set():
                 pass
         on_ready()
+        left_out = deferred_indexes.defer_vectors(database, list(models))
+        if left_out:
+            log.info("indexes are left out until everything is encoded", indexes=", ".join(left_out))
         while True:
             try:
                 _catalog_pass(database, catalog, pipeline, list(models), stop, once, on_start)
@@ -157,6 +162,31 @@ def _catalog_pass(
 def _let_pass(lane: QueryLane) -> None:
     """Queries first: a catalog batch starts when nobody waits, or after a second anyway."""
     lane.idle.wait(1.0)
+
+
+class _IndexBuild:
+    """Builds what was left out during a backfill, once that is done; without `wait` the lanes go on meanwhile."""
+
+    def __init__(self, database: Database, model_ids: list[int], *, wait: bool) -> None:
+        self._database, self._model_ids, self._wait = database, model_ids, wait
+        self._thread: threading.Thread | None = None
+
+    def __call__(self) -> None:
+        if self._wait:
+            self._build()
+        elif self._thread is None or not self._thread.is_alive():
+            # Daemon: an encoder that is stopped does not wait; who comes next builds it.
+            self._thread = threading.Thread(target=self._build, name="index", daemon=True)
+            self._thread.start()
+
+    def _build(self) -> None:
+        try:
+            built = deferred_indexes.build_vectors(self._database, self._model_ids)
+        except DatabaseError as error:
+            log.warning("indexes not built", error=error.message, hint='"windowshop index build" builds them.')
+        else:
+            if built:
+                log.info("indexes are built", indexes=", ".join(built))
 
 
 class _Heartbeat(threading.Thread):

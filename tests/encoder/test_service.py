@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pictures import load_drawings
+from processes import wait_until
 from sqlalchemy import text
 
-from db import requests
+from db import deferred_indexes, requests, work
 from db.engine import Database
 from db.roles import Role
 from encoder import queries, service
@@ -79,9 +82,53 @@ def test_lost_connections_are_made_again(
     assert raised == []
 
 
-def _until_alive(database: Database) -> None:
-    from processes import wait_until
+@pytest.mark.parametrize("once", [True, False])
+def test_a_first_backfill_goes_without_its_indexes_and_builds_them_at_the_end(
+    clip_database: Database,
+    models: dict[int, Model],
+    stop: threading.Event,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    once: bool,
+) -> None:
+    monkeypatch.setattr(deferred_indexes, "MANY", 100)
+    load_drawings(clip_database, tmp_path, 120)
+    seen: list[set[str]] = []
+    complete = work.complete
 
+    def watched(*arguments: Any) -> int:
+        seen.append(indexes(clip_database))
+        return complete(*arguments)
+
+    monkeypatch.setattr(work, "complete", watched)
+    arguments = {"stop": stop, "once": once, "queries": False}
+    thread = threading.Thread(target=service.run, args=(clip_database, models, EncoderSettings()), kwargs=arguments)
+    thread.start()
+    wait_until(
+        lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "indexes are back"
+    )
+    stop.set()
+    thread.join(20)
+    assert seen[0] == set()
+    with clip_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop.clip_image")) == 120
+        assert conn.scalar(text("select count(*) from shop.deferred_index")) == 0
+
+
+def indexes(database: Database) -> set[str]:
+    """The HNSW indexes a search may use."""
+    with database.connect(None) as conn:
+        return set(
+            conn.scalars(
+                text(
+                    "select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid "
+                    "where c.relname like '%_hnsw' and i.indisvalid"
+                )
+            )
+        )
+
+
+def _until_alive(database: Database) -> None:
     def alive() -> bool:
         with database.connect(None) as conn:
             return not conn.scalar(text("select pg_try_advisory_xact_lock(740000, 1)"))
