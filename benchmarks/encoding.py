@@ -14,6 +14,7 @@ import psutil
 import torch
 from PIL import Image
 
+from benchmarks.lane import drive
 from benchmarks.report import Line, keep
 from benchmarks.site import encoder, site
 from encoder import starter
