@@ -25,7 +25,6 @@ declare
     leg shop_private.leg;
     tried record;
     ef integer;
-    factor double precision;
     bytes integer;
     few double precision;
     many double precision;
@@ -69,8 +68,8 @@ begin
         unnest(asked, asker) a(q, self)
     where v.product_id is distinct from self;
 
-    -- The exact route: the slope of its time over the rows, collected and compared, others for each query.
-    select array_agg(p.product_id order by md5(p.product_id::text)) into drawn from shop.product p;
+    -- The exact route: the slope of its time over the rows, collected by an index and compared, others for each query.
+    select array_agg(p.product_id order by p.product_id) into drawn from shop.product p;
     if cardinality(drawn) > 1000 then
         few := shop_private.calibration_exact(asked, drawn, least(500, cardinality(drawn) / 4), k, s.image_table);
         many := shop_private.calibration_exact(asked, drawn, least(2500, cardinality(drawn)), k, s.image_table);
@@ -80,30 +79,29 @@ begin
 
     if s.image_index is not null and s.products >= 2000 then
         truth := shop_private.calibration_truth(asked, asker, 'true', k, s.image_table);
-        foreach ef in array array[40, 60, 80, 100, 130, 170, 220, 290, 380, 500, 650, 800, 1000] loop
-            continue when ef < k;
-            select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, s.image_index);
-            measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'recall', tried.recall, 'ms', tried.ms);
+        result.stretch := 0.6;
+        foreach ef in array array[40, 50, 60, 80, 120, 160, 240, 320, 480, 640, 1000] loop
+            select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, result.stretch, s.image_index);
+            measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'candidates', tried.candidates,
+                'recall', tried.recall, 'ms', tried.ms);
             result.ef_search := ef; result.recall := tried.recall;
             exit when tried.lowest >= target_recall;
         end loop;
         -- Filtered: one product in ten, and one in 25.
-        result.stretch := 0.3;
         foreach bytes in array array[26, 10] loop
             narrow_truth := shop_private.calibration_truth(asked, asker, format(sieve, bytes), k, s.image_table);
             loop
-                ef := least(1000, ceil(result.ef_search * (256.0 / bytes) ^ result.stretch));
-                select * into tried
-                from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k, ef, s.image_index);
-                measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'ef_search', ef,
-                    'recall', tried.recall, 'ms', tried.ms);
-                exit when tried.lowest >= target_recall or ef = 1000;
-                result.stretch := result.stretch + 0.05;
+                select * into tried from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k,
+                    result.ef_search, result.stretch, s.image_index);
+                measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'stretch', result.stretch,
+                    'candidates', tried.candidates, 'recall', tried.recall, 'ms', tried.ms);
+                exit when tried.lowest >= target_recall or result.stretch >= 1;
+                result.stretch := round((result.stretch + 0.1)::numeric, 1);
             end loop;
         end loop;
-        result.hnsw_us_per_candidate := 1000 * tried.ms / ef;
+        result.hnsw_us_per_candidate := 1000 * tried.ms / tried.candidates;
     end if;
-    result.crossover_rows := greatest(100, result.hnsw_us_per_candidate / result.exact_us_per_row * result.ef_search * 3);
+    result.crossover_rows := greatest(100, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
 
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, stretch,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)
@@ -136,7 +134,8 @@ begin
     return truth;
 end $$;
 
--- Milliseconds to collect p_count of the drawn products and to compare their pictures, each query others.
+-- Milliseconds to collect p_count products by a filter that an index answers (a range of product_id, which is a hash: they
+-- are from everywhere) and to compare their pictures, each query others. p_drawn: all products, in order.
 create or replace function shop_private.calibration_exact(
     p_asked @vector@.halfvec[], p_drawn uuid[], p_count integer, p_k integer, p_table regclass
 )
@@ -152,35 +151,40 @@ begin
     for n in 1..cardinality(p_asked) loop
         start := (n::bigint * p_count) % greatest(1, cardinality(p_drawn) - p_count + 1);
         began := clock_timestamp();
-        matched := (shop_private.search_matches(format('p.product_id = any(%L::uuid[])', p_drawn[start + 1:start + p_count]),
-            p_count, p_count)).matched;
+        matched := (shop_private.search_matches(
+            format('p.product_id between %L and %L', p_drawn[start + 1], p_drawn[start + p_count]), p_count, p_count)).matched;
         perform shop_private.exact_leg('image', p_asked[n], 'true', matched, p_k, 1, p_table);
         times := times || extract(epoch from clock_timestamp() - began)::double precision * 1000;
     end loop;
     return (select percentile_cont(0.25) within group (order by t) from unnest(times) t);
 end $$;
 
--- Mean recall@k of the index route at one ef_search, what it is at the least (less one standard error: other queries will
--- come than these), and its time.
+-- Of the index route with one ef_search and stretch: mean recall@k, what it is at the least (less half a standard error:
+-- other queries will come than these), the candidates it looks at, and its time.
 create or replace function shop_private.calibration_try(
     p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_ef integer,
-    p_index regclass, out recall double precision, out lowest double precision, out ms double precision
+    p_stretch double precision, p_index regclass,
+    out recall double precision, out lowest double precision, out candidates double precision, out ms double precision
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     leg shop_private.leg;
+    k integer;
     recalls double precision[] := '{}';
+    looked double precision[] := '{}';
     times double precision[] := '{}';
     n integer;
 begin
     for n in 1..cardinality(p_asked) loop
-        leg := shop_private.hnsw_leg('image', p_asked[n], p_condition, p_k + (p_asker[n] is not null)::int, 1, p_index, p_ef,
-            p_ef);
+        k := p_k + (p_asker[n] is not null)::int;
+        leg := (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_ef, p_stretch, null, 100000)).leg;
         recalls := recalls || (select count(*) from unnest(p_truth[n]::uuid[]) t where t = any(leg.product_ids))
             / greatest(1.0, cardinality(p_truth[n]::uuid[]))::double precision;
+        looked := looked || leg.examined::double precision;
         times := times || leg.ms;
     end loop;
-    select avg(r), avg(r) - stddev_samp(r) / sqrt(count(*)) into recall, lowest from unnest(recalls) r;
+    select avg(r), avg(r) - 0.5 * stddev_samp(r) / sqrt(count(*)) into recall, lowest from unnest(recalls) r;
+    select percentile_cont(0.25) within group (order by l) into candidates from unnest(looked) l;
     select percentile_cont(0.25) within group (order by t) into ms from unnest(times) t;
 end $$;
 

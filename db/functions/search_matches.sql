@@ -1,6 +1,6 @@
 -- The products that meet a condition on p (shop.product), if they are at most p_most; else null. Collecting stops there,
--- and does not begin where a sample of random pages, about 1,000 products, leaves no doubt that there are more. The share
--- of the sample that meets it comes back, or what it was.
+-- and does not begin where a sample of random pages, about 300 products, leaves no doubt that there are more. The
+-- share of the sample that meets it comes back, or what it was.
 create or replace function shop_private.search_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
@@ -14,11 +14,11 @@ declare
     hits bigint;
     seen bigint;
 begin
-    if p_most > 500 and p_products > 2 * p_most then
+    if share is null and p_products > 2 * p_most then
         execute format('select count(*) filter (where %s), count(*) from shop.product p
-            tablesample system (%s) repeatable (0)', p_condition, least(100, 100000.0 / p_products)) into hits, seen;
+            tablesample system (%s) repeatable (0)', p_condition, least(100, 30000.0 / p_products)) into hits, seen;
         share := hits / greatest(1.0, seen);
-        if (hits - 4 * sqrt(hits)) / greatest(1, seen) * p_products > p_most then
+        if (hits - 3 * sqrt(hits)) / greatest(1, seen) * p_products > p_most then
             return;
         end if;
     end if;

@@ -22,6 +22,7 @@ declare
     to_compare boolean;
     unfiltered boolean;
     share double precision;  -- of the products that match, about
+    few bigint;
     words text;
     named uuid[];
     clock timestamptz := clock_timestamp();
@@ -84,7 +85,8 @@ begin
 
     -- So many are compared without a look into the index: a look that finds nothing has cost its own time and theirs.
     clock := clock_timestamp();
-    known := greatest(100, s.hnsw_us_per_candidate / s.exact_us_per_row * s.ef_search * 3);
+    few := greatest(100, s.ef_search * s.hnsw_us_per_candidate / s.exact_us_per_row);
+    known := few;
     if p_route is null and condition <> 'true' then
         select m.matched, m.share into matched, share from shop_private.search_matches(condition, known, products) m;
     end if;
@@ -94,16 +96,16 @@ begin
         condition := case when condition = 'true' then '' else condition || ' and ' end
             || format('p.product_id <> all(%L::uuid[])', named);
     end if;
-    to_compare := case when p_route is null then products <= known else p_route = 'exact' end;
+    to_compare := case when p_route is null then products <= few else p_route = 'exact' end;
     if image_weight > 0 then
         part := shop_private.search_leg('image', for_images, condition, p_k, depth, s.pictures / greatest(1.0, s.products),
-            s.image_table, case when not to_compare then s.image_index end, s, p_route is null, share, matched, known);
-        image := part.leg; matched := part.p_matched; known := part.p_known;
+            s.image_table, case when not to_compare then s.image_index end, s, p_route is null, share, few, matched);
+        image := part.leg; matched := part.p_matched;
     end if;
     if title_weight > 0 then
         part := shop_private.search_leg('title', for_titles, condition, p_k, depth, 1, s.title_table,
-            case when not to_compare then s.title_index end, s, p_route is null, share, matched, known);
-        title := part.leg; matched := part.p_matched; known := part.p_known;
+            case when not to_compare then s.title_index end, s, p_route is null, share, few, matched);
+        title := part.leg; matched := part.p_matched;
     end if;
     total := coalesce(cardinality(matched), case when unfiltered then products when p_route is null then known + 1
         else cardinality(coalesce(image.product_ids, title.product_ids)) end);
