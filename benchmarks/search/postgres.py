@@ -180,13 +180,6 @@ def search(
     return sessions.strategy(name, questions, SEARCH, parameters)
 
 
-def calibrated_ef(sessions: Sessions) -> int:
-    newest = "select ef_search from shop.calibration order by calibration_id desc limit 1"
-    row = sessions.connect({}).execute(newest).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
     """Put query vectors into the cache under texts, as an encoder's answers are, so that searching needs none."""
     with shop.admin() as conn:

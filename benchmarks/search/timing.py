@@ -150,7 +150,14 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
 def with_smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> Strategy:
-    """With the smallest of `efs` (ascending) whose recall reaches `target`, by halving; the last when none does.
+    """With the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
+    return make(smallest_ef(make, target, efs, patience))
+
+
+def smallest_ef(
+    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
+) -> int:
+    """Of `efs` (ascending), the smallest whose recall reaches `target`, by halving; the last when none does.
 
     An ef that takes more than `patience` seconds a query counts as large enough.
     """
@@ -159,4 +166,4 @@ def with_smallest_ef(
         middle = (low + high) // 2
         figures = trial(make(efs[middle]), patience)
         low, high = (low, middle) if figures is None or figures.reaches(target) else (middle, high)
-    return make(efs[high])
+    return efs[high]
