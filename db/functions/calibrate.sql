@@ -79,7 +79,7 @@ begin
 
     if s.image_index is not null and s.products >= 2000 then
         truth := shop_private.calibration_truth(asked, asker, 'true', k, s.image_table);
-        result.stretch := 0.6;
+        result.stretch := 0.7;
         foreach ef in array array[40, 50, 60, 80, 120, 160, 240, 320, 480, 640, 1000] loop
             select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, result.stretch, s.image_index);
             measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'candidates', tried.candidates,
