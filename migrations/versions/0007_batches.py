@@ -1,0 +1,38 @@
+"""Search asks the HNSW index batch by batch: functions whose arguments changed go, and so do calibrations of the way before."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+REPLACED = "'hnsw_leg', 'search_leg', 'calibration_try', 'nearest_by_index'"
+
+
+def upgrade() -> None:
+    # Their files make those that are left anew, at the end of this very upgrade.
+    op.execute(f"""
+        do $$
+        declare
+            old regprocedure;
+        begin
+            for old in select p.oid from pg_proc p
+                       where p.pronamespace = 'shop_private'::regnamespace and p.proname in ({REPLACED})
+            loop
+                execute 'drop function ' || old;
+            end loop;
+        end $$""")
+    op.execute("delete from shop.calibration")
+    op.execute(
+        "comment on column shop.calibration.stretch is "
+        "'filtered: the nearest have settled when none came during the candidates to this power'"
+    )
+
+
+def downgrade() -> None:
+    op.execute("delete from shop.calibration")
+    op.execute(
+        "comment on column shop.calibration.stretch is "
+        "'filtered: ef_search grows with the candidates looked at to this power'"
+    )
