@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, pictures, forward, memory, command, quality, loading, search):
+        for one in (queries, encoding, pictures, forward, texts, memory, command, quality, loading, search):
             one()
         web()
 
@@ -53,6 +53,14 @@ def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") 
     from benchmarks import forward
 
     forward.run(device)
+
+
+@app.command()
+def texts() -> None:
+    """A query text on one core."""
+    from benchmarks import texts
+
+    texts.run()
 
 
 @app.command()

@@ -45,7 +45,7 @@ calibration = Table(
         "stretch",
         Double,
         nullable=False,
-        comment="filtered: ef_search grows with the candidates looked at to this power",
+        comment="filtered: the nearest have settled when none came during the candidates to this power",
     ),
     Column("exact_us_per_row", Double, nullable=False),
     Column("hnsw_us_per_candidate", Double, nullable=False),

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from db import work
+from db.errors import DatabaseError
 from db.work import Item, Part, Seen
 from encoder.batches import Batch, Claimed, Encoded, Tally
 from encoder.decoder import Limits, Opened, Refused, Source
@@ -30,6 +31,7 @@ from encoder.settings import EncoderSettings
 log = structlog.get_logger()
 
 PARTS: tuple[Part, ...] = ("title", "image")
+DEADLOCK = "40P01"
 DEPTH = 2  # batches between two stages
 _SLOT_BYTES = 128 * 2**20
 
@@ -142,6 +144,19 @@ class CatalogLane:
         return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
 
     def write(self, conn: Connection, encoded: Encoded) -> None:
+        try:
+            stored = self._store(conn, encoded)
+        except DatabaseError as error:
+            if error.sqlstate != DEADLOCK:  # met somebody who deletes the same products
+                raise
+            stored = self._store(conn, encoded)
+        batch = encoded.batch
+        self.tally.failed += len(batch.items) - stored
+        setattr(self.tally, batch.part, getattr(self.tally, batch.part) + stored)
+        self._land()
+
+    def _store(self, conn: Connection, encoded: Encoded) -> int:
+        """In one transaction. Returns how many vectors there were."""
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
@@ -155,9 +170,7 @@ class CatalogLane:
             for item, reason in zip(batch.items, encoded.vectors, strict=True):
                 if isinstance(reason, str):
                     work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
-        self.tally.failed += len(batch.items) - len(good)
-        setattr(self.tally, batch.part, getattr(self.tally, batch.part) + len(good))
-        self._land()
+        return len(good)
 
     def start_over(self) -> None:
         """Forget what was under way, after the pipeline was torn down."""

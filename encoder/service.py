@@ -114,20 +114,22 @@ def run(
         left_out = deferred_indexes.defer_vectors(database, list(models))
         if left_out:
             log.info("indexes are left out until everything is encoded", indexes=", ".join(left_out))
+        lost = False
         while True:
             try:
+                if lost:
+                    _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
+                    beat.beat()
                 _catalog_pass(database, catalog, pipeline, list(models), stop, once, on_start)
                 break
             except DatabaseError as error:
                 if once:
                     raise
                 log.warning("catalog lane lost the database", error=error.message)
+                catalog.start_over()
+                pipeline, lost = Pipeline(DEPTH), True
                 if stop.wait(1.0):
                     break
-                _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
-                catalog.start_over()
-                pipeline = Pipeline(DEPTH)
-                beat.beat()
     finally:
         lane_stop.set()
         stop.set()

@@ -48,7 +48,10 @@ begin
     settled := false;
     loop
         fetch candidates into product_id, place, distance, matches;
-        exit when not found;
+        if not found then
+            settled := p_share is null;  -- the index has no more, and it alone was to be asked
+            exit;
+        end if;
         seen := seen + 1;
         distances := distances || distance;
         if matches then
