@@ -6,9 +6,10 @@
 -- "Lately" is four fifths of the candidates where every neighbour passes; where few do, many candidates have been nearer
 -- than the p_k-th match and say more, so a shorter while will do, as their number to the power p_stretch tells.
 --
--- p_most candidates are the end. Where far fewer are met than the share of all products that match (p_share, null: not
--- known) lets expect, the filter shuns the neighbourhood, and an index finds poorly what lies far away; and where the matches met so far say that it would
--- take more, it is no use to go on. settled is then false, and to compare all that match is the better way.
+-- p_most candidates are the end. Where far fewer are met than the share of all products that match (p_share) lets expect,
+-- the filter shuns the neighbourhood, and an index finds poorly what lies far away; and where the matches met so far say
+-- that it would take more, it is no use to go on. settled is then false, and to compare all that match is the better way.
+-- p_share null: the index is to be asked whatever comes of it.
 --
 -- The join beside the index scan has to keep its order, so a nested loop: sorting is made dearer than anything, and
 -- such a plan must not look dear enough to be compiled.

@@ -4,7 +4,7 @@ create or replace function shop_private.known_vectors(p_model_id smallint, p_sou
 returns table (source bytea, embedding @vector@.halfvec)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 -- A shop without statistics, or with one picture for all that have none, looks as if reading the table were as good.
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');
 begin
