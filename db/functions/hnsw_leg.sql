@@ -69,6 +69,9 @@ begin
                     distances[seen / (1 + 4 * (p_k / nearer::double precision) ^ (1 - p_stretch)) + 1:]) d where d <= bar;
                 settled := late <= 0.05 * nearer;
             end if;
+            if p_condition = 'true' and seen >= 2 * p_ef then  -- two batches of all there is are enough for any query
+                settled := p_depth <= (select count(distinct n.product_id) from unnest(near) n);
+            end if;
             exit when settled
                 or seen * p_share >= 8 and cardinality(near) < seen * p_share / 4
                 or seen * greatest(1, p_depth / greatest(0.5, cardinality(near))) >= p_most;
