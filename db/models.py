@@ -50,8 +50,9 @@ metadata = MetaData(
 model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
 
 # pending -> leased (claim) -> row deleted (complete: the vector is stored in the same transaction)
-# leased -> pending, solo (lease ran out, or a fault that may pass) ; leased -> quarantined (third solo failure, or
-# an item that can never be encoded) ; any -> pending (title or picture changed, or an operator retries)
+# leased -> pending, solo (lease ran out) ; leased -> pending, later (a fault of its own that may pass) ; leased ->
+# quarantined (third attempt, or an item that can never be encoded) ; any -> pending (title or picture changed, or an
+# operator retries)
 work_state = ENUM("pending", "leased", "quarantined", name="work_state", schema=PRIVATE, metadata=metadata)
 
 part = ENUM("image", "title", name="part", schema=PRIVATE, metadata=metadata)
@@ -220,7 +221,13 @@ work = Table(
     Column("position", SmallInteger, server_default="0"),
     Column("state", work_state, nullable=False, server_default="pending"),
     Column("solo", Integer, nullable=False, server_default="0", comment="0: in a batch; 1: alone"),
-    Column("attempts", SmallInteger, nullable=False, server_default="0", comment="solo attempts begun"),
+    Column(
+        "attempts",
+        SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="attempts begun alone, or failed among others",
+    ),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("worker_id", Uuid),
     Column("error", Text),

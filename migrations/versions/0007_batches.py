@@ -28,9 +28,11 @@ def upgrade() -> None:
         "comment on column shop.calibration.stretch is "
         "'filtered: the nearest have settled when none came during the candidates to this power'"
     )
+    op.execute("comment on column shop_private.work.attempts is 'attempts begun alone, or failed among others'")
 
 
 def downgrade() -> None:
+    op.execute("comment on column shop_private.work.attempts is 'solo attempts begun'")
     op.execute("delete from shop.calibration")
     op.execute(
         "comment on column shop.calibration.stretch is "
