@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The router's figures. Times in microseconds; `measured` lists recall and milliseconds of each setting tried."""
+    """The router's figures. Times in microseconds; `measured` has recall, candidates and milliseconds of each slack."""
 
     model: str
     products: int
@@ -17,8 +17,8 @@ class Calibration:
     recall: float | None  # None: so few products that the index is not used
     queries: int
     query_kind: str
-    ef_search: int
-    stretch: float
+    ef_search: int  # candidates an unfiltered search looks at, half of the time
+    slack: float  # in Euclidean distance of unit vectors; see hnsw_leg.sql
     exact_us_per_row: float
     hnsw_us_per_candidate: float
     crossover_rows: int
@@ -33,7 +33,7 @@ def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -
     row = conn.execute(
         text(
             "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "
-            "c.stretch, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
+            "c.slack, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
             "c.background_deviation, c.measured from "
             "shop.calibrate(target_recall => :target, k => :k, queries => :queries) c "
             "join shop.model m on m.model_id = c.model_id"

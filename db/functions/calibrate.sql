@@ -1,6 +1,6 @@
 -- Measure the live catalog, so that the router knows what its two routes cost and how far the index must look:
--- the smallest ef_search whose recall@k reaches the target for sure, the stretch that a filter needs, the time of a comparison
--- and of a candidate, and how similar a query is to products that have nothing to do with it.
+-- the smallest slack (see hnsw_leg) whose recall@k reaches the target for sure with and without a filter, how many candidates that
+-- takes, the time of a comparison and of a candidate, and how similar a query is to products that have nothing to do with it.
 --
 -- The queries are texts that were asked (they lie outside the pictures' distribution and are the harder ones), or the
 -- catalog's own pictures while fewer than 20 texts are known. Times are the lower quartile: what else runs on the machine is not
@@ -21,11 +21,12 @@ declare
     asked @vector@.halfvec[];
     asker uuid[];
     truth text[];
-    narrow_truth text[];
-    leg shop_private.leg;
     tried record;
-    ef integer;
+    slacks constant double precision[] := '{0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2}';
+    step integer := 1;
     bytes integer;
+    passed text;
+    us_per_candidate double precision;
     few double precision;
     many double precision;
     drawn uuid[];
@@ -44,7 +45,7 @@ begin
     execute format('analyze %s', s.title_table);
     s := shop_private.search_settings();
     result.model_id := s.model_id; result.products := s.products; result.k := k;
-    result.target_recall := target_recall; result.ef_search := s.ef_search; result.stretch := s.stretch;
+    result.target_recall := target_recall; result.ef_search := s.ef_search; result.slack := s.slack;
     result.exact_us_per_row := s.exact_us_per_row; result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
 
     select array_agg(q.embedding), 'text' into asked, result.query_kind from (
@@ -78,35 +79,30 @@ begin
     end if;
 
     if s.image_index is not null and s.products >= 2000 then
-        truth := shop_private.calibration_truth(asked, asker, 'true', k, s.image_table);
-        result.stretch := 0.7;
-        foreach ef in array array[40, 50, 60, 80, 120, 160, 240, 320, 480, 640, 1000] loop
-            select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, result.stretch, s.image_index);
-            measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'candidates', tried.candidates,
-                'recall', tried.recall, 'ms', tried.ms);
-            result.ef_search := ef; result.recall := tried.recall;
-            exit when tried.lowest >= target_recall;
-        end loop;
-        -- Filtered: one product in ten, and one in 25.
-        foreach bytes in array array[26, 10] loop
-            narrow_truth := shop_private.calibration_truth(asked, asker, format(sieve, bytes), k, s.image_table);
+        -- One product in 25, one in ten, all: each asks for no less slack than the one before.
+        foreach bytes in array array[10, 26, 256] loop
+            passed := case when bytes = 256 then 'true' else format(sieve, bytes) end;
+            truth := shop_private.calibration_truth(asked, asker, passed, k, s.image_table);
             loop
-                select * into tried from shop_private.calibration_try(asked, asker, narrow_truth, format(sieve, bytes), k,
-                    result.ef_search, result.stretch, s.image_index);
-                measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'stretch', result.stretch,
+                result.slack := slacks[step];
+                select * into tried from shop_private.calibration_try(asked, asker, truth, passed, k, result.slack, s.image_index);
+                measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'slack', result.slack,
                     'candidates', tried.candidates, 'recall', tried.recall, 'ms', tried.ms);
-                exit when tried.lowest >= target_recall or result.stretch >= 1;
-                result.stretch := round((result.stretch + 0.1)::numeric, 1);
+                exit when tried.lowest >= target_recall or step = cardinality(slacks);
+                step := step + 1;
             end loop;
+            if bytes = 10 then  -- as under any filter, the product was asked
+                result.hnsw_us_per_candidate := tried.us_per_candidate;
+            end if;
         end loop;
-        result.hnsw_us_per_candidate := 1000 * tried.ms / tried.candidates;
+        result.ef_search := least(1000, tried.candidates); result.recall := tried.recall;
     end if;
     result.crossover_rows := greatest(100, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
 
-    insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, stretch,
+    insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, slack,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)
     values (result.model_id, result.products, result.k, result.target_recall, result.recall, result.queries,
-        result.query_kind, result.ef_search, result.stretch, result.exact_us_per_row, result.hnsw_us_per_candidate,
+        result.query_kind, result.ef_search, result.slack, result.exact_us_per_row, result.hnsw_us_per_candidate,
         result.crossover_rows, result.background_mean, result.background_deviation, measured)
     returning * into result;
     return result;
@@ -159,12 +155,13 @@ begin
     return (select percentile_cont(0.25) within group (order by t) from unnest(times) t);
 end $$;
 
--- Of the index route with one ef_search and stretch: mean recall@k, what it is at the least (less half a standard error:
--- other queries will come than these), the candidates it looks at, and its time.
+-- Of the index route with one slack: mean recall@k, what it is at the least (with a confidence of 95 %:
+-- other queries will come than these), the candidates it looks at half of the time, its time, and that of a candidate.
 create or replace function shop_private.calibration_try(
-    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_ef integer,
-    p_stretch double precision, p_index regclass,
-    out recall double precision, out lowest double precision, out candidates double precision, out ms double precision
+    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_slack double precision,
+    p_index regclass,
+    out recall double precision, out lowest double precision, out candidates double precision, out ms double precision,
+    out us_per_candidate double precision
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -177,15 +174,16 @@ declare
 begin
     for n in 1..cardinality(p_asked) loop
         k := p_k + (p_asker[n] is not null)::int;
-        leg := (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_ef, p_stretch, null, 100000)).leg;
+        leg := (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_slack, null, 100000)).leg;
         recalls := recalls || (select count(*) from unnest(p_truth[n]::uuid[]) t where t = any(leg.product_ids))
             / greatest(1.0, cardinality(p_truth[n]::uuid[]))::double precision;
         looked := looked || leg.examined::double precision;
         times := times || leg.ms;
     end loop;
-    select avg(r), avg(r) - 0.5 * stddev_samp(r) / sqrt(count(*)) into recall, lowest from unnest(recalls) r;
-    select percentile_cont(0.25) within group (order by l) into candidates from unnest(looked) l;
-    select percentile_cont(0.25) within group (order by t) into ms from unnest(times) t;
+    select avg(r), avg(r) - 1.645 * stddev_samp(r) / sqrt(count(*)) into recall, lowest from unnest(recalls) r;
+    select percentile_cont(0.5) within group (order by l) into candidates from unnest(looked) l;
+    select percentile_cont(0.25) within group (order by t), percentile_cont(0.25) within group (order by 1000 * t / l)
+    into ms, us_per_candidate from unnest(times, looked) u(t, l);
 end $$;
 
 -- A similarity below which a picture has nothing to do with the query: so many deviations above what queries have in

@@ -15,15 +15,16 @@ create or replace function shop_private.search_leg(
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     s constant record := p_settings;
-    matches constant double precision := coalesce(cardinality(p_matched), greatest(p_few, p_share * s.products));  -- about
+    share constant double precision := case when p_condition = 'true' then 1 else coalesce(p_share, 0.5) end;  -- not sampled: most
+    matches constant double precision := coalesce(cardinality(p_matched), greatest(p_few, share * s.products));  -- about
     affordable constant double precision := s.exact_us_per_row / s.hnsw_us_per_candidate * matches  -- candidates
         * case when p_matched is null then 2 else 1 end;  -- they would have to be collected first
     tried record;
 begin
     if p_index is not null and (p_matched is null or cardinality(p_matched) > p_few) then
-        tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_k, p_depth, p_index, s.ef_search, s.stretch,
-            case when p_steered then p_share end, case when p_steered and p_condition <> 'true' then least(100000, greatest(affordable, 2 * s.ef_search))
-                else 100000 end::integer);
+        tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_k, p_depth, p_index, s.slack,
+            case when p_steered and p_condition <> 'true' then share end,
+            case when p_steered then least(100000, affordable)::integer else 100000 end);
         if tried.settled then
             leg := tried.leg;
             return;

@@ -36,7 +36,7 @@ def calibrated(large: Database) -> Iterator[None]:
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, stretch, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
             "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.5, 4, 8, 700)"
         )
         conn.exec_driver_sql("select shop_private.refresh_common_words()")
@@ -118,6 +118,28 @@ def test_what_the_index_leaves_short_is_finished_and_says_so(analyst: Connection
     assert route == "exact"
     assert reason.startswith("image: few of the nearest ")
     assert examined >= 10_000
+
+
+@pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
+def test_products_of_many_pictures_are_counted_once(large: Database, condition: str | None) -> None:
+    """A leg that has to be 50 deep is so many products, not pictures, and need not compare all for that."""
+    truth = nearest(lambda n: n > 0, 300)
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.execute(
+            text(
+                "with picture as (insert into shop.product_image (product_id, position, uri) "
+                "select p.product_id, n, 'https://cdn.example/more' from shop.product p, generate_series(1, 3) n "
+                "where p.sku = any(:near) returning product_id, position) "
+                "insert into shop.toy_image (product_id, position, embedding, source) "
+                "select i.product_id, p.position, i.embedding, i.source from picture p "
+                "join shop.toy_image i on i.product_id = p.product_id and i.position = 0"
+            ),
+            {"near": truth},
+        )
+        rows = search(conn, query=QUERY, filter=condition, keyword_weight=0)
+        assert len({row.sku for row in rows}) == len(rows) == 10
+        assert {(row.route, row.reason) for row in rows} == {("hnsw", None)}
+        transaction.rollback()
 
 
 def test_rows_examined_are_counted(analyst: Connection) -> None:
@@ -252,7 +274,7 @@ def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, ana
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, queries, query_kind, ef_search, "
-            "stretch, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
             "values (1, 20000, 10, .98, 60, 'text', 90, 3, 4, 8, 1)"
         )
         with pytest.raises(DatabaseError, match="calibration has changed since the first page") as raised:

@@ -1,0 +1,55 @@
+"""A search has settled by distance, not by how many candidates came: calibrations of the way before go."""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+REPLACED = "'hnsw_leg', 'by_index', 'calibration_try', 'search_settings'"
+
+
+def upgrade() -> None:
+    _drop_replaced()
+    op.execute("delete from shop.calibration")
+    op.execute("alter table shop.calibration rename column stretch to slack")
+    op.execute(
+        "comment on column shop.calibration.slack is "
+        "'the nearest have settled when a fresh candidate is farther than the k-th by this (Euclidean)'"
+    )
+    op.execute(
+        "comment on column shop.calibration.recall is "
+        "'reached with slack; null: too few products for an index to matter'"
+    )
+    op.execute("comment on column shop.calibration.ef_search is 'candidates an unfiltered search looks at, half of the time'")
+
+
+def downgrade() -> None:
+    _drop_replaced()
+    op.execute("delete from shop.calibration")
+    op.execute("alter table shop.calibration rename column slack to stretch")
+    op.execute(
+        "comment on column shop.calibration.stretch is "
+        "'filtered: the nearest have settled when none came during the candidates to this power'"
+    )
+    op.execute(
+        "comment on column shop.calibration.recall is "
+        "'reached with ef_search; null: too few products for an index to matter'"
+    )
+    op.execute("comment on column shop.calibration.ef_search is 'for an unfiltered top k'")
+
+
+def _drop_replaced() -> None:
+    # Their files make those that are left anew, at the end of this very upgrade.
+    op.execute(f"""
+        do $$
+        declare
+            old regprocedure;
+        begin
+            for old in select p.oid from pg_proc p
+                       where p.pronamespace = 'shop_private'::regnamespace and p.proname in ({REPLACED})
+            loop
+                execute 'drop function ' || old;
+            end loop;
+        end $$""")
