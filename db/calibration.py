@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The router's figures. Times in microseconds; `measured` has recall, candidates and milliseconds of each slack."""
+    """The router's figures. Times in microseconds; `measured`: recall, candidates and milliseconds of each setting."""
 
     model: str
     products: int
@@ -17,8 +17,8 @@ class Calibration:
     recall: float | None  # None: so few products that the index is not used
     queries: int
     query_kind: str
-    ef_search: int  # candidates an unfiltered search looks at, half of the time
-    slack: float  # in Euclidean distance of unit vectors; see hnsw_leg.sql
+    ef_search: int  # unfiltered
+    slack: float  # filtered; in Euclidean distance of unit vectors; see hnsw_leg.sql
     exact_us_per_row: float
     hnsw_us_per_candidate: float
     crossover_rows: int

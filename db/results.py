@@ -65,24 +65,24 @@ def print_hits(hits: list[Hit], console: Console | None = None) -> None:
 def print_calibration(found: Calibration, console: Console | None = None) -> None:
     console = console or Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("filter passes", "slack", "candidates", f"recall@{found.k}", "ms"):
+    for column in ("filter passes", "setting", "candidates", f"recall@{found.k}", "ms"):
         table.add_column(column, justify="right")
     for row in found.measured:
         share = "all" if row["filter"] == 1 else f"{row['filter']:.1%}"
-        candidates = f"{row['candidates']:.0f}"
-        table.add_row(share, str(row["slack"]), candidates, f"{row['recall']:.3f}", f"{row['ms']:.2f}")
+        setting = f"ef_search {row['ef_search']}" if "ef_search" in row else f"slack {row['slack']}"
+        table.add_row(share, setting, f"{row['candidates']:.0f}", f"{row['recall']:.3f}", f"{row['ms']:.2f}")
     if found.measured:
         console.print(table)
     reached = "the index is not used yet" if found.recall is None else f"recall@{found.k} {found.recall:.3f}"
     console.print(
         f"model {found.model}, {found.products} products, {found.queries} {found.query_kind} queries: {reached}\n"
-        f"slack {found.slack}, {found.ef_search} candidates; up to {found.crossover_rows} matches are always compared "
+        f"ef_search {found.ef_search}, slack {found.slack}; up to {found.crossover_rows} matches are always compared "
         f"one by one ({found.exact_us_per_row:.1f} us each, a candidate {found.hnsw_us_per_candidate:.1f} us)\n"
         f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
         highlight=False,
     )
     if found.recall is not None and found.recall < found.target_recall:
         console.print(
-            f"[yellow]The target {found.target_recall} was not reached with slack {found.slack}: build the "
+            f"[yellow]The target {found.target_recall} was not reached with ef_search {found.ef_search}: build the "
             "index with a larger m or ef_construction.[/yellow]"
         )

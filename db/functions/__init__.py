@@ -42,6 +42,7 @@ IN_CALL_ORDER = (
     "catalog_condition",
     "search_settings",
     "search_matches",
+    "nearest_leg",
     "hnsw_leg",
     "exact_leg",
     "search_leg",

@@ -1,6 +1,6 @@
 -- Measure the live catalog, so that the router knows what its two routes cost and how far the index must look:
--- the smallest slack (see hnsw_leg) whose recall@k reaches the target for sure with and without a filter, how many candidates that
--- takes, the time of a comparison and of a candidate, and how similar a query is to products that have nothing to do with it.
+-- the smallest ef_search whose recall@k reaches the target for sure, the smallest slack with which a filtered search does (see
+-- hnsw_leg), the time of a comparison and of a candidate, and how similar a query is to products that have nothing to do with it.
 --
 -- The queries are texts that were asked (they lie outside the pictures' distribution and are the harder ones), or the
 -- catalog's own pictures while fewer than 20 texts are known. Times are the lower quartile: what else runs on the machine is not
@@ -23,6 +23,8 @@ declare
     truth text[];
     tried record;
     slacks constant double precision[] := '{0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2}';
+    efs constant integer[] := '{40, 50, 60, 80, 100, 120, 140, 170, 200, 250, 320, 400, 500, 640, 800, 1000}';
+    ef integer;
     step integer := 1;
     bytes integer;
     passed text;
@@ -79,23 +81,28 @@ begin
     end if;
 
     if s.image_index is not null and s.products >= 2000 then
-        -- One product in 25, one in ten, all: each asks for no less slack than the one before.
-        foreach bytes in array array[10, 26, 256] loop
-            passed := case when bytes = 256 then 'true' else format(sieve, bytes) end;
+        truth := shop_private.calibration_truth(asked, asker, 'true', k, s.image_table);
+        foreach ef in array efs loop
+            select * into tried from shop_private.calibration_try(asked, asker, truth, 'true', k, ef, null, s.image_index);
+            measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef, 'candidates', ef,
+                'recall', tried.recall, 'ms', tried.ms);
+            result.ef_search := ef; result.recall := tried.recall;
+            exit when tried.lowest >= target_recall;
+        end loop;
+        -- One product in ten, and one in 25, which asks for no less slack.
+        foreach bytes in array array[26, 10] loop
+            passed := format(sieve, bytes);
             truth := shop_private.calibration_truth(asked, asker, passed, k, s.image_table);
             loop
                 result.slack := slacks[step];
-                select * into tried from shop_private.calibration_try(asked, asker, truth, passed, k, result.slack, s.image_index);
+                select * into tried from shop_private.calibration_try(asked, asker, truth, passed, k, null, result.slack, s.image_index);
                 measured := measured || jsonb_build_object('filter', round(bytes / 256.0, 3), 'slack', result.slack,
                     'candidates', tried.candidates, 'recall', tried.recall, 'ms', tried.ms);
                 exit when tried.lowest >= target_recall or step = cardinality(slacks);
                 step := step + 1;
             end loop;
-            if bytes = 10 then  -- as under any filter, the product was asked
-                result.hnsw_us_per_candidate := tried.us_per_candidate;
-            end if;
         end loop;
-        result.ef_search := least(1000, tried.candidates); result.recall := tried.recall;
+        result.hnsw_us_per_candidate := tried.us_per_candidate;
     end if;
     result.crossover_rows := greatest(100, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
 
@@ -155,11 +162,11 @@ begin
     return (select percentile_cont(0.25) within group (order by t) from unnest(times) t);
 end $$;
 
--- Of the index route with one slack: mean recall@k, what it is at the least (with a confidence of 95 %:
+-- Of the index route with one ef_search (unfiltered) or one slack: mean recall@k, what it is at the least (with a confidence of 95 %:
 -- other queries will come than these), the candidates it looks at half of the time, its time, and that of a candidate.
 create or replace function shop_private.calibration_try(
-    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_slack double precision,
-    p_index regclass,
+    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_ef integer,
+    p_slack double precision, p_index regclass,
     out recall double precision, out lowest double precision, out candidates double precision, out ms double precision,
     out us_per_candidate double precision
 )
@@ -174,7 +181,8 @@ declare
 begin
     for n in 1..cardinality(p_asked) loop
         k := p_k + (p_asker[n] is not null)::int;
-        leg := (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_slack, null, 100000)).leg;
+        leg := case when p_ef is not null then shop_private.nearest_leg('image', p_asked[n], k, 1, p_index, p_ef)
+            else (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_slack, null, 100000)).leg end;
         recalls := recalls || (select count(*) from unnest(p_truth[n]::uuid[]) t where t = any(leg.product_ids))
             / greatest(1.0, cardinality(p_truth[n]::uuid[]))::double precision;
         looked := looked || leg.examined::double precision;

@@ -1,5 +1,5 @@
--- The nearest products by one kind of vector (p_part: image or title), through its HNSW index: each product once, with
--- its nearest picture. The index gives a batch of candidates after the other, and is asked on until the nearest p_k that
+-- The nearest products by one kind of vector (p_part: image or title) that meet a condition, through its HNSW index: each
+-- product once, with its nearest picture. The index gives a batch of candidates after the other, and is asked on until the nearest p_k that
 -- meet the condition on p (shop.product) have settled, and p_depth have been met. They have settled once the nearest of
 -- a fresh batch is farther than the p_k-th match by p_slack, and none of them came in the second half. So what makes a query
 -- hard (its neighbourhood is dense) or a filter narrow (few of the neighbours pass) need not be known beforehand, and small
@@ -36,8 +36,10 @@ as $$
 declare
     batch constant integer := 20;  -- ef_search
     began constant timestamptz := clock_timestamp();
-    candidates text := format('select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance, true
-        from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2', p_part || '_vector');
+    candidates constant text := format('select n.*, p.product_id is not null and (%s) from (
+        select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
+        from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) n
+        left join shop.product p on p.product_id = n.product_id', p_condition, p_part || '_vector');
     product_id uuid;
     place smallint;
     distance double precision;
@@ -54,10 +56,6 @@ declare
     latest integer;  -- when the latest of the nearest p_k came
 begin
     settled := false;
-    if p_condition <> 'true' or row_security_active('shop.product'::regclass) then
-        candidates := format('select n.product_id, n.position, n.distance, p.product_id is not null and (%s) from (%s) n
-            left join shop.product p on p.product_id = n.product_id', p_condition, candidates);
-    end if;
     for product_id, place, distance, matches in execute candidates using p_vector, p_most loop
         seen := seen + 1;
         if distance <> before then  -- equal vectors are one element of the index

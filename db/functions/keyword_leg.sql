@@ -44,25 +44,24 @@ begin
     end if;
     select array_agg(w) into rare from unnest(every_word) w
     where not exists (select from shop.common_word c where c.word = w and c.share * p_products > most);
-    if rare is null and p_candidates is null then
+    if rare is not null then
+        -- as they were typed: trigrams know nothing of stems
+        select array_agg(t.word) into missing
+        from (select distinct lower(m[1]) as word from regexp_matches(left(p_words, 1000), '[[:alnum:]]{4,}', 'g') m limit 32) t,
+            tsvector_to_array(to_tsvector(language, t.word)) l(lexemes), plainto_tsquery(language, t.word) q
+        where l.lexemes <> '{}' and not exists (select from shop.common_word c where c.word = any(l.lexemes))
+          and not exists (select from shop.product p where p.keywords @@ q);
+        if missing is not null then
+            found.index_name := 'shop.product_title_trgm_idx';
+        end if;
+    elsif p_candidates is null then
         select array[c.word], most, case when c.share > 0.02 then 'off' else 'on' end into rare, selected, by_index
         from shop.common_word c where c.word = any(every_word) order by c.share limit 1;
         perform set_config('enable_bitmapscan', by_index, true);  -- an index finds all before the first is taken
     end if;
     select string_agg(quote_literal(w), ' | ')::tsquery, string_agg(quote_literal(w), ' & ')::tsquery
     into every_query, all_query from unnest(every_word) w;
-    if rare is not null then
-        select string_agg(quote_literal(w), ' | ')::tsquery into rare_query from unnest(rare) w;
-        -- as they were typed: trigrams know nothing of stems
-        select array_agg(t.word) into missing
-        from (select distinct lower(m[1]) as word from regexp_matches(left(p_words, 1000), '[[:alnum:]]{4,}', 'g') m limit 32) t,
-            plainto_tsquery(language, t.word) q
-        where numnode(q) > 0 and not exists (select from shop.common_word c where quote_literal(c.word)::tsquery = q)
-          and not exists (select from shop.product p where p.keywords @@ q);
-        if missing is not null then
-            found.index_name := 'shop.product_title_trgm_idx';
-        end if;
-    end if;
+    select string_agg(quote_literal(w), ' | ')::tsquery into rare_query from unnest(rare) w;
 
     execute format(
         'with hit as (
@@ -70,8 +69,9 @@ begin
             from (select p.product_id, p.keywords from shop.product p
                 where $2 is not null and p.keywords @@ $2 and %1$s limit $8) p
             union all
-            select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer from shop.product p
-            where p.product_id = any($3) and p.keywords @@ $1 and %1$s
+            select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer
+            from (select p.* from shop.product p where p.product_id = any($3) offset 0) p  -- a few rows: no look into the words of all
+            where p.keywords @@ $1 and %1$s
             %2$s),
         best as (select h.product_id, max(h.score) as score from hit h group by 1)
         select array_agg(b.product_id order by b.place), array_agg(b.score order by b.place), max(b.examined)

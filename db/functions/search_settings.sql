@@ -50,7 +50,7 @@ begin
 
     select * into c from shop.calibration c where c.model_id = s.model_id order by c.calibration_id desc limit 1;
     calibration_id := c.calibration_id;
-    -- The candidates of an unfiltered search: for equal recall they grow about as the square root of the catalog.
+    -- For equal recall ef_search has to grow about as the square root of the catalog.
     ef_search := least(1000, case when c.recall is null then greatest(100, 0.65 * sqrt(products))
         else c.ef_search * sqrt(greatest(1, products / greatest(1.0, c.products))) end);
     recall_k := coalesce(c.k, 10);

@@ -1,4 +1,4 @@
-"""A search has settled by distance, not by how many candidates came: calibrations of the way before go."""
+"""A filtered search has settled by distance, not by how many candidates came: calibrations of the way before go."""
 
 from alembic import op
 
@@ -16,13 +16,8 @@ def upgrade() -> None:
     op.execute("alter table shop.calibration rename column stretch to slack")
     op.execute(
         "comment on column shop.calibration.slack is "
-        "'the nearest have settled when a fresh candidate is farther than the k-th by this (Euclidean)'"
+        "'filtered: the nearest have settled when a fresh candidate is farther than the k-th by so much'"
     )
-    op.execute(
-        "comment on column shop.calibration.recall is "
-        "'reached with slack; null: too few products for an index to matter'"
-    )
-    op.execute("comment on column shop.calibration.ef_search is 'candidates an unfiltered search looks at, half of the time'")
 
 
 def downgrade() -> None:
@@ -33,11 +28,6 @@ def downgrade() -> None:
         "comment on column shop.calibration.stretch is "
         "'filtered: the nearest have settled when none came during the candidates to this power'"
     )
-    op.execute(
-        "comment on column shop.calibration.recall is "
-        "'reached with ef_search; null: too few products for an index to matter'"
-    )
-    op.execute("comment on column shop.calibration.ef_search is 'for an unfiltered top k'")
 
 
 def _drop_replaced() -> None:

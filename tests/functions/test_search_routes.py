@@ -224,6 +224,35 @@ def test_the_keyword_leg_reads_its_indexes(large: Database, setup: str) -> None:
         assert "Seq Scan on product p" not in seen, seen
 
 
+def test_what_common_words_are_walked_with_does_not_stay_in_the_session(large: Database) -> None:
+    alone = "select * from shop.search('{}', image_weight => 0, title_weight => 0)"
+    before = [
+        "reset role",
+        "set plan_cache_mode = force_generic_plan",
+        "set auto_explain.log_min_duration = -1",
+        alone.format("title"),
+        "set auto_explain.log_min_duration = 0",
+    ]
+    with plans(large, alone.format("numbr77"), *before) as seen:
+        assert "product_title_trgm_idx" in seen, seen
+        assert "Seq Scan on product p" not in seen, seen
+
+
+def test_words_that_rank_what_others_found_are_not_looked_up_in_all_products(large: Database) -> None:
+    leg = (
+        "shop_private.keyword_leg('20', 'main', 'true', null, "
+        "array(select product_id from shop.product where brand = 'brand 20' order by product_id limit 100), 50, 20000)"
+    )
+    common = "insert into shop.common_word values ('20', 0.03) on conflict (word) do update set share = excluded.share"
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.exec_driver_sql(common)
+        assert len(conn.exec_driver_sql(f"select ({leg}).product_ids").scalar() or []) == 50
+        transaction.rollback()
+    with plans(large, f"select {leg}", "reset role", "begin", common) as seen:
+        assert "product_pkey" in seen, seen
+        assert "product_keywords_idx" not in seen, seen
+
+
 def test_words_that_everything_has_stay_cheap_when_there_is_nothing_else_to_go_by(analyst: Connection) -> None:
     rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded, and need not be
     assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
