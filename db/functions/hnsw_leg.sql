@@ -75,7 +75,8 @@ begin
                 from (
                     select min(n.distance) as distance, min(n.came) as came, row_number() over (order by min(n.distance)) as place
                     from unnest(near, came) n(product_id, "position", distance, came) group by n.product_id) n;
-                settled := met >= p_depth and sqrt(2 * greatest(0, fresh)) > sqrt(2 * greatest(0, bar)) + p_slack and seen >= 2 * latest;
+                settled := met >= p_depth and seen >= 2 * latest
+                    and sqrt(2 * greatest(0, fresh)) > sqrt(2 * greatest(0, bar)) + p_slack;
             end if;
             -- It takes 2.5 times p_k / (the share that matches), as tried with made-up catalogs. The share that matches
             -- around the query is what it is overall until some batches say otherwise.
