@@ -103,7 +103,6 @@ begin
             end loop;
         end loop;
         result.hnsw_us_per_candidate := tried.us_per_candidate;
-        result.slack := 1.5 * result.slack;  -- what pictures as queries took beside texts, as tried with made-up catalogs
     end if;
     result.crossover_rows := greatest(100, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
 
