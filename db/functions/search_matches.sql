@@ -18,7 +18,8 @@ begin
         execute format('select count(*) filter (where %s), count(*) from shop.product p
             tablesample system (%s) repeatable (0)', p_condition, least(100, 30000.0 / p_products)) into hits, seen;
         share := hits / greatest(1.0, seen);
-        if (hits - 3 * sqrt(hits)) / greatest(1, seen) * p_products > p_most then
+        -- Three deviations down: the square root of a count deviates by a half.
+        if greatest(0, sqrt(hits) - 1.5) ^ 2 / greatest(1, seen) * p_products > p_most then
             return;
         end if;
     end if;
