@@ -28,7 +28,6 @@ declare
     step integer := 1;
     bytes integer;
     passed text;
-    us_per_candidate double precision;
     few double precision;
     many double precision;
     drawn uuid[];

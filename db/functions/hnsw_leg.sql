@@ -78,7 +78,7 @@ begin
                 settled := met >= p_depth and seen >= 2 * latest
                     and sqrt(2 * greatest(0, fresh)) > sqrt(2 * greatest(0, bar)) + p_slack;
             end if;
-            -- It takes 2.5 times p_k / (the share that matches), as tried with made-up catalogs. The share that matches
+            -- It takes 2.5 times p_k / (the share that matches), as tried with a made-up catalog. The share that matches
             -- around the query is what it is overall until some batches say otherwise.
             exit when settled or p_share is not null and (
                 greatest(2.5 * p_k, p_depth) * (seen + 5 * batch) > p_most * (cardinality(near) + 5 * batch * p_share)

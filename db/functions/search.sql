@@ -63,7 +63,7 @@ begin
         + coalesce(w.examined, 0);
     nearest := cardinality(coalesce(i.product_ids, t.product_ids));
     note := nullif(concat_ws('; ', 'only keywords were searched, ' || run.degraded, i.reason,
-        t.reason, case when nearest < least(run.depth, cardinality(run.matched))
+        t.reason, case when nearest < run.depth and nearest < cardinality(run.matched)
             then format('%s more match but are not encoded', cardinality(run.matched) - nearest) end), '');
 
     return query

@@ -22,12 +22,15 @@ declare
     affordable constant double precision := s.exact_us_per_row / s.hnsw_us_per_candidate * matches  -- candidates
         * case when p_matched is null then 2 else 1 end;  -- they would have to be collected first
     tried record;
+    looked shop_private.leg;  -- what the index found, where that was not enough
 begin
     if p_index is not null and unfiltered then
         leg := shop_private.nearest_leg(p_part, p_vector, p_depth, p_rows_per_product, p_index, s.ef_search);
         if cardinality(leg.product_ids) = p_depth then
             return;
         end if;
+        looked := leg;
+        looked.reason := format('%s: the index found %s, so all were compared', p_part, coalesce(cardinality(leg.product_ids), 0));
     elsif p_index is not null and (p_matched is null or cardinality(p_matched) > p_few) then
         tried := shop_private.hnsw_leg(p_part, p_vector, p_condition, p_k, p_depth, p_index, s.slack,
             case when p_steered then share end,
@@ -36,15 +39,16 @@ begin
             leg := tried.leg;
             return;
         end if;
+        looked := tried.leg;
+        looked.reason := format('%s: few of the nearest %s match, so all that match were compared', p_part, looked.examined);
     end if;
     if p_matched is null and p_condition <> 'true' and p_steered and matches <= 20000 then
         p_matched := (shop_private.search_matches(p_condition, 20000, s.products, p_share)).matched;
     end if;
     leg := shop_private.exact_leg(p_part, p_vector, p_condition, p_matched, p_depth, p_rows_per_product, p_table);
-    if tried is not null then
-        leg.reason := format('%s: few of the nearest %s match, so all that match were compared', p_part,
-            (tried.leg).examined);
-        leg.examined := leg.examined + (tried.leg).examined;
-        leg.ms := leg.ms + (tried.leg).ms;
+    if looked.route is not null then
+        leg.reason := looked.reason;
+        leg.examined := leg.examined + looked.examined;
+        leg.ms := leg.ms + looked.ms;
     end if;
 end $$;

@@ -25,7 +25,7 @@ $$;
 create or replace function shop_private.search_settings(
     out model_id smallint, out model text, out revision text, out dimension integer,
     out image_table regclass, out title_table regclass, out image_index regclass, out title_index regclass,
-    out products bigint, out pictures bigint, out calibration_id bigint, out ef_search integer, out recall_k integer, out slack double precision,
+    out products bigint, out pictures bigint, out calibration_id bigint, out ef_search integer, out slack double precision,
     out exact_us_per_row double precision, out hnsw_us_per_candidate double precision,
     out image_weight double precision, out title_weight double precision, out keyword_weight double precision,
     out rrf_k integer
@@ -53,7 +53,6 @@ begin
     -- For equal recall ef_search has to grow about as the square root of the catalog.
     ef_search := least(1000, case when c.recall is null then greatest(100, 0.65 * sqrt(products))
         else c.ef_search * sqrt(greatest(1, products / greatest(1.0, c.products))) end);
-    recall_k := coalesce(c.k, 10);
     slack := coalesce(c.slack, 0.03);
     exact_us_per_row := coalesce(c.exact_us_per_row, 4);
     hnsw_us_per_candidate := coalesce(c.hnsw_us_per_candidate, 10);

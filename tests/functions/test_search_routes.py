@@ -37,7 +37,7 @@ def calibrated(large: Database) -> Iterator[None]:
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
             "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.5, 4, 8, 700)"
+            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
         )
         conn.exec_driver_sql("select shop_private.refresh_common_words()")
     yield
@@ -139,6 +139,24 @@ def test_products_of_many_pictures_are_counted_once(large: Database, condition: 
         rows = search(conn, query=QUERY, filter=condition, keyword_weight=0)
         assert len({row.sku for row in rows}) == len(rows) == 10
         assert {(row.route, row.reason) for row in rows} == {("hnsw", None)}
+        transaction.rollback()
+
+
+def test_an_index_that_comes_back_short_says_so_without_a_filter_too(large: Database) -> None:
+    """Five of 20,000 products have a picture that is encoded."""
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.execute(
+            text(
+                "delete from shop.toy_image "
+                "where product_id <> all(select shop.product_id(unnest(cast(:skus as text[]))))"
+            ),
+            {"skus": [f"sku {n}" for n in range(1, 6)]},
+        )
+        rows = search(conn, query=QUERY, title_weight=0, keyword_weight=0)
+        assert {row.sku for row in rows} == {f"sku {n}" for n in range(1, 6)}
+        assert {(row.route, row.reason) for row in rows} == {
+            ("exact", "image: the index found 5, so all were compared")
+        }
         transaction.rollback()
 
 
@@ -304,7 +322,7 @@ def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, ana
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, queries, query_kind, ef_search, "
             "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, 60, 'text', 90, 3, 4, 8, 1)"
+            "values (1, 20000, 10, .98, 60, 'text', 90, 0.02, 4, 8, 1)"
         )
         with pytest.raises(DatabaseError, match="calibration has changed since the first page") as raised:
             conn.execute(text("select * from shop.search(:q, k => 5, after => :c)"), {"q": QUERY, "c": cursor})
