@@ -22,7 +22,7 @@ def every(context: typer.Context) -> None:
 @app.command()
 def queries() -> None:
     """Encoding a text inside SQL."""
-    from benchmarks import queries
+    from benchmarks.encoder import queries
 
     queries.run()
 
@@ -30,7 +30,7 @@ def queries() -> None:
 @app.command()
 def encoding() -> None:
     """The catalog lane."""
-    from benchmarks import encoding
+    from benchmarks.encoder import encoding
 
     encoding.run()
 
@@ -42,7 +42,7 @@ def pictures(
     side: Annotated[int, typer.Option(min=64, help="Their longer side, in pixels.")] = 1500,
 ) -> None:
     """From JPEG files to committed rows, stage by stage, and against the plain loop."""
-    from benchmarks import pictures
+    from benchmarks.encoder import images as pictures
 
     pictures.run(device, count, side)
 
@@ -50,7 +50,7 @@ def pictures(
 @app.command()
 def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") -> None:
     """The image towers alone."""
-    from benchmarks import forward
+    from benchmarks.encoder import forward
 
     forward.run(device)
 
@@ -58,7 +58,7 @@ def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") 
 @app.command()
 def texts() -> None:
     """A query text on one core."""
-    from benchmarks import texts
+    from benchmarks.encoder import text_tower as texts
 
     texts.run()
 
@@ -66,7 +66,7 @@ def texts() -> None:
 @app.command()
 def memory() -> None:
     """The encoder's memory."""
-    from benchmarks import encoding
+    from benchmarks.encoder import encoding
 
     encoding.memory()
 
@@ -82,7 +82,7 @@ def command() -> None:
 @app.command()
 def quality() -> None:
     """What search finds of concepts the model never saw."""
-    from benchmarks import quality
+    from benchmarks.relevance import quality
 
     quality.run()
 
@@ -93,7 +93,7 @@ def loading(
     vectors: Annotated[int, typer.Option(min=1, help="Written each way; at most as many as rows.")] = 10_000,
 ) -> None:
     """A big Google feed into the catalog, and vectors into their table."""
-    from benchmarks import loading
+    from benchmarks.loading import feed as loading
 
     loading.run(rows, min(rows, vectors))
 
@@ -105,7 +105,7 @@ def web(
     overload_seconds: Annotated[int, typer.Option(help="How long five times the peak is asked.")] = 60,
 ) -> None:
     """The web service: beyond SQL, many at once, far too many."""
-    from benchmarks import web
+    from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
 

@@ -4,8 +4,8 @@ import subprocess
 import sys
 import time
 
-from benchmarks.report import Line, keep, quantile
-from benchmarks.site import encoder, site
+from benchmarks.support.report import Line, keep, quantile
+from benchmarks.support.site import encoder, site
 
 
 def run(count: int = 20) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from db import embedded
+from db.embedded import server as embedded
 from db.errors import (
     DatabaseError,
     DatabaseUnreachable,

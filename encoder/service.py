@@ -16,17 +16,19 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import text
 
-from db import deferred_indexes, schema, work
+from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
+from db.lifecycle import deferred_indexes
 from db.roles import Role
-from db.work import ModelRow, Outstanding
-from encoder.batches import Tally
-from encoder.catalog import DEPTH, CatalogLane
+from db.work import items as work
+from db.work.items import ModelRow, Outstanding
 from encoder.errors import ModelMismatch, ModelUnavailable
-from encoder.models import Model, load, pick_device
-from encoder.queries import QueryLane
-from encoder.runner import Clock, Pipeline
+from encoder.lanes.batches import Tally
+from encoder.lanes.catalog import DEPTH, CatalogLane
+from encoder.lanes.pipeline import Clock, Pipeline
+from encoder.lanes.queries import QueryLane
+from encoder.models.loading import Model, load, pick_device
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()

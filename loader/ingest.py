@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from db import deferred_indexes, schema
+from db import schema
+from db.catalog.image_paths import ImageRoot
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
-from db.image_paths import ImageRoot
+from db.lifecycle import deferred_indexes
 from db.roles import Role
+from loader.duplicate_skus import FirstLines
 from loader.errors import NothingToLoad, RejectsUnwritable, SourceDamaged, SourceUnreadable
-from loader.first_lines import FirstLines
 from loader.product import Valid, to_product
 from loader.rejects import RejectsFile
 from loader.rows import RawRow, Reject

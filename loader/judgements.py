@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db import schema
+from db.catalog.image_paths import ImageRoot
 from db.engine import Database
 from db.errors import SettingsError
 from db.evaluation import judgements
 from db.evaluation.judgements import Judgement
-from db.image_paths import ImageRoot
-from db.results import picture_bytes
 from db.roles import Role
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
 from loader.rejects import RejectsFile
 from loader.rows import Reject
-from loader.sources.catalog_file import CatalogFile
-from loader.sources.columns import normalised
-from loader.sources.table import Table
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.table import Table
+from windowshop.output.hits import picture_bytes
 
 COLUMNS = ("query", "picture", "picture_sku", "sku", "grade", "suite", "catalog")
 GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from db.errors import SettingsError
-from loader.sources.columns import check_fields
+from loader.sources.reading.columns import check_fields
 from loader.sources.sniffing import Format
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from db.catalog import Product
-from db.image_paths import ImageRoot
-from db.product_rules import Written, check
+from db.catalog.image_paths import ImageRoot
+from db.catalog.store import Product
+from db.catalog.validation import Written, check
 from loader.rows import RawRow, Reject
 
 

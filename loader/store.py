@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db.catalog import UpsertCounts, staging, upsert
+from db.catalog.store import UpsertCounts, staging, upsert
 from db.engine import Database
 from db.errors import DatabaseError, StatementRefused
 from db.roles import Role

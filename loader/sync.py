@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from db import sync
+from db.catalog import sync
+from db.catalog.validation import MAX_LENGTHS
 from db.errors import SettingsError
-from db.product_rules import MAX_LENGTHS
 from loader.errors import SyncRefused
 from loader.rows import Reject
 from loader.summary import Summary, Synced

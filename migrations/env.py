@@ -8,11 +8,11 @@ from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, Text
 
-import db.measures  # noqa: F401  its tables are part of the metadata
-import migrations.operations  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
+import db.tables.evaluation  # noqa: F401  its tables are part of the metadata
+import migrations.operations.tables  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
 from db import functions
-from db.models import PRIVATE, SHOP, metadata
 from db.schema import HEAD
+from db.tables.catalog import PRIVATE, SHOP, metadata
 
 connection: Connection = context.config.attributes["connection"]
 roles: dict[str, str] = context.config.attributes["roles"]

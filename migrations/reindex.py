@@ -8,7 +8,7 @@ from db.errors import DatabaseError, SettingsError
 from db.lifecycle.indexes import every_index
 from db.lifecycle.promotion import serving_name
 from db.settings import Settings
-from migrations.site import revise
+from migrations.model_revisions import revise
 from migrations.upgrade import migrating, upgrade
 
 

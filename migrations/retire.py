@@ -8,7 +8,7 @@ from sqlalchemy import text
 from db.engine import Database
 from db.errors import DatabaseError
 from db.settings import Settings
-from migrations.site import NewModel, index_lines, retire_lines, revise
+from migrations.model_revisions import NewModel, index_lines, retire_lines, revise
 from migrations.upgrade import migrating, upgrade
 
 

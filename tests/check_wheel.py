@@ -17,18 +17,18 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("db", "encoder", "loader", "migrations", "web")
+PACKAGES = ("db", "encoder", "loader", "migrations", "web", "windowshop")
 LEFT_OUT = "encoder/starter/pairs"  # what the starter was trained on
 NEEDED = (
-    "db/functions/*.sql",
+    "db/functions/**/*.sql",
     "migrations/script.py.mako",
     "migrations/versions/*.py",
     "loader/sample/*.csv",
     "loader/sample/images/*",
     "encoder/starter/head.safetensors",
     "encoder/starter/golden.json",
-    "web/static/*",
-    "web/templates/*.html",
+    "web/page/static/*",
+    "web/page/templates/*.html",
 )
 SETUPTOOLS = 77  # the first that knows license expressions
 
@@ -48,7 +48,7 @@ def build(place: Path) -> Path:
     """From a copy of the tree: setuptools would leave a build folder behind, and pack what an earlier one left."""
     source, dist = place / "source", place / "dist"
     source.mkdir()
-    for name in ("windowshop.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)
     for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import Databases
 
-from db import embedded
+from db.embedded import server as embedded
 from db.engine import Database
 from db.roles import Role
 from db.settings import Settings
 from migrations.upgrade import upgrade
+from tests.support.databases import Databases
+
+pytest_plugins = ["tests.support.shop"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,7 +80,7 @@ def database(databases: Databases, template: str) -> Database:
 @pytest.fixture(scope="session")
 def clip_folder(public_folder: Path) -> Path:
     """A tiny random CLIP: real loading code, 24 dimensions, no meaning."""
-    import tiny_models
+    from tests.support import tiny_models
 
     return tiny_models.make_clip(public_folder / "tiny-clip")
 
@@ -86,9 +88,9 @@ def clip_folder(public_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
     """A migrated database that serves the tiny CLIP, and the home with its revisions."""
-    from db.serving import serve_model
-    from encoder.models import load
-    from migrations.site import NewModel, add_model
+    from db.lifecycle.serving import serve_model
+    from encoder.models.loading import load
+    from migrations.model_revisions import NewModel, add_model
 
     database = databases.copy(template)
     home = public_folder / "clip-home"

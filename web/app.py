@@ -14,16 +14,18 @@ from litestar.types import ASGIApp, Scope
 from db import api_keys
 from db.api_keys import ApiKey
 from db.engine import Database
-from web import events, health, images, pages, problems, products, search
-from web.access import Access, guard
-from web.bodies import StrictRequest
-from web.contract import openapi
-from web.database import Door, Pools
-from web.metrics import Metrics
-from web.problems import Problem
-from web.service import Service
+from web.api import events, health, images, products, search
+from web.api.openapi import openapi
+from web.http import problems
+from web.http.access import Access, guard
+from web.http.bodies import StrictRequest
+from web.http.database import Door, Pools
+from web.http.metrics import Metrics
+from web.http.middleware import Service
+from web.http.problems import Problem
+from web.images.uploads import Uploads
+from web.page import routes as pages
 from web.settings import WebSettings
-from web.uploads import Uploads
 
 ROUTES = (
     search.search_text,

@@ -17,8 +17,8 @@ import uvicorn
 from db.engine import Database
 from db.errors import WindowshopError
 from web.app import make_app
-from web.metrics import Metrics
-from web.protocol import BoundedProtocol
+from web.http.metrics import Metrics
+from web.http.protocol import BoundedProtocol
 from web.settings import WebSettings
 
 

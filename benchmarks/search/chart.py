@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import RESULTS
+from benchmarks.support.report import RESULTS
 
 TARGET = 0.98
 PANELS = {"own": "a filter on the query's own category", "other": "a filter on another category"}

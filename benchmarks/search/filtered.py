@@ -11,13 +11,13 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.report import Line, Report, Table, milliseconds
 from benchmarks.search import postgres
 from benchmarks.search.data import KINDS, PRICES, SHARES, WEIGHTS, Catalog, Kind, Queries
 from benchmarks.search.load import Shop
 from benchmarks.search.peers import Peer
 from benchmarks.search.postgres import Filter, Sessions
 from benchmarks.search.timing import Figures, K, Questions, Strategy, in_turns, trial, with_smallest_ef
+from benchmarks.support.report import Line, Report, Table, milliseconds
 
 TARGET = 0.98  # recall@10
 SEARCH = "shop.search"

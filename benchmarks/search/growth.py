@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.report import Line, Report, Table, milliseconds
 from benchmarks.search import postgres
 from benchmarks.search.load import GRAPH_BYTES, Shop
 from benchmarks.search.peers import Hnswlib, peers
 from benchmarks.search.postgres import Filter, Sessions
 from benchmarks.search.timing import FINE_EFS, Figures, Questions, Strategy, in_turns, with_smallest_ef
+from benchmarks.support.report import Line, Report, Table, milliseconds
 
 TARGET = 0.98  # recall@10
 RAW, CALL = "pgvector, raw statement", "shop.search, one leg"

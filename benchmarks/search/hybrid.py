@@ -7,13 +7,13 @@ The cost of such a call is counted once.
 
 from functools import partial
 
-from benchmarks.report import Line, Report, Table, milliseconds, quantile
 from benchmarks.search import postgres
 from benchmarks.search.data import Queries
 from benchmarks.search.load import Shop
 from benchmarks.search.postgres import Legs, Sessions
 from benchmarks.search.timing import FINE_EFS, Figures, Questions, in_turns, smallest_ef
 from benchmarks.search.titles import WORDINGS, Wording, query_texts
+from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
 DEPTH = 50
 TARGET = 0.98  # recall@10

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from benchmarks.search.data import DIMENSION, VERSION, Catalog
 from benchmarks.search.titles import COLORS, SEASONS, titles
 from db.engine import Database, open_database
+from db.lifecycle.serving import serve_model
 from db.roles import Role
-from db.serving import serve_model
 from db.settings import Settings
 from migrations import upgrade as migrations
-from migrations.site import NewModel, add_model
+from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
 GRAPH_BYTES = 2048  # of maintenance_work_mem a row, so that a graph under construction stays in memory

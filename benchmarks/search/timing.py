@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import quantile
 from benchmarks.search.data import Queries
+from benchmarks.support.report import quantile
 
 K = 10
 TURN = 10  # queries of one strategy before the next has its turn

@@ -6,13 +6,13 @@ Everybody runs with the smallest ef at which their recall reaches the target, so
 from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.report import Line, Report, Table, milliseconds
 from benchmarks.search import postgres
 from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.load import Shop
 from benchmarks.search.peers import Hnswlib, Peer
 from benchmarks.search.postgres import Filter, Sessions
 from benchmarks.search.timing import FINE_EFS, Figures, K, Questions, Strategy, in_turns, trial, with_smallest_ef
+from benchmarks.support.report import Line, Report, Table, milliseconds
 
 TARGET = 0.99  # recall@10
 RAW, CALL, AS_JSON, SAME, PING = (

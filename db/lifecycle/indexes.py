@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from db.work import Part
+from db.work.items import Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.evaluation.metrics import NDCG_DEPTH, Interval, bootstrap
 from db.lifecycle.indexes import every_index
+from db.lifecycle.serving import serve_model
 from db.lifecycle.status import PartCoverage, coverage
-from db.serving import serve_model
-from db.work import Part
+from db.work.items import Part
 
 NEEDS_INDEX = 10_000  # vectors; to compare more with a query takes longer than a search may
 NAMED = 5  # quarantined products named in a refusal

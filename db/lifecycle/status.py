@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from db.lifecycle.indexes import IndexState, every_index
-from db.serving import every_model
-from db.work import Part
+from db.lifecycle.serving import every_model
+from db.work.items import Part
 
 
 @dataclass(frozen=True, slots=True)

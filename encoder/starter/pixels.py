@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from encoder.pixels import InputShape
+from db.images.pixels import InputShape
 
 SIDE = 256
 SHAPE = InputShape(SIDE, SIDE, "pad")

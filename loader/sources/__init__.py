@@ -11,18 +11,18 @@ from typing import Protocol
 from db.errors import SettingsError
 from loader.errors import NotACatalog, SourceUnreadable
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import CatalogFile, unreadable
-from loader.sources.columns import check_fields
 from loader.sources.delimited import DelimitedSource
 from loader.sources.folder import FolderSource
 from loader.sources.jsonl import JsonLinesSource
 from loader.sources.jsonld import JsonLdSource
 from loader.sources.merchant import MerchantXmlSource
 from loader.sources.parquet import ParquetSource
+from loader.sources.reading.catalog_file import CatalogFile, unreadable
+from loader.sources.reading.columns import check_fields
+from loader.sources.reading.table import Table
 from loader.sources.shopee import FILES, HEADER, ShopeeSource, is_shopee
 from loader.sources.shopify import ShopifySource
 from loader.sources.sniffing import Format, beginning, is_by_line, sniff
-from loader.sources.table import Table
 
 __all__ = ["Format", "Source", "open_source"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loader.rows import RawRow, Reject
-from loader.sources.columns import resolve
-from loader.sources.table import Table
+from loader.sources.reading.columns import resolve
+from loader.sources.reading.table import Table
 
 
 class DelimitedSource:

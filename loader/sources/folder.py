@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loader.errors import SourceUnreadable
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import unreadable
+from loader.sources.reading.catalog_file import unreadable
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import CatalogFile
-from loader.sources.columns import normalised
-from loader.sources.json_text import values
-from loader.sources.keyed import KeyedRows
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.json_text import values
+from loader.sources.reading.keyed import KeyedRows
 
 
 class JsonLinesSource:

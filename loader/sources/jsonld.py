@@ -10,11 +10,11 @@ from typing import Any
 
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import CatalogFile
-from loader.sources.cells import is_empty, one_text, pictures, words
-from loader.sources.json_text import parse, values
-from loader.sources.lines import BOM, NOT_UTF8
-from loader.sources.offers import offered
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.cells import is_empty, one_text, pictures, words
+from loader.sources.reading.json_text import parse, values
+from loader.sources.reading.lines import BOM, NOT_UTF8
+from loader.sources.reading.offers import offered
 
 MAX_DOCUMENT = 16 << 20  # bytes; a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")

@@ -15,10 +15,10 @@ from defusedxml.ElementTree import ParseError, XMLParser
 
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import CatalogFile
-from loader.sources.columns import normalised
-from loader.sources.keyed import KeyedRows
-from loader.sources.lines import MAX_RECORD, TOO_LONG
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.keyed import KeyedRows
+from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 
 FIELDS = frozenset(("id", "title", "link", "image_link"))  # every feed has them
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from db.errors import SettingsError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rows import RawRow, Reject
-from loader.sources.catalog_file import CatalogFile
-from loader.sources.keyed import KeyedRows
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.keyed import KeyedRows
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loader.rows import RawRow, Reject
-from loader.sources.table import Table
+from loader.sources.reading.table import Table
 
 HEADER = ("posting_id", "image", "image_phash", "title")
 FILES = ("train.csv", "test.csv")

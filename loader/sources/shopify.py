@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from db.product_rules import MAX_IMAGES
+from db.catalog.validation import MAX_IMAGES
 from loader.errors import MissingColumns
 from loader.rows import RawRow, Reject
-from loader.sources.cells import words
-from loader.sources.columns import normalised
-from loader.sources.html_text import plain_text
-from loader.sources.table import Table
+from loader.sources.reading.cells import words
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.html_text import plain_text
+from loader.sources.reading.table import Table
 
 # Our names for the columns; Shopify's, the older template's first.
 NAMES = {

@@ -4,13 +4,13 @@ from enum import StrEnum
 from typing import Any
 
 from loader.errors import NotACatalog
-from loader.sources.catalog_file import HEAD_BYTES, CatalogFile
-from loader.sources.json_text import parse
-from loader.sources.lines import BOM
 from loader.sources.merchant import is_merchant
+from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
+from loader.sources.reading.json_text import parse
+from loader.sources.reading.lines import BOM
+from loader.sources.reading.table import Table
 from loader.sources.shopee import is_shopee
 from loader.sources.shopify import is_shopify
-from loader.sources.table import Table
 
 
 class Format(StrEnum):

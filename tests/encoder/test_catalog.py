@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pictures import draw, load_drawings
-from processes import running_encoder, start_encoder, wait_until, windowshop
 from sqlalchemy import text
 
 from db.engine import Database
 from db.roles import Role
-from db.work import Outstanding, outstanding
+from db.work.items import Outstanding, outstanding
+from tests.support.images import draw, load_drawings
+from tests.support.processes import running_encoder, start_encoder, wait_until, windowshop
 
 Environment = Callable[[Database], dict[str, str]]
 

@@ -14,10 +14,8 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-import tiny_models
 import torch
 from PIL import Image
-from processes import windowshop
 from safetensors.torch import load_file, save_file
 from sqlalchemy import text
 from transformers import AutoModel, AutoProcessor
@@ -25,7 +23,9 @@ from transformers import AutoModel, AutoProcessor
 from db.engine import Database
 from db.roles import Role
 from encoder.errors import ModelUnavailable
-from encoder.models import load
+from encoder.models.loading import load
+from tests.support import tiny_models
+from tests.support.processes import windowshop
 
 GOLDEN = Path(__file__).with_name("family_vectors.golden.json")
 FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {

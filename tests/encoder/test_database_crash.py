@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pictures import load_drawings
-from processes import running_encoder, wait_until
 from sqlalchemy import text
 
-from db import embedded, postgres_cluster
+from db.embedded import cluster as postgres_cluster
+from db.embedded import server as embedded
 from db.engine import Database, open_database
-from db.serving import serve_model
+from db.lifecycle.serving import serve_model
 from db.settings import Settings
-from encoder.models import load
-from migrations.site import NewModel, add_model
+from encoder.models.loading import load
+from migrations.model_revisions import NewModel, add_model
+from tests.support.images import load_drawings
+from tests.support.processes import running_encoder, wait_until
 
 
 @pytest.fixture

@@ -5,18 +5,19 @@ import random
 import threading
 from pathlib import Path
 
-import crashing_decoder
 import pytest
 import torch
-from pictures import draw, load_drawings
 from sqlalchemy import text
 
-from db import work
 from db.engine import Database
+from db.images import decode_pool as decoding
 from db.roles import Role
-from encoder import decoding, service
-from encoder.models import Features, Model, Vectors, load
+from db.work import items as work
+from encoder import service
+from encoder.models.loading import Features, Model, Vectors, load
 from encoder.settings import EncoderSettings
+from tests.support import crashing_decoder
+from tests.support.images import draw, load_drawings
 
 POISON = {
     "not a picture": b"<html>not found</html>",

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_models
 from PIL import Image
 
 from encoder.errors import ModelUnavailable
-from encoder.models import Model, load, model_name, split
+from encoder.models.loading import Model, load, model_name, split
+from tests.support import tiny_models
 
 FAMILIES = {"clip": tiny_models.make_clip, "siglip": tiny_models.make_siglip}
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import running_encoder, wait_until
 from sqlalchemy import text
 
 from db.engine import Database
 from db.errors import EncoderUnavailable, StatementRefused
 from db.roles import Role
+from tests.support.processes import running_encoder, wait_until
 
 Environment = Callable[[Database], dict[str, str]]
 

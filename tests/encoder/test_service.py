@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pictures import load_drawings
-from processes import wait_until
 from sqlalchemy import text
 
-from db import deferred_indexes, requests, work
 from db.engine import Database
+from db.lifecycle import deferred_indexes
 from db.roles import Role
-from encoder import queries, service
-from encoder.models import Model, load
+from db.work import items as work
+from db.work import requests
+from encoder import service
+from encoder.lanes import queries
+from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
+from tests.support.images import load_drawings
+from tests.support.processes import wait_until
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.image_paths import ImageRoot
+from db.catalog.image_paths import ImageRoot
 from loader.errors import LoaderError, MissingColumns, NotACatalog, NothingToLoad, SourceDamaged
 from loader.product import to_product
 from loader.rows import RawRow, Reject

@@ -13,7 +13,6 @@ import typer
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-import loader.cli
 from db.engine import Database
 from db.errors import SettingsError, WindowshopError
 from db.roles import Role
@@ -55,7 +54,7 @@ def load(
     working.mkdir()
     monkeypatch.chdir(working)
     command = typer.Typer()
-    command.command()(loader.cli.load)
+    command.command()(load.load)
     return lambda *arguments: CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
@@ -212,7 +211,7 @@ def test_a_path_without_read_permission_is_named(locked: str, load: Load, public
 def test_a_disk_that_fails_halfway_is_named_and_what_is_loaded_stays(
     load: Load, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from loader.sources.lines import Lines
+    from loader.sources.reading.lines import Lines
 
     (tmp_path / "goods.csv").write_text("sku,title\n" + "".join(f"{n},a\n" for n in range(100)))
     read = Lines.__next__

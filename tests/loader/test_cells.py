@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from loader.sources.cells import one_text, pictures, words
-from loader.sources.columns import normalised
-from loader.sources.html_text import plain_text
+from loader.sources.reading.cells import one_text, pictures, words
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.html_text import plain_text
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import windowshop
 
 from db.engine import Database
+from tests.support.processes import windowshop
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.catalog import COLUMNS
+from db.catalog.store import COLUMNS
 from db.engine import Database
 from db.errors import SettingsError
 from db.roles import Role
@@ -487,7 +487,7 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
     ],
 )
 def test_a_format_is_found_by_the_first_bytes(content: str, kind: Format, tmp_path: Path):
-    from loader.sources.catalog_file import CatalogFile
+    from loader.sources.reading.catalog_file import CatalogFile
     from loader.sources.sniffing import sniff
 
     if content == '{"id": 1, "title": "a"':

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.rows import Reject
-from loader.sources.lines import MAX_RECORD
-from loader.sources.records import Record, Records
+from loader.sources.reading.lines import MAX_RECORD
+from loader.sources.reading.records import Record, Records
 
 
 def read(data: bytes, delimiter: str = ",") -> list[Record | Reject]:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import COMMAND, wait_until
 from sqlalchemy import Connection, text
 
-from db import product_rules
-from db.catalog import UpsertCounts
+from db.catalog import validation as product_rules
+from db.catalog.store import UpsertCounts
 from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
 from loader import store
 from loader.ingest import load_catalog
 from loader.sources import open_source
+from tests.support.processes import COMMAND, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "sku,title,price,image\n"
@@ -305,6 +305,6 @@ def test_reading_needs_the_same_memory_whatever_the_size(tmp_path: Path):
 
 
 def test_the_command_line_is_cheap_to_import():
-    code = "import sys, loader.cli; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'sqlite3'} & set(sys.modules))"
+    code = "import sys, windowshop.load; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'sqlite3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import COMMAND, wait_until, windowshop
 from sqlalchemy import text
 
 from db.engine import Database
@@ -21,6 +20,7 @@ from loader.ingest import load_catalog
 from loader.summary import Summary, Synced
 from loader.sync import Limit, Sync
 from loader.watch import parse_interval, watch
+from tests.support.processes import COMMAND, wait_until, windowshop
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "sku,title,price,availability\n"
@@ -222,7 +222,7 @@ def test_many_products_go_in_short_transactions(database: Database, tmp_path: Pa
 def test_a_sync_that_breaks_off_is_finished_by_the_next(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from db import sync
+    from db.catalog import sync
 
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 5)
     load_catalog(database, feed(tmp_path / "feed.csv", range(50)))

@@ -5,9 +5,9 @@ import signal
 import time
 from pathlib import Path
 
-from encoder import decoder
-from encoder.decoder import Limits, Opened, Refused, Source
-from encoder.pixels import InputShape
+from db.images import decoder
+from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.pixels import InputShape
 
 ENDS, HANGS = b"this ends the decoder", b"this never comes back"
 

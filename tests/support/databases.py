@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
-from db import embedded
+from db.embedded import server as embedded
 from db.engine import Database
 from db.roles import Roles
 from migrations.gateway import point_gateway

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import psycopg
-from databases import Databases
 from numpy.typing import NDArray
 
 from db.engine import Database
+from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
 QUERY = "bag"  # in the cache; close to the products of CLUSTER

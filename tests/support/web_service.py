@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import text
 
-from db import requests
 from db.engine import Database
+from db.work import requests
 from web.server import running
 from web.settings import WebSettings
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
-from databases import Databases
 from sqlalchemy import text
-from web_service import CACHED, DIMENSION, PRODUCTS, SITE, Serve, cache, served, unit_vectors
 
-from db.catalog import Image, Product, staging, upsert
+from db.catalog.store import Image, Product, staging, upsert
 from db.engine import Database
+from db.lifecycle.serving import serve_model
 from db.roles import Role
-from db.serving import serve_model
 from db.settings import Settings
-from migrations.site import NewModel, add_model
+from migrations.model_revisions import NewModel, add_model
+from tests.support.databases import Databases
+from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SITE, Serve, cache, served, unit_vectors
 
 
 @pytest.fixture(scope="session")

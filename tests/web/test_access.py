@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler
-from processes import windowshop
 from sqlalchemy import text
-from web_service import Serve
 
 from db import api_keys
 from db.api_keys import PREFIX
 from db.engine import Database
 from db.roles import Role
+from tests.support.processes import windowshop
+from tests.support.web_service import Serve
 from web.app import ROUTES
 
 PUBLIC = {"health", "ready", "image"}  # whoever reaches the service may ask these
@@ -34,7 +34,7 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def keyed(shop_database: Database) -> Iterator[httpx.Client]:
-    from web_service import SITE, served
+    from tests.support.web_service import SITE, served
 
     with served(shop_database, SITE.model_copy(update={"api_keys": "on"})) as client:
         yield client
@@ -87,7 +87,7 @@ def test_the_database_knows_no_token_and_notes_the_use(serve: Serve, own_databas
 
 
 def test_a_revoked_key_opens_nothing(serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.access.REMEMBERED_SECONDS", 0)
+    monkeypatch.setattr("web.http.access.REMEMBERED_SECONDS", 0)
     key = token(own_database, "search")
     with serve(own_database, api_keys="on") as client:
         assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from databases import Databases
-from web_service import SITE, answering, served
 
+from tests.support.databases import Databases
+from tests.support.web_service import SITE, answering, served
 from web.app import ROUTES
-from web.problems import KINDS
+from web.http.problems import KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```(sh|python|js)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)

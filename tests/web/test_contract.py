@@ -6,15 +6,15 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from databases import Databases
 from hypothesis import HealthCheck, Phase, given, settings
 from litestar.handlers import HTTPRouteHandler
 from schemathesis import Case, GenerationMode
-from web_service import SITE, answering, served
 
 from db import api_keys
+from tests.support.databases import Databases
+from tests.support.web_service import SITE, answering, served
 from web.app import ROUTES
-from web.problems import KINDS
+from web.http.problems import KINDS
 
 CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # of each route and mode, of which there are 22
 
@@ -35,7 +35,7 @@ def test_every_route_is_documented_with_an_example_and_its_refusals(client: http
 
 
 def test_the_examples_are_answered(client: httpx.Client) -> None:
-    from web.examples import FACETS_ASKED, GENERAL, TEXT
+    from web.api.examples import FACETS_ASKED, GENERAL, TEXT
 
     for path, body in (("/search/text", TEXT), ("/search", GENERAL), ("/facets", FACETS_ASKED)):
         assert client.post(path, json=body).status_code == 200, path

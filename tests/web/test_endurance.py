@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from processes import wait_until
 from sqlalchemy import text
-from web_load import NO_ANSWER, Answers, Asking, Load, ask, free_port, gauge, log_lines, service, stop
-from web_service import CACHED, Serve
 
-import web.protocol
+import web.http.protocol
 from db.engine import Database
+from tests.support.http_load import NO_ANSWER, Answers, Asking, Load, ask, free_port, gauge, log_lines, service, stop
+from tests.support.processes import wait_until
+from tests.support.web_service import CACHED, Serve
 
 MIB = 2**20
 Environment = Callable[[Database], dict[str, str]]

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from PIL import Image
 from sqlalchemy import text
-from web_service import Serve
 
 from db.engine import Database
+from db.images.files import NotServed, kind_of, read_picture
 from db.roles import Role
-from web.picture_files import NotServed, kind_of, read_picture
-from web.thumbnails import thumbnail
+from tests.support.web_service import Serve
+from web.images.thumbnails import thumbnail
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

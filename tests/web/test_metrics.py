@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from prometheus_client import generate_latest
-from web_service import SITE
 
 from db.engine import Database
-from web.metrics import EncoderState, Metrics
+from tests.support.web_service import SITE
+from web.http.metrics import EncoderState, Metrics
 from web.server import serve
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
-from web_service import Serve
 
+from db.catalog import validation
 from db.engine import Database
 from db.roles import Role
+from tests.support.web_service import Serve
 
 ADDRESS = "https://cdn.example/a.jpg"
 
@@ -87,7 +88,7 @@ def test_wrong_products_are_named_and_the_others_go_in(shop: httpx.Client, own_d
 def test_a_product_the_database_refuses_costs_only_itself(
     shop: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("db.product_rules").product_rules.MAX_LENGTHS, "title", 5000)
+    monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
     products = [{"sku": f"r{n}", "title": "x" * (3000 if n == 3 else 5)} for n in range(8)]
     outcomes = put(shop, *products)
     assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4

@@ -5,10 +5,10 @@ import base64
 import httpx
 import pytest
 from sqlalchemy import text
-from web_service import Serve, answering, cache
 
 from db.engine import Database
 from db.roles import Role
+from tests.support.web_service import Serve, answering, cache
 
 PICTURE = b"the bytes of a picture that was asked before"
 

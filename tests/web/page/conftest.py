@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from databases import Databases
 from sqlalchemy import text
-from web_service import SITE
 
 from db.engine import Database
-from db.serving import serve_model
+from db.lifecycle.serving import serve_model
 from db.settings import Settings
-from migrations.site import NewModel, add_model
+from migrations.model_revisions import NewModel, add_model
+from tests.support.databases import Databases
+from tests.support.web_service import SITE
 from web.server import running
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from encoder.models import Model
+    from encoder.models.loading import Model
 
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
 _CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read now: tests run without settings

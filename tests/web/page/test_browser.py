@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from processes import wait_until
 
 from loader.sample import IMAGES
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from PIL import Image
 from sqlalchemy import text
-from web_service import PRODUCTS, Serve, answering, cache
 
-from db.catalog import Image as Picture
-from db.catalog import Product, staging, upsert
+from db.catalog.store import Image as Picture
+from db.catalog.store import Product, staging, upsert
 from db.engine import Database
 from db.roles import Role
-from web.pages import ROUTES
+from tests.support.web_service import PRODUCTS, Serve, answering, cache
+from web.page.routes import ROUTES
 
 HTMX = {"HX-Request": "true"}
 
@@ -222,7 +222,7 @@ def test_another_sites_form_cannot_upload(client: httpx.Client) -> None:
 def test_uploads_do_not_grow_without_bound() -> None:
     import asyncio
 
-    from web.uploads import Uploads
+    from web.images.uploads import Uploads
 
     async def fill() -> tuple[bytes | None, bytes | None]:
         uploads = Uploads(bytes_kept=2_000)

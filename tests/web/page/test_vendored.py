@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-STATIC = Path(__file__).parents[3] / "web" / "static"
+STATIC = Path(__file__).parents[3] / "web" / "page" / "static"
 OWN = {"page.css", "page.js", "icon.svg", "VENDORED.md"}
 
 

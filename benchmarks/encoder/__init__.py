@@ -1,0 +1,1 @@
+"""The encoder: towers, decoding, the catalog lane, query texts."""

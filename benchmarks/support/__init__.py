@@ -1,0 +1,1 @@
+"""What several benchmarks share: a throw-away site, and how figures are kept."""

@@ -1,0 +1,174 @@
+"""Requests to a web service from a process of its own, so that asking does not slow down answering more than it must.
+
+`Asking` starts it: `python -m benchmarks.web.http_load` reads a Load as JSON and writes what came of it. With a rate
+requests start when their time has come, however many are still open (which is what overload means), and their time
+counts from when they were due; without one each client asks again when it has its answer.
+
+The clients of a shop run elsewhere. Here they share its processors, so they must cost little (http_client.py), be a
+session of their own to the scheduler and, where that is allowed, go first: else what is measured is how long the
+clients wait for a processor.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks.support.report import quantile
+from benchmarks.web.http_client import Connections
+
+NO_ANSWER = 0  # in place of a status
+PATIENCE_SECONDS = 30  # for what is open at the end
+
+One = Callable[[int, float], Coroutine[Any, Any, int]]  # asks the request of that number, due then; its status
+
+
+@dataclass(frozen=True)
+class Load:
+    """`texts` are searched one after the other, over and over."""
+
+    address: str
+    texts: Sequence[str]
+    seconds: float
+    clients: int = 1
+    rate: float | None = None  # requests a second
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    began: float  # when it was due, in seconds since the first request
+    seconds: float  # since then
+    status: int
+    retry_after: bool
+    request_id: str
+    late: float  # seconds of these until it was sent: the load's own
+
+
+@dataclass(frozen=True)
+class Answers:
+    seconds: float
+    answers: list[Answer]
+
+    def of(self, status: int) -> list[Answer]:
+        return [answer for answer in self.answers if answer.status == status]
+
+    def rate(self, status: int = 200) -> float:
+        """Answers a second of this status."""
+        return len(self.of(status)) / self.seconds
+
+    def at(self, q: float, status: int = 200) -> float:
+        """Seconds."""
+        return quantile([answer.seconds for answer in self.of(status)] or [0.0], q)
+
+    def late(self, q: float) -> float:
+        return quantile([answer.late for answer in self.answers] or [0.0], q)
+
+    def counted(self) -> dict[int, int]:
+        return dict(sorted(Counter(answer.status for answer in self.answers).items()))
+
+
+class Asking:
+    """A load on its way."""
+
+    def __init__(self, load: Load) -> None:
+        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `answers`; a pipe would fill
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.web.http_load"],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=self._told,
+            start_new_session=True,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        with self._process.stdin as stdin:
+            json.dump(asdict(load), stdin)
+
+    def goes_on(self) -> bool:
+        return self._process.poll() is None
+
+    def answers(self) -> Answers:
+        """Waits for its end."""
+        if code := self._process.wait():
+            raise RuntimeError(f"the load generator ended with {code}")
+        with self._told:
+            self._told.seek(0)
+            found = json.load(self._told)
+        return Answers(found["seconds"], [Answer(*answer) for answer in found["answers"]])
+
+
+def ask(load: Load) -> Answers:
+    """Runs `load` to its end."""
+    return Asking(load).answers()
+
+
+async def _run(load: Load) -> Answers:
+    answers: list[Answer] = []
+    connections = Connections(load.address, {"Content-Type": "application/json", **load.headers})
+    bodies = [json.dumps({"query": text}).encode() for text in load.texts]
+
+    async def one(number: int, due: float) -> int:
+        sent, status, retry, request_id = time.perf_counter(), NO_ANSWER, False, f"load-{number}"
+        with suppress(OSError, asyncio.CancelledError):
+            body = bodies[number % len(bodies)]
+            status, retry = await connections.post("/search/text", {"X-Request-ID": request_id}, body)
+        answers.append(Answer(due - first, time.perf_counter() - due, status, retry, request_id, sent - due))
+        return status
+
+    first = time.perf_counter()
+    if load.rate is None:
+        await _closed(load, one, first)
+    else:
+        await _open(load, load.rate, one, first)
+    return Answers(time.perf_counter() - first, answers)
+
+
+async def _closed(load: Load, one: One, first: float) -> None:
+    numbers = iter(range(sys.maxsize))
+
+    async def client() -> None:
+        while (now := time.perf_counter()) - first < load.seconds:
+            if await one(next(numbers), now) == NO_ANSWER:
+                await asyncio.sleep(0.05)  # the service is not there: no need to hurry
+
+    await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + PATIENCE_SECONDS)
+
+
+async def _open(load: Load, rate: float, one: One, first: float) -> None:
+    asked: set[asyncio.Future[int]] = set()
+    for number in range(int(load.seconds * rate)):
+        due = first + number / rate
+        if (early := due - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        task = asyncio.ensure_future(one(number, due))
+        asked.add(task)
+        task.add_done_callback(asked.discard)
+    await _ended(asked, PATIENCE_SECONDS)
+
+
+async def _ended(tasks: set[asyncio.Future[Any]], seconds: float) -> None:
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks)
+
+
+if __name__ == "__main__":
+    with suppress(PermissionError):
+        os.nice(-10)
+    done = uvloop.run(_run(Load(**json.load(sys.stdin))))
+    answers = [list(asdict(answer).values()) for answer in done.answers]
+    json.dump({"seconds": done.seconds, "answers": answers}, sys.stdout)

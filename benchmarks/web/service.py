@@ -1,0 +1,270 @@
+"""The web service: what a search costs over REST beyond the same SQL call, how many it answers, and what it does with
+five times as many as it can.
+
+The baseline is `select * from shop.search(...)` by psycopg, on the same database, with the same texts, whose vectors
+are in the cache, ten calls of one after ten of the other. What the parts of the service cost is told by services
+that differ in one of them.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from benchmarks.search.load import address, shop
+from benchmarks.search.postgres import calibrate, remember
+from benchmarks.search.titles import query_texts
+from benchmarks.support.report import RESULTS, Line, Table, keep, milliseconds, quantile
+from benchmarks.support.site import encoder, serving, site
+from benchmarks.web.http_load import Answers, Asking, Load, ask
+from db.engine import Database
+from db.roles import Role
+
+TURN = 10
+CLIENTS = (1, 8, 32, 128)
+OVERLOAD = 5  # times the peak
+BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "search", "search, with API keys"
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often, how long."""
+
+    turns: int = 40
+    seconds: float = 8
+    overload_seconds: float = 60
+    clients: Sequence[int] = CLIENTS
+
+
+@dataclass(frozen=True)
+class Overload:
+    peak: float  # answers a second
+    asked: Answers
+    memory: list[int]  # bytes, once a second
+
+    @property
+    def goodput(self) -> float:
+        """Against the peak."""
+        return self.asked.rate() / self.peak
+
+
+@dataclass(frozen=True)
+class Measured:
+    catalog: str
+    seconds: dict[str, list[float]]
+    loads: dict[int, Answers]  # by clients
+    overload: Overload
+
+    def p50(self, what: str) -> float:
+        return quantile(self.seconds[what], 0.5)
+
+    def p99(self, what: str) -> float:
+        return quantile(self.seconds[what], 0.99)
+
+    def beyond(self, what: str, less: str = BARE) -> float:
+        return self.p50(what) - self.p50(less)
+
+
+def run(rows: int, folder: Path | None, effort: Effort) -> None:
+    found = [_sample(effort)]
+    with ExitStack() as stack:
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windowshop-bench-")))
+        folder.chmod(0o755)
+        found.append(_made_up(folder, rows, effort))
+    keep("web", "The web service", *report(found), ("psycopg", "litestar", "uvicorn", "uvloop"), RESULTS)
+
+
+def measure(
+    catalog: str, database: Database, environment: Mapping[str, str], texts: Sequence[str], effort: Effort
+) -> Measured:
+    seconds = _in_turns(database, environment, texts, effort.turns)
+    patient = {"WINDOWSHOP_WEB_QUEUE": "1000", "WINDOWSHOP_WEB_MAX_REQUESTS": "1000"}  # nobody is refused
+    with serving(environment, patient) as (at, _):
+        ask(Load(at, texts, min(2, effort.seconds), clients=8))  # so that every connection is there, and has its plans
+        loads = {clients: ask(Load(at, texts, effort.seconds, clients)) for clients in effort.clients}
+    peak = max(answers.rate() for answers in loads.values())
+    with serving(environment) as (at, process):
+        ask(Load(at, texts, min(2, effort.seconds), clients=8))
+        asking = Asking(Load(at, texts, effort.overload_seconds, rate=OVERLOAD * peak))
+        memory = list(_memory(process, asking))
+        overload = Overload(peak, asking.answers(), memory)
+    return Measured(catalog, seconds, loads, overload)
+
+
+def report(found: Sequence[Measured]) -> tuple[list[Line], dict[str, object], list[Table]]:
+    lines = [line for measured in found for line in _lines(measured)]
+    latencies = [
+        [
+            each.catalog,
+            *(
+                f"{each.p50(what) * 1000:.2f} / {quantile(all_, 0.99) * 1000:.2f}"
+                for what, all_ in each.seconds.items()
+            ),
+        ]
+        for each in found
+    ]
+    throughput = [
+        [
+            each.catalog,
+            str(clients),
+            f"{answers.rate():.0f}/s",
+            f"{answers.at(0.5) * 1000:.1f} / {answers.at(0.99) * 1000:.1f}",
+        ]
+        for each in found
+        for clients, answers in each.loads.items()
+    ]
+    raw: dict[str, object] = {
+        each.catalog: {
+            "seconds": each.seconds,
+            "throughput": {clients: answers.rate() for clients, answers in each.loads.items()},
+            "overload": {
+                "peak": each.overload.peak,
+                "statuses": each.overload.asked.counted(),
+                "memory": each.overload.memory,
+            },
+        }
+        for each in found
+    }
+    tables = [
+        Table("One after the other, p50 / p99, ms", ["catalog", BARE, HEALTH, SILENT, REST, KEYS], latencies),
+        Table("Many at once", ["catalog", "clients", "answered", "p50 / p99, ms"], throughput),
+    ]
+    return lines, raw, tables
+
+
+def _lines(measured: Measured) -> Iterator[Line]:
+    over, asked = measured.overload, measured.overload.asked
+    beyond, refusals, offered = measured.beyond(REST), asked.at(0.99, 503), len(asked.answers) / asked.seconds
+    name = measured.catalog
+    yield Line(f"{name}: a cached text over REST beyond SQL, p50", milliseconds(beyond), "<= 1.5 ms", beyond <= 0.0015)
+    later = measured.p99(REST) - measured.p99(BARE)
+    yield Line(f"{name}: ... p99", milliseconds(later), "<= 8 ms", later <= 0.008)
+    yield Line(f"{name}: of which HTTP, framework and log (/health)", milliseconds(measured.p50(HEALTH)))
+    yield Line(f"{name}: of which the log", milliseconds(measured.beyond(REST, SILENT)))
+    yield Line(f"{name}: API keys cost beyond that", milliseconds(measured.beyond(KEYS, REST)))
+    yield Line(f"{name}: most answers a second", f"{over.peak:.0f}/s")
+    yield Line(
+        f"{name}: answered of {offered:.0f}/s asked, against that",
+        f"{asked.rate():.0f}/s = {over.goodput:.0%}",
+        ">= 90%",
+        over.goodput >= 0.9,
+    )
+    yield Line(f"{name}: refusals under overload, p99", milliseconds(refusals), "<= 100 ms", refusals <= 0.1)
+    yield Line(f"{name}: of which the load generator was late, p99", milliseconds(asked.late(0.99)))
+    hinted = all(answer.retry_after for answer in asked.of(503))
+    other = {status: count for status, count in asked.counted().items() if status not in (200, 503)}
+    yield Line(
+        f"{name}: ... each with Retry-After; other statuses",
+        f"{hinted}; {other or 'none'}",
+        "all; none",
+        hinted and not other,
+    )
+    middle, last = over.memory[len(over.memory) // 3], over.memory[-1]
+    yield Line(
+        f"{name}: resident memory, after a third of it / at its end",
+        f"{middle // MIB} / {last // MIB} MiB",
+        "flat: <= 10 MiB more",
+        last - middle <= 10 * MIB,
+    )
+
+
+def _sample(effort: Effort) -> Measured:
+    from loader.sample import load_sample
+
+    colors, things = (
+        ("red", "blue", "wooden", "small", "old"),
+        ("chair", "shoes", "cup", "guitar", "car", "hat", "lamp"),
+    )
+    texts = [f"{color} {thing}" for color in colors for thing in things]
+    with site() as measured:
+        load_sample(measured.database)
+        with encoder(measured):
+            while measured.left():
+                time.sleep(0.5)
+            with psycopg.connect(address(measured.database, Role.ANALYST), autocommit=True) as conn:
+                for text in texts:
+                    conn.execute("select shop.clip_text(%s)", (text,))
+        return measure("sample", measured.database, measured.environment, texts, effort)
+
+
+def _made_up(folder: Path, rows: int, effort: Effort) -> Measured:
+    with shop(folder, rows) as loaded:
+        calibrate(loaded)
+        queries = loaded.catalog.queries("text", 200, seed=3)
+        texts = query_texts(loaded.catalog, queries.clusters, "mixed")
+        remember(loaded, texts, queries)
+        environment = {**os.environ, "WINDOWSHOP_HOME": str(loaded.folder / "home")}
+        return measure(f"{rows:,} products", loaded.database, environment, texts, effort)
+
+
+def _in_turns(
+    database: Database, environment: Mapping[str, str], texts: Sequence[str], turns: int
+) -> dict[str, list[float]]:
+    """Seconds of each call, of each way to ask."""
+    with ExitStack() as stack:
+        conn = stack.enter_context(psycopg.connect(address(database, Role.ANALYST), autocommit=True))
+        open_, silent, keyed = (
+            _asker(stack, stack.enter_context(serving(environment, {"WINDOWSHOP_WEB_API_KEYS": keys}, quiet=quiet))[0])
+            for keys, quiet in (("off", False), ("off", True), ("on", False))
+        )
+        made = subprocess.run(
+            [sys.executable, "-m", "windowshop", "key", "create", f"bench-{time.time_ns()}"],
+            env=dict(environment), check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        statement = "select * from shop.search(query => %s, degrade => true)"
+        key = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        ways: dict[str, Callable[[str], Any]] = {
+            BARE: lambda text: conn.execute(statement, (text,), prepare=True).fetchall(),
+            HEALTH: lambda _: open_("/health", None),
+            SILENT: lambda text: silent("/search/text", text),
+            REST: lambda text: open_("/search/text", text),
+            KEYS: lambda text: keyed("/search/text", text, key),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        order = random.Random(0)
+        for turn in range(-2, turns):  # the first two warm up
+            for name in order.sample([*ways], len(ways)):
+                for number in range(TURN):
+                    started = time.perf_counter()
+                    ways[name](texts[(turn * TURN + number) % len(texts)])
+                    if turn >= 0:
+                        seconds[name].append(time.perf_counter() - started)
+        return seconds
+
+
+def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
+    """Asks on one connection, as psycopg does: a client that costs little, so that what is timed is the service."""
+    connection = HTTPConnection(address.removeprefix("http://"))
+    stack.callback(connection.close)
+
+    def ask_one(path: str, text: str | None, headers: Mapping[str, str] | None = None) -> None:
+        body = None if text is None else json.dumps({"query": text}).encode()
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        connection.request("GET" if body is None else "POST", path, body, {**kind, **(headers or {})})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status}")
+
+    return ask_one
+
+
+def _memory(process: subprocess.Popen[bytes], asking: Asking) -> Iterator[int]:
+    service = psutil.Process(process.pid)
+    yield service.memory_info().rss
+    while asking.goes_on():
+        time.sleep(1)
+        yield service.memory_info().rss

@@ -1,0 +1,1 @@
+"""Products: their shape, the rules they pass, and how they enter the database."""

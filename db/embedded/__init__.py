@@ -1,0 +1,1 @@
+"""The PostgreSQL server that runs on one machine without an installation."""

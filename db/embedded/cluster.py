@@ -1,0 +1,300 @@
+"""One PostgreSQL cluster below a home folder: made once, launched, halted. `db/embedded.py` decides when.
+
+Every function that changes something expects its caller to hold the start lock. Whether the server runs is
+asked of the kernel: its processes inherit an exclusive lock on `server.lock`, so a stale postmaster.pid (from
+a crash, a reboot, a reused process id) misleads nobody.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from db.embedded import binaries as postgres_binaries
+from db.embedded import file_lock
+from db.embedded.binaries import Progress, as_user, environment
+from db.embedded.passwords import SUPERUSER, Secrets
+from db.errors import EmbeddedServerError
+
+HOST = "127.0.0.1"
+PORTS = range(5433, 5500)  # first choice; below the range that outgoing connections take their ports from
+PORT_ATTEMPTS = 5
+INITDB_TIMEOUT = 120.0
+READY_TIMEOUT = 60.0  # includes recovery after a crash
+SHARED_MEMORY_NEEDED = 1 << 30
+
+CONFIGURATION = """\
+# Written by windowshop at each start. Your own settings: ALTER SYSTEM, which wins over this file.
+listen_addresses = '{host}'
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+max_connections = 100
+shared_buffers = '256MB'
+maintenance_work_mem = '512MB'
+dynamic_shared_memory_type = '{shared_memory}'
+shared_preload_libraries = ''
+fsync = on
+wal_level = replica
+max_wal_senders = 4
+logging_collector = on
+log_directory = 'log'
+log_filename = 'postgresql-%a.log'  # a week of files, each emptied when its day comes again
+log_file_mode = 0600
+log_rotation_age = '1d'
+log_rotation_size = 0
+log_truncate_on_rotation = on
+"""
+
+
+def create(home: Path, binaries: Path, on_progress: Progress) -> None:
+    """initdb, unless the data folder is there. It appears complete or not at all."""
+    data, user = home / "data", postgres_binaries.server_user()
+    if data.exists():
+        owner = data.stat().st_uid
+        if owner != user.pw_uid:
+            raise EmbeddedServerError(
+                f"{data} belongs to user id {owner}, but the server would run as {user.pw_name}.",
+                hint="Run windowshop as the user who made it, or set WINDOWSHOP_HOME to another folder.",
+            )
+        return
+    on_progress("Creating the database")
+    postgres_binaries.require_reachable(home, user)
+    for leftover in home.glob(".data-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    password = Secrets(home).superuser
+    with TemporaryDirectory(prefix=".data-", dir=home) as name:
+        staging = Path(name)
+        (staging / "password").write_text(password)
+        if os.geteuid() == 0:
+            for path in (staging, staging / "password"):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        _initdb(staging, binaries, user)
+        with (staging / "data" / "postgresql.conf").open("a") as file:
+            file.write("\ninclude '../server.conf'\n")
+        (staging / "data").rename(data)
+
+
+def _initdb(staging: Path, binaries: Path, user: pwd.struct_passwd) -> None:
+    command = [
+        str(binaries / "bin" / "initdb"),
+        f"--pgdata={staging / 'data'}",
+        f"--username={SUPERUSER}",
+        f"--pwfile={staging / 'password'}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        # The same order and case rules on every machine. pg_trgm and text search ask libc's character types,
+        # where under "C" no letter beyond ASCII is part of a word.
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--lc-ctype=C.UTF-8",
+        "--text-search-config=english",
+        "--data-checksums",
+        "--no-instructions",
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment(binaries),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=INITDB_TIMEOUT,
+            text=True,
+            errors="replace",
+            **as_user(user),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedServerError(f"Creating the database took more than {INITDB_TIMEOUT:.0f} s.") from error
+    if done.returncode != 0:
+        raise EmbeddedServerError(
+            f"The database could not be created: {done.stdout.strip()[-800:]}",
+            hint="Check the free disk space and who may write to the folder.",
+        )
+
+
+def running(home: Path) -> bool:
+    """Whether any process of the server lives, one that is still starting or stopping included."""
+    return file_lock.is_held(home / "server.lock")
+
+
+class Postmaster(NamedTuple):
+    """The server's main process, as it describes itself in postmaster.pid."""
+
+    pid: int
+    port: int | None
+    ready: bool  # accepts connections
+
+
+def postmaster(home: Path) -> Postmaster | None:
+    """The live one; None while it has not written the file, or when the file is a leftover."""
+    try:
+        lines = (home / "data" / "postmaster.pid").read_text().splitlines()
+        pid = int(lines[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+    if not _is_server_of(home / "data", pid):
+        return None
+    port = int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else None
+    return Postmaster(pid, port, ready=len(lines) > 7 and lines[7].strip() == "ready")
+
+
+def _is_server_of(data: Path, pid: int) -> bool:
+    """Tell the server from a process that got its id later: a server's working folder is its data."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(data)
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # no /proc on macOS
+    except PermissionError:  # a container's root may not look at the folder
+        with suppress(FileNotFoundError):
+            name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
+            return name == "(postgres)" and state != "Z"  # Z: it ended, nobody collected it
+        return False
+
+
+def persisted_port(home: Path) -> int | None:
+    try:
+        return int((home / "port").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def ensure_running(home: Path, on_progress: Progress) -> int:
+    """The port of a server that accepts connections, launched if need be."""
+    if not running(home):
+        return _launch(home, on_progress)
+    port = _ready_port(home)
+    if port is None:
+        raise _failed(home, "The PostgreSQL server does not become ready")
+    return port
+
+
+def _launch(home: Path, on_progress: Progress) -> int:
+    binaries = postgres_binaries.unpack(home, on_progress)
+    create(home, binaries, on_progress)
+    on_progress("Starting PostgreSQL")
+    data, user = home / "data", postgres_binaries.server_user()
+    if postmaster(home) is not None:
+        raise EmbeddedServerError(
+            f"A PostgreSQL server that windowshop did not start uses {data}.",
+            hint="Stop it with its own pg_ctl.",
+        )
+    (data / "postmaster.pid").unlink(missing_ok=True)
+    _write_configuration(home / "server.conf")
+    for _ in range(PORT_ATTEMPTS):
+        port = _free_port(home)
+        _spawn(home, binaries, user, port)
+        if _ready_port(home) == port:
+            fresh = home / "port.new"
+            fresh.write_text(f"{port}\n")
+            fresh.replace(home / "port")
+            return port
+        if _is_free(port) or running(home):
+            break
+    raise _failed(home, "The PostgreSQL server did not start")
+
+
+def _write_configuration(path: Path) -> None:
+    # A container's /dev/shm often has 64 MB; a parallel index build wants maintenance_work_mem there.
+    shared = Path("/dev/shm")
+    room = shutil.disk_usage(shared).total if shared.is_dir() else 0
+    small = sys.platform == "linux" and room < SHARED_MEMORY_NEEDED
+    path.write_text(CONFIGURATION.format(host=HOST, shared_memory="mmap" if small else "posix"))
+    path.chmod(0o644)
+
+
+def _spawn(home: Path, binaries: Path, user: pwd.struct_passwd, port: int) -> None:
+    lock = file_lock.acquire(home / "server.lock", wait=1)  # a status command may hold it for an instant
+    if lock is None:
+        raise EmbeddedServerError(f"Another process keeps {home / 'server.lock'} locked.")
+    command = [str(binaries / "bin" / "pg_ctl"), "start", "--no-wait", "--silent"]
+    command += [f"--pgdata={home / 'data'}", f"--options=-p {port}"]
+    try:
+        with (home / "start.log").open("w") as log:
+            subprocess.run(
+                command,
+                env=environment(binaries),
+                cwd="/",
+                pass_fds=[lock.fd],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=READY_TIMEOUT,
+                **as_user(user),
+            )
+    except subprocess.TimeoutExpired:
+        pass  # _ready_port reports it, with the log
+    finally:
+        lock.hand_over()
+
+
+def _ready_port(home: Path) -> int | None:
+    """Wait for a server that is on its way up. None when it ends or takes too long."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while True:
+        state = postmaster(home)
+        if state is not None and state.ready:
+            return state.port
+        if not running(home) or time.monotonic() > deadline:
+            return None
+        time.sleep(file_lock.POLL_SECONDS)
+
+
+def halt(home: Path, timeout: float, how: signal.Signals = signal.SIGINT) -> bool:
+    """Fast shutdown (SIGQUIT: immediate). True once every process of the server is gone."""
+    deadline = time.monotonic() + timeout
+    signalled: int | None = None
+    while running(home):
+        state = postmaster(home)
+        if state is not None and state.pid != signalled:
+            signalled = state.pid
+            with suppress(ProcessLookupError):
+                os.kill(signalled, how)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(file_lock.POLL_SECONDS)
+    return True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port(home: Path) -> int:
+    candidates: list[int] = [persisted_port(home) or PORTS[0], *PORTS]
+    for port in candidates:
+        if _is_free(port):
+            return port
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _failed(home: Path, what: str) -> EmbeddedServerError:
+    """The error, with the server's last words: in start.log until its log collector runs."""
+    logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
+    newest = max(logs, key=os.path.getmtime, default=None)
+    lines = newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]
+    return EmbeddedServerError(
+        "\n  ".join([f"{what}. Its log ends with:", *lines[-8:]]),
+        hint=f"The whole log lies in {home / 'data' / 'log'}.",
+    )

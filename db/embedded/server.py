@@ -1,0 +1,274 @@
+"""The embedded PostgreSQL server: there while someone uses it, gone when the last one leaves.
+
+    with attach(home) as server: ...      a command; starts the server if need be, the last to leave stops it
+    start(home) ... stop(home)            `windowshop db start`: it stays in between, whoever comes and goes
+
+Who uses the server is counted by the kernel, so a killed process is never counted:
+
+    start.lock    exclusive, for the moment in which someone comes, goes, starts or stops
+    users.lock    shared, as long as someone is attached; asked about only under start.lock
+    bell.lock     shared, the same; the reaper sleeps until it is free
+    reaper.lock   exclusive, as long as the reaper lives
+    server.lock   exclusive, as long as any process of the server lives
+
+The reaper is a detached process. In the usual case it does nothing: the last one to leave stops the server.
+When that one was killed, the bell wakes the reaper, which takes start.lock, looks whether someone came
+meanwhile, and else stops the server. `<home>/keep` tells both to leave the server alone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from db.embedded import binaries as postgres_binaries
+from db.embedded import cluster as postgres_cluster
+from db.embedded import file_lock
+from db.embedded.binaries import Progress
+from db.embedded.cluster import HOST
+from db.embedded.file_lock import FileLock
+from db.embedded.passwords import Secrets
+from db.errors import EmbeddedServerError
+
+START_LOCK_TIMEOUT = 180.0  # longer than a first start on a slow disk
+LEAVE_TIMEOUT = 10.0
+STOP_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    host: str
+    port: int
+    data: Path
+
+    def url(self, user: str, password: str, database: str = "windowshop") -> str:
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"postgresql://{login}@{self.host}:{self.port}/{quote(database, safe='')}"
+
+
+@dataclass(frozen=True)
+class Status:
+    running: bool
+    kept: bool  # started with `windowshop db start`: stays when nobody uses it
+    data: Path
+    pid: int | None
+    port: int | None  # where it listens, or would listen next
+    version: str | None  # PostgreSQL's, None before the first start
+    attached: tuple[int, ...] | None  # process ids; None where the system does not tell
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+@contextmanager
+def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
+    """Use the server, starting it if need be. The last one to leave waits until it is down."""
+    home = home.absolute()
+    server, user = _enter(home, on_progress, keep=False)
+    try:
+        yield server
+    finally:
+        user.leave()
+
+
+def start(home: Path, on_progress: Progress = _quiet) -> Server:
+    """Start the server, or keep the one that runs, until `stop`."""
+    server, user = _enter(home.absolute(), on_progress, keep=True)
+    user.leave()
+    return server
+
+
+def stop(home: Path, *, force: bool = False) -> bool:
+    """Stop the server. False when it was not running. Other users are in the way unless `force`."""
+    home = home.absolute()
+    if not home.exists():
+        return False
+    with _translated(home), _start_lock(home):
+        was_running = postgres_cluster.running(home)
+        if was_running and not force and file_lock.is_held(home / "users.lock", shared=True):
+            users = ", ".join(map(str, _attached(home) or ())) or "unknown"
+            raise EmbeddedServerError(
+                f"Other processes use the embedded server (process ids: {users}).",
+                hint="End them first, or use --force: their connections will break.",
+            )
+        (home / "keep").unlink(missing_ok=True)
+        if not postgres_cluster.halt(home, STOP_TIMEOUT):
+            raise EmbeddedServerError(
+                f"The embedded server did not stop within {STOP_TIMEOUT:.0f} s.",
+                hint="It is still shutting down; ask again with windowshop db status.",
+            )
+        return was_running
+
+
+def status(home: Path) -> Status:
+    """Changes nothing, waits for nothing."""
+    home = home.absolute()
+    with _translated(home):
+        state = postgres_cluster.postmaster(home) if postgres_cluster.running(home) else None
+        return Status(
+            running=state is not None,
+            kept=(home / "keep").exists(),
+            data=home / "data",
+            pid=state.pid if state else None,
+            port=state.port if state else postgres_cluster.persisted_port(home),
+            version=postgres_binaries.server_version(home),
+            attached=_attached(home),
+        )
+
+
+def secrets(home: Path) -> Secrets:
+    """The passwords of the server's roles. A role's password is made when first asked for."""
+    home = home.absolute()
+    with _translated(home):
+        _make_home(home)
+    return Secrets(home)
+
+
+def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
+    """A PostgreSQL program such as psql or pg_dump, and what its environment needs besides the caller's."""
+    folder = postgres_binaries.unpacked(home.absolute())
+    if folder is None or not (folder / "bin" / name).exists():
+        raise EmbeddedServerError(
+            f"{name} is not unpacked below {home}.", hint="windowshop db start unpacks PostgreSQL's programs."
+        )
+    return folder / "bin" / name, {"LD_LIBRARY_PATH": str(folder / "lib")}
+
+
+class _User:
+    """One attachment: shared locks that end with this process, or with `leave`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._locks: list[FileLock] = []
+        for name in ("users.lock", "bell.lock"):
+            lock = file_lock.acquire(home / name, shared=True, wait=LEAVE_TIMEOUT)
+            if lock is None:
+                self.drop()
+                raise EmbeddedServerError(f"Another process keeps {home / name} locked.")
+            self._locks.append(lock)
+
+    def drop(self) -> bool:
+        """False in a forked child: the attachment is its parent's."""
+        released = [lock.release() for lock in self._locks]
+        return all(released)
+
+    def leave(self) -> None:
+        # Whatever goes wrong here is the reaper's to finish; it must not hide an error of the caller's.
+        try:
+            with suppress(EmbeddedServerError, OSError), _start_lock(self._home, LEAVE_TIMEOUT):
+                if self.drop() and _unused(self._home):
+                    postgres_cluster.halt(self._home, LEAVE_TIMEOUT)
+        finally:
+            self.drop()
+
+
+def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _User]:
+    with _translated(home):
+        _make_home(home)
+        with _start_lock(home):
+            user = _User(home)
+            try:
+                if not (home / "keep").exists():
+                    _ensure_reaper(home)  # first: a kill in between then leaves no server behind
+                port = postgres_cluster.ensure_running(home, on_progress)
+                if keep:
+                    (home / "keep").touch()
+            except BaseException:
+                user.drop()
+                raise
+    return Server(HOST, port, home / "data"), user
+
+
+def _unused(home: Path) -> bool:
+    return not file_lock.is_held(home / "users.lock", shared=True) and not (home / "keep").exists()
+
+
+def _ensure_reaper(home: Path) -> None:
+    lock = file_lock.acquire(home / "reaper.lock")
+    if lock is None:
+        return
+    reaper = [sys.executable, "-m", "db.embedded.server", "reap", str(home), str(lock.fd)]
+    try:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child: nobody has to collect it
+            cwd=Path(__file__).parents[2],
+            pass_fds=[lock.fd],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            timeout=10,
+        )
+    finally:
+        lock.hand_over()
+
+
+def reap(home: Path, own_lock: FileLock) -> None:
+    """Stop the server once nobody is attached, however the last one ended."""
+    while True:
+        bell = file_lock.acquire(home / "bell.lock", wait=None)
+        if bell is not None:
+            bell.release()
+        with _start_lock(home, wait=None):
+            if not file_lock.is_held(home / "users.lock", shared=True):
+                if _unused(home) and not postgres_cluster.halt(home, STOP_TIMEOUT):
+                    postgres_cluster.halt(home, STOP_TIMEOUT, signal.SIGQUIT)
+                own_lock.release()  # before start.lock: the next to come must find that there is no reaper
+                return
+        time.sleep(file_lock.POLL_SECONDS)
+
+
+def _make_home(home: Path) -> None:
+    if not home.exists():
+        home.mkdir(parents=True)
+        home.chmod(0o755 if os.geteuid() == 0 else 0o700)
+
+
+@contextmanager
+def _start_lock(home: Path, wait: float | None = START_LOCK_TIMEOUT) -> Iterator[None]:
+    lock = file_lock.acquire(home / "start.lock", wait=wait)
+    if lock is None:
+        raise EmbeddedServerError(
+            f"Another process has been starting or stopping the server for more than {wait} s.",
+            hint=f"Its log lies in {home / 'data' / 'log'}.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _translated(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"The embedded server cannot use {error.filename or home}: {error.strerror or error}",
+            hint=f"Run windowshop as the user who owns {home}, or set WINDOWSHOP_HOME to a folder of yours.",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedServerError(f"The embedded server is stuck: {error}") from error
+
+
+def _attached(home: Path) -> tuple[int, ...] | None:
+    """Who holds users.lock, as Linux tells it in lines like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
+    try:
+        inode = (home / "users.lock").stat().st_ino
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return None if (home / "users.lock").exists() else ()
+    return tuple(sorted({int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rsplit(":", 1)[1] == str(inode)}))
+
+
+if __name__ == "__main__":
+    reap(Path(sys.argv[2]), FileLock(int(sys.argv[3])))

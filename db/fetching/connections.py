@@ -1,0 +1,100 @@
+"""Connections that are made to exactly the address that was checked, and end at a deadline.
+
+httpcore hands a timeout to every read, so a server that sends a byte now and then would never run out of time. Here
+the "timeouts" of a request are one moment of `time.monotonic()`, and each read gets what is left until then.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+import httpcore2
+
+from db.fetching.addresses import Ip, Reachable
+from db.fetching.deadlines import call_until, seconds_left
+from encoder.errors import ImageRejected
+
+Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the preferred one first
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Raises OSError, UnicodeError for what cannot be a name."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class GuardedBackend(httpcore2.NetworkBackend):
+    def __init__(self, reachable: Reachable, resolver: Resolver) -> None:
+        self._reachable = reachable
+        self._resolver = resolver
+        self._tcp = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """Raises ImageRejected when any address of the host may not be reached: a name that mixes them is a trap."""
+        assert timeout is not None
+        try:
+            ips = self._addresses(host, port, timeout)
+            for ip in ips:
+                self._reachable.check(ip)
+            for number, ip in enumerate(ips):
+                try:
+                    share = seconds_left(timeout) / (len(ips) - number)  # one that is silent leaves time for the next
+                    return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
+                except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                    if number == len(ips) - 1:
+                        raise
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout from error
+        raise httpcore2.ConnectError("the host has no address")
+
+    def _addresses(self, host: str, port: int, deadline: float) -> list[Ip]:
+        try:
+            return [ip_address(host)]
+        except ValueError:
+            pass
+        try:
+            found = call_until(deadline, lambda: self._resolver(host, port))
+        except UnicodeError:
+            raise ImageRejected("not the name of a host") from None
+        except socket.gaierror as error:
+            raise httpcore2.ConnectError(f"the name of the host: {error.strerror}") from error
+        return [ip_address(address) for address in dict.fromkeys(found)]
+
+
+class _Stream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        left = _left(timeout, httpcore2.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(deadline: float | None, late: type[httpcore2.TimeoutException]) -> float:
+    assert deadline is not None
+    try:
+        return seconds_left(deadline)
+    except TimeoutError as error:
+        raise late from error

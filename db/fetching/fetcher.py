@@ -1,0 +1,179 @@
+"""From an address to bytes: bounded in size and time, a few at a time of each host, again when that may help."""
+
+import email.utils
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from weakref import WeakValueDictionary
+
+import httpcore2
+import httpx2
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+from tenacity.nap import sleep_using_event
+
+from db.fetching.addresses import Reachable
+from db.fetching.connections import GuardedBackend, Resolver, resolve
+from db.fetching.stores import Stores
+from encoder.errors import ImageRejected, ImageUnreadable
+from encoder.settings import STORES, EncoderSettings
+
+MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_GONE = (403, 404, 410)
+
+
+class _Passing(ImageUnreadable):
+    """Worth another try within the same call, after `seconds` at least."""
+
+    seconds = 0.0
+
+
+class Fetcher:
+    """Safe to call from several threads; one a process, so that its limits hold."""
+
+    def __init__(self, settings: EncoderSettings, resolver: Resolver = resolve) -> None:
+        """Raises SettingsError when the driver of a listed object store is not installed."""
+        self._max_bytes = settings.fetch_max_bytes
+        self._seconds = settings.fetch_seconds
+        self._reachable = Reachable(settings.fetch_networks, settings.fetch_ports)
+        self._stores = Stores(settings.object_stores, self._max_bytes, self._seconds)
+        self._slots = _Slots(settings.fetch_connections, settings.fetch_per_host)
+        self._agent = f"windowshop/{version('windowshop')}".encode()
+        self._closed = threading.Event()
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpcore2.default_ssl_context(),
+            max_connections=settings.fetch_connections,
+            keepalive_expiry=5.0,
+            network_backend=GuardedBackend(self._reachable, resolver),
+        )
+        self._again = wait_random_exponential(multiplier=0.5, max=self._seconds)
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=stop_any(stop_after_attempt(settings.fetch_attempts), stop_when_event_set(self._closed)),
+            wait=self._wait,
+            sleep=sleep_using_event(self._closed),
+            reraise=True,
+        )
+
+    def read(self, address: str) -> bytes:
+        """Raises ImageRejected when the address never will be read, ImageUnreadable when that may pass."""
+        try:
+            if address.partition("://")[0] in STORES:
+                return self._stores.read(address)
+            url = self._reachable.url(address)
+            return self._retrying(self._attempt, url)
+        except ImageRejected as error:
+            kind = ImageRejected if error.final else ImageUnreadable
+            raise kind(f"{address}: {error.message}") from error
+
+    def close(self) -> None:
+        """Calls under way end with ImageUnreadable."""
+        self._closed.set()
+        self._pool.close()
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(self._again(state), error.seconds if isinstance(error, _Passing) else 0.0)
+
+    def _attempt(self, url: httpx2.URL) -> bytes:
+        """Redirects and all, within the limit of seconds; waiting for one's turn does not count."""
+        left = self._seconds
+        for _ in range(MAX_REDIRECTS + 1):
+            with self._slots.of(url.raw_host):
+                began = time.monotonic()
+                answer = self._ask(url, began + left)
+                left -= time.monotonic() - began
+            if isinstance(answer, bytes):
+                return answer
+            url = answer
+        raise ImageRejected(f"more than {MAX_REDIRECTS} redirects")
+
+    def _ask(self, url: httpx2.URL, deadline: float) -> bytes | httpx2.URL:
+        """The body, or where a redirect leads."""
+        headers = [
+            (b"Host", url.netloc),
+            (b"User-Agent", self._agent),
+            (b"Accept", b"image/*,*/*;q=0.5"),
+            (b"Accept-Encoding", b"identity"),
+        ]
+        asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        limits = dict.fromkeys(("connect", "read", "write"), deadline)
+        try:
+            with self._pool.stream("GET", asked, headers=headers, extensions={"timeout": limits}) as response:
+                return self._answer(url, response)
+        except httpcore2.TimeoutException:
+            raise _Passing(f"no whole answer within {self._seconds:g} seconds") from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise _Passing(str(error) or type(error).__name__) from error
+
+    def _answer(self, url: httpx2.URL, response: httpcore2.Response) -> bytes | httpx2.URL:
+        headers = httpx2.Headers(response.headers)
+        status = response.status
+        if status in _REDIRECTS and "location" in headers:
+            return self._reachable.follow(url, headers["location"])
+        if status in _GONE:
+            raise ImageRejected(f"the server answers {status}")
+        if status == 429 or status >= 500:
+            raise self._told_to_wait(status, headers.get("retry-after", ""))
+        if status != 200:
+            raise ImageUnreadable(f"the server answers {status}")
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", ""):
+            raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not asked for")
+        length = headers.get("content-length", "")
+        return self._body(response, int(length) if length.isdecimal() else 0)
+
+    def _body(self, response: httpcore2.Response, declared: int) -> bytes:
+        if declared > self._max_bytes:
+            raise ImageRejected(f"{declared} bytes, at most {self._max_bytes}")
+        body = bytearray()
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise ImageRejected(f"more than {self._max_bytes} bytes")
+        return bytes(body)
+
+    def _told_to_wait(self, status: int, retry_after: str) -> ImageUnreadable:
+        seconds = _seconds(retry_after)
+        if seconds > self._seconds:
+            return ImageUnreadable(f"the server answers {status} and asks to wait {seconds:.0f} seconds")
+        error = _Passing(f"the server answers {status}")
+        error.seconds = seconds
+        return error
+
+
+class _Slots:
+    """So many requests at once, and so many of them to one host."""
+
+    def __init__(self, in_all: int, per_host: int) -> None:
+        self._all = threading.BoundedSemaphore(in_all)
+        self._per_host = per_host
+        self._hosts: WeakValueDictionary[bytes, threading.BoundedSemaphore] = WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, host: bytes) -> Iterator[None]:
+        with self._lock:
+            slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
+        with slot, self._all:  # in this order: who waits for a slow host holds up nobody else
+            yield
+
+
+def _seconds(retry_after: str) -> float:
+    """Of a Retry-After header, which is seconds or a date. 0 for what is neither."""
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0

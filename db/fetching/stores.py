@@ -1,0 +1,53 @@
+"""Pictures in object stores, below the prefixes the operator listed. Rights and endpoints are settings of drivers."""
+
+import time
+from collections.abc import Sequence
+
+import fsspec
+
+from db.errors import SettingsError
+from db.fetching.deadlines import call_until
+from encoder.errors import ImageRejected, ImageUnreadable
+
+
+class Stores:
+    def __init__(self, prefixes: Sequence[str], max_bytes: int, seconds: float) -> None:
+        """Raises SettingsError when the driver of a store is not installed."""
+        self._prefixes = tuple(prefixes)
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        for scheme in {each.partition("://")[0] for each in prefixes}:
+            try:
+                fsspec.get_filesystem_class(scheme)
+            except ImportError as error:
+                raise SettingsError(
+                    f"the driver for {scheme}:// is not installed", hint=f"pip install 'windowshop[{scheme}]'"
+                ) from error
+
+    def read(self, address: str) -> bytes:
+        """Raises ImageRejected, ImageUnreadable."""
+        scheme, _, path = address.partition("://")
+        if not address.startswith(self._prefixes):
+            raise ImageRejected("outside the object stores that are read (WINDOWSHOP_ENCODER_OBJECT_STORES)")
+        # A driver, or what it speaks to, may tidy such a path up, to one outside the prefix.
+        if "::" in path or any(part in ("", ".", "..") for part in path.split("/")):
+            raise ImageRejected("not the path of an object")
+        try:
+            return call_until(time.monotonic() + self._seconds, lambda: self._read(scheme, path))
+        except ImageRejected:
+            raise
+        except FileNotFoundError:
+            raise ImageRejected("there is no such object") from None
+        except PermissionError as error:
+            raise ImageRejected(f"not ours to read: {error}") from error
+        except TimeoutError:
+            raise ImageUnreadable(f"no whole object within {self._seconds:g} seconds") from None
+        except Exception as error:  # each driver has errors of its own
+            raise ImageUnreadable(f"{type(error).__name__}: {error}") from error
+
+    def _read(self, scheme: str, path: str) -> bytes:
+        store = fsspec.filesystem(scheme)
+        size = store.info(path)["size"]
+        if size > self._max_bytes:
+            raise ImageRejected(f"{size} bytes, at most {self._max_bytes}")
+        return bytes(store.cat_file(path, start=0, end=size)) if size else b""

@@ -1,0 +1,1 @@
+"""Images: formats, limits, and decoding in processes of their own."""

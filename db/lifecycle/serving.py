@@ -1,0 +1,60 @@
+"""The site's models as rows: which there are, how far each has come, which one serves."""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.engine import Database
+from db.errors import DatabaseError
+from db.work.items import ModelRow
+
+SWITCH_SECONDS = 30.0  # how long a switch keeps trying to get past running searches
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    catalog: str
+    model: str
+    status: str
+    products: int
+    searchable: int
+    waiting: int
+    quarantined: int
+    without_picture: int
+
+
+def every_model(conn: Connection) -> list[ModelRow]:
+    rows = conn.execute(
+        text("select model_id, name, source, revision, dimension, status::text from shop.model order by model_id")
+    )
+    return [ModelRow(*row) for row in rows]
+
+
+def coverage(conn: Connection) -> list[Coverage]:
+    return [Coverage(*row) for row in conn.execute(text("select * from shop.coverage"))]
+
+
+def serve_model(database: Database, name: str, *, force: bool = False) -> None:
+    """Switch search to a model in one transaction, as the owner.
+
+    Readers hold the views they use, and whoever queues behind them holds up everybody else; so the switch waits half
+    a second at a time and then lets the readers pass. Raises DatabaseError when there is no such model, when the
+    switch would lose results (unless `force`), or when no gap is found in 30 seconds.
+    """
+    deadline = time.monotonic() + SWITCH_SECONDS
+    with database.connect(None) as conn:
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        while True:
+            try:
+                with conn.begin():
+                    schema.check(conn)
+                    conn.execute(text(f"set local role {owner}"))
+                    conn.execute(text("set local lock_timeout = '500ms'"))
+                    conn.execute(text("select shop_private.serve_model(:name, :force)"), {"name": name, "force": force})
+                return
+            except DatabaseError as error:
+                if error.sqlstate != "55P03" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)

@@ -1,0 +1,1 @@
+"""`shop.search` and its family as typed calls."""

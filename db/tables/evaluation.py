@@ -1,0 +1,179 @@
+"""The tables of what is measured about search, on the metadata of `db/models.py`: what the router goes by, what was
+fitted, what people judged and did, and how good search was found to be."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from db.tables.catalog import SHOP, metadata, model
+
+_NOW = text("clock_timestamp()")
+
+# One row a run of shop.calibrate(); search goes by the newest of the serving model.
+calibration = Table(
+    "calibration",
+    metadata,
+    Column("calibration_id", BigInteger, Identity(always=True)),
+    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), nullable=False),
+    Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("products", BigInteger, nullable=False, comment="encoded products at that time"),
+    Column("k", Integer, nullable=False),
+    Column("target_recall", Double, nullable=False),
+    Column("recall", Double, comment="reached with ef_search; null: too few products for an index to matter"),
+    Column("queries", Integer, nullable=False),
+    Column("query_kind", Text, nullable=False),
+    Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
+    Column(
+        "slack",
+        Double,
+        nullable=False,
+        comment="filtered: the nearest have settled when a fresh candidate is farther than the k-th by so much",
+    ),
+    Column("exact_us_per_row", Double, nullable=False),
+    Column("hnsw_us_per_candidate", Double, nullable=False),
+    Column(
+        "crossover_rows", BigInteger, nullable=False, comment="up to so many matches, exact is the faster way for sure"
+    ),
+    Column("background_mean", Double, comment="similarity of queries to random products"),
+    Column("background_deviation", Double),
+    Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
+    PrimaryKeyConstraint("calibration_id"),
+    CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
+    CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
+    Index(None, "model_id", "calibration_id"),
+    schema=SHOP,
+)
+
+# Words in more products than the keyword leg looks through: they rank candidates, they do not find them.
+common_word = Table(
+    "common_word",
+    metadata,
+    Column("word", Text, comment="a lexeme of shop.product.keywords"),
+    Column("share", Double, nullable=False, comment="of all products, as the last ANALYZE saw it"),
+    PrimaryKeyConstraint("word"),
+    schema=SHOP,
+)
+
+# Numbers fitted for a model: fusion weights, temperatures, thresholds.
+tuning = Table(
+    "tuning",
+    metadata,
+    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
+    Column("name", Text),
+    Column("value", Double, nullable=False),
+    Column("fitted_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'"), comment="on what, and how well it fits"),
+    PrimaryKeyConstraint("model_id", "name"),
+    schema=SHOP,
+)
+
+# What people say: this product answers that query so well. A query is a text, a picture, or both; a product is judged
+# once for it in a suite.
+judgement = Table(
+    "judgement",
+    metadata,
+    Column("judgement_id", BigInteger, Identity(always=True)),
+    Column("suite", Text, nullable=False, server_default="default"),
+    Column("query", Text),
+    Column("picture", LargeBinary, comment="an image file's bytes"),
+    Column("picture_sku", Text, comment="or the first picture of this product, which is then left out of the results"),
+    Column("catalog", Text, nullable=False, server_default="main"),
+    Column("sku", Text, nullable=False, comment="the judged product"),
+    Column("grade", SmallInteger, nullable=False, server_default="1", comment="0: wrong; 3: exactly what was meant"),
+    Column("judged_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column(
+        "query_id",
+        Uuid,
+        Computed("shop_private.query_id(query, picture, picture_sku)", persisted=True),
+        nullable=False,
+        comment="the same for the same query, in every suite",
+    ),
+    PrimaryKeyConstraint("judgement_id"),
+    UniqueConstraint("suite", "catalog", "query_id", "sku"),
+    CheckConstraint("grade between 0 and 3", name="grade"),
+    CheckConstraint("num_nonnulls(picture, picture_sku) <= 1", name="one_picture"),
+    CheckConstraint("num_nonnulls(query, picture, picture_sku) >= 1", name="query"),
+    CheckConstraint("query ~ '\\S' and length(query) <= 10000", name="text"),
+    CheckConstraint("length(suite) between 1 and 100", name="suite"),
+    CheckConstraint("length(sku) <= 200 and length(picture_sku) <= 200 and length(catalog) <= 63", name="bounded"),
+    schema=SHOP,
+)
+
+# One row a suite, direction and setting that was measured.
+evaluation = Table(
+    "evaluation",
+    metadata,
+    Column("evaluation_id", BigInteger, Identity(always=True)),
+    Column("run", BigInteger, nullable=False, comment="rows of one windowshop evaluate share it"),
+    Column("evaluated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("suite", Text, nullable=False),
+    Column(
+        "direction",
+        Text,
+        nullable=False,
+        comment="from->leg: text->image, text->title, text->keywords, text->hybrid, image->image ...",
+    ),
+    Column("catalog", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("revision", Text, nullable=False, comment="of the model"),
+    Column("setting", JSONB, nullable=False, server_default=text("'{}'"), comment="weights, route, ef_search, filter"),
+    Column("selectivity", Double, comment="share of products the filter lets through; null: no filter"),
+    Column("queries", Integer, nullable=False),
+    Column("yardstick", Text, nullable=False, comment="a hash of the queries and judgements it was measured against"),
+    Column("k", Integer, nullable=False),
+    Column("metrics", JSONB, nullable=False, comment="name -> {value, low, high}: 95% bootstrap interval"),
+    PrimaryKeyConstraint("evaluation_id"),
+    Index(None, "run"),
+    schema=SHOP,
+)
+
+# What each query of an evaluation found and scored, for paired comparison.
+evaluation_query = Table(
+    "evaluation_query",
+    metadata,
+    Column("evaluation_id", BigInteger, ForeignKey(evaluation.c.evaluation_id, ondelete="CASCADE")),
+    Column("query_id", Uuid, comment="as in shop.judgement"),
+    Column("query", Text, nullable=False, comment="the text, sku:..., or the picture's sha256"),
+    Column("results", ARRAY(Text), nullable=False, comment="SKUs, best first"),
+    Column("metrics", JSONB, nullable=False),
+    PrimaryKeyConstraint("evaluation_id", "query_id"),
+    schema=SHOP,
+)
+
+# What shoppers did, as their shop reports it.
+event = Table(
+    "event",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True)),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("kind", Text, nullable=False),
+    Column("visitor", Text, comment="whatever the shop tells its visitors apart by"),
+    Column("catalog", Text, nullable=False, server_default="main"),
+    Column("query", Text),
+    Column("results", Integer, comment="of a search"),
+    Column("sku", Text, comment="clicked, put into the cart, bought"),
+    Column("rank", Integer, comment="where it stood in the results, from 1"),
+    PrimaryKeyConstraint("event_id"),
+    CheckConstraint("kind in ('search', 'click', 'add_to_cart', 'purchase')", name="kind"),
+    CheckConstraint("length(query) <= 10000 and length(sku) <= 200 and length(visitor) <= 200", name="bounded"),
+    Index(None, "at"),
+    schema=SHOP,
+)

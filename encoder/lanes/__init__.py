@@ -1,0 +1,1 @@
+"""The two lanes of an encoder: the catalog lane and the query lane."""

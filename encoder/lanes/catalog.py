@@ -1,0 +1,273 @@
+"""The catalog lane: claim titles and pictures in batches, encode them, store the vectors.
+
+    claim (fetch, begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off)
+
+No transaction is open while something is opened or encoded. An item that has to be tried alone is alone in the whole
+pipeline, so that if it brings the process down it is the one that is blamed.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import numpy as np
+import structlog
+from sqlalchemy import Connection
+
+from db.errors import DatabaseError
+from db.fetching import Fetcher
+from db.images.decode_pool import DecodePool
+from db.images.decoder import Limits, Opened, Refused, Source
+from db.work import items as work
+from db.work.items import Item, Part, Seen
+from encoder.errors import ImageRejected
+from encoder.lanes.batches import Batch, Claimed, Encoded, Tally
+from encoder.lanes.pipeline import Stage
+from encoder.models.loading import Features, Model, Vectors, model_threads, split
+from encoder.settings import EncoderSettings
+
+log = structlog.get_logger()
+
+PARTS: tuple[Part, ...] = ("title", "image")
+DEADLOCK = "40P01"
+DEPTH = 2  # batches between two stages
+_SLOT_BYTES = 128 * 2**20
+
+
+class CatalogLane:
+    """One worker's way through the work list. `read` and each of the stages run in threads of their own."""
+
+    def __init__(
+        self,
+        worker: UUID,
+        models: Mapping[int, Model],
+        settings: EncoderSettings,
+        before_forward: Callable[[], None] = lambda: None,
+        when_done: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.tally = Tally()
+        self._worker = worker
+        self._models = models
+        device = next(iter(models.values())).device
+        self._threads = model_threads(device)
+        rows = {number: model.tower.shape.bytes for number, model in models.items()}
+        slot = min(settings.pictures_a_batch(device) * max(rows.values()), _SLOT_BYTES)
+        self._limits: dict[Part, dict[int, int]] = {
+            "title": dict.fromkeys(models, settings.titles_a_batch(device)),
+            "image": {n: max(1, min(settings.pictures_a_batch(device), slot // row)) for n, row in rows.items()},
+        }
+        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_seconds)
+        # As many slots as batches can be under way: claimed, waiting, opened, waiting, in a model thread each.
+        slots = 2 * DEPTH + 2 + self._threads
+        self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
+        self._fetcher = Fetcher(settings)
+        self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
+        self._before_forward = before_forward
+        self._when_done = when_done
+        self._in_flight = 0
+        self._landed = threading.Condition()
+
+    def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[Claimed]:
+        """Batches on their way to the model, until `stop` is set or, with `once`, until nothing is left to do.
+
+        The work of the serving model comes first; others are filled while that one has none.
+        """
+        said_done = False
+        while not stop.is_set():
+            with conn.begin():  # asked each time: another one may serve by now, or be retired
+                current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
+            idle = True
+            for model_id in current:
+                for part in PARTS:
+                    with conn.begin():
+                        items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
+                    if items:
+                        idle = said_done = False
+                        yield from self._begin(stop, Claimed(model_id, part, items))
+                    if stop.is_set():
+                        return
+                if not idle:
+                    break
+            if idle:
+                with conn.begin():
+                    left = work.outstanding(conn, current)
+                if left.pending + left.leased == 0:
+                    if not said_done:
+                        self._when_done()
+                        said_done = True
+                    if once:
+                        return
+                stop.wait(0.2 if once else 1.0)
+
+    def stages(self, opening: Connection, writing: Connection) -> list[Stage]:
+        """What a claimed batch goes through; each connection is used by one thread only."""
+        return [
+            Stage("open", lambda claimed: self.open(opening, claimed)),
+            Stage("model", self.encode, self._threads),
+            Stage("write", lambda encoded: self.write(writing, encoded)),
+        ]
+
+    def open(self, conn: Connection, claimed: Claimed) -> Batch | None:
+        """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
+        batch = self._titles(claimed) if claimed.part == "title" else self._pictures(conn, claimed)
+        if claimed.refused:
+            with conn.begin():
+                for item, refused in claimed.refused:
+                    work.fail(
+                        conn,
+                        self._worker,
+                        claimed.model_id,
+                        claimed.part,
+                        item,
+                        refused.reason,
+                        final=refused.final,
+                    )
+                    log.warning("picture not encoded", uri=item.uri, reason=refused.reason)
+            self.tally.failed += len(claimed.refused)
+        if not batch.items:
+            if batch.opening is not None:
+                batch.opening.close()
+            self._land()
+            return None
+        return batch
+
+    def encode(self, batch: Batch) -> Encoded:
+        made: list[Vectors | str] = []
+        if batch.rows:
+            self._before_forward()
+            made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
+        if batch.opening is not None:
+            batch.opening.close()
+        known = {source: vector[None] for source, vector in batch.known.items()}
+        return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
+
+    def write(self, conn: Connection, encoded: Encoded) -> None:
+        try:
+            stored = self._store(conn, encoded)
+        except DatabaseError as error:
+            if error.sqlstate != DEADLOCK:  # met somebody who deletes the same products
+                raise
+            stored = self._store(conn, encoded)
+        batch = encoded.batch
+        self.tally.failed += len(batch.items) - stored
+        setattr(self.tally, batch.part, getattr(self.tally, batch.part) + stored)
+        self._land()
+
+    def _store(self, conn: Connection, encoded: Encoded) -> int:
+        """In one transaction. Returns how many vectors there were."""
+        batch = encoded.batch
+        good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
+        with conn.begin():
+            if good:
+                items = [batch.items[n] for n in good]
+                if batch.part == "image":
+                    work.image_seen(conn, items, [batch.seen[n] for n in good])
+                vectors = np.concatenate([encoded.vectors[n] for n in good])
+                sources = [batch.sources[n] for n in good]
+                work.complete(conn, self._worker, batch.model_id, batch.part, items, sources, vectors)
+            for item, reason in zip(batch.items, encoded.vectors, strict=True):
+                if isinstance(reason, str):
+                    work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
+        return len(good)
+
+    def start_over(self) -> None:
+        """Forget what was under way, after the pipeline was torn down."""
+        self._pool.abandon()
+        self._in_flight = 0
+
+    def close(self) -> None:
+        self._fetcher.close()
+        self._fetching.shutdown(cancel_futures=True)
+        self._pool.close()
+
+    def _begin(self, stop: threading.Event, claimed: Claimed) -> Iterator[Claimed]:
+        alone = len(claimed.items) == 1 and claimed.items[0].attempts > 0
+        if alone:
+            self._wait_until_empty(stop)
+        if claimed.part == "image":
+            self._begin_to_open(claimed)
+        with self._landed:
+            self._in_flight += 1
+        yield claimed
+        if alone:
+            self._wait_until_empty(stop)
+
+    def _begin_to_open(self, claimed: Claimed) -> None:
+        sources: list[Source] = []
+        kept: list[Item] = []
+        at_once = self._fetching.map if any(item.folder is None for item in claimed.items) else map
+        for item, source in zip(claimed.items, at_once(self._source, claimed.items), strict=True):
+            if isinstance(source, Refused):
+                claimed.refused.append((item, source))
+            else:
+                kept.append(item)
+                sources.append(source)
+        claimed.items = kept
+        if sources:
+            claimed.opening = self._pool.open(sources, self._models[claimed.model_id].tower.shape)
+
+    def _source(self, item: Item) -> Source | Refused:
+        if item.uri is None:
+            return Refused("the picture is gone from the catalog", final=True)
+        if item.folder is not None:
+            return Source(item.folder, item.uri)
+        try:
+            return Source("", item.uri, self._fetcher.read(item.uri))
+        except ImageRejected as error:
+            return Refused(error.message, error.final)
+
+    def _titles(self, claimed: Claimed) -> Batch:
+        titles = [item.title for item in claimed.items]
+        sources = [hashlib.sha256(title.encode()).digest() for title in titles]
+        distinct = dict(zip(sources, titles, strict=True))
+        features = self._models[claimed.model_id].prepare_texts(list(distinct.values()))
+        rows = {source: n for n, source in enumerate(distinct)}
+        return Batch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
+
+    def _pictures(self, conn: Connection, claimed: Claimed) -> Batch:
+        opened: list[tuple[Item, int, Opened]] = []
+        if claimed.opening is not None:
+            results = claimed.opening.results()
+            for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
+                if isinstance(result, Refused):
+                    claimed.refused.append((item, result))
+                else:
+                    opened.append((item, place, result))
+        places = {one.sha256: (place, one) for _, place, one in opened}
+        with conn.begin():
+            known = work.known_vectors(conn, claimed.model_id, list(places))
+        for source in known:
+            del places[source]
+        rows = {source: n for n, source in enumerate(places)}
+        seen = [Seen(one.sha256, one.width, one.height, one.phash) for _, _, one in opened]
+        batch = Batch(claimed.model_id, "image", [i for i, _, _ in opened], [s.sha256 for s in seen], seen, rows, {})
+        batch.opening, batch.known = claimed.opening, known
+        if claimed.opening is not None and places:
+            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.opening.pixels(places.values()))
+        return batch
+
+    def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
+        """Halve a batch that fails, out of memory or for one bad input, down to the inputs that fail by themselves."""
+        try:
+            vectors = model.forward(features)
+            return [vectors[n : n + 1] for n in range(size)]
+        except Exception as error:
+            if size == 1:
+                return [f"the model failed: {type(error).__name__}: {error}"]
+            log.warning("a batch failed and is halved", size=size, error=f"{type(error).__name__}: {error}"[:200])
+        half = size // 2
+        return self._forward(model, split(features, 0, half), half) + self._forward(
+            model, split(features, half, size), size - half
+        )
+
+    def _land(self) -> None:
+        with self._landed:
+            self._in_flight -= 1
+            self._landed.notify_all()
+
+    def _wait_until_empty(self, stop: threading.Event) -> None:
+        with self._landed:
+            while self._in_flight and not stop.is_set():
+                self._landed.wait(0.5)

@@ -1,0 +1,175 @@
+"""The query lane: answer texts and pictures that SQL sessions are waiting for, many at a time.
+
+Wakes on NOTIFY and polls each second anyway. The transaction stays open while a batch is encoded, so that a dying
+encoder frees its requests at once; `transaction_timeout` frees those of a hung one.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+import structlog
+
+from db.engine import Database, translated
+from db.errors import DatabaseError
+from db.images.decode_pool import DecodePool
+from db.images.decoder import Limits, Opened, Refused, Source
+from db.work import requests
+from db.work.requests import Request
+from encoder.models.loading import Model, Vectors
+from encoder.settings import EncoderSettings
+
+log = structlog.get_logger()
+Input = TypeVar("Input")
+Answers = list[tuple[list[int], Vectors]]
+Refusals = list[tuple[int, str]]
+
+HOUSEKEEPING_SECONDS = 15.0
+POLL_SECONDS = 1.0
+
+
+class QueryLane(threading.Thread):
+    """Serves `models` (by model_id) until `stop` is set. `idle` is clear while askers wait: the catalog lane yields.
+
+    A fault that is not the database's is kept in `error` and sets `broken`, which ends the whole process.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: EncoderSettings,
+        models: Mapping[int, Model],
+        *,
+        stop: threading.Event,
+        broken: threading.Event,
+    ) -> None:
+        super().__init__(name="queries")
+        self._database = database
+        self._settings = settings
+        self._models = models
+        self._stop_event = stop
+        self._broken = broken
+        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.hung_seconds / 2)
+        row = max(model.tower.shape.bytes for model in models.values())
+        self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
+        self._seconds_each = 0.0  # measured compute a query, smoothed
+        self.idle = threading.Event()
+        self.ready = threading.Event()
+        self.error: BaseException | None = None
+        self.idle.set()
+
+    def run(self) -> None:
+        """Reconnects for as long as it takes; anything but a database error ends the process (see service.py)."""
+        try:
+            self._run()
+        finally:
+            self._decoder.close()
+
+    def _run(self) -> None:
+        wait = 0.2
+        while not self._stop_event.is_set():
+            try:
+                with requests.connect(self._database) as conn:
+                    self._serve(conn)
+            except (DatabaseError, psycopg.Error) as error:
+                self.idle.set()
+                known = error if isinstance(error, DatabaseError) else translated(error)
+                log.warning("query lane lost the database", error=known.message)
+                wait = 0.2 if self.ready.is_set() else min(wait * 2, 5.0)
+                self.ready.clear()
+                self._stop_event.wait(wait)
+            except BaseException as error:
+                self.error = error
+                self.idle.set()
+                self._broken.set()
+                raise
+
+    def _serve(self, conn: psycopg.Connection[Any]) -> None:
+        # For this lane only: bulk embeddings commit durably, and may take their time.
+        conn.execute("set synchronous_commit = off")
+        conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
+        conn.execute(f"listen {requests.CHANNEL}")
+        requests.prove_life(conn, list(self._models))
+        self.ready.set()
+        tidied = 0.0
+        while not self._stop_event.is_set():
+            if time.monotonic() - tidied > HOUSEKEEPING_SECONDS:
+                requests.housekeep(conn, self._settings.cache_rows)
+                tidied = time.monotonic()
+            while self._answer_batch(conn):
+                pass
+            self.idle.set()
+            for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
+                pass
+        self.ready.clear()
+
+    def _answer_batch(self, conn: psycopg.Connection[Any]) -> bool:
+        limit = self._settings.query_batch
+        if self._seconds_each:
+            limit = max(1, min(limit, int(self._settings.query_seconds / self._seconds_each)))
+        batch = requests.begin(conn, list(self._models), limit)
+        if not batch:
+            requests.finish(conn)
+            return False
+        self.idle.clear()
+        started = time.perf_counter()
+        answers, refusals = self._encode(batch)
+        each = (time.perf_counter() - started) / len(batch)
+        self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each
+        requests.finish(conn, answers, refusals)
+        return True
+
+    def _encode(self, batch: list[Request]) -> tuple[Answers, Refusals]:
+        answers: Answers = []
+        refusals: Refusals = []
+        for model_id, model in self._models.items():
+            mine = [request for request in batch if request.model_id == model_id]
+            texts = [(request, request.payload.decode()) for request in mine if request.kind == "t"]
+            self._encode_alike(texts, model.encode_texts, answers, refusals)
+            sent = [request for request in mine if request.kind == "i"]
+            if sent:
+                self._encode_pictures(model, sent, answers, refusals)
+        return answers, refusals
+
+    def _encode_pictures(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
+        """What anybody may have sent is opened in another process, as the catalog's pictures are."""
+        opening = self._decoder.open([Source("", "", request.payload) for request in sent], model.tower.shape)
+        try:
+            opened: list[tuple[int, Opened]] = []
+            for place, result in enumerate(opening.results()):
+                if isinstance(result, Refused):
+                    refusals.append((sent[place].id, result.reason))
+                else:
+                    opened.append((place, result))
+            pixels = opening.pixels(opened) if opened else []
+            pictures = [(sent[place], one) for (place, _), one in zip(opened, pixels, strict=True)]
+            self._encode_alike(pictures, model.encode_pixels, answers, refusals)
+        finally:
+            opening.close()
+
+    def _encode_alike(
+        self,
+        asked: Sequence[tuple[Request, Input]],
+        encode: Callable[[list[Input]], Vectors],
+        answers: Answers,
+        refusals: Refusals,
+    ) -> None:
+        """Encode each distinct input once; when a batch fails, each alone, so that one cannot take others down."""
+        if not asked:
+            return
+        distinct = {request.key: value for request, value in asked}
+        row = {key: n for n, key in enumerate(distinct)}
+        try:
+            vectors = encode(list(distinct.values()))
+        except Exception as error:
+            if len(distinct) > 1:
+                for key in distinct:
+                    self._encode_alike([each for each in asked if each[0].key == key], encode, answers, refusals)
+                return
+            log.exception("a query could not be encoded")
+            reason = f"the model failed on this query: {type(error).__name__}"
+            refusals.extend((request.id, reason) for request, _ in asked)
+            return
+        answers.append(([request.id for request, _ in asked], vectors[[row[request.key] for request, _ in asked]]))

@@ -1,0 +1,1 @@
+"""CLIP, SigLIP and other models that sentence-transformers loads."""

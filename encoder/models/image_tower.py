@@ -1,0 +1,74 @@
+"""How a loaded model takes pictures: the shape their bytes have, and one pass over a batch of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from db.images.pixels import InputShape
+from encoder.models.vision import FAMILIES, VisionTower
+
+Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the device -> (n, dimension)
+
+
+@dataclass(frozen=True)
+class ImageTower:
+    shape: InputShape
+    forward: Forward | None  # None: only the model's own processor knows how to prepare its pictures
+
+
+def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
+    """Of a model as sentence-transformers loaded it; CLIP's and SigLIP's own is taken apart for it.
+
+    precision: auto, float32, bfloat16 or float16. compiled: batches of just so many pictures go through torch.compile.
+    Both are for CLIP and SigLIP.
+    """
+    routes = getattr(module[0], "sub_modules", {})
+    if "image" in routes and hasattr(routes["image"][0], "shape"):  # starter
+        route = routes["image"][0]
+        return ImageTower(route.shape, lambda pixels: route({"pixel_values": pixels.permute(0, 3, 1, 2)})[_VECTOR])
+    own = getattr(module[0], "model", None)
+    if len(module) == 1 and getattr(getattr(own, "config", None), "model_type", None) in FAMILIES:
+        processor = module[0].processor.image_processor
+        shape = input_shape(processor)
+        if shape is not None:
+            dtype = _dtype(device, precision)
+            tower = VisionTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
+            return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower)
+    return ImageTower(InputShape(512, 512, "within"), None)
+
+
+def input_shape(processor: Any) -> InputShape | None:
+    """What a transformers image processor makes of any picture, or None if that is more than resizing and cropping."""
+    wanted = ("do_resize", "do_rescale", "do_normalize")
+    if not all(getattr(processor, name, False) for name in wanted) or getattr(processor, "do_pad", False):
+        return None
+    if abs(processor.rescale_factor - 1 / 255) > 1e-9:
+        return None
+    size, resample = dict(processor.size), int(processor.resample)
+    if not getattr(processor, "do_center_crop", False):
+        if not size.get("height") or not size.get("width"):
+            return None
+        return InputShape(size["height"], size["width"], "stretch", resample=resample)
+    crop, edge = dict(processor.crop_size), size.get("shortest_edge")
+    if not edge or size.get("longest_edge") or edge < max(crop["height"], crop["width"]):
+        return None
+    return InputShape(crop["height"], crop["width"], "crop", edge, resample)
+
+
+def _dtype(device: str, precision: str) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if device.startswith("cuda") else torch.float32
+    return getattr(torch, precision)  # type: ignore[no-any-return]  # settings admit nothing else
+
+
+def compiled_tower(tower: VisionTower, batch: int) -> Forward:
+    """Full batches only: another size would be compiled anew, and a query is one picture."""
+    fast = torch.compile(tower, dynamic=False)
+    return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
+
+
+_VECTOR = "sentence_embedding"

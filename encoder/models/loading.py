@@ -1,0 +1,206 @@
+"""A model's name or folder becomes one object that turns texts and pictures into unit vectors.
+
+Everything is a sentence-transformers model: `starter`, a name on a hub, a folder saved by sentence-transformers, or a
+plain CLIP or SigLIP folder. Encoding is split where a pipeline needs it: `prepare_*` (processor, any thread) and
+`forward` (device). Pictures are prepared by `tower.shape`, without the model, in processes that decode them.
+"""
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import snapshot_download
+from numpy.typing import NDArray
+from PIL import Image
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.util import batch_to_device
+from transformers.utils import logging as transformers_log
+
+from db.images.pixels import Pixels
+from encoder import starter
+from encoder.errors import ModelMismatch, ModelUnavailable
+from encoder.models.image_tower import ImageTower, image_tower
+
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a model on a hub
+
+Features = dict[str, Any]
+Vectors = NDArray[np.float32]  # (n, dimension), unit length
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model. Safe to call from several threads."""
+
+    source: str
+    revision: str
+    dimension: int
+    device: str
+    tower: ImageTower = field(repr=False)
+    _module: SentenceTransformer = field(repr=False)
+    _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def prepare_texts(self, texts: Sequence[str]) -> Features:
+        # Said to be text: a bare string that looks like a path or an address would be opened as a picture.
+        # Locked: a fast tokenizer sets its truncation per call and refuses to be borrowed twice.
+        with self._tokenizing:
+            return dict(self._module.preprocess([{"text": text} for text in texts]))
+
+    def prepare_pixels(self, pixels: Sequence[Pixels] | Pixels) -> Features:
+        """Of pictures as `tower.shape` makes them, (height, width, 3) each."""
+        if self.tower.forward is None:
+            return dict(self._module.preprocess([Image.fromarray(one) for one in pixels]))
+        return {"pixels": torch.from_numpy(pixels if isinstance(pixels, np.ndarray) else np.stack(pixels))}
+
+    def forward(self, features: Features) -> Vectors:
+        """Raises ModelMismatch when the model yields no finite direction for an input."""
+        with torch.inference_mode():
+            output = self._forward(batch_to_device(features, torch.device(self.device)))
+            vectors = torch.nn.functional.normalize(output.float(), dim=-1).cpu().numpy()
+        if not np.isfinite(vectors).all() or (np.linalg.norm(vectors, axis=1) < 0.5).any():
+            raise ModelMismatch(f"model {self.source} gave a vector that is not finite or is zero")
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _forward(self, features: Features) -> torch.Tensor:
+        if self.tower.forward is not None and "pixels" in features:
+            return self.tower.forward(features["pixels"])
+        return self._module(features)["sentence_embedding"]  # type: ignore[no-any-return]  # untyped
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        return self.forward(self.prepare_texts(texts))
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Of upright RGB pictures."""
+        return self.encode_pixels([self.tower.shape.pixels(image) for image in images])
+
+    def encode_pixels(self, pixels: Sequence[Pixels]) -> Vectors:
+        return self.forward(self.prepare_pixels(pixels))
+
+    def warm_up(self) -> None:
+        """The first pass of either tower is several times slower than the rest."""
+        self.encode_texts(["warm up"])
+        self.encode_images([Image.new("RGB", (64, 64), "white")])
+
+
+def split(features: Features, start: int, end: int) -> Features:
+    """The inputs start..end of a batch."""
+    return {key: value[start:end] if isinstance(value, torch.Tensor) else value for key, value in features.items()}
+
+
+def pick_device(name: str) -> str:
+    """`auto` is the best device there is. Raises ModelUnavailable for a device this machine lacks."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelUnavailable(f"device {name} is not available: {str(error).splitlines()[0]}") from error
+    return name
+
+
+def model_threads(device: str) -> int:
+    """How many threads should run a model on this device, see runner.py. On a CPU each is alone inside torch."""
+    if device != "cpu":
+        return 1
+    torch.set_num_threads(1)
+    return min(os.cpu_count() or 1, 16)
+
+
+def load(
+    source: str, device: str = "cpu", revision: str | None = None, *, precision: str = "auto", compiled: int = 0
+) -> Model:
+    """Load `starter`, a folder, or a name on a hub (read from the local cache when offline), there at `revision`.
+
+    `precision` and `compiled` are those of `image_tower`. Raises ModelUnavailable with what is missing.
+    """
+    transformers_log.set_verbosity_error()
+    transformers_log.disable_progress_bar()
+    if source == starter.NAME:
+        module = starter.load(device)
+        return Model(source, starter.revision(), starter.DIMENSION, device, image_tower(module, device), module)
+    named = Path(source).expanduser()
+    if not named.is_dir() and (named.is_absolute() or source.startswith((".", "~"))):
+        raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
+    try:
+        folder = named if named.is_dir() else _hub_folder(source, revision)
+        _refuse_pickles(folder)
+        module = SentenceTransformer(
+            str(folder),
+            device=device,
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # hub, config and weight errors share no base class
+        reason = str(error).strip().splitlines()
+        raise ModelUnavailable(
+            f"model {source} cannot be loaded: {reason[0] if reason else type(error).__name__}",
+            hint="A folder needs config.json, model.safetensors, tokenizer and image processor; a hub name needs the "
+            "hub or its local cache.",
+        ) from error
+    module.eval()
+    _fix_text_length(module)
+    for modality in ("text", "image"):
+        if not module.supports(modality):
+            raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
+    found = folder_revision(folder) if folder == named else folder.name  # a snapshot is named by its commit
+    tower = image_tower(module, device, precision, compiled)
+    dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
+    return Model(source, found, dimension, device, tower, module)
+
+
+def folder_revision(folder: Path) -> str:
+    """A content hash of a model folder: 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".safetensors", ".txt", ".model")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def model_name(source: str) -> str:
+    """The name a source gets in the database: `sentence-transformers/clip-ViT-B-32` -> `clip_vit_b_32`."""
+    last = source.rstrip("/").rsplit("/", 1)[-1].lower()
+    return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", last)).strip("_")[:40] or "model"
+
+
+def _fix_text_length(module: SentenceTransformer) -> None:
+    """CLIP truncates at its position table instead of failing past it; SigLIP was trained on texts padded to full
+    length and its vectors of unpadded texts are noise."""
+    transformer = module[0]
+    config: Any = getattr(getattr(transformer, "model", None), "config", None)
+    length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
+    if length is None:
+        return
+    text: dict[str, Any] = {"truncation": True, "max_length": length}
+    if str(config.model_type).startswith("siglip"):
+        text["padding"] = "max_length"
+    known = dict(transformer.processing_kwargs)
+    transformer.processing_kwargs = {**known, "text": {**known.get("text", {}), **text}}
+
+
+def _hub_folder(source: str, revision: str | None) -> Path:
+    """The local snapshot of a model at a commit; only configuration and safetensors are ever downloaded."""
+    repository = source if "/" in source else f"sentence-transformers/{source}"
+    return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """Where there are no safetensors, libraries fall back to pickles, which are programs."""
+    for path in folder.rglob("*_model*.bin"):
+        if not any(path.parent.glob("*.safetensors")):
+            raise ModelUnavailable(
+                f"{path.relative_to(folder)} of model {folder} is not safetensors",
+                hint="Convert it to model.safetensors.",
+            )

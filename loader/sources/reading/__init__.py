@@ -1,0 +1,1 @@
+"""What the formats share: files, lines, tables, cells."""

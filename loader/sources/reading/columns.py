@@ -1,0 +1,147 @@
+"""Which column of a table holds what: by the usual names, or as `--map` says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db.catalog.store import COLUMNS
+from db.errors import SettingsError
+from loader.errors import MissingColumns, NotACatalog
+from loader.rows import RawRow
+from loader.sources.reading.cells import is_empty, one_text, pictures, words
+
+NEEDED = ("sku", "title")
+
+# The names shops use, the best one first. What is left over when two columns could be meant becomes an attribute.
+USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    **{column: (column,) for column in COLUMNS if column != "image_link"},
+    "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "handle", "article_number"),
+    "title": ("title", "name", "product_title", "product_name", "product_display_name"),
+    "description": ("description", "product_description", "long_description"),
+    "brand": ("brand", "vendor", "manufacturer"),
+    "product_type": ("product_type", "product_types", "category", "department", "type"),
+    "price": ("price", "unit_price"),
+    "currency": ("currency", "currency_code", "price_currency"),
+    "availability": ("availability", "stock_status"),
+    "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
+    "item_group_id": ("item_group_id", "parent_sku"),
+    "link": ("link", "url", "product_url"),
+    "color": ("color", "colour"),
+    "image": (
+        "image", "images", "image_path", "image_file", "filename", "picture", "photo", "image_src", "image_url",
+        "picture_url", "image_link",
+    ),
+    "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
+    "image_link": ("image_link",),  # after "image": beside a column of files it is only a link
+    "image_phash": ("image_phash",),
+    "keywords": ("keywords", "tags"),
+}  # fmt: skip
+
+
+def normalised(name: str) -> str:
+    """One spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s_-]+", "_", words).lower().removeprefix("g:")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Places in a record. `rest` are the columns that nothing else claims, under their normalised names."""
+
+    places: Mapping[str, int]
+    rest: Mapping[str, int]
+
+    def row(self, line: int, cells: Sequence[Any]) -> RawRow:
+        """Cells are texts, or values as JSON has them. Raises ValueError for a value that its field cannot hold."""
+        fields: dict[str, str] = {}
+        images: tuple[str, ...] = ()
+        phash = None
+        attributes: dict[str, Any] = {}
+        for name, place in self.places.items():
+            cell = cells[place]
+            if isinstance(cell, str):
+                cell = cell.strip()
+            if is_empty(cell):
+                continue
+            if name == "image":
+                images = (*pictures(cell), *images)
+            elif name == "additional_image":
+                images = (*images, *pictures(cell))
+            elif name == "image_phash":
+                phash = one_text(name, cell)
+            elif name == "keywords":
+                attributes["keywords"] = words(cell)
+            else:
+                fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
+                if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
+                    attributes["product_types"] = cell  # the first one is the column's
+        for name, place in self.rest.items():
+            cell = cells[place]
+            if isinstance(cell, str):
+                cell = cell.strip()
+            if not is_empty(cell):
+                attributes[name] = cell
+        return RawRow(line, fields, images, phash, attributes)
+
+
+def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+    """`mapping` is from a field to the header of its column and goes before the usual names.
+
+    Raises MissingColumns, or NotACatalog for a header that names two columns alike.
+    """
+    found = _places_of_names(path, header)
+    for field, name in mapping.items():
+        if normalised(name) not in found:
+            raise MissingColumns(
+                f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
+            )
+    columns = _assigned(found, mapping)
+    missing = [field for field in NEEDED if field not in columns.places]
+    if missing:
+        flags = " ".join(f'--map {field}="..."' for field in missing)
+        raise MissingColumns(
+            f"{path.name} has no column for {' and '.join(missing)}; its columns: {_shown(header)}",
+            hint=f"Name the column: {flags}"
+            + (". Cells are separated by comma, semicolon, tab or |." if len(header) == 1 else ""),
+        )
+    return columns
+
+
+def resolve_what_is_there(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+    """For one record among others that have further names: what it lacks is for the product's rules to say."""
+    return _assigned(_places_of_names(path, names), mapping)
+
+
+def check_fields(mapping: Mapping[str, str]) -> None:
+    """Raises SettingsError for a field that products do not have."""
+    for field in mapping:
+        if field not in USUAL_NAMES:
+            raise SettingsError(f'--map: there is no field "{field}"', hint=f"Fields: {', '.join(USUAL_NAMES)}.")
+
+
+def _places_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for place, name in enumerate(header):
+        key = normalised(name) or f"column_{place + 1}"
+        if key in found:
+            raise NotACatalog(f'{path.name}: two columns are called "{name.strip()}"', hint="Rename one of them.")
+        found[key] = place
+    return found
+
+
+def _assigned(found: Mapping[str, int], mapping: Mapping[str, str]) -> Columns:
+    places = {field: found[normalised(name)] for field, name in mapping.items() if normalised(name) in found}
+    taken = set(places.values())
+    for field, names in USUAL_NAMES.items():
+        free = [found[name] for name in names if name in found and found[name] not in taken]
+        if field not in places and free:
+            places[field] = free[0]
+            taken.add(free[0])
+    return Columns(places, {name: place for name, place in found.items() if place not in taken})
+
+
+def _shown(header: Sequence[str]) -> str:
+    names = ", ".join(name.strip() for name in header)
+    return names if len(names) <= 300 else names[:300] + "..."

@@ -1,0 +1,46 @@
+"""Records that name their values themselves: JSON objects, rows of Parquet, items of XML."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loader.errors import NotACatalog
+from loader.rows import RawRow, Reject
+from loader.sources.reading.cells import one_text
+from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
+
+MOST_SHAPES = 1000  # of a file whose every object has names of its own, not all are remembered
+
+
+class KeyedRows:
+    """Makes rows of such records. Raises MissingColumns when the `names` seen so far have no SKU or title."""
+
+    def __init__(self, path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> None:
+        resolve(path, names, mapping)
+        self._path = path
+        self._mapping = mapping
+        self._shapes: dict[tuple[str, ...], Columns] = {}
+
+    def row(self, line: int, record: Mapping[str, Any]) -> RawRow | Reject:
+        try:
+            return self._columns(tuple(record)).row(line, list(record.values()))
+        except NotACatalog as error:
+            return Reject(line, "", error.message.removeprefix(f"{self._path.name}: "))
+        except ValueError as error:
+            return Reject(line, self.sku(record), str(error))
+
+    def sku(self, record: Mapping[str, Any]) -> str:
+        """For a record that makes no row; "" where it does not say."""
+        try:
+            place = self._columns(tuple(record)).places["sku"]
+            return one_text("sku", list(record.values())[place])
+        except (KeyError, NotACatalog, ValueError):
+            return ""
+
+    def _columns(self, names: tuple[str, ...]) -> Columns:
+        columns = self._shapes.get(names)
+        if columns is None:
+            columns = resolve_what_is_there(self._path, names, self._mapping)
+            if len(self._shapes) < MOST_SHAPES:
+                self._shapes[names] = columns
+        return columns

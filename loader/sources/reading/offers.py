@@ -1,0 +1,76 @@
+"""What schema.org's offers say a product costs, and whether it can be had."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from db.catalog import values
+from loader.sources.reading.cells import one_text
+
+BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
+
+
+class Offered(NamedTuple):
+    price: str
+    currency: str
+    availability: str
+    condition: str
+    says_more: bool  # than this: several offers, or a range of prices
+
+
+def offered(offers: Any) -> Offered:
+    """Of several offers the lowest price in the first one's currency, and the best availability.
+
+    `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a price that is none.
+    """
+    every = list(_single(offers))
+    if not every:
+        return Offered("", "", "", "", False)
+    costs = [(_price(offer), _currency(offer)) for offer in every]
+    costs = [cost for cost in costs if cost[0]]
+    price, currency = min(
+        (cost for cost in costs if cost[1] == costs[0][1]), key=lambda cost: _amount(cost[0]), default=("", "")
+    )
+    words = [one_text("availability", offer.get("availability")) for offer in every]
+    known = [values.availability(word) for word in words if word]
+    conditions = {one_text("condition", offer.get("itemCondition")) for offer in every} - {""}
+    return Offered(
+        price,
+        currency,
+        min(known, key=BEST_FIRST.index, default=""),
+        conditions.pop() if len(conditions) == 1 else "",
+        len(every) > 1 or "highPrice" in every[0],
+    )
+
+
+def _single(offers: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(offers, list):
+        for member in offers:
+            yield from _single(member)
+    elif isinstance(offers, dict):
+        inner = offers.get("offers")
+        if "lowPrice" in offers or "price" in offers or not inner:
+            yield offers
+        else:
+            yield from _single(inner)
+
+
+def _price(offer: dict[str, Any]) -> str:
+    return one_text("price", _specified(offer, "price") or offer.get("lowPrice"))
+
+
+def _currency(offer: dict[str, Any]) -> str:
+    return one_text("currency", _specified(offer, "priceCurrency"))
+
+
+def _specified(offer: dict[str, Any], name: str) -> Any:
+    """The offer's own, else that of its first price specification."""
+    if offer.get(name) is not None:
+        return offer[name]
+    specifications = offer.get("priceSpecification")
+    first = specifications[0] if isinstance(specifications, list) and specifications else specifications
+    return first.get(name) if isinstance(first, dict) else None
+
+
+def _amount(price: str) -> Decimal:
+    return values.price(price)[0]

@@ -1,0 +1,108 @@
+"""Delimited text, record by record, in bounded memory. A broken record costs its own line, not those after it.
+
+The csv module reads an unclosed quote to the end of the file. Here the lines of the record being read are remembered:
+when it turns out broken (never closed, text after a closing quote, too long), its first line is rejected and reading
+goes on with the second. Bytes that are not UTF-8 reject the record they are in.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from loader.rows import Reject
+from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, bad_byte
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    line: int
+    cells: list[str]
+    fault: str | None = None  # why it is none, though it has cells
+
+
+class _TooLong(Exception):
+    pass
+
+
+class _Text:
+    """The lines of a file as text. Those of the record being read can be given back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.bad_byte: str | None = None
+        self._lines = Lines(file)
+        self._record: list[tuple[int, bytes | None]] = []
+        self._record_bytes = 0
+        self._again: deque[tuple[int, bytes | None]] = deque()
+
+    def __iter__(self) -> "_Text":
+        return self
+
+    def __next__(self) -> str:
+        number, raw = self._again.popleft() if self._again else next(self._lines)
+        self._record.append((number, raw))
+        if raw is None or self._record_bytes + len(raw) > MAX_RECORD:
+            raise _TooLong
+        self._record_bytes += len(raw)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            self.bad_byte = self.bad_byte or bad_byte(raw, number, error)
+            return raw.decode(errors="surrogateescape")
+
+    def begin_record(self) -> None:
+        self._record = []
+        self._record_bytes = 0
+        self.bad_byte = None
+
+    @property
+    def first_line(self) -> int:
+        return self._record[0][0]
+
+    @property
+    def line_count(self) -> int:
+        return len(self._record)
+
+    def give_back_all_but_first(self) -> None:
+        self._again.extendleft(reversed(self._record[1:]))
+
+
+class Records:
+    """Iterate once: `Record` or `Reject`, in the order of the file. Blank lines are skipped."""
+
+    def __init__(self, file: BinaryIO, delimiter: str) -> None:
+        self._text = _Text(file)
+        self._delimiter = delimiter
+
+    def __iter__(self) -> Iterator[Record | Reject]:
+        text = self._text
+        # strict: without it, text after a closing quote is guessed at, and the end of the file closes any quote
+        reader = csv.reader(text, delimiter=self._delimiter, strict=True, skipinitialspace=True)
+        while True:
+            text.begin_record()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, _TooLong) as error:
+                yield Reject(text.first_line, "", _why(error, text.line_count))
+                text.give_back_all_but_first()
+                continue
+            if text.bad_byte:
+                yield Record(text.first_line, cells, NOT_UTF8.format(text.bad_byte))
+            elif any(cell.strip() for cell in cells):
+                yield Record(text.first_line, cells)
+
+
+def _why(error: Exception, lines: int) -> str:
+    said = str(error)
+    if isinstance(error, _TooLong) and lines == 1:
+        return f"the line is {TOO_LONG}"
+    if "field limit" in said:
+        return f"a cell is longer than {csv.field_size_limit():,} characters"
+    if "new-line" in said:
+        return "a bare carriage return in a cell without quotes"
+    if lines > 1 or "end of data" in said:
+        return "a quote is opened on this line and not closed"
+    return 'text follows a closing quote (a quote inside a quoted cell is written twice: "")'

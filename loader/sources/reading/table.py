@@ -1,0 +1,95 @@
+"""A file of delimited text with a header: its delimiter found, its records in the header's width."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+from loader.errors import NotACatalog, NothingToLoad
+from loader.rows import Reject
+from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
+from loader.sources.reading.columns import USUAL_NAMES, normalised
+from loader.sources.reading.lines import BOM
+from loader.sources.reading.records import Record, Records
+
+DELIMITERS = ",;\t|"
+OTHER_FORMATS = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\x1f\x8b": "packed twice with gzip",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF document",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind",
+}
+
+
+class Table:
+    """Raises NotACatalog or NothingToLoad when it is made, so that a wrong file loads nothing."""
+
+    def __init__(self, file: CatalogFile) -> None:
+        self.path = file.path
+        self.size = file.size
+        self.delimiter, self.header = _header(file)
+        self.sku_place: int | None = None  # set it, and rejects name their SKU where it can be read
+        self._file = file
+
+    @property
+    def bytes_read(self) -> int:
+        return self._file.bytes_read
+
+    def records(self) -> Iterator[Record | Reject]:
+        with self._file.opened() as file:
+            records = iter(Records(file, self.delimiter))
+            next(records)  # the header
+            for record in records:
+                yield record if isinstance(record, Reject) else self._checked(record)
+
+    def _checked(self, record: Record) -> Record | Reject:
+        width = len(self.header)
+        if len(record.cells) > width and not any(cell.strip() for cell in record.cells[width:]):
+            record = replace(record, cells=record.cells[:width])
+        if record.fault:
+            return Reject(record.line, self._sku(record), record.fault)
+        if len(record.cells) != width:
+            # filling up or cutting off would move values into the wrong columns
+            reason = f"the row has {len(record.cells)} cells, the header {width}"
+            return Reject(record.line, self._sku(record), reason)
+        return record
+
+    def _sku(self, record: Record) -> str:
+        """Of a row of another width only the first cell is sure to stand in its own column."""
+        place = self.sku_place
+        if place is None or not (place == 0 or len(record.cells) == len(self.header)):
+            return ""
+        return record.cells[place].strip()
+
+
+def _header(file: CatalogFile) -> tuple[str, list[str]]:
+    name, head = file.path.name, file.head
+    for magic, what in OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise NotACatalog(f"{name} is {what}, not a table of text", hint="Save it as CSV in UTF-8.")
+    if not head.removeprefix(BOM).strip():
+        raise NothingToLoad(f"{name} is empty", hint="It needs a header line and a line for each product.")
+    if b"\r" in head and b"\n" not in head:
+        raise NotACatalog(f"{name} ends its lines with a bare carriage return", hint="Save it with LF line ends.")
+    if b"\n" not in head and len(head) == HEAD_BYTES:
+        raise NotACatalog(f"{name} has no line end in its first {HEAD_BYTES >> 10} KiB", hint="Is it a CSV file?")
+    firsts = {delimiter: next(iter(Records(io.BytesIO(head), delimiter))) for delimiter in DELIMITERS}
+    headers = [
+        (delimiter, first.cells)
+        for delimiter, first in firsts.items()
+        if isinstance(first, Record) and first.fault is None
+    ]
+    delimiter, header = max(headers, key=lambda candidate: _fit(candidate[1]), default=("", []))
+    broken = next((first for first in firsts.values() if isinstance(first, Reject) or first.fault), None)
+    if broken and _fit(header)[0] == 0:
+        reason = broken.reason if isinstance(broken, Reject) else broken.fault
+        raise NotACatalog(f"{name}: the header in line {broken.line} cannot be read: {reason}")
+    return delimiter, header
+
+
+def _fit(header: list[str]) -> tuple[int, int]:
+    """How well a delimiter cuts the header: how many names we know come out, then how many at all."""
+    known = {name for names in USUAL_NAMES.values() for name in names}
+    return len(known.intersection(map(normalised, header))), len(header)

@@ -1,0 +1,1 @@
+"""Alembic operations of our own."""

@@ -1,0 +1,142 @@
+"""Operations of our own for revisions: HNSW indexes under live traffic.
+
+    op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
+    op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=32, ef_construction=128, was=(16, 64))
+
+All are reversible, end the revision's transaction, and can be run again after an interruption, so they stand in a
+revision of their own. An index is built CONCURRENTLY; one that an interrupted build left INVALID is dropped and built
+again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import text
+
+from db.lifecycle.deferred_indexes import raise_memory
+
+
+@Operations.register_operation("create_hnsw_index")
+class CreateHnswIndex(MigrateOperation):
+    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
+        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
+
+    @classmethod
+    def create_hnsw_index(
+        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
+    ) -> None:
+        """Index the embeddings of `shop.<table>` for cosine distance."""
+        operations.invoke(cls(name, table, m, ef_construction))
+
+    def reverse(self) -> "DropHnswIndex":
+        return DropHnswIndex(self.name, self.table, self.m, self.ef_construction)
+
+
+@Operations.register_operation("drop_hnsw_index")
+class DropHnswIndex(MigrateOperation):
+    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
+        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
+
+    @classmethod
+    def drop_hnsw_index(
+        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
+    ) -> None:
+        operations.invoke(cls(name, table, m, ef_construction))
+
+    def reverse(self) -> CreateHnswIndex:
+        return CreateHnswIndex(self.name, self.table, self.m, self.ef_construction)
+
+
+@Operations.register_operation("rebuild_hnsw_index")
+class RebuildHnswIndex(MigrateOperation):
+    def __init__(self, name: str, table: str, m: int, ef_construction: int, was: tuple[int, int]) -> None:
+        self.name, self.table, self.m, self.ef_construction, self.was = name, table, m, ef_construction, was
+
+    @classmethod
+    def rebuild_hnsw_index(
+        cls, operations: Operations, name: str, table: str, *, m: int, ef_construction: int, was: tuple[int, int]
+    ) -> None:
+        """Build the index anew beside the old one, of which `was` are m and ef_construction; then drop that one."""
+        operations.invoke(cls(name, table, m, ef_construction, was))
+
+    def reverse(self) -> "RebuildHnswIndex":
+        return RebuildHnswIndex(self.name, self.table, *self.was, (self.m, self.ef_construction))
+
+
+@Operations.implementation_for(CreateHnswIndex)
+def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
+    bind = operations.get_bind()
+    quote = bind.dialect.identifier_preparer.quote
+    name, vector = quote(operation.name), quote(vector_schema(operations))
+    # A lock timeout in the middle of a concurrent build leaves an INVALID index behind.
+    with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
+        operations.execute("set statement_timeout = 0")
+        valid = bind.scalar(
+            text("select indisvalid from pg_index where indexrelid = to_regclass(:name)"), {"name": f"shop.{name}"}
+        )
+        if valid is False:
+            operations.execute(f"drop index concurrently shop.{name}")
+        if _knows_deferred(operations):
+            raise_memory(bind, operation.table)
+        operations.execute(
+            f"create index concurrently if not exists {name} on shop.{quote(operation.table)} "
+            f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
+            f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})"
+        )
+        _not_deferred(operations, operation.name)
+
+
+@Operations.implementation_for(DropHnswIndex)
+def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
+    name = operations.get_bind().dialect.identifier_preparer.quote(operation.name)
+    with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
+        operations.execute(f"drop index concurrently if exists shop.{name}")
+        _not_deferred(operations, operation.name)
+
+
+@Operations.implementation_for(RebuildHnswIndex)
+def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> None:
+    """Search takes whichever index is valid, so there is always one. Both are for a moment, and either will do."""
+    bind = operations.get_bind()
+    quote = bind.dialect.identifier_preparer.quote
+    old, new = operation.name, f"{operation.name}_next"
+    create = CreateHnswIndex(new, operation.table, operation.m, operation.ef_construction)
+    with operations.get_context().autocommit_block():
+        parameters = bind.scalar(
+            text("select array_to_string(reloptions, ' ') from pg_class where oid = to_regclass(:name)"),
+            {"name": f"shop.{quote(new)}"},
+        )
+    if parameters not in (None, f"m={create.m} ef_construction={create.ef_construction}"):  # of another rebuild
+        operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
+    operations.invoke(create)
+    operations.invoke(DropHnswIndex(old, operation.table, *operation.was))
+    with operations.get_context().autocommit_block():
+        operations.execute(f"alter index shop.{quote(new)} rename to {quote(old)}")
+
+
+@contextmanager
+def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
+    """For the session, and back to what it was: in autocommit nothing else lasts beyond a statement."""
+    bind = operations.get_bind()
+    before = str(bind.scalar(text("select current_setting('lock_timeout')")))
+    operations.execute(f"set lock_timeout = '{limit}'")
+    try:
+        yield
+    finally:
+        operations.execute(f"set lock_timeout = '{before}'")
+
+
+def _knows_deferred(operations: Operations) -> bool:
+    """A site's revisions may be older than the project's latest."""
+    return operations.get_bind().scalar(text("select to_regclass('shop.deferred_index')")) is not None
+
+
+def _not_deferred(operations: Operations, name: str) -> None:
+    """An index that was left out for a while is there now, or is to be there no more."""
+    if _knows_deferred(operations):
+        operations.get_bind().execute(text("delete from shop.deferred_index where name = :name"), {"name": name})
+
+
+def vector_schema(operations: Operations) -> str:
+    return str(operations.get_context().opts["schemas"]["vector"])

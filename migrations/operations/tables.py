@@ -1,0 +1,213 @@
+"""Operations of our own for revisions: a model's embedding tables, and the work they make. Those of its indexes are in
+`index_operations.py`.
+
+    op.create_embedding_tables("starter", 384)
+    op.list_catalog("starter")
+    op.retire_model("starter", 384)
+    op.restore_model("starter", 384)
+
+All are reversible. `list_catalog` and `retire_model` end the revision's transaction and can be run again after an
+interruption, so they stand in a revision of their own.
+"""
+
+import time
+
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.errors import DatabaseError
+from migrations.operations.indexes import lock_timeout, vector_schema
+
+PATIENCE_SECONDS = 30.0
+
+
+@Operations.register_operation("create_embedding_tables")
+class CreateEmbeddingTables(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def create_embedding_tables(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Make `shop.<model>_image` and `shop.<model>_title`, of `dimension` half-precision components a vector."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> "DropEmbeddingTables":
+        return DropEmbeddingTables(self.model, self.dimension)
+
+
+@Operations.register_operation("drop_embedding_tables")
+class DropEmbeddingTables(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def drop_embedding_tables(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Drop both tables of a model and its row in `shop.model`. A serving model stops serving."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> CreateEmbeddingTables:
+        return CreateEmbeddingTables(self.model, self.dimension)
+
+
+@Operations.register_operation("list_catalog")
+class ListCatalog(MigrateOperation):
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    @classmethod
+    def list_catalog(cls, operations: Operations, model: str) -> None:
+        """Put every title and picture the model has no vector of on its work list."""
+        operations.invoke(cls(model))
+
+    def reverse(self) -> "ListCatalog":
+        return self  # rows of the work list go with the model
+
+
+@Operations.register_operation("retire_model")
+class RetireModel(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def retire_model(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Drop the tables of a model that does not serve; its row in `shop.model` stays, as retired."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> "RestoreModel":
+        return RestoreModel(self.model, self.dimension)
+
+
+@Operations.register_operation("restore_model")
+class RestoreModel(MigrateOperation):
+    def __init__(self, model: str, dimension: int) -> None:
+        self.model, self.dimension = model, dimension
+
+    @classmethod
+    def restore_model(cls, operations: Operations, model: str, dimension: int) -> None:
+        """Give a retired model empty tables again."""
+        operations.invoke(cls(model, dimension))
+
+    def reverse(self) -> RetireModel:
+        return RetireModel(self.model, self.dimension)
+
+
+@Operations.implementation_for(CreateEmbeddingTables)
+def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingTables) -> None:
+    quote = operations.get_bind().dialect.identifier_preparer.quote
+    vector = vector_schema(operations)
+    roles = operations.get_context().opts["roles"]
+    readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
+    for part, key, parent in (
+        ("image", "product_id, position", "shop.product_image (product_id, position)"),
+        ("title", "product_id", "shop.product (product_id)"),
+    ):
+        table = quote(f"{operation.model}_{part}")
+        # A row here is what "done" means: finite (the type holds that), of unit length, of this model. The tolerance
+        # is that of half precision.
+        operations.execute(
+            f"""
+            create table shop.{table} (
+                product_id uuid not null,
+                {"position smallint not null," if part == "image" else ""}
+                embedding {quote(vector)}.halfvec({int(operation.dimension)}) not null
+                    constraint {quote(f"{operation.model}_{part}_unit_norm_check")}
+                    check (abs({quote(vector)}.l2_norm(embedding) - 1) < 0.01),
+                source bytea not null,
+                encoded_at timestamptz not null default statement_timestamp(),
+                primary key ({key}),
+                foreign key ({key}) references {parent} on delete cascade
+            )"""
+        )
+        operations.execute(f"comment on column shop.{table}.source is 'sha256 of the encoded {part}'")
+        operations.execute(f"grant select on shop.{table} to {readers}")
+
+
+@Operations.implementation_for(DropEmbeddingTables)
+def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTables) -> None:
+    quote = operations.get_bind().dialect.identifier_preparer.quote
+    bind = operations.get_bind()
+    status = bind.scalar(text("select status from shop.model where name = :name"), {"name": operation.model})
+    if status == "serving":
+        # The views are emptied in the same transaction.
+        bind.execute(text("update shop.model set status = 'retired' where name = :name"), {"name": operation.model})
+        bind.execute(text("select shop_private.serve_model()"))
+    bind.execute(text("delete from shop.model where name = :name"), {"name": operation.model})
+    for part in ("title", "image"):
+        operations.execute(f"drop table shop.{quote(f'{operation.model}_{part}')}")
+
+
+@Operations.implementation_for(ListCatalog)
+def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
+    quote = operations.get_bind().dialect.identifier_preparer.quote
+    image, title = quote(f"{operation.model}_image"), quote(f"{operation.model}_title")
+    bind, model = operations.get_bind(), {"model": operation.model}
+    with operations.get_context().autocommit_block():
+        # A barrier: writers who began before the model was known end here, later ones list their rows themselves.
+        operations.execute(
+            "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
+        )
+        bind.execute(
+            text(
+                "insert into shop_private.work (product_id, model_id, part) "
+                "select p.product_id, m.model_id, 'title' from shop.product p, shop.model m where m.name = :model "
+                f"and not exists (select from shop.{title} v where v.product_id = p.product_id) on conflict do nothing"
+            ),
+            model,
+        )
+        bind.execute(
+            text(
+                "insert into shop_private.work (product_id, model_id, part, position) "
+                "select i.product_id, m.model_id, 'image', i.position from shop.product_image i, shop.model m "
+                f"where m.name = :model and not exists (select from shop.{image} v where v.product_id = i.product_id "
+                "and v.position = i.position) on conflict do nothing"
+            ),
+            model,
+        )
+
+
+@Operations.implementation_for(RetireModel)
+def _retire_model(operations: Operations, operation: RetireModel) -> None:
+    quote = operations.get_bind().dialect.identifier_preparer.quote
+    bind, model = operations.get_bind(), {"model": operation.model}
+    with operations.get_context().autocommit_block():
+        retired = bind.scalar(
+            text("update shop.model set status = 'retired' where name = :model and status <> 'serving' returning true"),
+            model,
+        )
+        if not retired:
+            raise DatabaseError(f"model {operation.model} serves, or is not there", hint="Let another one serve first.")
+        for table in ("work", "query_embedding"):
+            bind.execute(
+                text(
+                    f"delete from shop_private.{table} t using shop.model m "
+                    "where m.model_id = t.model_id and m.name = :model"
+                ),
+                model,
+            )
+        # Each drop by itself: it holds the product tables, to which the foreign keys point, and with them every search.
+        for part in ("title", "image"):
+            _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
+
+
+@Operations.implementation_for(RestoreModel)
+def _restore_model(operations: Operations, operation: RestoreModel) -> None:
+    operations.invoke(CreateEmbeddingTables(operation.model, operation.dimension))
+    operations.get_bind().execute(
+        text("update shop.model set status = 'building' where name = :model"), {"model": operation.model}
+    )
+
+
+def _patiently(operations: Operations, statement: str) -> None:
+    """Run a statement that waits for searches, in autocommit: half a second at a time, so that those behind it pass."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with lock_timeout(operations, "500ms"):
+        while True:
+            try:
+                operations.execute(statement)
+                return
+            except (DatabaseError, DBAPIError) as error:
+                state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state != "55P03" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)

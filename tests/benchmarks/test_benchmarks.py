@@ -1,0 +1,145 @@
+"""The search benchmark on a thousand products: it measures what it says, in every cell."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import Databases
+
+sys.path.append(str(Path(__file__).parents[2]))  # benchmarks are not installed; last, so that all else is
+
+from benchmarks.search import chart, filtered, postgres, unfiltered
+from benchmarks.search.data import KINDS, SHARES, Catalog
+from benchmarks.search.load import Shop, load, product_numbers
+from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
+from benchmarks.search.postgres import Sessions
+from benchmarks.search.timing import Questions, Strategy, trial
+from benchmarks.search.titles import query_texts
+from benchmarks.web import service as web
+from db.engine import Database
+from db.settings import Settings
+
+ROWS, QUERIES = 1000, 2
+
+
+@pytest.fixture(scope="module")
+def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
+    database, catalog = databases.copy(template), Catalog(ROWS)
+    load(database, Settings(home=public_folder / "bench-home"), catalog)
+    return Shop(catalog, database, product_numbers(ROWS), public_folder)
+
+
+@pytest.fixture(scope="module")
+def others(shop: Shop) -> list[Peer]:
+    """Those that are installed and built in a second."""
+    return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
+
+
+@pytest.fixture(scope="module")
+def cells(shop: Shop) -> list[filtered.Cell]:
+    return list(filtered.cells(shop.catalog, QUERIES))
+
+
+def test_prices_and_categories_have_the_shares_they_are_named_for(shop: Shop) -> None:
+    with shop.admin() as conn:
+        for share in SHARES:
+            matching = max(1, round(ROWS * share))
+            kind = conn.execute("select count(*) from shop.product where product_type = %s", [f"c{share * 100:g}"])
+            assert kind.fetchone() == (matching,)
+            if share * ROWS >= 1:
+                price = conn.execute("select count(*) from shop.product where price < %s", [share * 1000])
+                assert price.fetchone() == (matching,)
+
+
+def test_loading_leaves_nothing_to_encode(shop: Shop) -> None:
+    with shop.admin() as conn:
+        assert conn.execute("select count(*) from shop_private.work").fetchone() == (0,)
+        assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
+
+
+def test_an_answer_is_scored_by_how_many_of_the_nearest_matching_products_it_has(shop: Shop) -> None:
+    queries = shop.catalog.queries("text", QUERIES)
+    similarity = queries.vectors.astype("f4") @ shop.catalog.images.astype("f4").T
+    matching = shop.catalog.category == 0
+    similarity[:, ~matching] = -1
+    nearest = (-similarity).argsort(axis=1)[:, :20]
+    questions = Questions(shop.catalog.images, queries, matching)
+
+    assert questions.recall(0, nearest[0, :10]) == 1
+    assert questions.recall(0, nearest[0, 5:15]) == 0.5
+    assert questions.recall(0, [*nearest[0, :5]] * 2) == 0.5
+    assert questions.recall(0, (~matching).nonzero()[0]) == 0
+    short = trial(Strategy("half", questions, lambda number: nearest[number, :5]))
+    assert short is not None
+    assert (short.recall, short.short) == (0.5, QUERIES)
+
+
+def test_comparing_every_match_finds_the_nearest_in_every_cell(shop: Shop, cells: list[filtered.Cell]) -> None:
+    with Sessions(shop) as sessions:
+        for cell in cells:
+            for strategy in postgres.exact(sessions, cell.filter.condition, cell.questions):
+                figures = trial(strategy)
+                assert figures is not None
+                assert (figures.recall, figures.short) == (1, 0), (cell.name, strategy.name)
+
+
+def test_every_cell_has_an_oracle_the_planner_and_the_installed_peers(
+    shop: Shop, cells: list[filtered.Cell], others: list[Peer], tmp_path: Path
+) -> None:
+    with_search = postgres.calibrate(shop)
+    report = filtered.run(shop, others, QUERIES, with_search=with_search)
+
+    shares = {"own": [*SHARES], "other": [*SHARES], "price": [1.0, *SHARES], "weight": [0.05], "all": [1.0]}
+    raw = report.raw["cells"]
+    assert isinstance(raw, list)
+    assert [(cell["kind"], cell["family"], cell["share"]) for cell in raw] == [
+        (cell.kind, cell.family, cell.share) for cell in cells
+    ]
+    for family, expected in shares.items():
+        for kind in KINDS:
+            found = [cell["share"] for cell in raw if (cell["family"], cell["kind"]) == (family, kind)]
+            assert sorted(found, reverse=True) == expected
+    for cell in raw:
+        assert cell["oracle"]["recall"] >= filtered.TARGET
+        assert set(cell["figures"]) == {"planner, stock", "planner, iterative", *(peer.name for peer in others)} | (
+            {filtered.SEARCH} if with_search else set()
+        )
+    assert sum(len(table.rows) for table in report.tables) == len(cells)
+
+    pytest.importorskip("matplotlib")
+    (tmp_path / "search_filtered.json").write_text(json.dumps(report.raw))
+    drawn = chart.draw(tmp_path)
+    assert drawn is not None
+    assert drawn.stat().st_size > 10_000
+
+
+def test_without_a_filter_everybody_is_measured_at_equal_recall(shop: Shop, others: list[Peer]) -> None:
+    report = unfiltered.run(shop, others, QUERIES, with_search=False)
+
+    for table in report.tables:
+        assert [row[0] for row in table.rows] == [unfiltered.RAW, *(peer.name for peer in others)]
+        assert all(float(row[2]) >= unfiltered.TARGET for row in table.rows)
+
+
+def test_the_web_service_is_measured_alone_with_others_and_with_too_many(
+    shop: Shop, environment: Callable[[Database], dict[str, str]]
+) -> None:
+    queries = shop.catalog.queries("text", 10)
+    texts = query_texts(shop.catalog, queries.clusters, "mixed")
+    postgres.remember(shop, texts, queries)
+    effort = web.Effort(turns=1, seconds=0.5, overload_seconds=1, clients=(1, 2))
+    measured = web.measure("tiny", shop.database, environment(shop.database), texts, effort)
+
+    assert set(map(len, measured.seconds.values())) == {web.TURN}
+    for answers in measured.loads.values():
+        assert set(answers.counted()) == {200}
+    assert set(measured.overload.asked.counted()) <= {200, 503}
+    assert len(measured.overload.asked.answers) == int(web.OVERLOAD * measured.overload.peak)
+    assert min(measured.overload.memory) > 0
+    lines, raw, tables = web.report([measured])
+    assert sum(line.met is not None for line in lines) == 6
+    assert [len(table.rows) for table in tables] == [1, 2]
+    json.dumps(raw)

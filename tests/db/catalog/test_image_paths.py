@@ -1,0 +1,98 @@
+"""No path leaves the image root."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from db.catalog.image_paths import ImageRoot
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop" / "pictures"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(b"a")
+    (folder / "sub" / "b c.jpg").write_bytes(b"b")
+    (folder / "%2e%2e").mkdir()
+    (folder / "%2e%2e" / "c.jpg").write_bytes(b"c")
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key.jpg").write_bytes(b"secret")
+    (tmp_path / "shop" / "pictures2").mkdir()
+    (tmp_path / "shop" / "pictures2" / "d.jpg").write_bytes(b"d")
+    (folder / "inside.jpg").symlink_to("sub/b c.jpg")
+    (folder / "dangling.jpg").symlink_to("nothing.jpg")
+    (folder / "out.jpg").symlink_to(secret / "key.jpg")
+    (folder / "out").symlink_to(secret)
+    (folder / "beside").symlink_to("../pictures2")
+    (folder / "chain").symlink_to("out")
+    (folder / "nowhere.jpg").symlink_to("/nowhere/at/all.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("written", "uri", "exists"),
+    [
+        ("a.jpg", "a.jpg", True),
+        ("./a.jpg", "a.jpg", True),
+        ("sub//./b c.jpg", "sub/b c.jpg", True),
+        ("inside.jpg", "inside.jpg", True),
+        ("dangling.jpg", "dangling.jpg", False),
+        ("nothing/here.jpg", "nothing/here.jpg", False),
+        ("%2e%2e/c.jpg", "%2e%2e/c.jpg", True),  # these characters are the name; nobody decodes them
+        ("%2e%2e/a.jpg", "%2e%2e/a.jpg", False),
+        ("...", "...", False),
+        ("..a/b..jpg", "..a/b..jpg", False),
+        ("a.jpg/b.jpg", "a.jpg/b.jpg", False),
+        ("x" * 300 + ".jpg", "x" * 300 + ".jpg", False),
+        ("HTTPS://shop.example/a.jpg?b=../c", "https://shop.example/a.jpg?b=../c", True),
+        ("s3://bucket/a.jpg", "s3://bucket/a.jpg", True),
+    ],
+)
+def test_a_path_below_the_root_is_kept(root: Path, written: str, uri: str, exists: bool):
+    assert ImageRoot(root).uri(written) == (uri, exists)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("../secret/key.jpg", "leaves the image root"),
+        ("..", "leaves the image root"),
+        ("sub/../../../secret/key.jpg", "leaves the image root"),
+        ("sub/../a.jpg", "leaves the image root"),
+        ("/etc/passwd", "is absolute"),
+        ("//host/share/a.jpg", "is absolute"),
+        ("..\\secret\\key.jpg", "has a backslash"),
+        ("C:\\a.jpg", 'begins with "C:"'),
+        ("C:/a.jpg", 'begins with "C:"'),
+        ("file:///etc/passwd", 'begins with "file:"'),
+        ("data:image/png;base64,AAAA", 'begins with "data:"'),
+        ("http://", 'begins with "http:"'),
+        ("javascript:alert(1)", 'begins with "javascript:"'),
+        ("out.jpg", "is a link that leaves the image root"),
+        ("out/key.jpg", "is a link that leaves the image root"),
+        ("out/not-there.jpg", "is a link that leaves the image root"),
+        ("chain/key.jpg", "is a link that leaves the image root"),
+        ("beside/d.jpg", "is a link that leaves the image root"),
+        ("nowhere.jpg", "is a link that leaves the image root"),
+        ("sub", "is not a file"),
+        ("sub/", "names no file"),
+        (".", "names no file"),
+        ("pipe.jpg", "is not a file"),
+        ("a\x00.jpg", "has a control character"),
+        ("a\n.jpg", "has a control character"),
+        ("x/" * 501, "is longer than 1000 characters"),
+    ],
+)
+def test_a_path_that_leaves_the_root_is_refused_with_the_reason(root: Path, written: str, reason: str):
+    with pytest.raises(ValueError) as refused:
+        ImageRoot(root).uri(written)
+    assert reason in str(refused.value)
+
+
+def test_an_image_root_may_be_a_link_itself(root: Path, tmp_path: Path):
+    (tmp_path / "linked").symlink_to(root)
+    assert ImageRoot(tmp_path / "linked").uri("a.jpg") == ("a.jpg", True)
+    assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", False)

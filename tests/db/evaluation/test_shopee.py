@@ -1,0 +1,76 @@
+"""Shopee's postings: those of one label group are the same product. The groups become judgements by SQL, and pictures
+are looked for by pictures."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from db.errors import SettingsError
+from db.evaluation import fitting
+from db.evaluation.fusion import Weights
+from db.evaluation.judgements import read
+from db.evaluation.measure import How, measure, prepare, serving
+from db.evaluation.metrics import bootstrap
+from db.roles import Role
+from loader.ingest import load_catalog
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+GROUPS, POSTINGS = 24, 4
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "evaluation.md"
+[JUDGE] = [found for found in re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.S) if "label_group" in found]
+
+
+@pytest.fixture
+def postings(shop: "Shop", tmp_path: Path) -> "Shop":
+    lines = ["posting_id,image,image_phash,title,label_group"]
+    for group in range(GROUPS):
+        lines += [
+            f"train_{group}_{n},{group}-{n}.jpg,{group:015x}{n},tas ransel {group} murah {n},{1000 + group}"
+            for n in range(POSTINGS)
+        ]
+    lines.append("train_alone,alone.jpg,ffffffffffffffff,tas lain,9999")
+    (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "train_images").mkdir()
+    load_catalog(shop.database, tmp_path / "train.csv")
+    # Pictures and titles of a group share a direction; each picture and each title has a deviation of its own.
+    rng = np.random.default_rng(4)
+    directions = {str(1000 + group): rng.standard_normal(24) for group in range(GROUPS)}
+    group_of = dict(shop.run("select product_id, attributes ->> 'label_group' from shop.product"))
+    worker = shop.worker()
+    for part, noise in (("image", 0.9), ("title", 0.9)):
+        while items := worker.claim(part, 1000):
+            shared = np.array([directions.get(group_of[item.product_id], np.zeros(24)) for item in items])
+            vectors = (shared + noise * rng.standard_normal(shared.shape)).astype(np.float32)
+            worker.complete(items, part, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    worker.release()
+    return shop
+
+
+def test_label_groups_are_judgements_and_picture_and_title_together_find_more_than_either(postings: "Shop") -> None:
+    postings.connect(Role.APP).exec_driver_sql(JUDGE)
+    conn = postings.connect(Role.ANALYST)
+    try:
+        [task] = prepare(conn, read(conn, ["groups"]))
+        assert task.kind == "image"
+        assert len(task.queries) == GROUPS * POSTINGS  # the posting without others asks nothing
+        by_itself = measure(conn, task, serving(conn))
+        both = measure(conn, task, serving(conn), How(weights=Weights(1, 1, 0)))
+        assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]
+        assert by_itself[2].results == by_itself[0].results  # a search by picture alone goes by the picture
+        for query, results in zip(task.queries, both[2].results, strict=True):
+            assert query.picture_sku not in results
+        image, title, hybrid = (leg.column("nDCG@10") for leg in both)
+        for alone in (image, title):
+            assert 0.3 < alone.mean() < 0.99
+            [difference] = bootstrap((hybrid - alone)[:, None])
+            assert difference.low > 0
+        with pytest.raises(SettingsError, match="of 0 queries with a text"):  # weights are for searches with words
+            fitting.fit_weights(conn, [])
+    finally:
+        postings.run("delete from shop.judgement")

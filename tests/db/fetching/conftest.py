@@ -1,0 +1,43 @@
+"""A server on loopback, and fetchers that may reach it."""
+
+import socket
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from db.fetching import Fetcher
+from encoder.settings import EncoderSettings
+from tests.support.sites import Site, serving
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as made:
+        yield made
+
+
+def unknown(host: str, _: int) -> list[str]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.fixture
+def fetcher(site: Site) -> Iterator[Callable[..., Fetcher]]:
+    """Makes fetchers: loopback and the server's port are allowed, as a shop allows its own network; one try."""
+    made = []
+
+    def make(resolver: Callable[[str, int], list[str]] = unknown, **settings: Any) -> Fetcher:
+        settings = {
+            "fetch_networks": [ip_network("127.0.0.0/8")],
+            "fetch_ports": [site.port],
+            "fetch_attempts": 1,
+            "fetch_seconds": 5,
+            **settings,
+        }
+        made.append(Fetcher(EncoderSettings(**settings), resolver))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

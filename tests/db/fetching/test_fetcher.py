@@ -1,0 +1,410 @@
+"""Reading pictures from a web server: what is taken, what is refused for good, and what is tried again."""
+
+import gzip
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.fetching import Fetcher
+from encoder.errors import ImageRejected, ImageUnreadable
+from tests.support.sites import Send, Site, dripping, redirect, response, serving
+
+MakeFetcher = Callable[..., Fetcher]
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
+    with pytest.raises(ImageRejected) as raised:
+        fetcher.read(url)
+    assert raised.value.message.startswith(url)
+    return raised.value
+
+
+def here(*_: object) -> list[str]:
+    return ["127.0.0.1"]
+
+
+# --- what is taken
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "text/html", "application/octet-stream"])
+def test_bytes_are_taken_as_they_are_whatever_they_are_called(
+    fetcher: MakeFetcher, site: Site, content_type: str
+) -> None:
+    site.answers["/a%20b@2x.jpg?w=1&h=2"] = response(b"\x00\xffpicture", Content_Type=content_type)
+    assert fetcher().read(site.url("/a b@2x.jpg?w=1&h=2#part")) == b"\x00\xffpicture"
+
+
+def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = response(b"picture", Set_Cookie="a=b")
+    made = fetcher(here)
+    made.read(f"http://cdn.example:{site.port}/")
+    made.read(f"http://cdn.example:{site.port}/")
+    headers = dict(site.requests[1][1])
+    assert headers.pop("User-Agent").startswith("windowshop/")
+    assert headers == {
+        "Host": f"cdn.example:{site.port}",
+        "Accept": "image/*,*/*;q=0.5",
+        "Accept-Encoding": "identity",
+    }
+
+
+def test_a_body_of_unknown_length_and_one_in_chunks_are_taken(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/until-the-end"] = HEAD + b"Connection: close\r\n\r\npicture"
+    site.answers["/chunks"] = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\npic\r\n4\r\nture\r\n0\r\n\r\n"
+    for path in site.answers:
+        assert fetcher().read(site.url(path)) == b"picture"
+
+
+def test_a_name_with_several_addresses_is_asked_at_the_next_when_one_does_not_answer(
+    fetcher: MakeFetcher, site: Site
+) -> None:
+    site.answers["/"] = response(b"picture")
+    made = fetcher(lambda *_: ["127.0.0.99", "127.0.0.1"])
+    assert made.read(f"http://cdn.example:{site.port}/") == b"picture"
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no version 6 here")
+def test_a_version_6_address_is_asked_by_its_own_name(fetcher: MakeFetcher) -> None:
+    with serving("::1") as six:
+        six.answers["/"] = response(b"picture")
+        made = fetcher(fetch_networks=[ip_network("::1/128")], fetch_ports=[six.port])
+        assert made.read(f"http://[::1]:{six.port}/") == b"picture"
+        assert six.requests[0][1]["Host"] == f"[::1]:{six.port}"
+
+
+# --- limits
+
+
+def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/fits"] = response(bytes(1000))
+    site.answers["/declared"] = response(bytes(1001))
+    site.answers["/undeclared"] = HEAD + b"Connection: close\r\n\r\n" + bytes(1001)
+    made = fetcher(fetch_max_bytes=1000)
+    assert made.read(site.url("/fits")) == bytes(1000)
+    assert "1001 bytes, at most 1000" in refusal(made, site.url("/declared")).message
+    undeclared = refusal(made, site.url("/undeclared"))
+    assert "more than 1000 bytes" in undeclared.message
+    assert undeclared.final
+
+
+@pytest.mark.parametrize("start", [b"Content-Length: 10000000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
+def test_an_endless_body_is_left_at_the_limit(fetcher: MakeFetcher, site: Site, start: bytes) -> None:
+    block = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    site.answers["/"] = dripping(HEAD + start, block)
+    assert refusal(fetcher(fetch_max_bytes=200_000), site.url()).final
+
+
+def test_a_gzip_bomb_is_neither_asked_for_nor_unpacked(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = response(gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
+    error = refusal(fetcher(), site.url())
+    assert "Content-Encoding gzip" in error.message
+    assert error.final
+    assert site.requests[0][1]["Accept-Encoding"] == "identity"
+
+
+DRIPS = {
+    "body": dripping(HEAD + b"Content-Length: 1000000\r\n\r\n", b"x"),
+    "chunks": dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "headers": dripping(HEAD, b"X: y\r\n"),
+    "one header": dripping(HEAD + b"X: ", b"y"),
+    "continue": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS)
+def test_a_slow_drip_ends_at_the_limit_of_seconds(fetcher: MakeFetcher, site: Site, drip: str) -> None:
+    site.answers["/"] = DRIPS[drip]
+    error = refusal(fetcher(fetch_seconds=0.3), site.url())
+    assert "no whole answer within 0.3 seconds" in error.message
+    assert not error.final
+
+
+def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: Site) -> None:
+    def slow(number: int) -> Callable[[Send], None]:
+        def answer(send: Send) -> None:
+            time.sleep(0.15)
+            send(redirect(f"/{number + 1}"))
+
+        return answer
+
+    site.answers |= {f"/{n}": slow(n) for n in range(4)} | {"/4": response(b"picture")}
+    assert "0.4 seconds" in refusal(fetcher(fetch_seconds=0.4), site.url("/0")).message
+    assert fetcher(fetch_seconds=60).read(site.url("/0")) == b"picture"
+
+
+def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFetcher, site: Site) -> None:
+    never = threading.Event()
+
+    def silent(*_: object) -> list[str]:
+        never.wait(30)
+        return ["127.0.0.1"]
+
+    try:
+        made = fetcher(silent, fetch_seconds=0.3)
+        assert "0.3 seconds" in refusal(made, f"http://cdn.example:{site.port}/").message
+    finally:
+        never.set()
+    assert site.connections == 0
+
+
+# --- redirects
+
+
+def test_redirects_are_followed_relative_ones_too(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers |= {
+        "/a/1": redirect("2"),
+        "/a/2": redirect(f"//127.0.0.1:{site.port}/3", 301),
+        "/3": redirect(site.url("/4"), 308),
+        "/4": response(b"picture"),
+    }
+    assert fetcher().read(site.url("/a/1")) == b"picture"
+    assert site.paths == ["/a/1", "/a/2", "/3", "/4"]
+
+
+def test_endless_redirects_end(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = redirect("/")
+    error = refusal(fetcher(), site.url())
+    assert "more than 5 redirects" in error.message
+    assert error.final
+    assert len(site.requests) == 6
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(), st.binary())
+def test_any_path_and_any_redirect_end_in_a_reason(
+    fetcher: MakeFetcher, site: Site, path: str, location: bytes
+) -> None:
+    made = fetcher()
+    for url in (site.url(f"/{path}"), site.url("/redirect")):
+        site.answers["/redirect"] = HEAD.replace(b"200 OK", b"302 Found") + b"Location: " + location + b"\r\n\r\n"
+        with pytest.raises(ImageRejected):
+            made.read(url)
+
+
+def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = response(status=302)
+    assert "answers 302" in refusal(fetcher(), site.url()).message
+
+
+# --- refused for good, or tried again
+
+
+@pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
+def test_what_a_server_answers_is_the_reason_and_is_not_asked_twice(
+    fetcher: MakeFetcher, site: Site, status: int, final: bool
+) -> None:
+    site.answers["/"] = response(b"no", status)
+    error = refusal(fetcher(fetch_attempts=3), site.url())
+    assert f"the server answers {status}" in error.message
+    assert (error.final, isinstance(error, ImageUnreadable)) == (final, not final)
+    assert len(site.requests) == 1
+
+
+def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetcher, site: Site) -> None:
+    asked: list[float] = []
+
+    def busy(send: Send) -> None:
+        asked.append(time.monotonic())
+        send(response(status=429, Retry_After="1"))
+
+    def ready(send: Send) -> None:
+        asked.append(time.monotonic())
+        send(response(b"picture"))
+
+    site.answers["/"] = [busy, ready]
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+    assert asked[1] - asked[0] >= 1
+
+
+def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site: Site) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    site.answers |= {
+        "/seconds": response(status=503, Retry_After="3600"),
+        "/date": response(status=503, Retry_After=later),
+    }
+    for path in ("/seconds", "/date"):
+        error = refusal(fetcher(fetch_attempts=3), site.url(path))
+        assert not error.final
+        assert "asks to wait 3" in error.message
+        assert site.paths.count(path) == 1
+
+
+@pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "Mon, 99 Foo 2026"])
+def test_a_retry_after_that_says_nothing_is_ignored(fetcher: MakeFetcher, site: Site, retry_after: str) -> None:
+    site.answers["/"] = [response(status=503, Retry_After=retry_after), response(b"picture")]
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+
+
+def test_a_server_that_stays_down_is_given_up_after_the_last_try(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = response(status=503)
+    error = refusal(fetcher(fetch_attempts=3, fetch_seconds=1), site.url())
+    assert "the server answers 503" in error.message
+    assert not error.final
+    assert len(site.requests) == 3
+
+
+def reset(send: Send) -> None:
+    connection: socket.socket = send.__self__  # type: ignore[attr-defined]  # of its sendall
+    send(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+    time.sleep(0.05)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+BROKEN = {
+    "reset in the middle": reset,
+    "cut short": HEAD + b"Content-Length: 100\r\n\r\nhalf",
+    "closed at once": b"",
+    "not HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "two lengths": HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nhalf!",
+    "no length": HEAD + b"Content-Length: many\r\n\r\nhalf",
+    "a giant header": HEAD + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_answer_that_breaks_off_is_tried_again(fetcher: MakeFetcher, site: Site, broken: str) -> None:
+    site.answers["/"] = [BROKEN[broken], response(b"picture")]
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+    site.answers["/"] = BROKEN[broken]
+    assert not refusal(fetcher(fetch_attempts=1), site.url()).final
+
+
+def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: Site) -> None:
+    error = refusal(fetcher(), f"http://gone.example:{site.port}/")
+    assert "Name or service not known" in error.message
+    assert not error.final
+    assert not refusal(fetcher(lambda *_: []), f"http://gone.example:{site.port}/").final
+    assert not refusal(fetcher(here, fetch_ports=[1]), "http://down.example:1/").final
+    assert refusal(fetcher(), f"http://{'a' * 64}.example:{site.port}/") is not None
+
+
+def test_closing_ends_what_waits(fetcher: MakeFetcher, site: Site) -> None:
+    site.answers["/"] = response(status=503, Retry_After="60")
+    made = fetcher(fetch_attempts=2, fetch_seconds=100)
+    ended: list[ImageRejected] = []
+    thread = threading.Thread(target=lambda: ended.append(refusal(made, site.url())))
+    thread.start()
+    while not site.requests:
+        time.sleep(0.01)
+    made.close()
+    thread.join(20)
+    assert [error.final for error in ended] == [False]
+
+
+# --- politeness
+
+
+def test_only_so_many_pictures_of_one_host_are_fetched_at_once_and_others_go_on(
+    fetcher: MakeFetcher, site: Site
+) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    release = threading.Event()
+
+    def counted(send: Send) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        release.wait(20)
+        with lock:
+            now -= 1
+        send(response(b"picture"))
+
+    site.answers["/slow"] = counted
+    site.answers["/fast"] = response(b"other")
+    made = fetcher(here, fetch_per_host=2, fetch_seconds=30)
+    results: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(made.read(f"http://slow.example:{site.port}/slow")))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    while now < 2:
+        time.sleep(0.01)
+    assert made.read(f"http://fast.example:{site.port}/fast") == b"other"
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert results == [b"picture"] * 8
+    assert most == 2
+
+
+# --- TLS
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """Trusted by the fetchers of this test."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return made
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], Site]]:
+    """Serves a picture under a certificate. `names` of the server are those it was asked for in the handshake."""
+    from contextlib import ExitStack
+
+    with ExitStack() as running:
+
+        def serve(certificate: trustme.LeafCert) -> Site:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            site = running.enter_context(serving(tls=context))
+            context.sni_callback = lambda _socket, name, _context: site.requests.append((f"SNI {name}", None))  # type: ignore[func-returns-value, arg-type]
+            site.answers["/"] = response(b"picture")
+            return site
+
+        yield serve
+
+
+def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
+    fetcher: MakeFetcher, authority: trustme.CA, secure: Callable[[trustme.LeafCert], Site]
+) -> None:
+    site = secure(authority.issue_cert("cdn.example"))
+    made = fetcher(here, fetch_ports=[site.port])
+    assert made.read(f"https://cdn.example:{site.port}/") == b"picture"
+    assert site.paths == ["SNI cdn.example", "/"]
+    error = refusal(made, f"https://other.example:{site.port}/")
+    assert "certificate is not valid for 'other.example'" in error.message
+    assert not error.final
+    assert "/" not in site.paths[2:]
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(
+    fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], Site]
+) -> None:
+    site = secure(trustme.CA().issue_cert("cdn.example"))
+    error = refusal(fetcher(here, fetch_ports=[site.port]), f"https://cdn.example:{site.port}/")
+    assert "CERTIFICATE_VERIFY_FAILED" in error.message
+    assert "/" not in site.paths
+
+
+def test_a_redirect_from_https_to_http_is_refused(
+    fetcher: MakeFetcher, site: Site, authority: trustme.CA, secure: Callable[[trustme.LeafCert], Site]
+) -> None:
+    safe = secure(authority.issue_cert("cdn.example"))
+    site.answers |= {"/": response(b"picture"), "/up": redirect(f"https://cdn.example:{safe.port}/")}
+    safe.answers["/down"] = redirect(f"http://cdn.example:{site.port}/")
+    made = fetcher(here, fetch_ports=[site.port, safe.port])
+    error = refusal(made, f"https://cdn.example:{safe.port}/down")
+    assert "from https to http" in error.message
+    assert error.final
+    assert site.connections == 0
+    assert made.read(f"http://cdn.example:{site.port}/up") == b"picture"

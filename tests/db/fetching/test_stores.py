@@ -1,0 +1,134 @@
+"""Object stores: only below the listed prefixes, bounded as web pictures are. This driver keeps them in memory."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
+
+from db.errors import SettingsError
+from db.fetching import Fetcher
+from encoder.errors import ImageRejected
+from encoder.settings import EncoderSettings
+
+asked: list[str] = []
+
+
+class InMemory(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    protocol = "s3"
+    store: dict[str, Any] = {}  # noqa: RUF012  # shared, as a store is
+    pseudo_dirs = [""]  # noqa: RUF012
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.removeprefix("s3://").lstrip("/").rstrip("/")
+
+    def info(self, path: str, **kwargs: Any) -> Any:
+        asked.append(path)
+        if "slow" in path:
+            stuck.wait(30)
+        if "broken" in path:
+            raise ZeroDivisionError("the driver broke")
+        if "locked" in path:
+            raise PermissionError("Access Denied")
+        return super().info(path, **kwargs)
+
+
+stuck = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def _driver() -> Iterator[None]:
+    asked.clear()
+    stuck.clear()
+    fsspec.register_implementation("s3", InMemory, clobber=True)
+    store = fsspec.filesystem("s3")
+    for path in ("pictures/a.jpg", "pictures/deep/b.jpg", "pictures-secret/c.jpg", "other/d.jpg"):
+        store.pipe_file(path, path.encode())
+    store.pipe_file("pictures/empty.jpg", b"")
+    store.pipe_file("pictures/large.jpg", bytes(1001))
+    asked.clear()
+    yield
+    stuck.set()
+    _registry.pop("s3", None)
+
+
+def fetcher(**settings: Any) -> Fetcher:
+    return Fetcher(EncoderSettings(**{"object_stores": ["s3://pictures"], "fetch_max_bytes": 1000, **settings}))
+
+
+def refusal(made: Fetcher, address: str) -> ImageRejected:
+    with pytest.raises(ImageRejected) as raised:
+        made.read(address)
+    return raised.value
+
+
+def test_objects_below_a_listed_prefix_are_read() -> None:
+    made = fetcher()
+    assert made.read("s3://pictures/a.jpg") == b"pictures/a.jpg"
+    assert made.read("s3://pictures/deep/b.jpg") == b"pictures/deep/b.jpg"
+    assert made.read("s3://pictures/empty.jpg") == b""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://other/d.jpg",
+        "s3://pictures-secret/c.jpg",
+        "s3://pictures",
+        "s3://pictures/",
+        "s3://pictures/../other/d.jpg",
+        "s3://pictures/./../other/d.jpg",
+        "s3://pictures//d.jpg",
+        "s3://pictures/a.jpg::file:///etc/passwd",
+        "simplecache::s3://pictures/a.jpg",
+        "gs://pictures/a.jpg",
+        "S3://pictures/a.jpg",
+        "memory://pictures/a.jpg",
+        "local://pictures/a.jpg",
+    ],
+)
+def test_nothing_else_is_asked_for(address: str) -> None:
+    assert refusal(fetcher(), address).final
+    assert asked == []
+
+
+def test_unless_a_prefix_is_listed_no_store_is_read() -> None:
+    error = refusal(Fetcher(EncoderSettings()), "s3://pictures/a.jpg")
+    assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
+    assert error.final
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "final"),
+    [
+        ("large.jpg", "1001 bytes, at most 1000", True),
+        ("gone.jpg", "no such object", True),
+        ("locked.jpg", "Access Denied", True),
+        ("broken.jpg", "the driver broke", False),
+        ("slow.jpg", "within 0.3 seconds", False),
+    ],
+)
+def test_what_cannot_be_read_says_why(name: str, reason: str, final: bool) -> None:
+    error = refusal(fetcher(fetch_seconds=0.3), f"s3://pictures/{name}")
+    assert reason in error.message
+    assert error.final is final
+
+
+def test_a_driver_that_is_not_installed_is_said_when_the_encoder_starts() -> None:
+    with pytest.raises(SettingsError, match="gs://") as raised:
+        fetcher(object_stores=["gs://bucket/"])
+    assert "windowshop[gs]" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize(
+    "written", ["file:///", "memory://a/", "s3:", "s3://", "simplecache::s3://a/", "s3://a/b::c/", "http://a/", "/srv"]
+)
+def test_a_prefix_that_names_no_bucket_is_refused(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDOWSHOP_ENCODER_OBJECT_STORES", written)
+    with pytest.raises(SettingsError, match="WINDOWSHOP_ENCODER_OBJECT_STORES"):
+        EncoderSettings.read()

@@ -1,0 +1,237 @@
+"""Indexes that are left out while a table is filled: built by whoever comes by, and search is right meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from db.catalog.store import Product
+from db.engine import Database
+from db.errors import DatabaseError
+from db.lifecycle import deferred_indexes
+from db.lifecycle.deferred_indexes import KEYWORD_INDEXES, build, build_vectors, defer_keywords, defer_vectors
+from db.lifecycle.indexes import every_index
+from db.roles import Role
+from db.search.statement import Query, search
+from loader import store
+from loader.errors import SourceDamaged
+from loader.ingest import load_catalog
+from migrations.reindex import rebuild_indexes
+from tests.support.databases import Databases
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+    from db.settings import Settings
+
+HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
+
+
+@pytest.fixture
+def own(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
+    """A shop in a database of its own: others would miss the indexes."""
+    from tests.functions.conftest import Shop
+
+    made = Shop(databases.copy(toy_template[0]))
+    yield made
+    made.close()
+
+
+def definitions(shop: "Shop") -> dict[str, str]:
+    """Of the indexes that search may use."""
+    rows = shop.run(
+        "select c.relname, pg_get_indexdef(c.oid) from pg_index i join pg_class c on c.oid = i.indexrelid "
+        "where c.relnamespace = 'shop'::regnamespace and i.indisvalid"
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def left_out(shop: "Shop") -> set[str]:
+    return {row[0] for row in shop.run("select name from shop.deferred_index")}
+
+
+def feed(folder: Path, rows: int) -> Path:
+    path = folder / "goods.csv"
+    path.write_text("sku,title,material\n" + "".join(f"{n},Bag number{n},leather{n % 7}\n" for n in range(rows)))
+    return path
+
+
+def test_what_is_left_out_comes_back_as_it_was(own: "Shop") -> None:
+    before = definitions(own)
+    assert defer_keywords(own.database)
+    assert set(before) - set(definitions(own)) == set(KEYWORD_INDEXES) == left_out(own)
+    assert build(own.database) == list(KEYWORD_INDEXES)
+    assert definitions(own) == before
+    assert left_out(own) == set()
+    assert build(own.database) == []
+
+
+def test_a_catalog_with_products_keeps_its_indexes(own: "Shop") -> None:
+    before = definitions(own)
+    own.add("a")
+    assert not defer_keywords(own.database)
+    assert definitions(own) == before
+
+
+def test_a_table_somebody_holds_keeps_its_indexes(own: "Shop") -> None:
+    before = definitions(own)
+    with own.database.connect(Role.ANALYST) as reading:
+        reading.exec_driver_sql("select * from shop.product")
+        assert not defer_keywords(own.database)
+    assert definitions(own) == before
+    assert left_out(own) == set()
+
+
+def test_a_first_big_load_goes_without_and_builds_them_at_its_end(
+    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 50)
+    monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
+    before, during = definitions(own), list[set[str]]()
+    upsert = store.upsert
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        during.append(left_out(own))
+        return upsert(*arguments, **named)
+
+    monkeypatch.setattr(store, "upsert", looking)
+    load_catalog(own.database, feed(tmp_path, 200))
+    assert all(names == set(KEYWORD_INDEXES) for names in during)
+    assert len(during) == 4
+    assert definitions(own) == before
+    during.clear()
+    load_catalog(own.database, feed(tmp_path, 400))  # not the first one
+    assert all(names == set() for names in during)
+
+
+def test_a_small_load_a_part_of_a_file_and_a_dry_run_keep_them(
+    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(deferred_indexes, "defer_keywords", lambda _: pytest.fail("left out"))
+    load_catalog(own.database, feed(tmp_path, 200))
+    monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
+    load_catalog(own.database, feed(tmp_path, 200), limit=100)
+    load_catalog(own.database, feed(tmp_path, 200), dry_run=True)
+
+
+def test_a_load_that_cannot_read_on_builds_what_it_left_out(
+    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 50)
+    monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 100)
+    before = definitions(own)
+    items = "".join(f"<item><id>{n}</id><title>Bag {n}</title></item>\n" for n in range(3000))
+    path = tmp_path / "goods.xml"
+    path.write_text(f"<rss><channel>{items}<item><id>1</id>")
+    with pytest.raises(SourceDamaged):
+        load_catalog(own.database, path)
+    assert own.value("select count(*) from shop.product") >= 1000
+    assert definitions(own) == before
+
+
+def test_the_next_load_builds_what_a_killed_one_left_out(
+    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = definitions(own)
+    defer_keywords(own.database)
+    own.run("create index concurrently product_keywords_idx on shop.product using gin (keywords)")
+    own.run("update pg_index set indisvalid = false where indexrelid = 'shop.product_keywords_idx'::regclass")
+    load_catalog(own.database, feed(tmp_path, 10))
+    assert definitions(own) == before
+
+
+def test_keywords_typing_errors_and_filters_find_the_same_without_indexes(own: "Shop") -> None:
+    titles = ("Black leather backpack", "Canvas tote", "Leather wallet", "Steel lamp")
+    defer_keywords(own.database)
+    own.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
+    own.encode_all()
+    asked = [
+        (words, within) for words in ("leather", "leathr walet", "lamp") for within in ("{}", '{"attributes.set": 0}')
+    ]
+
+    def found() -> list[list[tuple[str, float]]]:
+        statement = (
+            "select sku, keyword_score from shop.search(:words, filter => cast(:within as jsonb), image_weight => 0, "
+            "title_weight => 0) order by rank"
+        )
+        return [[tuple(row) for row in own.run(statement, words=words, within=within)] for words, within in asked]
+
+    without = found()
+    assert build(own.database) == list(KEYWORD_INDEXES)
+    assert found() == without
+    scored = [{sku for sku, score in rows if score} for rows in without]
+    assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
+
+
+def test_an_encoder_with_much_to_do_fills_empty_tables_without_hnsw_and_it_is_built_once(
+    own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    shutil.copytree(toy_template[1], settings.home)
+    monkeypatch.setattr(deferred_indexes, "MANY", 30)
+    rebuild_indexes(own.database, settings, m=8, ef_construction=32)  # chosen before anything is there
+    before = definitions(own)
+    own.add(*(f"p{n:03}" for n in range(29)))
+    assert defer_vectors(own.database, [1]) == []
+    own.add(*(f"q{n:03}" for n in range(31)), pictures=0)
+    assert defer_vectors(own.database, [1]) == ["toy_title_hnsw"]
+    assert states(own.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "left out")}
+    own.encode_all()
+    own.cache("bag")
+    with own.database.connect(Role.ANALYST) as conn:
+        assert len(search(conn, Query("bag", k=10))) == 10
+    assert build_vectors(own.database, [2]) == []  # another model's
+    assert build_vectors(own.database, [1]) == ["toy_title_hnsw"]
+    assert definitions(own) == before
+    assert build_vectors(own.database, [1]) == []
+
+
+def states(database: Database) -> dict[str, tuple[int, str]]:
+    with database.connect(Role.ANALYST) as conn:
+        return {index.name: (index.m, index.state) for index in every_index(conn, {})}
+
+
+def test_a_table_that_has_vectors_keeps_its_index(own: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred_indexes, "MANY", 5)
+    monkeypatch.setattr(deferred_indexes, "FEW", 5)
+    own.add(*(f"p{n}" for n in range(6)))
+    own.encode_all()
+    own.add(*(f"q{n}" for n in range(6)))
+    assert defer_vectors(own.database, [1]) == []
+
+
+def test_an_index_that_is_left_out_can_be_rebuilt_with_other_parameters(
+    own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    shutil.copytree(toy_template[1], settings.home)
+    monkeypatch.setattr(deferred_indexes, "MANY", 1)
+    own.add("a")
+    assert set(defer_vectors(own.database, [1])) == HNSW
+    rebuild_indexes(own.database, settings, m=8, ef_construction=32)
+    assert states(own.database) == dict.fromkeys(HNSW, (8, "valid"))
+    assert left_out(own) == set()
+
+
+def test_only_one_builds_at_a_time(own: "Shop") -> None:
+    defer_keywords(own.database)
+    with own.database.connect(None) as other:
+        other.exec_driver_sql(f"select pg_advisory_lock({deferred_indexes.LOCK})")
+        assert build(own.database) == []
+    assert build(own.database) == list(KEYWORD_INDEXES)
+
+
+def test_a_login_that_may_not_build_leaves_nothing_out(own: "Shop") -> None:
+    app = Database(own.database.url(Role.APP), own.database.url(Role.APP), own.database.roles)
+    assert not defer_keywords(app)
+    assert left_out(own) == set()
+    defer_keywords(own.database)
+    with pytest.raises(DatabaseError, match="may not build indexes; left out: product_attributes_idx"):
+        build(app)

@@ -1,0 +1,167 @@
+"""docs/sql.md: every recipe runs as the role it names, on part of the sample catalog as the starter model sees it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from db.embedded import server as embedded
+from db.engine import Database
+from db.lifecycle.serving import serve_model
+from db.roles import Role
+from db.settings import Settings
+from encoder import starter
+from loader.ingest import ingest
+from loader.rows import RawRow, Reject
+from loader.sample import IMAGES, SampleSource
+from migrations.model_revisions import NewModel, add_model
+from tests.support.databases import Databases
+from tests.support.processes import running_encoder, wait_until
+
+COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+GUITAR = "WS-00461"
+
+# What a shop has beside the catalog, and what Windowshop gathers while it is used. The sample has no brands.
+SURROUNDINGS = f"""
+update shop.product set brand = (array['Acme', 'Borealis', 'Casa'])[1 + abs(hashtext(sku) % 3)] where sku like 'WS-%5';
+create schema bi authorization shop_app;
+create schema sales;
+create table sales.orders (order_id bigint primary key, ordered_at timestamptz not null);
+create table sales.order_lines (order_id bigint references sales.orders, sku text, quantity integer, price numeric);
+insert into sales.orders select n, now() - n * interval '1 hour' from generate_series(1, 40) n;
+insert into sales.order_lines
+    select 1 + n % 40, sku, 1 + n % 3, price from (select *, row_number() over (order by sku) as n from shop.product) p;
+grant usage on schema sales to shop_analyst;
+grant select on sales.orders, sales.order_lines to shop_analyst;
+insert into shop.event (kind, query, results, sku, rank) values
+    ('search', 'a guitar', 10, null, null), ('search', 'a unicycle', 0, null, null),
+    ('click', 'a guitar', null, '{GUITAR}', 1), ('purchase', 'a guitar', null, '{GUITAR}', 1);
+insert into shop.judgement (query, sku, grade) values ('a guitar', '{GUITAR}', 3);
+insert into shop.evaluation (run, suite, direction, catalog, model, revision, queries, yardstick, k, metrics)
+    values (1, 'default', 'text->hybrid', 'main', 'starter', '1', 1, 'one guitar', 10,
+        '{{"recall@10": {{"value": 0.8, "low": 0.7, "high": 0.9}}}}');
+insert into shop.evaluation_query (evaluation_id, query_id, query, results, metrics)
+    select evaluation_id, shop_private.query_id('a guitar', null, null), 'a guitar', array['{GUITAR}'],
+        '{{"recall@10": 0.8}}' from shop.evaluation;
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    heading: str
+    text: str
+    blocks: list[tuple[str, str]]  # language and what is in the fence
+
+    @property
+    def role(self) -> Role:
+        return Role.APP if "-- as app\n" in self.blocks[0][1] else Role.ANALYST
+
+
+def recipes() -> Iterator[Recipe]:
+    for section in re.split(r"^###? ", COOKBOOK, flags=re.MULTILINE)[1:]:
+        heading, _, body = section.partition("\n")
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", body, re.MULTILINE | re.DOTALL)
+        if blocks:
+            yield Recipe(heading, body.partition("```")[0].strip(), blocks)
+
+
+RECIPES = list(recipes())
+
+
+class Part(SampleSource):
+    """A quarter of the sample, its musical instruments, and what recipes name."""
+
+    def rows(self) -> Iterator[RawRow | Reject]:
+        for row in super().rows():
+            sku, kind = ("", "") if isinstance(row, Reject) else (row.fields["sku"], row.fields["product_type"])
+            if sku in COOKBOOK or kind == "Musical instruments" or sku.endswith(("0", "5", "7")):
+                yield row
+                if sku == GUITAR:
+                    yield RawRow(row.line, {**row.fields, "sku": "offered twice"}, row.images)
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    database: Database
+    folder: Path  # the psql session's own, with a picture in it
+    psql: str
+    environment: dict[str, str]
+
+    def address(self, role: Role) -> str:
+        url = self.database.url(role).set(drivername="postgresql")
+        return url.render_as_string(hide_password=False)
+
+    def rows_of_sql(self, block: str, role: Role) -> int:
+        rows = 0
+        with psycopg.connect(self.address(role), autocommit=True) as conn:
+            cursor = conn.execute(block)  # type: ignore[arg-type]  # text of our own docs
+            while True:
+                rows += cursor.rowcount if cursor.description else 0
+                if not cursor.nextset():
+                    return rows
+
+    def rows_of_psql(self, block: str, role: Role) -> int:
+        """Rows printed, and rows written to CSV files."""
+        done = subprocess.run(
+            [self.psql, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", self.address(role)],
+            input=block, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        rows = len(done.stdout.splitlines())
+        for path in self.folder.glob("*.csv"):
+            rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # without the header
+            path.unlink()
+        return rows
+
+
+@pytest.fixture(scope="module")
+def kitchen(
+    databases: Databases,
+    template: str,
+    public_folder: Path,
+    server_home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kitchen]:
+    database, home, folder = databases.copy(template), public_folder / "cookbook", tmp_path_factory.mktemp("psql")
+    add_model(
+        database, Settings(home=home), NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
+    )
+    serve_model(database, starter.NAME)
+    ingest(database, Part())
+    admin = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
+    shutil.copy(IMAGES / "fluent_1376.webp", folder / "guitar.webp")
+    program, libraries = embedded.binary(server_home, "psql")
+    environment = {**os.environ, "WINDOWSHOP_DATABASE_URL": admin, "WINDOWSHOP_HOME": str(home)}
+    with psycopg.connect(admin, autocommit=True) as conn, running_encoder(environment, folder / "encoder.log"):
+        conn.execute(SURROUNDINGS)  # type: ignore[arg-type]
+        waiting = "select sum(waiting), sum(quarantined) from shop.coverage"
+        wait_until(lambda: conn.execute(waiting).fetchone() == (0, 0), 240, "the catalog is encoded")
+        conn.execute("vacuum analyze")
+        conn.execute("select shop.clip_text('something asked before')")
+        yield Kitchen(database, folder, str(program), {**os.environ, **libraries})
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.heading for recipe in RECIPES])
+def test_the_recipe_runs_and_brings_rows(kitchen: Kitchen, recipe: Recipe) -> None:
+    [(language, block)] = recipe.blocks
+    run = {"sql": kitchen.rows_of_sql, "psql": kitchen.rows_of_psql}[language]
+    assert run(block, recipe.role) > 0 or "-- no rows expected\n" in block
+
+
+def test_there_are_many_recipes_each_with_its_own_heading_and_a_word_of_explanation() -> None:
+    headings = [recipe.heading for recipe in RECIPES]
+    assert len(headings) >= 20
+    assert len(set(headings)) == len(headings)
+    for recipe in RECIPES:
+        assert recipe.text, recipe.heading
+        assert len(recipe.blocks) == 1, recipe.heading
+
+
+def test_every_block_of_the_cookbook_belongs_to_a_recipe() -> None:
+    assert COOKBOOK.count("```") == 2 * len(RECIPES)

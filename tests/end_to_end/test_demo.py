@@ -1,0 +1,148 @@
+"""What a newcomer runs: `windowshop demo` and `windowshop up`, on an embedded server of their own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from db.embedded import server as embedded
+from tests.support.processes import COMMAND, wait_until, windowshop
+
+
+@pytest.fixture(scope="module")
+def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
+    """A new home; only the unpacked binaries are there already."""
+    folder = public_folder / "newcomer"
+    folder.mkdir()
+    folder.chmod(0o755)
+    subprocess.run(["cp", "-al", str(server_home / "postgres"), str(folder)], check=True)
+    yield folder
+    embedded.stop(folder, force=True)
+
+
+@pytest.fixture(scope="module")
+def env(home: Path) -> dict[str, str]:
+    return {**os.environ, "WINDOWSHOP_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="module")
+def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return windowshop("demo", "--no-serve", env=env, timeout=300)
+
+
+def left_running(home: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if str(home) in line:
+            found.append(line)
+    return found
+
+
+def shown_address(log: Path) -> str:
+    return log.read_text().split("The search page is at ")[1].split("/ ")[0].split("/,")[0]
+
+
+def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
+    first: "subprocess.CompletedProcess[str]", home: Path
+) -> None:
+    assert first.returncode == 0, first.stderr
+    said = first.stdout
+    assert "1242 products: 1242 new, 0 unchanged" in said
+    assert said.count("\nFROM shop.search(query => ") == 2
+    assert said.count("\nORDER BY image_embedding <=> (SELECT shop.clip_text(") == 1
+    assert said.count("\nFROM shop.search(image => ") == 1
+    assert "windowshop up" in said
+    assert "windowshop db psql --role analyst" in said
+    assert "The search page is at" not in said
+    assert "Traceback" not in first.stderr
+    wait_until(lambda: not left_running(home), 10, "nothing left running")
+
+
+def test_the_demo_finds_the_kind_of_thing_that_was_asked_for(first: "subprocess.CompletedProcess[str]") -> None:
+    _, chair, cup, shoes, guitar = first.stdout.split("\nSELECT sku")
+    assert "Chair" in chair
+    assert re.search("(?i)cup|mug|glass|drink|tea|milk", cup.split("LIMIT")[1])
+    assert re.search("(?i)shoe", shoes.split("k => 5")[1])
+    assert guitar.count("uitar") >= 3
+
+
+def test_the_second_demo_encodes_nothing_again(
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
+) -> None:
+    last = (
+        "select max(encoded_at) from (select encoded_at from shop.starter_image "
+        "union all select encoded_at from shop.starter_title)"
+    )
+    before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
+    second = windowshop("demo", "--no-serve", "--keep", env=env, timeout=120)
+    assert second.returncode == 0, second.stderr
+    assert "0 new, 1242 unchanged" in second.stdout
+    assert embedded.status(home).kept
+    assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
+    assert windowshop("db", "stop", env=env).returncode == 0
+
+
+@pytest.mark.parametrize(("number", "port_in_use"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+def test_the_demo_ends_by_serving_the_page_until_it_is_stopped(
+    first: "subprocess.CompletedProcess[str]",
+    env: dict[str, str],
+    home: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    port_in_use: bool,
+) -> None:
+    log = tmp_path / "demo.log"
+    with socket.create_server(("127.0.0.1", 0)) as taken, log.open("wb") as output:
+        port = str(taken.getsockname()[1] if port_in_use else 0)
+        ports = {"WINDOWSHOP_WEB_PORT": port, "WINDOWSHOP_WEB_METRICS_PORT": "null"}
+        process = subprocess.Popen([*COMMAND, "demo"], env=env | ports, stdout=output, stderr=output)
+        try:
+            wait_until(
+                lambda: "The search page is at" in log.read_text() or process.poll() is not None, 120, "an address"
+            )
+            assert (f"cannot listen at 127.0.0.1:{port}" in log.read_text()) is port_in_use
+            ready = httpx.get(f"{shown_address(log)}/ready").json()
+            assert (ready["status"], ready["encoder"]["running"]) == ("ready", True)
+            assert "windowshop db psql --role analyst" in log.read_text()
+        finally:
+            process.send_signal(number)
+        assert process.wait(20) == 0, log.read_text()
+    assert "Traceback" not in log.read_text()
+    wait_until(lambda: not left_running(home), 10, "nothing left running")
+
+
+def test_up_serves_sql_and_rest_until_it_is_stopped(
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "up.log"
+    with log.open("wb") as output:
+        ports = {"WINDOWSHOP_WEB_PORT": "0", "WINDOWSHOP_WEB_METRICS_PORT": "null"}
+        process = subprocess.Popen([*COMMAND, "up"], env=env | ports, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "up")
+        query = (
+            "select title from shop.searchable where price < 500 "
+            "order by image_embedding <=> (select shop.clip_text('a drum to play')) limit 5"
+        )
+        found = windowshop("db", "psql", "--role", "analyst", "-At", "-c", query, env=env)
+        assert "rum" in found.stdout, found.stderr
+        searched = windowshop("search", "a drum to play", "--where", "price < 500", env=env)
+        assert "rum" in searched.stdout
+        address = shown_address(log)
+        answer = httpx.post(f"{address}/search/text", json={"query": "a drum to play", "top_k": 5}).json()
+        assert "rum" in str([result["title"] for result in answer["results"]])
+        assert answer["degraded"] is False
+        shown = httpx.get(address + answer["results"][0]["picture"]["url"], params={"position": 0, "size": 64})
+        assert shown.headers["content-type"] == "image/webp"
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0, log.read_text()
+    wait_until(lambda: not left_running(home), 10, "nothing left running")

@@ -1,0 +1,337 @@
+"""Site revisions for what becomes of a model: retired, taken back, added again; indexes built anew under searches."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from db.errors import DatabaseError, SettingsError
+from db.lifecycle.indexes import building, every_index
+from db.lifecycle.serving import every_model, serve_model
+from db.lifecycle.status import coverage, model_status
+from db.roles import Role
+from db.settings import Settings
+from migrations.model_revisions import NewModel, add_model
+from migrations.operations import indexes as index_operations
+from migrations.reindex import rebuild_indexes
+from migrations.retire import retire_model
+from migrations.upgrade import downgrade, drift, upgrade
+from tests.support.databases import Databases
+from tests.support.processes import wait_until
+
+TOY = NewModel("toy", "toy", "revision 1", 24)
+WIDE = NewModel("wide", "wide", "revision 1", 40)
+PRODUCTS = 300
+
+
+def admin(database: Database, statement: str) -> list[Any]:
+    with database.connect(None) as conn, conn.begin():
+        done = conn.exec_driver_sql(statement)
+        return list(done.all()) if done.returns_rows else []
+
+
+@pytest.fixture(scope="module")
+def two_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
+    """toy serves, wide is being built; the catalog is encoded by both, each vector in a place of its own."""
+    database, home = databases.copy(template), public_folder / "retire-home"
+    for model in (TOY, WIDE):
+        add_model(database, Settings(home=home), model)
+    serve_model(database, "toy")
+    admin(
+        database,
+        "insert into shop.product (product_id, sku, title) select shop.product_id('s' || n), 's' || n, 't' "
+        f"from generate_series(1, {PRODUCTS}) n; insert into shop.product_image (product_id, position, uri) "
+        "select product_id, 0, 'https://cdn.example/' || sku from shop.product",
+    )
+    for name, dimension in (("toy", 24), ("wide", 40)):
+        for part, position in (("image", "0, "), ("title", "")):
+            admin(
+                database,
+                f"insert into shop.{name}_{part} (product_id, {'position, ' if position else ''}embedding, source) "
+                f"select product_id, {position}l2_normalize(array(select sin(substr(sku, 2)::integer * (1 + i * i)) "
+                f"from generate_series(1, {dimension}) i)::real[]::vector)::halfvec, 'x' from shop.product",
+            )
+    admin(database, "delete from shop_private.work")
+    return str(database.write.database), home
+
+
+@pytest.fixture
+def two(databases: Databases, two_template: tuple[str, Path], settings: Settings) -> Database:
+    name, home = two_template
+    shutil.copytree(home, settings.home)
+    return databases.copy(name)
+
+
+def statuses(database: Database) -> dict[str, str]:
+    with database.connect(Role.ANALYST) as conn:
+        return {row.name: row.status for row in every_model(conn)}
+
+
+def tables(database: Database) -> list[str]:
+    rows = admin(
+        database, "select relname from pg_class where relname ~ '^(toy|wide)_' and relkind in ('r', 'i') order by 1"
+    )
+    return [row[0] for row in rows]
+
+
+WIDE_TABLES = [
+    "wide_image", "wide_image_hnsw", "wide_image_pkey", "wide_title", "wide_title_hnsw", "wide_title_pkey",
+]  # fmt: skip
+
+
+# --- retire
+
+
+def test_a_retired_model_has_no_tables_no_work_and_no_cached_queries_but_is_remembered(
+    two: Database, settings: Settings
+) -> None:
+    admin(
+        two,
+        "insert into shop_private.query_embedding (model_id, key, embedding) select model_id, 'x', '[1]' "
+        "from shop.model; update shop.product set title = 'changed'",
+    )
+    written = retire_model(two, settings, "wide")
+    assert [path.name for path in written] == ["site_0005_unindex_wide.py", "site_0006_retire_wide.py"]
+    assert statuses(two) == {"toy": "serving", "wide": "retired"}
+    assert not set(WIDE_TABLES) & set(tables(two))
+    for table in ("work", "query_embedding"):
+        assert admin(two, f"select distinct model_id from shop_private.{table}") == [(1,)]
+    with two.connect(Role.ANALYST) as conn:
+        assert set(coverage(conn)) == {"toy"}
+        _, wide = model_status(conn, {})
+        assert (wide.status, wide.coverage, wide.indexes, wide.evaluation) == ("retired", {}, [], None)
+    admin(two, "update shop.product set title = 'changed again'")  # and nothing is listed for it
+    assert admin(two, "select distinct model_id from shop_private.work") == [(1,)]
+    drift(two, settings)
+    assert retire_model(two, settings, "wide") == []
+
+
+def test_its_revisions_can_be_read_and_taken_back_empty(two: Database, settings: Settings) -> None:
+    unindex, retire = retire_model(two, settings, "wide")
+    assert 'op.retire_model("wide", 40)' in retire.read_text()
+    assert 'op.restore_model("wide", 40)' in retire.read_text().split("def downgrade")[1]
+    _readable([unindex, retire])
+    downgrade(two, settings, "model_wide_index")
+    assert statuses(two) == {"toy": "serving", "wide": "building"}
+    assert set(WIDE_TABLES) < set(tables(two))
+    with two.connect(Role.ANALYST) as conn:
+        assert coverage(conn)["wide"]["image"].waiting == PRODUCTS
+    upgrade(two, settings)  # the files are still there
+    drift(two, settings)
+    assert statuses(two)["wide"] == "retired"
+
+
+def _readable(files: list[Path]) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    for check in ([*ruff, "format", "--check", "--isolated", "--line-length=120"], [*ruff, "check", "--isolated"]):
+        done = subprocess.run([*check, *map(str, files)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_added_again_it_starts_with_the_whole_catalog_to_encode(two: Database, settings: Settings) -> None:
+    retire_model(two, settings, "wide")
+    with pytest.raises(SettingsError, match="already there with other weights"):
+        add_model(two, settings, NewModel("wide", "wide", "revision 2", 40))
+    with pytest.raises(DatabaseError, match="'wide' is retired"):
+        serve_model(two, "wide", force=True)
+    written = add_model(two, settings, WIDE)
+    assert [path.name for path in written] == ["site_0007_restore_wide.py", "site_0008_index_wide.py"]
+    _readable(written)
+    assert statuses(two)["wide"] == "building"
+    with two.connect(Role.ANALYST) as conn:
+        assert {part: covered.waiting for part, covered in coverage(conn)["wide"].items()} == {
+            "image": PRODUCTS,
+            "title": PRODUCTS,
+        }
+    retire_model(two, settings, "wide")
+    assert statuses(two)["wide"] == "retired"
+    downgrade(two, settings, "site@base")
+    assert statuses(two) == {}
+
+
+def test_the_serving_model_is_not_retired_nor_one_that_is_not_there(two: Database, settings: Settings) -> None:
+    with pytest.raises(DatabaseError, match="model toy is serving"):
+        retire_model(two, settings, "toy")
+    with pytest.raises(DatabaseError, match="no model nonesuch"):
+        retire_model(two, settings, "nonesuch")
+    assert statuses(two) == {"toy": "serving", "wide": "building"}
+
+
+def test_one_that_came_to_serve_before_its_revision_ran_keeps_its_tables(two: Database, settings: Settings) -> None:
+    retire_model(two, settings, "wide")
+    downgrade(two, settings, "model_wide_index")
+    serve_model(two, "wide", force=True)
+    with pytest.raises(DatabaseError, match="model wide serves"):
+        upgrade(two, settings)
+    assert statuses(two)["wide"] == "serving"
+    assert {"wide_image", "wide_title"} < set(tables(two))
+
+
+def test_it_goes_between_searches_without_holding_them_up(two: Database, settings: Settings) -> None:
+    """A search is under way all the time; none waits for another one's end and the retirement in turn."""
+    searching = threading.Event()
+    stop, errors, done = threading.Event(), list[BaseException](), list[int]()
+
+    def search() -> None:
+        with two.connect(Role.ANALYST) as conn:
+            conn.exec_driver_sql("set lock_timeout = '1s'")
+            while not stop.is_set():
+                try:
+                    conn.exec_driver_sql("select count(*) from shop.searchable, pg_sleep(0.05)")
+                    conn.commit()
+                    done.append(1)
+                    searching.set()
+                except BaseException as error:
+                    errors.append(error)
+                    return
+
+    threads = [threading.Thread(target=search) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    searching.wait(10)
+    try:
+        retire_model(two, settings, "wide")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+    assert statuses(two)["wide"] == "retired"
+
+
+# --- indexes
+
+
+def indexes(database: Database, model: str = "toy") -> dict[str, tuple[int, int, bool]]:
+    with database.connect(Role.ANALYST) as conn:
+        return {
+            index.name: (index.m, index.ef_construction, index.valid)
+            for index in every_index(conn, {})
+            if index.model == model
+        }
+
+
+def test_indexes_are_built_anew_under_their_names_and_back_by_a_downgrade(two: Database, settings: Settings) -> None:
+    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    before = indexes(two, "wide")
+    written = rebuild_indexes(two, settings, m=8, ef_construction=32)
+    assert written.name == "site_0005_reindex_toy.py"
+    _readable([written])
+    assert indexes(two) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
+    assert indexes(two, "wide") == before
+    rebuild_indexes(two, settings, model="wide", m=4)
+    assert indexes(two, "wide") == {"wide_image_hnsw": (4, 64, True), "wide_title_hnsw": (4, 64, True)}
+    drift(two, settings)
+    downgrade(two, settings, "model_wide_index")
+    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    assert indexes(two, "wide") == before
+
+
+def test_parameters_and_models_that_make_no_index_are_refused_and_nothing_is_written(
+    two: Database, settings: Settings
+) -> None:
+    with pytest.raises(SettingsError, match="less than twice"):
+        rebuild_indexes(two, settings, m=64, ef_construction=64)
+    with pytest.raises(DatabaseError, match="model nonesuch has no indexes"):
+        rebuild_indexes(two, settings, model="nonesuch")
+    assert len(list((settings.home / "revisions").glob("*.py"))) == 4
+
+
+BUILD = "create index toy_image_hnsw_next on shop.toy_image using hnsw (embedding halfvec_cosine_ops) with "
+WANTED = "(m = 8, ef_construction = 32); "
+INVALID = "update pg_index set indisvalid = false where indexrelid = 'shop.{}'::regclass"
+INTERRUPTIONS = {
+    "in the build": BUILD + WANTED + INVALID.format("toy_image_hnsw_next"),
+    "after the build": BUILD + WANTED,
+    "in the drop": BUILD + WANTED + INVALID.format("toy_image_hnsw"),
+    "before the renaming": BUILD + WANTED + "drop index shop.toy_image_hnsw",
+    "of another rebuild": BUILD + "(m = 5, ef_construction = 10)",
+}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTIONS)
+def test_an_interrupted_rebuild_is_finished_by_the_next_upgrade(
+    two: Database, settings: Settings, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patched.setattr(index_operations, "CreateHnswIndex", interrupted)
+        rebuild_indexes(two, settings, m=8, ef_construction=32)
+    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    admin(two, INTERRUPTIONS[moment])
+    upgrade(two, settings)
+    assert indexes(two) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
+
+
+def test_an_index_being_built_shows_how_far_it_has_come(two: Database, databases: Databases) -> None:
+    """Held up by a transaction that began before it: its first phase waits for that one's end."""
+    name = str(two.write.database)
+    with psycopg.connect(databases.admin_url(name)) as writer:
+        writer.execute("update shop.toy_image set source = 'y' where product_id = shop.product_id('s1')")
+
+        def build() -> None:
+            with psycopg.connect(databases.admin_url(name), autocommit=True) as conn:
+                conn.execute(
+                    "create index concurrently toy_image_hnsw_next on shop.toy_image "
+                    "using hnsw (embedding halfvec_cosine_ops)"
+                )
+
+        builder = threading.Thread(target=build)
+        builder.start()
+
+        def states(told: bool = True) -> dict[str, str]:
+            with two.connect(None) as conn:
+                found = building(conn) if told else {}
+            with two.connect(Role.ANALYST) as conn:
+                return {index.name: index.state for index in every_index(conn, found)}
+
+        # PostgreSQL tells of the build before it says of which index
+        wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 20, "the build to begin")
+        unknown = states(told=False)
+        assert unknown["toy_image_hnsw_next"] == "not valid"  # to whom PostgreSQL does not tell
+        assert unknown["toy_image_hnsw"] == "valid"
+        writer.commit()
+    builder.join()
+    assert indexes(two)["toy_image_hnsw_next"] == (16, 64, True)
+
+
+def test_search_finds_what_it_found_all_through_a_rebuild(two: Database, settings: Settings) -> None:
+    stop, errors, seen = threading.Event(), list[BaseException](), set[tuple[str, ...]]()
+    ask = text(
+        "select array_agg(sku order by rank), min(route) from shop.search(inputs => jsonb_build_array("
+        "jsonb_build_object('sku', 's7')), k => 10, route => 'hnsw')"
+    )
+
+    def search() -> None:
+        with two.connect(Role.ANALYST) as conn:
+            conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+            conn.exec_driver_sql("set lock_timeout = '1s'")
+            while not stop.is_set():
+                try:
+                    skus, route = conn.execute(ask).one()
+                    assert route == "hnsw"
+                    seen.add(tuple(skus))
+                except BaseException as error:
+                    errors.append(error)
+                    return
+
+    threads = [threading.Thread(target=search) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        rebuild_indexes(two, settings, m=24, ef_construction=100)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+    assert len(seen) == 1  # 300 vectors: either index finds the nearest ten

@@ -1,0 +1,77 @@
+"""docs/filters.md keeps its word: its examples find what it says, its errors are raised, its SQL is what comes out."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.databases import ROLES, Databases
+from tests.support.filtering import Session, compiled, found, insert
+
+PAGE = Path(__file__).parents[3] / "docs" / "filters.md"
+
+
+def tables() -> dict[str, list[list[str]]]:
+    """The page's tables, by their headings: rows of cells, without the marks of code."""
+    read: dict[str, list[list[str]]] = {}
+    for table in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(encoding="utf-8"), flags=re.M):
+        head, _, *rows = (
+            [cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines()
+        )
+        read.setdefault(" ".join(head).strip(), []).extend(rows)
+    return read
+
+
+@pytest.fixture(scope="module")
+def page(databases: Databases, template: str) -> Iterator[Session]:
+    """An analyst's session with the products of the page."""
+    database = databases.copy(template)
+    with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
+        [head] = [head for head in tables() if head.startswith("sku")]
+        rows = [dict(zip(head.split(), row, strict=True)) for row in tables()[head]]
+        insert(
+            conn,
+            [
+                {name: cell or None for name, cell in row.items()}
+                | {"created_at": "2026-01-31", "attributes": json.loads(row["attributes"])}
+                for row in rows
+            ],
+        )
+        conn.execute(f"set role {ROLES.analyst}")
+        yield conn
+
+
+def test_every_example_of_the_page_finds_what_it_says(page: Session) -> None:
+    examples = tables()["filter finds"]
+    assert len(examples) > 30
+    said = {wanted: finds.split() for wanted, finds, _ in examples}
+    assert {wanted: found(page, compiled(page, json.loads(wanted))) for wanted in said} == said
+    operators = {"eq", "ne", "in", "nin", "lt", "lte", "gt", "gte", "exists", "contains", "prefix"}
+    assert operators <= set(re.findall(r'"(\w+)": ', " ".join(said)))
+
+
+def test_the_page_names_every_field(page: Session) -> None:
+    with pytest.raises(psycopg.Error) as refused:
+        compiled(page, {"?": 1})
+    fields = re.findall(r"[a-z_]+", str(refused.value.diag.message_hint).split("Fields are ")[1].split(", and")[0])
+    text = PAGE.read_text(encoding="utf-8").split("## Fields")[1].split("##")[0]
+    assert len(fields) == 19
+    assert {f"`{name}`" for name in fields} <= set(re.findall(r"`[a-z_]+`", text))
+
+
+def test_the_sql_on_the_page_is_what_the_function_says(page: Session) -> None:
+    statement, answer = re.findall(r"```sql\n(.*?;)\n-- (.*?)\n```", PAGE.read_text(encoding="utf-8"), flags=re.S)[0]
+    assert page.execute(statement).fetchone() == (answer,)
+
+
+def test_every_error_on_the_page_is_raised(page: Session) -> None:
+    errors = tables()["filter error"]
+    assert len(errors) >= 6
+    for wrong, message in errors:
+        with pytest.raises(psycopg.Error) as refused:
+            compiled(page, json.loads(wrong))
+        assert refused.value.diag.message_primary == message
+        assert refused.value.sqlstate == "22023"

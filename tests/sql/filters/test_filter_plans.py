@@ -1,0 +1,66 @@
+"""How PostgreSQL runs compiled filters: by the index of the field, wherever it has one."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.databases import ROLES, Databases
+from tests.support.filtering import Session, compiled
+
+
+@pytest.fixture(scope="module")
+def large(databases: Databases, template: str) -> Iterator[Session]:
+    """5,000 products, as the planner sees a shop: nothing switched off."""
+    database = databases.copy(template)
+    with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
+        conn.execute("set session_replication_role = replica")
+        conn.execute(
+            "insert into shop.product (product_id, sku, title, brand, product_type, price, attributes) "
+            "select shop.product_id('sku ' || n), 'sku ' || n, 'title ' || md5(n::text), 'brand ' || n % 200, "
+            "'type ' || n % 100, n, jsonb_build_object('code', 'c' || n % 500, 'dim', jsonb_build_object('width', n)) "
+            "from generate_series(1, 5000) n"
+        )
+        conn.execute("vacuum analyze shop.product")
+        conn.execute(f"set role {ROLES.analyst}")
+        yield conn
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({"product_type": "type 7"}, "product_product_type_idx"),
+        ({"product_type": ["type 7", "type 8"]}, "product_product_type_idx"),
+        ({"brand": {"in": ["brand 7", "brand 8"]}}, "product_brand_idx"),
+        ({"brand": {"gte": "brand 7", "lt": "brand 70"}}, "product_brand_idx"),
+        ({"price": {"lt": 80}}, "product_price_idx"),
+        ({"price": {"in": [79.5, 80]}}, "product_price_idx"),
+        ({"attributes.code": "c7"}, "product_attributes_idx"),
+        ({"attributes.code": {"in": ["c7", "c8"]}}, "product_attributes_idx"),
+        ({"attributes.dim.width": 7}, "product_attributes_idx"),
+        ({"attributes.dim.width": {"eq": [7]}}, "product_attributes_idx"),
+        ({"attributes.dim": {"contains": 7}}, "product_attributes_idx"),
+        ({"title": {"contains": "A87FF6"}}, "product_title_trgm_idx"),
+        ({"title": {"prefix": "Title 8F14"}}, "product_title_trgm_idx"),
+        ({"or": [{"product_type": "type 7"}, {"attributes.code": "c8"}]}, "product_attributes_idx"),
+    ],
+)
+def test_a_condition_is_answered_by_its_index(large: Session, wanted: Any, index: str) -> None:
+    condition = compiled(large, wanted)
+    row = large.execute(f"explain (format json) select p.sku from shop.product p where {condition}").fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    assert index in re.findall(r"'Index Name': '(\w+)'", str(row[0])), (condition, row[0])
+
+
+def test_the_functions_run_anywhere_a_search_does(large: Session) -> None:
+    rows = large.execute(
+        "select distinct provolatile = 'v', proparallel, prosecdef from pg_proc where proname like 'filter\\_%'"
+    ).fetchall()
+    assert rows == [(False, "s", False)]
+    large.execute("set debug_parallel_query = on")
+    try:
+        assert "80" in compiled(large, {"price": {"lt": 80}, "created_at": {"gt": "2026-01-31"}})
+    finally:
+        large.execute("reset debug_parallel_query")

@@ -1,0 +1,167 @@
+"""Switching models: views, functions and status in one transaction; refused while it would lose results."""
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import DatabaseError
+from db.lifecycle.serving import serve_model
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+def served(shop: "Shop") -> tuple[list[str], int]:
+    """Which models serve, and the dimension search has."""
+    names = [row.name for row in shop.run("select name from shop.model where status = 'serving'")]
+    return names, shop.value("select vector_dims(image_embedding) from shop.searchable limit 1")
+
+
+def fill(shop: "Shop") -> None:
+    shop.add(*(f"sku {n}" for n in range(10)))
+    shop.encode_all(1, 24)
+    shop.encode_all(2, 40)
+    for model_id, dimension in ((1, 24), (2, 40)):
+        shop.cache("bag", model_id, dimension)
+
+
+def test_a_switch_moves_views_and_functions_to_the_other_dimension_and_back(two_models: "Shop") -> None:
+    fill(two_models)
+    for name, dimension in (("wide", 40), ("toy", 24)):
+        serve_model(two_models.database, name, force=True)
+        assert served(two_models) == ([name], dimension)
+        with two_models.database.connect(Role.ANALYST) as conn:
+            assert conn.scalar(text("select vector_dims(shop.clip_text('bag'))")) == dimension
+            assert conn.scalar(text("select vector_dims(shop.product_vector('sku 1'))")) == dimension
+            for view in ("searchable", "searchable_image"):
+                nearest = f"select 1 from shop.{view} order by image_embedding <=> (select shop.clip_text('bag'))"
+                assert len(conn.execute(text(nearest)).all()) == 10
+
+
+def test_a_model_without_a_running_encoder_is_refused(two_models: "Shop") -> None:
+    fill(two_models)
+    with two_models.encoder(1), pytest.raises(DatabaseError, match="no encoder is running for model 'wide'"):
+        serve_model(two_models.database, "wide")
+    assert served(two_models) == (["toy"], 24)
+
+
+def test_a_model_that_is_not_finished_is_refused(two_models: "Shop") -> None:
+    fill(two_models)
+    two_models.add("new one")
+    with (
+        two_models.encoder(2, dimension=40),
+        pytest.raises(DatabaseError, match="'wide' still has 2 items to encode"),
+    ):
+        serve_model(two_models.database, "wide")
+    assert served(two_models) == (["toy"], 24)
+
+
+def test_a_finished_model_with_an_encoder_is_served_though_some_items_are_quarantined(two_models: "Shop") -> None:
+    fill(two_models)
+    two_models.add("bad")
+    worker = two_models.worker(model_id=2)
+    for part in ("title", "image"):
+        for item in worker.claim(part):
+            worker.fail(item, part=part, final=True)
+    with two_models.encoder(2, dimension=40):
+        serve_model(two_models.database, "wide")
+    assert served(two_models) == (["wide"], 40)
+
+
+def test_an_unknown_model_is_refused(two_models: "Shop") -> None:
+    with pytest.raises(DatabaseError, match="no model 'nonesuch'") as raised:
+        serve_model(two_models.database, "nonesuch", force=True)
+    assert "windowshop model list" in (raised.value.hint or "")
+
+
+def test_serving_the_model_that_serves_changes_nothing(two_models: "Shop") -> None:
+    fill(two_models)
+    serve_model(two_models.database, "toy")  # no encoder is running, and none is asked for
+    assert served(two_models) == (["toy"], 24)
+
+
+def test_only_an_administrator_can_switch(two_models: "Shop") -> None:
+    for role in (Role.ANALYST, Role.APP, Role.ENCODER):
+        with (
+            two_models.database.connect(role) as conn,
+            pytest.raises(DatabaseError, match="permission denied"),
+        ):
+            conn.execute(text("select shop_private.serve_model('wide', true)"))
+
+
+def test_a_switch_waits_for_running_searches_without_holding_up_new_ones(two_models: "Shop") -> None:
+    fill(two_models)
+    reader = two_models.connect(Role.ANALYST)
+    reader.exec_driver_sql("begin")
+    reader.exec_driver_sql("select count(*) from shop.searchable")
+    switch = threading.Thread(target=lambda: serve_model(two_models.database, "wide", force=True))
+    switch.start()
+    slowest = 0.0
+    with two_models.database.connect(Role.ANALYST) as other:
+        other.execution_options(isolation_level="AUTOCOMMIT")
+        until = time.monotonic() + 1.2
+        while time.monotonic() < until:
+            started = time.perf_counter()
+            other.exec_driver_sql("select count(*) from shop.searchable")
+            slowest = max(slowest, time.perf_counter() - started)
+    assert switch.is_alive()
+    assert slowest < 1.0
+    reader.exec_driver_sql("commit")
+    switch.join(10)
+    assert served(two_models) == (["wide"], 40)
+
+
+def test_a_repeatable_read_session_never_sees_two_models_mixed(two_models: "Shop") -> None:
+    fill(two_models)
+    stop = threading.Event()
+    seen: set[tuple[int, int, int]] = set()
+    errors: list[BaseException] = []
+    look = (
+        "select vector_dims(s.image_embedding), vector_dims(s.title_embedding), vector_dims(q.v), "
+        "s.image_embedding <=> q.v from shop.searchable s, (select shop.clip_text('bag') as v offset 0) q limit 1"
+    )
+
+    def read() -> None:
+        try:
+            with two_models.database.connect(Role.ANALYST) as conn:
+                conn.execution_options(isolation_level="AUTOCOMMIT")
+                while not stop.is_set():
+                    conn.exec_driver_sql("begin isolation level repeatable read")
+                    conn.exec_driver_sql("select count(*) from shop.product")  # the snapshot, before any view
+                    time.sleep(0.01)
+                    for _ in range(2):
+                        seen.add(tuple(conn.exec_driver_sql(look).one())[:3])
+                    conn.exec_driver_sql("commit")
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(4):
+        serve_model(two_models.database, "wide", force=True)
+        time.sleep(0.05)
+        serve_model(two_models.database, "toy", force=True)
+        time.sleep(0.05)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    assert seen == {(24, 24, 24), (40, 40, 40)}
+
+
+def test_a_prepared_statement_follows_a_switch(two_models: "Shop") -> None:
+    fill(two_models)
+    conn = two_models.connect(Role.ANALYST)
+    conn.exec_driver_sql("set plan_cache_mode = force_generic_plan")
+    conn.exec_driver_sql(
+        "prepare nearest(text) as select vector_dims(image_embedding), vector_dims((select shop.clip_text($1))) "
+        "from shop.searchable order by image_embedding <=> (select shop.clip_text($1)) limit 1"
+    )
+    for name, dimension in (("toy", 24), ("wide", 40), ("toy", 24)):
+        serve_model(two_models.database, name, force=True)
+        assert conn.exec_driver_sql("execute nearest('bag')").one() == (dimension, dimension)

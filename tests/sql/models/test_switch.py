@@ -1,0 +1,186 @@
+"""A query meets vectors of its own model only, whoever asks and whatever is put in whose place meanwhile."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError
+from db.lifecycle.promotion import promote, rollback
+from db.roles import Role
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+PRODUCTS = 40
+MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}
+ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # where the vector of the one query lies, in each model's space
+
+NEAREST = (
+    "select sku, image_embedding <=> {v} as distance from shop.searchable order by image_embedding <=> {v} limit 1"
+)
+SEARCH = (
+    "select sku, image_distance as distance from shop.search('bag', k => 1, title_weight => 0, keyword_weight => 0)"
+)
+Answer = tuple[str, float]
+
+
+def fill(shop: "Shop") -> None:
+    """turned is toy in a rotated space: a query of one means something else in the other, but fits."""
+    chance = np.random.default_rng(8)
+    spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
+    spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]
+    shop.add(*(f"s{n}" for n in range(PRODUCTS)))
+    for name, space in spaces.items():
+        model_id, _ = MODELS[name]
+        unit = (space / np.linalg.norm(space, axis=1, keepdims=True)).astype(np.float32)
+        worker = shop.worker(model_id=model_id)
+        for part in ("title", "image"):
+            items = worker.claim(part, PRODUCTS)
+            rows = [int(item.title.removeprefix("title of s")) for item in items]
+            worker.complete(items, part, unit[rows])
+        worker.release()
+        shop.run(
+            "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
+            "(:model, sha256(convert_to('tbag', 'UTF8')), 'bag', cast(:vector as halfvec))",
+            model=model_id,
+            vector=str(unit[int(ANSWERS[name][1:])].tolist()),
+        )
+
+
+def plain(conn: Connection) -> list[Answer]:
+    return [one(conn, NEAREST.format(v="(select shop.clip_text('bag'))"))]
+
+
+def searched(conn: Connection) -> list[Answer]:
+    return [one(conn, SEARCH)]
+
+
+def prepared(conn: Connection) -> list[Answer]:
+    if not conn.scalar(text("select count(*) from pg_prepared_statements where name = 'nearest'")):
+        conn.exec_driver_sql("set plan_cache_mode = force_generic_plan")
+        conn.exec_driver_sql(f"prepare nearest(text) as {NEAREST.format(v='(select shop.clip_text($1))')}")
+        conn.exec_driver_sql(f"prepare searched as {SEARCH}")
+    return [one(conn, "execute nearest('bag')"), one(conn, "execute searched")][random.randrange(2) :][:1]
+
+
+def in_a_snapshot(conn: Connection) -> list[Answer]:
+    with transaction(conn, "repeatable read"):
+        conn.exec_driver_sql("select count(*) from shop.product")  # the snapshot, before any view
+        return [*plain(conn), *searched(conn), *plain(conn)]
+
+
+def keeping_the_vector(conn: Connection) -> list[Answer]:
+    """Encoded in one statement, used in the next: an ordinary transaction, or a function in plpgsql."""
+    with transaction(conn, "read committed"):
+        vector = conn.scalar(text("select shop.clip_text('bag')::text"))
+        return [one(conn, NEAREST.format(v=f"'{vector}'")), *searched(conn)]
+
+
+class transaction:  # noqa: N801  reads as a statement
+    """On a connection that commits every statement by itself otherwise."""
+
+    def __init__(self, conn: Connection, level: str) -> None:
+        self._conn, self._level = conn, level
+
+    def __enter__(self) -> None:
+        self._conn.exec_driver_sql(f"begin isolation level {self._level}")
+
+    def __exit__(self, *_: object) -> None:
+        self._conn.exec_driver_sql("rollback")
+
+
+def one(conn: Connection, statement: str) -> Answer:
+    row = conn.exec_driver_sql(statement).one()
+    return str(row.sku), float(row.distance)
+
+
+@pytest.mark.parametrize("others", [("wide",), ("turned",), ("wide", "turned")])
+def test_searches_go_on_and_never_mix_models_while_they_are_switched(
+    three_models: "Shop", others: tuple[str, ...]
+) -> None:
+    shop, stop = three_models, threading.Event()
+    fill(shop)
+    seen: dict[str, list[list[Answer]]] = {}
+    errors: list[BaseException] = []
+
+    def ask(asking: Callable[[Connection], list[Answer]]) -> None:
+        answers = seen.setdefault(asking.__name__, [])
+        conn = shop.connect(Role.ANALYST)
+        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that is held up for longer is an error
+        while not stop.is_set():
+            try:
+                answers.append(asking(conn))
+            except BaseException as error:
+                errors.append(error)
+                return
+
+    askers = [
+        threading.Thread(target=ask, args=(each,))
+        for each in (plain, searched, prepared, in_a_snapshot, keeping_the_vector)
+    ]
+    for asker in askers:
+        asker.start()
+    until, switches = time.monotonic() + 4, 0
+    try:
+        while time.monotonic() < until or switches < 4:
+            promote(shop.database, others[switches // 2 % len(others)], force=True)
+            time.sleep(0.05)
+            rollback(shop.database, force=True)
+            time.sleep(0.05)
+            switches += 2
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert errors == []
+    expected = {ANSWERS[name] for name in ("toy", *others)}
+    print(f"{switches} switches, {sum(map(len, seen.values()))} answers")
+    for who, answers in seen.items():
+        assert len(answers) > 3, who
+        for answer in answers:
+            assert len({sku for sku, _ in answer}) == 1, who  # inside one transaction the model stays
+            assert answer[0][0] in expected, who
+            assert all(abs(distance) < 0.001 for _, distance in answer), who
+    assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # each had its turn
+
+
+def test_from_the_first_vector_to_the_end_of_its_transaction_no_switch_gets_in(three_models: "Shop") -> None:
+    fill(three_models)
+    for first in ("shop.clip_text('bag')", "shop.product_vector('s1')", "shop_private.serving()"):
+        conn = three_models.connect(Role.ANALYST)
+        with transaction(conn, "read committed"):
+            conn.exec_driver_sql(f"select {first}")
+            admin = three_models.connect(None)
+            admin.exec_driver_sql("set lock_timeout = '50ms'")
+            with pytest.raises(DatabaseError, match="lock timeout"):
+                admin.exec_driver_sql("select shop_private.serve_model('turned', true)")
+        admin.exec_driver_sql("select shop_private.serve_model('turned', true)")
+        admin.exec_driver_sql("select shop_private.serve_model('toy', true)")
+
+
+@pytest.mark.parametrize("asking", [plain, searched, keeping_the_vector], ids=lambda each: each.__name__)
+def test_a_query_that_waits_for_a_switch_is_answered_by_the_model_that_came(
+    three_models: "Shop", asking: Callable[[Connection], list[Answer]]
+) -> None:
+    fill(three_models)
+    conn, admin = three_models.connect(Role.ANALYST), three_models.connect(None)
+    pid = conn.exec_driver_sql("select pg_backend_pid()").scalar_one()
+    assert {sku for sku, _ in asking(conn)} == {"s3"}  # its functions and plans are those of the old model
+    answers: list[Answer] = []
+    asker = threading.Thread(target=lambda: answers.extend(asking(conn)))
+    with transaction(admin, "read committed"):
+        admin.exec_driver_sql("select shop_private.serve_model('turned', true)")
+        asker.start()
+        waiting = f"select count(*) from pg_locks where pid = {pid} and not granted"
+        wait_until(lambda: three_models.value(waiting), 10, "the query to wait for the switch")
+        admin.exec_driver_sql("commit")
+    asker.join()
+    assert {sku for sku, _ in answers} == {"s7"}
+    assert all(abs(distance) < 0.001 for _, distance in answers)

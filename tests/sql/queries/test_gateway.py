@@ -1,0 +1,307 @@
+"""The asking side: a text becomes a vector inside any statement, or a clear error comes in time."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from db.errors import EncoderUnavailable, StatementRefused
+from db.roles import Role
+from db.work import requests
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+ASK = "select vector_dims(shop.clip_text('{}'))"
+
+
+@pytest.fixture
+def analyst(shop: "Shop") -> Connection:
+    return shop.connect(Role.ANALYST)
+
+
+def ask(conn: Connection, query: str) -> int:
+    return int(conn.execute(text(ASK.format(query))).scalar_one())
+
+
+def gateways(shop: "Shop") -> list[int]:
+    rows = shop.run(
+        "select pid from pg_stat_activity where application_name = 'windowshop gateway' "
+        "and datname = current_database()"
+    )
+    return [row.pid for row in rows]
+
+
+def waiting_requests(shop: "Shop") -> int:
+    return int(shop.value("select count(*) from shop_private.request"))
+
+
+def test_a_miss_is_encoded_and_a_hit_needs_nobody(shop: "Shop", analyst: Connection) -> None:
+    with shop.encoder():
+        assert ask(analyst, "red bag") == 24
+    assert ask(analyst, "red bag") == 24
+    other = shop.connect(Role.ANALYST)
+    before = gateways(shop)
+    assert ask(other, "red bag") == 24
+    assert gateways(shop) == before  # a hit opens no connection
+    assert waiting_requests(shop) == 0
+
+
+def test_hits_and_misses_are_told_to_sessions_that_listen_and_to_no_others(shop: "Shop", analyst: Connection) -> None:
+    raw = analyst.connection.driver_connection
+    assert raw is not None
+    said: list[str | None] = []
+    raw.add_notice_handler(lambda notice: said.append(notice.message_primary))
+    with shop.encoder():
+        ask(analyst, "first")
+        assert said == []
+        analyst.exec_driver_sql("set client_min_messages = debug1")
+        ask(analyst, "first")
+        ask(analyst, "second")
+    assert [message for message in said if "query vector" in str(message)] == [
+        "query vector: cached",
+        "query vector: to be encoded",
+    ]
+
+
+def test_null_is_null(shop: "Shop", analyst: Connection) -> None:
+    [row] = analyst.execute(text("select shop.clip_text(null), shop.clip_image(null)")).all()
+    assert tuple(row) == (None, None)
+
+
+def test_the_same_bytes_as_text_and_as_picture_are_two_queries(shop: "Shop", analyst: Connection) -> None:
+    with shop.encoder():
+        analyst.execute(text("select shop.clip_text('abc'), shop.clip_image('abc')"))
+    assert shop.run("select query from shop_private.query_embedding order by 1") == [("abc",), (None,)]
+
+
+def test_one_session_asks_over_one_connection(shop: "Shop", analyst: Connection) -> None:
+    with shop.encoder():
+        for n in range(5):
+            ask(analyst, f"query {n}")
+        assert len(gateways(shop)) == 1
+        analyst.close()
+        wait_until(lambda: gateways(shop) == [], 5, "the gateway connection to end with its session")
+
+
+def test_the_document_form_asks_once_for_the_whole_statement(shop: "Shop", analyst: Connection) -> None:
+    shop.add(*(f"sku {n}" for n in range(50)))
+    shop.encode_all()
+    with shop.encoder():
+        rows = analyst.execute(
+            text(
+                "select sku from shop.searchable order by image_embedding <=> (select shop.clip_text('once')) limit 10"
+            )
+        ).all()
+    assert len(rows) == 10
+    assert shop.run("select query, asked from shop_private.query_embedding") == [("once", 1)]
+
+
+def test_the_same_text_from_many_sessions_is_one_cache_entry(shop: "Shop", together: Callable[..., list[Any]]) -> None:
+    sessions = [shop.connect(Role.ANALYST) for _ in range(6)]
+    with shop.encoder():
+        answers = together(*(lambda conn=conn: conn.scalar(text("select shop.clip_text('same')")) for conn in sessions))
+    assert len(set(answers)) == 1
+    [row] = shop.run("select query, asked from shop_private.query_embedding")
+    assert row.query == "same"
+    assert 1 <= row.asked <= 6
+
+
+@pytest.mark.parametrize(
+    "begin",
+    ["begin read only", "begin isolation level repeatable read", "begin isolation level serializable read only"],
+)
+def test_a_miss_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
+    with shop.encoder():
+        analyst.exec_driver_sql(begin)
+        analyst.exec_driver_sql("select count(*) from shop.product")  # the snapshot is taken
+        for query in ("one", "two", "one"):
+            assert ask(analyst, query) == 24
+        analyst.exec_driver_sql("commit")
+
+
+def test_without_an_encoder_the_error_comes_soon_and_says_so(shop: "Shop", analyst: Connection) -> None:
+    started = time.perf_counter()
+    with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
+        ask(analyst, "nobody there")
+    assert raised.value.sqlstate == "WS001"
+    assert time.perf_counter() - started < 1.5
+    assert waiting_requests(shop) == 0
+
+
+def test_a_hung_encoder_is_given_up_after_the_sessions_own_limit(shop: "Shop", analyst: Connection) -> None:
+    analyst.exec_driver_sql("set shop.timeout_ms = 700")
+    started = time.perf_counter()
+    with shop.encoder(answers=False), pytest.raises(EncoderUnavailable, match="within 700 ms") as raised:
+        ask(analyst, "hung")
+    assert raised.value.sqlstate == "WS002"
+    assert 0.6 < time.perf_counter() - started < 1.7
+    assert "shop.timeout_ms" in (raised.value.hint or "")
+    assert waiting_requests(shop) == 0
+
+
+def test_an_encoder_that_hangs_with_the_request_in_its_hands_is_given_up_as_well(
+    shop: "Shop", analyst: Connection
+) -> None:
+    analyst.exec_driver_sql("set shop.timeout_ms = 700")
+    stop, claimed = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with requests.connect(shop.database) as conn:
+            requests.prove_life(conn, [1])
+            while not claimed.is_set() and not stop.is_set():
+                if requests.begin(conn, [1], 10):
+                    claimed.set()
+                else:
+                    requests.finish(conn)
+            stop.wait(10)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    try:
+        started = time.perf_counter()
+        with pytest.raises(EncoderUnavailable, match="within 700 ms"):
+            ask(analyst, "hung")
+        assert claimed.is_set()
+        assert time.perf_counter() - started < 1.7
+    finally:
+        stop.set()
+        thread.join()
+    with shop.encoder():  # the session works on
+        assert ask(analyst, "next") == 24
+
+
+def test_a_refused_query_says_why_and_the_session_works_on(shop: "Shop", analyst: Connection) -> None:
+    stop = threading.Event()
+
+    def refuse() -> None:
+        with requests.connect(shop.database) as conn:
+            requests.prove_life(conn, [1])
+            while not stop.is_set():
+                claimed = requests.begin(conn, [1], 10)
+                requests.finish(conn, refusals=[(one.id, "the model failed on this query") for one in claimed])
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=refuse)
+    thread.start()
+    try:
+        with pytest.raises(EncoderUnavailable, match="the model failed on this query") as raised:
+            ask(analyst, "bad")
+        assert raised.value.sqlstate == "WS003"
+    finally:
+        stop.set()
+        thread.join()
+    assert waiting_requests(shop) == 0
+    with shop.encoder():
+        assert ask(analyst, "good") == 24
+
+
+def test_a_statement_timeout_is_honoured_and_the_next_miss_connects_anew(shop: "Shop", analyst: Connection) -> None:
+    with shop.encoder(answers=False):
+        analyst.exec_driver_sql("set statement_timeout = '300ms'")
+        started = time.perf_counter()
+        with pytest.raises(StatementRefused, match="statement timeout"):
+            ask(analyst, "slow")
+        assert time.perf_counter() - started < 1.0
+        analyst.exec_driver_sql("set statement_timeout = '30s'")
+    with shop.encoder():
+        assert ask(analyst, "quick") == 24
+
+
+def test_a_cancel_is_honoured_and_the_next_miss_connects_anew(shop: "Shop", analyst: Connection) -> None:
+    pid = analyst.scalar(text("select pg_backend_pid()"))
+    with shop.encoder(answers=False):
+        timer = threading.Timer(0.3, lambda: shop.run("select pg_cancel_backend(:pid)", pid=pid))
+        timer.start()
+        started = time.perf_counter()
+        with pytest.raises(StatementRefused, match="user request"):
+            ask(analyst, "slow")
+        assert time.perf_counter() - started < 1.0
+        timer.join()
+    with shop.encoder():
+        assert ask(analyst, "quick") == 24
+
+
+def test_a_gateway_connection_that_was_ended_is_replaced(shop: "Shop", analyst: Connection) -> None:
+    with shop.encoder():
+        ask(analyst, "one")
+        [pid] = gateways(shop)
+        shop.run("select pg_terminate_backend(:pid, 5000)", pid=pid)
+        assert ask(analyst, "two") == 24
+        assert gateways(shop) not in ([], [pid])
+
+
+def test_with_a_thousand_requests_waiting_a_further_one_is_refused_at_once(shop: "Shop", analyst: Connection) -> None:
+    shop.run(
+        "insert into shop_private.request (model_id, key, kind, payload) "
+        "select 1, int4send(n), 't', int4send(n) from generate_series(1, 1000) n"
+    )
+    started = time.perf_counter()
+    with shop.encoder(answers=False), pytest.raises(EncoderUnavailable, match="1000 queries are waiting") as raised:
+        ask(analyst, "one too many")
+    assert raised.value.sqlstate == "WS004"
+    assert time.perf_counter() - started < 0.5
+    assert waiting_requests(shop) == 1000
+
+
+@pytest.fixture
+def _no_free_gateway(shop: "Shop") -> Iterator[None]:
+    shop.run("alter role shop_gateway connection limit 0")
+    yield
+    shop.run("alter role shop_gateway connection limit 50")
+
+
+@pytest.mark.usefixtures("_no_free_gateway")
+def test_when_every_gateway_connection_is_taken_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
+    shop.cache("known")
+    with pytest.raises(EncoderUnavailable, match="no free connection") as raised:
+        ask(analyst, "new")
+    assert raised.value.sqlstate == "WS004"
+    assert ask(analyst, "known") == 24  # what is cached needs none
+
+
+def test_when_the_server_cannot_reach_itself_the_error_says_who_can_mend_it(shop: "Shop", analyst: Connection) -> None:
+    port = shop.value("select current_setting('port')")
+    shop.run("alter server shop_primary options (set port '1')")
+    try:
+        with pytest.raises(EncoderUnavailable, match="cannot reach the database server") as raised:
+            ask(analyst, "new")
+        assert raised.value.sqlstate == "WS004"
+        assert "WINDOWSHOP_GATEWAY_HOST" in (raised.value.hint or "")
+    finally:
+        shop.run(f"alter server shop_primary options (set port '{port}')")
+
+
+def test_while_no_model_serves_the_error_names_the_command(database: Database) -> None:
+    for function in ("clip_text", "clip_image"):
+        with database.connect(Role.ANALYST) as conn:
+            with pytest.raises(EncoderUnavailable, match="no model is serving") as raised:
+                conn.execute(text(f"select shop.{function}('a')"))
+            assert raised.value.sqlstate == "WS005"
+            assert "windowshop model add" in (raised.value.hint or "")
+            conn.rollback()
+            assert conn.scalar(text("select count(*) from shop.searchable")) == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["'; drop table shop.product; --", "100% ​zero-width", "\U0001f9d1‍\U0001f9b0", "مرحبا", "$$ $1 %s %L {}"],
+)
+def test_any_text_arrives_as_it_was_written(shop: "Shop", analyst: Connection, query: str) -> None:
+    with shop.encoder():
+        assert analyst.scalar(text("select vector_dims(shop.clip_text(:query))"), {"query": query}) == 24
+    assert shop.run("select query from shop_private.query_embedding") == [(query,)]
+
+
+@pytest.mark.parametrize(("function", "empty"), [("clip_text", "''"), ("clip_text", r"E' \n\t'"), ("clip_image", "''")])
+def test_an_empty_query_is_refused_before_anything_is_queued(
+    shop: "Shop", analyst: Connection, function: str, empty: str
+) -> None:
+    with pytest.raises(StatementRefused, match="empty"):
+        analyst.exec_driver_sql(f"select shop.{function}({empty})")
+    assert gateways(shop) == []

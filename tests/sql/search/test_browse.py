@@ -1,0 +1,90 @@
+"""shop.browse: products that pass a filter and can be found, page after page, each once."""
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from db.catalog.store import Image, Product
+from db.errors import StatementRefused
+from db.roles import Role
+from db.search import ranking
+from db.search.ranking import Asked
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+def product(n: int) -> Product:
+    color = ("red", "black", "blue")[n % 3]
+    return Product(f"p{n}", f"thing {n}", color=color, price=Decimal(n), images=(Image(f"{n}.png"),))
+
+
+@pytest.fixture
+def stocked(shop: "Shop") -> "Shop":
+    """30 encoded products, ten of each colour, and one without a vector."""
+    shop.load(*(product(n) for n in range(30)))
+    shop.encode_all()
+    shop.add("not encoded")
+    return shop
+
+
+def browse(conn: Connection, filter_: Any = None, **asked: Any) -> list[str]:
+    return [row.sku for row in ranking.browse(conn, Asked(filter=filter_ and json.dumps(filter_), **asked))]
+
+
+def test_pages_have_every_product_that_can_be_found_once(stocked: "Shop") -> None:
+    conn = stocked.connect(Role.ANALYST)
+    seen: list[str] = []
+    after = None
+    while page := ranking.browse(conn, Asked(k=7, after=after)):
+        seen += [row.sku for row in page]
+        after = str(page[-1].product_id)
+    assert sorted(seen) == sorted(f"p{n}" for n in range(30))
+    assert browse(conn, k=30) == seen  # the same order every time
+
+
+def test_a_filter_and_a_catalog_narrow(stocked: "Shop") -> None:
+    stocked.load(product(99), into="other")
+    stocked.encode_all()
+    conn = stocked.connect(Role.ANALYST)
+    assert set(browse(conn, {"color": "red", "price": {"lt": 10}})) == {"p0", "p3", "p6", "p9"}
+    assert browse(conn, catalog="other") == ["p99"]
+    assert len(browse(conn, k=1000)) == 31  # by now all are encoded
+
+
+def test_the_first_picture_comes_along(stocked: "Shop") -> None:
+    [row] = ranking.browse(stocked.connect(Role.ANALYST), Asked(filter='{"sku": "p7"}'))
+    assert (row.image_uri, row.image_position, row.title) == ("7.png", 0, "thing 7")
+
+
+def test_hostile_values_are_values(stocked: "Shop") -> None:
+    conn = stocked.connect(Role.ANALYST)
+    for hostile in ("'; drop table shop.product; --", "%s %I $q$", "\\"):
+        assert browse(conn, {"color": hostile}) == []
+    assert len(browse(conn, k=50)) == 30
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"k": 0}, "k is 0"), ({"k": 1001}, "k is 1001"), ({"filter_": {"prise": 1}}, 'no field "prise"')],
+)
+def test_what_cannot_be_is_refused(stocked: "Shop", asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(StatementRefused, match=said):
+        browse(stocked.connect(Role.ANALYST), **asked)
+
+
+def test_a_catalog_that_is_not_there_is_said(stocked: "Shop") -> None:
+    with pytest.raises(Exception, match="no catalog"):
+        browse(stocked.connect(Role.ANALYST), catalog="nowhere")
+
+
+def test_a_page_of_many_products_reads_the_key_in_order(large: Any) -> None:
+    """Whatever the size of the catalog, the first page is a few steps along an index."""
+    with large.connect(Role.ANALYST) as conn:
+        before = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
+        assert len(browse(conn, k=24)) == 24
+        after = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
+    assert after - before < 1000, "the table was read through"

@@ -1,0 +1,116 @@
+"""What shop.calibrate measures is what the router then goes by."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from rich.console import Console
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from db.errors import DatabaseError, StatementRefused
+from db.roles import Role
+from db.search.calibration import calibrate
+from tests.support.large_catalog import PRODUCTS, vectors
+from windowshop.output.hits import print_calibration
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+@pytest.fixture
+def app(large: Database) -> Iterator[Connection]:
+    """Nothing of it is kept."""
+    with large.connect(Role.APP) as conn:
+        yield conn
+        conn.rollback()
+
+
+def test_the_index_reaches_the_target_with_the_settings_that_were_found(app: Connection) -> None:
+    found = calibrate(app, target_recall=0.95, k=10, queries=30)
+    assert found.query_kind == "image"  # one known text is too few
+    assert found.queries == 30
+    assert found.recall is not None and found.recall >= 0.95
+    assert found.products == pytest.approx(PRODUCTS, rel=0.02)
+    assert found.exact_us_per_row > 0 and found.hnsw_us_per_candidate > 0
+    tried = [row["ef_search"] for row in found.measured if row["filter"] == 1]
+    assert tried == sorted(tried) and tried[-1] == found.ef_search
+    tried = [row["slack"] for row in found.measured if row["filter"] < 1]
+    assert tried == sorted(tried) and tried[-1] == found.slack
+    assert {row["filter"] for row in found.measured} == {0.039, 0.102, 0.801, 1}
+    settings = app.execute(text("select * from shop_private.search_settings()")).one()
+    assert (settings.ef_search, settings.slack) == (found.ef_search, found.slack)
+
+    said = StringIO()
+    print_calibration(found, Console(file=said, width=200))
+    assert all(f"{row['candidates']:.0f}" in said.getvalue() for row in found.measured)
+
+    # The same recall by numpy: other pictures of the catalog as queries.
+    catalog = vectors(0)
+    hits = 0
+    for n in range(500, 530):
+        truth = set(np.argsort(-catalog @ catalog[n])[:10] + 1)
+        rows = app.execute(
+            text(
+                "select sku from shop.search(inputs => jsonb_build_array(jsonb_build_object('vector', "
+                "cast(:vector as jsonb), 'model', 'toy')), route => 'hnsw')"
+            ),
+            {"vector": str([float(x) for x in catalog[n]])},
+        )
+        hits += len(truth & {int(row.sku.split()[1]) for row in rows})
+    assert hits / 300 >= 0.93
+
+
+def test_texts_that_were_asked_are_preferred_as_queries(app: Connection, large: Database) -> None:
+    with large.connect(None) as admin, admin.begin():
+        admin.exec_driver_sql(
+            "insert into shop_private.query_embedding (model_id, key, query, embedding) "
+            "select 1, decode(md5(v.product_id::text), 'hex'), 'text ' || v.product_id, v.embedding "
+            "from shop.title_vector v limit 25"
+        )
+    try:
+        found = calibrate(app, target_recall=0.9, k=10, queries=25)
+        assert (found.query_kind, found.queries) == ("text", 25)
+    finally:
+        with large.connect(None) as admin, admin.begin():
+            admin.exec_driver_sql("delete from shop_private.query_embedding where query like 'text %%'")
+
+
+def test_the_floor_of_relevance_lies_above_what_random_products_have_in_common(app: Connection) -> None:
+    with pytest.raises(DatabaseError, match="never calibrated"):
+        app.execute(text("select shop.relevance_floor()"))
+    app.rollback()
+    found = calibrate(app, target_recall=0.9, k=10, queries=10)
+    floor = app.scalar(text("select shop.relevance_floor()"))
+    assert floor == pytest.approx(found.background_mean + 3 * found.background_deviation)
+    catalog = vectors(0)
+    queries = catalog[:200]
+    assert found.background_mean == pytest.approx(float((queries @ catalog[5000:7000].T).mean()), abs=0.05)
+
+
+@pytest.mark.parametrize("figures", [(0.2, 10, 60), (1.0, 10, 60), (0.98, 0, 60), (0.98, 10, 2)])
+def test_figures_that_make_no_sense_are_refused(app: Connection, figures: tuple[float, int, int]) -> None:
+    target, k, queries = figures
+    with pytest.raises(StatementRefused, match="is not between"):
+        calibrate(app, target_recall=target, k=k, queries=queries)
+
+
+def test_an_empty_shop_cannot_be_calibrated(shop: "Shop") -> None:
+    with shop.database.connect(Role.APP) as conn, pytest.raises(DatabaseError, match="no picture is encoded"):
+        calibrate(conn, target_recall=0.98, k=10, queries=60)
+
+
+def test_a_small_catalog_is_compared_one_by_one_whatever_was_found(shop: "Shop") -> None:
+    shop.add(*(f"s{n}" for n in range(30)))
+    shop.encode_all()
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        found = calibrate(conn, target_recall=0.98, k=10, queries=10)
+    assert found.recall is None
+    assert found.measured == []
+
+
+def test_an_analyst_cannot_calibrate(large: Database) -> None:
+    with large.connect(Role.ANALYST) as conn, pytest.raises(StatementRefused, match="permission denied"):
+        calibrate(conn, target_recall=0.98, k=10, queries=60)

@@ -1,0 +1,338 @@
+"""Facets: counts equal a recount in Python and add up, a field leaves its own condition out, estimates say so."""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+import pytest
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Connection, text
+
+from db.catalog.store import Image, Product
+from db.errors import StatementRefused
+from db.roles import Role
+from tests.support.databases import Databases
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+class Facet(NamedTuple):
+    field: str
+    value: str | None
+    low: Decimal | None
+    high: Decimal | None
+    products: int
+    kind: str
+    exact: bool
+    note: str
+
+
+Facets = Callable[..., list[Facet]]
+BRANDS = ["Acme", "Größe & Söhne", "黒い猫", "O'Neill", "back\\slash", '100 % "new"', "🎸", "'; drop table x; --", None]
+COLORS = ["red", "rouge", "RED", "", None]
+TYPES = [f"type {n}" for n in range(30)]
+
+
+@pytest.fixture
+def analyst(shop: "Shop") -> Connection:
+    return shop.connect(Role.ANALYST)
+
+
+@pytest.fixture
+def facets(analyst: Connection) -> Facets:
+    """shop.facets as an analyst, whose sessions are read-only."""
+
+    def ask(**arguments: Any) -> list[Facet]:
+        values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
+        cast = {"filter": "jsonb", "fields": "text[]"}
+        named = ", ".join(f"{k} => cast(:{k} as {cast[k]})" if k in cast else f"{k} => :{k}" for k in values)
+        return [Facet(*row) for row in analyst.execute(text(f"select * from shop.facets({named})"), values)]
+
+    return ask
+
+
+def some_products(seed: int, count: int = 300) -> list[Product]:
+    chance = random.Random(seed)
+    return [
+        Product(
+            f"sku {n}",
+            f"title {n}",
+            brand=chance.choice(BRANDS),
+            color=chance.choice(COLORS),
+            product_type=chance.choice(TYPES),
+            price=chance.choice([None, Decimal("9.99"), Decimal("0.5"), Decimal(int(chance.expovariate(1e-4))) / 100]),
+            attributes=chance.choice([{}, {"weight": None}, {"weight": round(chance.gauss(0, 5), 2)}]),
+            images=(Image(f"{n}.jpg"),),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+CONDITIONS: dict[str, list[tuple[Any, Callable[[Any], bool]]]] = {
+    "brand": [("O'Neill", lambda v: v == "O'Neill"), (["Acme", "🎸"], lambda v: v in ("Acme", "🎸"))],
+    "color": [({"eq": "red"}, lambda v: v == "red")],
+    "price": [
+        ({"lt": 80}, lambda v: v is not None and v < 80),
+        ({"gte": 5, "lt": 30}, lambda v: v is not None and 5 <= v < 30),
+    ],
+}
+
+
+def value_of(product: Product, field: str) -> Any:
+    if field == "attributes.weight":
+        value = product.attributes.get("weight")
+        return None if value is None else Decimal(str(value))
+    return getattr(product, field)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_counts_equal_a_recount_of_the_catalog(shop: "Shop", facets: Facets, seed: int) -> None:
+    chance = random.Random(seed)
+    products = some_products(seed)
+    shop.load(*products)
+    shop.encode_all()
+    chosen = {field: chance.choice(CONDITIONS[field]) for field in chance.sample(sorted(CONDITIONS), seed % 4)}
+    fields = ["brand", "color", "product_type", "price", "attributes.weight"]
+    rows = facets(
+        filter={f: condition for f, (condition, _) in chosen.items()}, fields=fields, limit_values=7, buckets=5
+    )
+    assert {row.exact for row in rows} <= {True}
+    for field in fields:
+        matching = [
+            value_of(product, field)
+            for product in products
+            if all(passes(value_of(product, other)) for other, (_, passes) in chosen.items() if other != field)
+        ]
+        check_field([row for row in rows if row.field == field], matching, limit=7, buckets=5)
+
+
+def check_field(rows: list[Facet], values: list[Any], limit: int, buckets: int) -> None:
+    assert sum(row.products for row in rows) == len(values)
+    assert all(row.products > 0 for row in rows)
+    order = ["value", "range", "other", "missing"]
+    assert sorted(rows, key=lambda row: order.index(row.kind)) == rows
+    by_kind = {kind: [row for row in rows if row.kind == kind] for kind in order}
+    assert sum(row.products for row in by_kind["missing"]) == values.count(None)
+    present = [value for value in values if value is not None]
+    if ranges := by_kind["range"]:
+        assert not by_kind["value"] and not by_kind["other"]
+        assert 1 <= len(ranges) <= buckets
+        assert [row.high for row in ranges[:-1]] == [row.low for row in ranges[1:]]
+        for row in ranges:
+            assert row.low is not None and row.high is not None
+            last = row is ranges[-1]
+            inside = [v for v in present if row.low <= v < row.high or (last and v == row.high)]
+            assert len(inside) == row.products
+    else:
+        expected = sorted(Counter(present).items(), key=lambda item: (-item[1], item[0].encode()))
+        assert [(row.value, row.products) for row in by_kind["value"]] == expected[:limit]
+        assert [row.products for row in by_kind["other"]] == [
+            sum(count for _, count in expected[limit:])
+        ] * (len(expected) > limit)  # fmt: skip
+        assert all(f"more values: {len(expected) - limit};" in row.note for row in by_kind["other"])
+
+
+def listed(rows: list[Facet], field: str) -> dict[str | None, int]:
+    return {row.value: row.products for row in rows if row.field == field}
+
+
+def colored(shop: "Shop", *pairs: tuple[str, str]) -> None:
+    shop.load(
+        *(Product(f"{n}", f"{n}", brand=b, color=c, images=(Image("x"),)) for n, (b, c) in enumerate(pairs))
+    )  # fmt: skip
+    shop.encode_all()
+
+
+def test_choosing_a_value_does_not_make_the_others_of_its_field_vanish(shop: "Shop", facets: Facets) -> None:
+    colored(shop, ("a", "red"), ("a", "blue"), ("b", "red"), ("c", "green"))
+    rows = facets(filter={"brand": "a"}, fields=["brand", "color"])
+    assert listed(rows, "brand") == {"a": 2, "b": 1, "c": 1}
+    assert listed(rows, "color") == {"red": 1, "blue": 1}
+    rows = facets(filter={"brand": "a", "color": "red"}, fields=["color", "brand"])
+    assert listed(rows, "brand") == {"a": 1, "b": 1}
+    assert listed(rows, "color") == {"red": 1, "blue": 1}
+    assert [row.field for row in rows] == ["color", "color", "brand", "brand"]
+
+
+def test_a_condition_inside_or_and_not_stays(shop: "Shop", facets: Facets) -> None:
+    colored(shop, ("a", "red"), ("b", "red"), ("c", "green"))
+    rows = facets(filter={"or": [{"brand": "a"}, {"brand": "c"}]}, fields=["brand"])
+    assert listed(rows, "brand") == {"a": 1, "c": 1}
+    assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
+
+
+def test_only_what_search_can_find_is_counted_and_of_one_catalog(shop: "Shop", facets: Facets) -> None:
+    shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
+    shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
+    shop.encode_all()
+    shop.load(Product("b", "b", brand="x", images=(Image("b"),)), Product("c", "c", brand="x"))
+    assert listed(facets(fields=["brand"]), "brand") == {"x": 1}
+    assert listed(facets(fields=["brand"], catalog="outlet"), "brand") == {"x": 1}
+    with pytest.raises(StatementRefused, match="attic"):
+        facets(catalog="attic")
+
+
+def test_what_row_level_security_hides_is_not_counted(shop: "Shop", facets: Facets) -> None:
+    colored(shop, ("x", "red"), ("y", "red"))
+    [protected] = shop.run("select relrowsecurity from pg_class where oid = 'shop.product'::regclass")[0]
+    shop.run("alter table shop.product enable row level security")
+    shop.run("create policy test_all on shop.product using (true)")
+    shop.run("create policy test_some on shop.product as restrictive using (brand <> 'x')")
+    try:
+        assert listed(facets(fields=["brand"]), "brand") == {"y": 1}
+    finally:
+        shop.run("drop policy test_all on shop.product")
+        shop.run("drop policy test_some on shop.product")
+        if not protected:
+            shop.run("alter table shop.product disable row level security")
+
+
+def test_the_query_is_ignored_and_every_row_says_so(shop: "Shop", facets: Facets) -> None:
+    colored(shop, ("a", "red"), ("b", "blue"))
+    rows = facets(query="something red")
+    assert [row[:6] for row in rows] == [row[:6] for row in facets()]
+    assert all("the query is ignored" in row.note for row in rows)
+    assert not any("ignored" in row.note for row in facets())
+
+
+def test_an_attribute_is_a_histogram_where_every_value_is_a_number(shop: "Shop", facets: Facets) -> None:
+    values: list[Any] = [1, 2.5, None, 4, {"a": 1}, ["x"], "2.5", True, "%s", "q'uote\"\\"]
+    shop.load(
+        *(
+            Product(
+                f"{n}", f"{n}", attributes={"mixed": v, "number": n, "in": {"a.b": f"{n % 2}"}}, images=(Image("x"),)
+            )
+            for n, v in enumerate(values)
+        ),
+    )
+    shop.encode_all()
+    rows = facets(fields=["attributes.mixed", "attributes.number", r"attributes.in.a\.b", "attributes.ab%s'\""])
+    mixed = {'{"a": 1}': 1, '["x"]': 1, "1": 1, "2.5": 2, "4": 1, "true": 1, "%s": 1, "q'uote\"\\": 1, None: 1}
+    assert listed(rows, "attributes.mixed") == mixed
+    assert {row.kind for row in rows if row.field == "attributes.number"} == {"range"}
+    assert listed(rows, r"attributes.in.a\.b") == {"0": 5, "1": 5}
+    assert [(r.products, r.kind) for r in rows if r.field == "attributes.ab%s'\""] == [(10, "missing")]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "buckets", "bounds"),
+    [
+        ([9.99], 8, [9.99, 9.99]),
+        ([1, 2, 3], 8, [1, 2, 3, 3]),
+        ([5, 6, 7, 8, 9, 10], 1, [5, 10]),
+        ([0.99, 4.99, 9.99, 19.99, 49.99, 99.99], 3, [0, 10, 50, 100]),
+        ([990.1, 995.2, 1000.5, 1009.9], 4, [990, 995, 1000, 1010, 1010]),
+        ([-3.5, -1.5, 0, 7], 2, [-4, 0, 7]),
+    ],
+)
+def test_bounds_are_numbers_people_would_choose(
+    shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]
+) -> None:
+    found = shop.value(
+        "select shop_private.nice_bounds(cast(:numbers as numeric[]), array_fill(1::bigint, array[:n]), :buckets)",
+        numbers=[str(number) for number in numbers], n=len(numbers), buckets=buckets,
+    )  # fmt: skip
+    assert [float(bound) for bound in found] == bounds
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bounds_ascend_and_hold_every_number_between_them(shop: "Shop", seed: int) -> None:
+    chance = random.Random(seed)
+    spread = 10.0 ** chance.randint(-9, 9)
+    drawn = {Decimal(str(round(chance.choice([chance.gauss(0, 1), 9, chance.expovariate(1) ** 4]) * spread, 6)))
+             for _ in range(chance.randint(1, 200))}  # fmt: skip
+    buckets = chance.randint(1, 20)
+    bounds = shop.value(
+        "select shop_private.nice_bounds(cast(:numbers as numeric[]), cast(:products as bigint[]), :buckets)",
+        numbers=sorted(drawn), products=[chance.randint(1, 50) for _ in drawn], buckets=buckets,
+    )  # fmt: skip
+    assert bounds == sorted(bounds)
+    assert 2 <= len(bounds) <= buckets + 1
+    assert len(set(bounds[:-1])) == len(bounds) - 1 or len(drawn) == 1
+    assert bounds[0] <= min(drawn) <= max(drawn) <= bounds[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        ({"fields": ["brand", "title"]}, "'title'", r"price, availability, brand.*attributes\.<name>"),
+        ({"fields": ["attributes."]}, "'attributes.'", "There are: price"),
+        ({"fields": ["brand); drop table shop.product; --"]}, "drop table", "There are: price"),
+        ({"fields": [None]}, "null field", "There are: price"),
+        ({"fields": []}, "0 fields", "Name 1 to 20"),
+        ({"fields": None}, "0 fields", "Name 1 to 20"),
+        ({"fields": [f"attributes.{n}" for n in range(21)]}, "21 fields", "Name 1 to 20"),
+        ({"limit_values": 0}, "limit_values is 0", "1 to 1000"),
+        ({"limit_values": None}, "limit_values is null", "1 to 1000"),
+        ({"buckets": 101}, "buckets is 101", "1 to 100"),
+    ],
+)
+def test_a_mistake_is_named(facets: Facets, arguments: dict[str, Any], message: str, hint: str) -> None:
+    with pytest.raises(StatementRefused, match=message) as refused:
+        facets(**arguments)
+    assert refused.value.hint
+    assert re.search(hint, refused.value.hint)
+
+
+def test_what_is_wrong_with_a_filter_is_said_even_where_a_field_would_leave_it_out(facets: Facets) -> None:
+    for wrong in ([1], "brand"):
+        with pytest.raises(StatementRefused, match="filter"):
+            facets(filter=wrong, fields=["brand"])
+
+
+def test_twenty_fields_and_a_field_named_twice(shop: "Shop", facets: Facets) -> None:
+    colored(shop, ("a", "red"))
+    assert len(facets(fields=["brand", "brand", *(f"attributes.{n}" for n in range(19))])) == 20
+
+
+@pytest.fixture(scope="module")
+def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
+    """120,000 products, written past the triggers; a connection as an analyst."""
+    database = databases.copy(toy_template[0])
+    with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
+        conn.execute("set session_replication_role = replica")
+        conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
+        conn.execute("drop index shop.toy_image_hnsw")
+        conn.execute(
+            "insert into shop.product (product_id, sku, title, brand, price) "
+            "select shop.product_id('s' || n), 's' || n, 't', 'brand ' || (hashint4(n) & 3), "
+            "case when n % 10 > 0 then n % 100 end from generate_series(1, 120000) n"
+        )
+        conn.execute(
+            "insert into shop.toy_image (product_id, position, source, embedding) select product_id, 0, 'x', "
+            "l2_normalize(array_fill(1, array[24])::halfvec) from shop.product"
+        )
+        conn.execute("analyze shop.product")
+    address = database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True, row_factory=namedtuple_row) as conn:
+        yield conn
+
+
+def test_beyond_a_hundred_thousand_matches_counts_are_estimates_and_say_so(many: "psycopg.Connection[Any]") -> None:
+    rows = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
+    assert {row.exact for row in rows} == {False}
+    assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 rows
+    brands = {row.value: row.products for row in rows if row.field == "brand"}
+    assert set(brands) == {f"brand {n}" for n in range(4)}
+    for estimate in brands.values():
+        assert 24_000 < estimate < 36_000  # 30,000; whole pages are drawn, some 300 of them
+    [missing] = [row.products for row in rows if row.kind == "missing"]
+    assert 9_600 < missing < 14_400
+    again = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
+    assert again == rows
+
+
+def test_of_many_products_few_matches_are_counted_exactly(many: "psycopg.Connection[Any]") -> None:
+    rows = many.execute(
+        "select * from shop.facets(filter => '{\"brand\": \"brand 1\"}', fields => '{price}')"
+    ).fetchall()
+    total = many.execute("select count(*) from shop.product where brand = 'brand 1'").fetchone()
+    assert {row.exact for row in rows} == {True}
+    assert total is not None and sum(row.products for row in rows) == total.count

@@ -1,0 +1,314 @@
+"""Labels for products by their pictures: the best one wins, and confidence is given only where it can be relied on."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from db.catalog.store import Image, Product
+from db.errors import DatabaseError, StatementRefused
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+LABELS = ["bag", "shoe", "lamp", "chair", "clock", "spoon"]
+TRUE_TEMPERATURE = 0.12
+
+
+def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+LABEL_VECTORS = unit(np.random.default_rng(1).standard_normal((len(LABELS), 24)))
+
+
+@pytest.fixture
+def labelled(shop: "Shop") -> Iterator["Shop"]:
+    """A shop whose cache has the labels' vectors, so that no encoder is needed."""
+    shop.run("delete from shop.tuning")
+    for template in ("{}", "a photo of a {}"):
+        for label, vector in zip(LABELS, LABEL_VECTORS, strict=True):
+            cache(shop, template.replace("{}", label), vector)
+    yield shop
+    shop.run("delete from shop.tuning")
+
+
+def cache(shop: "Shop", query: str, vector: NDArray[np.float32]) -> None:
+    shop.run(
+        "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
+        "(1, sha256(convert_to('t' || cast(:query as text), 'UTF8')), :query, cast(:vector as halfvec))",
+        query=query,
+        vector=str(vector.tolist()),
+    )
+
+
+def add(shop: "Shop", products: Sequence[Product], vectors: NDArray[np.float32], *, into: str = "main") -> None:
+    """Products of one picture each, encoded as these vectors."""
+    shop.load(*products, into=into)
+    by_title = {product.title: vector for product, vector in zip(products, vectors, strict=True)}
+    worker = shop.worker()
+    for part in ("title", "image"):
+        while items := worker.claim(part, 1000):
+            worker.complete(items, part, np.stack([by_title[item.title] for item in items]))
+    worker.release()
+
+
+def thing(number: int, **fields: Any) -> Product:
+    return Product(f"p{number:04}", f"thing {number}", images=(Image(f"{number}.jpg"),), **fields)
+
+
+def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
+    """Pictures that lean to a label, and the label each really has: drawn from the softmax of TRUE_TEMPERATURE."""
+    random = np.random.default_rng(seed)
+    leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
+    vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))
+    logits = vectors @ LABEL_VECTORS.T / TRUE_TEMPERATURE
+    chances = np.exp(logits - logits.max(1, keepdims=True))
+    chances /= chances.sum(1, keepdims=True)
+    return [int(random.choice(len(LABELS), p=row)) for row in chances], vectors
+
+
+def tagged(shop: "Shop", count: int, field: str = "color") -> None:
+    truth, vectors = drawn(count)
+    add(shop, [thing(n, **{field: LABELS[label]}) for n, label in enumerate(truth)], vectors)
+
+
+def zero_shot(shop: "Shop", labels: list[Any] | None = LABELS, **arguments: Any) -> list[Any]:
+    """As an analyst, in the read-only transactions of that role."""
+    named = "".join(f", {name} => :{name}" for name in arguments)
+    if "filter" in arguments:
+        named = named.replace(":filter", "cast(:filter as jsonb)")
+    statement = f"select * from shop.zero_shot(cast(:labels as text[]){named})"
+    return list(shop.connect(Role.ANALYST).execute(text(statement), {"labels": labels, **arguments}).all())
+
+
+def calibrate(shop: "Shop", arguments: str = "'color'") -> Any:
+    return shop.connect(Role.APP).exec_driver_sql(f"select * from shop.calibrate_zero_shot({arguments})").one()
+
+
+def test_each_encoded_product_gets_the_label_nearest_to_its_picture(labelled: "Shop") -> None:
+    _, vectors = drawn(40)
+    add(labelled, [thing(n) for n in range(40)], vectors)
+    labelled.load(thing(99))  # nothing is known of its picture yet
+    similarity = vectors @ LABEL_VECTORS.T
+    rows = zero_shot(labelled)
+    assert [row.sku for row in rows] == [f"p{n:04}" for n in range(40)]
+    assert [row.label for row in rows] == [LABELS[n] for n in similarity.argmax(1)]
+    assert [row.similarity for row in rows] == pytest.approx(similarity.max(1), abs=2e-3)
+    first, second = np.sort(similarity, axis=1)[:, :-3:-1].T
+    assert [row.margin for row in rows] == pytest.approx(first - second, abs=4e-3)
+
+
+def test_the_first_picture_counts_and_no_other(labelled: "Shop") -> None:
+    labelled.load(Product("two", "two", images=(Image("first.jpg"), Image("second.jpg"))))
+    worker = labelled.worker()
+    worker.complete(worker.claim("title"))
+    items = worker.claim("image")
+    worker.complete(items, "image", np.stack([LABEL_VECTORS[item.position] for item in items]))
+    assert [(row.sku, row.label) for row in zero_shot(labelled)] == [("two", "bag")]
+
+
+def test_k_labels_come_best_first_and_all_of_them_share_the_whole_confidence(labelled: "Shop") -> None:
+    tagged(labelled, 400)
+    calibrate(labelled)
+    rows = zero_shot(labelled, field="color", k=len(LABELS))
+    assert len(rows) == 400 * len(LABELS)
+    for n in range(0, len(rows), len(LABELS)):
+        one = rows[n : n + len(LABELS)]
+        assert len({row.sku for row in one}) == 1
+        assert {row.label for row in one} == set(LABELS)
+        assert [row.similarity for row in one] == sorted((row.similarity for row in one), reverse=True)
+        assert sum(row.confidence for row in one) == pytest.approx(1)
+        assert one[0].margin == pytest.approx(one[0].similarity - one[1].similarity)
+        assert one[2].margin == pytest.approx(one[2].similarity - one[0].similarity)
+
+
+def test_the_temperature_that_made_the_tags_is_found_and_its_confidence_holds(labelled: "Shop") -> None:
+    tagged(labelled, 1600)
+    fit = calibrate(labelled)
+    assert fit.temperature == pytest.approx(TRUE_TEMPERATURE, rel=0.2)
+    assert (fit.tagged, fit.labels, fit.reason) == (1600, len(LABELS), None)
+    assert fit.ece <= 0.1 < fit.ece_uncalibrated
+    [stored] = labelled.run("select model_id, name, value, detail from shop.tuning")
+    assert (stored.model_id, stored.name, stored.value) == (1, "zero_shot:color", fit.temperature)
+    assert stored.detail["tagged"] == 1600
+    assert stored.detail["ece"] == fit.ece
+    assert sorted(stored.detail["labels"]) == sorted(LABELS)
+
+    sure = [row for row in zero_shot(labelled, field="color") if row.confidence > 0.8]
+    truth = dict(labelled.run("select sku, color from shop.product"))
+    right = np.mean([truth[row.sku] == row.label for row in sure])
+    assert len(sure) > 100
+    assert right == pytest.approx(np.mean([row.confidence for row in sure]), abs=0.06)
+
+
+def test_calibrating_again_replaces_what_was_found(labelled: "Shop") -> None:
+    tagged(labelled, 400)
+    assert calibrate(labelled).temperature == calibrate(labelled).temperature
+    assert labelled.value("select count(*) from shop.tuning") == 1
+
+
+def test_a_member_of_the_attributes_is_a_field_too(labelled: "Shop") -> None:
+    truth, vectors = drawn(250)
+    attributes = [{"its kind": {"no. 1": LABELS[label]}} for label in truth]
+    add(labelled, [thing(n, attributes=one) for n, one in enumerate(attributes)], vectors)
+    place = r"attributes.its kind.no\. 1"
+    assert calibrate(labelled, f"'{place}'").tagged == 250
+    assert zero_shot(labelled, field=place)[0].confidence is not None
+
+
+@pytest.mark.parametrize("count", [0, 199])
+def test_under_two_hundred_tagged_products_there_is_no_confidence(labelled: "Shop", count: int) -> None:
+    tagged(labelled, 250)
+    calibrate(labelled)
+    labelled.run("update shop.product set color = null where sku >= :sku", sku=f"p{count:04}")
+    fit = calibrate(labelled)
+    assert (fit.temperature, fit.tagged) == (None, count)
+    assert "confidence takes 200" in fit.reason
+    assert labelled.value("select count(*) from shop.tuning") == 0
+    assert {row.confidence for row in zero_shot(labelled, field="color")} == {None}
+
+
+def test_tags_that_have_nothing_to_do_with_the_pictures_give_no_false_confidence(labelled: "Shop") -> None:
+    _, vectors = drawn(600)
+    random = np.random.default_rng(5)
+    add(labelled, [thing(n, color=LABELS[random.integers(0, 6)]) for n in range(600)], vectors)
+    fit = calibrate(labelled)
+    assert fit.accuracy < 0.3
+    assert all(row.confidence is None or row.confidence < 0.4 for row in zero_shot(labelled, field="color"))
+
+
+def test_an_error_over_a_tenth_is_stored_and_silences_the_confidence(labelled: "Shop") -> None:
+    tagged(labelled, 250)
+    calibrate(labelled)
+    labelled.run("update shop.tuning set detail = detail || '{\"ece\": 0.11}'")
+    assert zero_shot(labelled, field="color")[0].confidence is None
+
+
+def test_confidence_is_for_the_field_and_the_template_it_was_fitted_with(labelled: "Shop") -> None:
+    tagged(labelled, 250)
+    calibrate(labelled, "'color', template => 'a photo of a {}'")
+    assert zero_shot(labelled, field="color")[0].confidence is not None  # with the same template again
+    assert zero_shot(labelled, field="color", template="a photo of a {}")[0].confidence is not None
+    assert zero_shot(labelled, field="color", template="{}")[0].confidence is None
+    assert zero_shot(labelled, field="material")[0].confidence is None
+
+
+def test_without_confidence_a_notice_says_why(labelled: "Shop") -> None:
+    add(labelled, [thing(1)], LABEL_VECTORS[:1])
+    analyst = labelled.connect(Role.ANALYST)
+    heard: list[str | None] = []
+    raw = analyst.connection.driver_connection
+    assert raw is not None
+    raw.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+    analyst.execute(text("select * from shop.zero_shot(cast(:labels as text[]))"), {"labels": LABELS})
+    assert heard == [
+        "no confidence: product_type was not calibrated with model toy; see shop.calibrate_zero_shot",
+    ]
+
+
+def test_missing_tags_are_filled_by_an_ordinary_update(labelled: "Shop") -> None:
+    tagged(labelled, 400)
+    calibrate(labelled)
+    labelled.run("update shop.product set color = null where sku < 'p0100'")
+    app = labelled.connect(Role.APP)
+    filled = app.execute(
+        text(
+            "update shop.product p set color = z.label from shop.zero_shot(cast(:labels as text[]), "
+            "filter => '{\"color\": null}', field => 'color') z "
+            "where z.product_id = p.product_id and z.confidence > .8"
+        ),
+        {"labels": LABELS},
+    ).rowcount
+    assert 10 < filled < 100
+    assert labelled.value("select count(*) from shop.product where color is null") == 100 - filled
+    assert labelled.work() == []  # a tag is nothing to encode again
+
+
+def test_a_filter_and_a_catalog_bound_what_is_looked_at(labelled: "Shop") -> None:
+    _, vectors = drawn(3)
+    add(labelled, [thing(1, brand="Acme"), thing(2)], vectors[:2])
+    add(labelled, [thing(3, brand="Acme")], vectors[2:], into="outlet")
+    assert [row.sku for row in zero_shot(labelled, filter='{"brand": "Acme"}')] == ["p0001"]
+    assert [row.sku for row in zero_shot(labelled, catalog="outlet")] == ["p0003"]
+    assert zero_shot(labelled, filter='{"brand": "nobody"}') == []
+
+
+def test_each_label_is_encoded_once_however_many_products_there_are(shop: "Shop") -> None:
+    _, vectors = drawn(50)
+    add(shop, [thing(n) for n in range(50)], vectors)
+    with shop.encoder():
+        assert len(zero_shot(shop, ["one", "two"], template="a {}")) == 50
+    assert shop.run("select query, asked from shop_private.query_embedding order by 1") == [("a one", 1), ("a two", 1)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "arguments", "message"),
+    [
+        (None, {}, "labels is null"),
+        ([], {}, "a list of 0"),
+        (["bag"], {}, "a list of 1"),
+        ([["bag", "shoe"], ["lamp", "chair"]], {}, "a list of lists"),
+        ([str(n) for n in range(1001)], {}, "a list of 1001"),
+        (["bag", " "], {}, "a label is empty"),
+        (["bag", None], {}, "a label is empty"),
+        (["bag", "shoe", " Bag"], {}, "is repeated"),
+        (LABELS, {"template": "a photo"}, "no {} where the label stands"),
+        (LABELS, {"k": 0}, "k is 0"),
+        (LABELS, {"k": 7}, "k is 7"),
+        (LABELS, {"field": "price"}, "is not a field that tags products"),
+        (LABELS, {"field": "attributes."}, "is not a field that tags products"),
+        (LABELS, {"field": None}, "null is not a field"),
+        (LABELS, {"catalog": "nowhere"}, "nowhere"),
+        (LABELS, {"filter": '{"x\'; drop table shop.product; --": 1}'}, "drop table"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(
+    labelled: "Shop", labels: list[Any] | None, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(StatementRefused, match=message):
+        zero_shot(labelled, labels, **arguments)
+
+
+def test_more_than_five_million_comparisons_are_refused_and_a_filter_goes_on(labelled: "Shop") -> None:
+    labels = [f"label {n}" for n in range(1000)]
+    labelled.run(
+        "insert into shop_private.query_embedding (model_id, key, query, embedding) "
+        "select 1, sha256(convert_to('tlabel ' || n, 'UTF8')), 'label ' || n, cast(:vector as halfvec) "
+        "from generate_series(0, 999) n",
+        vector=str(LABEL_VECTORS[0].tolist()),
+    )
+    with labelled.database.connect(None) as conn, conn.begin():
+        conn.execute(text("set local session_replication_role = replica"))
+        conn.execute(
+            text(
+                "insert into shop.product (product_id, sku, title, brand) select shop.product_id('s' || n), 's' || n, "
+                "'t', case when n <= 2 then 'few' end from generate_series(1, 5001) n"
+            )
+        )
+        conn.execute(
+            text(
+                "insert into shop.product_image (product_id, position, uri) select product_id, 0, "
+                "'https://cdn.example/1.jpg' from shop.product"
+            )
+        )
+        conn.execute(
+            text(
+                "insert into shop.toy_image (product_id, position, source, embedding) "
+                "select product_id, 0, '', cast(:vector as halfvec) from shop.product"
+            ),
+            {"vector": str(LABEL_VECTORS[0].tolist())},
+        )
+    with pytest.raises(StatementRefused, match="more than 5000 products match; with 1000 labels"):
+        zero_shot(labelled, labels)
+    assert len(zero_shot(labelled, labels, filter='{"brand": "few"}')) == 2
+
+
+def test_only_the_app_calibrates(labelled: "Shop") -> None:
+    analyst: Connection = labelled.connect(Role.ANALYST)
+    with pytest.raises(DatabaseError, match="permission denied"):
+        analyst.exec_driver_sql("select * from shop.calibrate_zero_shot()")

@@ -1,0 +1,102 @@
+"""Pictures with the same bytes: the vector one has is known for the others."""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
+from tests.functions.conftest import Worker, unit_vectors
+
+from db.catalog.store import Image, Product
+from db.roles import Role
+from db.work import items as work
+from db.work.items import Seen
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Shop
+
+
+def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:
+    """Encode what is waiting; `sources` is the sha256 of each uri. Returns the vectors, in the order of the uris."""
+    items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
+    vectors = unit_vectors(len(items), dimension, seed)
+    hashes = [sources[item.uri or ""] for item in items]
+    work.image_seen(worker.conn, items, [Seen(each, 10, 10, "0" * 64) for each in hashes])
+    work.complete(worker.conn, worker.id, worker.model_id, "image", items, hashes, vectors)
+    return vectors
+
+
+def named(*names: str) -> dict[str, bytes]:
+    return {f"{name}-0.jpg": sha256(name.encode()).digest() for name in names}
+
+
+def test_of_pictures_nobody_has_seen_nothing_is_known(shop: "Shop") -> None:
+    shop.add("a")
+    worker = shop.worker()
+    assert work.known_vectors(worker.conn, 1, [sha256(b"a").digest(), b""]) == {}
+    assert work.known_vectors(worker.conn, 1, []) == {}
+
+
+def test_the_vector_of_the_same_bytes_is_known_as_it_is_stored_in_any_catalog(shop: "Shop") -> None:
+    shop.load(Product("a", "a", images=(Image("a-0.jpg"),)), into="other")
+    shop.add("b")
+    worker = shop.worker()
+    vectors = encode(worker, named("a", "b"))
+    asked = [sha256(name).digest() for name in (b"b", b"a", b"c", b"a")]
+    known = work.known_vectors(worker.conn, 1, asked)
+    assert set(known) == set(asked[:2])
+    for source, vector in zip((asked[1], asked[0]), vectors, strict=True):
+        assert known[source].dtype == np.float32
+        assert (known[source] == vector.astype(np.float16).astype(np.float32)).all()
+
+
+def test_a_known_vector_stored_for_another_picture_is_the_same_to_the_last_bit(shop: "Shop") -> None:
+    shop.add("a")
+    worker = shop.worker()
+    encode(worker, named("a"))
+    shop.add("copy")
+    [source] = named("a").values()
+    items = worker.claim("image")
+    vector = work.known_vectors(worker.conn, 1, [source])[source]
+    assert work.complete(worker.conn, worker.id, 1, "image", items, [source], vector[None]) == 1
+    assert shop.value("select count(distinct embedding::text) from shop.toy_image") == 1
+
+
+def test_another_models_vectors_and_those_of_a_retired_one_are_not_known(two_models: "Shop") -> None:
+    two_models.add("a")
+    encode(two_models.worker(model_id=2), named("a"), dimension=40)
+    conn = two_models.connect(Role.ENCODER)
+    [source] = named("a").values()
+    assert work.known_vectors(conn, 1, [source]) == {}
+    assert work.known_vectors(conn, 2, [source])[source].shape == (40,)
+    two_models.run("update shop.model set status = 'retired' where model_id = 2")
+    assert work.known_vectors(conn, 2, [source]) == {}
+    assert work.known_vectors(conn, 99, [source]) == {}
+
+
+def test_a_vector_of_bytes_that_have_changed_is_not_known_under_the_new_ones(shop: "Shop") -> None:
+    shop.add("a")
+    worker = shop.worker()
+    encode(worker, named("a"))
+    new = sha256(b"new bytes behind the same name").digest()
+    shop.run("update shop.product_image set sha256 = :new", new=new)
+    assert work.known_vectors(worker.conn, 1, [new, *named("a").values()]) == {}
+
+
+def test_looking_up_reads_the_index_and_never_the_table_even_without_statistics(shop: "Shop") -> None:
+    shop.add(*(f"p{n}" for n in range(300)))
+    worker = shop.worker()
+    same = sha256(b"no picture yet").digest()
+    encode(worker, {f"p{n}-0.jpg": same for n in range(300)})
+    asked = [sha256(bytes([n % 256, n // 256])).digest() for n in range(511)]
+    with shop.database.connect(Role.ENCODER) as conn, conn.begin():
+        assert list(work.known_vectors(conn, 1, [*asked, same])) == [same]
+        read = text(
+            "select pg_stat_get_xact_numscans('shop.product_image'::regclass), "
+            "pg_stat_get_xact_numscans('shop.product_image_sha256_idx'::regclass), "
+            "pg_stat_get_xact_tuples_fetched('shop.product_image'::regclass)"
+        )
+        scans, lookups, rows = conn.execute(read).one()
+    assert (scans, lookups) == (0, 512)
+    assert rows <= 1  # of three hundred that are alike

@@ -1,0 +1,69 @@
+"""The web service as a process that is told to stop, and much asked of it meanwhile."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.processes import COMMAND, wait_until
+
+sys.path.append(str(Path(__file__).parents[2]))  # benchmarks are not installed; last, so that all else is
+
+from benchmarks.web.http_load import NO_ANSWER, Answers, Asking, Load, ask
+
+__all__ = ["NO_ANSWER", "Answers", "Asking", "Load", "ask", "free_port", "gauge", "log_lines", "service", "stop"]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def service(env: Mapping[str, str], log: Path, port: int, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """`windowshop serve`, answering at the port; killed at the end if it still runs."""
+    own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
+    given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
+    with log.open("wb") as output:
+        process = subprocess.Popen([*COMMAND, "serve", "--port", str(port)], env={**env, **given}, stderr=output)
+    try:
+        wait_until(lambda: process.poll() is not None or _answers(port), 30, "an answer")
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stop(process: subprocess.Popen[bytes], within: float = 30) -> int:
+    os.kill(process.pid, signal.SIGTERM)
+    return process.wait(within)
+
+
+def log_lines(log: Path) -> list[dict[str, Any]]:
+    """Of the requests."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def gauge(port: int, name: str) -> float:
+    """Of /metrics, with its labels as they are written there."""
+    shown = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
+    found = re.search(rf"^{re.escape(name)} (\S+)$", shown, re.MULTILINE)
+    assert found, shown
+    return float(found[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,277 @@
+"""A toy model, 24 random numbers a vector, in a database of its own for every test; workers and encoders that are plain
+connections, so that a test decides when each of them acts."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, text
+
+from db.catalog import store as catalog
+from db.catalog.store import Product
+from db.engine import Database
+from db.lifecycle.serving import serve_model
+from db.roles import Role
+from db.settings import Settings
+from db.work import items as work
+from db.work import requests
+from db.work.items import Item, Part
+from migrations.model_revisions import NewModel, add_model
+from tests.support import large_catalog
+from tests.support.databases import Databases
+
+TOY = NewModel("toy", "toy", "revision 1", 24)
+WIDE = NewModel("wide", "wide", "revision 1", 40)
+TURNED = NewModel("turned", "turned", "revision 1", 24)
+
+
+def unit_vectors(count: int, dimension: int = TOY.dimension, seed: int = 0) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclass
+class Worker:
+    """An encoder's catalog lane, one call at a time."""
+
+    conn: Connection
+    model_id: int = 1
+    id: UUID = field(default_factory=uuid4)
+
+    def beat(self, lease_seconds: int = 30) -> None:
+        work.heartbeat(self.conn, self.id, "host", 1, "cpu", lease_seconds)
+
+    def claim(self, part: Part = "title", limit: int = 10) -> list[Item]:
+        return work.claim(self.conn, self.id, self.model_id, part, limit)
+
+    def complete(self, items: Sequence[Item], part: Part = "title", vectors: NDArray[np.float32] | None = None) -> int:
+        vectors = unit_vectors(len(items)) if vectors is None else vectors
+        return work.complete(self.conn, self.id, self.model_id, part, items, [b"source"] * len(items), vectors)
+
+    def fail(self, item: Item, error: str = "it broke", part: Part = "title", *, final: bool = False) -> None:
+        work.fail(self.conn, self.id, self.model_id, part, item, error, final=final)
+
+    def release(self) -> int:
+        return work.release(self.conn, self.id)
+
+
+class Shop:
+    """A database and everything a test does to it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._open = ExitStack()
+        self._admin: Connection | None = None
+
+    def close(self) -> None:
+        self._open.close()
+
+    def connect(self, role: Role | None) -> Connection:
+        """A connection that commits every statement; closed after the test."""
+        conn = self._open.enter_context(self.database.connect(role))
+        return conn.execution_options(isolation_level="AUTOCOMMIT")
+
+    def run(self, statement: str, **parameters: Any) -> list[Row[Any]]:
+        """As the administrator. Returns the rows, if there are any."""
+        self._admin = self._admin or self.connect(None)
+        done = self._admin.execute(text(statement), parameters)
+        return list(done.all()) if done.returns_rows else []
+
+    def value(self, statement: str, **parameters: Any) -> Any:
+        return self.run(statement, **parameters)[0][0]
+
+    def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/pictures")) -> Any:
+        """What `windowshop load` does: the one upsert, as the app."""
+        with self.database.connect(Role.APP) as conn, conn.begin():
+            with catalog.staging(conn) as stage:
+                for product in products:
+                    stage(product)
+            return catalog.upsert(conn, catalog=into, image_root=image_root)
+
+    def add(self, *skus: str, pictures: int = 1) -> None:
+        self.load(*(product(sku, pictures=pictures) for sku in skus))
+
+    def worker(self, *, model_id: int = 1, alive: bool = True) -> Worker:
+        worker = Worker(self.connect(Role.ENCODER), model_id)
+        if alive:
+            worker.beat()
+        return worker
+
+    def expire(self, worker: Worker) -> None:
+        """As if the worker had been silent for longer than its lease."""
+        self.run(
+            "update shop_private.worker set lease_expires_at = clock_timestamp() - interval '1 second' "
+            "where worker_id = :id",
+            id=worker.id,
+        )
+
+    def encode_all(self, model_id: int = 1, dimension: int = TOY.dimension) -> None:
+        worker = self.worker(model_id=model_id)
+        for part in ("title", "image"):
+            while items := worker.claim(part, 1000):
+                worker.complete(items, part, unit_vectors(len(items), dimension))
+        worker.release()
+
+    def work(self, sku: str | None = None) -> list[tuple[str, str, int, str]]:
+        """What is listed: (sku, part, position, state), in order."""
+        rows = self.run(
+            "select p.sku, w.part::text, w.position, w.state::text from shop_private.work w "
+            "join shop.product p using (product_id) where p.sku = coalesce(cast(:sku as text), p.sku) "
+            "order by p.sku, w.part, w.position",
+            sku=sku,
+        )
+        return [tuple(row) for row in rows]
+
+    @contextmanager
+    def encoder(self, model_id: int = 1, *, answers: bool = True, dimension: int = TOY.dimension) -> Iterator[None]:
+        """An encoder's query lane. One that does not answer is alive, claims nothing, and says nothing."""
+        stop, ready = threading.Event(), threading.Event()
+
+        def serve() -> None:
+            with requests.connect(self.database) as conn:
+                requests.prove_life(conn, [model_id])
+                ready.set()
+                while not stop.wait(0.005):
+                    if not answers:
+                        continue
+                    batch = requests.begin(conn, [model_id], 32)
+                    vectors = unit_vectors(len(batch), dimension)
+                    requests.finish(conn, [([one.id for one in batch], vectors)] if batch else [])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            assert ready.wait(10)
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def cache(self, query: str, model_id: int = 1, dimension: int = TOY.dimension, seed: int = 0) -> None:
+        """Have the answer to a text in the cache, so that no encoder is needed."""
+        [vector] = unit_vectors(1, dimension, seed)
+        self.run(
+            "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
+            "(:model, sha256(convert_to('t' || cast(:query as text), 'UTF8')), :query, cast(:vector as halfvec))",
+            model=model_id,
+            query=query,
+            vector=str(vector.tolist()),
+        )
+
+
+def product(sku: str, title: str | None = None, *, pictures: int = 1, **fields: Any) -> Product:
+    images = tuple(catalog.Image(f"{sku}-{n}.jpg") for n in range(pictures))
+    return Product(sku, title or f"title of {sku}", **{"images": images, **fields})
+
+
+@pytest.fixture(scope="session")
+def toy_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
+    """A migrated database that serves the toy model, and the home with its revisions."""
+    database = databases.copy(template)
+    home = public_folder / "toy-home"
+    add_model(database, Settings(home=home), TOY)
+    serve_model(database, TOY.name)
+    return str(database.write.database), home
+
+
+@pytest.fixture(scope="session")
+def two_model_template(databases: Databases, toy_template: tuple[str, Path], public_folder: Path) -> str:
+    """The toy model serves, a model of another dimension is being built beside it."""
+    import shutil
+
+    name, toy_home = toy_template
+    home = public_folder / "two-model-home"
+    shutil.copytree(toy_home, home)
+    database = databases.copy(name)
+    add_model(database, Settings(home=home), WIDE)
+    return str(database.write.database)
+
+
+@contextmanager
+def _emptied(database: Database) -> Iterator[Shop]:
+    """The same database for every test, empty again each time: ten times faster than a copy."""
+    made = Shop(database)
+    for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
+        made.run(f"delete from shop.{table}")
+    for table in ("worker", "request", "query_embedding"):
+        made.run(f"delete from shop_private.{table}")
+    # Deleted rows leave their pages behind, and the search reckons the size of a catalog by its pages.
+    tables = made.value(
+        "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"
+    )
+    made.run(f"truncate {tables}")
+    made.run("update shop.model set status = 'building' where status = 'retired'")
+    if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
+        serve_model(database, TOY.name, force=True)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def _toy_database(databases: Databases, toy_template: tuple[str, Path]) -> Database:
+    return databases.copy(toy_template[0])
+
+
+@pytest.fixture(scope="session")
+def _two_model_database(databases: Databases, two_model_template: str) -> Database:
+    return databases.copy(two_model_template)
+
+
+@pytest.fixture
+def shop(_toy_database: Database) -> Iterator[Shop]:
+    """A shop without products whose search is served by the toy model, model_id 1."""
+    with _emptied(_toy_database) as made:
+        yield made
+
+
+@pytest.fixture
+def two_models(_two_model_database: Database) -> Iterator[Shop]:
+    """Toy serves as model_id 1, wide (40 dimensions) is building as model_id 2."""
+    with _emptied(_two_model_database) as made:
+        yield made
+
+
+@pytest.fixture
+def three_models(databases: Databases, two_model_template: str, public_folder: Path) -> Iterator[Shop]:
+    """Beside these two, turned as model_id 3, of as many dimensions as toy. A database of its own."""
+    database = databases.copy(two_model_template)
+    add_model(database, Settings(home=public_folder / "two-model-home"), TURNED)
+    made = Shop(database)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
+    """20,000 products under the toy model, indexed: see tests/support/large_catalog.py."""
+    database = databases.copy(toy_template[0])
+    large_catalog.fill(databases, database)
+    return database
+
+
+@pytest.fixture
+def together() -> Callable[..., list[Any]]:
+    """Run calls at the same moment, each in a thread; their results, or the first error."""
+
+    def run(*calls: Callable[[], Any]) -> list[Any]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        barrier = threading.Barrier(len(calls))
+
+        def started(call: Callable[[], Any]) -> Any:
+            barrier.wait()
+            return call()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(started, calls))
+
+    return run

@@ -1,0 +1,186 @@
+"""Too much at once, too slow, gone away, told to stop: what is refused, how soon, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from tests.support.processes import COMMAND, wait_until
+from tests.support.web_service import Serve
+
+SEARCH = {"query": "bag"}
+STALLED = (
+    "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' "
+    "and query like '%shop.search(%' and pid <> pg_backend_pid()"
+)
+
+
+@contextmanager
+def stalled(database: Database) -> Iterator[None]:
+    """Every search waits as long as this lasts."""
+    with database.connect(None) as conn, conn.begin():
+        conn.execute(text("lock table shop.product in access exclusive mode"))
+        yield
+
+
+def searching(database: Database) -> int:
+    with database.connect(None) as conn:
+        return int(conn.scalar(text(STALLED)) or 0)
+
+
+def timed(client: httpx.Client) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    return client.post("/search/text", json=SEARCH), time.monotonic() - began
+
+
+def test_a_search_that_takes_too_long_ends_in_the_database_too(serve: Serve, own_database: Database) -> None:
+    with serve(own_database, deadline_ms=500) as client, stalled(own_database):
+        answer, seconds = timed(client)
+        assert answer.status_code == 504
+        assert answer.json()["type"] == "urn:windowshop:problem:timeout"
+        assert seconds < 1.5
+        wait_until(lambda: searching(own_database) == 0, 1, "nothing running for nobody")
+
+
+def test_who_finds_the_door_shut_is_told_at_once_and_nobody_else_suffers(serve: Serve, own_database: Database) -> None:
+    with serve(own_database, connections=2, queue=1) as client, ThreadPoolExecutor(8) as pool:
+        with stalled(own_database):
+            begun = [pool.submit(timed, client) for _ in range(3)]
+            wait_until(lambda: searching(own_database) == 2, 5, "two searches at work")
+            time.sleep(0.2)
+            refused = [pool.submit(timed, client).result() for _ in range(5)]
+            ready = client.get("/health")
+        for answer, seconds in refused:
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:windowshop:problem:overloaded"
+            assert int(answer.headers["retry-after"]) >= 1
+            assert seconds < 0.1
+        assert ready.status_code == 200
+        assert [future.result()[0].status_code for future in begun] == [200] * 3
+
+
+def test_only_so_many_requests_are_open(serve: Serve, own_database: Database) -> None:
+    with serve(own_database, max_requests=1) as client, ThreadPoolExecutor(1) as pool:
+        with stalled(own_database):
+            first = pool.submit(timed, client)
+            wait_until(lambda: searching(own_database) == 1, 5, "a search at work")
+            assert timed(client)[0].status_code == 503
+            assert client.get("/health").status_code == 200
+        assert first.result()[0].status_code == 200
+
+
+def test_a_client_that_goes_away_stops_costing(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client, stalled(own_database):
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/search/text", json=SEARCH, timeout=0.5)
+        wait_until(lambda: searching(own_database) == 0, 2, "its search cancelled")
+
+
+def test_without_a_database_it_lives_but_is_not_ready(serve: Serve, shop_database: Database) -> None:
+    nowhere = shop_database.write.set(port=1)
+    with serve(replace(shop_database, write=nowhere, read=nowhere)) as client:
+        assert client.get("/health").status_code == 200
+        for answer in (client.get("/ready"), client.post("/search/text", json=SEARCH)):
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:windowshop:problem:database-unavailable"
+            assert "127.0.0.1" not in answer.text
+
+
+def test_a_database_that_comes_back_costs_no_request(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        assert client.post("/search/text", json=SEARCH).status_code == 200
+        with own_database.connect(None) as conn:
+            conn.execute(
+                text(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+                    "and pid <> pg_backend_pid()"
+                )
+            )
+        assert client.post("/search/text", json=SEARCH).status_code == 200
+
+
+# --- as a process
+
+
+@pytest.fixture
+def process(
+    own_database: Database, environment: Callable[[Database], dict[str, str]], tmp_path: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], Path, str]]:
+    log = tmp_path / "log"
+    env = {**environment(own_database), "WINDOWSHOP_WEB_METRICS_PORT": "0", "WINDOWSHOP_WEB_API_KEYS": "off"}
+    with log.open("wb") as output:
+        running = subprocess.Popen([*COMMAND, "serve", "--port", "0"], env=env, stderr=output)
+    try:
+        wait_until(lambda: "Serving at" in log.read_text() or running.poll() is not None, 30, "an address")
+        address = log.read_text().split("Serving at ")[1].split()[0]
+        wait_until(lambda: _answers(address), 10, "an answer")
+        yield running, log, address
+    finally:
+        running.kill()
+        running.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_told_to_stop_it_answers_what_it_has_begun(
+    process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
+) -> None:
+    running, _, address = process
+    answers: list[int] = []
+    ask = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{address}/search/text", json=SEARCH, timeout=20).status_code)
+    )
+    with stalled(own_database):
+        ask.start()
+        wait_until(lambda: searching(own_database) == 1, 5, "a search at work")
+        os.kill(running.pid, signal.SIGTERM)
+        time.sleep(0.3)
+    ask.join()
+    assert answers == [200]
+    assert running.wait(10) == 0
+
+
+def test_the_log_has_a_line_a_request_without_what_was_asked(
+    process: tuple[subprocess.Popen[bytes], Path, str],
+) -> None:
+    running, log, address = process
+    httpx.post(f"{address}/search/text", json={"query": "a secret wish"}, headers={"X-Request-ID": "mine"})
+    httpx.get(f"{address}/nowhere?secret=wish")
+    running.terminate()
+    running.wait(10)
+    text_ = log.read_text()
+    assert "secret" not in text_
+    lines = [json.loads(line) for line in text_.splitlines() if line.startswith("{")]
+    [search] = [line for line in lines if line.get("request_id") == "mine"]
+    assert search | {"status": 200, "route": "/search/text", "method": "POST", "event": "request"} == search
+    assert lines[-1]["route"] == "unmatched"
+
+
+def test_an_address_in_use_is_said_so(
+    process: tuple[subprocess.Popen[bytes], Path, str],
+    own_database: Database,
+    environment: Callable[[Database], dict[str, str]],
+) -> None:
+    port = process[2].rpartition(":")[2]
+    done = subprocess.run(
+        [*COMMAND, "serve", "--port", port], env=environment(own_database), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr

@@ -1,0 +1,61 @@
+"""What shoppers did, for those who improve search: rows of shop.event, to be joined and counted in SQL."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, post
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import Body
+from msgspec import Meta
+
+from db.search import events
+from web.api.examples import EVENTS, RECORDED
+from web.api.openapi import KEY, answers
+from web.api.schemas import Catalog, Sku, Text
+from web.http.problems import Refused
+
+Visitor = Annotated[str, Meta(min_length=1, max_length=200)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A search (its query, how many results), or what was done with a product (its SKU, where it stood)."""
+
+    kind: Literal["search", "click", "add_to_cart", "purchase"]
+    visitor: Annotated[Visitor | None, Meta(description="Whatever the shop tells its visitors apart by.")] = None
+    catalog: Catalog = "main"
+    query: Text | None = None
+    results: Count | None = None
+    sku: Sku | None = None
+    rank: Rank | None = None
+
+
+class EventsIn(msgspec.Struct, forbid_unknown_fields=True):
+    events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]
+
+
+class Recorded(msgspec.Struct):
+    recorded: int
+
+
+@post(
+    "/events",
+    opt={"scope": "search"},
+    status_code=201,
+    security=KEY,
+    tags=["Events"],
+    responses=answers(Recorded, RECORDED, "database-unavailable", status=201),
+)
+async def record_events(
+    request: Request[Any, Any, Any],
+    state: State,
+    data: Annotated[EventsIn, Body(examples=[Example("a search and a click", value=EVENTS)])],
+) -> Recorded:
+    """Record what shoppers did, up to 1,000 events at once."""
+    if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
+        raise Refused("invalid", "A text has a NUL character.")
+    rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]
+    await state.pools.write(request, lambda conn: events.record(conn, rows))
+    return Recorded(len(rows))

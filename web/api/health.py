@@ -1,0 +1,68 @@
+"""Is this process alive, and should it be sent requests? An encoder that is away does not take it out of service."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.datastructures import State
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.errors import WindowshopError
+from web.api.examples import HEALTH, READY
+from web.api.openapi import answers
+from web.http.problems import Refused
+
+_NOT_KEPT = {"Cache-Control": "no-store"}
+_ENCODER = text("select * from shop_private.encoder_state()")
+
+
+class Health(msgspec.Struct):
+    status: str
+
+
+class Encoder(msgspec.Struct):
+    """Of the serving model. Counts end at 10,000."""
+
+    model: str
+    running: bool
+    waiting_queries: int
+    waiting_items: int
+    quarantined_items: int
+
+
+class Ready(msgspec.Struct):
+    """`encoder` is null when no model serves, or the primary database cannot be asked."""
+
+    status: str
+    revision: str
+    encoder: Encoder | None
+
+
+@get("/health", tags=["Probes"], responses=answers(Health, HEALTH))
+async def health() -> Response[Health]:
+    """Alive: this process answers."""
+    return Response(Health("alive"), headers=_NOT_KEPT)
+
+
+@get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
+async def ready(state: State) -> Response[Ready]:
+    """Ready: the database answers and its schema fits."""
+    try:
+        await state.pools.probe(schema.check, primary=False)
+    except (WindowshopError, TimeoutError) as error:
+        raise Refused("database-unavailable", "The database does not answer, or its schema does not fit.") from error
+    return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NOT_KEPT)
+
+
+async def encoder(state: State) -> Encoder | None:
+    """None when no model serves, or the primary database cannot be asked."""
+
+    def call(conn: Connection) -> Any:
+        return conn.execute(_ENCODER).one_or_none()
+
+    try:
+        row = await state.pools.probe(call, primary=True)
+    except (WindowshopError, TimeoutError):
+        return None
+    return None if row is None else Encoder(*row)

@@ -1,0 +1,187 @@
+"""Products in and out. The rules for what a product may be are db/product_rules.py, the loader's too."""
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, delete, get, put
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter, QueryParameter
+from msgspec import Meta
+
+from db.catalog import store as db_catalog
+from db.catalog.image_paths import ImageRoot
+from db.catalog.store import COLUMNS, Product
+from db.catalog.validation import Written, check
+from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
+from web.api.openapi import KEY, answers
+from web.api.schemas import Picture
+from web.api.search import picture
+from web.http.problems import Refused
+
+SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=200)]
+CatalogInQuery = Annotated[str, QueryParameter(max_length=63)]
+Field = str | None
+
+
+class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A product, whole: what is left out is empty afterwards. Prices as a number, or a text such as "12.50 EUR"."""
+
+    sku: str
+    title: str
+    description: Field = None
+    brand: Field = None
+    product_type: Field = None
+    price: float | str | None = None
+    currency: Field = None
+    availability: Field = None
+    gtin: Field = None
+    mpn: Field = None
+    item_group_id: Field = None
+    link: Field = None
+    image_link: Field = None
+    color: Field = None
+    size: Field = None
+    material: Field = None
+    condition: Field = None
+    attributes: dict[str, Any] = {}
+    images: Annotated[
+        list[str], Meta(max_length=100, description="Addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
+    ] = []
+
+
+class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    products: Annotated[list[ProductIn], Meta(min_length=1, max_length=1000)]
+    catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
+
+
+class Outcome(msgspec.Struct):
+    sku: str
+    status: Literal["inserted", "updated", "unchanged", "rejected"]
+    reason: str | None
+
+
+class Outcomes(msgspec.Struct):
+    """One for each product, in the order they came."""
+
+    products: list[Outcome]
+
+
+class ProductOut(msgspec.Struct, kw_only=True):
+    sku: str
+    catalog: str
+    title: str
+    description: str | None
+    brand: str | None
+    product_type: str | None
+    price: float | None
+    currency: str | None
+    availability: str | None
+    gtin: str | None
+    mpn: str | None
+    item_group_id: str | None
+    link: str | None
+    image_link: str | None
+    color: str | None
+    size: str | None
+    material: str | None
+    condition: str | None
+    attributes: dict[str, Any]
+    pictures: list[Picture]
+    created_at: datetime
+    updated_at: datetime
+
+
+@get(
+    "/products/{sku:str}",
+    opt={"scope": "search"},
+    security=KEY,
+    tags=["Products"],
+    responses=answers(ProductOut, PRODUCT, "not-found", "database-unavailable"),
+)
+async def read_product(
+    request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
+) -> Response[ProductOut]:
+    """A product, as it is in the catalog. With If-None-Match, 304 while it is unchanged."""
+    row = await state.pools.read(request, lambda conn: db_catalog.product(conn, sku, catalog))
+    if row is None:
+        raise Refused("not-found", "There is no such product in this catalog.")
+    identity: UUID = row.pop("product_id")
+    link = row["image_link"]
+    shown = (picture(identity.hex, uri, position, link) for position, uri in row.pop("images"))
+    price = row.pop("price")
+    found = ProductOut(
+        **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
+    )
+    tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # kept, and asked about each time
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]
+    return Response(found, headers=headers)
+
+
+@put(
+    "/products",
+    opt={"scope": "write"},
+    security=KEY,
+    tags=["Products"],
+    responses=answers(Outcomes, OUTCOMES, "database-unavailable"),
+)
+async def put_products(
+    request: Request[Any, Any, Any],
+    state: State,
+    data: Annotated[ProductsIn, Body(examples=[Example("two", value=PRODUCTS)])],
+) -> Outcomes:
+    """Insert or replace up to 1,000 products in one transaction. Equal ones are left alone, wrong ones are named; what
+    changed is encoded anew by itself."""
+    root = state.settings.image_root
+    outcomes: list[Outcome] = []
+    taken: dict[str, tuple[int, Product]] = {}
+    for given in data.products:
+        outcome = Outcome(given.sku, "rejected", None)
+        outcomes.append(outcome)
+        found = check(_written(given), ImageRoot(root) if root else None)
+        if isinstance(found, list):
+            outcome.reason = "; ".join(found)
+        elif found.product.sku in taken:
+            outcome.reason = "this SKU is in the request already"
+        else:
+            taken[found.product.sku] = len(outcomes) - 1, found.product
+    products = [product for _, product in taken.values()]
+    said = await state.pools.write(
+        request, lambda conn: db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
+    )
+    for (place, _), what in zip(taken.values(), said, strict=True):
+        if what in ("inserted", "updated", "unchanged"):
+            outcomes[place].status = what
+        else:
+            outcomes[place].reason = what
+    return Outcomes(outcomes)
+
+
+@delete(
+    "/products/{sku:str}",
+    opt={"scope": "write"},
+    security=KEY,
+    tags=["Products"],
+    responses=answers(None, None, "not-found", "database-unavailable", status=204),
+)
+async def delete_product(
+    request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
+) -> None:
+    """Take a product out of the catalog, its pictures' vectors with it."""
+    if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
+        raise Refused("not-found", "There is no such product in this catalog.")
+
+
+def _written(given: ProductIn) -> Written:
+    fields = {
+        name: format(Decimal(str(value)), "f") if isinstance(value, float | int) else value
+        for name in COLUMNS
+        if (value := getattr(given, name)) is not None
+    }
+    return Written(fields, given.attributes, given.images)

@@ -1,0 +1,134 @@
+"""HTTP as uvicorn speaks it, with an end to patience and to headers, and refusals that cost next to nothing.
+
+uvicorn's own time limit is for connections that are silent. It waits for ever for one that sends its header byte by
+byte, goes on sending a body whose request was answered, or does not read its answers. While a request is being
+answered, the service's deadline holds. It also sends an answer's head and its body in two packets.
+"""
+
+import asyncio
+from asyncio import TimerHandle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from web.http.problems import MEDIA_TYPE, Refused, body_and_headers
+
+PATIENCE_SECONDS = 10.0
+MAX_HEADER_BYTES = 64 * 1024
+
+Header = tuple[bytes, bytes]
+# Method, address and header of a request: header and body of the 503 it gets in any case, or None.
+Refuse = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header], bytes] | None]
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    _since = 0.0  # when it last had no request to answer
+    _unread = 0  # bytes of answers that the client had not taken when last looked at
+    _look: TimerHandle | None = None
+    _in_header = False
+    _header_bytes = 0
+    _refusal: tuple[Sequence[Header], bytes] | None = None  # to be sent when the request has been read
+
+    def __init__(self, *args: Any, refuse: Refuse, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._refuse = refuse
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self.transport = Joining(transport)  # type: ignore[assignment]
+        self._since = self.loop.time()
+        self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_header:
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self.send_400_response("The header is too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP never reaches the application; it is answered with a problem all the same."""
+        problem, _ = body_and_headers(Refused("malformed", msg), "")
+        self._send(
+            b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False
+        )
+
+    def on_message_begin(self) -> None:
+        self._in_header, self._header_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_header = False
+        if (self.cycle is None or self.cycle.response_complete) and not self.expect_100_continue:
+            self._refusal = self._refuse(self.parser.get_method(), self.url, self.headers)
+        if self._refusal is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._refusal is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refusal is None:
+            super().on_message_complete()
+            return
+        (headers, body), self._refusal = self._refusal, None
+        self._send(b"503 Service Unavailable", headers, body, keep=self.parser.should_keep_alive())
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        self._since = self.loop.time()
+        self.transport.flush()  # type: ignore[attr-defined]  # of what has no body
+        super().on_response_complete()
+
+    def _send(self, status: bytes, headers: Sequence[Header], body: bytes, *, keep: bool) -> None:
+        length = (b"content-length", str(len(body)).encode())
+        close = () if keep else ((b"connection", b"close"),)
+        lines = [b": ".join(header) for header in (*self.server_state.default_headers, *headers, length, *close)]
+        self.transport.write(b"\r\n".join((b"HTTP/1.1 " + status, *lines, b"", body)))
+        if not keep:
+            self.transport.close()
+
+    def _end_if_stuck(self) -> None:
+        unread, before = self.transport.get_write_buffer_size(), self._unread
+        at_work = self.cycle is not None and not self.cycle.response_complete
+        not_reading = 0 < before <= unread
+        not_asking = not unread and not at_work and self.loop.time() >= self._since + PATIENCE_SECONDS
+        if not_reading or not_asking:
+            self.transport.abort()  # closing would wait until the client has read everything
+            return
+        self._unread = unread
+        self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
+
+
+class Joining:
+    """A transport that sends an answer's head together with what follows it: one system call, and one packet."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if not self._head and data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

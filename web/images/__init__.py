@@ -1,0 +1,1 @@
+"""Images that visitors see and send, and the memory that keeps them."""

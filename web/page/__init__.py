@@ -1,0 +1,1 @@
+"""The search page: HTML that works without JavaScript."""

@@ -1,0 +1,55 @@
+"""The page's own files, read once. Their addresses carry a hash of their content, so browsers keep them for good."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.params import PathParameter
+
+from web.http.problems import Refused
+
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    content: bytes
+    packed: bytes
+    media_type: str
+    tag: str
+
+
+def _read() -> dict[str, File]:
+    found = {}
+    for entry in files("web.page").joinpath("static").iterdir():
+        kind = TYPES.get(entry.name.rpartition(".")[2])
+        if kind is not None:
+            content = entry.read_bytes()
+            tag = hashlib.sha256(content).hexdigest()[:12]
+            found[entry.name] = File(content, gzip.compress(content, mtime=0), kind, tag)
+    return found
+
+
+FILES = _read()
+
+
+def address(name: str) -> str:
+    return f"/static/{FILES[name].tag}/{name}"
+
+
+@get("/static/{tag:str}/{name:str}", include_in_schema=False)
+async def static_file(
+    request: Request[Any, Any, Any], tag: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()]
+) -> Response[bytes]:
+    file = FILES.get(name)
+    if file is None:
+        raise Refused("not-found")
+    # While servers are being renewed, a page of one may ask another for a file that differs: it gets it, for now.
+    lasting = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
+    headers = {"Cache-Control": lasting, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(file.packed, media_type=file.media_type, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(file.content, media_type=file.media_type, headers=headers)

@@ -1,0 +1,5 @@
+"""`python -m windowshop`."""
+
+from windowshop.main import main
+
+main()

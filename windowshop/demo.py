@@ -1,0 +1,229 @@
+"""`windowshop demo` and `windowshop up`: everything at once, on one machine."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from db.engine import Database
+    from db.settings import Settings
+
+DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"), ("red shoes", None))
+DEMO_PICTURE = "fluent_1376.webp"
+IN_A_SECOND_TERMINAL = "\nGo on, in a second terminal:"
+AFTERWARDS = """
+Go on:
+  windowshop up                                   database, encoder, search page, REST until Ctrl-C; meanwhile:\
+"""
+NEXT = """
+  windowshop db psql --role analyst               SQL, for example
+    SELECT title, price FROM shop.searchable WHERE price < 40
+    ORDER BY image_embedding <=> (SELECT shop.clip_text('blue bag')) LIMIT 10;
+  windowshop search "blue bag" --filter '{"price": {"lt": 40}}'
+  windowshop load my-products.csv                 your own catalog; "windowshop encode --once" encodes it
+"""
+
+
+def demo(
+    serve: Annotated[bool, typer.Option(help="End by serving the search page until Ctrl-C.")] = True,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the database running afterwards.")] = False,
+) -> None:
+    """From nothing to picture search: database, sample catalog, encoding, three text queries and a picture query.
+
+    Then the search page is served on this machine until Ctrl-C.
+    """
+    from rich.console import Console
+
+    from db.embedded import server as embedded
+    from db.engine import open_database
+    from db.settings import Settings
+    from loader.sample import IMAGES, load_sample
+
+    console = Console()
+    settings = Settings.read()
+    with open_database(settings, on_progress=_step) as database:
+        _prepare(database, settings)
+        _step("Loading the sample catalog (its prices and availability are made up)")
+        loaded = load_sample(database)
+        console.print(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")
+        with _encoding(database) as encoder:
+            _demo_queries(database, IMAGES / DEMO_PICTURE)
+            served = serve and _serve_the_page(database, encoder)
+        if keep and database.is_embedded:
+            embedded.start(settings.home)
+            console.print('\nThe database keeps running; "windowshop db stop" stops it.')
+    if not served:
+        console.print(AFTERWARDS + NEXT, highlight=False, markup=False, soft_wrap=True)
+
+
+def up() -> None:
+    """Run database, encoder and web service in the foreground until Ctrl-C: SQL and HTTP clients can search."""
+    from db.engine import open_database
+    from db.settings import Settings
+    from encoder.service import load_models
+    from encoder.settings import EncoderSettings
+    from windowshop.output.encoding import encode_with_progress
+
+    settings, encoding = Settings.read(), EncoderSettings.read()
+    with open_database(settings, on_progress=_step) as database:
+        _prepare(database, settings)
+        models = load_models(database, encoding)
+        address = database.url(None)
+        _step(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
+        _step("  windowshop db psql --role analyst")
+        _step('  windowshop search "a wooden chair"')
+        with _serving(database) as site:
+            if site is not None:
+                _step(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
+            encode_with_progress(database, models, encoding, once=False)
+
+
+def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
+    """Until SIGTERM or Ctrl-C. False where the web service is not installed."""
+    from rich.console import Console
+
+    from encoder.service import stopping_on_signals
+
+    stop = threading.Event()
+    with stopping_on_signals(stop), _serving(database, any_port=True) as address:
+        if address is None:
+            return False
+        text = IN_A_SECOND_TERMINAL + NEXT + f"\nThe search page is at {address}/ until Ctrl-C."
+        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        while encoder.is_alive() and not stop.wait(0.2):
+            pass
+        _step("Stopping")
+    return True
+
+
+@contextmanager
+def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | None]:
+    """The web service in this process for as long as the context lasts; its address, None where it is not installed.
+
+    With `any_port` a port in use is no error: a free one is taken, and no metrics are served.
+    """
+    try:
+        from web.server import CannotListen, running
+        from web.settings import WebSettings
+    except ModuleNotFoundError as error:
+        _step(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
+        yield None
+        return
+    settings = WebSettings.read()
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(running(database, settings))
+        except CannotListen as error:
+            if not any_port:
+                raise
+            _step(f"The web service {error.message}, so it takes a free port.")
+            free = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "metrics_port": None})
+            address = stack.enter_context(running(database, free))
+        yield address
+
+
+def _prepare(database: "Database", settings: "Settings") -> None:
+    """Schema up to date, and a model serving: starter, where the site has none yet."""
+    from db.lifecycle.serving import every_model, serve_model
+    from db.roles import Role
+    from encoder import starter
+    from migrations.model_revisions import NewModel, add_model
+    from migrations.upgrade import upgrade
+
+    upgrade(database, settings)
+    with database.connect(Role.ANALYST) as conn:
+        models = every_model(conn)
+    if any(model.status == "serving" for model in models):
+        return
+    if not models:
+        _step("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
+        add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
+    if not models or starter.NAME in [model.name for model in models]:  # a run killed between the two is made good
+        serve_model(database, starter.NAME)
+
+
+@contextmanager
+def _encoding(database: "Database") -> Iterator[threading.Thread]:
+    """An encoder in this process for as long as the context lasts, entered when the whole catalog is encoded."""
+    from db.errors import EncoderError
+    from encoder.service import load_models, run
+    from encoder.settings import EncoderSettings
+
+    _step("Loading the model")
+    settings = EncoderSettings.read()
+    models = load_models(database, settings)
+    stop, ready = threading.Event(), threading.Event()
+    failed: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            run(database, models, settings, stop=stop, on_ready=ready.set)
+        except BaseException as error:
+            failed.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=serve, name="encoder")
+    thread.start()
+    try:
+        ready.wait()
+        _watch(database, list(models), thread)
+        if not failed:
+            yield thread
+    finally:
+        stop.set()
+        thread.join()
+    if failed:
+        raise EncoderError(f"the encoder failed: {failed[0]}") from failed[0]
+
+
+def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread) -> None:
+    """A progress bar until nothing is left to encode."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from db.roles import Role
+    from db.work import items as work
+
+    bars = (TextColumn("Encoding titles and pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with database.connect(Role.ENCODER) as conn, Progress(*bars) as progress:
+        task, total = progress.add_task("", total=None, visible=False), 0
+        while encoder.is_alive():
+            with conn.begin():
+                left = work.outstanding(conn, model_ids)
+            waiting = left.pending + left.leased
+            total = max(total, waiting)
+            progress.update(task, total=total, completed=total - waiting, visible=total > 0)
+            if not waiting:
+                return
+            time.sleep(0.1)
+
+
+def _demo_queries(database: "Database", picture: Path) -> None:
+    from rich.console import Console
+
+    from db.roles import Role
+    from db.search.statement import Query, search
+    from windowshop.output.hits import picture_bytes, print_hits, shown_sql
+
+    console = Console()
+    with database.connect(Role.ANALYST, read=True) as conn:
+        for query in (
+            *(Query(text, where=where, k=5) for text, where in DEMO_TEXTS),
+            Query(image=picture_bytes(picture), k=5),
+        ):
+            shown = shown_sql(query, picture if query.image else None)
+            started = time.perf_counter()
+            hits = search(conn, query)
+            elapsed = time.perf_counter() - started
+            console.print(f"\n{shown}", highlight=False, markup=False, soft_wrap=True)
+            print_hits(hits, console)
+            console.print(f"{elapsed * 1000:.0f} ms, encoding of the query included", highlight=False)
+
+
+def _step(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

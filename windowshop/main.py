@@ -1,0 +1,59 @@
+"""The `windowshop` command: its groups, and how an error of ours reaches the terminal.
+
+Every command imports what it needs only when it runs: `windowshop search` must not wait for torch.
+"""
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from db.errors import WindowshopError
+from windowshop import database, demo, encode, evaluate, load, model, schema, serve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Product search by what things look like, inside PostgreSQL. Start with: windowshop demo",
+)
+app.command()(demo.demo)
+app.command()(demo.up)
+database.server.command()(schema.upgrade)
+database.server.command()(schema.check)
+database.server.command()(schema.revision)
+database.server.command()(schema.downgrade)
+app.add_typer(database.server, name="db")
+app.command()(load.load)
+app.command()(load.judge)
+app.command()(encode.encode)
+for command in (model.status, model.evaluate, model.promote, model.rollback, schema.retire):
+    encode.model_app.command()(command)
+app.add_typer(encode.model_app, name="model")
+index_app = typer.Typer(no_args_is_help=True, help="Indexes: look at them, build what was left out, build them anew.")
+index_app.command("status")(model.index_status)
+index_app.command("build")(model.index_build)
+index_app.command("rebuild")(schema.rebuild)
+app.add_typer(index_app, name="index")
+app.command()(encode.retry)
+app.command()(database.search)
+app.command()(database.calibrate)
+app.command()(evaluate.evaluate)
+app.command()(serve.serve)
+app.add_typer(serve.key_app, name="key")
+
+
+def main() -> None:
+    """Run a command; turn an error of ours into one clear line and its exit code."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        app()
+    except WindowshopError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,88 @@
+"""Search results, their SQL, and calibrations as a person reads them."""
+
+import shlex
+from pathlib import Path
+
+from psycopg import sql
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from db.errors import SettingsError
+from db.search.calibration import Calibration
+from db.search.statement import Hit, Query, as_sql
+
+MAX_PICTURE_BYTES = 10 * 1024 * 1024  # as shop.clip_image takes it
+
+
+def picture_bytes(path: Path) -> bytes:
+    """A query picture's bytes. Raises SettingsError when it cannot be read or is over 10 MB."""
+    try:
+        if not path.is_file():
+            raise SettingsError(f"{path} is not a file")
+        if path.stat().st_size > MAX_PICTURE_BYTES:
+            raise SettingsError(f"{path} is larger than 10 MB", hint="Scale it down; models look at 224 to 512 pixels.")
+        if path.stat().st_size == 0:
+            raise SettingsError(f"{path} is empty")
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def shown_sql(query: Query, image: Path | None = None) -> str:
+    """The statement as it can be pasted into psql; a picture is read by psql itself."""
+    if image is None:
+        return as_sql(query).as_string(None) + ";"
+    statement = as_sql(query, sql.SQL("decode(:'picture', 'base64')")).as_string(None)
+    return f"\\set picture `base64 < {shlex.quote(str(image))}`\n{statement};"
+
+
+def print_hits(hits: list[Hit], console: Console | None = None) -> None:
+    console = console or Console()
+    if not hits:
+        console.print("No product matches. Is the catalog loaded and encoded? See: windowshop model list")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("sku", no_wrap=True, max_width=16)
+    table.add_column("title", no_wrap=True, max_width=40)
+    table.add_column("type", no_wrap=True, max_width=18)
+    table.add_column("price", no_wrap=True, justify="right", min_width=10)
+    table.add_column("similarity", no_wrap=True, justify="right", min_width=10)
+    for number, hit in enumerate(hits, 1):
+        price = "" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip()
+        table.add_row(
+            str(number),
+            hit.sku,
+            hit.title,
+            hit.product_type or "",
+            price,
+            "" if hit.similarity is None else f"{hit.similarity:.3f}",
+        )
+    console.print(table)
+
+
+def print_calibration(found: Calibration, console: Console | None = None) -> None:
+    console = console or Console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("filter passes", "setting", "candidates", f"recall@{found.k}", "ms"):
+        table.add_column(column, justify="right")
+    for row in found.measured:
+        share = "all" if row["filter"] == 1 else f"{row['filter']:.1%}"
+        setting = f"ef_search {row['ef_search']}" if "ef_search" in row else f"slack {row['slack']}"
+        table.add_row(share, setting, f"{row['candidates']:.0f}", f"{row['recall']:.3f}", f"{row['ms']:.2f}")
+    if found.measured:
+        console.print(table)
+    reached = "the index is not used yet" if found.recall is None else f"recall@{found.k} {found.recall:.3f}"
+    console.print(
+        f"model {found.model}, {found.products} products, {found.queries} {found.query_kind} queries: {reached}\n"
+        f"ef_search {found.ef_search}, slack {found.slack}; up to {found.crossover_rows} matches are always compared "
+        f"one by one ({found.exact_us_per_row:.1f} us each, a candidate {found.hnsw_us_per_candidate:.1f} us)\n"
+        f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
+        highlight=False,
+    )
+    if found.recall is not None and found.recall < found.target_recall:
+        console.print(
+            f"[yellow]The target {found.target_recall} was not reached with ef_search {found.ef_search}: build the "
+            "index with a larger m or ef_construction.[/yellow]"
+        )
