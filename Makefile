@@ -42,7 +42,7 @@ bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
 	$(BIN)/python -m benchmarks
 
 starter: $(VENV)/.installed  ## reproduce the starter model's held-out figures
-	$(BIN)/python -m encoder.starter.train evaluate
+	$(BIN)/python -m windowshop.starter evaluate
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .cache

@@ -1,10 +1,8 @@
-"""What can go wrong between a file and its vector.
+"""What can be wrong with a model. What can be wrong with an image is in db/images/errors.py.
 
-EncoderError
+EncoderError            (db/errors.py)
 ├── ModelUnavailable    no such model, or its folder is incomplete
-├── ModelMismatch       the weights or their dimension are not those the model was added with
-└── ImageRejected       these bytes will never be a picture here          -> quarantined at once
-    └── ImageUnreadable the file could not be read, which may pass        -> tried again, alone
+└── ModelMismatch       the weights or their dimension are not those the model was added with
 """
 
 from db.errors import EncoderError
@@ -18,12 +16,4 @@ class ModelMismatch(EncoderError):
     pass
 
 
-class ImageRejected(EncoderError):
-    final = True
-
-
-class ImageUnreadable(ImageRejected):
-    final = False
-
-
-__all__ = ["EncoderError", "ImageRejected", "ImageUnreadable", "ModelMismatch", "ModelUnavailable"]
+__all__ = ["EncoderError", "ModelMismatch", "ModelUnavailable"]

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from db.fetching.limits import FetchLimits
+from db.fetching.stores import SCHEMES
 from db.settings import EnvironmentSettings
 
-STORES = ("s3", "gs")  # each names the extra that brings its driver
-_STORE = re.compile(rf"({'|'.join(STORES)})://[^/\s:]+/([^:]*/)?")
+_STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
 
 
 class EncoderSettings(EnvironmentSettings):
@@ -75,8 +76,20 @@ class EncoderSettings(EnvironmentSettings):
         prefixes = [each if each.endswith("/") else f"{each}/" for each in written]
         for each in prefixes:
             if not _STORE.fullmatch(each):
-                raise ValueError(f'"{each}" is not like s3://bucket/ ({", ".join(STORES)})')
+                raise ValueError(f'"{each}" is not like s3://bucket/ ({", ".join(SCHEMES)})')
         return prefixes
+
+    def fetch_limits(self) -> FetchLimits:
+        return FetchLimits(
+            max_bytes=self.fetch_max_bytes,
+            seconds=self.fetch_seconds,
+            attempts=self.fetch_attempts,
+            per_host=self.fetch_per_host,
+            connections=self.fetch_connections,
+            networks=self.fetch_networks,
+            ports=self.fetch_ports,
+            object_stores=self.object_stores,
+        )
 
     def decoders(self) -> int:
         return self.readers or min(os.cpu_count() or 1, 32)

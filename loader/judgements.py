@@ -13,13 +13,13 @@ from db.errors import SettingsError
 from db.evaluation import judgements
 from db.evaluation.judgements import Judgement
 from db.roles import Role
+from db.search.image import read_image
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
 from loader.rejects import RejectsFile
 from loader.rows import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.table import Table
-from windowshop.output.hits import picture_bytes
 
 COLUMNS = ("query", "picture", "picture_sku", "sku", "grade", "suite", "catalog")
 GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}
@@ -157,7 +157,7 @@ def _read(picture: str | None, root: ImageRoot, folder: Path) -> bytes | None:
     if "://" in uri:
         raise ValueError(f'picture "{picture[:80]}" is an address; give a file')
     try:
-        return picture_bytes(folder / uri)
+        return read_image(folder / uri)
     except SettingsError as error:
         raise ValueError(
             f'picture "{picture[:80]}": {error.message.removeprefix(str(folder / uri)).strip()}'

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from db.catalog.image_paths import ImageRoot
-from db.catalog.store import Product
+from db.catalog.product import Product
 from db.catalog.validation import Written, check
 from loader.rows import RawRow, Reject
 

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """`fields` has text under the names of `db.catalog.COLUMNS`, and what is not a column in `attributes`."""
+    """`fields` has text under the names of `db.catalog.product.COLUMNS`, and what is not a column in `attributes`."""
 
     line: int  # where the row begins; in a folder, which picture it is
     fields: Mapping[str, str]

@@ -8,11 +8,10 @@ from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, Text
 
-import db.tables.evaluation  # noqa: F401  its tables are part of the metadata
 import migrations.operations.tables  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
 from db import functions
 from db.schema import HEAD
-from db.tables.catalog import PRIVATE, SHOP, metadata
+from db.tables import PRIVATE, SHOP, metadata
 
 connection: Connection = context.config.attributes["connection"]
 roles: dict[str, str] = context.config.attributes["roles"]
@@ -20,7 +19,7 @@ schemas: dict[str, str] = context.config.attributes["schemas"]
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
-    """What autogenerate may compare: our two schemas, and in them the tables of `db/models.py`. Embedding tables and
+    """What autogenerate may compare: our two schemas, and in them the tables of `db/tables/`. Embedding tables and
     their HNSW indexes come from our own operations; autogenerate would lose the operator class."""
     if kind == "schema":
         return name in (SHOP, PRIVATE)

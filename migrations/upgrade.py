@@ -50,7 +50,7 @@ def downgrade(database: Database, settings: Settings, revision: str) -> None:
 
 
 def drift(database: Database, settings: Settings) -> None:
-    """Compare the database with `db/models.py`. Raises SchemaMismatch listing what differs."""
+    """Compare the database with `db/tables/`. Raises SchemaMismatch listing what differs."""
     with migrating(database, settings) as (config, _, _):
         try:
             command.check(config)
@@ -59,7 +59,7 @@ def drift(database: Database, settings: Settings) -> None:
 
 
 def new_revision(database: Database, settings: Settings, message: str) -> Path:
-    """Write a project revision from the difference between the database and `db/models.py`."""
+    """Write a project revision from the difference between the database and `db/tables/`."""
     number = f"{int(HEAD) + 1:04d}"
     with migrating(database, settings) as (config, _, _), _translating():
         script = command.revision(

@@ -207,14 +207,15 @@ def _demo_queries(database: "Database", picture: Path) -> None:
     from rich.console import Console
 
     from db.roles import Role
+    from db.search.image import read_image
     from db.search.statement import Query, search
-    from windowshop.output.hits import picture_bytes, print_hits, shown_sql
+    from windowshop.output.hits import print_hits, shown_sql
 
     console = Console()
     with database.connect(Role.ANALYST, read=True) as conn:
         for query in (
             *(Query(text, where=where, k=5) for text, where in DEMO_TEXTS),
-            Query(image=picture_bytes(picture), k=5),
+            Query(image=read_image(picture), k=5),
         ):
             shown = shown_sql(query, picture if query.image else None)
             started = time.perf_counter()

@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from db.errors import WindowshopError
-from windowshop import database, demo, encode, evaluate, load, model, schema, serve
+from windowshop import database, demo, encode, evaluate, index, load, model, search, serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,25 +20,15 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(demo.up)
-database.server.command()(schema.upgrade)
-database.server.command()(schema.check)
-database.server.command()(schema.revision)
-database.server.command()(schema.downgrade)
-app.add_typer(database.server, name="db")
+app.add_typer(database.app, name="db")
 app.command()(load.load)
 app.command()(load.judge)
 app.command()(encode.encode)
-for command in (model.status, model.evaluate, model.promote, model.rollback, schema.retire):
-    encode.model_app.command()(command)
-app.add_typer(encode.model_app, name="model")
-index_app = typer.Typer(no_args_is_help=True, help="Indexes: look at them, build what was left out, build them anew.")
-index_app.command("status")(model.index_status)
-index_app.command("build")(model.index_build)
-index_app.command("rebuild")(schema.rebuild)
-app.add_typer(index_app, name="index")
 app.command()(encode.retry)
-app.command()(database.search)
-app.command()(database.calibrate)
+app.add_typer(model.app, name="model")
+app.add_typer(index.app, name="index")
+app.command()(search.search)
+app.command()(search.calibrate)
 app.command()(evaluate.evaluate)
 app.command()(serve.serve)
 app.add_typer(serve.key_app, name="key")

@@ -1,9 +1,9 @@
-"""`windowshop model status|evaluate|promote|rollback`: added to the `model` commands."""
+"""`windowshop model`."""
 
-import json
-from dataclasses import asdict
+import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,89 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Models: add one, switch search to it, list them. Each model has its own tables and indexes, so several can "
+    "be kept side by side.",
+)
+
+
+@app.command("add")
+def add(
+    source: Annotated[
+        str, typer.Argument(help="starter, a hub name, or a folder (CLIP, SigLIP, sentence-transformers).")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--as", help="Name in the database. Default: made from the source.")
+    ] = None,
+) -> None:
+    """Add a model: read its dimension, write a reviewable migration for its tables, apply it, list the catalog as work.
+
+    Example: windowshop model add sentence-transformers/clip-ViT-B-32
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from encoder.models.loading import load, model_name
+    from migrations.model_revisions import NewModel, add_model
+
+    settings = Settings.read()
+    folder = Path(source).expanduser()
+    source = str(folder.resolve()) if folder.is_dir() else source
+    loaded = load(source)
+    chosen = model_name(source) if name is None else name
+    with open_database(settings) as database:
+        files = add_model(database, settings, NewModel(chosen, source, loaded.revision, loaded.dimension))
+    for file in files:
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Model {chosen}: {loaded.dimension} dimensions, revision {loaded.revision}.")
+    typer.echo(f'Next: "windowshop encode" fills it, "windowshop model serve {chosen}" switches search to it.')
+
+
+@app.command("serve")
+def serve(
+    name: str,
+    force: Annotated[bool, typer.Option(help="Even if its encoder is down or the catalog is not encoded yet.")] = False,
+) -> None:
+    """Switch search to a model, in one transaction. Refused while that would lose results, unless forced."""
+    from db.engine import open_database
+    from db.lifecycle.serving import serve_model
+    from db.settings import Settings
+
+    with open_database(Settings.read()) as database:
+        serve_model(database, name, force=force)
+    typer.echo(f"Search is served by {name}.")
+
+
+@app.command("list")
+def list_models() -> None:
+    """The models, and how much of the catalog each has encoded."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from db import schema
+    from db.engine import open_database
+    from db.lifecycle.serving import coverage, every_model
+    from db.roles import Role
+    from db.settings import Settings
+
+    with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:
+        schema.check(conn)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in ("model", "status", "catalog", "products", "searchable", "waiting", "quarantined", "no image"):
+            table.add_column(name, no_wrap=True)
+        covered = coverage(conn)
+        for row in every_model(conn):
+            lines = [line for line in covered if line.model == row.name]
+            for line in lines:
+                counts = (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
+                table.add_row(row.name, row.status, line.catalog, *map(str, counts))
+            if not lines:
+                table.add_row(row.name, row.status, "-")
+    Console().print(table)
+
+
+@app.command()
 def status(as_json: Json = False) -> None:
     """Every model: how far it has come with pictures and titles, its indexes, its last evaluation."""
     from rich.console import Console
@@ -26,14 +109,14 @@ def status(as_json: Json = False) -> None:
     from windowshop.output import models as report
 
     with open_database(Settings.read()) as database:
-        models = _status(database)
+        models = every_model_status(database)
     if as_json:
         typer.echo(report.as_json(models))
     else:
         report.print_status(Console(), models)
 
 
-def _status(database: "Database") -> "list[ModelStatus]":
+def every_model_status(database: "Database") -> "list[ModelStatus]":
     from db import schema
     from db.lifecycle.indexes import building
     from db.lifecycle.status import model_status
@@ -45,6 +128,7 @@ def _status(database: "Database") -> "list[ModelStatus]":
         return model_status(conn, under_way)
 
 
+@app.command()
 def evaluate(
     name: str,
     suite: Annotated[
@@ -108,6 +192,7 @@ def evaluate(
     console.print(f"Kept as run {tried.run} ({name}) and run {tried.rival_run} ({rival.model}).", highlight=False)
 
 
+@app.command()
 def promote(
     name: str,
     force: Annotated[bool, typer.Option(help="Whatever speaks against it.")] = False,
@@ -128,6 +213,7 @@ def promote(
         _say(promotion.promote(database, name, force=force, allow_quarantined=allow_quarantined))
 
 
+@app.command()
 def rollback(
     force: Annotated[bool, typer.Option(help="Even if its encoder is down or it fell behind.")] = False,
 ) -> None:
@@ -140,6 +226,23 @@ def rollback(
         _say(promotion.rollback(database, force=force))
 
 
+@app.command()
+def retire(name: str) -> None:
+    """Stop encoding with a model that does not serve, and free its tables, by a reviewable migration."""
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.retire import retire_model
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=_progress) as database:
+        files = retire_model(database, settings, name, _progress)
+    for file in files:
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Model {name} is retired." if files else f"Model {name} was retired already.")
+    if files:
+        typer.echo('To have it again, empty at first: "windowshop model add" with the same source and name.')
+
+
 def _say(switched: "Switched") -> None:
     from windowshop.output.models import told
 
@@ -147,60 +250,5 @@ def _say(switched: "Switched") -> None:
         typer.echo(line)
 
 
-def index_status(as_json: Json = False) -> None:
-    """Every HNSW index, and whatever else is left out: size, parameters, whether search may use it, and how far a build
-    has come."""
-    from rich.console import Console
-
-    from db.engine import open_database
-    from db.lifecycle import deferred_indexes
-    from db.settings import Settings
-    from windowshop.output import models as report
-
-    with open_database(Settings.read()) as database:
-        indexes = [index for model in _status(database) for index in model.indexes]
-        with database.connect(Role.ANALYST) as conn:
-            left_out = [index.name for index in deferred_indexes.deferred(conn)]
-    if as_json:
-        rows: list[dict[str, Any]] = [asdict(index) for index in indexes]
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        report.print_indexes(Console(), indexes)
-    if left_out:
-        typer.echo(f'Left out until "windowshop index build": {", ".join(left_out)}.', err=True)
-
-
-def index_build() -> None:
-    """Build the indexes that were left out while tables were filled; search and loads go on meanwhile.
-
-    A load and "windowshop encode" do this by themselves when they are through; this is for one that was killed, and for
-    a login that may not build. One that an interrupted build left not valid is built again.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    from db.engine import open_database
-    from db.lifecycle import deferred_indexes
-    from db.settings import Settings
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with (
-        open_database(Settings.read()) as database,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("Building indexes", total=1.0)
-        built = deferred_indexes.build(
-            database,
-            on_progress=lambda name, phase, share: progress.update(
-                task, description=f"{name}: {phase}", completed=share
-            ),
-        )
-        with database.connect(Role.ANALYST) as conn:
-            left = [index.name for index in deferred_indexes.deferred(conn)]
-    for name in built:
-        typer.echo(f"built {name}")
-    if left:
-        typer.echo(f"Somebody else is building; not there yet: {', '.join(left)}.")
-    elif not built:
-        typer.echo("No index is left out.")
+def _progress(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

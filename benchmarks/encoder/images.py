@@ -25,7 +25,8 @@ from benchmarks.encoder.drawn import draw_all
 from benchmarks.encoder.lane import drive
 from benchmarks.support.report import Line, Table, keep
 from benchmarks.support.site import Site, site
-from db.catalog.store import Image, Product, staging, upsert
+from db.catalog.product import Image, Product
+from db.catalog.store import staging, upsert
 from db.images.decode_pool import DecodePool, Opening
 from db.images.decoder import Limits, Opened, Source
 from db.roles import Role

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from db.catalog.store import Image, Product
+from db.catalog.product import Image, Product
 from db.evaluation.judgements import Judgement
 from encoder.starter.training.pairs import Pair, words
 

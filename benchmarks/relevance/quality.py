@@ -34,12 +34,12 @@ from encoder.service import run as run_encoder
 from encoder.settings import EncoderSettings
 from encoder.starter import head as heads
 from encoder.starter import weights
-from encoder.starter.train import gather
 from encoder.starter.training import pairs as all_pairs
 from encoder.starter.training import splits
 from encoder.starter.training.fit import Material, fit
 from migrations.model_revisions import NewModel
 from windowshop.output import evaluation as report
+from windowshop.starter import gather
 
 CACHE = Path(".cache/starter")
 NAME = "held_out"

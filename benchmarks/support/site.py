@@ -15,7 +15,8 @@ from typing import IO
 
 from sqlalchemy import text
 
-from db.catalog.store import Image, Product, staging, upsert
+from db.catalog.product import Image, Product
+from db.catalog.store import staging, upsert
 from db.engine import Database, open_database
 from db.lifecycle.serving import serve_model
 from db.roles import Role

@@ -12,7 +12,7 @@ from typing import Any
 
 from db.catalog import values
 from db.catalog.image_paths import AddressesOnly, ImageRoot
-from db.catalog.store import COLUMNS, Image, Product
+from db.catalog.product import COLUMNS, Image, Product
 
 MAX_IMAGES = 100
 SHORT, LONG = 500, 100_000  # product_type is in a B-tree index, whose entries end at 2.7 kB
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A product as texts, by the names of `db.catalog.COLUMNS`; pictures as paths or addresses."""
+    """A product as texts, by the names of `db.catalog.product.COLUMNS`; pictures as paths or addresses."""
 
     fields: Mapping[str, str]
     attributes: Mapping[str, Any]

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx2
 
-from encoder.errors import ImageRejected
+from db.images.errors import ImageRejected
 
 Ip = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

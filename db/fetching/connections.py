@@ -14,7 +14,7 @@ import httpcore2
 
 from db.fetching.addresses import Ip, Reachable
 from db.fetching.deadlines import call_until, seconds_left
-from encoder.errors import ImageRejected
+from db.images.errors import ImageRejected
 
 Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the preferred one first
 

@@ -23,9 +23,9 @@ from tenacity.nap import sleep_using_event
 
 from db.fetching.addresses import Reachable
 from db.fetching.connections import GuardedBackend, Resolver, resolve
-from db.fetching.stores import Stores
-from encoder.errors import ImageRejected, ImageUnreadable
-from encoder.settings import STORES, EncoderSettings
+from db.fetching.limits import FetchLimits
+from db.fetching.stores import SCHEMES, Stores
+from db.images.errors import ImageRejected, ImageUnreadable
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -41,25 +41,25 @@ class _Passing(ImageUnreadable):
 class Fetcher:
     """Safe to call from several threads; one a process, so that its limits hold."""
 
-    def __init__(self, settings: EncoderSettings, resolver: Resolver = resolve) -> None:
+    def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
-        self._max_bytes = settings.fetch_max_bytes
-        self._seconds = settings.fetch_seconds
-        self._reachable = Reachable(settings.fetch_networks, settings.fetch_ports)
-        self._stores = Stores(settings.object_stores, self._max_bytes, self._seconds)
-        self._slots = _Slots(settings.fetch_connections, settings.fetch_per_host)
+        self._max_bytes = limits.max_bytes
+        self._seconds = limits.seconds
+        self._reachable = Reachable(limits.networks, limits.ports)
+        self._stores = Stores(limits.object_stores, self._max_bytes, self._seconds)
+        self._slots = _Slots(limits.connections, limits.per_host)
         self._agent = f"windowshop/{version('windowshop')}".encode()
         self._closed = threading.Event()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpcore2.default_ssl_context(),
-            max_connections=settings.fetch_connections,
+            max_connections=limits.connections,
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(self._reachable, resolver),
         )
         self._again = wait_random_exponential(multiplier=0.5, max=self._seconds)
         self._retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_any(stop_after_attempt(settings.fetch_attempts), stop_when_event_set(self._closed)),
+            stop=stop_any(stop_after_attempt(limits.attempts), stop_when_event_set(self._closed)),
             wait=self._wait,
             sleep=sleep_using_event(self._closed),
             reraise=True,
@@ -68,7 +68,7 @@ class Fetcher:
     def read(self, address: str) -> bytes:
         """Raises ImageRejected when the address never will be read, ImageUnreadable when that may pass."""
         try:
-            if address.partition("://")[0] in STORES:
+            if address.partition("://")[0] in SCHEMES:
                 return self._stores.read(address)
             url = self._reachable.url(address)
             return self._retrying(self._attempt, url)

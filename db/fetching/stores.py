@@ -7,7 +7,9 @@ import fsspec
 
 from db.errors import SettingsError
 from db.fetching.deadlines import call_until
-from encoder.errors import ImageRejected, ImageUnreadable
+from db.images.errors import ImageRejected, ImageUnreadable
+
+SCHEMES = ("s3", "gs")  # each names the extra that brings its driver
 
 
 class Stores:

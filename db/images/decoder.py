@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.opening import open_picture, read_file
 from db.images.pixels import InputShape
-from encoder.errors import ImageRejected, ImageUnreadable
 
 _memory: Any = None
 

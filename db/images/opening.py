@@ -16,7 +16,7 @@ import imagehash
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from encoder.errors import ImageRejected, ImageUnreadable
+from db.images.errors import ImageRejected, ImageUnreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 PHASH_SIDE = 96  # pixels, three times the side that is hashed

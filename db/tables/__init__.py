@@ -1,1 +1,11 @@
-"""The tables, as SQLAlchemy knows them: alembic compares a database with these."""
+"""The tables, as SQLAlchemy Core. Alembic compares a database with this; reads are written on it.
+
+The two embedding tables of each model are not here: a migration operation makes them when the model is added
+(`migrations/operations/tables.py`), so their number and dimensions belong to the site. `product_id` leads every key of
+a product-keyed table, so that a table can be distributed by it later.
+"""
+
+from db.tables import access, catalog, evaluation, models, search, work
+from db.tables.metadata import PRIVATE, SHOP, metadata
+
+__all__ = ["PRIVATE", "SHOP", "access", "catalog", "evaluation", "metadata", "models", "search", "work"]

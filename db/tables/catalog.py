@@ -1,13 +1,6 @@
-"""The tables, as SQLAlchemy Core. Alembic compares a database with this; reads are written on it.
+"""Products, their images, and the folders images lie in."""
 
-The two embedding tables of each model are not here: a migration operation makes them when the model is added
-(`migrations/operations.py`), so their number and dimensions belong to the site. `product_id` leads every key of a
-product-keyed table, so that a table can be distributed by it later.
-"""
-
-from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Column,
     Computed,
@@ -18,44 +11,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BIT, ENUM, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import BIT, JSONB, TSVECTOR
 
-SHOP = "shop"
-PRIVATE = "shop_private"
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "pk": "%(table_name)s_pkey",
-    }
-)
-
-
-# building: vectors are filled and kept current; serving: queries meet its vectors; retired: its tables are gone.
-# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)
-model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
-
-# pending -> leased (claim) -> row deleted (complete: the vector is stored in the same transaction)
-# leased -> pending, solo (lease ran out) ; leased -> pending, later (a fault of its own that may pass) ; leased ->
-# quarantined (third attempt, or an item that can never be encoded) ; any -> pending (title or picture changed, or an
-# operator retries)
-work_state = ENUM("pending", "leased", "quarantined", name="work_state", schema=PRIVATE, metadata=metadata)
-
-part = ENUM("image", "title", name="part", schema=PRIVATE, metadata=metadata)
+from db.tables.metadata import PRIVATE, SHOP, metadata
 
 product = Table(
     "product",
@@ -155,139 +122,4 @@ product_image = Table(
     Index(None, "phash", postgresql_where=text("position = 0")),  # equal first pictures
     Index(None, "sha256"),  # identical files: encoded once
     schema=SHOP,
-)
-
-model = Table(
-    "model",
-    metadata,
-    Column("model_id", SmallInteger, Identity(always=True)),
-    Column("name", Text, nullable=False, unique=True),
-    Column("source", Text, nullable=False, comment="'starter', a hub name, or a folder"),
-    Column("revision", Text, nullable=False, comment="what the weights are: a commit or a content hash"),
-    Column("dimension", Integer, nullable=False),
-    Column("status", model_status, nullable=False, server_default="building"),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("model_id"),
-    CheckConstraint("name ~ '^[a-z][a-z0-9_]{0,39}$'", name="name"),
-    CheckConstraint("dimension between 1 and 4000", name="dimension"),
-    Index("model_one_serving", "status", unique=True, postgresql_where=text("status = 'serving'")),
-    schema=SHOP,
-)
-
-# Which model served from when on: the way back.
-serving_history = Table(
-    "serving_history",
-    metadata,
-    Column("serving_id", BigInteger, Identity(always=True)),
-    Column("model", Text, nullable=False),
-    Column("revision", Text, nullable=False),
-    Column("began_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    PrimaryKeyConstraint("serving_id"),
-    schema=SHOP,
-)
-
-# Left out while their table is filled for the first time; built, and struck off, once it is.
-deferred_index = Table(
-    "deferred_index",
-    metadata,
-    Column("name", Text),
-    Column("table_name", Text, nullable=False),
-    Column("definition", Text, nullable=False, comment="CREATE INDEX ..."),
-    Column("deferred_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    PrimaryKeyConstraint("name"),
-    schema=SHOP,
-)
-
-worker = Table(
-    "worker",
-    metadata,
-    Column("worker_id", Uuid),
-    Column("host", Text, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("device", Text, nullable=False),
-    Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("heartbeat_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("lease_expires_at", DateTime(timezone=True), nullable=False, comment="of everything this worker holds"),
-    PrimaryKeyConstraint("worker_id"),
-    schema=PRIVATE,
-)
-
-work = Table(
-    "work",
-    metadata,
-    Column("product_id", Uuid),
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("part", part),
-    Column("position", SmallInteger, server_default="0"),
-    Column("state", work_state, nullable=False, server_default="pending"),
-    Column("solo", Integer, nullable=False, server_default="0", comment="0: in a batch; 1: alone"),
-    Column(
-        "attempts",
-        SmallInteger,
-        nullable=False,
-        server_default="0",
-        comment="attempts begun alone, or failed among others",
-    ),
-    Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("worker_id", Uuid),
-    Column("error", Text),
-    PrimaryKeyConstraint("product_id", "model_id", "part", "position"),
-    ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
-    CheckConstraint("(state = 'leased') = (worker_id is not null)", name="lease"),
-    CheckConstraint("state <> 'quarantined' or error is not null", name="quarantine"),
-    CheckConstraint("solo in (0, 1)", name="solo"),
-    Index(
-        "work_due_idx", "model_id", "part", "solo", "due_at", postgresql_where=text("state = 'pending'")
-    ),  # the next batch, oldest first
-    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # what a dead worker held
-    schema=PRIVATE,
-)
-
-query_embedding = Table(
-    "query_embedding",
-    metadata,
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("key", LargeBinary, comment="sha256 of kind and payload"),
-    Column("query", Text, comment="the text, for kind t"),
-    Column("embedding", HALFVEC, nullable=False),  # no dimension: every model's queries
-    Column("asked", Integer, nullable=False, server_default="1", comment="misses that led to this entry"),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    PrimaryKeyConstraint("model_id", "key"),
-    Index(None, "created_at"),
-    schema=PRIVATE,
-)
-
-request = Table(
-    "request",
-    metadata,
-    Column("id", BigInteger, Identity(always=True)),
-    Column("model_id", SmallInteger, nullable=False),
-    Column("key", LargeBinary, nullable=False),
-    Column("kind", Text, nullable=False, comment="t: UTF-8 text; i: an image file's bytes"),
-    Column("payload", LargeBinary, nullable=False),
-    Column("error", Text),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    PrimaryKeyConstraint("id"),
-    CheckConstraint("kind in ('t', 'i')", name="kind"),
-    schema=PRIVATE,
-    prefixes=["UNLOGGED"],
-)
-
-api_key = Table(
-    "api_key",
-    metadata,
-    Column("api_key_id", Integer, Identity(always=True)),
-    Column("name", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False, comment="sha256 of the token"),
-    Column("scopes", ARRAY(Text), nullable=False, comment="search, write; admin: all of it"),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
-    Column("revoked_at", DateTime(timezone=True)),
-    PrimaryKeyConstraint("api_key_id"),
-    UniqueConstraint("hash"),
-    CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name="name"),
-    CheckConstraint("length(hash) = 32", name="hash"),
-    CheckConstraint("cardinality(scopes) > 0 and scopes <@ array['search', 'write', 'admin']", name="scopes"),
-    Index("api_key_one_in_force", "name", unique=True, postgresql_where=text("revoked_at is null")),
-    schema=PRIVATE,
 )

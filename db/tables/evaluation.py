@@ -1,5 +1,4 @@
-"""The tables of what is measured about search, on the metadata of `db/models.py`: what the router goes by, what was
-fitted, what people judged and did, and how good search was found to be."""
+"""What people judged and did, and how good search was found to be."""
 
 from sqlalchemy import (
     BigInteger,
@@ -23,70 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from db.tables.catalog import SHOP, metadata, model
+from db.tables.metadata import SHOP, metadata
 
 _NOW = text("clock_timestamp()")
 
-# One row a run of shop.calibrate(); search goes by the newest of the serving model.
-calibration = Table(
-    "calibration",
-    metadata,
-    Column("calibration_id", BigInteger, Identity(always=True)),
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), nullable=False),
-    Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
-    Column("products", BigInteger, nullable=False, comment="encoded products at that time"),
-    Column("k", Integer, nullable=False),
-    Column("target_recall", Double, nullable=False),
-    Column("recall", Double, comment="reached with ef_search; null: too few products for an index to matter"),
-    Column("queries", Integer, nullable=False),
-    Column("query_kind", Text, nullable=False),
-    Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
-    Column(
-        "slack",
-        Double,
-        nullable=False,
-        comment="filtered: the nearest have settled when a fresh candidate is farther than the k-th by so much",
-    ),
-    Column("exact_us_per_row", Double, nullable=False),
-    Column("hnsw_us_per_candidate", Double, nullable=False),
-    Column(
-        "crossover_rows", BigInteger, nullable=False, comment="up to so many matches, exact is the faster way for sure"
-    ),
-    Column("background_mean", Double, comment="similarity of queries to random products"),
-    Column("background_deviation", Double),
-    Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
-    PrimaryKeyConstraint("calibration_id"),
-    CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
-    CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
-    Index(None, "model_id", "calibration_id"),
-    schema=SHOP,
-)
-
-# Words in more products than the keyword leg looks through: they rank candidates, they do not find them.
-common_word = Table(
-    "common_word",
-    metadata,
-    Column("word", Text, comment="a lexeme of shop.product.keywords"),
-    Column("share", Double, nullable=False, comment="of all products, as the last ANALYZE saw it"),
-    PrimaryKeyConstraint("word"),
-    schema=SHOP,
-)
-
-# Numbers fitted for a model: fusion weights, temperatures, thresholds.
-tuning = Table(
-    "tuning",
-    metadata,
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("name", Text),
-    Column("value", Double, nullable=False),
-    Column("fitted_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
-    Column("detail", JSONB, nullable=False, server_default=text("'{}'"), comment="on what, and how well it fits"),
-    PrimaryKeyConstraint("model_id", "name"),
-    schema=SHOP,
-)
-
-# What people say: this product answers that query so well. A query is a text, a picture, or both; a product is judged
-# once for it in a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -118,6 +57,7 @@ judgement = Table(
 )
 
 # One row a suite, direction and setting that was measured.
+
 evaluation = Table(
     "evaluation",
     metadata,
@@ -146,6 +86,7 @@ evaluation = Table(
 )
 
 # What each query of an evaluation found and scored, for paired comparison.
+
 evaluation_query = Table(
     "evaluation_query",
     metadata,
@@ -159,6 +100,7 @@ evaluation_query = Table(
 )
 
 # What shoppers did, as their shop reports it.
+
 event = Table(
     "event",
     metadata,

@@ -20,9 +20,9 @@ from db.errors import DatabaseError
 from db.fetching import Fetcher
 from db.images.decode_pool import DecodePool
 from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.errors import ImageRejected
 from db.work import items as work
 from db.work.items import Item, Part, Seen
-from encoder.errors import ImageRejected
 from encoder.lanes.batches import Batch, Claimed, Encoded, Tally
 from encoder.lanes.pipeline import Stage
 from encoder.models.loading import Features, Model, Vectors, model_threads, split
@@ -62,7 +62,7 @@ class CatalogLane:
         # As many slots as batches can be under way: claimed, waiting, opened, waiting, in a model thread each.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
-        self._fetcher = Fetcher(settings)
+        self._fetcher = Fetcher(settings.fetch_limits())
         self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
         self._before_forward = before_forward
         self._when_done = when_done

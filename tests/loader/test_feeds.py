@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.catalog.store import COLUMNS
+from db.catalog.product import COLUMNS
 from db.engine import Database
 from db.errors import SettingsError
 from db.roles import Role

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
 from db.catalog import store as catalog
-from db.catalog.store import Product
+from db.catalog.product import Image, Product
 from db.engine import Database
 from db.lifecycle.serving import serve_model
 from db.roles import Role
@@ -167,7 +167,7 @@ class Shop:
 
 
 def product(sku: str, title: str | None = None, *, pictures: int = 1, **fields: Any) -> Product:
-    images = tuple(catalog.Image(f"{sku}-{n}.jpg") for n in range(pictures))
+    images = tuple(Image(f"{sku}-{n}.jpg") for n in range(pictures))
     return Product(sku, title or f"title of {sku}", **{"images": images, **fields})
 
 

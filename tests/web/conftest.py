@@ -10,7 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from db.catalog.store import Image, Product, staging, upsert
+from db.catalog.product import Image, Product
+from db.catalog.store import staging, upsert
 from db.engine import Database
 from db.lifecycle.serving import serve_model
 from db.roles import Role

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
-from db.catalog.store import COLUMNS, Product
+from db.catalog.product import COLUMNS, Product
 from db.catalog.validation import Written, check
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers

@@ -8,25 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from db.errors import SettingsError
 from db.search.calibration import Calibration
 from db.search.statement import Hit, Query, as_sql
-
-MAX_PICTURE_BYTES = 10 * 1024 * 1024  # as shop.clip_image takes it
-
-
-def picture_bytes(path: Path) -> bytes:
-    """A query picture's bytes. Raises SettingsError when it cannot be read or is over 10 MB."""
-    try:
-        if not path.is_file():
-            raise SettingsError(f"{path} is not a file")
-        if path.stat().st_size > MAX_PICTURE_BYTES:
-            raise SettingsError(f"{path} is larger than 10 MB", hint="Scale it down; models look at 224 to 512 pixels.")
-        if path.stat().st_size == 0:
-            raise SettingsError(f"{path} is empty")
-        return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def shown_sql(query: Query, image: Path | None = None) -> str:

@@ -14,6 +14,11 @@ from encoder.starter.training.features import Features
 from encoder.starter.training.pairs import Pair
 
 
+def use_threads(count: int) -> None:
+    """Threads of torch, in this process."""
+    torch.set_num_threads(count)
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """All pairs in every form the training needs; splits only choose rows of it."""

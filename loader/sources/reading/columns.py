@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.catalog.store import COLUMNS
+from db.catalog.product import COLUMNS
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.rows import RawRow

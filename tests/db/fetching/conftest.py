@@ -35,7 +35,7 @@ def fetcher(site: Site) -> Iterator[Callable[..., Fetcher]]:
             "fetch_seconds": 5,
             **settings,
         }
-        made.append(Fetcher(EncoderSettings(**settings), resolver))
+        made.append(Fetcher(EncoderSettings(**settings).fetch_limits(), resolver))
         return made[-1]
 
     yield make

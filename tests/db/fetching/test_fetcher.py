@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.fetching import Fetcher
-from encoder.errors import ImageRejected, ImageUnreadable
+from db.images.errors import ImageRejected, ImageUnreadable
 from tests.support.sites import Send, Site, dripping, redirect, response, serving
 
 MakeFetcher = Callable[..., Fetcher]

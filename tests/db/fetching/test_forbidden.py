@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.fetching import Fetcher
-from encoder.errors import ImageRejected
+from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.sites import Site, redirect, response, serving
 
@@ -166,7 +166,9 @@ def listening() -> Iterator[list[Site]]:
 
 
 def strict(port: int) -> Fetcher:
-    return Fetcher(EncoderSettings(fetch_ports=[port, 22, 5432], fetch_attempts=2, fetch_seconds=2), to_loopback)
+    return Fetcher(
+        EncoderSettings(fetch_ports=[port, 22, 5432], fetch_attempts=2, fetch_seconds=2).fetch_limits(), to_loopback
+    )
 
 
 def test_there_are_at_least_sixty_of_them() -> None:
@@ -201,7 +203,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Site]
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
         )
-        fetcher = Fetcher(settings, to_loopback)
+        fetcher = Fetcher(settings.fetch_limits(), to_loopback)
         followed = []
         for number, written in enumerate(FORBIDDEN):
             target = written.format(p=outside.port).strip()
@@ -231,7 +233,7 @@ def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_conne
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
         )
-        fetcher = Fetcher(settings, rebinding)
+        fetcher = Fetcher(settings.fetch_limits(), rebinding)
         assert fetcher.read(f"http://cdn.example:{outside.port}/a") == b"picture"
         assert asked == ["cdn.example"]
         assert outside.connections == 1
@@ -244,7 +246,7 @@ def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_conne
 
 def test_what_an_inner_name_resolves_to_is_not_told() -> None:
     with pytest.raises(ImageRejected) as raised:
-        Fetcher(EncoderSettings(), lambda *_: ["10.20.30.40"]).read("http://db.internal/")
+        Fetcher(EncoderSettings().fetch_limits(), lambda *_: ["10.20.30.40"]).read("http://db.internal/")
     assert "10.20" not in raised.value.message
 
 
@@ -275,7 +277,7 @@ def test_notations_that_hide_a_host_are_refused_even_where_it_may_be_asked(writt
     with serving() as site:
         site.answers["/a"] = response(b"picture")
         settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})
-        fetcher = Fetcher(settings, to_loopback)
+        fetcher = Fetcher(settings.fetch_limits(), to_loopback)
         assert fetcher.read(site.url("/a")) == b"picture"
         with pytest.raises(ImageRejected) as raised:
             fetcher.read(written.format(p=site.port))
@@ -313,7 +315,7 @@ PIECES = (
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Fetcher]:
-    made = Fetcher(EncoderSettings(fetch_attempts=1, fetch_seconds=2), to_loopback)
+    made = Fetcher(EncoderSettings(fetch_attempts=1, fetch_seconds=2).fetch_limits(), to_loopback)
     yield made
     made.close()
 

@@ -11,7 +11,7 @@ from fsspec.registry import _registry
 
 from db.errors import SettingsError
 from db.fetching import Fetcher
-from encoder.errors import ImageRejected
+from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 
 asked: list[str] = []
@@ -57,7 +57,9 @@ def _driver() -> Iterator[None]:
 
 
 def fetcher(**settings: Any) -> Fetcher:
-    return Fetcher(EncoderSettings(**{"object_stores": ["s3://pictures"], "fetch_max_bytes": 1000, **settings}))
+    return Fetcher(
+        EncoderSettings(**{"object_stores": ["s3://pictures"], "fetch_max_bytes": 1000, **settings}).fetch_limits()
+    )
 
 
 def refusal(made: Fetcher, address: str) -> ImageRejected:
@@ -97,7 +99,7 @@ def test_nothing_else_is_asked_for(address: str) -> None:
 
 
 def test_unless_a_prefix_is_listed_no_store_is_read() -> None:
-    error = refusal(Fetcher(EncoderSettings()), "s3://pictures/a.jpg")
+    error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://pictures/a.jpg")
     assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
     assert error.final
     assert asked == []

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.opening import open_image, open_picture, read_file
-from encoder.errors import ImageRejected, ImageUnreadable
 
 MAX = 50_000_000
 

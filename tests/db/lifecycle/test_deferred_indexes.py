@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from db.catalog.store import Product
+from db.catalog.product import Product
 from db.engine import Database
 from db.errors import DatabaseError
 from db.lifecycle import deferred_indexes

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from db.catalog.store import Image, Product, UpsertCounts
+from db.catalog.product import Image, Product
+from db.catalog.store import UpsertCounts
 from db.errors import StatementRefused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import text
 
-from db.catalog.store import Image, Product
+from db.catalog.product import Image, Product
 from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from db.catalog.store import Product
+from db.catalog.product import Product
 from db.lifecycle.serving import Coverage, coverage
 from db.roles import Role
 
@@ -78,7 +78,7 @@ def test_it_sums_to_the_catalog_whatever_happens(two_models: "Shop") -> None:
 
 
 def _pictures(count: int, n: int) -> tuple:
-    from db.catalog.store import Image
+    from db.catalog.product import Image
 
     return tuple(Image(f"{n}-{position}.jpg") for position in range(count))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, text
 
-from db.catalog.store import Product
+from db.catalog.product import Product
 from db.lifecycle.status import PartCoverage, coverage
 from db.roles import Role
 

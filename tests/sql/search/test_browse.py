@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Connection, text
 
-from db.catalog.store import Image, Product
+from db.catalog.product import Image, Product
 from db.errors import StatementRefused
 from db.roles import Role
 from db.search import ranking

@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, text
 
-from db.catalog.store import Image, Product
+from db.catalog.product import Image, Product
 from db.errors import StatementRefused
 from db.roles import Role
 from tests.support.databases import Databases

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from tests.functions.conftest import Worker, unit_vectors
 
-from db.catalog.store import Image, Product
+from db.catalog.product import Image, Product
 from db.roles import Role
 from db.work import items as work
 from db.work.items import Seen

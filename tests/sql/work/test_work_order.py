@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from db.catalog.store import Product
+from db.catalog.product import Product
 from db.images.pixels import InputShape
 from db.lifecycle.serving import serve_model
 from db.roles import Role

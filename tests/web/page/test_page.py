@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from db.catalog.product import Product
 from db.catalog.store import Image as Picture
-from db.catalog.store import Product, staging, upsert
+from db.catalog.store import staging, upsert
 from db.engine import Database
 from db.roles import Role
 from tests.support.web_service import PRODUCTS, Serve, answering, cache

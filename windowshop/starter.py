@@ -1,4 +1,6 @@
-"""Train and judge the starter head: ``python -m encoder.starter.train evaluate`` or ``... train``.
+"""Train and judge the starter head: ``python -m windowshop.starter evaluate`` or ``... train``.
+
+Not a command of `windowshop` itself: its training pairs are not installed.
 
 The first run computes the tower's features of all pairs, a few CPU-minutes; later ones read them from
 ``--cache``. Figures are of held-out concepts only: on the pictures it was trained on the head mostly remembers.
@@ -7,7 +9,6 @@ The first run computes the tower's features of all pairs, a few CPU-minutes; lat
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,7 +20,7 @@ from encoder.starter.assembly import assemble, text_tower
 from encoder.starter.tower import Tower
 from encoder.starter.training import captions, features, measure, pairs, splits
 from encoder.starter.training.evaluate import Scores, mean
-from encoder.starter.training.fit import Material, Recipe, fit
+from encoder.starter.training.fit import Material, Recipe, fit, use_threads
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
@@ -38,7 +39,7 @@ _COLUMNS = {
 @app.command()
 def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> None:
     """Train a head for each committed split and print what it finds on the held-out side."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
         task = progress.add_task("splits", total=splits.COUNT)
@@ -59,7 +60,7 @@ def train(
     threads: Threads = 2,
 ) -> None:
     """Train one head and write it: the shipped one, on all pairs, or one with a split's concepts held out."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
         rows = list(range(len(material.pairs)))

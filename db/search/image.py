@@ -1,0 +1,21 @@
+"""An image to search by, as it goes into SQL."""
+
+from pathlib import Path
+
+from db.errors import SettingsError
+
+MAX_IMAGE_BYTES = 10 * 1024 * 1024  # as shop.clip_image takes it
+
+
+def read_image(path: Path) -> bytes:
+    """The bytes of a query image. Raises SettingsError when it cannot be read or is over 10 MB."""
+    try:
+        if not path.is_file():
+            raise SettingsError(f"{path} is not a file")
+        if path.stat().st_size > MAX_IMAGE_BYTES:
+            raise SettingsError(f"{path} is larger than 10 MB", hint="Scale it down; models look at 224 to 512 pixels.")
+        if path.stat().st_size == 0:
+            raise SettingsError(f"{path} is empty")
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,21 @@
+"""What every table shares: its schema, and how constraints are named."""
+
+from sqlalchemy import MetaData
+
+SHOP = "shop"
+
+PRIVATE = "shop_private"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+# building: vectors are filled and kept current; serving: queries meet its vectors; retired: its tables are gone.
+# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)

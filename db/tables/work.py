@@ -1,0 +1,71 @@
+"""The work list of the encoders, and the encoders themselves."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ENUM
+
+from db.tables.catalog import product
+from db.tables.metadata import PRIVATE, metadata
+from db.tables.models import model
+
+part = ENUM("image", "title", name="part", schema=PRIVATE, metadata=metadata)
+
+work_state = ENUM("pending", "leased", "quarantined", name="work_state", schema=PRIVATE, metadata=metadata)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("worker_id", Uuid),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("heartbeat_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("lease_expires_at", DateTime(timezone=True), nullable=False, comment="of everything this worker holds"),
+    PrimaryKeyConstraint("worker_id"),
+    schema=PRIVATE,
+)
+
+work = Table(
+    "work",
+    metadata,
+    Column("product_id", Uuid),
+    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
+    Column("part", part),
+    Column("position", SmallInteger, server_default="0"),
+    Column("state", work_state, nullable=False, server_default="pending"),
+    Column("solo", Integer, nullable=False, server_default="0", comment="0: in a batch; 1: alone"),
+    Column(
+        "attempts",
+        SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="attempts begun alone, or failed among others",
+    ),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("worker_id", Uuid),
+    Column("error", Text),
+    PrimaryKeyConstraint("product_id", "model_id", "part", "position"),
+    ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
+    CheckConstraint("(state = 'leased') = (worker_id is not null)", name="lease"),
+    CheckConstraint("state <> 'quarantined' or error is not null", name="quarantine"),
+    CheckConstraint("solo in (0, 1)", name="solo"),
+    Index(
+        "work_due_idx", "model_id", "part", "solo", "due_at", postgresql_where=text("state = 'pending'")
+    ),  # the next batch, oldest first
+    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # what a dead worker held
+    schema=PRIVATE,
+)

@@ -1,0 +1,80 @@
+"""`windowshop search` and `windowshop calibrate`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from db.roles import Role
+
+
+def search(
+    text: Annotated[str | None, typer.Argument(help="What it looks like: 'black leather backpack'.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to search by, alone or together with the text.")] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help='Instead: an SQL condition, on plain ordered SQL: "price < 80 OR price IS NULL".')
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=1000)] = 10,
+    show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Search products by what they look like and what their words say.
+
+    Pictures, titles and keywords are ranked together by shop.search; --sql shows the statement. Runs as the read-only
+    role analyst. A text that was never asked before needs a running encoder ("windowshop up" or "windowshop encode").
+    """
+    import json
+
+    from db import schema
+    from db.engine import open_database
+    from db.search.image import read_image
+    from db.search.statement import Query, row_as_json
+    from db.search.statement import search as run_search
+    from db.settings import Settings
+    from windowshop.output.hits import print_hits, shown_sql
+
+    settings = Settings.read()
+    query = Query(text, read_image(image) if image else None, filter_, where, k)
+    if show_sql:
+        typer.echo(shown_sql(query, image))
+        return
+    with open_database(settings) as database, database.connect(Role.ANALYST, read=True) as conn:
+        schema.check(conn)
+        conn.exec_driver_sql("set transaction read only")
+        conn.exec_driver_sql(f"set local statement_timeout = {settings.statement_timeout_ms}")
+        hits = run_search(conn, query)
+    if as_json:
+        typer.echo(json.dumps([row_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
+    else:
+        print_hits(hits)
+
+
+def calibrate(
+    target: Annotated[float, typer.Option(help="Recall@k the index has to reach.", min=0.5, max=0.9999)] = 0.98,
+    k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
+    queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 150,
+) -> None:
+    """Measure the encoded catalog, so that every search takes its faster route at the recall asked for.
+
+    Worth running after a first load and whenever the catalog has doubled. Texts that people asked are the queries,
+    pictures of the catalog as long as there are none. Search goes by the result from then on; shop.calibration keeps
+    every run.
+    """
+    from db import schema
+    from db.engine import open_database
+    from db.search.calibration import calibrate as run
+    from db.settings import Settings
+    from windowshop.output.hits import print_calibration
+
+    with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
+        schema.check(conn)
+        _say("Measuring; half a minute for 100,000 products")
+        print_calibration(run(conn, target_recall=target, k=k, queries=queries))
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
