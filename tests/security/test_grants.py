@@ -15,7 +15,7 @@ from db.roles import Role
 from tests.support.large_catalog import policy
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 

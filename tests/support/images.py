@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from db.catalog.product import Image as Picture
 from db.catalog.product import Product
-from db.catalog.store import Image as Picture
 from db.catalog.store import UpsertCounts, staging, upsert
 from db.engine import Database
 from db.roles import Role

@@ -39,7 +39,7 @@ HEADERS = {
     "Vary": "HX-Request",
 }
 TEMPLATES = Environment(
-    loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("web.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 TEMPLATES.globals["asset"] = static_files.address
 CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES))

@@ -17,7 +17,7 @@ from db.lifecycle.serving import serve_model
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 @pytest.fixture(autouse=True)
@@ -232,7 +232,7 @@ def test_a_filter_narrows_what_is_judged_and_its_selectivity_is_kept(shop: "Shop
 
 def test_a_suite_may_span_catalogs(shop: "Shop", analyst: Connection) -> None:
     fill(shop, 3)
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     shop.load(product("sku1"), into="other")
     shop.encode_all()

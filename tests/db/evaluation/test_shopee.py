@@ -18,7 +18,7 @@ from db.roles import Role
 from loader.ingest import load_catalog
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 GROUPS, POSTINGS = 24, 4
 

@@ -21,9 +21,8 @@ from migrations.reindex import rebuild_indexes
 from tests.support.databases import Databases
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
-
     from db.settings import Settings
+    from tests.support.shop import Shop
 
 HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
 
@@ -31,7 +30,7 @@ HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
 @pytest.fixture
 def own(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
     """A shop in a database of its own: others would miss the indexes."""
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
     made = Shop(databases.copy(toy_template[0]))
     yield made

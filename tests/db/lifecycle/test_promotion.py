@@ -12,7 +12,7 @@ from db.lifecycle.promotion import promote, rollback
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def fill(shop: "Shop") -> None:

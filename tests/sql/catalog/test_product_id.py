@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from db.errors import StatementRefused
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 ANYTHING = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=50)
 

@@ -11,7 +11,7 @@ from db.catalog.store import UpsertCounts
 from db.errors import StatementRefused
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 FULL = Product(
     "full",

@@ -16,7 +16,7 @@ from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 THRESHOLDS = {"phash": 6, "image": 0.2, "title": 0.3, "trigram": 0.5}
 BACKPACK = "waterproof hiking backpack with rain cover"

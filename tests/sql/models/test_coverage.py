@@ -10,7 +10,7 @@ from db.lifecycle.serving import Coverage, coverage
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def rows(shop: "Shop") -> list[Coverage]:

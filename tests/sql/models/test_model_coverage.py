@@ -15,7 +15,7 @@ from db.lifecycle.status import PartCoverage, coverage
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop, Worker
+    from tests.support.shop import Shop, Worker
 
 
 def test_each_state_has_its_column(shop: "Shop") -> None:

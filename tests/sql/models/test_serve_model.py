@@ -12,7 +12,7 @@ from db.lifecycle.serving import serve_model
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def served(shop: "Shop") -> tuple[list[str], int]:

@@ -16,7 +16,7 @@ from db.roles import Role
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 PRODUCTS = 40
 MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}

@@ -18,7 +18,7 @@ from db.lifecycle.promotion import promote, trials
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 WEIGHTS = {"image": 1.0, "title": 0.5, "keyword": 2.0}
 TRIAL = (

@@ -9,7 +9,7 @@ from db.errors import StatementRefused
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def test_queries_without_a_result_are_counted_and_those_that_had_one_are_not(shop: "Shop") -> None:

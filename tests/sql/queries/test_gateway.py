@@ -15,7 +15,7 @@ from db.work import requests
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 ASK = "select vector_dims(shop.clip_text('{}'))"
 

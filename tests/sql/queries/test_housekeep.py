@@ -8,7 +8,7 @@ from db.roles import Role
 from db.work import requests
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def housekeep(shop: "Shop", cache_rows: int = 1000) -> None:

@@ -14,7 +14,7 @@ from db.search import ranking
 from db.search.ranking import Asked
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def product(n: int) -> Product:

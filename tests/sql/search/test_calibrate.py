@@ -17,7 +17,7 @@ from tests.support.large_catalog import PRODUCTS, vectors
 from windowshop.output.hits import print_calibration
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from db.roles import Role
 from tests.support.databases import Databases
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 class Facet(NamedTuple):

@@ -10,12 +10,12 @@ from db.errors import StatementRefused
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     shop.load(
         product("B-1", "Urban commuter bag", description="A backpack of black leather", brand="Nordwind"),
@@ -67,7 +67,7 @@ def test_words_follow_an_update(stocked: "Shop", analyst: Connection) -> None:
 
 
 def test_a_catalog_has_a_language(stocked: "Shop") -> None:
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     stocked.load(product("r", "Ein Haus aus Holz"), into="berlin")
     app = stocked.connect(Role.APP)
@@ -83,7 +83,7 @@ def test_a_catalog_has_a_language(stocked: "Shop") -> None:
 
 
 def test_long_descriptions_and_odd_words_are_taken(stocked: "Shop", analyst: Connection) -> None:
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     many = " ".join(f"word{n}" for n in range(60_000))
     stocked.load(product("long", "long one", description=many), product("wide", "x" * 2000))

@@ -11,7 +11,7 @@ from db.roles import Role
 from tests.support.large_catalog import policy
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 VECTOR = "(select shop.clip_text('bag'))"
 NEAREST = f"order by image_embedding <=> {VECTOR} limit 10"

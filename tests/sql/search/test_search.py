@@ -14,13 +14,13 @@ from db.roles import Role
 from tests.support.large_catalog import policy
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
     """Twelve products of three pictures each; texts 'red shoes' and 'dark' are in the cache."""
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     for n in range(12):
         title = "red shoes" if n < 3 else f"a thing called {n}"
@@ -152,7 +152,7 @@ def test_similar_products_leave_the_product_itself_out(stocked: "Shop", analyst:
 
 
 def test_catalogs_are_searched_apart(stocked: "Shop", analyst: Connection) -> None:
-    from tests.functions.conftest import product
+    from tests.support.shop import product
 
     stocked.load(product("elsewhere", "red shoes"), into="other")
     stocked.encode_all()

@@ -13,7 +13,7 @@ from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 LABELS = ["bag", "shoe", "lamp", "chair", "clock", "spoon"]
 TRUE_TEMPERATURE = 0.12

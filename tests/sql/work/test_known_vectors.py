@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import text
-from tests.functions.conftest import Worker, unit_vectors
 
 from db.catalog.product import Image, Product
 from db.roles import Role
 from db.work import items as work
 from db.work.items import Seen
+from tests.support.shop import Worker, unit_vectors
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from db.work.items import Item
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop, Worker
+    from tests.support.shop import Shop, Worker
 
 
 def skus(items: list[Item]) -> list[str]:

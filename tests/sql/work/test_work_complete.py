@@ -11,7 +11,7 @@ from db.work import items as work
 from db.work.items import Seen
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def stored(shop: "Shop", part: str = "title") -> int:

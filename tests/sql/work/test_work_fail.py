@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from db.work import items as work
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 
 def test_a_fault_that_can_never_pass_is_quarantined_at_once(shop: "Shop") -> None:

@@ -15,7 +15,7 @@ from encoder.lanes.catalog import CatalogLane
 from encoder.settings import EncoderSettings
 
 if TYPE_CHECKING:
-    from tests.functions.conftest import Shop
+    from tests.support.shop import Shop
 
 MODEL: Any = SimpleNamespace(device="cpu", tower=SimpleNamespace(shape=InputShape(32, 32, "stretch")))
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from db.catalog.product import Image as Picture
 from db.catalog.product import Product
-from db.catalog.store import Image as Picture
 from db.catalog.store import staging, upsert
 from db.engine import Database
 from db.roles import Role
