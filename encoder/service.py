@@ -24,9 +24,9 @@ from db.roles import Role
 from db.work import items as work
 from db.work.items import ModelRow, Outstanding
 from encoder.errors import ModelMismatch, ModelUnavailable
-from encoder.lanes.batches import Tally
+from encoder.lanes.batches import Counters
 from encoder.lanes.catalog import DEPTH, CatalogLane
-from encoder.lanes.pipeline import Clock, Pipeline
+from encoder.lanes.pipeline import Pipeline, StageTimer
 from encoder.lanes.queries import QueryLane
 from encoder.models.loading import Model, load, pick_device
 from encoder.settings import EncoderSettings
@@ -36,8 +36,8 @@ log = structlog.get_logger()
 
 @dataclass
 class Summary:
-    tally: Tally
-    clock: Clock
+    tally: Counters
+    clock: StageTimer
     left: Outstanding
 
 
@@ -87,7 +87,7 @@ def run(
     stop: threading.Event,
     once: bool = False,
     queries: bool = True,
-    on_start: Callable[[Tally, Outstanding], None] = lambda _tally, _left: None,
+    on_start: Callable[[Counters, Outstanding], None] = lambda _tally, _left: None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty."""
@@ -154,7 +154,7 @@ def _catalog_pass(
     model_ids: list[int],
     stop: threading.Event,
     once: bool,
-    on_start: Callable[[Tally, Outstanding], None],
+    on_start: Callable[[Counters, Outstanding], None],
 ) -> None:
     with ExitStack() as stack:
         claiming, opening, writing = (stack.enter_context(database.connect(Role.ENCODER)) for _ in range(3))

@@ -19,7 +19,7 @@ from web.api.openapi import openapi
 from web.http import problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
-from web.http.database import Door, Pools
+from web.http.database import ConcurrencyLimiter, Pools
 from web.http.metrics import Metrics
 from web.http.middleware import Service
 from web.http.problems import Problem
@@ -93,18 +93,18 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Ser
         debug=False,
     )
 
-    def is_shut(path: str) -> bool:
-        return path.startswith(SEARCHES) and state.pools.reading_door.is_shut
+    def is_full(path: str) -> bool:
+        return path.startswith(SEARCHES) and state.pools.reading_door.is_full
 
     show_page = pages.refused_page if settings.public_page else _no_page
-    return Service(app, settings, access, metrics, is_shut, show_page)
+    return Service(app, settings, access, metrics, is_full, show_page)
 
 
 def _no_page(scope: Scope, problem: Problem) -> None:
     return None
 
 
-def _watch(metrics: Metrics, pool: str, door: Door) -> None:
+def _watch(metrics: Metrics, pool: str, door: ConcurrencyLimiter) -> None:
     metrics.connections.labels(pool).set_function(lambda: door.inside)
     metrics.waiting.labels(pool).set_function(lambda: door.waiting)
 

@@ -27,8 +27,8 @@ from benchmarks.support.report import Line, Table, keep
 from benchmarks.support.site import Site, site
 from db.catalog.product import Image, Product
 from db.catalog.store import staging, upsert
-from db.images.decode_pool import DecodePool, Opening
-from db.images.decoder import Limits, Opened, Source
+from db.images.decode_pool import DecodeBatch, DecodePool
+from db.images.decoder import DecodedImage, Limits, Source
 from db.roles import Role
 from db.work import items as work
 from db.work.items import Seen
@@ -120,7 +120,7 @@ def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float
     sources = [Source(str(path.parent), path.name) for path in paths]
     try:
         pool.open(sources[:size], shape).close()  # processes are up
-        started, under_way = time.perf_counter(), list[Opening]()
+        started, under_way = time.perf_counter(), list[DecodeBatch]()
         for first in range(0, len(sources), size):
             under_way.append(pool.open(sources[first : first + size], shape))
             if len(under_way) == 4:
@@ -132,8 +132,8 @@ def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float
         pool.close()
 
 
-def _finish(opening: Opening) -> None:
-    assert all(isinstance(one, Opened) for one in opening.results())
+def _finish(opening: DecodeBatch) -> None:
+    assert all(isinstance(one, DecodedImage) for one in opening.results())
     opening.close()
 
 

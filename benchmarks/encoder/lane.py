@@ -12,12 +12,12 @@ from benchmarks.support.site import Site
 from db.roles import Role
 from db.work import items as work
 from encoder.lanes.catalog import CatalogLane
-from encoder.lanes.pipeline import Clock, Pipeline
+from encoder.lanes.pipeline import Pipeline, StageTimer
 from encoder.models.loading import Model
 from encoder.settings import EncoderSettings
 
 
-def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Clock, float]:
+def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[StageTimer, float]:
     """Everything that waits. The stage clock, and the CPU-seconds of this process, its decoders and its backends."""
     worker, stop = uuid.uuid4(), threading.Event()
     with ExitStack() as stack:

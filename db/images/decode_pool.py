@@ -18,7 +18,7 @@ import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from db.images import decoder
-from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.images.pixels import InputShape, Pixels
 
 _TASK = 16  # pictures a task, at most: few enough to spread, enough to make its own cost small
@@ -38,18 +38,20 @@ class DecodePool:
         self._limits = limits
         self._pool: ProcessPool | None = None
         self._starting = threading.Lock()
-        self._under_way: set[Opening] = set()
+        self._under_way: set[DecodeBatch] = set()
 
-    def open(self, sources: Sequence[Source], shape: InputShape) -> "Opening":
-        """Begin to open pictures. Every Opening has to be closed; at most `slots` are open at a time."""
+    def open(self, sources: Sequence[Source], shape: InputShape) -> "DecodeBatch":
+        """Begin to open pictures. Every DecodeBatch has to be closed; at most `slots` are open at a time."""
         row = shape.bytes
         if len(sources) * row > self._slot_bytes:
             raise ValueError(f"{len(sources)} pictures of {row} bytes do not fit into {self._slot_bytes}")
-        opening = Opening(self, list(sources), shape, self._free.get_nowait())
+        opening = DecodeBatch(self, list(sources), shape, self._free.get_nowait())
         self._under_way.add(opening)
         return opening
 
-    def submit(self, sources: list[Source], shape: InputShape, offset: int) -> ProcessFuture[list[Opened | Refused]]:
+    def submit(
+        self, sources: list[Source], shape: InputShape, offset: int
+    ) -> ProcessFuture[list[DecodedImage | DecodeError]]:
         arguments = (sources, shape, offset, self._limits)
         with self._starting:
             if self._pool is None or not self._pool.active:  # or broken: a decoder was killed while it was idle
@@ -67,7 +69,7 @@ class DecodePool:
         flat = np.frombuffer(self._memory, np.uint8, count * row, offset)
         return flat.reshape(count, shape.height, shape.width, 3)
 
-    def done(self, opening: "Opening", offset: int) -> None:
+    def done(self, opening: "DecodeBatch", offset: int) -> None:
         if opening in self._under_way:
             self._under_way.remove(opening)
             self._free.put(offset)
@@ -87,7 +89,7 @@ class DecodePool:
             self._pool.join()
 
 
-class Opening:
+class DecodeBatch:
     """Pictures under way. `results` waits for them; their pixels are valid until `close`."""
 
     def __init__(self, pool: DecodePool, sources: list[Source], shape: InputShape, offset: int) -> None:
@@ -96,8 +98,8 @@ class Opening:
         size = pool.task_size(len(sources))
         self._tasks = [(start, self._begin(start, size)) for start in range(0, len(sources), size)]
 
-    def results(self) -> list[Opened | Refused]:
-        found: list[Opened | Refused] = []
+    def results(self) -> list[DecodedImage | DecodeError]:
+        found: list[DecodedImage | DecodeError] = []
         for start, task in self._tasks:
             size = self._pool.task_size(len(self._sources))
             try:
@@ -106,7 +108,7 @@ class Opening:
                 found += [self._alone(n) for n in range(start, min(start + size, len(self._sources)))]
         return found
 
-    def pixels(self, opened: Iterable[tuple[int, Opened]]) -> Pixels | list[Pixels]:
+    def pixels(self, opened: Iterable[tuple[int, DecodedImage]]) -> Pixels | list[Pixels]:
         """Of pictures by their places: (n, height, width, 3), or where they have sizes of their own, one by one."""
         chosen = list(opened)
         every = self._pool.pixels(self._offset, len(self._sources), self._shape)
@@ -123,18 +125,18 @@ class Opening:
         wait([task for _, task in self._tasks])
         self._pool.done(self, self._offset)
 
-    def _begin(self, start: int, size: int) -> ProcessFuture[list[Opened | Refused]]:
+    def _begin(self, start: int, size: int) -> ProcessFuture[list[DecodedImage | DecodeError]]:
         return self._pool.submit(self._sources[start : start + size], self._shape, self._offset + start * self._row)
 
-    def _alone(self, place: int) -> Opened | Refused:
+    def _alone(self, place: int) -> DecodedImage | DecodeError:
         try:
             return self._begin(place, 1).result()[0]
         except Overdue:
-            return Refused("opening the picture took too long", final=False)
+            return DecodeError("opening the picture took too long", final=False)
         except ProcessExpired as error:
-            return Refused(f"the picture ended the decoder ({_exit(error.exitcode)})", final=False)
+            return DecodeError(f"the picture ended the decoder ({_exit(error.exitcode)})", final=False)
         except BrokenProcessPool:
-            return Refused("the decoders were ended from outside", final=False)
+            return DecodeError("the decoders were ended from outside", final=False)
 
 
 def _exit(code: int | None) -> str:

@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DecodedImage:
     sha256: bytes
     width: int  # of the file's picture
     height: int
@@ -42,7 +42,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class DecodeError:
     reason: str
     final: bool  # false: it may pass
 
@@ -53,19 +53,19 @@ def share(memory: Any) -> None:
     _memory = memory
 
 
-def open_all(sources: list[Source], shape: InputShape, offset: int, limits: Limits) -> list[Opened | Refused]:
+def open_all(sources: list[Source], shape: InputShape, offset: int, limits: Limits) -> list[DecodedImage | DecodeError]:
     """In a decoder process: one picture's pixels after the other into shared memory, from `offset` on."""
     return [_open(one, shape, offset + n * shape.bytes, limits) for n, one in enumerate(sources)]
 
 
-def _open(source: Source, shape: InputShape, offset: int, limits: Limits) -> Opened | Refused:
+def _open(source: Source, shape: InputShape, offset: int, limits: Limits) -> DecodedImage | DecodeError:
     try:
         data = source.data if source.data is not None else read_file(source.folder, source.uri, limits.max_file_bytes)
         picture = open_picture(data, limits.max_pixels, shape.at_least)
         pixels = shape.pixels(picture.image)
     except ImageRejected as error:
-        return Refused(error.message, error.final)
+        return DecodeError(error.message, error.final)
     except MemoryError:
-        return Refused("out of memory while decoding", final=ImageUnreadable.final)
+        return DecodeError("out of memory while decoding", final=ImageUnreadable.final)
     np.frombuffer(_memory, np.uint8, pixels.size, offset)[:] = pixels.reshape(-1)
-    return Opened(picture.sha256, picture.width, picture.height, picture.phash, pixels.shape[0], pixels.shape[1])
+    return DecodedImage(picture.sha256, picture.width, picture.height, picture.phash, pixels.shape[0], pixels.shape[1])

@@ -19,11 +19,11 @@ from db.engine import translated
 _NOTHING_FOUND = "no product was found: "  # how shop.search begins the notice it gives instead of rows
 _ONLY_KEYWORDS = "only keywords were searched"  # and its reason, when a query could not be encoded
 _HIT, _MISS = "query vector: cached", "query vector: to be encoded"  # what shop_private.query_vector says of each one
-HEARD = "debug1"  # the client_min_messages of sessions that hear that
+CACHE_NOTICE_LEVEL = "debug1"  # the client_min_messages of sessions that hear that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SearchParams:
     """The arguments of shop.search (docs/search.md). `inputs` and `filter` are JSON."""
 
     query: str | None = None
@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class SearchHit:
     """A row of shop.search and shop.similar. Distances are cosine distances; null for a leg that did not find it."""
 
     rank: int
@@ -79,11 +79,11 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class SearchResult:
     """Results, best first, and what they have in common; without results that is not in `rows`. Cache hits and misses,
-    of texts and pictures, are known to sessions that hear messages of level HEARD."""
+    of texts and pictures, are known to sessions that hear messages of level CACHE_NOTICE_LEVEL."""
 
-    rows: list[Ranked]
+    rows: list[SearchHit]
     reason: str | None
     degraded: bool
     cache_hits: int
@@ -91,7 +91,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class BrowseItem:
     """A row of shop.browse: a product that is shown because it is there."""
 
     product_id: UUID
@@ -110,7 +110,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExplainStep:
     """A row of shop.explain_search."""
 
     step: str
@@ -141,8 +141,8 @@ def _given(*names: str) -> str:
     return ", ".join(f"{name} => %({name})s" for name in names)
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Ranked))
-_ARGUMENTS = _given(*(field.name for field in fields(Asked) if field.name != "after"))
+_COLUMNS = ", ".join(field.name for field in fields(SearchHit))
+_ARGUMENTS = _given(*(field.name for field in fields(SearchParams) if field.name != "after"))
 _SEARCH = f"select {_COLUMNS} from shop.search({_ARGUMENTS}, after => %(after)s)"
 _EXPLAIN = f"select * from shop.explain_search({_ARGUMENTS})"
 _SIMILAR = (
@@ -154,22 +154,22 @@ _BROWSE = f"select * from shop.browse({_given('filter', 'k', 'catalog')}, after 
 _FACETS = f"select * from shop.facets({_given('filter', 'fields', 'catalog', 'limit_values', 'buckets')})"
 
 
-def search(conn: Connection, asked: Asked) -> Ranking:
+def search(conn: Connection, asked: SearchParams) -> SearchResult:
     return _ranking(conn, _SEARCH, asdict(asked))
 
 
-def similar(conn: Connection, sku: str, asked: Asked) -> Ranking:
+def similar(conn: Connection, sku: str, asked: SearchParams) -> SearchResult:
     """Products that look like one. Of `asked`, what shop.similar takes."""
     return _ranking(conn, _SIMILAR, {**asdict(asked), "sku": sku})
 
 
-def explain(conn: Connection, asked: Asked) -> list[Step]:
-    return [Step(*row) for row in _rows(conn, _EXPLAIN, asdict(asked))]
+def explain(conn: Connection, asked: SearchParams) -> list[ExplainStep]:
+    return [ExplainStep(*row) for row in _rows(conn, _EXPLAIN, asdict(asked))]
 
 
-def browse(conn: Connection, asked: Asked) -> list[Shown]:
+def browse(conn: Connection, asked: SearchParams) -> list[BrowseItem]:
     """Products to look at when nothing is asked. Of `asked`, what shop.browse takes; `after` is a product_id."""
-    return [Shown(*row) for row in _rows(conn, _BROWSE, asdict(asked))]
+    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(asked))]
 
 
 def facets(
@@ -185,13 +185,13 @@ def facets(
     return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
 
 
-def _ranking(conn: Connection, statement: str, parameters: dict[str, Any]) -> Ranking:
+def _ranking(conn: Connection, statement: str, parameters: dict[str, Any]) -> SearchResult:
     with _notices(conn) as notices:
-        rows = [Ranked(*row) for row in _rows(conn, statement, parameters)]
+        rows = [SearchHit(*row) for row in _rows(conn, statement, parameters)]
     reason = rows[0].reason if rows else next((n for n in notices if n.startswith(_NOTHING_FOUND)), None)
     reason = reason and reason.removeprefix(_NOTHING_FOUND)
     degraded = (reason or "").startswith(_ONLY_KEYWORDS)
-    return Ranking(rows, reason, degraded, notices.count(_HIT), notices.count(_MISS))
+    return SearchResult(rows, reason, degraded, notices.count(_HIT), notices.count(_MISS))
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

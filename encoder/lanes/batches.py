@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from db.images.decode_pool import Opening
-from db.images.decoder import Refused
+from db.images.decode_pool import DecodeBatch
+from db.images.decoder import DecodeError
 from db.work.items import Item, Part, Seen
 from encoder.models.loading import Features, Vectors
 
 
 @dataclass(slots=True)
-class Claimed:
+class ClaimedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    refused: list[tuple[Item, Refused]] = field(default_factory=list)
-    opening: Opening | None = None  # of the items, when they are pictures
+    refused: list[tuple[Item, DecodeError]] = field(default_factory=list)
+    opening: DecodeBatch | None = None  # of the items, when they are pictures
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Batch:
     seen: list[Seen]  # of each picture; empty for titles
     rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
     features: Features
-    opening: Opening | None = None
+    opening: DecodeBatch | None = None
     known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of pictures the catalog had already
 
 
@@ -38,7 +38,7 @@ class Encoded:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """What a run has done so far; the progress bar reads it."""
 
     image: int = 0

@@ -19,11 +19,11 @@ from sqlalchemy import Connection
 from db.errors import DatabaseError
 from db.fetching import Fetcher
 from db.images.decode_pool import DecodePool
-from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.images.errors import ImageRejected
 from db.work import items as work
 from db.work.items import Item, Part, Seen
-from encoder.lanes.batches import Batch, Claimed, Encoded, Tally
+from encoder.lanes.batches import Batch, ClaimedBatch, Counters, Encoded
 from encoder.lanes.pipeline import Stage
 from encoder.models.loading import Features, Model, Vectors, model_threads, split
 from encoder.settings import EncoderSettings
@@ -47,7 +47,7 @@ class CatalogLane:
         before_forward: Callable[[], None] = lambda: None,
         when_done: Callable[[], None] = lambda: None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = Counters()
         self._worker = worker
         self._models = models
         device = next(iter(models.values())).device
@@ -69,7 +69,7 @@ class CatalogLane:
         self._in_flight = 0
         self._landed = threading.Condition()
 
-    def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[Claimed]:
+    def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[ClaimedBatch]:
         """Batches on their way to the model, until `stop` is set or, with `once`, until nothing is left to do.
 
         The work of the serving model comes first; others are filled while that one has none.
@@ -85,7 +85,7 @@ class CatalogLane:
                         items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
                     if items:
                         idle = said_done = False
-                        yield from self._begin(stop, Claimed(model_id, part, items))
+                        yield from self._begin(stop, ClaimedBatch(model_id, part, items))
                     if stop.is_set():
                         return
                 if not idle:
@@ -109,7 +109,7 @@ class CatalogLane:
             Stage("write", lambda encoded: self.write(writing, encoded)),
         ]
 
-    def open(self, conn: Connection, claimed: Claimed) -> Batch | None:
+    def open(self, conn: Connection, claimed: ClaimedBatch) -> Batch | None:
         """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
         batch = self._titles(claimed) if claimed.part == "title" else self._pictures(conn, claimed)
         if claimed.refused:
@@ -182,7 +182,7 @@ class CatalogLane:
         self._fetching.shutdown(cancel_futures=True)
         self._pool.close()
 
-    def _begin(self, stop: threading.Event, claimed: Claimed) -> Iterator[Claimed]:
+    def _begin(self, stop: threading.Event, claimed: ClaimedBatch) -> Iterator[ClaimedBatch]:
         alone = len(claimed.items) == 1 and claimed.items[0].attempts > 0
         if alone:
             self._wait_until_empty(stop)
@@ -194,12 +194,12 @@ class CatalogLane:
         if alone:
             self._wait_until_empty(stop)
 
-    def _begin_to_open(self, claimed: Claimed) -> None:
+    def _begin_to_open(self, claimed: ClaimedBatch) -> None:
         sources: list[Source] = []
         kept: list[Item] = []
         at_once = self._fetching.map if any(item.folder is None for item in claimed.items) else map
         for item, source in zip(claimed.items, at_once(self._source, claimed.items), strict=True):
-            if isinstance(source, Refused):
+            if isinstance(source, DecodeError):
                 claimed.refused.append((item, source))
             else:
                 kept.append(item)
@@ -208,17 +208,17 @@ class CatalogLane:
         if sources:
             claimed.opening = self._pool.open(sources, self._models[claimed.model_id].tower.shape)
 
-    def _source(self, item: Item) -> Source | Refused:
+    def _source(self, item: Item) -> Source | DecodeError:
         if item.uri is None:
-            return Refused("the picture is gone from the catalog", final=True)
+            return DecodeError("the picture is gone from the catalog", final=True)
         if item.folder is not None:
             return Source(item.folder, item.uri)
         try:
             return Source("", item.uri, self._fetcher.read(item.uri))
         except ImageRejected as error:
-            return Refused(error.message, error.final)
+            return DecodeError(error.message, error.final)
 
-    def _titles(self, claimed: Claimed) -> Batch:
+    def _titles(self, claimed: ClaimedBatch) -> Batch:
         titles = [item.title for item in claimed.items]
         sources = [hashlib.sha256(title.encode()).digest() for title in titles]
         distinct = dict(zip(sources, titles, strict=True))
@@ -226,12 +226,12 @@ class CatalogLane:
         rows = {source: n for n, source in enumerate(distinct)}
         return Batch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
 
-    def _pictures(self, conn: Connection, claimed: Claimed) -> Batch:
-        opened: list[tuple[Item, int, Opened]] = []
+    def _pictures(self, conn: Connection, claimed: ClaimedBatch) -> Batch:
+        opened: list[tuple[Item, int, DecodedImage]] = []
         if claimed.opening is not None:
             results = claimed.opening.results()
             for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
-                if isinstance(result, Refused):
+                if isinstance(result, DecodeError):
                     claimed.refused.append((item, result))
                 else:
                     opened.append((item, place, result))

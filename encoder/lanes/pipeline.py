@@ -23,7 +23,7 @@ class Stage:
 
 
 @dataclass
-class Clock:
+class StageTimer:
     """Seconds each stage was busy, the mean over its threads; `wall` from start to end."""
 
     busy: dict[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Pipeline:
         self._depth = depth
         self._stop = threading.Event()
         self._error: BaseException | None = None
-        self.clock = Clock()
+        self.clock = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
         """Drive every batch of `reader` through. Time the `first` stage spends waiting for work counts as its own."""

@@ -15,7 +15,7 @@ import structlog
 from db.engine import Database, translated
 from db.errors import DatabaseError
 from db.images.decode_pool import DecodePool
-from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.work import requests
 from db.work.requests import Request
 from encoder.models.loading import Model, Vectors
@@ -137,9 +137,9 @@ class QueryLane(threading.Thread):
         """What anybody may have sent is opened in another process, as the catalog's pictures are."""
         opening = self._decoder.open([Source("", "", request.payload) for request in sent], model.tower.shape)
         try:
-            opened: list[tuple[int, Opened]] = []
+            opened: list[tuple[int, DecodedImage]] = []
             for place, result in enumerate(opening.results()):
-                if isinstance(result, Refused):
+                if isinstance(result, DecodeError):
                     refusals.append((sent[place].id, result.reason))
                 else:
                     opened.append((place, result))

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 from db.images import decoder
-from db.images.decoder import Limits, Opened, Refused, Source
+from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.images.pixels import InputShape
 
 ENDS, HANGS = b"this ends the decoder", b"this never comes back"
 
 
-def open_all(sources: list[Source], shape: InputShape, offset: int, limits: Limits) -> list[Opened | Refused]:
+def open_all(sources: list[Source], shape: InputShape, offset: int, limits: Limits) -> list[DecodedImage | DecodeError]:
     for source in sources:
         begins = (Path(source.folder) / source.uri).read_bytes()[:40] if source.data is None else source.data[:40]
         if begins.startswith(ENDS):

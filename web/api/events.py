@@ -13,7 +13,7 @@ from db.search import events
 from web.api.examples import EVENTS, RECORDED
 from web.api.openapi import KEY, answers
 from web.api.schemas import Catalog, Sku, Text
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 Visitor = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -55,7 +55,7 @@ async def record_events(
 ) -> Recorded:
     """Record what shoppers did, up to 1,000 events at once."""
     if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
-        raise Refused("invalid", "A text has a NUL character.")
+        raise ApiError("invalid", "A text has a NUL character.")
     rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]
     await state.pools.write(request, lambda conn: events.record(conn, rows))
     return Recorded(len(rows))

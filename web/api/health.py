@@ -11,7 +11,7 @@ from db import schema
 from db.errors import WindowshopError
 from web.api.examples import HEALTH, READY
 from web.api.openapi import answers
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _ENCODER = text("select * from shop_private.encoder_state()")
@@ -51,7 +51,7 @@ async def ready(state: State) -> Response[Ready]:
     try:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:
-        raise Refused("database-unavailable", "The database does not answer, or its schema does not fit.") from error
+        raise ApiError("database-unavailable", "The database does not answer, or its schema does not fit.") from error
     return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NOT_KEPT)
 
 

@@ -12,9 +12,9 @@ from litestar.params import PathParameter, QueryParameter
 from db.catalog import store as catalog
 from db.images.files import NotServed, kind_of, read_picture
 from web.api.openapi import answers
-from web.http.database import Door
-from web.http.problems import Refused
-from web.images.lru_cache import Kept
+from web.http.database import ConcurrencyLimiter
+from web.http.problems import ApiError
+from web.images.lru_cache import LruCache
 
 DAY = 86_400
 
@@ -23,8 +23,8 @@ class Thumbnails:
     """Two are made at a time; the last used are kept, in bounded memory."""
 
     def __init__(self, bytes_kept: int = 32_000_000) -> None:
-        self._door = Door(2, 64)
-        self._kept: Kept[tuple[bytes, int]] = Kept(bytes_kept)
+        self._door = ConcurrencyLimiter(2, 64)
+        self._kept: LruCache[tuple[bytes, int]] = LruCache(bytes_kept)
 
     async def of(self, picture: bytes, size: int) -> bytes:
         from web.images.thumbnails import thumbnail  # Pillow: only when the first is asked for
@@ -62,7 +62,7 @@ async def image(
         if size is not None:
             picture, kind = await state.thumbnails.of(picture, size), "image/webp"
     except NotServed:
-        raise Refused("not-found", "There is no such picture here.") from None
+        raise ApiError("not-found", "There is no such picture here.") from None
     tag = f'"{hashlib.sha256(picture).hexdigest()[:20]}"'
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={DAY}", "Content-Security-Policy": "sandbox"}
     if tag in request.headers.get("if-none-match", ""):

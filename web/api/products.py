@@ -21,7 +21,7 @@ from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers
 from web.api.schemas import Picture
 from web.api.search import picture
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=200)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=63)]
@@ -109,7 +109,7 @@ async def read_product(
     """A product, as it is in the catalog. With If-None-Match, 304 while it is unchanged."""
     row = await state.pools.read(request, lambda conn: db_catalog.product(conn, sku, catalog))
     if row is None:
-        raise Refused("not-found", "There is no such product in this catalog.")
+        raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
     shown = (picture(identity.hex, uri, position, link) for position, uri in row.pop("images"))
@@ -175,7 +175,7 @@ async def delete_product(
 ) -> None:
     """Take a product out of the catalog, its pictures' vectors with it."""
     if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
-        raise Refused("not-found", "There is no such product in this catalog.")
+        raise ApiError("not-found", "There is no such product in this catalog.")
 
 
 def _written(given: ProductIn) -> Written:

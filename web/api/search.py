@@ -12,7 +12,7 @@ from litestar.params import Body, PathParameter, QueryParameter
 from sqlalchemy import Connection
 
 from db.search import ranking
-from db.search.ranking import Asked, Facet, Ranked, Ranking, Step
+from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
 from web.api.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
 from web.api.image_body import ImageBody
 from web.api.openapi import KEY, answers
@@ -34,7 +34,7 @@ from web.api.schemas import (
     Why,
 )
 from web.http.bodies import decoded, form_as
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
 _REFUSALS = ("not-found", "cursor-outdated", "encoder-unavailable", "database-unavailable")
@@ -66,7 +66,7 @@ async def search_image(request: Request[Any, Any, Any], state: State) -> Respons
     elif kind == "application/json":
         data = decoded(await request.body(), ImageSearch)
     else:
-        raise Refused("media-type", "Send application/json or multipart/form-data.")
+        raise ApiError("media-type", "Send application/json or multipart/form-data.")
     return await _searched(request, state, "image", data, _asked(data, image=data.image))
 
 
@@ -134,9 +134,9 @@ def by_field(rows: list[Facet]) -> list[FacetOf]:
     return list(found.values())
 
 
-def _asked(options: Options, **what: Any) -> Asked:
+def _asked(options: Options, **what: Any) -> SearchParams:
     weights = options.weights or Weights()
-    return Asked(
+    return SearchParams(
         filter=None if options.filter is None else _json(options.filter),
         k=options.top_k,
         catalog=options.catalog,
@@ -155,13 +155,13 @@ async def _searched(
     state: State,
     kind: str,
     options: Options,
-    asked: Asked,
-    run: Callable[[Connection], Ranking] | None = None,
+    asked: SearchParams,
+    run: Callable[[Connection], SearchResult] | None = None,
 ) -> Response[Results]:
     if asked.query is not None:
         request.scope["query_text"] = asked.query  # type: ignore[typeddict-unknown-key]
 
-    def call(conn: Connection) -> tuple[Ranking, list[Step] | None, float]:
+    def call(conn: Connection) -> tuple[SearchResult, list[ExplainStep] | None, float]:
         began = time.perf_counter()
         found = run(conn) if run else ranking.search(conn, asked)
         seconds = time.perf_counter() - began
@@ -172,7 +172,7 @@ async def _searched(
     return Response(_results(found, steps, asked.k), headers={DEGRADED: "keywords"} if found.degraded else None)
 
 
-def note(state: State, kind: str, found: Ranking, k: int, seconds: float) -> None:
+def note(state: State, kind: str, found: SearchResult, k: int, seconds: float) -> None:
     """Count a search."""
     route = found.rows[0].route if found.rows else "none"
     state.metrics.searches.labels(kind, route).observe(seconds)
@@ -184,7 +184,7 @@ def note(state: State, kind: str, found: Ranking, k: int, seconds: float) -> Non
         state.metrics.degraded.inc()
 
 
-def _results(found: Ranking, steps: list[Step] | None, k: int) -> Results:
+def _results(found: SearchResult, steps: list[ExplainStep] | None, k: int) -> Results:
     first = found.rows[0] if found.rows else None
     return Results(
         results=[_result(row) for row in found.rows],
@@ -199,7 +199,7 @@ def _results(found: Ranking, steps: list[Step] | None, k: int) -> Results:
     )
 
 
-def _result(row: Ranked) -> Result:
+def _result(row: SearchHit) -> Result:
     return Result(
         rank=row.rank,
         sku=row.sku,

@@ -20,7 +20,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from db.api_keys import ApiKey
-from web.http.problems import Refused
+from web.http.problems import ApiError
 from web.settings import LOOPBACK, WebSettings
 
 REMEMBERED_SECONDS = 10
@@ -43,9 +43,9 @@ class Access:
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
-        """Note the request's key in its scope; count it. Raises Refused."""
+        """Note the request's key in its scope; count it. Raises ApiError."""
         if self._at_home and not _asks_for_this_machine(scope):
-            raise Refused("malformed", "Without keys this service answers to its own machine's name only.")
+            raise ApiError("malformed", "Without keys this service answers to its own machine's name only.")
         token = _token(scope) if self.needs_keys else None
         key = self._remembered(token) if token else None
         if key is None:
@@ -55,7 +55,7 @@ class Access:
             async with self._asking:
                 key = await self._find(token)
             if key is None:
-                raise Refused("key-missing", "This API key is not in force.")
+                raise ApiError("key-missing", "This API key is not in force.")
             self._remember(token, key)
         scope["api_key"] = key  # type: ignore[typeddict-unknown-key]
         await self._count(scope, self._per_key, f"key {key.api_key_id}")
@@ -78,7 +78,7 @@ class Access:
         if not await self._limiter.hit(limit, who, cost=cost):
             stats = await self._limiter.get_window_stats(limit, who)
             wait = max(1, min(60, round(stats.reset_time - time.time())))
-            raise Refused("rate", f"At most {most} requests a minute.", retry_after=wait)
+            raise ApiError("rate", f"At most {most} requests a minute.", retry_after=wait)
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -89,9 +89,9 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     key: ApiKey | None = connection.scope.get("api_key")  # type: ignore[assignment]
     if key is None:
-        raise Refused("key-missing", "Send it as: Authorization: Bearer <key>")
+        raise ApiError("key-missing", "Send it as: Authorization: Bearer <key>")
     if not key.allows(scope):
-        raise Refused("key-scope", f"This needs a key of scope {scope}.")
+        raise ApiError("key-scope", f"This needs a key of scope {scope}.")
 
 
 def _token(scope: Scope) -> str | None:

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
 
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 T = TypeVar("T")
 
@@ -15,21 +15,21 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The body as the handler's `data` is declared."""
         if self.content_type[0] != "application/json":  # which pages of other origins cannot send unasked
-            raise Refused("media-type", "Send application/json.")
+            raise ApiError("media-type", "Send application/json.")
         declared = self.route_handler.parsed_data_field
         return decoded(await self.body(), object if declared is None else declared.annotation)
 
 
 def decoded(body: bytes, kind: type[T], *, what: str | None = None) -> T:
-    """Raises Refused: a body that is no JSON cannot be read; a part or parameter of that name is wrong."""
+    """Raises ApiError: a body that is no JSON cannot be read; a part or parameter of that name is wrong."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise Refused("invalid", str(error)) from None
+        raise ApiError("invalid", str(error)) from None
     except (ValueError, RecursionError) as error:  # msgspec's own and UnicodeDecodeError are ValueErrors
         if what is not None:
-            raise Refused("invalid", f"{what} is not JSON that can be read.") from error
-        raise Refused("malformed", "The body is not JSON that can be read.") from error
+            raise ApiError("invalid", f"{what} is not JSON that can be read.") from error
+        raise ApiError("malformed", "The body is not JSON that can be read.") from error
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:
@@ -37,7 +37,7 @@ async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, 
     values: dict[str, Any] = {}
     for name, value in (await request.form()).multi_items():
         if name in values:
-            raise Refused("invalid", f"There are two parts named {name[:40]}.")
+            raise ApiError("invalid", f"There are two parts named {name[:40]}.")
         if isinstance(value, UploadFile):
             content = await value.read()
         else:
@@ -51,4 +51,4 @@ async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, 
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise Refused("invalid", str(error)) from None
+        raise ApiError("invalid", str(error)) from None

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from db.engine import Database
 from db.roles import Role
-from db.search.ranking import HEARD
+from db.search.ranking import CACHE_NOTICE_LEVEL
 from web.http.pool import Pool, in_transaction
-from web.http.problems import ClientGone, Refused
+from web.http.problems import ApiError, ClientGone
 from web.settings import WebSettings
 
 Result = TypeVar("Result")
@@ -26,7 +26,7 @@ _LEAST_SECONDS = 0.05  # less time than this is not worth beginning with
 _LOOK_SECONDS = 0.05  # most are answered before anybody could have lost patience
 
 
-class Door:
+class ConcurrencyLimiter:
     """At most `inside` at once and at most `waiting` before it; whoever comes then is refused at once."""
 
     def __init__(self, inside: int, waiting: int) -> None:
@@ -36,12 +36,12 @@ class Door:
         self.inside = 0
 
     @property
-    def is_shut(self) -> bool:
+    def is_full(self) -> bool:
         return self._free.locked() and self.waiting >= self._most_waiting
 
     async def __aenter__(self) -> None:
-        if self.is_shut:
-            raise Refused("overloaded", "All connections are in use, and enough requests wait for one.")
+        if self.is_full:
+            raise ApiError("overloaded", "All connections are in use, and enough requests wait for one.")
         self.waiting += 1
         try:
             await self._free.acquire()
@@ -62,13 +62,13 @@ class Pools:
         limits = (
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
-            f"client_min_messages = {HEARD}",
+            f"client_min_messages = {CACHE_NOTICE_LEVEL}",
         )
         self._reading = Pool(database, Role.ANALYST, settings.connections + spare, limits, read=True)
         writers = max(2, settings.connections // 2)
         self._writing = Pool(database, Role.APP, writers + spare, limits)
-        self.reading_door = Door(settings.connections, settings.queue)
-        self.writing_door = Door(writers, settings.queue)
+        self.reading_door = ConcurrencyLimiter(settings.connections, settings.queue)
+        self.writing_door = ConcurrencyLimiter(writers, settings.queue)
 
     async def close(self) -> None:
         await self._reading.close()
@@ -92,9 +92,9 @@ class Pools:
 
 
 def _assert_worth_it(request: Request[Any, Any, Any]) -> None:
-    """Raises Refused when the request's deadline is near or past."""
+    """Raises ApiError when the request's deadline is near or past."""
     if float(request.scope["deadline"]) < asyncio.get_running_loop().time() + _LEAST_SECONDS:  # type: ignore[typeddict-item]
-        raise Refused("timeout", "The request ran into its time limit before it reached the database.")
+        raise ApiError("timeout", "The request ran into its time limit before it reached the database.")
 
 
 async def _unless_gone(request: Request[Any, Any, Any], work: Awaitable[Result]) -> Result:

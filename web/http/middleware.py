@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.http.access import Access
 from web.http.metrics import Metrics
-from web.http.problems import MEDIA_TYPE, Problem, Refused, body_and_headers, refused
+from web.http.problems import MEDIA_TYPE, ApiError, Problem, body_and_headers, refused
 from web.http.protocol import Header
 from web.settings import WebSettings
 
@@ -38,12 +38,12 @@ class Service:
         settings: WebSettings,
         access: Access,
         metrics: Metrics,
-        is_shut: Callable[[str], bool],
+        is_full: Callable[[str], bool],
         show_page: ShowPage,
     ) -> None:
-        """`is_shut`: would the application refuse a request of this path anyway?"""
+        """`is_full`: would the application refuse a request of this path anyway?"""
         self._app = app
-        self._is_shut = is_shut
+        self._is_full = is_full
         self._settings = settings
         self._access = access
         self._metrics = metrics
@@ -75,11 +75,11 @@ class Service:
     def refuse(self, method: bytes, address: bytes, headers: Sequence[Header]) -> tuple[Sequence[Header], bytes] | None:
         """The header and body of a refusal, when the application would refuse anyway. Then it is not bothered, nor is
         a task begun: among thousands of requests a second that are too many, a refusal must cost next to nothing."""
-        if method == b"HEAD" or not self._is_shut(address.decode("ascii", "replace")):
+        if method == b"HEAD" or not self._is_full(address.decode("ascii", "replace")):
             return None
         began = time.perf_counter()
         request_id = _request_id(headers)
-        problem, more = body_and_headers(Refused("overloaded", ENOUGH), request_id)
+        problem, more = body_and_headers(ApiError("overloaded", ENOUGH), request_id)
         self._note(
             {"request_id": request_id, "method": method.decode("ascii"), "path_template": REFUSED},
             problem.status,
@@ -93,7 +93,7 @@ class Service:
         try:
             if not probe and self._open > self._settings.max_requests:
                 scope["path_template"] = REFUSED
-                raise Refused("overloaded", ENOUGH)
+                raise ApiError("overloaded", ENOUGH)
             async with asyncio.timeout_at(scope["deadline"]):  # type: ignore[typeddict-item]
                 if not probe:
                     await self._access.admit(scope)

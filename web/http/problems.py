@@ -64,7 +64,7 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A request that is refused by this service itself."""
 
     def __init__(self, kind: str, detail: str = "", *, hint: str = "", retry_after: int = RETRY_SECONDS) -> None:
@@ -72,67 +72,67 @@ class Refused(Exception):
         self.kind, self.detail, self.hint, self.retry_after = kind, detail, hint, retry_after
 
 
-def refused(error: Exception) -> Refused:
+def refused(error: Exception) -> ApiError:
     """What an error means to the client."""
-    if isinstance(error, Refused):
+    if isinstance(error, ApiError):
         return error
     if isinstance(error, DatabaseError):
         return _of_database(error)
     if isinstance(error, TimeoutError):
-        return Refused("timeout", "The request ran into its time limit.")
+        return ApiError("timeout", "The request ran into its time limit.")
     if isinstance(error, ClientGone):
-        return Refused("client-gone")
+        return ApiError("client-gone")
     if isinstance(error, RecursionError):
-        return Refused("malformed", "The JSON is nested too deeply.")
+        return ApiError("malformed", "The JSON is nested too deeply.")
     if isinstance(error, ValidationException):
         return _of_validation(error)
     if isinstance(error, NotAuthorizedException):
-        return Refused("key-missing", error.detail)
+        return ApiError("key-missing", error.detail)
     if isinstance(error, PermissionDeniedException):
-        return Refused("key-scope", error.detail)
+        return ApiError("key-scope", error.detail)
     if isinstance(error, HTTPException):
         kind = _BY_STATUS.get(error.status_code, "malformed" if error.status_code < 500 else "internal")
-        return Refused(kind, error.detail if error.status_code in (400, 413, 415) else "")
-    return Refused("internal")
+        return ApiError(kind, error.detail if error.status_code in (400, 413, 415) else "")
+    return ApiError("internal")
 
 
-def _of_database(error: DatabaseError) -> Refused:
+def _of_database(error: DatabaseError) -> ApiError:
     state = error.sqlstate or ""
-    told = partial(Refused, detail=error.message, hint=error.hint or "")
+    told = partial(ApiError, detail=error.message, hint=error.hint or "")
     if state == "WS003":  # the encoder looked at it and says what is wrong
         return told("invalid")
     if isinstance(error, EncoderUnavailable):
-        return Refused("encoder-unavailable", "A new text or picture cannot be encoded; texts asked before can.")
+        return ApiError("encoder-unavailable", "A new text or picture cannot be encoded; texts asked before can.")
     if isinstance(error, DatabaseUnreachable | LoginRefused) or state.startswith(("08", "53", "57P")):
-        return Refused("database-unavailable")
+        return ApiError("database-unavailable")
     if state == "57014":
-        return Refused("timeout", "The search ran into its time limit.", hint="A narrower filter takes less time.")
+        return ApiError("timeout", "The search ran into its time limit.", hint="A narrower filter takes less time.")
     if state == "42704":  # raised by our functions only: a catalog or product that is not there
         return told("not-found")
     if state == "55000":
         return told("cursor-outdated")
     if state in ("40001", "40P01", "55P03"):  # two who wrote the same rows at once
-        return Refused("overloaded", "Others are writing the same rows.")
+        return ApiError("overloaded", "Others are writing the same rows.")
     if isinstance(error, StatementRefused) and (state in ("", "22023") or state[:2] == "54"):
         return told("invalid")
     if state[:2] in ("22", "23"):  # what a value is, the database's own words say with its insides
-        return Refused("invalid", "A value cannot be stored or compared as what it is meant for.")
-    return Refused("internal")
+        return ApiError("invalid", "A value cannot be stored or compared as what it is meant for.")
+    return ApiError("internal")
 
 
-def _of_validation(error: ValidationException) -> Refused:
+def _of_validation(error: ValidationException) -> ApiError:
     """Of what is in the address. Bodies are checked in web/bodies.py: here one can only be missing."""
     if any(isinstance(item, dict) and item.get("key") == "data" for item in error.extra or []):
-        return Refused("malformed", "A JSON body is needed.")
+        return ApiError("malformed", "A JSON body is needed.")
     parts = [
         f"{item['key']}: {item['message']}" if item.get("key") else str(item["message"])
         for item in error.extra or []
         if isinstance(item, dict) and "message" in item
     ]
-    return Refused("invalid", "; ".join(parts)[:1000] or error.detail.partition(" for ")[0])
+    return ApiError("invalid", "; ".join(parts)[:1000] or error.detail.partition(" for ")[0])
 
 
-def body_and_headers(refusal: Refused, request_id: str) -> tuple[Problem, dict[str, str]]:
+def body_and_headers(refusal: ApiError, request_id: str) -> tuple[Problem, dict[str, str]]:
     kind = KINDS[refusal.kind]
     headers = {"Retry-After": str(refusal.retry_after)} if kind.retry else {}
     if kind.status == HTTPStatus.UNAUTHORIZED:

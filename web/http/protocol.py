@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from web.http.problems import MEDIA_TYPE, Refused, body_and_headers
+from web.http.problems import MEDIA_TYPE, ApiError, body_and_headers
 
 PATIENCE_SECONDS = 10.0
 MAX_HEADER_BYTES = 64 * 1024
@@ -37,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
-        self.transport = Joining(transport)  # type: ignore[assignment]
+        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]
         self._since = self.loop.time()
         self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
 
@@ -55,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP never reaches the application; it is answered with a problem all the same."""
-        problem, _ = body_and_headers(Refused("malformed", msg), "")
+        problem, _ = body_and_headers(ApiError("malformed", msg), "")
         self._send(
             b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False
         )
@@ -108,7 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
 
 
-class Joining:
+class CoalescingTransport:
     """A transport that sends an answer's head together with what follows it: one system call, and one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:

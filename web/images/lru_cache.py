@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 Name = TypeVar("Name")
 
 
-class Kept(Generic[Name]):
+class LruCache(Generic[Name]):
     def __init__(self, most_bytes: int) -> None:
         self._of: OrderedDict[Name, bytes] = OrderedDict()
         self._left = most_bytes

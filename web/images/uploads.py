@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 
 from db.images.files import NotServed
-from web.http.database import Door
-from web.http.problems import Refused
-from web.images.lru_cache import Kept
+from web.http.database import ConcurrencyLimiter
+from web.http.problems import ApiError
+from web.images.lru_cache import LruCache
 
 MAX_BYTES = 10 * 1024 * 1024  # as shop.clip_image takes it
 EDGE = 512  # as much as models look at
@@ -16,22 +16,22 @@ class Uploads:
     """Named by content: nobody can guess the name of another's picture."""
 
     def __init__(self, bytes_kept: int = 64_000_000) -> None:
-        self._door = Door(2, 16)
-        self._kept: Kept[str] = Kept(bytes_kept)
+        self._door = ConcurrencyLimiter(2, 16)
+        self._kept: LruCache[str] = LruCache(bytes_kept)
 
     async def keep(self, picture: bytes) -> str:
-        """Scaled down; its name. Raises Refused for what is too large or no picture."""
+        """Scaled down; its name. Raises ApiError for what is too large or no picture."""
         from web.images.thumbnails import thumbnail  # Pillow: only when the first comes
 
         if not picture:
-            raise Refused("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
+            raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
         if len(picture) > MAX_BYTES:
-            raise Refused("too-large", "The picture is larger than 10 MB.", hint="A smaller copy finds the same.")
+            raise ApiError("too-large", "The picture is larger than 10 MB.", hint="A smaller copy finds the same.")
         try:
             async with self._door:
                 small = await asyncio.to_thread(thumbnail, picture, EDGE)
         except NotServed:
-            raise Refused(
+            raise ApiError(
                 "invalid", "This file cannot be opened as a picture.", hint="Choose a JPEG, PNG, WebP or GIF."
             ) from None
         name = hashlib.sha256(small).hexdigest()[:32]

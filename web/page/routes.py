@@ -17,10 +17,10 @@ from litestar.types import Scope
 from sqlalchemy import Connection
 
 from db.search import ranking
-from db.search.ranking import Asked, Ranked, Ranking, Shown
+from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api import search
 from web.api.schemas import FacetOf
-from web.http.problems import Problem, Refused, noted
+from web.http.problems import ApiError, Problem, noted
 from web.images.uploads import Uploads
 from web.page import state as page_state
 from web.page import static_files
@@ -60,10 +60,10 @@ TEMPLATES.globals["htmx_config"] = HTMX
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    products: Sequence[Ranked | Shown]
-    ranking: Ranking | None
+    products: Sequence[SearchHit | BrowseItem]
+    ranking: SearchResult | None
     facets: list[FacetOf]
-    examples: dict[str, Shown]
+    examples: dict[str, BrowseItem]
     seconds: float
 
     @property
@@ -72,7 +72,7 @@ class Found:
         if len(self.products) < PAGE:
             return ""
         last = self.products[-1]
-        return last.cursor if isinstance(last, Ranked) else str(last.product_id)
+        return last.cursor if isinstance(last, SearchHit) else str(last.product_id)
 
 
 def failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -133,7 +133,7 @@ class Counts:
 
 
 def _look(conn: Connection, wanted: PageState, picture: bytes | None, counts: Counts, *, counting: bool) -> Found:
-    asked = Asked(
+    asked = SearchParams(
         query=wanted.q or None,
         image=picture,
         inputs=wanted.inputs,
@@ -151,7 +151,9 @@ def _look(conn: Connection, wanted: PageState, picture: bytes | None, counts: Co
     if counting:
         facets = counts.of(conn, wanted.filter, wanted.catalog)
         if skus := [*wanted.like, *wanted.unlike]:
-            named = Asked(filter=msgspec.json.encode({"sku": skus}).decode(), k=len(skus), catalog=wanted.catalog)
+            named = SearchParams(
+                filter=msgspec.json.encode({"sku": skus}).decode(), k=len(skus), catalog=wanted.catalog
+            )
             examples = {product.sku: product for product in ranking.browse(conn, named)}
     return Found(products, ranked, facets, examples, seconds)
 
@@ -188,7 +190,7 @@ def _count(found: Found, state: PageState) -> str:
         return "Products with these words, best first"
     if not found.cursor and not state.after:
         total = len(found.products)
-    elif isinstance(first, Ranked) and (first.total_is == "exact" or not total):
+    elif isinstance(first, SearchHit) and (first.total_is == "exact" or not total):
         total, kind = first.total, first.total_is
     elif not all(facet.exact for facet in found.facets):
         kind = "about"
@@ -213,12 +215,12 @@ def not_taken(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate
 async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     """Keep a picture to search by. Its name goes into the search box's form, which then searches."""
     if not _is_htmx(request):  # a header that pages of other origins cannot send unasked
-        raise Refused("malformed", "Pictures are taken from this page itself.")
+        raise ApiError("malformed", "Pictures are taken from this page itself.")
     if request.content_type[0] != "multipart/form-data":
-        raise Refused("media-type", "Send a form with a part named image.")
+        raise ApiError("media-type", "Send a form with a part named image.")
     given = (await request.form()).get("image")
     if not isinstance(given, UploadFile):
-        raise Refused("invalid", "There is no picture in the form.")
+        raise ApiError("invalid", "There is no picture in the form.")
     name = await state.uploads.keep(await given.read())
     return HTMXTemplate(
         template_name="picture.html",
@@ -235,7 +237,7 @@ async def uploaded(state: State, name: Annotated[str, PathParameter()]) -> Respo
     """An uploaded picture, as small as it is kept."""
     picture = state.uploads.get(name)
     if picture is None:
-        raise Refused("not-found", "This picture is not here any more.")
+        raise ApiError("not-found", "This picture is not here any more.")
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Security-Policy": "sandbox"}
     return Response(picture, media_type="image/webp", headers=headers)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 from litestar.params import PathParameter
 
-from web.http.problems import Refused
+from web.http.problems import ApiError
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -46,7 +46,7 @@ async def static_file(
 ) -> Response[bytes]:
     file = FILES.get(name)
     if file is None:
-        raise Refused("not-found")
+        raise ApiError("not-found")
     # While servers are being renewed, a page of one may ask another for a file that differs: it gets it, for now.
     lasting = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
     headers = {"Cache-Control": lasting, "Vary": "Accept-Encoding"}

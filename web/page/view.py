@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from db.search.ranking import Ranked, Shown
+from db.search.ranking import BrowseItem, SearchHit
 from web.api.schemas import FacetOf, FacetValue
 from web.api.search import picture
 from web.http.problems import Problem
@@ -110,14 +110,18 @@ class Prices:
     to: str
 
 
-def cards(state: PageState, rows: Sequence[Ranked | Shown]) -> list[Card]:
-    reasons = _reasons([row for row in rows if isinstance(row, Ranked)])
+def cards(state: PageState, rows: Sequence[SearchHit | BrowseItem]) -> list[Card]:
+    reasons = _reasons([row for row in rows if isinstance(row, SearchHit)])
     directed = bool(state.q or state.picture or state.like)  # what there is nothing like cannot be less like either
     return [_card(state, row, n < AT_ONCE, reasons, directed) for n, row in enumerate(rows)]
 
 
 def _card(
-    state: PageState, row: Ranked | Shown, at_once: bool, reasons: Callable[[Ranked], list[Reason]], directed: bool
+    state: PageState,
+    row: SearchHit | BrowseItem,
+    at_once: bool,
+    reasons: Callable[[SearchHit], list[Reason]],
+    directed: bool,
 ) -> Card:
     like = (*(sku for sku in state.like if sku != row.sku), row.sku)
     unlike = tuple(sku for sku in state.unlike if sku != row.sku)
@@ -131,30 +135,30 @@ def _card(
         scales=bool(shown and shown.startswith("/")),
         link=row.link if row.link and row.link.startswith(("http://", "https://")) else None,
         at_once=at_once,
-        why=reasons(row) if isinstance(row, Ranked) else [],
+        why=reasons(row) if isinstance(row, SearchHit) else [],
         more=state.but(like=like, unlike=unlike).address(),
         less=state.but(unlike=(*unlike, row.sku)).address() if directed else None,
     )
 
 
-def _picture(row: Ranked | Shown) -> str | None:
+def _picture(row: SearchHit | BrowseItem) -> str | None:
     """Its address, when it is one that the page may load: from here, or by https."""
     found = picture(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
     return found.url if found and found.url.startswith(("/", "https://")) else None
 
 
-def _reasons(rows: Sequence[Ranked]) -> Callable[[Ranked], list[Reason]]:
+def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
     """Of legs that found none of the rows nothing is said: they were not run."""
     legs = [leg for leg in ("image", "title", "keyword") if any(getattr(row, f"{leg}_rank") for row in rows)]
 
-    def reasons(row: Ranked) -> list[Reason]:
+    def reasons(row: SearchHit) -> list[Reason]:
         total = sum(getattr(row, f"{leg}_contribution") or 0 for leg in legs) or 1
         return [_reason(row, leg, total) for leg in legs]
 
     return reasons
 
 
-def _reason(row: Ranked, leg: str, total: float) -> Reason:
+def _reason(row: SearchHit, leg: str, total: float) -> Reason:
     name, found, missed = {
         "image": ("Picture", "nearest picture", "not among the nearest pictures"),
         "title": ("Title", "nearest title", "not among the nearest titles"),
@@ -171,7 +175,7 @@ def _reason(row: Ranked, leg: str, total: float) -> Reason:
     return Reason(name, f"{_begun(which)}, {measure}", share)
 
 
-def chips(state: PageState, examples: Mapping[str, Shown], currency: str | None) -> list[Chip]:
+def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | None) -> list[Chip]:
     found = (
         [Chip("Your picture", state.but(picture="").address(), "picture", f"/picture/{state.picture}")]
         if state.picture

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from db.engine import Database
 from db.work.items import Outstanding
-from encoder.lanes.batches import Tally
+from encoder.lanes.batches import Counters
 from encoder.models.loading import Model
 from encoder.service import Summary, run, stopping_on_signals
 from encoder.settings import EncoderSettings
@@ -65,7 +65,7 @@ class _Bar:
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, tally: Tally, left: Outstanding) -> None:
+    def start(self, tally: Counters, left: Outstanding) -> None:
         task = self._progress.add_task("encoding", total=left.pending + left.leased, rate="")
         self._thread = threading.Thread(target=self._follow, args=(tally, task), daemon=True)
         self._thread.start()
@@ -75,7 +75,7 @@ class _Bar:
         if self._thread is not None:
             self._thread.join()
 
-    def _follow(self, tally: Tally, task: object) -> None:
+    def _follow(self, tally: Counters, task: object) -> None:
         while True:
             last = self._done.wait(0.2)
             speed = self._progress.tasks[0].speed

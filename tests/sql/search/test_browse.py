@@ -11,7 +11,7 @@ from db.catalog.product import Image, Product
 from db.errors import StatementRefused
 from db.roles import Role
 from db.search import ranking
-from db.search.ranking import Asked
+from db.search.ranking import SearchParams
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -32,14 +32,14 @@ def stocked(shop: "Shop") -> "Shop":
 
 
 def browse(conn: Connection, filter_: Any = None, **asked: Any) -> list[str]:
-    return [row.sku for row in ranking.browse(conn, Asked(filter=filter_ and json.dumps(filter_), **asked))]
+    return [row.sku for row in ranking.browse(conn, SearchParams(filter=filter_ and json.dumps(filter_), **asked))]
 
 
 def test_pages_have_every_product_that_can_be_found_once(stocked: "Shop") -> None:
     conn = stocked.connect(Role.ANALYST)
     seen: list[str] = []
     after = None
-    while page := ranking.browse(conn, Asked(k=7, after=after)):
+    while page := ranking.browse(conn, SearchParams(k=7, after=after)):
         seen += [row.sku for row in page]
         after = str(page[-1].product_id)
     assert sorted(seen) == sorted(f"p{n}" for n in range(30))
@@ -56,7 +56,7 @@ def test_a_filter_and_a_catalog_narrow(stocked: "Shop") -> None:
 
 
 def test_the_first_picture_comes_along(stocked: "Shop") -> None:
-    [row] = ranking.browse(stocked.connect(Role.ANALYST), Asked(filter='{"sku": "p7"}'))
+    [row] = ranking.browse(stocked.connect(Role.ANALYST), SearchParams(filter='{"sku": "p7"}'))
     assert (row.image_uri, row.image_position, row.title) == ("7.png", 0, "thing 7")
 
 
