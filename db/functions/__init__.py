@@ -11,7 +11,7 @@ from importlib.resources import files
 IN_CALL_ORDER = (
     "site/schema_revision",
     "work/work_enqueue",
-    "work/work_triggers",
+    "work/product_images_inserted",
     "catalog/product_catalog",
     "work/work_claim",
     "work/work_complete",
@@ -37,7 +37,7 @@ IN_CALL_ORDER = (
     "queries/popular_queries",
     "queries/no_result_queries",
     "filters/filter_value",
-    "filters/filter_field",
+    "filters/filter_attribute",
     "filters/filter_condition",
     "filters/catalog_condition",
     "search/search_settings",
