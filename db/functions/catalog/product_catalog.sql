@@ -15,24 +15,3 @@ end $$;
 
 create or replace trigger product_catalog before insert on shop.product
 for each row execute function shop_private.product_catalog();
-
--- Keywords of a catalog are stemmed in its language. Rewrites the catalog's rows; encodes nothing again.
-create or replace function shop.set_language(language text, catalog text default 'main')
-returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    p_language constant text := language;
-    p_catalog constant text := catalog;
-    changed bigint;
-begin
-    if not exists (select from pg_ts_config where cfgname = p_language and cfgnamespace = 'pg_catalog'::regnamespace) then
-        raise exception using errcode = '22023', message = format('there is no language %L', p_language),
-            hint = (select 'There are: ' || string_agg(cfgname, ', ' order by cfgname) from pg_ts_config
-                    where cfgnamespace = 'pg_catalog'::regnamespace);
-    end if;
-    insert into shop.catalog as c (catalog, language) values (p_catalog, p_language)
-    on conflict on constraint catalog_pkey do update set language = excluded.language;
-    update shop.product p set language = p_language where p.catalog = p_catalog and p.language <> p_language;
-    get diagnostics changed = row_count;
-    return changed;
-end $$;

@@ -14,16 +14,3 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
     where w.product_id = p_product and w.model_id = p_model_id and w.part = p_part and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;
 $$;
-
--- Quarantined items of a model back on the list, after their cause was mended.
-create or replace function shop_private.work_retry(p_model_id smallint)
-returns bigint
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with again as (
-        update shop_private.work w
-        set state = 'pending', solo = 0, attempts = 0, due_at = clock_timestamp()
-        where w.model_id = p_model_id and w.state = 'quarantined'
-        returning 1
-    )
-    select count(*) from again;
-$$;

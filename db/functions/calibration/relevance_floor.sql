@@ -1,0 +1,16 @@
+-- A similarity below which a picture has nothing to do with the query: so many deviations above what queries have in
+-- common with random products. For min_similarity; differs from model to model.
+create or replace function shop.relevance_floor(deviations double precision default 3)
+returns double precision
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    lowest double precision;
+begin
+    select c.background_mean + deviations * c.background_deviation into lowest from shop.calibration c
+    where c.model_id = (shop_private.serving()).model_id order by c.calibration_id desc limit 1;
+    if lowest is null then
+        raise exception using errcode = '55000', message = 'the serving model was never calibrated on this catalog',
+            hint = 'Run "windowshop calibrate".';
+    end if;
+    return lowest;
+end $$;

@@ -1,0 +1,26 @@
+-- One operator of one field as SQL: p_operator is eq, in, lt, lte, gt, gte, exists, contains or prefix. Keys and values
+-- are quoted by %L, which is right under any standard_conforming_strings.
+
+-- A column stands alone on its side of the operator, so that its index can be used.
+create or replace function shop_private.filter_column(
+    p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
+) returns text language plpgsql stable parallel safe as $$
+declare
+    sign constant text := '{"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
+    value constant text := 'p.' || quote_ident(p_field);
+    items text[];
+    or_null boolean;
+begin
+    if p_operator = 'exists' or p_operator = 'eq' and p_operand = 'null' then
+        return value || case p_operand when 'true' then ' is not null' else ' is null' end;
+    elsif p_operator = 'in' then
+        select i.* into items, or_null from shop_private.filter_items(p_kind, p_operand, p_place) i;
+        return shop_private.filter_either(
+            case when items <> '{}' then format('%s = any (%L)', value, items) end,
+            case when or_null then value || ' is null' end);
+    elsif p_operator in ('contains', 'prefix') then
+        return format('%s ilike %L', value,
+            shop_private.filter_pattern(p_operator, shop_private.filter_value(p_kind, p_operand, p_place)));
+    end if;
+    return format('%s %s %L', value, sign, shop_private.filter_value(p_kind, p_operand, p_place));
+end $$;

@@ -1,0 +1,15 @@
+-- The mean F1 of the products of one half, with these thresholds.
+create or replace function shop_private.trial_f1(p_thresholds double precision[], p_held_out boolean)
+returns double precision
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (
+        select avg(2.0 * (1 + coalesce(t.hits, 0)) / (p.same + 1 + coalesce(t.found, 0)))
+        from pg_temp.match_posting p left join (
+            select t.product_id, count(*) as found, count(*) filter (where t.is_same) as hits
+            from pg_temp.match_trial t
+            where shop_private.match_score(t.phash_distance, t.image_distance, t.title_distance, t.trigram_similarity,
+                t.title_length, p_thresholds[1], p_thresholds[2], p_thresholds[3], p_thresholds[4]) >= 1
+            group by t.product_id) t on t.product_id = p.product_id
+        where p.held_out = p_held_out);
+end $$;

@@ -1,0 +1,27 @@
+-- What shop.calibrate_zero_shot found for a field of the serving model; or the reason why there is no temperature to
+-- rely on. template: the one asked for, else the one it was calibrated with, else the bare label.
+create or replace function shop_private.zero_shot_fit(
+    field text, inout template text, out temperature double precision, out reason text
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    asked constant text := template;
+    model constant record := shop_private.serving();
+    t shop.tuning;
+    ece double precision;
+begin
+    perform shop_private.tag_expression(field);
+    select * into t from shop.tuning t where t.model_id = model.model_id and t.name = 'zero_shot:' || field;
+    template := coalesce(asked, t.detail ->> 'template', '{}');
+    ece := t.detail ->> 'ece';
+    if t.name is null then
+        reason := format('%s was not calibrated with model %s; see shop.calibrate_zero_shot', field, model.model);
+    elsif template <> t.detail ->> 'template' then
+        reason := format('%s was calibrated with the template %L', field, t.detail ->> 'template');
+    elsif ece > 0.10 then
+        reason := format('on %s its expected calibration error was %s, over 0.10', field, round(ece::numeric, 3));
+    else
+        temperature := t.value;
+    end if;
+end $$;
