@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, text
 
 from db.engine import DATABASE, Database, translated
 from db.errors import DatabaseError, SchemaMismatch
+from db.locks import Lock
 from db.roles import Role
 from db.schema import HEAD
 from db.settings import Settings
@@ -27,7 +28,6 @@ from migrations.gateway import check_gateway, point_gateway
 from migrations.prepare import Extensions, prepare
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
-LOCK = 740_100  # advisory: one migration at a time
 
 
 def site_revisions(home: Path) -> Path:
@@ -129,7 +129,7 @@ def _config(home: Path) -> Config:
 def _lock(conn: Connection) -> None:
     """Poll for the lock: a waiter inside pg_advisory_lock can be taken for a deadlock by a concurrent index build."""
     deadline = time.monotonic() + 600
-    while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+    while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.UPGRADE}):
         conn.commit()
         if time.monotonic() > deadline:
             raise DatabaseError("another migration has held the lock for ten minutes")

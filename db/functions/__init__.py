@@ -1,12 +1,15 @@
 """The SQL functions, one file each, applied again after every upgrade, in this order (callees first).
 
-A file names what a site may place elsewhere as `@word@`: the five roles (`@owner@`, `@analyst@`, ...) and the schemas
-of the extensions (`@vector@`, `@dblink@`), and `@revision@` is the schema's own. Nothing else is substituted.
+`@word@` in a file is replaced: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions (`@vector@`,
+`@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of
+`db/locks.py` (`@lock_upgrade@`). Nothing else is substituted.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+
+from db.functions import constants
 
 IN_CALL_ORDER = (
     "site/schema_revision",
@@ -110,12 +113,16 @@ IN_CALL_ORDER = (
     "grants",
 )
 
-_NAME = re.compile(r"@([a-z]+)@")
+_NAME = re.compile(r"@([a-z][a-z0-9_]*)@")
 
 
 def statements(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (file name, SQL) with each `@word@` replaced from `names`. Raises KeyError for an unknown word."""
+    """Yield (file name, SQL) with each `@word@` replaced from `names`, the constants and the lock keys.
+
+    Raises KeyError for an unknown word.
+    """
+    words = {**dict(constants.values()), **names}
     folder = files(__name__)
     for name in IN_CALL_ORDER:
         source = (folder / f"{name}.sql").read_text(encoding="utf-8")
-        yield name, _NAME.sub(lambda match: names[match[1]], source)
+        yield name, _NAME.sub(lambda match: words[match[1]], source)

@@ -18,12 +18,12 @@ from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
 from db.lifecycle.indexes import progress_of
+from db.locks import Lock
 
 KEYWORD_INDEXES = ("product_attributes_idx", "product_keywords_idx", "product_title_trgm_idx")
 FEW = 1_000  # vectors that are compared as fast as an index is asked
 MANY = 20_000  # vectors that are worth an index build of their own
 MOST_MEMORY = 2 << 20  # kB
-LOCK = 740_200  # advisory: one builds
 POLL_SECONDS = 0.5
 NO_MEMORY = ("53100", "53200")  # shared memory counts as disk
 
@@ -86,7 +86,7 @@ def build(
     built = []
     with engine.connect() as conn:
         schema.check(conn)
-        if not deferred(conn) or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": LOCK}):
+        if not deferred(conn) or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.INDEX_BUILD}):
             return []
         wanted = [index for index in deferred(conn) if names is None or index.name in names]  # by now
         if not wanted:

@@ -15,10 +15,10 @@ from pgvector import HalfVector
 from psycopg import Connection
 
 from db.engine import Database
+from db.locks import Lock
 from db.roles import Role
 
 CHANNEL = "shop_request"
-PROOF_OF_LIFE = 740_000  # advisory lock class: an encoder for model (objid) is connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def finish(
 def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
     """Hold, for this session, the lock by which askers know that an encoder for these models is there."""
     for model_id in model_ids:
-        conn.execute("select pg_advisory_lock_shared(%s, %s)", (PROOF_OF_LIFE, model_id))
+        conn.execute("select pg_advisory_lock_shared(%s, %s)", (Lock.ENCODER_ALIVE, model_id))
 
 
 def housekeep(conn: Connection[Any], cache_rows: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from db.engine import Database
 from db.lifecycle import deferred_indexes
+from db.locks import Lock
 from db.roles import Role
 from db.work import items as work
 from db.work import requests
@@ -134,6 +135,6 @@ def indexes(database: Database) -> set[str]:
 def _until_alive(database: Database) -> None:
     def alive() -> bool:
         with database.connect(None) as conn:
-            return not conn.scalar(text("select pg_try_advisory_xact_lock(740000, 1)"))
+            return not conn.scalar(text(f"select pg_try_advisory_xact_lock({Lock.ENCODER_ALIVE}, 1)"))
 
     wait_until(alive, 20, "an encoder connected")

@@ -4,7 +4,7 @@ create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if not pg_try_advisory_xact_lock(740101) then
+    if not pg_try_advisory_xact_lock(@lock_common_words@) then
         return;  -- somebody else is at it
     end if;
     with seen as (

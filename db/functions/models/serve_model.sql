@@ -35,7 +35,7 @@ begin
 
     if p_model is not null and not p_force
         and exists (select from shop.model where status = 'serving' and name <> p_model) then
-        if pg_try_advisory_xact_lock(740000, m.model_id) then
+        if pg_try_advisory_xact_lock(@lock_encoder_alive@, m.model_id) then
             raise exception using errcode = '55000', message = format('no encoder is running for model %L', p_model),
                 hint = 'Queries would fail. Start "windowshop encode" first, or use --force.';
         end if;

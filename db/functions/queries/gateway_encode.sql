@@ -2,7 +2,7 @@
 -- definer routine cannot (nor one with a SET clause), so it runs with the gateway role's own few rights and search_path.
 --
 -- Waiting costs no polling while an encoder works: the encoder holds an advisory lock on the request, and the
--- procedure queues up behind it. 740000 is the encoders' proof of life for a model, 740001 a request in work.
+-- procedure queues up behind it. The locks are explained in db/locks.py.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
     inout v @vector@.halfvec default null, inout code text default null, inout err text default null
@@ -34,7 +34,7 @@ begin
         if left_ms > 0 then
             begin
                 perform set_config('lock_timeout', left_ms::text, true);
-                perform pg_advisory_xact_lock_shared(740001, (rid & 2147483647)::integer);
+                perform pg_advisory_xact_lock_shared(@lock_request_claimed@, (rid & 2147483647)::integer);
             exception when lock_not_available then
                 left_ms := 0;
             end;
@@ -53,7 +53,7 @@ begin
             perform pg_notify('shop_request', '');
             commit;
         end if;
-        if clock_timestamp() - t0 > interval '500 ms' and pg_try_advisory_xact_lock(740000, p_model_id) then
+        if clock_timestamp() - t0 > interval '500 ms' and pg_try_advisory_xact_lock(@lock_encoder_alive@, p_model_id) then
             code := 'WS001'; err := 'no encoder is connected to this database';
             exit;
         end if;

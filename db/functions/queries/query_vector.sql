@@ -42,9 +42,9 @@ begin
     if length(p_image) = 0 then
         raise exception using errcode = '22023', message = 'the picture is empty: 0 bytes';
     end if;
-    if length(p_image) > 10485760 then
+    if length(p_image) > @max_image_bytes@ then
         raise exception using errcode = '22023', hint = 'Scale the picture down; models look at 224 to 512 pixels.',
-            message = format('the picture is too large: %s bytes, at most 10485760 (10 MB)', length(p_image));
+            message = format('the picture is too large: %s bytes, at most @max_image_bytes@ (10 MB)', length(p_image));
     end if;
     return p_image;
 end $$;

@@ -15,5 +15,5 @@ begin
         limit p_limit for update skip locked
     )
     select m.id, m.model_id, m.key, m.kind, m.payload
-    from mine m, lateral (select pg_advisory_xact_lock(740001, (m.id & 2147483647)::integer)) as held;
+    from mine m, lateral (select pg_advisory_xact_lock(@lock_request_claimed@, (m.id & 2147483647)::integer)) as held;
 end $$;

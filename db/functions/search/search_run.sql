@@ -27,7 +27,7 @@ declare
     named uuid[];
     clock timestamptz := clock_timestamp();
 begin
-    if p_k is null or p_k not between 1 and 1000 then
+    if p_k is null or p_k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
             hint = 'From 1 to 1000 results can be had at once; go on with after := the last row''s cursor.';
     end if;

@@ -4,7 +4,7 @@ create or replace function shop_private.encoder_state()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select m.name,
-        exists (select from pg_locks l where l.locktype = 'advisory' and l.classid = 740000 and l.objid = m.model_id
+        exists (select from pg_locks l where l.locktype = 'advisory' and l.classid = @lock_encoder_alive@ and l.objid = m.model_id
             and l.database = (select d.oid from pg_database d where d.datname = current_database()) and l.granted),
         (select count(*) from (select from shop_private.request limit 10000) r),
         (select count(*) from (select from shop_private.work w where w.model_id = m.model_id

@@ -12,6 +12,7 @@ from db.errors import DatabaseError
 from db.lifecycle import deferred_indexes
 from db.lifecycle.deferred_indexes import KEYWORD_INDEXES, build, build_vectors, defer_keywords, defer_vectors
 from db.lifecycle.indexes import every_index
+from db.locks import Lock
 from db.roles import Role
 from db.search.statement import Query, search
 from loader import store
@@ -222,7 +223,7 @@ def test_an_index_that_is_left_out_can_be_rebuilt_with_other_parameters(
 def test_only_one_builds_at_a_time(own: "Shop") -> None:
     defer_keywords(own.database)
     with own.database.connect(None) as other:
-        other.exec_driver_sql(f"select pg_advisory_lock({deferred_indexes.LOCK})")
+        other.exec_driver_sql(f"select pg_advisory_lock({Lock.INDEX_BUILD})")
         assert build(own.database) == []
     assert build(own.database) == list(KEYWORD_INDEXES)
 

@@ -1,0 +1,38 @@
+"""Numbers of the SQL functions stand once, under a name."""
+
+import re
+from pathlib import Path
+
+from db import functions
+from db.functions import constants
+from db.locks import Lock
+
+ROOT = Path(functions.__file__).parent.parent.parent
+SQL = {path: path.read_text(encoding="utf-8") for path in Path(functions.__file__).parent.rglob("*.sql")}
+WORDS = dict(constants.values())
+
+
+def test_every_constant_is_used_by_a_sql_file() -> None:
+    used = {word for source in SQL.values() for word in re.findall(r"@([a-z0-9_]+)@", source)}
+    python_only = {f"lock_{lock.name.lower()}" for lock in (Lock.UPGRADE, Lock.INDEX_BUILD)}
+    assert set(WORDS) - used == python_only
+
+
+def test_constants_have_different_names() -> None:
+    names = [name for name, _ in constants.values()]
+    assert len(names) == len(set(names))
+
+
+def test_lock_keys_stand_in_one_file() -> None:
+    keys = re.compile("|".join(rf"{lock // 1000}_?{lock % 1000:03}" for lock in Lock))
+    packages = ("db", "encoder", "loader", "migrations", "web", "windowshop")
+    files = [path for package in packages for path in (ROOT / package).rglob("*.*") if path.suffix in (".py", ".sql")]
+    assert [path for path in files if keys.search(path.read_text(encoding="utf-8"))] == [ROOT / "db" / "locks.py"]
+
+
+def test_a_statement_holds_the_value_of_a_constant() -> None:
+    names = dict.fromkeys(re.findall(r"@([a-z0-9_]+)@", " ".join(SQL.values())), "x") | {"revision": "r"}
+    for word in WORDS:
+        names.pop(word, None)
+    statements = dict(functions.statements(names))
+    assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["search/common_words"]
