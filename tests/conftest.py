@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the whole run, and a fresh migrated database for every test that asks.
+"""One real PostgreSQL for the whole run, and a fresh migrated database for every test that requests one.
 
-The server is the embedded one, in a throw-away home. Databases are copies of a template that `windowshop db upgrade`
-made once, so each test may commit, connect many times and be killed.
+The server is the embedded one, in a temporary home. Databases are copies of a template that was upgraded once, so a test
+may commit, open many connections and be killed.
 """
 
 import os
@@ -23,8 +23,8 @@ pytest_plugins = ["tests.support.shop"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_site_settings() -> Iterator[None]:
-    """The developer's own settings must not reach a test."""
+def _no_developer_settings() -> Iterator[None]:
+    """Settings of the developer's environment must not reach a test."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield
@@ -33,7 +33,7 @@ def _no_site_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def public_folder() -> Iterator[Path]:
-    """A folder the server's own user can reach, which pytest's tmp_path is not."""
+    """A folder that the server's operating system user can read. It cannot read pytest's tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="windowshop-tests-"))
     path.chmod(0o755)
     yield path
@@ -53,9 +53,9 @@ def server_home(public_folder: Path, server: embedded.Server) -> Path:
 
 @pytest.fixture(scope="session")
 def databases(server: embedded.Server, server_home: Path) -> Iterator[Databases]:
-    made = Databases(server, server_home)
-    yield made
-    made.drop_all()
+    databases = Databases(server, server_home)
+    yield databases
+    databases.drop_all()
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def database(databases: Databases, template: str) -> Database:
 
 @pytest.fixture(scope="session")
 def clip_folder(public_folder: Path) -> Path:
-    """A tiny random CLIP: real loading code, 24 dimensions, no meaning."""
+    """A tiny CLIP of 24 dimensions with random weights, loaded by the real code."""
     from tests.support import tiny_models
 
     return tiny_models.make_clip(public_folder / "tiny-clip")
@@ -87,7 +87,7 @@ def clip_folder(public_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
-    """A migrated database that serves the tiny CLIP, and the home with its revisions."""
+    """The name of a migrated database that serves the tiny CLIP, and the home with its revisions."""
     from db.lifecycle.serving import serve_model
     from encoder.models.loading import load
     from migrations.model_revisions import NewModel, add_model
@@ -102,7 +102,7 @@ def clip_template(databases: Databases, template: str, clip_folder: Path, public
 
 @pytest.fixture
 def clip_database(databases: Databases, clip_template: tuple[str, Path], settings: Settings) -> Database:
-    """A fresh database that serves the tiny CLIP; `settings.home` has its revisions."""
+    """A fresh database that serves the tiny CLIP. `settings.home` has its revisions."""
     name, home = clip_template
     shutil.copytree(home, settings.home)
     return databases.copy(name)
@@ -110,9 +110,9 @@ def clip_database(databases: Databases, clip_template: tuple[str, Path], setting
 
 @pytest.fixture
 def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
-    """The environment in which a `windowshop` process uses a test's database."""
+    """Returns the environment in which a `windowshop` process uses a test's database."""
 
-    def made(database: Database, role: Role | None = None) -> dict[str, str]:
+    def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")},
@@ -121,4 +121,4 @@ def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
             "HF_HUB_OFFLINE": "1",
         }
 
-    return made
+    return variables

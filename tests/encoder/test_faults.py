@@ -22,7 +22,7 @@ from tests.support.images import draw, load_drawings
 POISON = {
     "not a picture": b"<html>not found</html>",
     "0 bytes": b"",
-    "ended the decoder (SIGSEGV)": crashing_decoder.ENDS,
+    "ended the decoder (SIGSEGV)": crashing_decoder.CRASHES,
     "took too long": crashing_decoder.HANGS,
 }
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from db.engine import Database
 from db.roles import Role
 from tests.support.processes import running_encoder, wait_until, windowshop
-from tests.support.sites import redirect, response, serving
+from tests.support.scripted_server import redirect, response, scripted_server
 
 
 def png(color: str) -> bytes:
@@ -24,7 +24,7 @@ def png(color: str) -> bytes:
 def test_pictures_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_is_mended(
     clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
-    with serving() as site:
+    with scripted_server() as site:
         site.answers = {
             "/red.png": response(png("red")),
             "/blue.png": response(png("blue")),

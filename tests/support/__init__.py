@@ -1,1 +1,1 @@
-"""What several test files share."""
+"""Fixtures, servers, catalogs and models that several test files use."""

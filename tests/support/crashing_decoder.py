@@ -1,4 +1,4 @@
-"""Stands in for a decoder with a fault: some files end its process, some never come back."""
+"""Replaces the decoder with a faulty one: some files crash its process, some hang it."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from db.images import decoder
 from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.images.pixels import InputShape
 
-ENDS, HANGS = b"this ends the decoder", b"this never comes back"
+CRASHES, HANGS = b"this crashes the decoder", b"this hangs the decoder"
 
 
 def open_all(sources: list[Source], shape: InputShape, offset: int, limits: Limits) -> list[DecodedImage | DecodeError]:
     for source in sources:
-        begins = (Path(source.folder) / source.uri).read_bytes()[:40] if source.data is None else source.data[:40]
-        if begins.startswith(ENDS):
+        start = (Path(source.folder) / source.uri).read_bytes()[:40] if source.data is None else source.data[:40]
+        if start.startswith(CRASHES):
             os.kill(os.getpid(), signal.SIGSEGV)
-        if begins.startswith(HANGS):
+        if start.startswith(HANGS):
             time.sleep(600)
     return decoder.open_all(sources, shape, offset, limits)

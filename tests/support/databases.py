@@ -1,4 +1,4 @@
-"""Databases on the session's server."""
+"""Databases on the test run's server."""
 
 from itertools import count
 from pathlib import Path
@@ -16,13 +16,13 @@ _numbers = count(1)
 
 
 class Databases:
-    """Makes and drops databases on the session's server."""
+    """Creates and drops databases on the test run's server."""
 
     def __init__(self, server: embedded.Server, home: Path) -> None:
         self._server = server
         self._secrets = embedded.secrets(home)
-        self._made: list[str] = []
-        # Making and dropping databases is most of the run's time on disk; durability is tested in test_embedded.py.
+        self._created: list[str] = []
+        # Most disk time of a run goes into creating and dropping databases. tests/db/embedded tests durability.
         self.run("alter system set fsync = off")
         self.run("select pg_reload_conf()")
 
@@ -36,11 +36,11 @@ class Databases:
     def create(self, template: str = "template1") -> str:
         name = f"shop_{next(_numbers)}"
         self.run(f"create database {name} template {template}")
-        self._made.append(name)
+        self._created.append(name)
         return name
 
     def copy(self, template: str) -> Database:
-        """A copy of a migrated database, its gateway pointed at the copy."""
+        """A copy of a migrated database. The gateway of the copy points to the copy."""
         database = self.open(self.create(template))
         with database.connect(None) as conn, conn.begin():
             password = self._secrets.role_password(ROLES.gateway)
@@ -49,8 +49,8 @@ class Databases:
 
     def run(self, statement: str) -> None:
         with psycopg.connect(self.admin_url(), autocommit=True) as conn:
-            conn.execute(statement)  # type: ignore[arg-type]  # names of our own making
+            conn.execute(statement)  # type: ignore[arg-type]  # the names are generated here
 
     def drop_all(self) -> None:
-        for name in self._made:
+        for name in self._created:
             self.run(f"drop database if exists {name} with (force)")

@@ -1,6 +1,6 @@
-"""What a filter means, said a second time in Python, for the compiled SQL to be held against (docs/filters.md).
+"""The meaning of a filter (docs/filters.md), implemented a second time, in Python, as the oracle for the compiled SQL.
 
-A product is a mapping of its columns, `attributes` as parsed JSON. Filters are taken to be valid.
+A product is a mapping of its columns, with `attributes` as parsed JSON. Filters are assumed to be valid.
 """
 
 import re
@@ -67,7 +67,7 @@ def _test(name: str, held: Any, operator: str, operand: Json) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON is: true is not 1, 1.0 is 1, lists are equal item by item."""
+    """Equality of JSON: true is not 1, 1.0 is 1, and lists are equal item by item."""
     if kind(one) != kind(other):
         return False
     if isinstance(one, list):
@@ -76,7 +76,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _exact(value: Any) -> Any:
-    """Numbers are decimal, as JSON writes them."""
+    """Numbers are decimals, as JSON writes them."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
@@ -98,7 +98,7 @@ def kind(value: Any) -> str:
 
 
 def lower(text: str) -> str:
-    """Letter by letter, as PostgreSQL's own C.UTF-8 does; Python's lower() looks at neighbours and may add letters."""
+    """Lower case letter by letter, as PostgreSQL's C.UTF-8 does. Python's lower() depends on neighbours and may add letters."""
     return "".join(letter.lower()[0] for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""The web service as a process that is told to stop, and much asked of it meanwhile."""
+"""The web service as a process that tests put under load and stop."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.processes import COMMAND, wait_until
-
-sys.path.append(str(Path(__file__).parents[2]))  # benchmarks are not installed; last, so that all else is
-
 from benchmarks.web.http_load import NO_ANSWER, Answers, Asking, Load, ask
+from tests.support.processes import COMMAND, wait_until
 
 __all__ = ["NO_ANSWER", "Answers", "Asking", "Load", "ask", "free_port", "gauge", "log_lines", "service", "stop"]
 
@@ -30,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def service(env: Mapping[str, str], log: Path, port: int, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """`windowshop serve`, answering at the port; killed at the end if it still runs."""
+    """`windowshop serve`, which answers at the port. The process is killed at the end if it still runs."""
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
     with log.open("wb") as output:
@@ -50,12 +46,12 @@ def stop(process: subprocess.Popen[bytes], within: float = 30) -> int:
 
 
 def log_lines(log: Path) -> list[dict[str, Any]]:
-    """Of the requests."""
+    """The log lines of requests."""
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def gauge(port: int, name: str) -> float:
-    """Of /metrics, with its labels as they are written there."""
+    """A value of /metrics. The name includes the labels as /metrics writes them."""
     shown = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
     found = re.search(rf"^{re.escape(name)} (\S+)$", shown, re.MULTILINE)
     assert found, shown

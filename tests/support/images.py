@@ -1,11 +1,11 @@
-"""Catalogs of drawn pictures."""
+"""Catalogs of drawn images."""
 
 import colorsys
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from db.catalog.product import Image as Picture
+from db.catalog.product import Image as ProductImage
 from db.catalog.product import Product
 from db.catalog.store import UpsertCounts, staging, upsert
 from db.engine import Database
@@ -13,7 +13,7 @@ from db.roles import Role
 
 
 def draw(path: Path, number: int, size: int = 48) -> None:
-    """A picture unlike those of other numbers."""
+    """An image that differs from those of other numbers."""
     hue = (number * 0.61803) % 1
     color = tuple(int(255 * channel) for channel in colorsys.hsv_to_rgb(hue, 0.8, 0.9))
     image = Image.new("RGB", (size, size), "white")
@@ -23,12 +23,12 @@ def draw(path: Path, number: int, size: int = 48) -> None:
 
 
 def load_drawings(database: Database, folder: Path, count: int) -> UpsertCounts:
-    """A product and its picture for each number, SKU `p0`, `p1`, ..."""
+    """For each number a product with one image; the SKUs are `p0`, `p1`, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         draw(folder / f"{number}.png", number)
     with database.connect(Role.APP) as conn, conn.begin():
         with staging(conn) as stage:
             for number in range(count):
-                stage(Product(f"p{number}", f"thing {number}", images=(Picture(f"{number}.png"),)))
+                stage(Product(f"p{number}", f"thing {number}", images=(ProductImage(f"{number}.png"),)))
         return upsert(conn, image_root=folder)

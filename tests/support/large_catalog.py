@@ -1,4 +1,4 @@
-"""20,000 products whose vectors a test knows, written past the triggers and indexed afterwards, to take seconds."""
+"""20,000 products with known vectors. Triggers are off and indexes are built last, so filling takes seconds."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from db.engine import Database
 from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
-QUERY = "bag"  # in the cache; close to the products of CLUSTER
+QUERY = "bag"  # its vector is in the cache and close to the products of CLUSTER
 CLUSTER = 7
 
 
 def vectors(seed: int) -> NDArray[np.float32]:
-    """Unit vectors around 50 centres, as embeddings of a catalog are. Shape (20000, 24); product n in row n - 1."""
+    """Unit vectors around 50 centres, clustered like the embeddings of a catalog. Shape (20000, 24); product n is row n - 1."""
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIMENSION))
     noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((PRODUCTS, DIMENSION))
     made = centres[np.arange(PRODUCTS) % CLUSTERS] + noise
@@ -35,8 +35,8 @@ def product_id(sku: str) -> str:
 
 
 def fill(databases: Databases, database: Database) -> None:
-    """Product n: 'sku n', price (n * 7919) mod 160, brand of its cluster (so a brand is a neighbourhood), one word of
-    200 in the title."""
+    """Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. Its brand names its cluster,
+    so the products of a brand are neighbours."""
     with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
         conn.execute("set session_replication_role = replica")
         conn.execute("insert into shop.catalog (catalog) values ('main')")
@@ -76,7 +76,7 @@ def fill(databases: Databases, database: Database) -> None:
 
 @contextmanager
 def policy(database: Database, condition: str) -> Iterator[None]:
-    """Row level security on shop.product while the context lasts."""
+    """Enable row level security on shop.product inside the context."""
     with database.connect(None) as conn:
         conn.exec_driver_sql(f"create policy narrow on shop.product using ({condition})")
         conn.exec_driver_sql("alter table shop.product enable row level security")

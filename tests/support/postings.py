@@ -1,8 +1,8 @@
-"""Postings in the layout of the Shopee product-matching data: several sellers' pictures and titles of one product.
+"""Postings in the layout of the Shopee product-matching data: images and titles of one product by several sellers.
 
-Each group starts from one drawing of the sample catalog. A seller's picture is cropped, framed, lightened, rescaled or
-mirrored and saved as JPEG; a seller's title drops, adds, swaps and misspells words. Groups are drawings of things, and
-things of one kind are drawn alike, so the hard part is real: telling two guitars apart.
+Each group starts from one drawing of the sample catalog. A seller's image is cropped, framed, lightened, rescaled or
+mirrored and saved as JPEG; a seller's title drops, adds, swaps and misspells words. Drawings of one kind of thing look
+alike, so the hard case is real: two different guitars.
 """
 
 import csv
@@ -33,40 +33,40 @@ class Posting:
 
 
 def write_postings(folder: Path, groups: range, seed: int = 0) -> list[Posting]:
-    """Write `train.csv` and `train_images/` for some of the sample's products, a group each; two to six postings."""
+    """Write `train.csv` and `train_images/`: a group of two to six postings for each of these products of the sample."""
     with (SAMPLE / "products.csv").open(newline="", encoding="utf-8") as stream:
         things = list(csv.DictReader(stream))
     random.Random(0).shuffle(things)
     images = folder / "train_images"
     images.mkdir(parents=True, exist_ok=True)
-    made: list[Posting] = []
+    postings: list[Posting] = []
     for group in groups:
         chance = random.Random(f"{seed} {group}")
         thing = things[group]
         words = _words(thing, chance)
-        with Image.open(SAMPLE / thing["image"]) as picture:
-            original = _on_white(picture)
+        with Image.open(SAMPLE / thing["image"]) as image:
+            original = _on_white(image)
         for number in range(chance.choices((2, 3, 4, 6), (50, 25, 15, 10))[0]):
             name = f"{group:04}-{number}.jpg"
             photo = _photo(original, chance)
             photo.save(images / name, quality=chance.randint(35, 95))
             with Image.open(images / name) as saved:
                 phash = str(imagehash.phash(saved))
-            made.append(Posting(f"post_{group:04}_{number}", name, phash, _title(words, chance), str(group)))
+            postings.append(Posting(f"post_{group:04}_{number}", name, phash, _title(words, chance), str(group)))
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(Posting.__annotations__)
-        writer.writerows([p.posting_id, p.image, p.image_phash, p.title, p.label_group] for p in made)
-    return made
+        writer.writerows([p.posting_id, p.image, p.image_phash, p.title, p.label_group] for p in postings)
+    return postings
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    rgba = picture.convert("RGBA")
+def _on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
 
 
 def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
-    """What another seller makes of the same picture: a little of several things, and sometimes a lot of one."""
+    """Another seller's version of the same image: several small edits, sometimes a large one."""
     photo = original
     width, height = photo.size
     cut = chance.choice((0, 0, 0.03, 0.08, 0.2))
@@ -83,7 +83,7 @@ def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def _words(thing: dict[str, str], chance: random.Random) -> list[str]:
-    """A product's own words: its name, some of its keywords, often a maker and a model number."""
+    """The words of a product: its name, some of its keywords, often a maker and a model number."""
     keywords = [word for word in thing["keywords"].replace(";", " ").split() if len(word) > 2]
     own = thing["title"].split() + chance.sample(keywords, min(len(keywords), chance.randint(1, 3)))
     if chance.random() < 0.6:

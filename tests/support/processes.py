@@ -1,4 +1,4 @@
-"""`windowshop` as processes of their own, for tests that watch, stop or kill them."""
+"""`windowshop` in child processes, for tests that watch, stop or kill them."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ COMMAND = (sys.executable, "-m", "windowshop")
 def windowshop(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; never raises for its exit code."""
+    """Run a command to its end. Does not raise for any exit code."""
     return subprocess.run(
         [*COMMAND, *arguments], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )
@@ -29,7 +29,7 @@ def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> subproc
 
 @contextmanager
 def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An encoder that is ready to answer; stopped at the end."""
+    """An encoder that is ready to answer. It is stopped at the end."""
     process = start_encoder(env, *arguments, log=log)
     try:
         wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "encoder ready")
@@ -46,7 +46,7 @@ def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Itera
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The condition's first true value. Fails the test when there is none in time."""
+    """The condition's first true value. The test fails if there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():

@@ -1,5 +1,5 @@
-"""A toy model, 24 random numbers a vector, in a database of its own for every test; workers and encoders that are plain
-connections, so that a test decides when each of them acts."""
+"""A shop with a toy model whose vectors are 24 random numbers. Workers and encoders are plain connections, so a test
+decides when each of them acts."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ class Worker:
 
 
 class Shop:
-    """A database and everything a test does to it."""
+    """A database, and the actions of a test on it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -74,12 +74,12 @@ class Shop:
         self._open.close()
 
     def connect(self, role: Role | None) -> Connection:
-        """A connection that commits every statement; closed after the test."""
+        """A connection that commits every statement. It is closed after the test."""
         conn = self._open.enter_context(self.database.connect(role))
         return conn.execution_options(isolation_level="AUTOCOMMIT")
 
     def run(self, statement: str, **parameters: Any) -> list[Row[Any]]:
-        """As the administrator. Returns the rows, if there are any."""
+        """Run a statement as the administrator. Returns its rows, if any."""
         self._admin = self._admin or self.connect(None)
         done = self._admin.execute(text(statement), parameters)
         return list(done.all()) if done.returns_rows else []
@@ -87,16 +87,16 @@ class Shop:
     def value(self, statement: str, **parameters: Any) -> Any:
         return self.run(statement, **parameters)[0][0]
 
-    def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/pictures")) -> Any:
-        """What `windowshop load` does: the one upsert, as the app."""
+    def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/images")) -> Any:
+        """The upsert of `windowshop load`, with the rights of the app."""
         with self.database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for product in products:
                     stage(product)
             return catalog.upsert(conn, catalog=into, image_root=image_root)
 
-    def add(self, *skus: str, pictures: int = 1) -> None:
-        self.load(*(product(sku, pictures=pictures) for sku in skus))
+    def add(self, *skus: str, image_count: int = 1) -> None:
+        self.load(*(product(sku, image_count=image_count) for sku in skus))
 
     def worker(self, *, model_id: int = 1, alive: bool = True) -> Worker:
         worker = Worker(self.connect(Role.ENCODER), model_id)
@@ -105,7 +105,7 @@ class Shop:
         return worker
 
     def expire(self, worker: Worker) -> None:
-        """As if the worker had been silent for longer than its lease."""
+        """Make the worker look silent for longer than its lease."""
         self.run(
             "update shop_private.worker set lease_expires_at = clock_timestamp() - interval '1 second' "
             "where worker_id = :id",
@@ -120,7 +120,7 @@ class Shop:
         worker.release()
 
     def work(self, sku: str | None = None) -> list[tuple[str, str, int, str]]:
-        """What is listed: (sku, part, position, state), in order."""
+        """The work items in order: (sku, part, position, state)."""
         rows = self.run(
             "select p.sku, w.part::text, w.position, w.state::text from shop_private.work w "
             "join shop.product p using (product_id) where p.sku = coalesce(cast(:sku as text), p.sku) "
@@ -131,7 +131,7 @@ class Shop:
 
     @contextmanager
     def encoder(self, model_id: int = 1, *, answers: bool = True, dimension: int = TOY.dimension) -> Iterator[None]:
-        """An encoder's query lane. One that does not answer is alive, claims nothing, and says nothing."""
+        """An encoder's query lane. With answers=False it is alive and claims nothing."""
         stop, ready = threading.Event(), threading.Event()
 
         def serve() -> None:
@@ -155,7 +155,7 @@ class Shop:
             thread.join()
 
     def cache(self, query: str, model_id: int = 1, dimension: int = TOY.dimension, seed: int = 0) -> None:
-        """Have the answer to a text in the cache, so that no encoder is needed."""
+        """Put the vector of a text into the cache, so that no encoder is needed."""
         [vector] = unit_vectors(1, dimension, seed)
         self.run(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
@@ -166,14 +166,14 @@ class Shop:
         )
 
 
-def product(sku: str, title: str | None = None, *, pictures: int = 1, **fields: Any) -> Product:
-    images = tuple(Image(f"{sku}-{n}.jpg") for n in range(pictures))
+def product(sku: str, title: str | None = None, *, image_count: int = 1, **fields: Any) -> Product:
+    images = tuple(Image(f"{sku}-{n}.jpg") for n in range(image_count))
     return Product(sku, title or f"title of {sku}", **{"images": images, **fields})
 
 
 @pytest.fixture(scope="session")
 def toy_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """A migrated database that serves the toy model, and the home with its revisions."""
+    """The name of a migrated database that serves the toy model, and the home with its revisions."""
     database = databases.copy(template)
     home = public_folder / "toy-home"
     add_model(database, Settings(home=home), TOY)
@@ -183,7 +183,7 @@ def toy_template(databases: Databases, template: str, public_folder: Path) -> tu
 
 @pytest.fixture(scope="session")
 def two_model_template(databases: Databases, toy_template: tuple[str, Path], public_folder: Path) -> str:
-    """The toy model serves, a model of another dimension is being built beside it."""
+    """The toy model serves. A model of another dimension is building beside it."""
     import shutil
 
     name, toy_home = toy_template
@@ -196,13 +196,13 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
 
 @contextmanager
 def _emptied(database: Database) -> Iterator[Shop]:
-    """The same database for every test, empty again each time: ten times faster than a copy."""
+    """The same database for every test, emptied before each: ten times faster than a copy."""
     made = Shop(database)
     for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding"):
         made.run(f"delete from shop_private.{table}")
-    # Deleted rows leave their pages behind, and the search reckons the size of a catalog by its pages.
+    # Deleted rows leave their pages behind, and search estimates the size of a catalog from its pages.
     tables = made.value(
         "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"
     )
@@ -235,14 +235,14 @@ def shop(_toy_database: Database) -> Iterator[Shop]:
 
 @pytest.fixture
 def two_models(_two_model_database: Database) -> Iterator[Shop]:
-    """Toy serves as model_id 1, wide (40 dimensions) is building as model_id 2."""
+    """Toy serves as model_id 1. Wide (40 dimensions) is building as model_id 2."""
     with _emptied(_two_model_database) as made:
         yield made
 
 
 @pytest.fixture
 def three_models(databases: Databases, two_model_template: str, public_folder: Path) -> Iterator[Shop]:
-    """Beside these two, turned as model_id 3, of as many dimensions as toy. A database of its own."""
+    """Like two_models, in a database of its own, with turned as model_id 3. Turned has as many dimensions as toy."""
     database = databases.copy(two_model_template)
     add_model(database, Settings(home=public_folder / "two-model-home"), TURNED)
     made = Shop(database)
@@ -252,7 +252,7 @@ def three_models(databases: Databases, two_model_template: str, public_folder: P
 
 @pytest.fixture(scope="session")
 def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
-    """20,000 products under the toy model, indexed: see tests/support/large_catalog.py."""
+    """20,000 products with indexed vectors of the toy model: see tests/support/large_catalog.py."""
     database = databases.copy(toy_template[0])
     large_catalog.fill(databases, database)
     return database
@@ -260,7 +260,7 @@ def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
 
 @pytest.fixture
 def together() -> Callable[..., list[Any]]:
-    """Run calls at the same moment, each in a thread; their results, or the first error."""
+    """Run calls at the same moment, each in a thread. Returns their results or raises the first error."""
 
     def run(*calls: Callable[[], Any]) -> list[Any]:
         from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Tiny random CLIP and SigLIP folders: real architectures, processors and files, no meaning."""
+"""Folders of tiny CLIP and SigLIP models: real architectures, processors and files, random weights."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ SIGLIP_DIMENSION = 40
 
 
 def _tokenizer(start: str | None, end: str, length: int) -> PreTrainedTokenizerFast:
-    """Byte-level, without merges: every text has tokens."""
+    """A byte-level tokenizer without merges: it can tokenize every text."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = [token for token in ("<pad>", start, end) if token]
-    # The end has the highest number, as in the real ones: CLIP's vector is taken where the highest number stands.
+    # The end token has the highest id, as in the real models: CLIP takes its text vector at the highest token id.
     vocabulary = {token: n for n, token in enumerate(alphabet + special)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=end))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

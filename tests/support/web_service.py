@@ -1,4 +1,4 @@
-"""The web service on a socket, for tests that call it; query vectors without an encoder."""
+"""The web service on a socket, and query vectors that need no encoder."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from web.settings import WebSettings
 DIMENSION = 24
 PRODUCTS = 60
 CACHED = ("bag", "black leather backpack", "running shoes", "red", "laces")
-SITE = WebSettings(rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
+SETTINGS = WebSettings(rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 
@@ -29,7 +29,7 @@ def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def cache(conn: Any, kind: bytes, payload: bytes, query: str | None, seed: int) -> None:
-    """Have the vector of a text (t) or picture (i) at hand, so that no encoder is needed."""
+    """Put the vector of a text (t) or an image (i) into the cache, so that no encoder is needed."""
     conn.execute(
         text(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
@@ -47,7 +47,7 @@ def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
-    """An encoder that answers each new query with random vectors, or refuses each with this reason."""
+    """An encoder that answers every new query with a random vector, or refuses every query with this reason."""
     stop, ready = threading.Event(), threading.Event()
 
     def work() -> None:

@@ -18,7 +18,7 @@ from db.roles import Role
 from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
 from tests.support.databases import Databases
-from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SITE, Serve, cache, served, unit_vectors
+from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SETTINGS, Serve, cache, served, unit_vectors
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +88,7 @@ def own_database(databases: Databases, shop_template: str) -> Database:
 @pytest.fixture(scope="session")
 def client(shop_database: Database) -> Iterator[httpx.Client]:
     """Without keys and limits: the service most tests share."""
-    with served(shop_database, SITE) as client:
+    with served(shop_database, SETTINGS) as client:
         yield client
 
 
@@ -97,6 +97,6 @@ def serve(shop_database: Database) -> Serve:
     """Serve with other settings than the rest: `with serve(queue=0) as client`."""
 
     def made(database: Database | None = None, **settings: Any) -> AbstractContextManager[httpx.Client]:
-        return served(database or shop_database, SITE.model_copy(update=settings))
+        return served(database or shop_database, SETTINGS.model_copy(update=settings))
 
     return made

@@ -34,9 +34,9 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def keyed(shop_database: Database) -> Iterator[httpx.Client]:
-    from tests.support.web_service import SITE, served
+    from tests.support.web_service import SETTINGS, served
 
-    with served(shop_database, SITE.model_copy(update={"api_keys": "on"})) as client:
+    with served(shop_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
         yield client
 
 

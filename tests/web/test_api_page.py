@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.databases import Databases
-from tests.support.web_service import SITE, answering, served
+from tests.support.web_service import SETTINGS, answering, served
 from web.app import ROUTES
 from web.http.problems import KINDS
 
@@ -28,7 +28,7 @@ LANGUAGES = {
 @pytest.fixture(scope="module")
 def service(databases: Databases, shop_template: str) -> Iterator[httpx.Client]:
     database = databases.copy(shop_template)
-    with answering(database), served(database, SITE) as client:
+    with answering(database), served(database, SETTINGS) as client:
         yield client
 
 

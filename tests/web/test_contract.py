@@ -12,7 +12,7 @@ from schemathesis import Case, GenerationMode
 
 from db import api_keys
 from tests.support.databases import Databases
-from tests.support.web_service import SITE, answering, served
+from tests.support.web_service import SETTINGS, answering, served
 from web.app import ROUTES
 from web.http.problems import KINDS
 
@@ -55,7 +55,7 @@ def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[
     database = databases.copy(shop_template)
     with database.connect(None) as conn, conn.begin():
         token = api_keys.create(conn, "schemathesis", ["admin"])
-    with answering(database), served(database, SITE.model_copy(update={"api_keys": "on"})) as client:
+    with answering(database), served(database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
         config = schemathesis.Config.from_dict(
             # The language of filters, cursors and base64 of pictures say more than a JSON schema can.
             {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "422", "503"]}}}

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from db.engine import Database
-from tests.support.web_service import SITE
+from tests.support.web_service import SETTINGS
 from web.http.metrics import EncoderState, Metrics
 from web.server import serve
 
@@ -33,7 +33,7 @@ def test_metrics_count_requests_and_searches_on_their_own_port(
     monkeypatch.setattr(Metrics, "serve", listening)
     run = uvicorn.Server.run
     monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: (servers.append(self), run(self, sockets))[1])
-    settings = SITE.model_copy(update={"metrics_port": 0})
+    settings = SETTINGS.model_copy(update={"metrics_port": 0})
     thread = threading.Thread(target=serve, args=(shop_database, settings, said.append))
     thread.start()
     try:

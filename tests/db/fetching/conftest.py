@@ -9,12 +9,12 @@ import pytest
 
 from db.fetching import Fetcher
 from encoder.settings import EncoderSettings
-from tests.support.sites import Site, serving
+from tests.support.scripted_server import ScriptedServer, scripted_server
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as made:
+def site() -> Iterator[ScriptedServer]:
+    with scripted_server() as made:
         yield made
 
 
@@ -23,7 +23,7 @@ def unknown(host: str, _: int) -> list[str]:
 
 
 @pytest.fixture
-def fetcher(site: Site) -> Iterator[Callable[..., Fetcher]]:
+def fetcher(site: ScriptedServer) -> Iterator[Callable[..., Fetcher]]:
     """Makes fetchers: loopback and the server's port are allowed, as a shop allows its own network; one try."""
     made = []
 

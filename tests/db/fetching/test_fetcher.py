@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from db.fetching import Fetcher
 from db.images.errors import ImageRejected, ImageUnreadable
-from tests.support.sites import Send, Site, dripping, redirect, response, serving
+from tests.support.scripted_server import ScriptedServer, Send, dripping, redirect, response, scripted_server
 
 MakeFetcher = Callable[..., Fetcher]
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -41,13 +41,13 @@ def here(*_: object) -> list[str]:
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "text/html", "application/octet-stream"])
 def test_bytes_are_taken_as_they_are_whatever_they_are_called(
-    fetcher: MakeFetcher, site: Site, content_type: str
+    fetcher: MakeFetcher, site: ScriptedServer, content_type: str
 ) -> None:
     site.answers["/a%20b@2x.jpg?w=1&h=2"] = response(b"\x00\xffpicture", Content_Type=content_type)
     assert fetcher().read(site.url("/a b@2x.jpg?w=1&h=2#part")) == b"\x00\xffpicture"
 
 
-def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(b"picture", Set_Cookie="a=b")
     made = fetcher(here)
     made.read(f"http://cdn.example:{site.port}/")
@@ -61,7 +61,7 @@ def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, 
     }
 
 
-def test_a_body_of_unknown_length_and_one_in_chunks_are_taken(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_body_of_unknown_length_and_one_in_chunks_are_taken(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/until-the-end"] = HEAD + b"Connection: close\r\n\r\npicture"
     site.answers["/chunks"] = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\npic\r\n4\r\nture\r\n0\r\n\r\n"
     for path in site.answers:
@@ -69,7 +69,7 @@ def test_a_body_of_unknown_length_and_one_in_chunks_are_taken(fetcher: MakeFetch
 
 
 def test_a_name_with_several_addresses_is_asked_at_the_next_when_one_does_not_answer(
-    fetcher: MakeFetcher, site: Site
+    fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/"] = response(b"picture")
     made = fetcher(lambda *_: ["127.0.0.99", "127.0.0.1"])
@@ -78,7 +78,7 @@ def test_a_name_with_several_addresses_is_asked_at_the_next_when_one_does_not_an
 
 @pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no version 6 here")
 def test_a_version_6_address_is_asked_by_its_own_name(fetcher: MakeFetcher) -> None:
-    with serving("::1") as six:
+    with scripted_server("::1") as six:
         six.answers["/"] = response(b"picture")
         made = fetcher(fetch_networks=[ip_network("::1/128")], fetch_ports=[six.port])
         assert made.read(f"http://[::1]:{six.port}/") == b"picture"
@@ -88,7 +88,9 @@ def test_a_version_6_address_is_asked_by_its_own_name(fetcher: MakeFetcher) -> N
 # --- limits
 
 
-def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
+    fetcher: MakeFetcher, site: ScriptedServer
+) -> None:
     site.answers["/fits"] = response(bytes(1000))
     site.answers["/declared"] = response(bytes(1001))
     site.answers["/undeclared"] = HEAD + b"Connection: close\r\n\r\n" + bytes(1001)
@@ -101,13 +103,13 @@ def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(fetche
 
 
 @pytest.mark.parametrize("start", [b"Content-Length: 10000000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
-def test_an_endless_body_is_left_at_the_limit(fetcher: MakeFetcher, site: Site, start: bytes) -> None:
+def test_an_endless_body_is_left_at_the_limit(fetcher: MakeFetcher, site: ScriptedServer, start: bytes) -> None:
     block = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     site.answers["/"] = dripping(HEAD + start, block)
     assert refusal(fetcher(fetch_max_bytes=200_000), site.url()).final
 
 
-def test_a_gzip_bomb_is_neither_asked_for_nor_unpacked(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_gzip_bomb_is_neither_asked_for_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
     error = refusal(fetcher(), site.url())
     assert "Content-Encoding gzip" in error.message
@@ -125,14 +127,14 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("drip", DRIPS)
-def test_a_slow_drip_ends_at_the_limit_of_seconds(fetcher: MakeFetcher, site: Site, drip: str) -> None:
+def test_a_slow_drip_ends_at_the_limit_of_seconds(fetcher: MakeFetcher, site: ScriptedServer, drip: str) -> None:
     site.answers["/"] = DRIPS[drip]
     error = refusal(fetcher(fetch_seconds=0.3), site.url())
     assert "no whole answer within 0.3 seconds" in error.message
     assert not error.final
 
 
-def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: Site) -> None:
+def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     def slow(number: int) -> Callable[[Send], None]:
         def answer(send: Send) -> None:
             time.sleep(0.15)
@@ -145,7 +147,7 @@ def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: Site) 
     assert fetcher(fetch_seconds=60).read(site.url("/0")) == b"picture"
 
 
-def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     never = threading.Event()
 
     def silent(*_: object) -> list[str]:
@@ -163,7 +165,7 @@ def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFet
 # --- redirects
 
 
-def test_redirects_are_followed_relative_ones_too(fetcher: MakeFetcher, site: Site) -> None:
+def test_redirects_are_followed_relative_ones_too(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers |= {
         "/a/1": redirect("2"),
         "/a/2": redirect(f"//127.0.0.1:{site.port}/3", 301),
@@ -174,7 +176,7 @@ def test_redirects_are_followed_relative_ones_too(fetcher: MakeFetcher, site: Si
     assert site.paths == ["/a/1", "/a/2", "/3", "/4"]
 
 
-def test_endless_redirects_end(fetcher: MakeFetcher, site: Site) -> None:
+def test_endless_redirects_end(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = redirect("/")
     error = refusal(fetcher(), site.url())
     assert "more than 5 redirects" in error.message
@@ -185,7 +187,7 @@ def test_endless_redirects_end(fetcher: MakeFetcher, site: Site) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.binary())
 def test_any_path_and_any_redirect_end_in_a_reason(
-    fetcher: MakeFetcher, site: Site, path: str, location: bytes
+    fetcher: MakeFetcher, site: ScriptedServer, path: str, location: bytes
 ) -> None:
     made = fetcher()
     for url in (site.url(f"/{path}"), site.url("/redirect")):
@@ -194,7 +196,7 @@ def test_any_path_and_any_redirect_end_in_a_reason(
             made.read(url)
 
 
-def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=302)
     assert "answers 302" in refusal(fetcher(), site.url()).message
 
@@ -204,7 +206,7 @@ def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, s
 
 @pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
 def test_what_a_server_answers_is_the_reason_and_is_not_asked_twice(
-    fetcher: MakeFetcher, site: Site, status: int, final: bool
+    fetcher: MakeFetcher, site: ScriptedServer, status: int, final: bool
 ) -> None:
     site.answers["/"] = response(b"no", status)
     error = refusal(fetcher(fetch_attempts=3), site.url())
@@ -213,7 +215,7 @@ def test_what_a_server_answers_is_the_reason_and_is_not_asked_twice(
     assert len(site.requests) == 1
 
 
-def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     asked: list[float] = []
 
     def busy(send: Send) -> None:
@@ -229,7 +231,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetche
     assert asked[1] - asked[0] >= 1
 
 
-def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     site.answers |= {
         "/seconds": response(status=503, Retry_After="3600"),
@@ -243,12 +245,14 @@ def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "Mon, 99 Foo 2026"])
-def test_a_retry_after_that_says_nothing_is_ignored(fetcher: MakeFetcher, site: Site, retry_after: str) -> None:
+def test_a_retry_after_that_says_nothing_is_ignored(
+    fetcher: MakeFetcher, site: ScriptedServer, retry_after: str
+) -> None:
     site.answers["/"] = [response(status=503, Retry_After=retry_after), response(b"picture")]
     assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
 
 
-def test_a_server_that_stays_down_is_given_up_after_the_last_try(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_server_that_stays_down_is_given_up_after_the_last_try(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503)
     error = refusal(fetcher(fetch_attempts=3, fetch_seconds=1), site.url())
     assert "the server answers 503" in error.message
@@ -276,14 +280,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_an_answer_that_breaks_off_is_tried_again(fetcher: MakeFetcher, site: Site, broken: str) -> None:
+def test_an_answer_that_breaks_off_is_tried_again(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
     site.answers["/"] = [BROKEN[broken], response(b"picture")]
     assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
     site.answers["/"] = BROKEN[broken]
     assert not refusal(fetcher(fetch_attempts=1), site.url()).final
 
 
-def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: Site) -> None:
+def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     error = refusal(fetcher(), f"http://gone.example:{site.port}/")
     assert "Name or service not known" in error.message
     assert not error.final
@@ -292,7 +296,7 @@ def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: Site
     assert refusal(fetcher(), f"http://{'a' * 64}.example:{site.port}/") is not None
 
 
-def test_closing_ends_what_waits(fetcher: MakeFetcher, site: Site) -> None:
+def test_closing_ends_what_waits(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503, Retry_After="60")
     made = fetcher(fetch_attempts=2, fetch_seconds=100)
     ended: list[ImageRejected] = []
@@ -309,7 +313,7 @@ def test_closing_ends_what_waits(fetcher: MakeFetcher, site: Site) -> None:
 
 
 def test_only_so_many_pictures_of_one_host_are_fetched_at_once_and_others_go_on(
-    fetcher: MakeFetcher, site: Site
+    fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     lock, now, most = threading.Lock(), 0, 0
     release = threading.Event()
@@ -357,16 +361,16 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 
 @pytest.fixture
-def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], Site]]:
+def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
     """Serves a picture under a certificate. `names` of the server are those it was asked for in the handshake."""
     from contextlib import ExitStack
 
     with ExitStack() as running:
 
-        def serve(certificate: trustme.LeafCert) -> Site:
+        def serve(certificate: trustme.LeafCert) -> ScriptedServer:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             certificate.configure_cert(context)
-            site = running.enter_context(serving(tls=context))
+            site = running.enter_context(scripted_server(tls=context))
             context.sni_callback = lambda _socket, name, _context: site.requests.append((f"SNI {name}", None))  # type: ignore[func-returns-value, arg-type]
             site.answers["/"] = response(b"picture")
             return site
@@ -375,7 +379,7 @@ def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], Site]
 
 
 def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
-    fetcher: MakeFetcher, authority: trustme.CA, secure: Callable[[trustme.LeafCert], Site]
+    fetcher: MakeFetcher, authority: trustme.CA, secure: Callable[[trustme.LeafCert], ScriptedServer]
 ) -> None:
     site = secure(authority.issue_cert("cdn.example"))
     made = fetcher(here, fetch_ports=[site.port])
@@ -388,7 +392,7 @@ def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(
-    fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], Site]
+    fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], ScriptedServer]
 ) -> None:
     site = secure(trustme.CA().issue_cert("cdn.example"))
     error = refusal(fetcher(here, fetch_ports=[site.port]), f"https://cdn.example:{site.port}/")
@@ -397,7 +401,10 @@ def test_a_certificate_nobody_vouches_for_is_refused(
 
 
 def test_a_redirect_from_https_to_http_is_refused(
-    fetcher: MakeFetcher, site: Site, authority: trustme.CA, secure: Callable[[trustme.LeafCert], Site]
+    fetcher: MakeFetcher,
+    site: ScriptedServer,
+    authority: trustme.CA,
+    secure: Callable[[trustme.LeafCert], ScriptedServer],
 ) -> None:
     safe = secure(authority.issue_cert("cdn.example"))
     site.answers |= {"/": response(b"picture"), "/up": redirect(f"https://cdn.example:{safe.port}/")}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from db.fetching import Fetcher
 from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
-from tests.support.sites import Site, redirect, response, serving
+from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server
 
 # {p} is the port of the listening servers, which is allowed: the port is never what saves us.
 FORBIDDEN = [
@@ -155,11 +155,11 @@ def to_loopback(host: str, _: int) -> list[str]:
 
 
 @pytest.fixture
-def listening() -> Iterator[list[Site]]:
+def listening() -> Iterator[list[ScriptedServer]]:
     """On both versions of loopback, at one port."""
-    with serving() as four:
+    with scripted_server() as four:
         try:
-            with serving("::1", four.port) as six:
+            with scripted_server("::1", four.port) as six:
                 yield [four, six]
         except OSError:  # a machine without version 6
             yield [four]
@@ -175,7 +175,7 @@ def test_there_are_at_least_sixty_of_them() -> None:
     assert len(set(FORBIDDEN)) >= 60
 
 
-def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(listening: list[Site]) -> None:
+def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(listening: list[ScriptedServer]) -> None:
     fetcher = strict(listening[0].port)
     passed = []
     for written in FORBIDDEN:
@@ -189,7 +189,7 @@ def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(lis
     assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_the_servers_would_have_counted_a_connection(listening: list[Site]) -> None:
+def test_the_servers_would_have_counted_a_connection(listening: list[ScriptedServer]) -> None:
     for each in listening:
         with socket.create_connection((each.host, each.port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -197,9 +197,9 @@ def test_the_servers_would_have_counted_a_connection(listening: list[Site]) -> N
     assert [each.connections for each in listening] == [1] * len(listening)
 
 
-def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Site]) -> None:
+def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[ScriptedServer]) -> None:
     """From a server that may be asked, 127.0.0.3, to each of them."""
-    with serving("127.0.0.3", listening[0].port) as outside:
+    with scripted_server("127.0.0.3", listening[0].port) as outside:
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
         )
@@ -221,14 +221,16 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Site]
         assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_connection(listening: list[Site]) -> None:
+def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_connection(
+    listening: list[ScriptedServer],
+) -> None:
     asked: list[str] = []
 
     def rebinding(host: str, _: int) -> list[str]:
         asked.append(host)
         return ["127.0.0.3"] if len(asked) == 1 else ["127.0.0.1"]
 
-    with serving("127.0.0.3", listening[0].port) as outside:
+    with scripted_server("127.0.0.3", listening[0].port) as outside:
         outside.answers["/a"] = response(b"picture")
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
@@ -250,7 +252,9 @@ def test_what_an_inner_name_resolves_to_is_not_told() -> None:
     assert "10.20" not in raised.value.message
 
 
-def test_the_proxies_of_the_environment_are_not_used(listening: list[Site], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxies_of_the_environment_are_not_used(
+    listening: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, listening[0].url())
     with pytest.raises(ImageRejected, match="not public"):
@@ -274,7 +278,7 @@ def test_the_proxies_of_the_environment_are_not_used(listening: list[Site], monk
     ],
 )
 def test_notations_that_hide_a_host_are_refused_even_where_it_may_be_asked(written: str) -> None:
-    with serving() as site:
+    with scripted_server() as site:
         site.answers["/a"] = response(b"picture")
         settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})
         fetcher = Fetcher(settings.fetch_limits(), to_loopback)

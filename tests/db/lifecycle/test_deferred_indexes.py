@@ -179,7 +179,7 @@ def test_an_encoder_with_much_to_do_fills_empty_tables_without_hnsw_and_it_is_bu
     before = definitions(own)
     own.add(*(f"p{n:03}" for n in range(29)))
     assert defer_vectors(own.database, [1]) == []
-    own.add(*(f"q{n:03}" for n in range(31)), pictures=0)
+    own.add(*(f"q{n:03}" for n in range(31)), image_count=0)
     assert defer_vectors(own.database, [1]) == ["toy_title_hnsw"]
     assert states(own.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "left out")}
     own.encode_all()

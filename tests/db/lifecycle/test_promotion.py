@@ -49,7 +49,7 @@ def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_
 
 
 def test_what_is_not_encoded_refuses_the_promotion_with_its_number(filled: "Shop") -> None:
-    filled.add("new", "newer", pictures=2)
+    filled.add("new", "newer", image_count=2)
     with pytest.raises(DatabaseError, match="4 of 14 pictures are not encoded, 2 of 12 titles are not encoded"):
         promote(filled.database, "wide")
     assert serving(filled) == "toy"

@@ -56,7 +56,7 @@ def test_every_column_arrives(shop: "Shop") -> None:
         *("group", "https://shop.example/full", "https://shop.example/full.jpg", "black", "M", "leather", "new"),
         {"pockets": 3, "tags": ["a", "b"]},
     )
-    assert pictures(shop, "full") == [(0, "/pictures", "full.jpg"), (1, None, "https://cdn.example/back.jpg")]
+    assert pictures(shop, "full") == [(0, "/images", "full.jpg"), (1, None, "https://cdn.example/back.jpg")]
 
 
 def test_loading_the_same_again_touches_nothing(shop: "Shop") -> None:
@@ -103,7 +103,7 @@ def test_a_shorter_list_of_pictures_removes_the_others(shop: "Shop") -> None:
     shop.encode_all()
     counts = shop.load(Product("a", "A", images=(Image("0.jpg"), Image("new.jpg"))))
     assert counts == UpsertCounts(inserted=0, updated=0, unchanged=1, pictures=2)
-    assert pictures(shop, "a") == [(0, "/pictures", "0.jpg"), (1, "/pictures", "new.jpg")]
+    assert pictures(shop, "a") == [(0, "/images", "0.jpg"), (1, "/images", "new.jpg")]
     assert shop.work() == [("a", "image", 1, "pending")]
     assert shop.load(Product("a", "A")).pictures == 2
     assert shop.work() == []

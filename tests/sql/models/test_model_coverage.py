@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_each_state_has_its_column(shop: "Shop") -> None:
-    shop.add("done", "changed", "bad", "held", "waiting", pictures=2)
+    shop.add("done", "changed", "bad", "held", "waiting", image_count=2)
     shop.load(Product("none", "no picture"))
     worker = shop.worker()
     for item in worker.claim("image", 100):
@@ -70,7 +70,7 @@ CHANGES = (
 @pytest.mark.parametrize("seconds", [3])
 def test_the_sum_is_the_catalog_while_it_changes_and_is_encoded(two_models: "Shop", seconds: int) -> None:
     shop = two_models
-    shop.add(*(f"s{n}" for n in range(60)), pictures=2)
+    shop.add(*(f"s{n}" for n in range(60)), image_count=2)
     stop = threading.Event()
     errors: list[BaseException] = []
 

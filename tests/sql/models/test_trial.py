@@ -35,7 +35,7 @@ SEARCH = (
 
 
 def fill(shop: "Shop") -> None:
-    shop.add(*(f"sku{n}" for n in range(40)), pictures=2)
+    shop.add(*(f"sku{n}" for n in range(40)), image_count=2)
     shop.encode_all(1, 24)
     shop.encode_all(2, 40)
     shop.run("update shop.product set price = substr(sku, 4)::integer")

@@ -25,7 +25,7 @@ def stocked(shop: "Shop") -> "Shop":
     for n in range(12):
         title = "red shoes" if n < 3 else f"a thing called {n}"
         kind = "footwear" if n < 6 else "bags"
-        shop.load(product(f"s{n}", title, pictures=3, price=10 * n, product_type=kind, attributes={"heel": n}))
+        shop.load(product(f"s{n}", title, image_count=3, price=10 * n, product_type=kind, attributes={"heel": n}))
     shop.encode_all()
     shop.cache("red shoes", seed=1)
     shop.cache("dark", seed=2)

@@ -69,7 +69,7 @@ def test_a_claim_is_of_one_model_and_one_part(two_models: "Shop") -> None:
 def test_a_picture_comes_with_the_folder_its_path_starts_at(shop: "Shop") -> None:
     shop.add("a")
     [item] = shop.worker().claim("image")
-    assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/pictures", "a-0.jpg", 0, False)
+    assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/images", "a-0.jpg", 0, False)
 
 
 def test_a_live_workers_lease_is_kept(shop: "Shop") -> None:

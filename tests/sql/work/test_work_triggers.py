@@ -12,13 +12,13 @@ pytestmark = pytest.mark.usefixtures("encoded")
 
 @pytest.fixture
 def encoded(shop: "Shop") -> None:
-    shop.add("a", pictures=2)
+    shop.add("a", image_count=2)
     shop.encode_all()
     assert shop.work() == []
 
 
 def test_a_new_product_and_its_pictures_are_listed(shop: "Shop") -> None:
-    shop.add("b", pictures=2)
+    shop.add("b", image_count=2)
     assert shop.work() == [
         ("b", "image", 0, "pending"),
         ("b", "image", 1, "pending"),
@@ -90,7 +90,7 @@ def test_a_retired_model_gets_no_work(shop: "Shop") -> None:
 
 
 def test_every_model_that_is_kept_current_gets_its_own(two_models: "Shop") -> None:
-    two_models.add("b", pictures=0)
+    two_models.add("b", image_count=0)
     assert two_models.run("select model_id from shop_private.work order by 1") == [(1,), (2,)]
 
 

@@ -16,7 +16,7 @@ from db.lifecycle.serving import serve_model
 from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
 from tests.support.databases import Databases
-from tests.support.web_service import SITE
+from tests.support.web_service import SETTINGS
 from web.server import running
 
 if TYPE_CHECKING:
@@ -123,14 +123,14 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
 def shop(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[str]:
     """The address of a shop whose encoder runs."""
     database = databases.copy(sample_template)
-    with _encoding(database, models), running(database, SITE) as address:
+    with _encoding(database, models), running(database, SETTINGS) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
     """The address of one whose encoder has stopped."""
-    with running(databases.copy(sample_template), SITE) as address:
+    with running(databases.copy(sample_template), SETTINGS) as address:
         yield address
 
 

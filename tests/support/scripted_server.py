@@ -1,4 +1,4 @@
-"""Web servers of a test's own, on loopback, that answer exactly what the test says, byte for byte."""
+"""HTTP servers on loopback that send exactly the bytes that a test scripts, malformed or hostile ones too."""
 
 import socketserver
 import ssl
@@ -17,7 +17,7 @@ Answer = bytes | Callable[[Send], None]
 
 
 def response(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
-    """A whole response; `Content_Length` and others replace what is right."""
+    """A whole response. Headers given here, such as `Content_Length`, replace the correct ones."""
     fields = {"Content-Length": str(len(body)), "Connection": "close"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
@@ -29,7 +29,7 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 def dripping(start: bytes, drop: bytes) -> Answer:
-    """A response that never ends, a drop at a time."""
+    """A response that sends a drop at a time and never ends."""
 
     def answer(send: Send) -> None:
         send(start)
@@ -41,8 +41,8 @@ def dripping(start: bytes, drop: bytes) -> Answer:
 
 
 @dataclass
-class Site:
-    """Answers by path; of a list of answers each is given once, the last one again and again."""
+class ScriptedServer:
+    """Answers by path. A list of answers is given in order, and the last one repeats."""
 
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
@@ -80,25 +80,27 @@ class Site:
 
 
 @contextmanager
-def serving(host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
-    site = Site(host, tls)
+def scripted_server(
+    host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[ScriptedServer]:
+    script = ScriptedServer(host, tls)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):  # the client has gone
-                site.serve(self.request)
+                script.serve(self.request)
 
-    class Server(socketserver.ThreadingTCPServer):
+    class LoopbackServer(socketserver.ThreadingTCPServer):
         address_family = socketserver.socket.AF_INET6 if ":" in host else socketserver.socket.AF_INET
         allow_reuse_address = daemon_threads = True
         block_on_close = False
 
-    with Server((host, port), Handler) as server:
-        site.port = server.server_address[1]
+    with LoopbackServer((host, port), Handler) as server:
+        script.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield site
+            yield script
         finally:
             server.shutdown()
             thread.join()
