@@ -33,7 +33,7 @@ class Posting:
 
 
 def write_postings(folder: Path, groups: range, seed: int = 0) -> list[Posting]:
-    """Write `train.csv` and `train_images/`: a group of two to six postings for each of these products of the sample."""
+    """Write `train.csv` and `train_images/`: two to six postings for each of these products of the sample."""
     with (SAMPLE / "products.csv").open(newline="", encoding="utf-8") as stream:
         things = list(csv.DictReader(stream))
     random.Random(0).shuffle(things)

@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from db.engine import Database
 from db.images.files import NotServed, kind_of, read_picture
+from db.images.thumbnails import thumbnail
 from db.roles import Role
 from tests.support.web_service import Serve
-from web.images.thumbnails import thumbnail
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -27,7 +27,7 @@ class Thumbnails:
         self._kept: LruCache[tuple[bytes, int]] = LruCache(bytes_kept)
 
     async def of(self, picture: bytes, size: int) -> bytes:
-        from web.images.thumbnails import thumbnail  # Pillow: only when the first is asked for
+        from db.images.thumbnails import thumbnail  # Pillow: only when the first is asked for
 
         key = hashlib.sha256(picture).digest(), size
         found = self._kept.get(key)

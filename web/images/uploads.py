@@ -21,7 +21,7 @@ class Uploads:
 
     async def keep(self, picture: bytes) -> str:
         """Scaled down; its name. Raises ApiError for what is too large or no picture."""
-        from web.images.thumbnails import thumbnail  # Pillow: only when the first comes
+        from db.images.thumbnails import thumbnail  # Pillow: only when the first comes
 
         if not picture:
             raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")

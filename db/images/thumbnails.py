@@ -1,5 +1,4 @@
-"""Small pictures, for result cards and of what visitors of the page search by. The one module of the web service that
-opens pictures."""
+"""Thumbnails of product images and uploaded query images, for the search page."""
 
 import warnings
 from io import BytesIO
