@@ -1,7 +1,7 @@
 """One real PostgreSQL for the whole run, and a fresh migrated database for every test that requests one.
 
-The server is the embedded one, in a temporary home. Databases are copies of a template that was upgraded once, so a test
-may commit, open many connections and be killed.
+The server is the embedded one, in a temporary home. Databases are copies of a template that was upgraded once, so
+a test may commit, open many connections and be killed.
 """
 
 import os
