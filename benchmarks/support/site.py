@@ -25,12 +25,13 @@ from encoder import starter
 from loader.sample import IMAGES
 from migrations.model_revisions import NewModel, add_model
 
-# windowshop serve, saying nothing
+# `windowshop serve` without log lines
 _QUIET = """
-import logging, structlog, web.server, windowshop
+import logging, structlog, web.server
+from windowshop.main import main
 silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
 web.server.log_lines = lambda: structlog.configure(wrapper_class=silent)
-windowshop.main()
+main()
 """
 
 

@@ -1,0 +1,146 @@
+"""Rules for every SQL function, key and view of a migrated database."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from db import functions
+from db.settings import Settings
+from migrations.model_revisions import NewModel, add_model
+from tests.support.databases import Databases
+
+FUNCTIONS = Path(functions.__file__).parent
+FUNCTION_FILES = sorted(FUNCTIONS.rglob("*.sql"))
+
+
+def test_every_function_file_is_listed_once() -> None:
+    files = [path.relative_to(FUNCTIONS).with_suffix("").as_posix() for path in FUNCTION_FILES]
+    assert sorted(functions.IN_CALL_ORDER) == sorted(files)
+
+
+def test_no_upsert_reads_the_clock_for_a_stored_row() -> None:
+    """now() in ON CONFLICT DO UPDATE cannot be sharded; the inserted row carries its time."""
+    for path in FUNCTION_FILES:
+        for clause in re.findall(r"on conflict[^;]*?do update(.*?);", path.read_text(), flags=re.S | re.I):
+            clock = re.search(r"\b(now|clock_timestamp|statement_timestamp)\(\)|current_timestamp", clause)
+            assert not clock, path.name
+
+
+def test_every_definer_function_sets_its_search_path_in_its_file() -> None:
+    heads = {
+        path.name: re.findall(r"create or replace (?:function|procedure).*?\bas\b", path.read_text(), flags=re.S)
+        for path in FUNCTION_FILES
+    }
+    definers = [(file, head) for file, found in heads.items() for head in found if "security definer" in head]
+    assert len(definers) > 10
+    assert [file for file, head in definers if "set search_path = pg_catalog, pg_temp" not in head] == []
+
+
+@pytest.fixture(scope="module")
+def migrated(databases: Databases, template: str, public_folder: Path) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a migrated database that has a model."""
+    database = databases.copy(template)
+    add_model(database, Settings(home=public_folder / "schema-rules"), NewModel("toy", "toy", "revision 1", 24))
+    with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
+        yield conn
+
+
+def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
+    migrated: psycopg.Connection[Any],
+) -> None:
+    written = {
+        name
+        for path in FUNCTION_FILES
+        for name in re.findall(r"create or replace (?:function|procedure) (\w+\.\w+)", path.read_text())
+    }
+    present = dict(
+        migrated.execute(
+            "select pronamespace::regnamespace || '.' || proname, proowner::regrole::text from pg_proc "
+            "where pronamespace::regnamespace::text in ('shop', 'shop_private')"
+        ).fetchall()
+    )
+    # A constraint and generated columns depend on these, so revisions create them.
+    assert set(present) - written == {"shop.product_id", "shop_private.keywords", "shop_private.query_id"}
+    assert written - set(present) == set()
+    assert set(present.values()) == {"shop_owner"}
+
+
+def test_no_function_is_overloaded(migrated: psycopg.Connection[Any]) -> None:
+    """A new defaulted argument would leave two functions and make calls ambiguous."""
+    rows = migrated.execute(
+        "select proname from pg_proc where pronamespace::regnamespace::text in ('shop', 'shop_private') "
+        "group by 1 having count(*) > 1"
+    )
+    assert rows.fetchall() == []
+
+
+def test_keys_of_product_tables_start_with_the_product(migrated: psycopg.Connection[Any]) -> None:
+    rows = migrated.execute(
+        "select conrelid::regclass::text, conname, a.attname from pg_constraint c "
+        "join pg_attribute a on a.attrelid = conrelid and a.attnum = conkey[1] "
+        "where contype in ('p', 'u') and connamespace::regnamespace::text in ('shop', 'shop_private') "
+        "and exists (select from pg_attribute p where p.attrelid = conrelid and p.attname = 'product_id')"
+    ).fetchall()
+    assert {table for table, _, _ in rows} >= {
+        "shop.product",
+        "shop.product_image",
+        "shop.toy_image",
+        "shop.toy_title",
+        "shop_private.work",
+    }
+    assert {column for _, _, column in rows} == {"product_id"}
+
+
+def test_every_unique_index_of_a_product_table_contains_the_product(migrated: psycopg.Connection[Any]) -> None:
+    rows = migrated.execute(
+        "select indexrelid::regclass::text from pg_index i join pg_class c on c.oid = indrelid "
+        "where relnamespace::regnamespace::text in ('shop', 'shop_private') and indisunique "
+        "and exists (select from pg_attribute where attrelid = indrelid and attname = 'product_id') "
+        "and not exists (select from pg_attribute where attrelid = indrelid and attname = 'product_id' "
+        "and attnum = any (indkey))"
+    )
+    assert rows.fetchall() == []
+
+
+def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
+    """VOLATILE loses the vector index; IMMUTABLE would encode while planning; a parallel worker has no loopback."""
+    rows = migrated.execute(
+        "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
+        "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
+    ).fetchall()
+    assert set(rows) == {
+        ("clip_text", "s", "r", True, True),
+        ("clip_image", "s", "r", True, True),
+        ("product_vector", "s", "s", True, False),
+    }
+
+
+def test_views_of_products_run_with_the_rights_of_the_caller(migrated: psycopg.Connection[Any]) -> None:
+    rows = migrated.execute(
+        "select relname from pg_class where relnamespace = 'shop'::regnamespace and relkind = 'v' "
+        "and coalesce('security_invoker=true' = any (reloptions), false)"
+    ).fetchall()
+    assert {name for (name,) in rows} == {"searchable", "searchable_image", "image_vector", "title_vector"}
+
+
+def test_every_foreign_key_to_a_product_cascades(migrated: psycopg.Connection[Any]) -> None:
+    rows = migrated.execute(
+        "select conrelid::regclass::text from pg_constraint where contype = 'f' and confdeltype <> 'c' "
+        "and confrelid in ('shop.product'::regclass, 'shop.product_image'::regclass)"
+    )
+    assert rows.fetchall() == []
+
+
+def test_every_foreign_key_to_a_product_has_an_index(migrated: psycopg.Connection[Any]) -> None:
+    """Without one, deleting a product reads whole tables."""
+    rows = migrated.execute(
+        "select conrelid::regclass::text, conname from pg_constraint c where contype = 'f' "
+        "and confrelid in ('shop.product'::regclass, 'shop.product_image'::regclass) and not exists "
+        "(select from pg_index i where i.indrelid = conrelid and i.indpred is null "
+        "and (string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(conkey)] = conkey)"
+    )
+    assert rows.fetchall() == []
