@@ -4,7 +4,7 @@ import sqlite3
 
 
 class FirstLines:
-    """Memory stays at a few MB: an SQLite database without a name lives in a cache that spills to a temporary file.
+    """Memory stays at a few MB: a nameless SQLite database lives in a cache that spills to a temporary file.
 
     The staging table's key cannot do this: it sees one chunk at a time, and its error would cost the whole chunk.
     """
@@ -17,7 +17,7 @@ class FirstLines:
         return self
 
     def earlier(self, sku: str, line: int) -> int | None:
-        """The line this SKU was first seen on; None when this is it."""
+        """The line on which this SKU was seen before; None when it is new."""
         if self._lines.execute("insert or ignore into first values (?, ?)", (sku, line)).rowcount:
             return None
         found: int = self._lines.execute("select line from first where sku = ?", (sku,)).fetchone()[0]

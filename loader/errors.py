@@ -1,4 +1,4 @@
-"""What can be wrong with a catalog as a whole. A wrong row is not an error but a `Reject` (see loader/rows.py).
+"""Errors of a whole catalog file. A faulty row is no error but a `Reject` (see loader/rejects.py).
 
 LoaderError                  (db/errors.py: exit code 6)
 ├── SourceUnreadable         the path is missing, no file or folder, not ours to read, or the disk fails

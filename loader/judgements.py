@@ -15,8 +15,7 @@ from db.evaluation.judgements import Judgement
 from db.roles import Role
 from db.search.image import read_image
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
-from loader.rejects import RejectsFile
-from loader.rows import Reject
+from loader.rejects import Reject, RejectsFile
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.table import Table
@@ -155,10 +154,8 @@ def _read(picture: str | None, root: ImageRoot, folder: Path) -> bytes | None:
         return None
     uri, _ = root.uri(picture)
     if "://" in uri:
-        raise ValueError(f'picture "{picture[:80]}" is an address; give a file')
+        raise ValueError(f'image "{picture[:80]}" is an address; give a file')
     try:
         return read_image(folder / uri)
     except SettingsError as error:
-        raise ValueError(
-            f'picture "{picture[:80]}": {error.message.removeprefix(str(folder / uri)).strip()}'
-        ) from error
+        raise ValueError(f'image "{picture[:80]}": {error.message.removeprefix(str(folder / uri)).strip()}') from error

@@ -1,4 +1,4 @@
-"""What `--format`, `--map` and `--map-file` say, as the sources take it."""
+"""The options `--format`, `--map` and `--map-file`, parsed."""
 
 import tomllib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from loader.sources.sniffing import Format
 
 
 def parse_format(name: str | None) -> Format | None:
-    """Raises SettingsError for what is no format."""
+    """Raises SettingsError for an unknown format."""
     try:
         return Format(name) if name is not None else None
     except ValueError:
@@ -18,7 +18,7 @@ def parse_format(name: str | None) -> Format | None:
 
 
 def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[str, str]:
-    """From `field=column`, as on the command line, over what a file says. Raises SettingsError."""
+    """Assignments like `field=column` take precedence over the file. Raises SettingsError."""
     mapping: dict[str, str] = {}
     for assignment in assignments:
         field, separator, column = assignment.partition("=")
@@ -28,11 +28,11 @@ def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[
         if field in mapping:
             raise SettingsError(f"--map: {field} is given twice")
         mapping[field] = column.strip()
-    return {**(_of_file(file) if file else {}), **mapping}
+    return {**(_read_file(file) if file else {}), **mapping}
 
 
-def _of_file(path: Path) -> dict[str, str]:
-    """TOML with a line a field: title = "Item name"."""
+def _read_file(path: Path) -> dict[str, str]:
+    """TOML with a line for each field: title = "Item name"."""
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

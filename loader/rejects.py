@@ -1,21 +1,30 @@
-"""The rejects file: `line,sku,reason`, one line a rejected row. There only when there are any, and only when whole."""
+"""The rejects file: `line,sku,reason`, a line for each rejected row. Written only if there are any, and only whole."""
 
 import csv
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from loader.errors import RejectsUnwritable
-from loader.rows import Reject
 
 HEADER = ("line", "sku", "reason")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that is not loaded, and why."""
+
+    line: int
+    sku: str  # "" where the row could not be read that far
+    reason: str
+
+
 class RejectsFile:
-    """Written beside `path` under another name as rejects come, and moved to `path` when the block ends well."""
+    """Written under a temporary name beside `path`, and moved to `path` when the block ends without an error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +65,7 @@ class RejectsFile:
         try:
             self._file.close()
             if kind is None:
-                written.chmod(0o644)  # temporary files are their owner's alone
+                written.chmod(0o644)  # temporary files are readable by their owner only
                 written.replace(self.path)
         except OSError as problem:
             raise self._unwritable(problem.strerror or str(problem)) from problem

@@ -3,23 +3,25 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.catalog.product import ValidatedProduct
+from db.catalog.store import UpsertCounts
 from loader.errors import RowsRejected, SyncRefused
-from loader.rows import Reject
+from loader.rejects import Reject
 
 
 @dataclass(frozen=True)
-class Synced:
+class SyncCounts:
     """kept + marked + deleted + left = products of the catalog after its rows were loaded."""
 
-    kept: int  # named by the file, in a rejected row too
+    kept: int  # named by the file, if only in a rejected row
     marked: int  # as out of stock
     deleted: int
-    left: int  # not named either: out of stock before, or all of them where the sync was refused
+    left: int  # not named and not changed: they were out of stock already, or the sync was refused
 
 
 @dataclass
-class Summary:
-    """read = rejected + inserted + updated + unchanged, also for a dry run, which writes none of them."""
+class LoadSummary:
+    """read = rejected + inserted + updated + unchanged, also for a dry run, which writes nothing."""
 
     source: str
     path: Path
@@ -30,14 +32,26 @@ class Summary:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
-    pictures: int = 0  # added, replaced or removed
-    missing_files: int = 0  # pictures of accepted rows that are not on this disk
-    without_picture: int = 0
+    images: int = 0  # added, replaced or removed
+    missing_files: int = 0  # images of accepted rows that are not on this disk
+    without_image: int = 0
     dropped_hashes: int = 0
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
-    synced: Synced | None = None
-    refused: SyncRefused | None = None
+    synced: SyncCounts | None = None
+    refused: SyncRefused | None = None  # why the sync changed nothing
+
+    def note(self, row: ValidatedProduct, times: int = 1) -> None:
+        """Count an accepted row's peculiarities; `times=-1` takes them back when the database refuses the row."""
+        self.missing_files += times * row.missing_files
+        self.without_image += times * (not row.product.images)
+        self.dropped_hashes += times * row.dropped_hash
+
+    def add(self, counts: UpsertCounts) -> None:
+        self.inserted += counts.inserted
+        self.updated += counts.updated
+        self.unchanged += counts.unchanged
+        self.images += counts.images
 
     @property
     def accepted(self) -> int:
@@ -48,7 +62,7 @@ class Summary:
         counts = (
             f"{self.read:,} rows of {self.path} ({self.source}), catalog {self.catalog}: {self.inserted:,} new, "
             f"{self.updated:,} changed, {self.unchanged:,} unchanged, {self.rejected:,} rejected; "
-            f"pictures changed: {self.pictures:,}"
+            f"images changed: {self.images:,}"
         )
         if self.synced is None:
             return counts
@@ -58,13 +72,13 @@ class Summary:
         )
 
     def raise_if_incomplete(self) -> None:
-        """Raises SyncRefused or RowsRejected, as a shell has to learn that not all was done."""
+        """Raises SyncRefused or RowsRejected, so that the exit code tells that something was left undone."""
         if self.refused is not None:
             raise self.refused
         self.raise_if_rejected()
 
     def raise_if_rejected(self) -> None:
-        """Raises RowsRejected, which is how a shell learns that not every row is in."""
+        """Raises RowsRejected, so that the exit code tells that not every row is in."""
         if self.first_reject is None:
             return
         line, reason = self.first_reject.line, self.first_reject.reason

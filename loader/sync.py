@@ -1,8 +1,8 @@
-"""`--sync`: what the file does not name is marked as out of stock, or deleted.
+"""`--sync`: products that the file does not name are marked as out of stock, or deleted.
 
-It happens after the last row, and only when the whole file was read and every row of it names its SKU: a product whose
-row cannot be read must not vanish. By then the loaded rows are committed. Products are changed in short transactions,
-and a sync that is cut off is finished by the next one, which finds again what is left.
+It happens after the last row, and only when the whole file was read and every row names its SKU: a product whose row
+cannot be read must not vanish. The loaded rows are committed by then. Products are changed in short transactions. A
+sync that is cut off is finished by the next one, which finds the remaining products again.
 """
 
 import re
@@ -16,22 +16,22 @@ from db.catalog import sync
 from db.catalog.validation import MAX_LENGTHS
 from db.errors import SettingsError
 from loader.errors import SyncRefused
-from loader.rows import Reject
-from loader.summary import Summary, Synced
+from loader.rejects import Reject
+from loader.summary import LoadSummary, SyncCounts
 
 BATCH_ROWS = 5_000
 _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How many products may vanish at once: a share of those that were there, or a number."""
+class MissingLimit:
+    """How many products one sync may change: a share of the catalog before the load, or a number."""
 
     share: float | None = None
     number: int | None = None
 
     @classmethod
-    def parse(cls, written: str) -> "Limit":
+    def parse(cls, written: str) -> "MissingLimit":
         """From "20%" or "500". Raises SettingsError."""
         if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)\s*%", written.strip()):
             share = float(match[1]) / 100
@@ -49,58 +49,56 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Sync:
-    """What is asked for."""
-
+class SyncOptions:
     delete: bool = False
-    limit: Limit = Limit(share=0.2)
+    limit: MissingLimit = MissingLimit(share=0.2)
 
 
-class Syncing:
-    """One load's sync: tell it of every row, then `finish`."""
+class SyncRun:
+    """The sync of one load: pass it every row with `name` or `reject`, then `finish`."""
 
-    def __init__(self, conn: Connection, catalog: str, path: Path, asked: Sync) -> None:
+    def __init__(self, conn: Connection, catalog: str, path: Path, options: SyncOptions) -> None:
         self._conn = conn
         self._catalog = catalog
         self._path = path
-        self._before = file_state(path)
-        self._asked = asked
+        self._state_before = file_state(path)
+        self._options = options
         self._rejected: list[str] = []
         self._nameless = 0
         with conn.begin():
             sync.begin(conn)
 
     def name(self, skus: Iterable[str]) -> None:
-        """These and the rejected ones so far are in the file."""
+        """Record that the file names these SKUs, and those of the rows rejected so far."""
         with self._conn.begin():
             sync.name(self._conn, [*skus, *self._rejected], self._catalog)
         self._rejected.clear()
 
     def reject(self, reject: Reject) -> None:
-        """A product whose row is rejected stays as it is, if the row says which one it is."""
+        """The product of a rejected row is kept as it is. A row without a usable SKU stops the whole sync."""
         sku = reject.sku.strip()
         if len(sku) <= MAX_LENGTHS["sku"] and _SKU.fullmatch(sku):
             self._rejected.append(sku)
-            if len(self._rejected) == BATCH_ROWS:  # a file of nothing else
+            if len(self._rejected) == BATCH_ROWS:  # so that memory stays bounded in a file of rejects only
                 self.name(())
         else:
             self._nameless += 1
 
-    def finish(self, summary: Summary) -> None:
-        """Change what is missing, or note in the summary why not."""
+    def finish(self, summary: LoadSummary) -> None:
+        """Change the missing products, or set `summary.refused`."""
         self.name(())
         with self._conn.begin():
-            missing = sync.find_missing(self._conn, self._catalog, delete=self._asked.delete)
+            missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
         inserted = 0 if summary.dry_run else summary.inserted
-        there = missing.to_change + max(0, missing.named - inserted)  # before this load
+        there = missing.to_change + max(0, missing.named - inserted)  # in the catalog before this load
         summary.refused = self._refusal(missing.to_change, there)
         changed = 0
         if summary.refused is None:
             changed = missing.to_change if summary.dry_run else self._change(missing.to_change)
-        summary.synced = Synced(
+        summary.synced = SyncCounts(
             kept=missing.named,
-            marked=0 if self._asked.delete else changed,
-            deleted=changed if self._asked.delete else 0,
+            marked=0 if self._options.delete else changed,
+            deleted=changed if self._options.delete else 0,
             left=missing.products - missing.named - changed,
         )
 
@@ -108,12 +106,12 @@ class Syncing:
         changed = 0
         for after in range(0, count, BATCH_ROWS):
             with self._conn.begin():
-                changed += sync.change(self._conn, after, BATCH_ROWS, delete=self._asked.delete)
+                changed += sync.change(self._conn, after, BATCH_ROWS, delete=self._options.delete)
         return changed
 
     def _refusal(self, vanishing: int, there: int) -> SyncRefused | None:
-        name, what = self._path.name, "deleted" if self._asked.delete else "marked as out of stock"
-        if file_state(self._path) != self._before:
+        name, what = self._path.name, "deleted" if self._options.delete else "marked as out of stock"
+        if file_state(self._path) != self._state_before:
             return SyncRefused(
                 f"--sync: {name} was changed while it was read; nothing was {what}", hint="Load it again."
             )
@@ -123,17 +121,17 @@ class Syncing:
                 f"nothing was {what}",
                 hint="Correct them (the rejects file lists them without SKU) and load the file again.",
             )
-        if not self._asked.limit.allows(vanishing, there):
+        if not self._options.limit.allows(vanishing, there):
             return SyncRefused(
                 f"--sync: {name} does not name {vanishing:,} of {there:,} products of catalog {self._catalog}, more "
-                f"than --max-missing {self._asked.limit} allows; nothing was {what}",
+                f"than --max-missing {self._options.limit} allows; nothing was {what}",
                 hint=f"Is the file whole? If they are to go: --max-missing {vanishing}",
             )
         return None
 
 
 def file_state(path: Path) -> tuple[int, int, int] | None:
-    """What changes when somebody writes the file or puts another in its place. Of a folder that is not known."""
+    """Differs when the file was written or replaced. The same for every folder; None when the path cannot be read."""
     try:
         status = path.stat()
     except OSError:

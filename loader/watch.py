@@ -1,4 +1,4 @@
-"""`--watch`: load again when the file has changed, until somebody stops it."""
+"""`--watch`: load again whenever the file has changed, until interrupted."""
 
 import datetime
 import re
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from db.errors import DatabaseError, LoaderError, SettingsError, WindowshopError
-from loader.summary import Summary
+from loader.summary import LoadSummary
 from loader.sync import file_state
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -23,19 +23,19 @@ def parse_interval(written: str) -> float:
 
 
 def watch(
-    load: Callable[[], Summary],
+    load: Callable[[], LoadSummary],
     path: Path,
     *,
     every: float,
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Load now, then every so many seconds where the file at `path` is another than before; a line a load.
+    """Load now. Then look at the file at `path` every `every` seconds and load it again if it has changed.
 
-    A load that fails is a line too, and is tried again each time: the file may be mended, the database come back.
-    A folder is loaded every time. Ends by KeyboardInterrupt.
+    Each load `say`s one line. A load that fails also does, and is tried again after each interval: the file may be
+    fixed, the database may come back. A folder is loaded every time. Ends by KeyboardInterrupt.
     """
-    done: object = None
+    done: object = None  # the file's state at the last load that succeeded
     while True:
         state = file_state(path)
         if done is None or state != done or path.is_dir():
@@ -43,8 +43,8 @@ def watch(
         sleep(every)
 
 
-def _once(load: Callable[[], Summary], say: Callable[[str], None]) -> bool:
-    """Whether there is nothing to try again: rows that are rejected stay so until the file changes."""
+def _once(load: Callable[[], LoadSummary], say: Callable[[str], None]) -> bool:
+    """Load once. False if it failed; rejected rows are no failure: they stay rejected until the file changes."""
     try:
         summary = load()
     except (DatabaseError, LoaderError) as error:

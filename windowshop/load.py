@@ -9,73 +9,87 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from loader.sources import Source
-    from loader.summary import Summary
+    from db.engine import Database
+    from loader.ingest import LoadOptions
+    from loader.sources import CatalogSource
+    from loader.summary import LoadSummary
+    from loader.sync import SyncOptions
+
+CatalogPath = Annotated[
+    Path, typer.Argument(help="A catalog file, or a folder that holds one, or a folder of images.", metavar="PATH")
+]
+LoadCatalog = Annotated[str, typer.Option(help="Which catalog the rows belong to; a SKU is unique in its catalog.")]
+FormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="delimited, merchant, shopify, shopee, jsonld, jsonl, parquet or folder. Default: detected.",
+    ),
+]
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="FIELD=COLUMN", help='Which column holds a field: --map title="Item name".'),
+]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(help='The same as lines of a TOML file: title = "Item name". --map takes precedence over it.'),
+]
+ImageRoot = Annotated[
+    Path | None,
+    typer.Option(help="The folder image paths start at. Default: the catalog's own (Shopee: train_images)."),
+]
+Rejects = Annotated[
+    Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row, count what would change, change nothing.")]
+RowLimit = Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")]
+WithSync = Annotated[
+    bool, typer.Option("--sync", help="Mark products of the catalog that the file does not name as out of stock.")
+]
+Delete = Annotated[bool, typer.Option("--delete", help="With --sync: delete them instead.")]
+MaxMissing = Annotated[
+    str | None, typer.Option(help="With --sync: leave them as they are when they are more than this. Default: 20%.")
+]
+Watch = Annotated[
+    str | None,
+    typer.Option(metavar="INTERVAL", help="Load again each 30s, 15m, 2h ... when the file has changed."),
+]
 
 
 def load(
-    path: Annotated[Path, typer.Argument(help="A catalog file, or a folder that holds one, or a folder of pictures.")],
-    catalog: Annotated[
-        str, typer.Option(help="Which catalog the rows belong to; a SKU is unique in its catalog.")
-    ] = "main",
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="delimited, merchant, shopify, shopee, jsonld, jsonl, parquet or folder. Default: found by looking.",
-        ),
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help='Which column holds a field: --map title="Item name".'),
-    ] = None,
-    map_file: Annotated[
-        Path | None, typer.Option(help='The same as lines of a TOML file: title = "Item name". --map goes before it.')
-    ] = None,
-    image_root: Annotated[
-        Path | None,
-        typer.Option(help="The folder picture paths start at. Default: the catalog's own (Shopee: train_images)."),
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every row, count what would change, change nothing.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")] = None,
-    sync: Annotated[
-        bool, typer.Option("--sync", help="Mark products of the catalog that the file does not name as out of stock.")
-    ] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="With --sync: delete them instead.")] = False,
-    max_missing: Annotated[
-        str | None, typer.Option(help="With --sync: leave them as they are when they are more than this. Default: 20%.")
-    ] = None,
-    watch: Annotated[
-        str | None,
-        typer.Option(metavar="INTERVAL", help="Load again each 30s, 15m, 2h ... when the file has changed."),
-    ] = None,
+    path: CatalogPath,
+    catalog: LoadCatalog = "main",
+    format_: FormatName = None,
+    map_: Mapping = None,
+    map_file: MappingFile = None,
+    image_root: ImageRoot = None,
+    rejects: Rejects = None,
+    dry_run: DryRun = False,
+    limit: RowLimit = None,
+    sync: WithSync = False,
+    delete: Delete = False,
+    max_missing: MaxMissing = None,
+    watch: Watch = None,
 ) -> None:
     """Load a catalog: new rows go in, changed rows are updated, equal rows are not touched or encoded again.
 
     \b
     windowshop load products.csv                      columns by their usual names: sku, title, price, image ...
-    windowshop load export.csv --map sku=Code --map title="Item name" --image-root pictures
+    windowshop load export.csv --map sku=Code --map title="Item name" --image-root images
     windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
     windowshop load products_export.csv               Shopify's product export
     windowshop load products.jsonl                    JSON Lines, schema.org JSON-LD, Parquet
     windowshop load shopee-product-matching/          train.csv and train_images/
-    windowshop load pictures/                         a product for each picture; titles from the file names
+    windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
 
     Rows that cannot be loaded are listed with line and reason, the others are loaded, and the exit code is 6.
     """
     from db.engine import open_database
-    from db.errors import SettingsError
     from db.settings import Settings
-    from loader.ingest import check_catalog, ingest
+    from loader.ingest import LoadOptions, check_catalog
     from loader.mapping import parse_format, parse_mapping
     from loader.sources import open_source
-    from loader.sync import Limit, Sync
     from loader.watch import parse_interval
     from loader.watch import watch as watch_file
 
@@ -83,41 +97,48 @@ def load(
     check_catalog(catalog)
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
     every = parse_interval(watch) if watch is not None else None
-    if not sync and (delete or max_missing is not None):
-        raise SettingsError("--delete and --max-missing say how to --sync", hint="Add --sync.")
-    asked = Sync(delete, Limit.parse(max_missing or "20%")) if sync else None
+    options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing))
 
-    def opened() -> "Source":
+    def opened() -> "CatalogSource":
         return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
 
-    # before the database: a wrong path must not wait for an embedded server to start
-    source = opened()
+    source = opened()  # before the database: a wrong path must not wait for an embedded server to start
     with open_database(settings, on_progress=_say) as database:
-
-        def load_once(source: "Source") -> "Summary":
-            with _progress_bar() as progress:
-                task = progress.add_task(f"Loading {source.path.name}", total=None)
-                return ingest(
-                    database,
-                    source,
-                    catalog=catalog,
-                    rejects=rejects,
-                    dry_run=dry_run,
-                    limit=limit,
-                    sync=asked,
-                    on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-                    on_index=lambda name, phase, share: progress.update(
-                        task, description=f"Building {name}, {phase}", completed=share, total=1
-                    ),
-                )
-
         if every is not None:
             with suppress(KeyboardInterrupt):
-                watch_file(lambda: load_once(opened()), source.path, every=every, say=typer.echo)
+                watch_file(lambda: _ingest(database, opened(), options), source.path, every=every, say=typer.echo)
             return
-        summary = load_once(source)
+        summary = _ingest(database, source, options)
     _report(summary)
     summary.raise_if_incomplete()
+
+
+def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOptions | None":
+    from db.errors import SettingsError
+    from loader.sync import MissingLimit, SyncOptions
+
+    if sync:
+        return SyncOptions(delete, MissingLimit.parse(max_missing or "20%"))
+    if delete or max_missing is not None:
+        raise SettingsError("--delete and --max-missing say how to --sync", hint="Add --sync.")
+    return None
+
+
+def _ingest(database: "Database", source: "CatalogSource", options: "LoadOptions") -> "LoadSummary":
+    """With a progress bar."""
+    from loader.ingest import ingest
+
+    with _progress_bar() as progress:
+        task = progress.add_task(f"Loading {source.path.name}", total=None)
+        return ingest(
+            database,
+            source,
+            options,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_index=lambda name, phase, share: progress.update(
+                task, description=f"Building {name}, {phase}", completed=share, total=1
+            ),
+        )
 
 
 def judge(
@@ -126,19 +147,17 @@ def judge(
     ],
     suite: Annotated[str, typer.Option(help="Of rows that name none in a column suite.")] = "default",
     catalog: Annotated[str, typer.Option(help="Of rows that name none in a column catalog.")] = "main",
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
-    ] = None,
+    rejects: Rejects = None,
 ) -> None:
-    """Load judgements, which "windowshop evaluate" measures search against: this product answers that query so well.
+    """Load judgements, which "windowshop evaluate" measures search against: how well a product answers a query.
 
     \b
     query,sku,grade
     black leather backpack,B-1022,3                   3: exactly what was meant
-    black leather backpack,B-0310,1                   1: acceptable; 0: wrong; what is not listed counts as wrong
+    black leather backpack,B-0310,1                   1: acceptable; 0: wrong, like every product that is not listed
 
-    Instead of query, or beside it: picture (a file below the table's folder) or picture_sku (the first picture of that
-    product, which is then left out of the results). A product judged again gets its new grade. Rows that cannot be
+    Instead of query, or beside it: picture (an image file below the table's folder) or picture_sku (the first image of
+    that product, which is then left out of the results). A product judged again gets its new grade. Rows that cannot be
     loaded are listed with line and reason, the others are loaded, and the exit code is 6.
     """
     from db.engine import open_database
@@ -181,12 +200,12 @@ def _say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def _report(summary: "Summary") -> None:
+def _report(summary: "LoadSummary") -> None:
     typer.echo(summary.line())
     for count, what in (
-        (summary.missing_files, "pictures not on this disk, which the encoder will report"),
-        (summary.without_picture, "products without a picture, which picture search will not find"),
-        (summary.dropped_hashes, "malformed picture hashes left out, which the encoder will make"),
+        (summary.missing_files, "images not on this disk, which the encoder will report"),
+        (summary.without_image, "products without an image, which image search will not find"),
+        (summary.dropped_hashes, "malformed image hashes left out, which the encoder will compute"),
     ):
         if count:
             typer.echo(f"warning: {what}: {count:,}", err=True)

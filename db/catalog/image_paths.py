@@ -1,4 +1,4 @@
-"""Picture paths of a catalog, held below the image root. Nothing is opened: the encoder does that."""
+"""Image paths of a catalog, which must stay below the image root. Nothing is opened here: the encoder does that."""
 
 import os
 import re
@@ -19,10 +19,10 @@ class ImageRoot:
         self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
 
     def uri(self, written: str) -> tuple[str, bool]:
-        """The address, or the path below the root as it is stored, and whether there is something at that path.
+        """The address or path as it is stored, and whether the file exists (always true of an address).
 
-        A percent sequence is part of a file's name: paths are never decoded. Raises ValueError with the reason when
-        the path leaves the root, by itself or through links, or is no path of a file.
+        Paths are never decoded: a percent sequence is part of a file's name. Raises ValueError with the reason when
+        the path leaves the root, by itself or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, True
@@ -48,7 +48,7 @@ class ImageRoot:
             if stat.S_ISLNK(status.st_mode):
                 self._inside(os.path.realpath(path), uri)
                 status = Path(path).stat()
-        except OSError:  # not there, too long a name, or not ours to look at: the encoder will say
+        except OSError:  # missing, name too long, or no permission: the encoder will report it
             return False
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{_shown(uri)} is not a file")
@@ -65,7 +65,7 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """Where there is no folder that paths could start at."""
+    """For catalogs without an image root: no path has a folder to start at."""
 
     def uri(self, written: str) -> tuple[str, bool]:
         if address := _address(written):
@@ -85,4 +85,4 @@ def _address(written: str) -> str | None:
 
 
 def _shown(path: str) -> str:
-    return f'picture "{path if len(path) <= 80 else path[:80] + "..."}"'
+    return f'image "{path if len(path) <= 80 else path[:80] + "..."}"'

@@ -1,6 +1,6 @@
-"""A valid product, in the vocabulary of product feeds."""
+"""A product, in the vocabulary of product feeds: as a feed writes it, and as the database takes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -10,18 +10,32 @@ COLUMNS = (
     "item_group_id", "link", "image_link", "color", "size", "material", "condition",
 )  # fmt: skip
 
+# RawProduct, Product and ValidatedProduct are not frozen: a load builds one of each per row, and a frozen dataclass
+# takes three times as long to build.
+
+
+@dataclass(slots=True)
+class RawProduct:
+    """A product as text, not yet validated. `fields` go by the names of `COLUMNS`."""
+
+    fields: Mapping[str, str]
+    images: Sequence[str] = ()  # paths below the image root, or addresses; the first one is shown
+    image_phash: str | None = None  # of the first image, 16 hexadecimal digits
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # whatever is not one of COLUMNS
+    line: int = 0  # where it begins in its file; in a folder, the number of the image
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture: a path below the catalog's image root, or an http(s), s3 or gs address."""
+    """A path below the catalog's image root, or an http(s), s3 or gs address."""
 
     uri: str
-    phash: str | None = None  # 64 binary digits, if the feed brings one
+    phash: str | None = None  # 64 binary digits, if the feed has one
 
 
-@dataclass(slots=True)  # not frozen: that would make it three times as dear, and a load makes one a row
+@dataclass(slots=True)
 class Product:
-    """One valid catalog row, in the vocabulary of product feeds. `images` are in order; the first one is shown."""
+    """A product that the database takes. `images` are in order; the first one is shown."""
 
     sku: str
     title: str
@@ -42,3 +56,11 @@ class Product:
     condition: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[Image, ...] = ()
+
+
+@dataclass(slots=True)
+class ValidatedProduct:
+    product: Product
+    missing_files: int  # images that are not on this disk
+    dropped_hash: bool  # its image_phash was malformed
+    line: int  # of its RawProduct

@@ -1,4 +1,4 @@
-"""The catalog: products in, by the one upsert.
+"""Products of a catalog: written through the one upsert, deleted, and read.
 
 with conn.begin():
     with staging(conn) as stage:
@@ -12,15 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
 from sqlalchemy import Connection, text
 
+from db.catalog.bisection import write_each
 from db.catalog.product import COLUMNS, Product
 from db.engine import translated
 from db.errors import StatementRefused
+
+PutStatus = Literal["inserted", "updated", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class UpsertCounts:
     inserted: int
     updated: int
     unchanged: int
-    pictures: int  # pictures added, replaced or removed
+    images: int  # added, replaced or removed
 
 
 _STAGING_TABLE = """
@@ -44,7 +47,7 @@ _COPY = f"copy pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_u
 
 @contextmanager
 def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
-    """Stage products on this transaction's own connection; each SKU once. Call the yielded function for each."""
+    """Yields a function that stages one product for `upsert` in the same transaction. Each SKU once."""
     conn.execute(text(_STAGING_TABLE))
     raw = conn.connection.driver_connection
     assert raw is not None
@@ -52,14 +55,15 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
         with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
 
             def stage(product: Product) -> None:
-                # Written out as texts: to find out what each list and mapping holds takes longer than all columns.
+                # As text: psycopg would look into each list and mapping for its type, which takes longer than
+                # all the columns.
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array(image.uri for image in product.images)
                 phashes = _array(image.phash for image in product.images)
                 copy.write_row((*_columns(product), attributes, uris, phashes))
 
             yield stage
-    except psycopg.Error as error:  # COPY goes past SQLAlchemy and its translation
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, and so its translation of errors
         raise translated(error) from error
 
 
@@ -67,7 +71,7 @@ _columns = attrgetter(*COLUMNS)
 
 
 def _array(texts: Iterable[str | None]) -> str:
-    """As PostgreSQL writes an array of texts."""
+    """In PostgreSQL's text format for arrays."""
     return "{" + ",".join("NULL" if text is None else _quoted(text) for text in texts) + "}"
 
 
@@ -78,7 +82,7 @@ def _quoted(text: str) -> str:
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:
     """Make the catalog's products equal to the staged ones. `image_root` is the folder their relative paths start at.
 
-    Products that were not staged are left alone, and so is whatever is equal already.
+    Leaves products that were not staged, and those that are equal already, untouched.
     """
     root_id = None
     if image_root is not None:
@@ -93,38 +97,34 @@ def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None =
 
 def put(
     conn: Connection, products: Sequence[Product], *, catalog: str = "main", image_root: Path | None = None
-) -> list[str]:
-    """Insert or replace a few products inside the caller's transaction; what became of each: inserted, updated,
-    unchanged, or the reason why the database refuses it. Each SKU once."""
-    order = sorted(range(len(products)), key=lambda n: products[n].sku)  # everybody locks in the same order
-    said = _put(conn, [products[n] for n in order], catalog, image_root)
-    return [what for _, what in sorted(zip(order, said, strict=True))]
+) -> list[PutStatus | StatementRefused]:
+    """Insert or replace a few products inside the caller's transaction. Each SKU once.
 
+    Returns the status of each, or the error with which the database refuses it.
+    """
 
-def _put(conn: Connection, products: Sequence[Product], catalog: str, image_root: Path | None) -> list[str]:
-    """A product that is refused although it was checked is found by halving, and costs only itself."""
-    if not products:
-        return []
-    skus = [product.sku for product in products]
-    try:
+    def write(part: Sequence[Product]) -> list[PutStatus]:
+        skus = [product.sku for product in part]
         with conn.begin_nested():
             before = _state(conn, skus, catalog)
             conn.execute(text(_STAGING_TABLE))
-            conn.execute(_STAGE, [_staged(product) for product in products])
+            conn.execute(_STAGE, [_staged(product) for product in part])
             upsert(conn, catalog=catalog, image_root=image_root)
             after = _state(conn, skus, catalog)
-    except StatementRefused as error:
-        if (error.sqlstate or "22")[:2] not in ("22", "23", "54"):
-            raise
-        if len(products) == 1:
-            return [f"the database refuses it (SQLSTATE {error.sqlstate})"]
-        half = len(products) // 2
-        return _put(conn, products[:half], catalog, image_root) + _put(conn, products[half:], catalog, image_root)
-    return [
-        "inserted" if sku not in before else "unchanged" if before[sku] == after[sku] else "updated" for sku in skus
-    ]
+        return [
+            "inserted" if sku not in before else "unchanged" if before[sku] == after[sku] else "updated" for sku in skus
+        ]
+
+    outcomes: dict[str, PutStatus | StatementRefused] = {}
+    if products:
+        # in SKU order: every writer locks in the same order, so that none deadlock
+        for part, result in write_each(write, sorted(products, key=attrgetter("sku"))):
+            of_each = [result] if isinstance(result, StatementRefused) else result
+            outcomes.update(zip((product.sku for product in part), of_each, strict=True))
+    return [outcomes[product.sku] for product in products]
 
 
+# By INSERT and not by COPY as above: the web service's driver connections are asynchronous.
 _STAGE = text(
     f"insert into pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_uris, image_phashes) values "
     f"({', '.join(f':{column}' for column in COLUMNS)}, cast(:attributes as jsonb), cast(:uris as text[]), "
@@ -157,8 +157,8 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
-def product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
-    """A product's columns, and `images`: its (position, uri) in order."""
+def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
+    """The product's columns, and its `images` as (position, uri) in order. None when there is no such product."""
     statement = text(
         f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "
         "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri) "
@@ -170,7 +170,7 @@ def product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any]
 
 
 def image_file(conn: Connection, product_id: UUID, position: int) -> tuple[str, str] | None:
-    """The folder and the path below it of a picture that is a file."""
+    """The folder of an image and its path below that folder. None unless the image is a file."""
     statement = text(
         "select shop_private.image_folder(i.image_root_id), i.uri from shop.product_image i "
         "join shop.product p using (product_id) "

@@ -1,7 +1,7 @@
-"""What a catalog holds and a feed does not name: found, then marked as out of stock or deleted.
+"""Products that a catalog holds and a feed does not name: found, then marked as out of stock or deleted.
 
-The SKUs that a feed names are kept in a temporary table of the loading session, so that memory does not grow with the
-feed and nothing is left behind when the load is killed.
+The SKUs that a feed names go to a temporary table of the loading session. So memory does not grow with the feed, and a
+killed load leaves nothing behind.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# Without a key: it is only joined once, as a whole, and what is named twice does no harm.
+# Without a key: it is joined only once, as a whole, and a product that is named twice does no harm.
 _BEGIN = text("create temporary table named (product_id uuid not null)")
 _NAME = text("insert into pg_temp.named select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s")
 _MISSING = """
@@ -34,22 +34,25 @@ _DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
 
 @dataclass(frozen=True)
 class Missing:
-    to_change: int  # products that are not named: all of them for a deletion, else those not out of stock already
-    named: int  # products that are
-    products: int  # of the catalog
+    """Counts of the catalog's products."""
+
+    to_change: int  # not named by the feed; unless they are to be deleted, only those not yet out of stock
+    named: int
+    products: int  # all of them
 
 
 def begin(conn: Connection) -> None:
-    """Begin to note what the feed names, once a session."""
+    """Create the table of named products. Once a session."""
     conn.execute(_BEGIN)
 
 
 def name(conn: Connection, skus: Sequence[str], catalog: str) -> None:
+    """Record that the feed names these SKUs."""
     conn.execute(_NAME, {"skus": list(skus), "catalog": catalog})
 
 
 def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
-    """Note what the feed does not name. Whoever changes it calls `change` until nothing is left."""
+    """List the products that the feed does not name, for `change`."""
     conn.execute(text("analyze pg_temp.named"))
     conn.execute(text(_MISSING if delete else _MISSING + _STILL_OFFERED), {"catalog": catalog})
     conn.execute(text("create unique index on pg_temp.missing (number)"))

@@ -1,21 +1,21 @@
-"""What is written about a product becomes a `Product` that every constraint of the database takes, or a list of all its
-faults. The loader's files and `PUT /products` go by the same rules.
+"""Turns a `RawProduct` into a `Product` that passes every constraint of the database, or lists all its faults.
 
-Spelling is mended where only one thing can be meant: white space, letter case, availability words, decimal commas.
-Values are never guessed at, cut or dropped. The one exception is a malformed picture hash: the encoder makes its own.
+The loader's files and `PUT /products` go by the same rules. Spelling is corrected where it can mean only one thing:
+white space, letter case, availability words, decimal commas. Values are never guessed, cut or dropped. The one
+exception is a malformed image hash: it is dropped, because the encoder computes its own.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db.catalog import values
 from db.catalog.image_paths import AddressesOnly, ImageRoot
-from db.catalog.product import COLUMNS, Image, Product
+from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
 MAX_IMAGES = 100
-SHORT, LONG = 500, 100_000  # product_type is in a B-tree index, whose entries end at 2.7 kB
+# product_type stays short: it is in a B-tree index, whose entries hold at most 2.7 kB
+SHORT, LONG = 500, 100_000
 MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
@@ -23,57 +23,41 @@ MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A product as texts, by the names of `db.catalog.product.COLUMNS`; pictures as paths or addresses."""
-
-    fields: Mapping[str, str]
-    attributes: Mapping[str, Any]
-    images: Sequence[str] = ()
-    image_phash: str | None = None  # of the first picture, 16 hexadecimal digits
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    product: Product
-    missing_files: int  # pictures that are not on this disk
-    dropped_hash: bool
-
-
-def check(written: Written, root: ImageRoot | None) -> Checked | list[str]:
-    """The product, or what is wrong with it. Without a root, pictures are addresses."""
+def validate(raw: RawProduct, root: ImageRoot | None) -> ValidatedProduct | list[str]:
+    """The product, or the list of its faults. Without a root, every image must be an address."""
     faults: list[str] = []
     texts: dict[str, Any] = {}
-    readable = _is_text("".join(written.fields.values()))  # nearly always, so it is asked once a row
-    for name, cell in written.fields.items():
-        if (not readable or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
+    # one test for all cells of the row: nearly every row passes, and a test per cell takes longer
+    all_text = _is_text("".join(raw.fields.values()))
+    for name, cell in raw.fields.items():
+        if (not all_text or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
             faults.append(fault)
         else:
             texts[name] = cell.strip() or None
-    attributes = list(_texts(written.attributes))
+    attributes = list(_texts(raw.attributes))
     if not _is_text("".join(attributes)) or max(map(len, attributes), default=0) > LONG:
         faults += [fault for text in attributes if (fault := _fault("attribute", text, LONG))]
-    _need(written, texts, faults)
+    _require_sku_and_title(raw, texts, faults)
     _read_values(texts, faults)
-    images, missing_files = _read_images(written, root, faults)
+    images, missing_files = _read_images(raw, root, faults)
     if faults:
         return faults
 
     dropped_hash = False
-    if written.image_phash and images:
+    if raw.image_phash and images:
         try:
-            images[0] = Image(images[0].uri, values.phash(written.image_phash))
+            images[0] = Image(images[0].uri, values.phash(raw.image_phash))
         except ValueError:
             dropped_hash = True
     if images and "://" in images[0].uri:
         texts.setdefault("image_link", images[0].uri)
-    product = Product(**texts, attributes=written.attributes, images=tuple(images))
-    return Checked(product, missing_files, dropped_hash)
+    product = Product(**texts, attributes=raw.attributes, images=tuple(images))
+    return ValidatedProduct(product, missing_files, dropped_hash, raw.line)
 
 
-def _need(written: Written, texts: dict[str, Any], faults: list[str]) -> None:
+def _require_sku_and_title(raw: RawProduct, texts: dict[str, Any], faults: list[str]) -> None:
     for name in ("sku", "title"):
-        if not written.fields.get(name, "").strip():
+        if not raw.fields.get(name, "").strip():
             faults.append(f"{name} is empty")
     if texts.get("sku") and _CONTROL.search(texts["sku"]):
         faults.append("sku has a control character")
@@ -98,12 +82,13 @@ def _read_values(texts: dict[str, Any], faults: list[str]) -> None:
         texts["currency"] = in_price
 
 
-def _read_images(written: Written, root: ImageRoot | None, faults: list[str]) -> tuple[list[Image], int]:
-    images: dict[str, Image] = {}  # a picture that is named twice is one picture
+def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[str]) -> tuple[list[Image], int]:
+    """The images, and how many of them are not on this disk. An image that is named twice counts once."""
+    images: dict[str, Image] = {}
     missing = 0
-    for path in written.images:
+    for path in raw.images:
         if not _is_text(path):
-            faults.append("a picture's path has a NUL character or is not UTF-8")
+            faults.append("an image path has a NUL character or is not UTF-8")
             continue
         try:
             uri, exists = (root or AddressesOnly()).uri(path)
@@ -113,7 +98,7 @@ def _read_images(written: Written, root: ImageRoot | None, faults: list[str]) ->
         missing += uri not in images and not exists
         images.setdefault(uri, Image(uri))
     if len(images) > MAX_IMAGES:
-        faults.append(f"{len(images)} pictures; a product has at most {MAX_IMAGES}")
+        faults.append(f"{len(images)} images; a product has at most {MAX_IMAGES}")
     return list(images.values()), missing
 
 
@@ -126,7 +111,7 @@ def _fault(name: str, text: str, longest: int) -> str | None:
 
 
 def _is_text(text: str) -> bool:
-    """Lone surrogates are how Python holds bytes that are not UTF-8."""
+    """False with a NUL, which PostgreSQL does not store, or a lone surrogate (a byte that is not UTF-8)."""
     if "\x00" in text:
         return False
     if text.isascii():
@@ -139,7 +124,7 @@ def _is_text(text: str) -> bool:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in an attribute, keys included."""
+    """Every string in an attribute, keys included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,18 +1,18 @@
-"""One cell at a time: what a shop writes, as what the catalog holds. Each raises ValueError with the reason."""
+"""One cell at a time: from the way shops write it to the value the catalog holds. Raises ValueError with the reason."""
 
 import re
 from decimal import Decimal
 from functools import lru_cache
 
 MAX_PRICE = Decimal("9999999999.99")  # numeric(12,2)
-MAX_WRITTEN = 50  # characters, white space and currency included
+MAX_PRICE_LENGTH = 50  # characters, with white space and currency
 
-_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # $ and ¥ are the signs of several currencies
+_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # not $ and ¥: several currencies use them
 _AMOUNT = r"(?P<sign>[+-]?)(?P<amount>[0-9][0-9.,]*|\.[0-9]+)"
 _CURRENCY = r"[A-Za-z]{3}|[€£₹$¥]"
 _PRICE = re.compile(rf"(?P<before>{_CURRENCY})?\s*{_AMOUNT}\s*(?P<after>{_CURRENCY})?")
 
-# Commas and dots: only shapes that can mean one number. "1,299" could be 1299 or 1.299, so it is refused.
+# Commas and dots: only patterns that mean exactly one number. "1,299" could be 1299 or 1.299, so it is refused.
 _PLAIN = re.compile(r"[0-9]+\.?|[0-9]*\.[0-9]+")
 _THOUSANDS_COMMA = re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,2}")
 _THOUSANDS_DOT = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}")
@@ -26,11 +26,11 @@ _AVAILABILITY = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=10_000)  # a catalog has fewer prices than products
+@lru_cache(maxsize=10_000)  # a catalog has fewer distinct prices than products
 def price(cell: str) -> tuple[Decimal, str | None]:
     """The amount, and the currency when the cell names one: "12.50", "12.50 USD", "€ 1.299,00"."""
     match = _PRICE.fullmatch(cell.strip())
-    if match is None or len(cell) > MAX_WRITTEN:
+    if match is None or len(cell) > MAX_PRICE_LENGTH:
         raise ValueError(f'price "{_shown(cell)}" is not a number; write it like 12.50 or 12.50 USD')
     amount = _decimal(match["amount"], cell)
     if match["sign"] == "-":
@@ -55,7 +55,7 @@ def currency(cell: str) -> str:
 
 @lru_cache
 def availability(cell: str) -> str:
-    """Feed values ("in stock", "in_stock") and schema.org's ("https://schema.org/InStock")."""
+    """From feed values ("in stock", "in_stock") and from schema.org's ("https://schema.org/InStock")."""
     word = re.sub(r"[\s_-]", "", cell.rstrip("/").rpartition("/")[2]).lower()
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{_shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
@@ -63,7 +63,7 @@ def availability(cell: str) -> str:
 
 
 def phash(cell: str) -> str:
-    """16 hexadecimal digits as the 64 binary digits of a bit(64)."""
+    """From 16 hexadecimal digits to the 64 binary digits of a bit(64)."""
     if re.fullmatch("[0-9a-fA-F]{16}", cell) is None:
         raise ValueError(f'image_phash "{_shown(cell)}" is not 16 hexadecimal digits')
     return f"{int(cell, 16):064b}"

@@ -1,6 +1,6 @@
 """The sample catalog: 1,242 drawings of things, to try Windowshop without a catalog of one's own.
 
-Titles, departments, keywords and pictures are real (README.md beside this file says whose). The drawings are not for
+Titles, departments, keywords and images are real (README.md beside this file says whose). The drawings are not for
 sale: price, currency and availability are made up here, from each SKU, and each product says so in
 `attributes.made_up`.
 """
@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from db.catalog.product import RawProduct
 from db.engine import Database
-from loader.ingest import Progress, ingest
-from loader.rows import RawRow, Reject
-from loader.sources import Format, Source, open_source
-from loader.summary import Summary
+from loader.chunks import Progress
+from loader.ingest import LoadOptions, ingest
+from loader.rejects import Reject
+from loader.sources import CatalogSource, Format, open_source
+from loader.summary import LoadSummary
 
 FOLDER = Path(__file__).parent
 IMAGES = FOLDER / "images"
 MADE_UP = ["price", "currency", "availability"]
 
-# US dollars a thing of the department might cost, from about to about
+# US dollars: roughly the lowest and the highest price in the department
 PRICES = {
     "Arts & stationery": (2, 60),
     "Clothing & accessories": (8, 150),
@@ -39,7 +41,12 @@ PRICES = {
     "Vehicles & toys on wheels": (10, 400),
 }
 ANY_PRICE = (2, 200)
-AVAILABILITIES = (("in_stock", 0.86), ("out_of_stock", 0.94), ("preorder", 0.97), ("backorder", 1.0))  # cumulated
+AVAILABILITIES = (
+    ("in_stock", 0.86),
+    ("out_of_stock", 0.94),
+    ("preorder", 0.97),
+    ("backorder", 1.0),
+)  # cumulative shares
 
 
 class SampleSource:
@@ -48,7 +55,7 @@ class SampleSource:
     name = "sample"
 
     def __init__(self) -> None:
-        self._csv: Source = open_source(FOLDER / "products.csv", kind=Format.DELIMITED)
+        self._csv: CatalogSource = open_source(FOLDER / "products.csv", kind=Format.DELIMITED)
         self.path = self._csv.path
         self.image_root = self._csv.image_root
         self.size = self._csv.size
@@ -57,27 +64,27 @@ class SampleSource:
     def done(self) -> int:
         return self._csv.done
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for row in self._csv.rows():
             yield row if isinstance(row, Reject) else with_made_up_offer(row)
 
 
 def load_sample(
     database: Database, *, catalog: str = "main", on_progress: Progress = lambda done, total: None
-) -> Summary:
-    return ingest(database, SampleSource(), catalog=catalog, on_progress=on_progress)
+) -> LoadSummary:
+    return ingest(database, SampleSource(), LoadOptions(catalog), on_progress=on_progress)
 
 
-def with_made_up_offer(row: RawRow) -> RawRow:
+def with_made_up_offer(row: RawProduct) -> RawProduct:
     chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
     low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
-    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # even on a logarithmic scale, as prices are
+    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # evenly spread on a logarithmic scale, as prices are
     availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
     offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}
     return replace(row, fields={**row.fields, **offer}, attributes={**row.attributes, "made_up": MADE_UP})
 
 
 def _chance(sku: str, what: str) -> float:
-    """A number in [0, 1) that is the SKU's own: Python's hash() would differ from run to run."""
+    """A number in [0, 1) from the SKU. Not by Python's hash(), which differs from run to run."""
     digest = hashlib.sha256(f"{what} of {sku}".encode()).digest()
     return int.from_bytes(digest[:6]) / (1 << 48)

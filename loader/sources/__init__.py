@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from db.catalog.product import RawProduct
 from db.errors import SettingsError
 from loader.errors import NotACatalog, SourceUnreadable
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.delimited import DelimitedSource
 from loader.sources.folder import FolderSource
 from loader.sources.jsonl import JsonLinesSource
@@ -24,7 +25,7 @@ from loader.sources.shopee import FILES, HEADER, ShopeeSource, is_shopee
 from loader.sources.shopify import ShopifySource
 from loader.sources.sniffing import Format, beginning, is_by_line, sniff
 
-__all__ = ["Format", "Source", "open_source"]
+__all__ = ["CatalogSource", "Format", "open_source"]
 
 TABLES = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))  # what a folder may hold one of
 FIXED = {  # formats whose fields stand where they stand
@@ -35,7 +36,7 @@ FIXED = {  # formats whose fields stand where they stand
 }
 
 
-class Source(Protocol):
+class CatalogSource(Protocol):
     @property
     def name(self) -> str: ...
 
@@ -54,7 +55,7 @@ class Source(Protocol):
     def done(self) -> int:
         """How much of the source has been read, in bytes or files."""
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         """Once. Memory stays bounded whatever the size. Raises SourceUnreadable when the disk fails."""
 
 
@@ -64,7 +65,7 @@ def open_source(
     kind: Format | None = None,
     mapping: Mapping[str, str] | None = None,
     image_root: Path | None = None,
-) -> Source:
+) -> CatalogSource:
     """The source at `path`, its format found by looking when none is given. Raises LoaderError or SettingsError."""
     mapping = mapping or {}
     check_fields(mapping)
@@ -87,7 +88,7 @@ def open_source(
     return _opened(file, found, mapping, image_root.absolute() if image_root else None)
 
 
-def _opened(file: CatalogFile, kind: Format, mapping: Mapping[str, str], image_root: Path | None) -> Source:
+def _opened(file: CatalogFile, kind: Format, mapping: Mapping[str, str], image_root: Path | None) -> CatalogSource:
     begins = beginning(file)[:1]
     if kind is Format.PARQUET:
         return ParquetSource(file, mapping=mapping, image_root=image_root)

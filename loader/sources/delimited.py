@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from loader.rows import RawRow, Reject
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
 from loader.sources.reading.columns import resolve
 from loader.sources.reading.table import Table
 
@@ -24,6 +25,6 @@ class DelimitedSource:
     def done(self) -> int:
         return self._table.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for record in self._table.records():
             yield record if isinstance(record, Reject) else self._columns.row(record.line, record.cells)

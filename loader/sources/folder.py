@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from db.catalog.product import RawProduct
 from loader.errors import SourceUnreadable
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import unreadable
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"))
@@ -29,7 +30,7 @@ class FolderSource:
         self.image_root = path.absolute()
         self.done = 0
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for found in _pictures(self.path, ""):
             self.done += 1
             if isinstance(found, OSError):
@@ -39,7 +40,7 @@ class FolderSource:
             fields = {"sku": found, "title": _words(name.rpartition(".")[0])}
             if folder:
                 fields["product_type"] = _words(folder.rpartition("/")[2])
-            yield RawRow(self.done, fields, (found,))
+            yield RawProduct(fields, (found,), line=self.done)
 
 
 def _pictures(folder: Path, prefix: str) -> Iterator[str | OSError]:

@@ -5,8 +5,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.json_text import values
@@ -28,7 +29,7 @@ class JsonLinesSource:
     def done(self) -> int:
         return self._file.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for found in values(self._file):
             if isinstance(found, Reject):
                 yield found

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.cells import is_empty, one_text, pictures, words
 from loader.sources.reading.json_text import parse, values
@@ -57,7 +58,7 @@ class JsonLdSource:
     def done(self) -> int:
         return self._file.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         """In a document of its own, the `line` of a product is its number."""
         if self._document is not None:
             for number, product in enumerate(products(self._document), 1):
@@ -93,7 +94,7 @@ def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
                 yield from products(value.get(name), depth + 1)
 
 
-def row(line: int, product: dict[str, Any]) -> RawRow | Reject:
+def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
     texts: dict[str, str] = {}
     used = {"image", "offers", "keywords", "additionalProperty", "hasVariant", "isVariantOf", "variesBy"}
     try:
@@ -125,7 +126,7 @@ def row(line: int, product: dict[str, Any]) -> RawRow | Reject:
             attributes["keywords"] = keywords
         attributes |= _properties(product.get("additionalProperty"))
         images = tuple(_absolute(picture) for picture in pictures(_unwrapped(product.get("image"))))
-        return RawRow(line, {name: text for name, text in texts.items() if text}, images, None, attributes)
+        return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
 

@@ -13,8 +13,9 @@ from typing import Any
 from defusedxml import DefusedXmlException, DTDForbidden
 from defusedxml.ElementTree import ParseError, XMLParser
 
+from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.keyed import KeyedRows
@@ -140,7 +141,7 @@ class MerchantXmlSource:
     def done(self) -> int:
         return self._file.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for item in self._items():
             record = item.record()
             if item.too_long:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from db.catalog.product import RawProduct
 from db.errors import SettingsError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.keyed import KeyedRows
 
@@ -41,7 +42,7 @@ class ParquetSource:
         self._parquet = parquet
         self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping)
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         line = 0
         batches = self._parquet.iter_batches(batch_size=self._batch_rows, use_threads=False)
         while (batch := self._next(batches, line)) is not None:
@@ -128,7 +129,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UnicodeDecodeError):
         raise ValueError("is not UTF-8")  # noqa: TRY004 - the value stands for what is in the file
     kind = type(value).__name__
-    raise ValueError(f"is a {kind} value, which cannot be stored; give a picture's path or address")
+    raise ValueError(f"is a {kind} value, which cannot be stored; give an image's path or address")
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,8 @@ posting_id,image,image_phash,title,label_group      label_group only in train.cs
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loader.rows import RawRow, Reject
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
 from loader.sources.reading.table import Table
 
 HEADER = ("posting_id", "image", "image_phash", "title")
@@ -31,17 +32,17 @@ class ShopeeSource:
     def done(self) -> int:
         return self._table.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         header = self._table.header
         for record in self._table.records():
             if isinstance(record, Reject):
                 yield record
                 continue
             cells = {name: cell.strip() for name, cell in zip(header, record.cells, strict=True)}
-            yield RawRow(
-                record.line,
+            yield RawProduct(
                 {"sku": cells["posting_id"], "title": cells["title"]},
                 (cells["image"],) if cells["image"] else (),
                 cells["image_phash"] or None,
                 {name: cell for name, cell in cells.items() if name not in HEADER and cell},
+                record.line,
             )

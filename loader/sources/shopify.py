@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from db.catalog.product import RawProduct
 from db.catalog.validation import MAX_IMAGES
 from loader.errors import MissingColumns
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.html_text import plain_text
@@ -90,7 +91,7 @@ class ShopifySource:
     def done(self) -> int:
         return self._table.bytes_read
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         with closing(sqlite3.connect("", isolation_level=None)) as store:
             store.execute("pragma journal_mode = off")
             store.execute("begin")
@@ -107,7 +108,7 @@ class ShopifySource:
             for (handle,) in handles:
                 yield from self._of_handle(store, handle)
 
-    def _of_handle(self, store: sqlite3.Connection, handle: str) -> Iterator[RawRow | Reject]:
+    def _of_handle(self, store: sqlite3.Connection, handle: str) -> Iterator[RawProduct | Reject]:
         product = self._product(_rows(store, handle))
         if product is None:
             line = store.execute("select min(line) from row where handle = ?", (handle,)).fetchone()[0]
@@ -137,7 +138,7 @@ class ShopifySource:
 
     def _row(
         self, handle: str, product: _Product, line: int, variant: Mapping[str, str], rest: Mapping[str, str]
-    ) -> RawRow:
+    ) -> RawProduct:
         of_all = product.cells
         options = {
             name: variant[f"option{n}_value"]
@@ -169,7 +170,7 @@ class ShopifySource:
         fields.pop("", None)
         pictures = [variant["variant_image"], *(picture for _, picture in product.pictures)]
         images = tuple(dict.fromkeys(picture for picture in pictures if picture))
-        return RawRow(line, {name: text for name, text in fields.items() if text}, images, None, attributes)
+        return RawProduct({name: text for name, text in fields.items() if text}, images, None, attributes, line)
 
     def _named(self, cells: Sequence[str]) -> dict[str, str]:
         return {name: cells[self._places[name]].strip() if name in self._places else "" for name in NAMES}

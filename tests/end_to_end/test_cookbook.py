@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from db.catalog.product import RawProduct
 from db.embedded import server as embedded
 from db.engine import Database
 from db.lifecycle.serving import serve_model
@@ -18,7 +19,7 @@ from db.roles import Role
 from db.settings import Settings
 from encoder import starter
 from loader.ingest import ingest
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sample import IMAGES, SampleSource
 from migrations.model_revisions import NewModel, add_model
 from tests.support.databases import Databases
@@ -77,13 +78,13 @@ RECIPES = list(recipes())
 class Part(SampleSource):
     """A quarter of the sample, its musical instruments, and what recipes name."""
 
-    def rows(self) -> Iterator[RawRow | Reject]:
+    def rows(self) -> Iterator[RawProduct | Reject]:
         for row in super().rows():
             sku, kind = ("", "") if isinstance(row, Reject) else (row.fields["sku"], row.fields["product_type"])
             if sku in COOKBOOK or kind == "Musical instruments" or sku.endswith(("0", "5", "7")):
                 yield row
                 if sku == GUITAR:
-                    yield RawRow(row.line, {**row.fields, "sku": "offered twice"}, row.images)
+                    yield RawProduct({**row.fields, "sku": "offered twice"}, row.images, line=row.line)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.catalog.image_paths import ImageRoot
+from db.catalog.product import RawProduct
+from db.catalog.validation import validate
 from loader.errors import LoaderError, MissingColumns, NotACatalog, NothingToLoad, SourceDamaged
-from loader.product import to_product
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources import Format, open_source
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -161,7 +162,7 @@ def test_text_of_parquet_that_is_no_utf8_costs_its_row_alone(tmp_path: Path):
     titles = pyarrow.array([b"One", b"caf\xe9", b"Three"]).cast(pyarrow.binary()).view(pyarrow.string())
     parquet.write_table(pyarrow.table({"sku": ["1", "2", "3"], "title": titles}), tmp_path / "a.parquet")
     found = list(open_source(tmp_path / "a.parquet").rows())
-    assert [type(one) for one in found] == [RawRow, Reject, RawRow]
+    assert [type(one) for one in found] == [RawProduct, Reject, RawProduct]
     assert isinstance(found[1], Reject) and found[1] == Reject(2, "2", "title is not UTF-8")
 
 
@@ -172,7 +173,7 @@ def test_pictures_inside_parquet_are_refused_by_row(tmp_path: Path):
     parquet.write_table(pyarrow.table({"sku": ["1"], "title": ["a"], "image": [b"\x89PNG"]}), tmp_path / "a.parquet")
     [found] = open_source(tmp_path / "a.parquet").rows()
     assert isinstance(found, Reject)
-    assert found.reason == "image is a bytes value, which cannot be stored; give a picture's path or address"
+    assert found.reason == "image is a bytes value, which cannot be stored; give an image's path or address"
 
 
 def test_a_gzip_bomb_is_stopped(tmp_path: Path):
@@ -215,7 +216,7 @@ def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Pa
     tracemalloc.start()
     try:
         source = open_source(path)
-        assert sum(isinstance(row, RawRow) for row in source.rows()) == 30_000
+        assert sum(isinstance(row, RawProduct) for row in source.rows()) == 30_000
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
         assert source.done == source.size
     finally:
@@ -253,8 +254,8 @@ def test_any_damage_is_a_clear_error_or_rows_and_rejects(feed: tuple[str, bytes]
     (tmp_path / name).write_bytes(content)
     try:
         for found in open_source(tmp_path / name, kind=kind).rows():
-            if isinstance(found, RawRow):
-                to_product(found, ImageRoot(tmp_path))
+            if isinstance(found, RawProduct):
+                validate(found, ImageRoot(tmp_path))
     except LoaderError:
         pass
 
@@ -262,7 +263,7 @@ def test_any_damage_is_a_clear_error_or_rows_and_rejects(feed: tuple[str, bytes]
 def test_a_broken_first_line_does_not_make_another_format(tmp_path: Path):
     (tmp_path / "a.jsonl").write_text('{"id": 1, "title": "a\n{"id": 2, "title": "b"}\n')
     found: list[Any] = list(open_source(tmp_path / "a.jsonl").rows())
-    assert [type(one) for one in found] == [Reject, RawRow]
+    assert [type(one) for one in found] == [Reject, RawProduct]
 
 
 def test_a_wrong_format_by_name_says_what_is_expected(tmp_path: Path):

@@ -26,6 +26,7 @@ from loader.errors import (
     SourceDamaged,
     SourceUnreadable,
 )
+from windowshop.load import load as load_command
 
 Load = Callable[..., Result]
 NOBODY = 65534
@@ -54,7 +55,7 @@ def load(
     working.mkdir()
     monkeypatch.chdir(working)
     command = typer.Typer()
-    command.command()(load.load)
+    command.command()(load_command)
     return lambda *arguments: CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
@@ -116,7 +117,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what 
     "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
     "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),
     "NUL": (b"bad,a\0b,5,\n", "3", "bad", "title has a NUL character"),
-    "NUL in a path": (b"bad,a,5,a\0.jpg\n", "3", "bad", "a picture's path has a NUL character"),
+    "NUL in a path": (b"bad,a,5,a\0.jpg\n", "3", "bad", "an image path has a NUL character"),
     "control character in the SKU": (b"b\x1bad,a,5,\n", "3", "b\\x1bad", "sku has a control character"),
     "unclosed quote": (b'bad,"a,5,\n', "3", "", "a quote is opened on this line and not closed"),
     "10 MB cell": (b"bad," + b"x" * 10_000_000 + b",5,\n", "3", "", "the line is longer than 1 MiB"),
@@ -134,13 +135,13 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what 
     "infinite price": (b"bad,a,Infinity,\n", "3", "bad", 'price "Infinity" is not a number'),
     "1e999": (b"bad,a,1e999,\n", "3", "bad", 'price "1e999" is not a number'),
     "huge price": (b"bad,a,10000000000,\n", "3", "bad", 'price "10000000000" is over 9,999,999,999.99'),
-    "..": (b"bad,a,5,../../etc/passwd\n", "3", "bad", 'picture "../../etc/passwd" leaves the image root'),
-    "absolute": (b"bad,a,5,/etc/passwd\n", "3", "bad", 'picture "/etc/passwd" is absolute'),
+    "..": (b"bad,a,5,../../etc/passwd\n", "3", "bad", 'image "../../etc/passwd" leaves the image root'),
+    "absolute": (b"bad,a,5,/etc/passwd\n", "3", "bad", 'image "/etc/passwd" is absolute'),
     "backslash": (b"bad,a,5,..\\a.jpg\n", "3", "bad", "has a backslash"),
-    "link out": (b"bad,a,5,link.jpg\n", "3", "bad", 'picture "link.jpg" is a link that leaves the image root'),
+    "link out": (b"bad,a,5,link.jpg\n", "3", "bad", 'image "link.jpg" is a link that leaves the image root'),
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
-    "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; picture "/x" is absolute'),
-    "101 pictures": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 pictures"),
+    "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),
+    "101 pictures": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
     "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # the list must be safe in a spreadsheet
 }  # fmt: skip
 
@@ -223,7 +224,7 @@ def test_a_disk_that_fails_halfway_is_named_and_what_is_loaded_stays(
         return number, line
 
     monkeypatch.setattr(Lines, "__next__", failing)
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 25)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 25)
     error = error_of(load(tmp_path / "goods.csv"))
     assert type(error) is SourceUnreadable
     assert "goods.csv: Input/output error" in error.message

@@ -21,12 +21,11 @@ def test_a_good_catalog_is_counted_and_leaves_exit_code_zero(env: dict[str, str]
     done = windowshop("load", "goods.csv", env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        "2 rows of goods.csv (delimited), catalog main: 2 new, 0 changed, 0 unchanged, 0 rejected; "
-        "pictures changed: 1\n"
+        "2 rows of goods.csv (delimited), catalog main: 2 new, 0 changed, 0 unchanged, 0 rejected; images changed: 1\n"
     )
     assert done.stderr.split("\n") == [
-        "warning: pictures not on this disk, which the encoder will report: 1",
-        "warning: products without a picture, which picture search will not find: 1",
+        "warning: images not on this disk, which the encoder will report: 1",
+        "warning: products without an image, which image search will not find: 1",
         "",
     ]
 
@@ -58,7 +57,7 @@ def test_the_help_has_an_example_for_each_format(env: dict[str, str]):
         "products_export.csv",
         "products.jsonl",
         "shopee-product-matching/",
-        "pictures/",
+        "images/",
         "--sync --watch",
     ):
         assert example in shown

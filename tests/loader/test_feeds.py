@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.catalog.product import COLUMNS
+from db.catalog.product import COLUMNS, RawProduct
 from db.engine import Database
 from db.errors import SettingsError
 from db.roles import Role
-from loader.ingest import load_catalog
 from loader.mapping import parse_mapping
-from loader.rows import RawRow
 from loader.sources import Format, open_source
+from tests.support.loading import load_catalog
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -405,7 +404,7 @@ def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database:
     assert load_catalog(database, tmp_path / "goods.parquet").source == "parquet"
     found = stored(database)
     again = load_catalog(database, tmp_path / "goods.jsonl")
-    assert (again.source, again.unchanged, again.pictures) == ("jsonl", 2, 0)
+    assert (again.source, again.unchanged, again.images) == ("jsonl", 2, 0)
     assert found == {
         "1": {
             "sku": "1",
@@ -465,7 +464,7 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
 
         parquet.write_table(pyarrow.table({"Code": ["1"], "Label": ["One"], "title": ["internal"]}), path)
     [row] = open_source(path, mapping={"sku": "Code", "title": "Label"}).rows()
-    assert isinstance(row, RawRow)
+    assert isinstance(row, RawProduct)
     assert row.fields == {"sku": "1", "title": "One"}
     assert list(row.attributes.values()) == ["internal"]
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from db.engine import Database
 from db.roles import Role
 from loader.errors import NotACatalog, NothingToLoad, SourceUnreadable
-from loader.ingest import load_catalog
 from loader.sources import Format, open_source
+from tests.support.loading import load_catalog
 
 SHOPEE = """posting_id,image,image_phash,title,label_group
 train_1,a.jpg,94974f937d4c2433,Paper Bag Victoria Secret,249114794
@@ -57,7 +57,7 @@ def pictures(database: Database) -> list[tuple[Any, ...]]:
 def test_the_shopee_folder_is_its_training_table_and_pictures(database: Database, shopee: Path):
     summary = load_catalog(database, shopee)
     assert (summary.source, summary.path) == ("shopee", shopee / "train.csv")
-    assert (summary.read, summary.inserted, summary.pictures) == (3, 3, 3)
+    assert (summary.read, summary.inserted, summary.images) == (3, 3, 3)
     assert (summary.missing_files, summary.dropped_hashes) == (2, 1)
     loaded = products(database)
     assert loaded["train_2"]["title"] == "Double Tape 3M VHB, 12 mm"

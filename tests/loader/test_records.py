@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.rows import Reject
+from loader.rejects import Reject
 from loader.sources.reading.lines import MAX_RECORD
 from loader.sources.reading.records import Record, Records
 

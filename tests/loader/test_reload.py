@@ -19,9 +19,9 @@ from db.catalog.store import UpsertCounts
 from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
-from loader import store
-from loader.ingest import load_catalog
+from loader import chunk_writer
 from loader.sources import open_source
+from tests.support.loading import load_catalog
 from tests.support.processes import COMMAND, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def contents(database: Database, catalog: str = "main") -> list[tuple[Any, ...]]
 def test_loading_the_same_again_writes_no_row_and_queues_no_work(encoded: Database, catalog: Path):
     before = versions(encoded)
     summary = load_catalog(encoded, catalog)
-    assert (summary.inserted, summary.updated, summary.unchanged, summary.pictures) == (0, 0, 3, 0)
+    assert (summary.inserted, summary.updated, summary.unchanged, summary.images) == (0, 0, 3, 0)
     assert versions(encoded) == before
     assert work(encoded) == []
 
@@ -117,7 +117,7 @@ def test_a_change_queues_what_must_be_encoded_again_and_nothing_else(
     summary = load_catalog(encoded, catalog)
     assert summary.updated == (0 if pictures else 1)
     assert (summary.inserted, summary.updated + summary.unchanged) == (0, 3)
-    assert summary.pictures == pictures
+    assert summary.images == pictures
     assert work(encoded) == queued
 
 
@@ -135,7 +135,7 @@ def test_a_dry_run_counts_what_a_load_does_and_changes_nothing(encoded: Database
     assert image_roots(encoded) == roots
     assert work(encoded) == []
     done = load_catalog(encoded, catalog)
-    for name in ("read", "rejected", "inserted", "updated", "unchanged", "pictures", "missing_files"):
+    for name in ("read", "rejected", "inserted", "updated", "unchanged", "images", "missing_files"):
         assert getattr(tried, name) == getattr(done, name), name
     assert (tried.read, tried.rejected, tried.inserted, tried.updated, tried.unchanged) == (5, 2, 1, 1, 1)
 
@@ -160,13 +160,13 @@ def test_the_same_sku_in_two_catalogs_is_two_products(database: Database, catalo
 def test_counts_add_up_and_duplicates_are_found_across_chunks(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 3)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 3)
     lines = [f"{n % 8},Title {n},{n},\n" for n in range(20)]
     lines[1] = "1,,1,\n"  # the first good row of a SKU is the one that is kept
     (tmp_path / "goods.csv").write_text(HEADER + "".join(lines))
     summary = load_catalog(database, tmp_path / "goods.csv")
     assert (summary.read, summary.rejected, summary.inserted, summary.accepted) == (20, 12, 8, 8)
-    assert summary.without_picture == 8
+    assert summary.without_image == 8
     titles = {row[0]: row[1] for row in contents(database)}
     assert titles == {str(n): f"Title {n if n != 1 else 9}" for n in range(8)}
     rejects = (tmp_path / "goods.rejects.csv").read_text().splitlines()
@@ -192,14 +192,14 @@ def test_a_row_only_the_database_refuses_costs_itself_alone(
     (tmp_path / "goods.csv").write_text(HEADER + "".join(rows))
     summary = load_catalog(database, tmp_path / "goods.csv")
     assert (summary.read, summary.rejected, summary.inserted) == (50, 2, 48)
-    assert summary.without_picture == 48
+    assert summary.without_image == 48
     assert "product_title_check" in (tmp_path / "goods.rejects.csv").read_text()
 
 
 def test_two_loads_of_the_same_rows_at_once_both_finish(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 200)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 200)
     rows = [f"{n},Title {n},{n}," for n in range(2000)]
     for name, suffix, order in (("a", "x.jpg\n", rows), ("b", "y.jpg\n", rows[::-1])):
         (tmp_path / f"{name}.csv").write_text(HEADER + "".join(row + suffix for row in order))
@@ -245,11 +245,11 @@ def test_a_load_that_is_killed_and_run_again_equals_one_that_was_not(
 def test_a_connection_that_breaks_is_named_and_the_load_goes_on_from_there(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 100)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 100)
     path = tmp_path / "goods.csv"
     path.write_text(HEADER + "".join(f"{n},Title {n},,\n" for n in range(1000)))
     chunks = 0
-    upsert = store.upsert
+    upsert = chunk_writer.upsert
 
     def breaking(conn: Connection, **arguments: Any) -> UpsertCounts:
         nonlocal chunks
@@ -260,7 +260,7 @@ def test_a_connection_that_breaks_is_named_and_the_load_goes_on_from_there(
                 other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
         return upsert(conn, **arguments)
 
-    monkeypatch.setattr(store, "upsert", breaking)
+    monkeypatch.setattr(chunk_writer, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
     stored = count(database)  # the chunks before it, and one that was on its way beside it

@@ -6,27 +6,27 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from db.catalog.product import RawProduct
 from db.engine import Database
 from db.roles import Role
-from loader.ingest import load_catalog
-from loader.rows import RawRow
 from loader.sample import FOLDER, IMAGES, MADE_UP, PRICES, SampleSource, load_sample
+from tests.support.loading import load_catalog
 
 README = (FOLDER / "README.md").read_text()
 
 
-def rows() -> list[RawRow]:
+def rows() -> list[RawProduct]:
     found = list(SampleSource().rows())
-    assert all(isinstance(row, RawRow) for row in found)
+    assert all(isinstance(row, RawProduct) for row in found)
     return found  # type: ignore[return-value]
 
 
 def test_the_sample_loads_whole_and_says_what_is_made_up(database: Database, tmp_path: Path):
     summary = load_sample(database)
     assert (summary.read, summary.inserted, summary.rejected, summary.missing_files) == (1242, 1242, 0, 0)
-    assert summary.pictures == 1242
+    assert summary.images == 1242
     again = load_sample(database)
-    assert (again.unchanged, again.pictures) == (1242, 0)
+    assert (again.unchanged, again.images) == (1242, 0)
     with database.connect(Role.APP) as conn:
         offers = conn.execute(
             text(
@@ -68,7 +68,7 @@ def test_the_read_me_counts_what_is_there():
     assert {path.name for path in IMAGES.iterdir()} == {row.images[0].removeprefix("images/") for row in rows()}
 
 
-def _csv_rows() -> list[RawRow]:
+def _csv_rows() -> list[RawProduct]:
     from loader.sources import open_source
 
     return list(open_source(FOLDER / "products.csv").rows())  # type: ignore[arg-type]

@@ -16,15 +16,15 @@ from db.engine import Database
 from db.errors import DatabaseError, SettingsError
 from db.roles import Role
 from loader.errors import NothingToLoad, SourceDamaged
-from loader.ingest import load_catalog
-from loader.summary import Summary, Synced
-from loader.sync import Limit, Sync
+from loader.summary import LoadSummary, SyncCounts
+from loader.sync import MissingLimit, SyncOptions
 from loader.watch import parse_interval, watch
+from tests.support.loading import load_catalog
 from tests.support.processes import COMMAND, wait_until, windowshop
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "sku,title,price,availability\n"
-ALL = Sync(limit=Limit(share=1))
+ALL = SyncOptions(limit=MissingLimit(share=1))
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def availability(database: Database, catalog: str = "main") -> dict[str, str]:
         return dict(tuple(row) for row in rows)  # type: ignore[misc]
 
 
-def counts(summary: Summary) -> tuple[int, int, int, int]:
+def counts(summary: LoadSummary) -> tuple[int, int, int, int]:
     assert summary.synced is not None
     assert summary.read == summary.inserted + summary.updated + summary.unchanged + summary.rejected
     return summary.synced.kept, summary.synced.marked, summary.synced.deleted, summary.synced.left
@@ -68,16 +68,16 @@ def counts(summary: Summary) -> tuple[int, int, int, int]:
 def test_what_the_feed_does_not_name_is_out_of_stock(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
     load_catalog(database, feed(tmp_path / "other.csv", range(5)), catalog="other")
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(2, 12)), sync=Sync())
+    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(2, 12)), sync=SyncOptions())
     assert counts(summary) == (10, 2, 0, 0)
     assert (summary.inserted, summary.unchanged, summary.refused) == (2, 8, None)
     expected = {str(n): "out_of_stock" if n < 2 else "in_stock" for n in range(12)}
     assert availability(database) == expected
     assert set(availability(database, "other").values()) == {"in_stock"}
 
-    again = load_catalog(database, tmp_path / "feed.csv", sync=Sync())
+    again = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions())
     assert counts(again) == (10, 0, 0, 2)
-    back = load_catalog(database, feed(tmp_path / "feed.csv", range(12)), sync=Sync())
+    back = load_catalog(database, feed(tmp_path / "feed.csv", range(12)), sync=SyncOptions())
     assert (back.updated, counts(back)) == (2, (12, 0, 0, 0))
     assert set(availability(database).values()) == {"in_stock"}
 
@@ -94,7 +94,7 @@ def test_with_delete_it_is_gone_with_its_pictures_and_work(database: Database, t
     path.write_text("sku,title,image\n" + "".join(f"{n},Title {n},{n}.jpg\n" for n in range(10)))
     load_catalog(database, path)
     path.write_text("sku,title,image\n" + "".join(f"{n},Title {n},{n}.jpg\n" for n in range(8)))
-    summary = load_catalog(database, path, sync=Sync(delete=True))
+    summary = load_catalog(database, path, sync=SyncOptions(delete=True))
     assert counts(summary) == (8, 0, 2, 0)
     with database.connect(None) as conn:
         left = conn.execute(
@@ -111,7 +111,7 @@ def test_with_delete_it_is_gone_with_its_pictures_and_work(database: Database, t
 @pytest.mark.parametrize("delete", [False, True])
 def test_when_more_would_vanish_than_allowed_nothing_does(delete: bool, database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(3, 9)), sync=Sync(delete=delete))
+    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(3, 9)), sync=SyncOptions(delete=delete))
     assert counts(summary) == (6, 0, 0, 4)
     assert summary.refused is not None
     what = "deleted" if delete else "marked as out of stock"
@@ -121,13 +121,13 @@ def test_when_more_would_vanish_than_allowed_nothing_does(delete: bool, database
     )
     assert summary.refused.hint == "Is the file whole? If they are to go: --max-missing 4"
     assert set(availability(database).values()) == {"in_stock"}
-    allowed = load_catalog(database, tmp_path / "feed.csv", sync=Sync(delete, Limit.parse("4")))
+    allowed = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions(delete, MissingLimit.parse("4")))
     assert counts(allowed) == ((6, 0, 4, 0) if delete else (6, 4, 0, 0))
 
 
 def test_a_feed_of_other_products_does_not_make_room_for_itself(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(100, 200)), sync=Sync())
+    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(100, 200)), sync=SyncOptions())
     assert summary.refused is not None
     assert "does not name 10 of 10 products" in summary.refused.message
     assert (summary.inserted, counts(summary)) == (100, (100, 0, 0, 10))
@@ -136,7 +136,7 @@ def test_a_feed_of_other_products_does_not_make_room_for_itself(database: Databa
 def test_products_marked_long_ago_do_not_count_against_the_limit(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
     for fewer in (9, 8, 7, 6, 5, 4):  # each time one of those that are left
-        assert counts(load_catalog(database, feed(tmp_path / "feed.csv", range(fewer)), sync=Sync()))[1] == 1
+        assert counts(load_catalog(database, feed(tmp_path / "feed.csv", range(fewer)), sync=SyncOptions()))[1] == 1
 
 
 def test_a_rejected_row_keeps_its_product(database: Database, tmp_path: Path):
@@ -182,7 +182,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_synced_with(
     path = feed(tmp_path / "feed.csv", range(10))
     load_catalog(database, path)
     feed(path, range(9))
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 4)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 4)
     seen = []
 
     def on_progress(done: int, total: int | None) -> None:
@@ -190,7 +190,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_synced_with(
             os.utime(path, (1, 1))
         seen.append(done)
 
-    summary = load_catalog(database, path, sync=Sync(), on_progress=on_progress)
+    summary = load_catalog(database, path, sync=SyncOptions(), on_progress=on_progress)
     assert summary.refused is not None
     assert "was changed while it was read" in summary.refused.message
     assert counts(summary) == (9, 0, 0, 1)
@@ -199,10 +199,12 @@ def test_a_file_that_changes_while_it_is_read_is_not_synced_with(
 def test_a_dry_run_counts_what_a_sync_does_and_changes_nothing(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
     feed(tmp_path / "feed.csv", range(2, 12))
-    tried = load_catalog(database, tmp_path / "feed.csv", sync=Sync(), dry_run=True)
-    assert tried.synced == Synced(kept=8, marked=2, deleted=0, left=0)
+    tried = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions(), dry_run=True)
+    assert tried.synced == SyncCounts(kept=8, marked=2, deleted=0, left=0)
     assert list(availability(database).values()) == ["in_stock"] * 10
-    refused = load_catalog(database, tmp_path / "feed.csv", sync=Sync(limit=Limit(number=1)), dry_run=True)
+    refused = load_catalog(
+        database, tmp_path / "feed.csv", sync=SyncOptions(limit=MissingLimit(number=1)), dry_run=True
+    )
     assert refused.refused is not None
 
 
@@ -254,7 +256,7 @@ def test_a_sync_that_is_killed_anywhere_and_run_again_equals_one_that_was_not(
     for catalog in ("main", "uninterrupted"):
         load_catalog(database, old, catalog=catalog)
     started = time.monotonic()
-    load_catalog(database, new, catalog="uninterrupted", sync=Sync(True, Limit(share=1)))
+    load_catalog(database, new, catalog="uninterrupted", sync=SyncOptions(True, MissingLimit(share=1)))
     lasts = time.monotonic() - started
     env = {**environment(database), "PYTHONPATH": str(REPOSITORY)}
     arguments = [*COMMAND, "load", str(new), "--sync", "--delete", "--max-missing", "100%"]
@@ -328,13 +330,13 @@ def test_the_command_line_says_what_was_kept_marked_and_deleted(
     ],
 )
 def test_a_limit_is_a_share_or_a_number(written: str, vanishing: int, there: int, allowed: bool):
-    assert Limit.parse(written).allows(vanishing, there) is allowed
+    assert MissingLimit.parse(written).allows(vanishing, there) is allowed
 
 
 @pytest.mark.parametrize("written", ["", "-1", "120%", "half", "1e3", "20%%"])
 def test_a_limit_that_is_neither_is_refused(written: str):
     with pytest.raises(SettingsError, match="neither a share nor a number"):
-        Limit.parse(written)
+        MissingLimit.parse(written)
 
 
 def test_an_interval_is_a_number_and_its_unit():
@@ -369,7 +371,7 @@ def test_watching_loads_again_when_the_file_changes_and_outlives_what_fails(data
         step()
 
     with pytest.raises(KeyboardInterrupt):
-        watch(lambda: load_catalog(database, path, sync=Sync()), path, every=60, say=said.append, sleep=sleep)
+        watch(lambda: load_catalog(database, path, sync=SyncOptions()), path, every=60, say=said.append, sleep=sleep)
     assert [line[20:].split("; sync: ")[-1] for line in said] == [
         "10 kept, 0 marked out of stock, 0 deleted, 0 left as they were",
         "9 kept, 1 marked out of stock, 0 deleted, 0 left as they were",

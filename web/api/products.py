@@ -1,4 +1,4 @@
-"""Products in and out. The rules for what a product may be are db/product_rules.py, the loader's too."""
+"""Products in and out. The rules for what a product may be are db/catalog/validation.py, the loader's too."""
 
 import hashlib
 from datetime import datetime
@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
-from db.catalog.product import COLUMNS, Product
-from db.catalog.validation import Written, check
+from db.catalog.product import COLUMNS, Product, RawProduct
+from db.catalog.validation import validate
+from db.errors import StatementRefused
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers
 from web.api.schemas import Picture
@@ -107,7 +108,7 @@ async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
     """A product, as it is in the catalog. With If-None-Match, 304 while it is unchanged."""
-    row = await state.pools.read(request, lambda conn: db_catalog.product(conn, sku, catalog))
+    row = await state.pools.read(request, lambda conn: db_catalog.read_product(conn, sku, catalog))
     if row is None:
         raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
@@ -144,7 +145,7 @@ async def put_products(
     for given in data.products:
         outcome = Outcome(given.sku, "rejected", None)
         outcomes.append(outcome)
-        found = check(_written(given), ImageRoot(root) if root else None)
+        found = validate(_raw_product(given), ImageRoot(root) if root else None)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
         elif found.product.sku in taken:
@@ -152,14 +153,14 @@ async def put_products(
         else:
             taken[found.product.sku] = len(outcomes) - 1, found.product
     products = [product for _, product in taken.values()]
-    said = await state.pools.write(
+    results = await state.pools.write(
         request, lambda conn: db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
     )
-    for (place, _), what in zip(taken.values(), said, strict=True):
-        if what in ("inserted", "updated", "unchanged"):
-            outcomes[place].status = what
+    for (place, _), result in zip(taken.values(), results, strict=True):
+        if isinstance(result, StatementRefused):
+            outcomes[place].reason = f"the database refuses it (SQLSTATE {result.sqlstate})"
         else:
-            outcomes[place].reason = what
+            outcomes[place].status = result
     return Outcomes(outcomes)
 
 
@@ -178,10 +179,10 @@ async def delete_product(
         raise ApiError("not-found", "There is no such product in this catalog.")
 
 
-def _written(given: ProductIn) -> Written:
+def _raw_product(given: ProductIn) -> RawProduct:
     fields = {
         name: format(Decimal(str(value)), "f") if isinstance(value, float | int) else value
         for name in COLUMNS
         if (value := getattr(given, name)) is not None
     }
-    return Written(fields, given.attributes, given.images)
+    return RawProduct(fields, given.images, attributes=given.attributes)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.catalog.product import COLUMNS
+from db.catalog.product import COLUMNS, RawProduct
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
-from loader.rows import RawRow
 from loader.sources.reading.cells import is_empty, one_text, pictures, words
 
 NEEDED = ("sku", "title")
@@ -53,7 +52,7 @@ class Columns:
     places: Mapping[str, int]
     rest: Mapping[str, int]
 
-    def row(self, line: int, cells: Sequence[Any]) -> RawRow:
+    def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Cells are texts, or values as JSON has them. Raises ValueError for a value that its field cannot hold."""
         fields: dict[str, str] = {}
         images: tuple[str, ...] = ()
@@ -83,7 +82,7 @@ class Columns:
                 cell = cell.strip()
             if not is_empty(cell):
                 attributes[name] = cell
-        return RawRow(line, fields, images, phash, attributes)
+        return RawProduct(fields, images, phash, attributes, line)
 
 
 def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Columns:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Generator
 from typing import Any
 
-from loader.rows import Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.lines import NOT_UTF8, TOO_LONG, Lines, bad_byte
 

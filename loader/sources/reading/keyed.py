@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from db.catalog.product import RawProduct
 from loader.errors import NotACatalog
-from loader.rows import RawRow, Reject
+from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
 
@@ -21,7 +22,7 @@ class KeyedRows:
         self._mapping = mapping
         self._shapes: dict[tuple[str, ...], Columns] = {}
 
-    def row(self, line: int, record: Mapping[str, Any]) -> RawRow | Reject:
+    def row(self, line: int, record: Mapping[str, Any]) -> RawProduct | Reject:
         try:
             return self._columns(tuple(record)).row(line, list(record.values()))
         except NotACatalog as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from loader.rows import Reject
+from loader.rejects import Reject
 from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, bad_byte
 
 

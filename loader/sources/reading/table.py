@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loader.errors import NotACatalog, NothingToLoad
-from loader.rows import Reject
+from loader.rejects import Reject
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
 from loader.sources.reading.columns import USUAL_NAMES, normalised
 from loader.sources.reading.lines import BOM

@@ -15,7 +15,7 @@ from db.evaluation.judgements import read
 from db.evaluation.measure import How, measure, prepare, serving
 from db.evaluation.metrics import bootstrap
 from db.roles import Role
-from loader.ingest import load_catalog
+from tests.support.loading import load_catalog
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

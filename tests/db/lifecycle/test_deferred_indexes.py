@@ -15,11 +15,11 @@ from db.lifecycle.indexes import every_index
 from db.locks import Lock
 from db.roles import Role
 from db.search.statement import Query, search
-from loader import store
+from loader import chunk_writer
 from loader.errors import SourceDamaged
-from loader.ingest import load_catalog
 from migrations.reindex import rebuild_indexes
 from tests.support.databases import Databases
+from tests.support.loading import load_catalog
 
 if TYPE_CHECKING:
     from db.settings import Settings
@@ -87,16 +87,16 @@ def test_a_first_big_load_goes_without_and_builds_them_at_its_end(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 50)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 50)
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
     before, during = definitions(own), list[set[str]]()
-    upsert = store.upsert
+    upsert = chunk_writer.upsert
 
     def looking(*arguments: Any, **named: Any) -> Any:
         during.append(left_out(own))
         return upsert(*arguments, **named)
 
-    monkeypatch.setattr(store, "upsert", looking)
+    monkeypatch.setattr(chunk_writer, "upsert", looking)
     load_catalog(own.database, feed(tmp_path, 200))
     assert all(names == set(KEYWORD_INDEXES) for names in during)
     assert len(during) == 4
@@ -121,7 +121,7 @@ def test_a_load_that_cannot_read_on_builds_what_it_left_out(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("loader.ingest.CHUNK_ROWS", 50)
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 50)
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 100)
     before = definitions(own)
     items = "".join(f"<item><id>{n}</id><title>Bag {n}</title></item>\n" for n in range(3000))

@@ -46,7 +46,7 @@ def pictures(shop: "Shop", sku: str) -> list[tuple[Any, ...]]:
 
 
 def test_every_column_arrives(shop: "Shop") -> None:
-    assert shop.load(FULL) == UpsertCounts(inserted=1, updated=0, unchanged=0, pictures=2)
+    assert shop.load(FULL) == UpsertCounts(inserted=1, updated=0, unchanged=0, images=2)
     [row] = shop.run(
         "select title, description, brand, product_type, price, currency, availability, gtin, mpn, item_group_id, "
         "link, image_link, color, size, material, condition, attributes from shop.product"
@@ -63,7 +63,7 @@ def test_loading_the_same_again_touches_nothing(shop: "Shop") -> None:
     shop.load(FULL)
     shop.encode_all()
     before = shop.run("select xmin::text, updated_at from shop.product")
-    assert shop.load(FULL) == UpsertCounts(inserted=0, updated=0, unchanged=1, pictures=0)
+    assert shop.load(FULL) == UpsertCounts(inserted=0, updated=0, unchanged=1, images=0)
     assert shop.run("select xmin::text, updated_at from shop.product") == before
     assert shop.work() == []
 
@@ -71,7 +71,7 @@ def test_loading_the_same_again_touches_nothing(shop: "Shop") -> None:
 def test_counts_tell_new_changed_and_equal_apart(shop: "Shop") -> None:
     shop.load(Product("a", "A"), Product("b", "B"), Product("c", "C"))
     counts = shop.load(Product("a", "A"), Product("b", "B", price=Decimal(1)), Product("d", "D"))
-    assert counts == UpsertCounts(inserted=1, updated=1, unchanged=1, pictures=0)
+    assert counts == UpsertCounts(inserted=1, updated=1, unchanged=1, images=0)
     assert shop.value("select count(*) from shop.product") == 4  # c was not staged, and is left alone
 
 
@@ -102,17 +102,17 @@ def test_a_shorter_list_of_pictures_removes_the_others(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"), Image("1.jpg"), Image("2.jpg"))))
     shop.encode_all()
     counts = shop.load(Product("a", "A", images=(Image("0.jpg"), Image("new.jpg"))))
-    assert counts == UpsertCounts(inserted=0, updated=0, unchanged=1, pictures=2)
+    assert counts == UpsertCounts(inserted=0, updated=0, unchanged=1, images=2)
     assert pictures(shop, "a") == [(0, "/images", "0.jpg"), (1, "/images", "new.jpg")]
     assert shop.work() == [("a", "image", 1, "pending")]
-    assert shop.load(Product("a", "A")).pictures == 2
+    assert shop.load(Product("a", "A")).images == 2
     assert shop.work() == []
 
 
 def test_the_same_path_below_another_folder_is_another_picture(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     shop.encode_all()
-    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).pictures == 1
+    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 1
     assert pictures(shop, "a") == [(0, "/moved", "0.jpg")]
     assert shop.work() == [("a", "image", 0, "pending")]
 

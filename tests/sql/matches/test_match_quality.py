@@ -17,9 +17,9 @@ from db.lifecycle.serving import serve_model
 from db.roles import Role
 from db.settings import Settings
 from encoder import starter
-from loader.ingest import load_catalog
 from migrations.model_revisions import NewModel, add_model
 from tests.support.databases import Databases
+from tests.support.loading import load_catalog
 from tests.support.postings import Posting, write_postings
 from tests.support.processes import windowshop
 

@@ -86,17 +86,18 @@ def models() -> dict[int, "Model"]:
 def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
     """Instruments and a little of everything else, encoded; some have brands and colours, which the sample lacks. For
     screenshots all of it, as it is."""
+    from db.catalog.product import RawProduct
     from encoder import starter
     from encoder.service import load_models, run
     from encoder.settings import EncoderSettings
     from loader.ingest import ingest
-    from loader.rows import RawRow, Reject
+    from loader.rejects import Reject
     from loader.sample import SampleSource
 
     class Part(SampleSource):
-        def rows(self) -> Iterator[RawRow | Reject]:
+        def rows(self) -> Iterator[RawProduct | Reject]:
             for row in super().rows():
-                assert isinstance(row, RawRow)
+                assert isinstance(row, RawProduct)
                 kind = row.fields["product_type"]
                 if SCREENSHOTS or kind == "Musical instruments" or row.fields["sku"].endswith(("10", "50")):
                     yield row

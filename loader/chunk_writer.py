@@ -1,0 +1,119 @@
+"""Chunks of validated rows into the database, several at the same time: each is staged, upserted and committed on a
+connection of its own (a dry run rolls it back). Meanwhile the next ones are read and validated.
+
+PostgreSQL spends three times as long on a row as reading and validating it takes, and a connection uses one core.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from db.catalog.bisection import write_each
+from db.catalog.product import ValidatedProduct
+from db.catalog.store import UpsertCounts, staging, upsert
+from db.engine import Database
+from db.errors import DatabaseError, StatementRefused
+from db.roles import Role
+from loader.rejects import Reject
+from loader.summary import LoadSummary
+
+CONNECTIONS = 2
+WAITING = 1  # chunks that wait for a connection
+TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
+ATTEMPTS = 5
+
+ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
+
+
+class ChunkWriter:
+    """Enter it, `add` chunks, then `finish`: it returns when all are in. No SKU may be in two chunks.
+
+    An error in one chunk ends the load, after the chunks that are being written. The summary grows with each chunk.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        image_root: Path,
+        catalog: str,
+        dry_run: bool,
+        reject: Callable[[Reject], None],
+        summary: LoadSummary,
+    ) -> None:
+        self._database = database
+        self._image_root = image_root
+        self._catalog = catalog
+        self._dry_run = dry_run
+        self._reject = reject
+        self._summary = summary
+        self._connections = ExitStack()
+        self._thread_local = threading.local()
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="chunk-writer")
+        self._pending: deque[Future[ChunkResult]] = deque()
+
+    def __enter__(self) -> "ChunkWriter":
+        return self
+
+    def add(self, chunk: list[ValidatedProduct]) -> None:
+        """Returns when the next chunk may be prepared."""
+        self._pending.append(self._threads.submit(self._write_chunk, chunk))
+        while len(self._pending) > CONNECTIONS + WAITING:
+            self._count(self._pending.popleft().result())
+
+    def finish(self) -> None:
+        """Wait until all chunks are in."""
+        while self._pending:
+            self._count(self._pending.popleft().result())
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is not None:
+                for future in self._pending:
+                    future.cancel()
+                for future in self._pending:
+                    if not future.cancelled() and future.exception() is None:
+                        self._count(future.result())  # committed, even though another chunk failed
+        finally:
+            self._threads.shutdown()
+            self._connections.close()
+
+    def _count(self, result: ChunkResult) -> None:
+        for rows, counts in result:
+            if isinstance(counts, StatementRefused):
+                [row] = rows
+                self._reject(Reject(row.line, row.product.sku, f"the database refuses it: {counts.message}"))
+                self._summary.note(row, times=-1)
+            else:
+                self._summary.add(counts)
+
+    def _write_chunk(self, chunk: list[ValidatedProduct]) -> ChunkResult:
+        """In SKU order, so that two loads of the same rows wait for each other's locks instead of deadlocking."""
+        if not hasattr(self._thread_local, "connection"):
+            self._thread_local.connection = self._connections.enter_context(self._database.connect(Role.APP))
+        return list(write_each(self._upsert_with_retry, sorted(chunk, key=lambda row: row.product.sku)))
+
+    def _upsert_with_retry(self, rows: Sequence[ValidatedProduct]) -> UpsertCounts:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return self._upsert(self._thread_local.connection, rows)
+            except DatabaseError as error:
+                if error.sqlstate not in TRANSIENT:
+                    raise
+                time.sleep(0.1 * attempt)
+        return self._upsert(self._thread_local.connection, rows)
+
+    def _upsert(self, conn: Connection, rows: Sequence[ValidatedProduct]) -> UpsertCounts:
+        with conn.begin() as transaction:
+            with staging(conn) as stage:
+                for row in rows:
+                    stage(row.product)
+            counts = upsert(conn, catalog=self._catalog, image_root=self._image_root)
+            if self._dry_run:
+                transaction.rollback()
+        return counts

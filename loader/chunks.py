@@ -1,0 +1,63 @@
+"""The rows of a source: read, validated, and gathered in chunks. A row that is refused goes to `reject` instead."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from db.catalog.image_paths import ImageRoot
+from db.catalog.product import RawProduct, ValidatedProduct
+from db.catalog.validation import validate
+from loader.duplicate_skus import FirstLines
+from loader.rejects import Reject
+from loader.sources import CatalogSource
+from loader.summary import LoadSummary
+
+CHUNK_ROWS = 5_000
+CHUNK_CHARACTERS = 16 << 20
+PROGRESS_ROWS = 500
+
+Progress = Callable[[int, int | None], None]  # bytes or files done, and their total if it is known
+
+
+def validated_chunks(
+    source: CatalogSource,
+    *,
+    limit: int | None,
+    reject: Callable[[Reject], None],
+    summary: LoadSummary,
+    on_progress: Progress,
+) -> Iterator[list[ValidatedProduct]]:
+    """Counts in `summary` each row that it reads, and what is noted about each row that it yields."""
+    root = ImageRoot(source.image_root)
+    chunk: list[ValidatedProduct] = []
+    characters = 0
+    with FirstLines() as first_lines:
+        for raw in islice(source.rows(), limit):
+            summary.read += 1
+            if summary.read % PROGRESS_ROWS == 1:
+                on_progress(source.done, source.size)
+            row = raw if isinstance(raw, Reject) else _validated(raw, root, first_lines)
+            if isinstance(row, Reject):
+                reject(row)
+                continue
+            assert isinstance(raw, RawProduct)
+            summary.note(row)
+            chunk.append(row)
+            characters += _characters(raw)
+            if len(chunk) == CHUNK_ROWS or characters > CHUNK_CHARACTERS:
+                yield chunk
+                chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _validated(raw: RawProduct, root: ImageRoot, first_lines: FirstLines) -> ValidatedProduct | Reject:
+    row = validate(raw, root)
+    if isinstance(row, list):
+        return Reject(raw.line, raw.fields.get("sku", ""), "; ".join(row))
+    if earlier := first_lines.earlier(row.product.sku, row.line):
+        return Reject(row.line, row.product.sku, f"SKU {row.product.sku} is on line {earlier} already")
+    return row
+
+
+def _characters(raw: RawProduct) -> int:
+    return sum(map(len, raw.fields.values())) + sum(len(str(value)) for value in raw.attributes.values())
