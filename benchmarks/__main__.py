@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all of them; `python -m benchmarks queries`: one."""
+"""`python -m benchmarks`: all of them; `python -m benchmarks queries`: one; `... report`: the page of all figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,10 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print, and keep the figures in benchmarks/results/."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, pictures, forward, texts, memory, command, quality, loading, search):
+        for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
             one()
         web()
+        report()
 
 
 @app.command()
@@ -36,15 +37,15 @@ def encoding() -> None:
 
 
 @app.command()
-def pictures(
+def images(
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
     count: Annotated[int, typer.Option(min=64, help="JPEG files.")] = 2_000,
     side: Annotated[int, typer.Option(min=64, help="Their longer side, in pixels.")] = 1500,
 ) -> None:
     """From JPEG files to committed rows, stage by stage, and against the plain loop."""
-    from benchmarks.encoder import images as pictures
+    from benchmarks.encoder import images
 
-    pictures.run(device, count, side)
+    images.run(device, count, side)
 
 
 @app.command()
@@ -56,11 +57,11 @@ def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") 
 
 
 @app.command()
-def texts() -> None:
+def text_tower() -> None:
     """A query text on one core."""
-    from benchmarks.encoder import text_tower as texts
+    from benchmarks.encoder import text_tower
 
-    texts.run()
+    text_tower.run()
 
 
 @app.command()
@@ -108,6 +109,14 @@ def web(
     from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
+
+
+@app.command()
+def report() -> None:
+    """Measure nothing: write benchmarks/README.md and the pages in results/ from the figures kept there."""
+    from benchmarks.support import page
+
+    page.write()
 
 
 app.command()(search)

@@ -10,7 +10,7 @@ from benchmarks.support.site import encoder, site
 
 def run(count: int = 20) -> None:
     with site() as measured:
-        measured.load_pictures(1242)
+        measured.load_images(1242)
         command = [sys.executable, "-m", "windowshop", "search", "red shoes"]
         with encoder(measured):
             while measured.left():

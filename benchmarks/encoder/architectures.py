@@ -29,8 +29,8 @@ class Architecture:
     vision: dict[str, int]
     patch: int
     dimension: int
-    gflop: float  # a picture
-    goal: int  # pictures/s on an H100
+    gflop: float  # an image
+    goal: int  # images/s on an H100
     side: int = 224
 
     @property
@@ -50,7 +50,7 @@ SIGLIP_B_16 = Architecture("SigLIP B/16", "siglip", _BASE, 16, 768, 35, 14_000)
 VIT_L_14 = Architecture("CLIP ViT-L/14", "clip", _LARGE, 14, 768, 162, 3_200)
 
 
-# So small that opening pictures is what takes the time.
+# So small that opening images is what takes the time.
 _SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
 SMALL = Architecture("CLIP, one layer of 64", "clip", _SMALL, 32, 512, 0, 0)
 

@@ -35,7 +35,7 @@ def plain_loop(paths: list[Path]) -> float:
 def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
     cores = os.cpu_count() or 1
     with site() as measured:
-        paths = measured.load_pictures(count)
+        paths = measured.load_images(count)
         (model,) = load_models(measured.database, EncoderSettings(device="cpu")).values()
         model.warm_up()
         drive(measured, model, EncoderSettings())  # titles, and everything warm
@@ -44,7 +44,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall
-            print(f"batch {batch}: {rates[batch]:.0f} pictures/s")
+            print(f"batch {batch}: {rates[batch]:.0f} images/s")
         best = max(rates, key=rates.__getitem__)
         rounds = []
         for _ in range(3):
@@ -57,13 +57,13 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in clock.busy.items())
     lines = [
         Line(
-            f"catalog lane, {count} pictures, batch {best}",
-            f"{clock.wall:.1f} s, {count / clock.wall:.0f} pictures/s",
+            f"catalog lane, {count} images, batch {best}",
+            f"{clock.wall:.1f} s, {count / clock.wall:.0f} images/s",
         ),
         Line("stages busy (read includes waiting for its turn)", stages),
         Line(f"CPU-seconds of encoder, decoders and backends / {cores} cores", f"{used / cores:.1f} s"),
         Line("total / max(slowest stage, CPU-seconds / cores)", f"{ratio:.2f}", "<= 1.2", ratio <= 1.2),
-        Line("plain loop over the same files", f"{loop:.1f} s, {count / loop:.0f} pictures/s"),
+        Line("plain loop over the same files", f"{loop:.1f} s, {count / loop:.0f} images/s"),
         Line("catalog lane against the plain loop", f"{speedup:.2f} x", ">= 1.5 x", speedup >= 1.5),
     ]
     raw = {
@@ -74,10 +74,10 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
 
 
 def memory(count: int = 10_000) -> None:
-    """Resident memory of an encoder process over `count` pictures."""
+    """Resident memory of an encoder process over `count` images."""
     with site() as measured, encoder(measured) as process:
         watched = psutil.Process(process.pid)
-        measured.load_pictures(count)
+        measured.load_images(count)
         samples: list[tuple[int, float]] = []
         while left := measured.left():
             samples.append((2 * count - left, watched.memory_info().rss / 2**20))
@@ -85,9 +85,7 @@ def memory(count: int = 10_000) -> None:
     settled = [mib for done, mib in samples if done > 0.2 * 2 * count]
     growth = max(settled[len(settled) // 2 :]) - max(settled[: len(settled) // 2])
     lines = [
-        Line(
-            f"resident memory over {count} pictures, at 20% / at the end", f"{settled[0]:.0f} / {settled[-1]:.0f} MiB"
-        ),
+        Line(f"resident memory over {count} images, at 20% / at the end", f"{settled[0]:.0f} / {settled[-1]:.0f} MiB"),
         Line(
             "highest of the second half - highest of the first half (after 20%)",
             f"{growth:+.0f} MiB",

@@ -1,4 +1,4 @@
-"""The image towers alone: pictures a second, of batches that are on the device already.
+"""The image towers alone: images a second, of batches that are on the device already.
 
 Against the same weights in transformers, same precision and batch; and how far their vectors are from transformers' in
 float32.
@@ -22,7 +22,7 @@ BATCHES = ((VIT_B_32, 512), (SIGLIP_B_16, 256), (VIT_L_14, 256))
 
 
 def run(device: str) -> None:
-    """On a GPU compiled too; on a CPU only the smallest, as it is, with few pictures."""
+    """On a GPU compiled too; on a CPU only the smallest, as it is, with few images."""
     gpu = device.startswith("cuda")
     lines: list[Line] = []
     rows: list[list[str]] = []
@@ -34,7 +34,7 @@ def run(device: str) -> None:
             best = max(found["tower"], found.get("compiled", 0.0))
             goal = f">= {architecture.goal} on an H100" if gpu else ""
             met = best >= architecture.goal if gpu else None
-            lines.append(Line(f"{architecture.name}, pictures/s", f"{best:.0f}", goal, met))
+            lines.append(Line(f"{architecture.name}, images/s", f"{best:.0f}", goal, met))
             close = found["1 - cosine"] <= 1e-4
             lines.append(
                 Line(f"{architecture.name}, 1 - cosine to float32", f"{found['1 - cosine']:.1e}", "<= 1e-4", close)
@@ -53,7 +53,7 @@ def run(device: str) -> None:
 
 def _keep(device: str, gpu: bool, lines: list[Line], rows: list[list[str]], raw: dict[str, object]) -> None:
     where = torch.cuda.get_device_name(device) if gpu else "CPU"
-    header = ["pictures/s", "transformers", "tower", "compiled", "best / transformers", "TFLOP/s"]
+    header = ["images/s", "transformers", "tower", "compiled", "best / transformers", "TFLOP/s"]
     keep(
         f"forward_{where.lower().replace(' ', '_')}" if gpu else "forward",
         f"Image towers alone, {where}",
@@ -68,7 +68,7 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
     model = architecture.model().to(device)
     dtype = torch.bfloat16 if gpu else torch.float32
     mean, std = architecture.normalisation
-    batches = list(_pictures(batch, architecture.side, device, 4))
+    batches = list(_images(batch, architecture.side, device, 4))
     few = batches[0][:32]
     centre, spread = (torch.tensor(each, device=device)[:, None, None] for each in (mean, std))
 
@@ -92,7 +92,7 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
     return found
 
 
-def _pictures(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
+def _images(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
     """Smooth random ones: equal values would be multiplied faster."""
     chance = torch.Generator().manual_seed(1)
     for _ in range(count):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image as Pictures
+from PIL import Image as PillowImage
 from sentence_transformers import SentenceTransformer
 from sqlalchemy import text
 
@@ -46,12 +46,12 @@ def run(device: str, count: int, side: int) -> None:
     source = save_clip(Path(os.environ.get("TMPDIR", "/tmp")) / f"windowshop-bench-{os.getpid()}", architecture)
     model = load(str(source), device)
     with site(NewModel("clip", str(source), model.revision, model.dimension)) as measured:
-        print(f"Drawing and loading {count} pictures", flush=True)
-        paths = _pictures(measured, count, side)
+        print(f"Drawing and loading {count} images", flush=True)
+        paths = _images(measured, count, side)
         _without_index(measured)
         model.warm_up()
         size = sum(path.stat().st_size for path in paths) / count
-        print(f"{count} pictures of {side} px, {size / 1000:.0f} kB; {architecture.name} on {device}", flush=True)
+        print(f"{count} images of {side} px, {size / 1000:.0f} kB; {architecture.name} on {device}", flush=True)
         alone = {
             "decode": count / _decode(paths, model, settings),
             "forward": _forward(model, settings, count),
@@ -69,8 +69,8 @@ def run(device: str, count: int, side: int) -> None:
     cores, rate, slowest = os.cpu_count() or 1, count / clock.wall, min(alone, key=alone.__getitem__)
     share, bound = rate / alone[slowest], max(count / alone[slowest], used / cores)
     where = torch.cuda.get_device_name(device) if gpu else "CPU"
-    lines = [Line(f"{stage} alone, pictures/s", f"{each:,.0f}") for stage, each in alone.items()]
-    lines.append(Line("end to end, pictures/s", f"{rate:,.0f}"))
+    lines = [Line(f"{stage} alone, images/s", f"{each:,.0f}") for stage, each in alone.items()]
+    lines.append(Line("end to end, images/s", f"{rate:,.0f}"))
     if gpu:
         lines.append(Line(f"end to end / slowest stage ({slowest})", f"{share:.2f}", ">= .90", share >= 0.9))
     ratio = clock.wall / bound
@@ -82,13 +82,13 @@ def run(device: str, count: int, side: int) -> None:
             None if gpu else ratio <= 1.2,
         )
     )
-    lines.append(Line("SentenceTransformer.encode and executemany, pictures/s", f"{loop:,.0f}"))
+    lines.append(Line("SentenceTransformer.encode and executemany, images/s", f"{loop:,.0f}"))
     goal = 10 if gpu else 3
     lines.append(Line("end to end against it", f"{rate / loop:.1f} x", f">= {goal} x", rate / loop >= goal))
     busy = [[stage, f"{seconds:.1f} s", f"{seconds / clock.wall:.2f}"] for stage, seconds in clock.busy.items()]
     keep(
-        f"pictures_{where.lower().replace(' ', '_')}_{side}",
-        f"From JPEG to row: {count} pictures of {side} px, {architecture.name}, {where}",
+        f"images_{where.lower().replace(' ', '_')}_{side}",
+        f"From JPEG to row: {count} images of {side} px, {architecture.name}, {where}",
         lines,
         {"alone": alone, "rounds": [{"wall": c.wall, "busy": c.busy, "cpu_seconds": u} for c, u in rounds], "kB": size},
         [
@@ -101,8 +101,8 @@ def run(device: str, count: int, side: int) -> None:
     )
 
 
-def _pictures(measured: Site, count: int, side: int) -> list[Path]:
-    folder = measured.settings.home / "pictures"
+def _images(measured: Site, count: int, side: int) -> list[Path]:
+    folder = measured.settings.home / "images"
     folder.mkdir(parents=True)
     paths = [folder / f"{number:06}.jpg" for number in range(count)]
     draw_all(paths, side)
@@ -138,7 +138,7 @@ def _finish(opening: DecodeBatch) -> None:
 
 
 def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
-    """Pictures a second, of batches that are on the device already."""
+    """Images a second, of batches that are on the device already."""
     size, shape, threads = settings.pictures_a_batch(model.device), model.tower.shape, model_threads(model.device)
     pixels = torch.randint(0, 256, (size, shape.height, shape.width, 3), dtype=torch.uint8, device=model.device)
     batches = max(1, min(count, 20_000) // size)
@@ -184,14 +184,14 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
     torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the pipeline runs a thread a core instead
     module = SentenceTransformer(str(source), device=device)
-    module.encode([Pictures.new("RGB", (64, 64))])
+    module.encode([PillowImage.new("RGB", (64, 64))])
     with measured.database.connect(None) as connection, connection.connection.cursor() as cursor:
         conn = connection.connection
         cursor.execute("create table public.plain (id text primary key, embedding halfvec(512))")
         started = time.perf_counter()
         for first in range(0, len(paths), batch):
             some = paths[first : first + batch]
-            vectors = module.encode([Pictures.open(path).convert("RGB") for path in some], batch_size=batch)
+            vectors = module.encode([PillowImage.open(path).convert("RGB") for path in some], batch_size=batch)
             rows = [(path.name, str(list(map(float, vector)))) for path, vector in zip(some, vectors, strict=True)]
             cursor.executemany("insert into public.plain values (%s, %s)", rows)
             conn.commit()

@@ -35,7 +35,7 @@ def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Stag
         with writing.begin():
             work.release(writing, worker)
     if lane.tally.failed:
-        raise RuntimeError(f"{lane.tally.failed} pictures failed")
+        raise RuntimeError(f"{lane.tally.failed} images failed")
     return pipeline.clock, used
 
 

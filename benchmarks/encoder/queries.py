@@ -104,7 +104,7 @@ def run(count: int = 300) -> None:
     model = load("starter")
     model.warm_up()
     with site() as measured:
-        measured.load_pictures(1242)
+        measured.load_images(1242)
         with encoder(measured):
             while measured.left():
                 time.sleep(0.5)

@@ -50,7 +50,7 @@ def run(rounds: int = 15) -> None:
         Line("1 - cosine between them, at most", f"{furthest:.1e}", "<= 1e-4", furthest <= 1e-4),
     ]
     raw = {"tokens": TOKENS, "seconds": ours, "padded_seconds": padded}
-    keep("texts", f"A query text on one core, {VIT_B_32.name}", lines, raw, packages=("torch", "transformers"))
+    keep("text-tower", f"A query text on one core, {VIT_B_32.name}", lines, raw, packages=("torch", "transformers"))
 
 
 def _timed(forward: Callable[[], object]) -> tuple[float, object]:

@@ -127,7 +127,7 @@ def run(rows: int, vectors: int) -> None:
             )
             for what, how, seconds in (
                 ("insert of one array", "array", written.array),
-                ("complete, which strikes them off the work list too", "complete", written.complete),
+                ("complete, which deletes their work items too", "complete", written.complete),
             )
         ]
         lines.append(
@@ -213,7 +213,7 @@ def _per_second(written: Written, what: str) -> str:
 
 
 def _vectors(measured: Site, count: int) -> Written:
-    """`count` vectors of pictures: claimed, seen and completed as an encoder does, and by core inserts."""
+    """`count` vectors of images: claimed, seen and completed as an encoder does, and by core inserts."""
     vectors = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     _forget(measured, count)
@@ -305,7 +305,7 @@ def _image_table() -> Table:
 
 
 def _forget(measured: Site, count: int) -> None:
-    """`count` pictures are to be encoded, and nothing else."""
+    """`count` images are to be encoded, and nothing else."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text(f"truncate {TABLE}"))
         conn.execute(text("truncate shop_private.work"))

@@ -1,15 +1,15 @@
-"""Shops of pictures whose concepts a model has not seen, in three catalogs that differ only in what titles say.
+"""Shops of images whose concepts a model has not seen, in three catalogs that differ only in what titles say.
 
-A query is a title of a held-out picture, as in the starter's model card. Relevant are the pictures with that title
+A query is a title of a held-out image, as in the starter's model card. Relevant are the images with that title
 (grade 3) and the others with its head noun (grade 1: a green apple for "red apple").
 
 - suite *semantic*, catalog `hidden`: a product's title holds none of the words of any query it is relevant for. It is
-  made of the picture's own other tags ("cog cogwheel tool" for a gear), else of its category: the urban commuter bag
-  that somebody looks for as a black leather backpack. Keywords cannot find it; a title's meaning may, and the picture.
+  made of the image's own other tags ("cog cogwheel tool" for a gear), else of its category: the urban commuter bag
+  that somebody looks for as a black leather backpack. Keywords cannot find it; a title's meaning may, and the image.
 - suite *lexical*, catalog `named`: the same title with the words in front ("gear cog cogwheel tool").
-- suite *neutral*, catalog `neutral`: the category alone ("tool"), as of a shop that says nothing about its pictures.
+- suite *neutral*, catalog `neutral`: the category alone ("tool"), as of a shop that says nothing about its images.
 
-All catalogs hold the same pictures, all suites the same queries and judgements: what differs between them is due to the
+All catalogs hold the same images, all suites the same queries and judgements: what differs between them is due to the
 words alone. Weights are fitted on the first two, which is what search is held to; the third shows where they end.
 """
 

@@ -1,9 +1,9 @@
 """Is search better with meaning than without, and all legs together better than the best of them?
 
 For each committed split of the starter's concepts: a head trained without them, served by a real encoder; their
-pictures as products of a real database (benchmarks/held_out.py); fusion weights fitted by the code of `windowshop
-evaluate --fit` on half of the queries; every figure from the other half. No picture, title or query was seen in
-training, and no query of the test half in fitting.
+images as products of a real database (benchmarks/relevance/held_out.py); fusion weights fitted by the code of
+`windowshop evaluate --fit` on half of the queries; every figure from the other half. No image, title or query was seen
+in training, and no query of the test half in fitting.
 """
 
 import tempfile

@@ -30,7 +30,7 @@ def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    kept = json.loads((folder / "search_filtered.json").read_text())
+    kept = json.loads((folder / "search_filtered.json").read_text())["raw"]
     pyplot.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure, panels = pyplot.subplots(1, len(PANELS), figsize=(10.5, 4.4), sharey=True, facecolor="white")
     for panel, (family, title) in zip(panels, PANELS.items(), strict=True):

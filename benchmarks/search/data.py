@@ -6,9 +6,9 @@ rounded ones. They are built the way embeddings of products come out:
 - A few hundred clusters (kinds of products), and each category owns some of them: a filter on the category is a
   filter on a region. Every part of a vector has few large and many small components (they fall as n^-.5), so the
   neighbourhoods have some 30 dimensions, not 512.
-- All pictures share one direction and all texts another, orthogonal to it: the modality gap. A query that is "like an
-  image" is drawn as pictures are; one "like a text" carries the other direction and sees kinds through noise, so its
-  nearest pictures are far away (cosine about .4), and an HNSW index finds them less easily.
+- All images share one direction and all texts another, orthogonal to it: the modality gap. A query that is "like an
+  image" is drawn as images are; one "like a text" carries the other direction and sees kinds through noise, so its
+  nearest images are far away (cosine about .4), and an HNSW index finds them less easily.
 
 With pgvector at m 16, ef_construction 64, 100,000 rows and ef_search 40 / 100 / 200 / 400, image-like queries have a
 recall@10 of .92 / .98 / .994 / .998, text-like ones .89 / .965 / .988 / .996.
@@ -55,7 +55,7 @@ class Catalog:
         self.rows, self.seed = rows, seed
         random = np.random.default_rng(seed)
         self._rotation = np.linalg.qr(random.standard_normal((DIMENSION, DIMENSION)))[0].astype(np.float32)
-        self._picture, self._text = np.linalg.qr(random.standard_normal((DIMENSION, 2)))[0].T.astype(np.float32) * 0.9
+        self._image, self._text = np.linalg.qr(random.standard_normal((DIMENSION, 2)))[0].T.astype(np.float32) * 0.9
         sizes = [*SHARES, *[(1 - sum(SHARES)) / OTHERS] * OTHERS]
         self.categories = [f"c{share * 100:g}" for share in SHARES] + [f"other {n}" for n in range(1, OTHERS + 1)]
         owned = [max(1, round(CLUSTERS * size)) for size in sizes]
@@ -78,7 +78,7 @@ class Catalog:
             self.cluster[self.category == category] = self._clusters(random, count, category)
         self.price_rank = random.permutation(rows)
         self.weight_rank = random.permutation(rows)
-        self.images = self._vectors(random, self.cluster, self._picture, 1.0)
+        self.images = self._vectors(random, self.cluster, self._image, 1.0)
         self.titles = self._vectors(random, self.cluster, self._text, 0.8)
 
     @cached_property
@@ -97,7 +97,7 @@ class Catalog:
         """Queries for products of all categories, of one, or of all but one."""
         random = np.random.default_rng([self.seed, seed, KINDS.index(kind), (of or 0) + 1, (not_of or 0) + 1])
         clusters = self._clusters(random, count, of, not_of)
-        common, noise = (self._picture, 1.0) if kind == "image" else (self._text, 0.8)
+        common, noise = (self._image, 1.0) if kind == "image" else (self._text, 0.8)
         return Queries(self._vectors(random, clusters, common, noise), clusters)
 
     def _clusters(

@@ -1,4 +1,4 @@
-"""Pictures, titles and words in one search: what it costs beyond its legs.
+"""Images, titles and words in one search: what it costs beyond its legs.
 
 A leg's own cost is that of the raw statement of the vector legs (50 deep, as three legs are looked at, at the smallest
 ef_search whose recall@10 is .98), and of shop.search with keywords alone less the cost of a call that compares nothing.

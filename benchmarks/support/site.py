@@ -44,19 +44,19 @@ class Site:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "WINDOWSHOP_HOME": str(self.settings.home), "HF_HUB_OFFLINE": "1"}
 
-    def load_pictures(self, count: int) -> list[Path]:
-        """`count` products whose pictures are the sample's, over and over. Returns the picture of each."""
-        pictures = sorted(IMAGES.glob("*.webp"))
-        chosen = [pictures[n % len(pictures)] for n in range(count)]
+    def load_images(self, count: int) -> list[Path]:
+        """`count` products whose images are the sample's, over and over. Returns the image of each."""
+        images = sorted(IMAGES.glob("*.webp"))
+        chosen = [images[n % len(images)] for n in range(count)]
         with self.database.connect(Role.APP) as conn, conn.begin():
             with staging(conn) as stage:
-                for number, picture in enumerate(chosen):
-                    stage(Product(f"p{number:06}", f"{picture.stem} {number}", images=(Image(picture.name),)))
+                for number, image in enumerate(chosen):
+                    stage(Product(f"p{number:06}", f"{image.stem} {number}", images=(Image(image.name),)))
             upsert(conn, image_root=IMAGES)
         return chosen
 
     def forget_vectors(self, *, titles: bool = True) -> None:
-        """Every picture, and every title if wanted, is to be encoded again."""
+        """Every image, and every title if wanted, is to be encoded again."""
         parts = {"image": "shop.product_image"} | ({"title": "shop.product"} if titles else {})
         with self.database.connect(None) as conn, conn.begin():
             for part, source in parts.items():

@@ -1,15 +1,10 @@
 """The search benchmark on a thousand products: it measures what it says, in every cell."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tests.support.databases import Databases
-
-sys.path.append(str(Path(__file__).parents[2]))  # benchmarks are not installed; last, so that all else is
 
 from benchmarks.search import chart, filtered, postgres, unfiltered
 from benchmarks.search.data import KINDS, SHARES, Catalog
@@ -18,9 +13,11 @@ from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
 from benchmarks.search.postgres import Sessions
 from benchmarks.search.timing import Questions, Strategy, trial
 from benchmarks.search.titles import query_texts
+from benchmarks.support.report import keep
 from benchmarks.web import service as web
 from db.engine import Database
 from db.settings import Settings
+from tests.support.databases import Databases
 
 ROWS, QUERIES = 1000, 2
 
@@ -110,7 +107,7 @@ def test_every_cell_has_an_oracle_the_planner_and_the_installed_peers(
     assert sum(len(table.rows) for table in report.tables) == len(cells)
 
     pytest.importorskip("matplotlib")
-    (tmp_path / "search_filtered.json").write_text(json.dumps(report.raw))
+    keep(report.name, report.title, report.lines, report.raw, report.tables, folder=tmp_path)
     drawn = chart.draw(tmp_path)
     assert drawn is not None
     assert drawn.stat().st_size > 10_000

@@ -1,0 +1,44 @@
+"""goals.toml: the question of each benchmark, the code it measures, its goals, and why a goal is missed."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GOALS = Path(__file__).parents[1] / "goals.toml"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`figure` is the beginning of one line in the result; the line has the goal's bound and the measured value."""
+
+    result: str
+    figure: str
+    what: str
+    why: str = ""  # it is missed
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    name: str
+    question: str
+    code: Sequence[str]  # files and folders: a result is stale when one of them changed
+    goals: Sequence[Goal]
+    notes: Sequence[str] = ()
+
+
+def read() -> Mapping[str, Benchmark]:
+    return {
+        name: Benchmark(
+            name, told["question"], told["code"], [Goal(**goal) for goal in told["goal"]], told.get("notes", ())
+        )
+        for name, told in tomllib.loads(GOALS.read_text()).items()
+    }
+
+
+def benchmark_of(result: str) -> Benchmark:
+    """The benchmark that writes `result`: its name, or its name and a suffix (search_filtered)."""
+    for name, benchmark in read().items():
+        if result == name or result.startswith(f"{name}_"):
+            return benchmark
+    raise LookupError(f"benchmarks/goals.toml has no benchmark that writes {result}.json")

@@ -1,0 +1,38 @@
+"""Which code a result was measured on: the commit by name, and a digest of the files that the benchmark measures.
+
+The digest decides whether a result is stale. It needs no git history, and it does not change with commits elsewhere.
+"""
+
+import hashlib
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SUFFIXES = {".py", ".sql"}
+
+
+def revision() -> str | None:
+    """The commit that is checked out; None outside a git checkout."""
+    try:
+        asked = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return asked.stdout.strip() or None
+
+
+def digest(paths: Sequence[str], root: Path = ROOT) -> str:
+    """Of the names and contents of the Python and SQL files at `paths`, which are files or folders below `root`."""
+    found = hashlib.sha256()
+    for file in sorted({file for path in paths for file in _files(root / path)}):
+        found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from (file for file in path.rglob("*") if file.suffix in SUFFIXES)
+    else:
+        raise FileNotFoundError(path)
