@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A CPU build of torch is used where one of this version can be had; see README, "CPU-only torch".
+# A CPU build of torch that is already in the environment stays; see README, "Try it".
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
@@ -34,7 +34,7 @@ lint: $(VENV)/.installed  ## style, types, import direction
 wheel: $(VENV)/.installed  ## build the wheel, install it elsewhere, use it from there
 	$(BIN)/python tests/check_wheel.py
 
-screenshots: $(VENV)/.installed  ## docs/screenshots/ anew, from the whole sample; needs Chromium
+screenshots: $(VENV)/.installed  ## docs/screenshots/ again, from the whole sample; needs Chromium
 	WINDOWSHOP_SCREENSHOTS=1 WINDOWSHOP_REQUIRE_BROWSER=1 $(BIN)/pytest tests/web/page/test_screenshots.py
 
 bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
