@@ -1,6 +1,6 @@
-"""Every setting is documented, and a wrong one is refused by its name.
+"""Every setting is documented, and an invalid value is refused with the name of its variable.
 
-After a change that is meant: UPDATE_GOLDEN=1 pytest tests/test_settings.py writes docs/settings.md anew.
+After an intended change: UPDATE_GOLDEN=1 pytest tests/test_settings.py rewrites docs/settings.md.
 """
 
 import os
@@ -41,14 +41,14 @@ def page() -> str:
     return "".join(parts)
 
 
-def test_the_page_lists_every_setting_as_the_code_has_it() -> None:
+def test_the_settings_page_equals_the_settings_in_the_code() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         PAGE.write_text(page(), encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize("settings", CLASSES.values())
-def test_every_setting_says_what_it_is(settings: type[EnvironmentSettings]) -> None:
+def test_every_setting_has_a_description(settings: type[EnvironmentSettings]) -> None:
     for name, field in settings.model_fields.items():
         assert (field.description or "").endswith("."), name
 
@@ -75,7 +75,7 @@ def test_every_setting_says_what_it_is(settings: type[EnvironmentSettings]) -> N
         (WebSettings, "WINDOWSHOP_WEB_TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
     ],
 )
-def test_a_wrong_value_is_refused_by_the_variables_name(
+def test_an_invalid_value_is_refused_with_the_name_of_its_variable(
     settings: type[EnvironmentSettings], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
@@ -83,7 +83,7 @@ def test_a_wrong_value_is_refused_by_the_variables_name(
         settings.read()
 
 
-def test_a_value_that_makes_sense_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOWSHOP_HOME", "/somewhere")
     monkeypatch.setenv("WINDOWSHOP_ENCODER_IMAGE_BATCH", "64")
     assert Settings.read().home == Path("/somewhere")
@@ -94,7 +94,7 @@ def test_a_value_that_makes_sense_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
     assert WebSettings.read().metrics_port is None
 
 
-def test_passwords_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_do_not_show_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOWSHOP_DATABASE_URL", "postgresql://me:opensesame@db/shop")
     monkeypatch.setenv("WINDOWSHOP_READ_DATABASE_URL", "postgresql://me:opensesame@replica/shop")
     monkeypatch.setenv("WINDOWSHOP_GATEWAY_PASSWORD", "opensesame")
@@ -111,7 +111,7 @@ def test_a_database_does_not_show_its_passwords() -> None:
         assert "opensesame" not in repr(database) + str(database) + str(database.url(None))
 
 
-def test_a_bad_address_is_refused_without_showing_it() -> None:
+def test_a_malformed_database_url_is_refused_without_showing_it() -> None:
     from db.engine import open_database
 
     settings = Settings(database_url="postgresql//me:opensesame@db")  # type: ignore[arg-type]

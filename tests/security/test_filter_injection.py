@@ -1,7 +1,7 @@
-"""Whatever stands in a filter, and wherever, is a literal or a clean error: it is never SQL.
+"""A text at any place of a filter becomes a literal or a clean error, never SQL.
 
-Each payload is tried at each place, as the analyst and as the administrator, who may do everything. It is also what one
-product really holds, so that its literal meaning finds something, and more than that is a leak.
+Each payload is tried at each place, as the analyst and as the administrator, who has every right. One product contains
+the payload as a value, so the literal meaning finds that product; any further product is a leak.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ PAYLOADS = (
     "$.a ? (@ > 1)", "and", "or", "eq", "attributes.note",
 )  # fmt: skip
 
-# Where a text is taken, as a value: each payload is valid here.
+# Places that take a text as a value: each payload is valid here.
 VALUES: dict[str, Callable[[str], Any]] = {
     "value": lambda payload: {"brand": payload},
     "ne": lambda payload: {"brand": {"ne": payload}},
@@ -60,7 +60,7 @@ VALUES: dict[str, Callable[[str], Any]] = {
     "not": lambda payload: {"not": {"not": {"and": [{"brand": {"eq": payload, "exists": True}}]}}},
 }
 
-# Where it is refused, or names an attribute.
+# Places that refuse the text, or take it as the name of an attribute.
 ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "field": lambda payload: {payload: "x"},
     "field in or": lambda payload: {"or": [{"not": {payload: ["x"]}}]},
@@ -80,7 +80,7 @@ ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "ordered key": lambda payload: {"not": {f"attributes.{escaped(payload)}": {"lt": "z", "ne": None}}},
 }
 
-# Everything an intruder might leave behind; not the counters that the server itself keeps in the catalog.
+# Everything an injected statement could change, without the counters that the server itself keeps in its catalog.
 STATE = """
 select (select md5(string_agg(t::text, e'\\n' order by t::text)) from (
         select oid, proname, prosrc, prosqlbody, proowner, proacl, prosecdef, proconfig from pg_proc) t) as functions,
@@ -125,7 +125,7 @@ def watch(databases: Databases, database: Database) -> Iterator[Session]:
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, watch: Session) -> Iterator[Session]:
-    """A session in a transaction that will be committed, so that nothing is undone before it is looked for."""
+    """A session whose transaction is committed, so an injected change would persist until the check."""
     before = watch.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:
@@ -140,13 +140,13 @@ def literal(wanted: Any) -> list[str]:
     return sorted(product["sku"] for product in PRODUCTS if matches(product, wanted))
 
 
-def test_the_corpus_is_large() -> None:
+def test_the_corpus_has_more_than_3000_cases() -> None:
     assert len(set(PAYLOADS)) == len(PAYLOADS)
     assert len(PAYLOADS) * (len(VALUES) + len(ELSEWHERE)) > 3000
 
 
 @pytest.mark.parametrize("place", VALUES)
-def test_a_value_is_a_literal(session: Session, place: str) -> None:
+def test_a_payload_as_a_value_is_a_literal(session: Session, place: str) -> None:
     for payload in PAYLOADS:
         wanted = VALUES[place](payload)
         condition = compiled_or_refused(session, wanted)
@@ -155,7 +155,7 @@ def test_a_value_is_a_literal(session: Session, place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ELSEWHERE)
-def test_anything_else_is_a_literal_or_a_clean_error(session: Session, place: str) -> None:
+def test_a_payload_at_any_other_place_is_a_literal_or_a_clean_error(session: Session, place: str) -> None:
     literals = 0
     for payload in PAYLOADS:
         wanted = ELSEWHERE[place](payload)
@@ -168,4 +168,4 @@ def test_anything_else_is_a_literal_or_a_clean_error(session: Session, place: st
     if "key" in place:
         assert literals >= len(PAYLOADS) - 2  # "." and ".." name nothing
     else:
-        assert literals <= 2  # what is the name of a field or an operator
+        assert literals <= 2  # the payloads that name a field or an operator

@@ -1,6 +1,6 @@
-"""Least privilege, whole: who may do what is a golden file, and the promises that matter most are tried for real.
+"""Least privilege: a golden file lists every privilege, and tests try the most important prohibitions.
 
-After a change that is meant: UPDATE_GOLDEN=1 pytest tests/functions/test_grants.py, and read the difference.
+After an intended change: UPDATE_GOLDEN=1 pytest tests/security/test_grants.py, then read the difference.
 """
 
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Every privilege of everybody but the object's owner. dblink's and pgvector's own objects are looked at further down.
+# Every privilege of every role but the object's owner. A test below checks the objects of dblink.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -59,7 +59,7 @@ select rolname, concat_ws(', ', case when rolcanlogin then 'login' else 'nologin
 from pg_roles r where rolname like 'shop\\_%' order by 1"""
 
 
-def test_everybodys_rights_are_those_of_the_golden_file(shop: "Shop") -> None:
+def test_the_privileges_of_every_role_equal_the_golden_file(shop: "Shop") -> None:
     roles = [f"role {name}: {attributes}" for name, attributes in shop.run(ROLES)]
     grants = [f"{grantee}: {object_}: {privileges}" for grantee, object_, privileges in shop.run(PRIVILEGES)]
     actual = "\n".join([*roles, "", *grants]) + "\n"
@@ -68,7 +68,7 @@ def test_everybodys_rights_are_those_of_the_golden_file(shop: "Shop") -> None:
     assert actual.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
-def test_nothing_is_everybodys(shop: "Shop") -> None:
+def test_public_has_no_privilege(shop: "Shop") -> None:
     assert [row for row in shop.run(PRIVILEGES) if row.grantee == "PUBLIC"] == []
 
 
@@ -84,7 +84,7 @@ def test_every_object_belongs_to_the_owner_role(shop: "Shop") -> None:
     assert {owner for _, owner in rows} == {"shop_owner"}
 
 
-def test_every_definer_function_pins_its_search_path(shop: "Shop") -> None:
+def test_every_definer_function_sets_its_search_path(shop: "Shop") -> None:
     rows = shop.run(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = pronamespace "
         "where nspname in ('shop', 'shop_private') and prosecdef and not exists "
@@ -93,7 +93,7 @@ def test_every_definer_function_pins_its_search_path(shop: "Shop") -> None:
     assert rows == []
 
 
-def test_a_new_function_of_the_owner_is_nobodys_until_granted(shop: "Shop") -> None:
+def test_no_role_may_execute_a_new_function_until_it_is_granted(shop: "Shop") -> None:
     conn = shop.connect(None)
     conn.exec_driver_sql("begin")
     conn.exec_driver_sql("set local role shop_owner")
@@ -121,7 +121,9 @@ def test_only_the_owner_may_use_dblink(shop: "Shop", role: Role) -> None:
 @pytest.fixture
 def analyst(shop: "Shop") -> Connection:
     conn = shop.connect(Role.ANALYST)
-    conn.exec_driver_sql("set default_transaction_read_only = off")  # a setting is no lock: rights must hold alone
+    conn.exec_driver_sql(
+        "set default_transaction_read_only = off"
+    )  # a session can change this setting, so privileges alone must protect
     return conn
 
 
@@ -138,7 +140,7 @@ def denied(conn: Connection, statement: str) -> None:
         conn.exec_driver_sql(statement)
 
 
-def test_an_analyst_can_write_nowhere(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_write_to_any_table(shop: "Shop", analyst: Connection) -> None:
     found = tables(shop, "shop")
     assert len(found) >= 8
     for table in found:
@@ -164,7 +166,7 @@ def test_an_analyst_can_write_nowhere(shop: "Shop", analyst: Connection) -> None
         denied(analyst, statement)
 
 
-def test_an_analyst_can_read_nothing_private(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_read_any_private_table(shop: "Shop", analyst: Connection) -> None:
     found = tables(shop, "shop_private")
     assert {"shop_private.request", "shop_private.work", "shop_private.query_embedding"} <= set(found)
     for table in found:
@@ -192,11 +194,11 @@ def test_an_analyst_can_read_nothing_private(shop: "Shop", analyst: Connection) 
         "select shop_dblink.dblink_connect_u('host=localhost')",
     ],
 )
-def test_an_analyst_cannot_go_behind_the_two_functions(analyst: Connection, call: str) -> None:
+def test_an_analyst_cannot_call_internal_functions(analyst: Connection, call: str) -> None:
     denied(analyst, call)
 
 
-def test_the_loopback_an_analysts_session_holds_is_out_of_its_reach(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_use_the_loopback_connection_of_its_session(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         analyst.exec_driver_sql("select shop.clip_text('opens the connection')")
         denied(analyst, "select shop_dblink.dblink_exec('shop_gateway', 'delete from shop_private.request')")
@@ -204,7 +206,7 @@ def test_the_loopback_an_analysts_session_holds_is_out_of_its_reach(shop: "Shop"
 
 def test_an_analyst_cannot_see_the_gateways_password(shop: "Shop", analyst: Connection) -> None:
     look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
-    assert "password=" in str(shop.value(look))  # it is there
+    assert "password=" in str(shop.value(look))  # the administrator sees it
     assert analyst.exec_driver_sql(look).all() == [(None,)]
     denied(analyst, "select * from pg_user_mapping")
 
@@ -219,7 +221,7 @@ def test_no_role_can_become_another(shop: "Shop", role: Role) -> None:
                 conn.rollback()
 
 
-def test_the_encoder_works_through_functions_only(shop: "Shop") -> None:
+def test_the_encoder_cannot_access_tables_directly(shop: "Shop") -> None:
     encoder = shop.connect(Role.ENCODER)
     for table in (*tables(shop, "shop_private"), "shop.product", "shop.product_image", "shop.toy_image"):
         denied(encoder, f"select * from {table}")
@@ -227,14 +229,14 @@ def test_the_encoder_works_through_functions_only(shop: "Shop") -> None:
             denied(encoder, f"delete from {table}")
 
 
-def test_the_gateway_sees_requests_and_cached_vectors_only(shop: "Shop") -> None:
+def test_the_gateway_reads_only_requests_and_cached_vectors(shop: "Shop") -> None:
     gateway = shop.connect(Role.GATEWAY)
     for table in ("shop_private.work", "shop_private.worker", "shop.product", "shop.model", "shop.searchable"):
         denied(gateway, f"select * from {table}")
     denied(gateway, "update shop_private.query_embedding set query = 'x'")
 
 
-def test_the_app_manages_products_and_nothing_else(shop: "Shop") -> None:
+def test_the_app_writes_only_products(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     shop.add("a")
     app.exec_driver_sql("update shop.product set price = 1")
@@ -242,7 +244,7 @@ def test_the_app_manages_products_and_nothing_else(shop: "Shop") -> None:
         denied(app, f"delete from {table}")
 
 
-def test_row_level_security_narrows_what_every_search_sees(shop: "Shop", analyst: Connection) -> None:
+def test_row_level_security_filters_the_products_of_every_search(shop: "Shop", analyst: Connection) -> None:
     shop.add("a", "b")
     shop.encode_all()
     with policy(shop.database, "sku <> 'b'"):
