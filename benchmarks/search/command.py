@@ -61,7 +61,7 @@ def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kin
 
 @contextmanager
 def _kept(folder: Path | None) -> Iterator[Path]:
-    """The folder, or one that is gone afterwards; the server's own user must reach it."""
+    """The folder, or a temporary one, which the server's own user must be able to reach."""
     if folder is not None:
         yield folder
         return

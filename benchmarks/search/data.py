@@ -1,7 +1,7 @@
 """A made-up catalog and queries to it. The same seed and size always give the same.
 
-Vectors are 512 numbers of unit length, rounded to half precision as they are stored, and everybody compared gets the
-rounded ones. They are built the way embeddings of products come out:
+Vectors are 512 numbers of unit length, rounded to half precision as they are stored, and every peer gets the
+rounded ones. They are built to resemble embeddings of products:
 
 - A few hundred clusters (kinds of products), and each category owns some of them: a filter on the category is a
   filter on a region. Every part of a vector has few large and many small components (they fall as n^-.5), so the

@@ -19,7 +19,7 @@ RAW, CALL = "pgvector, raw statement", "shop.search, one leg"
 
 
 def run(shops: Sequence[Shop], count: int) -> Report:
-    """Of several sizes, smallest first. Indexes are built anew, one after the other; then all sizes answer in turns."""
+    """Of several sizes, smallest first. Indexes are rebuilt, one after the other; then all sizes answer in turns."""
     builds = [build_seconds(shop) for shop in shops]
     sizes = [shop.catalog.rows for shop in shops]
     exponent = float(np.polyfit(np.log(sizes), np.log(builds), 1)[0])

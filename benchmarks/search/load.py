@@ -38,7 +38,7 @@ class Shop:
     catalog: Catalog
     database: Database
     numbers: Mapping[UUID, int]
-    folder: Path  # for what others want to keep beside it
+    folder: Path  # peers keep their indexes in it
 
     def admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(address(self.database, None), autocommit=True)
@@ -64,7 +64,7 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
     settings = Settings(home=kept / "home")
     kept.mkdir(parents=True, exist_ok=True)
     kept.chmod(0o755)
-    loaded = kept / "loaded.json"  # written last: a load that was interrupted is made again
+    loaded = kept / "loaded.json"  # written last: an interrupted load is repeated
     if not loaded.exists():
         with open_database(settings) as database, _admin(database, "postgres") as conn:
             conn.execute(f"alter system set shared_buffers = {max(2**28, rows * CACHE_BYTES) // 8192}")
@@ -209,7 +209,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _digest(seed: int) -> str:
-    """Of what the rows depend on: the tables and the generator."""
+    """Of the tables and the generator, on which the rows depend."""
     versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
     said = b"".join(path.read_bytes() for path in versions) + f"{VERSION} {seed}".encode()
     return hashlib.sha256(said).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Other people's indexes on the same vectors, built once and kept beside the database.
+"""Other indexes on the same vectors, built once and kept beside the database.
 
 hnswlib and faiss live in this process and know no attributes: they are handed the set of matching products, made
 outside the clock. hnswlib asks a Python function about every product it meets, which a C++ program would not pay for.
@@ -49,7 +49,7 @@ class Peer(ABC):
     def _open(self, path: Path) -> None: ...
 
     @abstractmethod
-    def strategy(self, questions: Questions, ef: int, filter: Filter) -> Strategy: ...  # noqa: A002  what everybody calls it
+    def strategy(self, questions: Questions, ef: int, filter: Filter) -> Strategy: ...  # noqa: A002  the usual name
 
 
 class Hnswlib(Peer):

@@ -28,7 +28,7 @@ HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
 BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
 BY_SEQUENCE = {**FORCED, "enable_indexscan": False, "enable_bitmapscan": False, "enable_indexonlyscan": False}
 
-# What a person writes. An expression, such as "+ 0", keeps the index out.
+# The statement that a person writes. An expression, such as "+ 0", keeps the index out.
 PLAIN = """
     select v.product_id from shop.bench_image v join shop.product p on p.product_id = v.product_id
     where {condition} order by (v.embedding <=> %(vector)b){expression} limit {k}"""

@@ -92,10 +92,10 @@ class Figures:
 
 
 def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
-    """Every query by every strategy, ten queries of one after ten of the other: what disturbs the machine disturbs all
-    alike, and each is as warm as a service that is in use (in turns of one query a statement that does nothing took
-    .35 ms instead of .03: the server's process had gone to sleep). Who asks first finds the caches cold, so the order
-    is drawn anew for each turn.
+    """Every query by every strategy, ten queries of one after ten of the other. So a disturbance of the machine affects
+    all alike, and each is as warm as a service in use (in turns of one query a statement that does nothing took .35 ms
+    instead of .03: the server's process had gone to sleep). The first strategy finds the caches cold, so the order is
+    drawn again for each turn.
 
     All are asked once before. A new connection maps each page of the index as it first meets it, which for some hundred
     queries costs several times what the search does; connections of a pool have done that long ago.

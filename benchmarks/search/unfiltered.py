@@ -1,6 +1,6 @@
 """Search without a filter: the raw statement against indexes in this process, and shop.search against the statement.
 
-Everybody runs with the smallest ef at which their recall reaches the target, so times compare at equal recall.
+Each runs with the smallest ef at which its recall reaches the target, so times compare at equal recall.
 """
 
 from collections.abc import Sequence

@@ -40,7 +40,7 @@ def cells(shop: Shop) -> list[filtered.Cell]:
     return list(filtered.cells(shop.catalog, QUERIES))
 
 
-def test_prices_and_categories_have_the_shares_they_are_named_for(shop: Shop) -> None:
+def test_prices_and_categories_have_the_shares_in_their_names(shop: Shop) -> None:
     with shop.admin() as conn:
         for share in SHARES:
             matching = max(1, round(ROWS * share))
@@ -113,7 +113,7 @@ def test_every_cell_has_an_oracle_the_planner_and_the_installed_peers(
     assert drawn.stat().st_size > 10_000
 
 
-def test_without_a_filter_everybody_is_measured_at_equal_recall(shop: Shop, others: list[Peer]) -> None:
+def test_unfiltered_peers_are_measured_at_equal_recall(shop: Shop, others: list[Peer]) -> None:
     report = unfiltered.run(shop, others, QUERIES, with_search=False)
 
     for table in report.tables:
@@ -121,7 +121,7 @@ def test_without_a_filter_everybody_is_measured_at_equal_recall(shop: Shop, othe
         assert all(float(row[2]) >= unfiltered.TARGET for row in table.rows)
 
 
-def test_the_web_service_is_measured_alone_with_others_and_with_too_many(
+def test_the_web_service_is_measured_alone_under_load_and_overloaded(
     shop: Shop, environment: Callable[[Database], dict[str, str]]
 ) -> None:
     queries = shop.catalog.queries("text", 10)
