@@ -5,7 +5,7 @@ LoaderError                  (db/errors.py: exit code 6)
 ├── NotACatalog              a file, but not one of the formats, or its header cannot be understood
 │   └── MissingColumns       no column holds the SKU, or the title
 ├── SourceDamaged            what has been read is right, but from some place on the file cannot be read
-├── NothingToLoad            no row, no picture
+├── NothingToLoad            no row, no image
 ├── RejectsUnwritable        the list of rejected rows has nowhere to go
 ├── SyncRefused              the rows are loaded, but what the file does not name was left as it is
 └── RowsRejected             the good rows are loaded, the others are listed

@@ -58,8 +58,8 @@ def load_judgements(
 ) -> Judged:
     """All good rows of the table, in one transaction; a product judged before gets its new grade.
 
-    `suite` and `catalog` are for rows that name none. Pictures are paths below the table's folder. Raises LoaderError,
-    or DatabaseError; then nothing has changed.
+    `suite` and `catalog` are for rows that name none. Images are paths below the table's folder. Raises LoaderError or
+    DatabaseError, and then nothing has changed.
     """
     table = Table(CatalogFile(path))
     places = _places(table)
@@ -126,7 +126,7 @@ def _checked(table: Table, places: dict[str, int], suite: str, catalog: str) -> 
 
 
 def _judgement(cells: dict[str, str], suite: str, catalog: str, root: ImageRoot, folder: Path) -> Judgement:
-    """Raises ValueError with the reason why this is none."""
+    """Raises ValueError with the reason if the row is no judgement."""
     query, picture, picture_sku = (cells.get(name) or None for name in ("query", "picture", "picture_sku"))
     suite, catalog = cells.get("suite") or suite, cells.get("catalog") or catalog
     grade = cells.get("grade") or "1"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from db.errors import SettingsError
+from loader.formats import Format
 from loader.sources.reading.columns import check_fields
-from loader.sources.sniffing import Format
 
 
 def parse_format(name: str | None) -> Format | None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loader.formats import Format
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -21,10 +23,7 @@ CatalogPath = Annotated[
 LoadCatalog = Annotated[str, typer.Option(help="Which catalog the rows belong to; a SKU is unique in its catalog.")]
 FormatName = Annotated[
     str | None,
-    typer.Option(
-        "--format",
-        help="delimited, merchant, shopify, shopee, jsonld, jsonl, parquet or folder. Default: detected.",
-    ),
+    typer.Option("--format", help=f"{', '.join(Format)}. Default: recognised by its content."),
 ]
 Mapping = Annotated[
     list[str] | None,

@@ -5,14 +5,21 @@ from pathlib import Path
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import resolve
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.table import Table
+
+
+def recognises(head: FileHead) -> bool:
+    return not head.is_json
 
 
 class DelimitedSource:
     def __init__(
-        self, table: Table, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "delimited"
+        self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "delimited"
     ) -> None:
+        table = Table(file)
         self.name = name
         self.path = table.path
         self.image_root = image_root or table.path.absolute().parent

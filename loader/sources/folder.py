@@ -1,4 +1,4 @@
-"""A folder of pictures: each one is a product, its path the SKU, its file name the title, its folder the type."""
+"""A folder of images. Each is a product: its path the SKU, its file name the title, its folder the product type."""
 
 import os
 import re
@@ -10,14 +10,14 @@ from loader.errors import SourceUnreadable
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import unreadable
 
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"))
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"))
 
 
 class FolderSource:
-    """Subfolders included; hidden files, other files and linked folders are passed over. Rows come in path order."""
+    """Includes subfolders; skips hidden files, other files and linked folders. Rows come in path order."""
 
     name = "folder"
-    size = None  # counting the files would be a second walk
+    size = None  # counting the files would take a second walk
 
     def __init__(self, path: Path) -> None:
         try:
@@ -31,7 +31,7 @@ class FolderSource:
         self.done = 0
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        for found in _pictures(self.path, ""):
+        for found in _images(self.path, ""):
             self.done += 1
             if isinstance(found, OSError):
                 yield Reject(self.done, "", f"cannot read the folder {found.filename}: {found.strerror}")
@@ -43,8 +43,8 @@ class FolderSource:
             yield RawProduct(fields, (found,), line=self.done)
 
 
-def _pictures(folder: Path, prefix: str) -> Iterator[str | OSError]:
-    """Paths below the first folder. In memory: the names of one folder and of those it is in."""
+def _images(folder: Path, prefix: str) -> Iterator[str | OSError]:
+    """Paths below the first folder. Memory holds the names in this folder and in its parents."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(
@@ -55,8 +55,8 @@ def _pictures(folder: Path, prefix: str) -> Iterator[str | OSError]:
         return
     for name, is_folder in entries:
         if is_folder:
-            yield from _pictures(folder / name, f"{prefix}{name}/")
-        elif Path(name).suffix.lower() in PICTURES:
+            yield from _images(folder / name, f"{prefix}{name}/")
+        elif Path(name).suffix.lower() in SUFFIXES:
             yield prefix + name
 
 

@@ -1,4 +1,4 @@
-"""JSON Lines: an object a line, its names as the headers of a table would be."""
+"""JSON Lines: an object on each line, whose names are read like the headers of a table."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -10,8 +10,13 @@ from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
 from loader.sources.reading.keyed import KeyedRows
+
+
+def recognises(head: FileHead) -> bool:
+    return head.is_json_lines
 
 
 class JsonLinesSource:
@@ -40,7 +45,7 @@ class JsonLinesSource:
 
 
 def _first_names(file: CatalogFile, lines: int = 100) -> list[str]:
-    """The names that the first objects have between them; each may leave out what is empty."""
+    """All names in the first objects; each object may leave out what is empty."""
     names: dict[str, str] = {}
     reason = None
     with closing(values(file)) as first_values:

@@ -1,7 +1,7 @@
-"""schema.org products in JSON-LD, as pages carry them: one document, or a document a line.
+"""schema.org products in JSON-LD, as pages carry them: one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. A
-ProductGroup is the products of its hasVariant, which take from the group what they do not say themselves.
+ProductGroup becomes the products of its hasVariant, which inherit the fields that they lack.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.cells import is_empty, one_text, pictures, words
+from loader.sources.reading.cells import image_paths, is_empty, one_text, words
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import parse, values
 from loader.sources.reading.lines import BOM, NOT_UTF8
 from loader.sources.reading.offers import offered
 
 MAX_DOCUMENT = 16 << 20  # bytes; a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
-TEXTS = {  # ours: schema.org's, the first that is there
+TEXTS = {  # our field: schema.org's names; the first one present counts
     "sku": ("sku", "productID", "mpn"),
     "title": ("name",),
     "description": ("description",),
@@ -35,14 +36,28 @@ TEXTS = {  # ours: schema.org's, the first that is there
     "condition": ("itemCondition",),
 }
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
-OF_THE_GROUP = ("hasVariant", "variesBy", "sku", "productID", "mpn", "gtin", "@id", "@type")  # not of its variants
+OF_THE_GROUP = (
+    "hasVariant",
+    "variesBy",
+    "sku",
+    "productID",
+    "mpn",
+    "gtin",
+    "@id",
+    "@type",
+)  # that its variants do not inherit
 DEEPEST = 20
+
+
+def recognises(head: FileHead) -> bool:
+    return head.is_json and (b'"@type"' in head.bytes or b'"@graph"' in head.bytes)
 
 
 class JsonLdSource:
     name = "jsonld"
 
-    def __init__(self, file: CatalogFile, *, image_root: Path | None, by_line: bool) -> None:
+    def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
+        by_line = FileHead(file).is_by_line
         self.path = file.path
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
@@ -59,7 +74,7 @@ class JsonLdSource:
         return self._file.bytes_read
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        """In a document of its own, the `line` of a product is its number."""
+        """In a single document, the `line` of a product is its number."""
         if self._document is not None:
             for number, product in enumerate(products(self._document), 1):
                 yield row(number, product)
@@ -74,7 +89,7 @@ class JsonLdSource:
 
 
 def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Every product that a document leads to, groups as their variants."""
+    """Every product in a document; of a group, its variants."""
     if depth > DEEPEST:
         return
     if isinstance(value, list):
@@ -125,7 +140,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         if keywords := words(product.get("keywords") or ""):
             attributes["keywords"] = keywords
         attributes |= _properties(product.get("additionalProperty"))
-        images = tuple(_absolute(picture) for picture in pictures(_unwrapped(product.get("image"))))
+        images = tuple(_absolute(path) for path in image_paths(_unwrapped(product.get("image"))))
         return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
@@ -155,8 +170,8 @@ def _properties(value: Any) -> dict[str, Any]:
     return found
 
 
-def _absolute(picture: str) -> str:
-    return f"https:{picture}" if picture.startswith("//") else picture
+def _absolute(path: str) -> str:
+    return f"https:{path}" if path.startswith("//") else path
 
 
 def _list(value: Any) -> list[Any]:

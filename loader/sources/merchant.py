@@ -1,6 +1,6 @@
-"""Google Merchant Center feeds as XML: RSS or Atom, whose products have their fields in the namespace g.
+"""Google Merchant Center feeds. As XML they are RSS or Atom, with the fields of a product in the namespace g.
 
-The same feeds as delimited text or JSON Lines need no reader of their own: their fields are the usual names.
+As delimited text or JSON Lines they need no reader of their own: their fields are usual names.
 """
 
 import re
@@ -16,8 +16,11 @@ from defusedxml.ElementTree import ParseError, XMLParser
 from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
+from loader.sources.delimited import DelimitedSource
+from loader.sources.jsonl import JsonLinesSource
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 
@@ -27,13 +30,24 @@ ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
 PIECE = 64 * 1024
 
 
-def is_merchant(names: Iterator[str] | list[str]) -> bool:
-    return set(map(normalised, names)) >= FIELDS
+def recognises(head: FileHead) -> bool:
+    return head.bytes.startswith(b"<") or set(map(normalised, head.names)) >= FIELDS
+
+
+def merchant_source(
+    file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None
+) -> "MerchantXmlSource | JsonLinesSource | DelimitedSource":
+    head = FileHead(file)
+    if head.bytes.startswith(b"<"):
+        return MerchantXmlSource(file, mapping=mapping, image_root=image_root)
+    if head.bytes.startswith(b"{"):
+        return JsonLinesSource(file, mapping=mapping, image_root=image_root, name="merchant")
+    return DelimitedSource(file, mapping=mapping, image_root=image_root, name="merchant")
 
 
 @dataclass
 class _Element:
-    tag: str  # as the parser has it: {namespace}name
+    tag: str  # in the form of the parser: {namespace}name
     texts: list[str] = field(default_factory=list)
     members: dict[str, Any] = field(default_factory=dict)
 
@@ -50,18 +64,18 @@ class _Item:
     values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
 
     def record(self) -> dict[str, Any]:
-        """What stands in Google's namespace, and else what RSS or Atom itself says, and else what others say."""
+        """A name in Google's namespace takes precedence over RSS's or Atom's own, and that over all others."""
         google, own, others = self.values
         return {**others, **own, **google}
 
 
 class _Items:
-    """What the parser reports to. Keeps one item at a time; its text past MAX_RECORD is passed over."""
+    """The target of the parser. Keeps one item at a time, and drops its text past MAX_RECORD."""
 
     def __init__(self, path: Path) -> None:
         self.whole: list[_Item] = []
-        self.heard = False
-        self.expat: Any = None  # knows which line it is at
+        self.active = False
+        self.expat: Any = None  # knows the current line
         self._path = path
         self._root = ""
         self._depth = 0
@@ -69,7 +83,7 @@ class _Items:
         self._open: list[_Element] = []  # of the item, outermost first
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self.heard = True
+        self.active = True
         self._depth += 1
         name = _local(tag)
         if self._depth == 1:
@@ -86,15 +100,15 @@ class _Items:
             self._open.append(_element(tag, attributes))
 
     def data(self, text: str) -> None:
-        self.heard = True
+        self.active = True
         if self._open and self._grown(len(text)):
             self._open[-1].texts.append(text)
 
     def comment(self, text: str) -> None:
-        self.heard = True
+        self.active = True
 
     def end(self, tag: str) -> None:
-        self.heard = True
+        self.active = True
         self._depth -= 1
         item = self._item
         if item is not None and self._depth < item.depth:
@@ -109,7 +123,7 @@ class _Items:
         pass
 
     def _grown(self, by: int) -> bool:
-        """Whether there is room for more of the item."""
+        """Add to the size of the item. False once it is too long."""
         item = self._item
         assert item is not None
         item.size += by
@@ -157,11 +171,11 @@ class MerchantXmlSource:
         try:
             with self._file.opened() as opened:
                 while piece := opened.read(PIECE):
-                    found.heard = False
+                    found.active = False
                     parser.feed(piece)
                     yield from found.whole
                     found.whole.clear()
-                    quiet = 0 if found.heard else quiet + len(piece)
+                    quiet = 0 if found.active else quiet + len(piece)
                     if quiet > 2 * MAX_RECORD:  # the parser holds all of a tag until it ends
                         line = found.expat.CurrentLineNumber
                         raise SourceDamaged(f"{self.path.name}: a tag or comment before line {line} is {TOO_LONG}")
@@ -181,14 +195,14 @@ class MerchantXmlSource:
             ) from None
         except DefusedXmlException as error:
             raise NotACatalog(f"{self.path.name} defines XML entities, which feeds do not: {error}") from None
-        except (LookupError, ValueError) as error:  # what the parser makes of an encoding that it does not know
+        except (LookupError, ValueError) as error:  # the parser's errors for an unknown encoding
             raise NotACatalog(
                 f"{self.path.name} is in an encoding that cannot be read: {error}", hint="Save it as UTF-8."
             ) from error
 
 
 def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
-    """An Atom link has its address in an attribute, and says in another what it leads to."""
+    """An Atom link has its address in the attribute href and its kind in the attribute rel."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
     return _Element(name, [attributes["href"]] if "href" in attributes else [])
@@ -205,7 +219,7 @@ def _rank(tag: str, item: _Item) -> dict[str, Any]:
 
 
 def _put(members: dict[str, Any], name: str, value: Any) -> None:
-    """A name that comes again makes a list."""
+    """A repeated name makes a list."""
     if value in ("", {}):
         return
     if name not in members:

@@ -1,4 +1,4 @@
-"""Parquet, a few hundred rows at a time; its columns named as the headers of a table would be."""
+"""Parquet, a few hundred rows at a time. Its column names are read like the headers of a table."""
 
 import datetime
 import math
@@ -12,6 +12,7 @@ from db.errors import SettingsError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ BATCH_BYTES = 16 << 20
 PAGE_BUFFER = 1 << 20
 
 
+def recognises(head: FileHead) -> bool:
+    return head.bytes.startswith(b"PAR1")
+
+
 class ParquetSource:
-    """A row's `line` is its number from 1. What pandas writes for a missing number, NaN, is an empty cell."""
+    """A row's `line` is its number from 1. NaN, which pandas writes for a missing number, is an empty cell."""
 
     name = "parquet"
 
@@ -58,7 +63,7 @@ class ParquetSource:
     def _next(self, batches: Iterator["RecordBatch"], line: int) -> "RecordBatch | None":
         try:
             return next(batches, None)
-        except (OSError, ValueError, NotImplementedError) as error:  # what pyarrow's own errors are
+        except (OSError, ValueError, NotImplementedError) as error:  # the base classes of pyarrow's errors
             raise SourceDamaged(
                 f"{self.path.name} cannot be read after row {line:,}: {_first_line(error)}",
                 hint="Write or fetch the file again.",
@@ -75,7 +80,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
     if file.is_gzip:
         raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it: gunzip.")
     try:
-        # pages are read as they are needed, not whole row groups ahead
+        # read pages as they are needed, not whole row groups ahead
         return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)
     except (OSError, ValueError, NotImplementedError) as error:
         raise NotACatalog(
@@ -84,7 +89,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
 
 
 def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Each row by its columns' names, and what is wrong with the values that are left out."""
+    """Each row as a record, and the faults of the values that are left out of it."""
     for cells in zip(*map(_values, batch.columns), strict=True):
         record, faults = {}, []
         for name, cell in zip(batch.schema.names, cells, strict=True):
@@ -111,7 +116,7 @@ def _value(cell: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it. Raises ValueError with what is wrong with it."""
+    """The value in the types of JSON. Raises ValueError with its fault."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

@@ -1,29 +1,43 @@
-"""The layout of the Shopee product-matching data: train.csv or test.csv beside a folder of pictures.
+"""The layout of the Shopee product-matching data: train.csv or test.csv beside a folder of images.
 
 posting_id,image,image_phash,title,label_group      label_group only in train.csv: postings of the same product
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from db.catalog.product import RawProduct
+from loader.errors import NotACatalog, SourceUnreadable
 from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.table import Table
 
 HEADER = ("posting_id", "image", "image_phash", "title")
 FILES = ("train.csv", "test.csv")
 
 
-def is_shopee(header: Sequence[str]) -> bool:
-    return set(HEADER) <= set(header)
+def recognises(head: FileHead) -> bool:
+    return set(HEADER) <= set(head.header)
 
 
 class ShopeeSource:
     name = "shopee"
 
-    def __init__(self, table: Table, *, image_root: Path | None) -> None:
+    def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
+        table = Table(file)
+        if not set(HEADER) <= set(table.header):
+            raise NotACatalog(
+                f"{table.path.name} is not in the Shopee layout; its columns: {', '.join(table.header)}",
+                hint=f"It needs {', '.join(HEADER)}. Leave --format away to load it by its own columns.",
+            )
         self.path = table.path
         self.image_root = image_root or table.path.absolute().parent / f"{table.path.stem}_images"
+        if not self.image_root.is_dir():
+            raise SourceUnreadable(
+                f"the images of {table.path.name} are not at {self.image_root}",
+                hint="Say where they are with --image-root.",
+            )
         self.size = table.size
         self._table = table
         table.sku_place = table.header.index("posting_id")

@@ -1,7 +1,7 @@
-"""Shopify's product export: several rows a product, of its variants and of its pictures, under one handle.
+"""Shopify's product export: each product has several rows, of its variants and of its images, under one handle.
 
-Each variant is a product; a product without variants is one. Rows of a handle usually follow each other, but need not,
-so the rows are first put into a temporary SQLite database, as in loader/first_lines.py, and then taken by handle.
+Each variant is a product; a product without variants is one. Rows of a handle usually follow each other, but need not.
+So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then read by handle.
 """
 
 import json
@@ -16,8 +16,10 @@ from db.catalog.product import RawProduct
 from db.catalog.validation import MAX_IMAGES
 from loader.errors import MissingColumns
 from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.html_text import plain_text
 from loader.sources.reading.table import Table
 
@@ -44,30 +46,36 @@ NAMES = {
     "variant_image": ("variant_image", "variant_image_url"),
     **{f"option{n}_{part}": (f"option{n}_{part}",) for n in (1, 2, 3) for part in ("name", "value")},
 }
-OF_A_VARIANT = ("sku", "price", "barcode", "option1_value")  # a row with one of them is a variant, not only a picture
+OF_A_VARIANT = (
+    "sku",
+    "price",
+    "barcode",
+    "option1_value",
+)  # a row with one of them is a variant; any other holds only an image
 OPTION_FIELDS = {"color": "color", "colour": "color", "size": "size", "material": "material"}
 
 
-def is_shopify(header: Sequence[str]) -> bool:
-    names = set(map(normalised, header))
+def recognises(head: FileHead) -> bool:
+    names = set(map(normalised, head.header))
     return all(names.intersection(NAMES[name]) for name in ("handle", "title", "image", "price", "option1_value"))
 
 
 @dataclass
 class _Product:
-    """What the rows of one handle say together."""
+    """The rows of one handle, combined."""
 
     line: int
     cells: Mapping[str, str]  # of the row with the title
     option_names: list[str]
     variants: int = 0
-    pictures: list[tuple[float, str]] = field(default_factory=list)
+    images: list[tuple[float, str]] = field(default_factory=list)
 
 
 class ShopifySource:
     name = "shopify"
 
-    def __init__(self, table: Table, *, image_root: Path | None) -> None:
+    def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
+        table = Table(file)
         self.path = table.path
         self.image_root = image_root or table.path.absolute().parent
         self.size = table.size
@@ -100,7 +108,7 @@ class ShopifySource:
                 if isinstance(record, Reject):
                     yield record
                 elif handle := record.cells[self._places["handle"]].strip():
-                    # surrogates, which SQLite does not take, were rejected with their row
+                    # SQLite takes no surrogates, but rows with any were rejected before
                     store.execute("insert into row values (?, ?, ?)", (handle, record.line, json.dumps(record.cells)))
                 else:
                     yield Reject(record.line, "", "the handle is empty")
@@ -122,7 +130,7 @@ class ShopifySource:
 
     def _product(self, rows: Iterator[tuple[int, list[str]]]) -> _Product | None:
         found: _Product | None = None
-        pictures: list[tuple[float, str]] = []
+        images: list[tuple[float, str]] = []
         variants = 0
         for line, cells in rows:
             named = self._named(cells)
@@ -130,10 +138,10 @@ class ShopifySource:
                 options = [named[f"option{n}_name"] for n in (1, 2, 3)]
                 found = _Product(line, named, options)
             variants += _is_variant(named)
-            if named["image"] and len(pictures) <= MAX_IMAGES:  # one too many is refused by the product's rules
-                pictures.append((_position(named["image_position"], len(pictures)), named["image"]))
+            if named["image"] and len(images) <= MAX_IMAGES:  # one more than allowed, which validation then rejects
+                images.append((_position(named["image_position"], len(images)), named["image"]))
         if found is not None:
-            found.variants, found.pictures = variants, sorted(pictures, key=lambda picture: picture[0])
+            found.variants, found.images = variants, sorted(images, key=lambda image: image[0])
         return found
 
     def _row(
@@ -147,7 +155,7 @@ class ShopifySource:
         }
         several = product.variants > 1
         shown = " / ".join(options.values())
-        sku = variant["sku"].removeprefix("'")  # which Shopify writes so that a spreadsheet keeps leading zeros
+        sku = variant["sku"].removeprefix("'")  # Shopify writes it so that a spreadsheet keeps leading zeros
         fields = {
             "sku": sku or ("/".join((handle, *options.values())) if several else handle),
             "title": f"{of_all['title']} - {shown}" if several and shown else of_all["title"],
@@ -168,8 +176,8 @@ class ShopifySource:
             fields.setdefault(OPTION_FIELDS.get(name.lower(), ""), value)
             attributes[normalised(name)] = value
         fields.pop("", None)
-        pictures = [variant["variant_image"], *(picture for _, picture in product.pictures)]
-        images = tuple(dict.fromkeys(picture for picture in pictures if picture))
+        paths = [variant["variant_image"], *(path for _, path in product.images)]
+        images = tuple(dict.fromkeys(path for path in paths if path))
         return RawProduct({name: text for name, text in fields.items() if text}, images, None, attributes, line)
 
     def _named(self, cells: Sequence[str]) -> dict[str, str]:
@@ -190,7 +198,7 @@ def _position(cell: str, otherwise: int) -> float:
 
 
 def _availability(product: Mapping[str, str], variant: Mapping[str, str]) -> str:
-    """A quantity counts where Shopify tracks it; exports of shops with several locations have none."""
+    """The quantity counts only if Shopify tracks it; shops with several locations export none."""
     if product["status"].lower() in ("draft", "archived") or product["published"].lower() == "false":
         return "out_of_stock"
     sold_out = (

@@ -1,4 +1,4 @@
-"""What can be wrong with a feed of each format, and what is said about it. Delimited files: test_bad_files.py."""
+"""Faults in feeds of each format, and their messages. Delimited files: test_bad_files.py."""
 
 # ruff: noqa: E501 - a case a line: the tables are read as tables
 
@@ -67,7 +67,7 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
-def test_a_file_that_is_no_feed_is_named_before_anything_is_loaded(case: str, tmp_path: Path):
+def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str, tmp_path: Path):
     name, content, kind, message, hint = WHOLE_FILE[case]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LoaderError) as raised:
@@ -103,7 +103,7 @@ ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_a_bad_row_costs_itself_alone(case: str, tmp_path: Path):
+def test_a_bad_row_rejects_only_itself(case: str, tmp_path: Path):
     name, before, row, after, line, sku, reason = ROWS[case]
     (tmp_path / name).write_bytes(before + row + after)
     found = list(open_source(tmp_path / name).rows())
@@ -121,7 +121,7 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGED)
-def test_a_file_that_breaks_off_gives_its_rows_and_then_the_error(case: str, tmp_path: Path):
+def test_a_file_that_breaks_off_yields_its_rows_and_then_the_error(case: str, tmp_path: Path):
     name, content, message = DAMAGED[case]
     (tmp_path / name).write_bytes(content)
     rows, error = until_damaged(tmp_path / name)
@@ -140,7 +140,7 @@ def until_damaged(path: Path) -> tuple[int, str]:
     raise AssertionError("nothing is damaged")
 
 
-def test_a_damaged_page_of_parquet_gives_its_rows_and_then_the_error(tmp_path: Path):
+def test_a_damaged_page_of_parquet_yields_the_rows_before_it_and_then_the_error(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -155,7 +155,7 @@ def test_a_damaged_page_of_parquet_gives_its_rows_and_then_the_error(tmp_path: P
     assert 5_000 <= rows < 20_000
 
 
-def test_text_of_parquet_that_is_no_utf8_costs_its_row_alone(tmp_path: Path):
+def test_parquet_text_that_is_not_utf8_rejects_only_its_row(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -166,7 +166,7 @@ def test_text_of_parquet_that_is_no_utf8_costs_its_row_alone(tmp_path: Path):
     assert isinstance(found[1], Reject) and found[1] == Reject(2, "2", "title is not UTF-8")
 
 
-def test_pictures_inside_parquet_are_refused_by_row(tmp_path: Path):
+def test_image_bytes_inside_parquet_are_rejected_by_row(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -224,7 +224,7 @@ def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["xml", "jsonl"])
-def test_progress_is_in_bytes_of_the_file_as_it_lies_there(name: str, tmp_path: Path):
+def test_progress_is_in_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
     big_feed(name, tmp_path / "a", 5_000)
     (tmp_path / f"a.{name}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
     source = open_source(tmp_path / f"a.{name}.gz")

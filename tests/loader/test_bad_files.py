@@ -96,7 +96,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
-def test_a_file_that_is_no_catalog_is_named_and_loads_nothing(
+def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
     case: str, load: Load, database: Database, tmp_path: Path
 ):
     content, kind, message, hint = WHOLE_FILE[case]
@@ -141,7 +141,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what 
     "link out": (b"bad,a,5,link.jpg\n", "3", "bad", 'image "link.jpg" is a link that leaves the image root'),
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
     "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),
-    "101 pictures": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
+    "101 images": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
     "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # the list must be safe in a spreadsheet
 }  # fmt: skip
 
@@ -163,7 +163,7 @@ def test_a_bad_row_is_listed_and_the_others_are_loaded(case: str, load: Load, da
     assert [path.name for path in Path.cwd().iterdir()] == ["goods.rejects.csv"]
 
 
-def test_what_only_looks_bad_is_loaded_as_it_is(load: Load, database: Database, tmp_path: Path):
+def test_unusual_but_valid_rows_are_loaded_unchanged(load: Load, database: Database, tmp_path: Path):
     content = '\ufeffsku;title;image\n1;=cmd();%2e%2e/a.jpg\n\n2;"a ""b""; c";\n3;Zoë 🧑‍🚀;\n;;\n'
     (tmp_path / "goods.csv").write_text(content, encoding="utf-8")
     assert load(tmp_path / "goods.csv").exit_code == 0
@@ -173,7 +173,7 @@ def test_what_only_looks_bad_is_loaded_as_it_is(load: Load, database: Database, 
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_path_that_is_no_regular_file_is_named_at_once(load: Load, tmp_path: Path):
+def test_a_path_that_is_no_regular_file_is_an_error(load: Load, tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "folder.csv").mkdir()
@@ -192,7 +192,7 @@ def test_a_path_that_is_no_regular_file_is_named_at_once(load: Load, tmp_path: P
 
 
 @pytest.mark.parametrize("locked", ["goods.csv", "."])
-def test_a_path_without_read_permission_is_named(locked: str, load: Load, public_folder: Path):
+def test_a_path_without_read_permission_is_an_error(locked: str, load: Load, public_folder: Path):
     folder = public_folder / "locked"
     folder.mkdir(exist_ok=True)
     (folder / "goods.csv").write_text("sku,title\n1,a\n")
@@ -209,7 +209,7 @@ def test_a_path_without_read_permission_is_named(locked: str, load: Load, public
     assert error.message.endswith("goods.csv: Permission denied")
 
 
-def test_a_disk_that_fails_halfway_is_named_and_what_is_loaded_stays(
+def test_a_disk_that_fails_halfway_is_an_error_and_committed_rows_stay(
     load: Load, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from loader.sources.reading.lines import Lines
@@ -252,7 +252,7 @@ def test_a_wrong_option_is_an_error_of_the_command_line(load: Load, tmp_path: Pa
         (("--map", "title=a", "--map", "title=b"), "title is given twice"),
         (("--format", "xml"), 'there is no "xml"'),
         (("--catalog", "Main!"), '"Main!" is no name for a catalog'),
-        (("--format", "folder", "--map", "title=a"), "a folder of pictures has no columns"),
+        (("--format", "folder", "--map", "title=a"), "a folder of images has no columns"),
     ):
         error = error_of(load(catalog, *arguments))
         assert type(error) is SettingsError
@@ -262,7 +262,7 @@ def test_a_wrong_option_is_an_error_of_the_command_line(load: Load, tmp_path: Pa
     assert "is not in the Shopee layout" in error_of(load(catalog, "--format", "shopee")).message
 
 
-def test_a_database_without_schema_is_named(
+def test_a_database_without_schema_is_an_error(
     load: Load,
     databases: Any,
     environment: Callable[[Database], dict[str, str]],

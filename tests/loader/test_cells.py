@@ -1,10 +1,10 @@
-"""What stands under one name, as the text, the pictures or the words that a field takes."""
+"""A value as the text, image paths or keywords of a field."""
 
 from typing import Any
 
 import pytest
 
-from loader.sources.reading.cells import one_text, pictures, words
+from loader.sources.reading.cells import image_paths, one_text, words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.html_text import plain_text
 
@@ -59,13 +59,13 @@ def test_a_value_that_means_several_things_is_refused(field: str, value: Any, re
         one_text(field, value)
 
 
-def test_pictures_are_found_in_texts_lists_and_objects():
-    assert pictures("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
-    assert pictures("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
-    assert pictures(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]
-    assert pictures({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
-    with pytest.raises(ValueError, match="a picture is a path or an address, not a number"):
-        pictures(17)
+def test_image_paths_are_found_in_texts_lists_and_objects():
+    assert image_paths("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
+    assert image_paths("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
+    assert image_paths(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]
+    assert image_paths({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
+    with pytest.raises(ValueError, match="an image is a path or an address, not a number"):
+        image_paths(17)
 
 
 def test_words_are_a_list_or_a_text_with_one_kind_of_separator():

@@ -1,4 +1,4 @@
-"""Feeds of the formats that shops write, by hand after their public field lists, into the database and compared."""
+"""Feeds in the formats of shops, written by hand after the public field lists, loaded and compared."""
 
 import gzip
 import json
@@ -17,6 +17,7 @@ from db.errors import SettingsError
 from db.roles import Role
 from loader.mapping import parse_mapping
 from loader.sources import Format, open_source
+from loader.sources.registry import FILE_FORMATS
 from tests.support.loading import load_catalog
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -41,7 +42,7 @@ def database(shared: Database) -> Database:
 
 
 def stored(database: Database) -> dict[str, dict[str, Any]]:
-    """By SKU: the columns and attributes that are not empty, and the pictures in order."""
+    """By SKU: the columns and attributes that are not empty, and the images in order."""
     with database.connect(Role.APP) as conn:
         rows = conn.execute(
             text(
@@ -485,20 +486,25 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
         ("PAR1", Format.PARQUET),
     ],
 )
-def test_a_format_is_found_by_the_first_bytes(content: str, kind: Format, tmp_path: Path):
+def test_a_format_is_recognised_by_the_first_bytes(content: str, kind: Format, tmp_path: Path):
     from loader.sources.reading.catalog_file import CatalogFile
-    from loader.sources.sniffing import sniff
+    from loader.sources.reading.file_head import FileHead
+    from loader.sources.registry import recognise
 
     if content == '{"id": 1, "title": "a"':
         content += "\n" + '{"id": 2, "title": "b"}\n'
     (tmp_path / "goods.dat").write_text(content)
-    assert sniff(CatalogFile(tmp_path / "goods.dat")) is kind
+    assert recognise(FileHead(CatalogFile(tmp_path / "goods.dat"))) is kind
 
 
 def test_a_format_that_is_named_is_used_without_looking(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("posting_id,image,image_phash,title\n1,a.jpg,,One\n")
     assert open_source(tmp_path / "goods.csv", kind=Format.DELIMITED).name == "delimited"
     assert open_source(tmp_path / "goods.csv", kind=Format.MERCHANT).name == "merchant"
+
+
+def test_every_format_is_registered():
+    assert set(FILE_FORMATS) == set(Format) - {Format.FOLDER}
 
 
 def test_the_documentation_names_every_format():

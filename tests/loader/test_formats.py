@@ -42,7 +42,7 @@ def products(database: Database) -> dict[str, dict[str, Any]]:
         return {row["sku"]: dict(row) for row in conn.execute(text("select * from shop.product")).mappings()}
 
 
-def pictures(database: Database) -> list[tuple[Any, ...]]:
+def images(database: Database) -> list[tuple[Any, ...]]:
     with database.connect(None) as conn:
         found = conn.execute(
             text(
@@ -54,7 +54,7 @@ def pictures(database: Database) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in found]
 
 
-def test_the_shopee_folder_is_its_training_table_and_pictures(database: Database, shopee: Path):
+def test_the_shopee_folder_is_its_training_table_and_images(database: Database, shopee: Path):
     summary = load_catalog(database, shopee)
     assert (summary.source, summary.path) == ("shopee", shopee / "train.csv")
     assert (summary.read, summary.inserted, summary.images) == (3, 3, 3)
@@ -63,7 +63,7 @@ def test_the_shopee_folder_is_its_training_table_and_pictures(database: Database
     assert loaded["train_2"]["title"] == "Double Tape 3M VHB, 12 mm"
     assert loaded["train_2"]["attributes"] == {"label_group": "2937985045"}
     root = str(shopee / "train_images")
-    assert pictures(database) == [
+    assert images(database) == [
         ("train_1", 0, "a.jpg", root, f"{0x94974F937D4C2433:064b}"),
         ("train_2", 0, "b.jpg", root, f"{0xAF3F9460C2838F0F:064b}"),
         ("train_3", 0, "b.jpg", root, None),
@@ -74,12 +74,12 @@ def test_a_shopee_table_is_loaded_by_its_path_and_without_label_groups(database:
     summary = load_catalog(database, shopee / "test.csv")
     assert (summary.source, summary.inserted) == ("shopee", 1)
     assert products(database)["test_1"]["attributes"] == {}
-    assert pictures(database)[0][3] == str(shopee / "test_images")
+    assert images(database)[0][3] == str(shopee / "test_images")
 
 
-def test_shopee_pictures_elsewhere_need_the_image_root(shopee: Path):
+def test_shopee_images_elsewhere_need_the_image_root(shopee: Path):
     (shopee / "test_images").rmdir()
-    with pytest.raises(SourceUnreadable, match=r"the pictures of test.csv are not at .*test_images"):
+    with pytest.raises(SourceUnreadable, match=r"the images of test.csv are not at .*test_images"):
         open_source(shopee / "test.csv")
     assert open_source(shopee / "test.csv", image_root=shopee).image_root == shopee
 
@@ -103,7 +103,7 @@ def test_a_plain_table_is_read_by_the_usual_names(database: Database, tmp_path: 
     assert second["attributes"] == {}
     assert second["price"] is None
     assert second["image_link"] == "https://shop.example/b.jpg;x=1,2"
-    assert [row[:4] for row in pictures(database)] == [
+    assert [row[:4] for row in images(database)] == [
         ("1", 0, "a.jpg", str(tmp_path)),
         ("1", 1, "b.jpg", str(tmp_path)),
         ("2", 0, "https://shop.example/b.jpg;x=1,2", None),
@@ -120,19 +120,19 @@ def test_the_delimiter_is_found(delimiter: str, tmp_path: Path):
 
 
 def test_columns_of_other_names_are_mapped(database: Database, tmp_path: Path):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "1.png").write_bytes(b"1")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(b"1")
     (tmp_path / "goods.csv").write_text("Code,Item Name,name,pic\n1,Chair,internal,1.png\n")
     summary = load_catalog(
         database,
         tmp_path / "goods.csv",
         mapping={"sku": "Code", "title": "item name", "image": "pic"},
-        image_root=tmp_path / "pictures",
+        image_root=tmp_path / "images",
     )
     assert (summary.inserted, summary.missing_files) == (1, 0)
     assert products(database)["1"]["title"] == "Chair"
     assert products(database)["1"]["attributes"] == {"name": "internal"}  # a mapped field leaves the usual name free
-    assert pictures(database)[0][3] == str(tmp_path / "pictures")
+    assert images(database)[0][3] == str(tmp_path / "images")
 
 
 def test_a_folder_with_one_table_is_that_table(tmp_path: Path):
@@ -145,8 +145,8 @@ def test_a_folder_with_one_table_is_that_table(tmp_path: Path):
         open_source(tmp_path)
 
 
-def test_a_folder_of_pictures_is_a_product_for_each(database: Database, tmp_path: Path):
-    folder = tmp_path / "pictures"
+def test_a_folder_of_images_is_a_product_for_each_image(database: Database, tmp_path: Path):
+    folder = tmp_path / "images"
     (folder / "hand-bags").mkdir(parents=True)
     (folder / ".cache").mkdir()
     for name in ("red_leather-bag.JPG", "hand-bags/blue  bag.png", ".cache/x.jpg", ".hidden.jpg", "notes.txt"):
@@ -161,21 +161,21 @@ def test_a_folder_of_pictures_is_a_product_for_each(database: Database, tmp_path
     assert loaded["hand-bags/blue  bag.png"]["title"] == "blue bag"
     assert loaded["hand-bags/blue  bag.png"]["product_type"] == "hand bags"
     assert loaded["red_leather-bag.JPG"]["title"] == "red leather bag"
-    assert [row[2:4] for row in pictures(database)] == [
+    assert [row[2:4] for row in images(database)] == [
         ("hand-bags/blue  bag.png", str(folder)),
         ("red_leather-bag.JPG", str(folder)),
     ]
 
 
 def test_a_file_name_that_is_not_utf8_is_a_reject(tmp_path: Path, database: Database):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "caf\udce9.jpg").write_bytes(b"x")
-    summary = load_catalog(database, tmp_path / "pictures")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "caf\udce9.jpg").write_bytes(b"x")
+    summary = load_catalog(database, tmp_path / "images")
     assert (summary.rejected, summary.inserted) == (1, 0)
-    assert "not UTF-8" in (tmp_path / "pictures.rejects.csv").read_text()
+    assert "not UTF-8" in (tmp_path / "images.rejects.csv").read_text()
 
 
-def test_a_folder_without_pictures_is_nothing_to_load(tmp_path: Path, database: Database):
+def test_a_folder_without_images_is_nothing_to_load(tmp_path: Path, database: Database):
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToLoad, match="holds no rows"):
         load_catalog(database, tmp_path / "empty")

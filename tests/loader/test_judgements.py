@@ -48,13 +48,13 @@ def test_every_column_is_read_by_name_in_any_order_and_with_any_delimiter(databa
     assert stored(database) == [("bags", "shoes", "red bag", None, "a", 3), ("other", "hats", None, "b", "a", 0)]
 
 
-def test_a_picture_is_stored_with_its_bytes(database: Database) -> None:
-    Path("pictures").mkdir()
-    Image.new("RGB", (8, 8), "red").save("pictures/a.png")
-    load(database, "picture,sku\npictures/a.png,a\npictures/a.png,b\n")
+def test_an_image_is_stored_with_its_bytes(database: Database) -> None:
+    Path("images").mkdir()
+    Image.new("RGB", (8, 8), "red").save("images/a.png")
+    load(database, "picture,sku\nimages/a.png,a\nimages/a.png,b\n")
     assert stored(database, "picture, sku") == [
-        (Path("pictures/a.png").read_bytes(), "a"),
-        (Path("pictures/a.png").read_bytes(), "b"),
+        (Path("images/a.png").read_bytes(), "a"),
+        (Path("images/a.png").read_bytes(), "b"),
     ]
     with database.connect(Role.ANALYST) as conn:
         assert conn.scalar(text("select count(distinct query_id) from shop.judgement")) == 1

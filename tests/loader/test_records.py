@@ -40,13 +40,13 @@ def test_a_byte_order_mark_is_not_part_of_the_first_cell():
     assert cells(read(b"\xef\xbb\xbfsku,title\n")) == [["sku", "title"]]
 
 
-def test_a_quote_that_is_never_closed_costs_its_own_line_only():
+def test_a_quote_that_is_never_closed_rejects_only_its_own_line():
     found = read(b'1,a\n2,"b\n3,c\n4,d\n')
     assert cells(found) == [["1", "a"], ["3", "c"], ["4", "d"]]
     assert reasons(found) == [(2, "a quote is opened on this line and not closed")]
 
 
-def test_a_quote_that_meets_a_later_quote_costs_its_own_line_only():
+def test_a_quote_that_meets_a_later_quote_rejects_only_its_own_line():
     found = read(b'1,"a\n2,b\n3,"c"\n4,d\n')
     assert cells(found) == [["2", "b"], ["3", "c"], ["4", "d"]]
     assert reasons(found) == [(1, "a quote is opened on this line and not closed")]
@@ -77,13 +77,13 @@ def test_a_quoted_cell_of_many_lines_ends_at_the_limit():
     assert len(cells(found)) == MAX_RECORD // 4
 
 
-def test_bytes_that_are_not_utf8_cost_their_record_and_are_named():
+def test_bytes_that_are_not_utf8_reject_their_record_and_are_named():
     found = read(b"1,a\n2,caf\xe9\n3,b\n")
     assert cells(found) == [["1", "a"], ["3", "b"]]
     assert reasons(found)[0][1].startswith("not UTF-8: byte 0xE9 at position 6 of line 2; save the file as UTF-8")
 
 
-def test_a_bare_carriage_return_costs_its_line_only():
+def test_a_bare_carriage_return_rejects_only_its_line():
     found = read(b"1,a\rb\n2,c\n")
     assert cells(found) == [["2", "c"]]
     assert "carriage return" in reasons(found)[0][1]

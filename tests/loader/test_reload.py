@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from db.catalog import validation as product_rules
+from db.catalog import validation
 from db.catalog.store import UpsertCounts
 from db.engine import Database
 from db.errors import DatabaseError
@@ -47,7 +47,7 @@ def encoded(database: Database, catalog: Path) -> Database:
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8)"))
     load_catalog(database, catalog)
-    assert len(work(database)) == 6  # three titles, three pictures
+    assert len(work(database)) == 6  # three titles, three images
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop_private.work"))
     return database
@@ -99,7 +99,7 @@ def test_loading_the_same_again_writes_no_row_and_queues_no_work(encoded: Databa
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "queued", "pictures"),
+    ("old", "new", "queued", "images"),
     [
         ("5,a.jpg", "5.50,a.jpg", [], 0),
         ("5,a.jpg", "5 EUR,a.jpg", [], 0),
@@ -111,13 +111,13 @@ def test_loading_the_same_again_writes_no_row_and_queues_no_work(encoded: Databa
     ],
 )
 def test_a_change_queues_what_must_be_encoded_again_and_nothing_else(
-    encoded: Database, catalog: Path, old: str, new: str, queued: list[tuple[Any, ...]], pictures: int
+    encoded: Database, catalog: Path, old: str, new: str, queued: list[tuple[Any, ...]], images: int
 ):
     catalog.write_text(catalog.read_text().replace(old, new, 1))
     summary = load_catalog(encoded, catalog)
-    assert summary.updated == (0 if pictures else 1)
+    assert summary.updated == (0 if images else 1)
     assert (summary.inserted, summary.updated + summary.unchanged) == (0, 3)
-    assert summary.images == pictures
+    assert summary.images == images
     assert work(encoded) == queued
 
 
@@ -175,7 +175,7 @@ def test_counts_add_up_and_duplicates_are_found_across_chunks(
     assert "19,1,SKU 1 is on line 11 already" in rejects
 
 
-def test_rejects_may_go_to_a_file_of_ones_own_and_replace_an_earlier_list(database: Database, tmp_path: Path):
+def test_rejects_may_go_to_a_given_file_and_replace_its_contents(database: Database, tmp_path: Path):
     (tmp_path / "goods.csv").write_text(HEADER + "1,,5,\n")
     (tmp_path / "mine.csv").write_text("earlier")
     summary = load_catalog(database, tmp_path / "goods.csv", rejects=tmp_path / "mine.csv")
@@ -184,10 +184,10 @@ def test_rejects_may_go_to_a_file_of_ones_own_and_replace_an_earlier_list(databa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["goods.csv", "mine.csv"]
 
 
-def test_a_row_only_the_database_refuses_costs_itself_alone(
+def test_a_row_that_only_the_database_refuses_rejects_only_itself(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(product_rules.MAX_LENGTHS, "title", 5000)
+    monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
     rows = [f"{n},{'x' * (3000 if n in (3, 40) else 10)},1,\n" for n in range(50)]
     (tmp_path / "goods.csv").write_text(HEADER + "".join(rows))
     summary = load_catalog(database, tmp_path / "goods.csv")
@@ -196,7 +196,7 @@ def test_a_row_only_the_database_refuses_costs_itself_alone(
     assert "product_title_check" in (tmp_path / "goods.rejects.csv").read_text()
 
 
-def test_two_loads_of_the_same_rows_at_once_both_finish(
+def test_two_concurrent_loads_of_the_same_rows_both_finish(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 200)
@@ -242,7 +242,7 @@ def test_a_load_that_is_killed_and_run_again_equals_one_that_was_not(
     assert contents(database)[0] == ("0", "Title 0", Decimal("0.50"), "{}", ["0.jpg"])
 
 
-def test_a_connection_that_breaks_is_named_and_the_load_goes_on_from_there(
+def test_a_broken_connection_is_an_error_and_the_next_load_goes_on_from_there(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 100)

@@ -65,7 +65,7 @@ def counts(summary: LoadSummary) -> tuple[int, int, int, int]:
     return summary.synced.kept, summary.synced.marked, summary.synced.deleted, summary.synced.left
 
 
-def test_what_the_feed_does_not_name_is_out_of_stock(database: Database, tmp_path: Path):
+def test_products_that_the_feed_does_not_name_are_out_of_stock(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
     load_catalog(database, feed(tmp_path / "other.csv", range(5)), catalog="other")
     summary = load_catalog(database, feed(tmp_path / "feed.csv", range(2, 12)), sync=SyncOptions())
@@ -82,7 +82,7 @@ def test_what_the_feed_does_not_name_is_out_of_stock(database: Database, tmp_pat
     assert set(availability(database).values()) == {"in_stock"}
 
 
-def test_with_delete_it_is_gone_with_its_pictures_and_work(database: Database, tmp_path: Path):
+def test_with_delete_they_are_gone_with_their_images_and_work(database: Database, tmp_path: Path):
     with database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -154,7 +154,7 @@ def test_a_rejected_row_keeps_its_product(database: Database, tmp_path: Path):
 
 
 @pytest.mark.parametrize("row", [b",No SKU,5,\n", b'"6,Open,5,\n', b"\xe9,Six,5,\n", b"x" * 2_000_000 + b"\n"])
-def test_a_row_that_does_not_say_which_product_it_is_stops_the_sync(row: bytes, database: Database, tmp_path: Path):
+def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
     load_catalog(database, path)
     path.write_bytes(HEADER.encode() + row + b"0,Zero,5,in_stock\n")
@@ -346,7 +346,7 @@ def test_an_interval_is_a_number_and_its_unit():
             parse_interval(wrong)
 
 
-def test_watching_loads_again_when_the_file_changes_and_outlives_what_fails(database: Database, tmp_path: Path):
+def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
     said: list[str] = []
 

@@ -1,4 +1,4 @@
-"""A file of bytes that is opened safely, in plain or gzipped, and knows how much of it has been read."""
+"""A file of bytes, plain or gzipped, that is opened safely and knows how much of it has been read."""
 
 import gzip
 import io
@@ -14,13 +14,13 @@ from loader.errors import SourceDamaged, SourceUnreadable
 HEAD_BYTES = 64 * 1024  # a header is shorter
 BUFFER = 256 * 1024
 GZIP = b"\x1f\x8b"
-# Feeds pack 5 to 20 times. What a file of a few MB unpacks to must not keep a loader busy for days.
+# Feeds compress 5 to 20 times. A file of a few MB must not unpack to so much that it keeps a loader busy for days.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20  # bytes
 
 
 class CatalogFile:
-    """Raises SourceUnreadable or SourceDamaged when it is made, so that a wrong path loads nothing."""
+    """Raises SourceUnreadable or SourceDamaged when it is created, so that a wrong path loads nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class CatalogFile:
 
     @property
     def bytes_read(self) -> int:
-        """Of the file as it lies on the disk, so of a gzipped one before unpacking."""
+        """Of the file on disk: of a gzipped one, before unpacking."""
         return self._read if self._file is None else self._file.tell()
 
     @contextmanager

@@ -1,6 +1,6 @@
-"""What stands in one cell, or under one name of a JSON object, as the text, the pictures or the words a field takes.
+"""The value of one cell, or of one member of a JSON object, as the text, image paths or keywords of a field.
 
-Each raises ValueError with the reason when it is none of them.
+Each function raises ValueError with the reason for a value that its field cannot take.
 """
 
 import re
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-ALTERNATIVES = ("color", "size", "material")  # feeds write several as red/blue
-ADDRESS_OF_A_PICTURE = ("contentUrl", "url", "src", "link", "path")
+ALTERNATIVES = ("color", "size", "material")  # fields in which feeds write several values as red/blue
+IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
@@ -30,30 +30,30 @@ def one_text(field: str, value: Any) -> str:
     return texts[0]
 
 
-def pictures(value: Any) -> list[str]:
-    """Texts are split at | and ;, texts of addresses (which may hold both ; and ,) only where another one begins."""
+def image_paths(value: Any) -> list[str]:
+    """Paths are split at | and ;. Addresses may contain ; and , and are split only where another address begins."""
     if isinstance(value, str):
         between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
         return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
-        return [picture for member in value for picture in _pictures_of_member(member)]
+        return [path for member in value for path in _paths_of_member(member)]
     if isinstance(value, Mapping):
-        address = next((value[name] for name in ADDRESS_OF_A_PICTURE if value.get(name)), None)
-        return pictures(address) if address is not None else []
+        address = next((value[name] for name in IMAGE_ADDRESS_NAMES if value.get(name)), None)
+        return image_paths(address) if address is not None else []
     if value is None:
         return []
-    raise ValueError(f"a picture is a path or an address, not {_kind(value)}")
+    raise ValueError(f"an image is a path or an address, not {_kind(value)}")
 
 
-def _pictures_of_member(member: Any) -> list[str]:
-    """A list says by itself where each picture ends."""
+def _paths_of_member(member: Any) -> list[str]:
+    """A member of a list is one path, and is not split."""
     if isinstance(member, str):
         return [member.strip()] if member.strip() else []
-    return pictures(member)
+    return image_paths(member)
 
 
 def words(value: Any) -> list[str]:
-    """Keywords: a list of them, or a text that separates them by | or ;, else by commas."""
+    """Keywords: a list, or a text that separates them by | or ;, or else by commas."""
     if isinstance(value, str):
         parts = re.split(r"[|;]" if re.search(r"[|;]", value) else ",", value)
         return list(dict.fromkeys(part.strip() for part in parts if part.strip()))

@@ -1,4 +1,4 @@
-"""Which column of a table holds what: by the usual names, or as `--map` says."""
+"""Which column of a table holds which field: by the usual names, or as `--map` says."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,12 @@ from typing import Any
 from db.catalog.product import COLUMNS, RawProduct
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
-from loader.sources.reading.cells import is_empty, one_text, pictures, words
+from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 
 NEEDED = ("sku", "title")
 
-# The names shops use, the best one first. What is left over when two columns could be meant becomes an attribute.
+# The names that shops use, the best one first. When two columns have names of the same field, the other column becomes
+# an attribute.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "handle", "article_number"),
@@ -47,46 +48,44 @@ def normalised(name: str) -> str:
 
 @dataclass(frozen=True)
 class Columns:
-    """Places in a record. `rest` are the columns that nothing else claims, under their normalised names."""
+    """Positions in a record. `rest` are the columns that no field claims, under their normalised names."""
 
     places: Mapping[str, int]
     rest: Mapping[str, int]
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
-        """Cells are texts, or values as JSON has them. Raises ValueError for a value that its field cannot hold."""
+        """Cells are texts or JSON values. Raises ValueError for a value that its field cannot hold."""
         fields: dict[str, str] = {}
         images: tuple[str, ...] = ()
         phash = None
         attributes: dict[str, Any] = {}
         for name, place in self.places.items():
-            cell = cells[place]
-            if isinstance(cell, str):
-                cell = cell.strip()
-            if is_empty(cell):
+            if is_empty(cell := _stripped(cells[place])):
                 continue
             if name == "image":
-                images = (*pictures(cell), *images)
+                images = (*image_paths(cell), *images)
             elif name == "additional_image":
-                images = (*images, *pictures(cell))
+                images = (*images, *image_paths(cell))
             elif name == "image_phash":
                 phash = one_text(name, cell)
             elif name == "keywords":
                 attributes["keywords"] = words(cell)
             else:
                 fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
-                if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
-                    attributes["product_types"] = cell  # the first one is the column's
+            if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
+                attributes["product_types"] = cell  # the field takes the first one
         for name, place in self.rest.items():
-            cell = cells[place]
-            if isinstance(cell, str):
-                cell = cell.strip()
-            if not is_empty(cell):
+            if not is_empty(cell := _stripped(cells[place])):
                 attributes[name] = cell
         return RawProduct(fields, images, phash, attributes, line)
 
 
+def _stripped(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
 def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """`mapping` is from a field to the header of its column and goes before the usual names.
+    """`mapping` is from a field to the header of its column, and takes precedence over the usual names.
 
     Raises MissingColumns, or NotACatalog for a header that names two columns alike.
     """
@@ -109,7 +108,7 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Co
 
 
 def resolve_what_is_there(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """For one record among others that have further names: what it lacks is for the product's rules to say."""
+    """For a single record, which may lack names that others have: validation reports what it lacks."""
     return _assigned(_places_of_names(path, names), mapping)
 
 

@@ -1,4 +1,4 @@
-"""The words of a piece of HTML, as somebody reads them."""
+"""The visible text of a piece of HTML."""
 
 from html.parser import HTMLParser
 
@@ -11,7 +11,7 @@ UNSEEN = frozenset(("script", "style", "template", "head", "noscript"))
 
 
 def plain_text(html: str) -> str:
-    """Tags left out, entities resolved, a line a block. Never raises: what is not closed is text or ends at the end."""
+    """No tags, entities resolved, a line for each block. Never raises: an unclosed tag is text or ends at the end."""
     if "<" not in html and "&" not in html:
         return html.strip()
     words = _Words()

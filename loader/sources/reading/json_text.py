@@ -1,4 +1,4 @@
-"""JSON as strict as the database takes it: no NaN, no number beyond a double, no name twice in an object."""
+"""JSON as strict as the database: no NaN, no number beyond a double, no name twice in an object."""
 
 import json
 import math
@@ -22,7 +22,7 @@ def parse(text: str) -> Any:
 
 
 def values(file: CatalogFile) -> Generator[tuple[int, Any] | Reject]:
-    """Of JSON Lines: the value of each line that is not blank, with the number of the line."""
+    """The value of each JSON line that is not blank, with its line number."""
     with file.opened() as opened:
         for number, raw in Lines(opened):
             if raw is None:

@@ -1,4 +1,4 @@
-"""Records that name their values themselves: JSON objects, rows of Parquet, items of XML."""
+"""Records whose values carry their names: JSON objects, rows of Parquet, items of XML."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
 
-MOST_SHAPES = 1000  # of a file whose every object has names of its own, not all are remembered
+MAX_SHAPES = 1000  # sets of names remembered; in some files every object has another set
 
 
 class KeyedRows:
-    """Makes rows of such records. Raises MissingColumns when the `names` seen so far have no SKU or title."""
+    """Turns such records into rows. Raises MissingColumns if `names`, those of the first records, lack SKU or title."""
 
     def __init__(self, path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> None:
         resolve(path, names, mapping)
@@ -31,7 +31,7 @@ class KeyedRows:
             return Reject(line, self.sku(record), str(error))
 
     def sku(self, record: Mapping[str, Any]) -> str:
-        """For a record that makes no row; "" where it does not say."""
+        """Of a record that is rejected; "" if it has none."""
         try:
             place = self._columns(tuple(record)).places["sku"]
             return one_text("sku", list(record.values())[place])
@@ -42,6 +42,6 @@ class KeyedRows:
         columns = self._shapes.get(names)
         if columns is None:
             columns = resolve_what_is_there(self._path, names, self._mapping)
-            if len(self._shapes) < MOST_SHAPES:
+            if len(self._shapes) < MAX_SHAPES:
                 self._shapes[names] = columns
         return columns

@@ -1,4 +1,4 @@
-"""The physical lines of a file, in bounded memory: an overlong one is dropped while it is read."""
+"""The physical lines of a file, in bounded memory: a line that is too long is dropped while it is read."""
 
 from typing import BinaryIO
 

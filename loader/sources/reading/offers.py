@@ -1,4 +1,4 @@
-"""What schema.org's offers say a product costs, and whether it can be had."""
+"""Price, currency and availability of a product from its schema.org offers."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,13 +15,13 @@ class Offered(NamedTuple):
     currency: str
     availability: str
     condition: str
-    says_more: bool  # than this: several offers, or a range of prices
+    says_more: bool  # the offers hold more than these fields: several offers, or a range of prices
 
 
 def offered(offers: Any) -> Offered:
     """Of several offers the lowest price in the first one's currency, and the best availability.
 
-    `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a price that is none.
+    `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a malformed price.
     """
     every = list(_single(offers))
     if not every:
@@ -64,7 +64,7 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """The offer's own, else that of its first price specification."""
+    """The offer's own value, or else that of its first price specification."""
     if offer.get(name) is not None:
         return offer[name]
     specifications = offer.get("priceSpecification")

@@ -19,7 +19,7 @@ from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, 
 class Record:
     line: int
     cells: list[str]
-    fault: str | None = None  # why it is none, though it has cells
+    fault: str | None = None  # why it is rejected, though it has cells
 
 
 class _TooLong(Exception):
@@ -27,7 +27,7 @@ class _TooLong(Exception):
 
 
 class _Text:
-    """The lines of a file as text. Those of the record being read can be given back."""
+    """The lines of a file as text. Lines of the current record can be given back, to be read again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.bad_byte: str | None = None
@@ -96,7 +96,7 @@ class Records:
 
 
 def _why(error: Exception, lines: int) -> str:
-    said = str(error)
+    said = str(error)  # csv.Error carries nothing but its text; it serves only to word the reason
     if isinstance(error, _TooLong) and lines == 1:
         return f"the line is {TOO_LONG}"
     if "field limit" in said:

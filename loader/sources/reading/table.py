@@ -1,4 +1,4 @@
-"""A file of delimited text with a header: its delimiter found, its records in the header's width."""
+"""A file of delimited text with a header. Its delimiter is detected; its records have as many cells as the header."""
 
 import io
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ OTHER_FORMATS = {
 
 
 class Table:
-    """Raises NotACatalog or NothingToLoad when it is made, so that a wrong file loads nothing."""
+    """Raises NotACatalog or NothingToLoad when it is created, so that a wrong file loads nothing."""
 
     def __init__(self, file: CatalogFile) -> None:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header = _header(file)
-        self.sku_place: int | None = None  # set it, and rejects name their SKU where it can be read
+        self.sku_place: int | None = None  # once set, rejects name their SKU where it can be read
         self._file = file
 
     @property
@@ -51,13 +51,13 @@ class Table:
         if record.fault:
             return Reject(record.line, self._sku(record), record.fault)
         if len(record.cells) != width:
-            # filling up or cutting off would move values into the wrong columns
+            # padding or truncating would move values into the wrong columns
             reason = f"the row has {len(record.cells)} cells, the header {width}"
             return Reject(record.line, self._sku(record), reason)
         return record
 
     def _sku(self, record: Record) -> str:
-        """Of a row of another width only the first cell is sure to stand in its own column."""
+        """In a row of another width, only the first cell is certain to be in its own column."""
         place = self.sku_place
         if place is None or not (place == 0 or len(record.cells) == len(self.header)):
             return ""
@@ -90,6 +90,6 @@ def _header(file: CatalogFile) -> tuple[str, list[str]]:
 
 
 def _fit(header: list[str]) -> tuple[int, int]:
-    """How well a delimiter cuts the header: how many names we know come out, then how many at all."""
+    """How well a delimiter splits the header: the number of usual names, then the number of all names."""
     known = {name for names in USUAL_NAMES.values() for name in names}
     return len(known.intersection(map(normalised, header))), len(header)

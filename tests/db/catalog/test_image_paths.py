@@ -10,7 +10,7 @@ from db.catalog.image_paths import ImageRoot
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "shop" / "pictures"
+    folder = tmp_path / "shop" / "images"
     (folder / "sub").mkdir(parents=True)
     (folder / "a.jpg").write_bytes(b"a")
     (folder / "sub" / "b c.jpg").write_bytes(b"b")
@@ -19,13 +19,13 @@ def root(tmp_path: Path) -> Path:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key.jpg").write_bytes(b"secret")
-    (tmp_path / "shop" / "pictures2").mkdir()
-    (tmp_path / "shop" / "pictures2" / "d.jpg").write_bytes(b"d")
+    (tmp_path / "shop" / "images2").mkdir()
+    (tmp_path / "shop" / "images2" / "d.jpg").write_bytes(b"d")
     (folder / "inside.jpg").symlink_to("sub/b c.jpg")
     (folder / "dangling.jpg").symlink_to("nothing.jpg")
     (folder / "out.jpg").symlink_to(secret / "key.jpg")
     (folder / "out").symlink_to(secret)
-    (folder / "beside").symlink_to("../pictures2")
+    (folder / "beside").symlink_to("../images2")
     (folder / "chain").symlink_to("out")
     (folder / "nowhere.jpg").symlink_to("/nowhere/at/all.jpg")
     os.mkfifo(folder / "pipe.jpg")

@@ -94,7 +94,7 @@ def test_an_unknown_availability_is_refused_by_name():
         values.availability("maybe")
 
 
-def test_a_picture_hash_is_sixteen_hexadecimal_digits_as_bits():
+def test_an_image_hash_is_sixteen_hexadecimal_digits_as_bits():
     assert values.phash("8000000000000001") == "1" + "0" * 62 + "1"
     for wrong in ("", "8", "g" * 16, "0x" + "0" * 14, "8" * 17):
         with pytest.raises(ValueError, match="16 hexadecimal digits"):

@@ -1,0 +1,56 @@
+"""The beginning of a file, from which the formats recognise their own."""
+
+from functools import cached_property
+from typing import Any
+
+from loader.errors import NotACatalog
+from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
+from loader.sources.reading.json_text import parse
+from loader.sources.reading.lines import BOM
+from loader.sources.reading.table import Table
+
+
+class FileHead:
+    def __init__(self, file: CatalogFile) -> None:
+        self.bytes = file.head.removeprefix(BOM).lstrip()
+        self._file = file
+
+    @property
+    def is_json(self) -> bool:
+        return self.bytes.startswith((b"{", b"["))
+
+    @cached_property
+    def header(self) -> list[str]:
+        """Of a table of text; otherwise empty. Raises NotACatalog or NothingToLoad for a file in no known format."""
+        return [] if self.is_json or self.bytes.startswith((b"<", b"PAR1")) else Table(self._file).header
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the columns of a table, or of the members of the first JSON object."""
+        return list(self._first_object or ()) if self.is_json else self.header
+
+    @property
+    def is_json_lines(self) -> bool:
+        """Raises NotACatalog for any other JSON."""
+        if self.is_json and not self.is_by_line and self._first_object is None:
+            raise NotACatalog(
+                f"{self._file.path.name} is one JSON document, but not of schema.org products",
+                hint="Write each product as one object {...} on a line (jq -c '.[]' FILE > FILE.jsonl).",
+            )
+        return self.is_json
+
+    @property
+    def is_by_line(self) -> bool:
+        """Whether JSON is a document on each line, rather than one document."""
+        first, *others = [line.rstrip() for line in self.bytes.splitlines() if line.strip()] or [b""]
+        if others:  # a broken first line must not change the format of the file
+            return others[0].lstrip().startswith((b"{", b"[")) and not first.endswith((b",", b":", b"[", b"{"))
+        return len(self._file.head) == HEAD_BYTES and not {".jsonl", ".ndjson"}.isdisjoint(self._file.path.suffixes)
+
+    @cached_property
+    def _first_object(self) -> dict[str, Any] | None:
+        try:
+            value = parse(self.bytes.partition(b"\n")[0].decode())
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) else None

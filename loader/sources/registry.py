@@ -1,0 +1,73 @@
+"""Every format of a catalog file: how it is recognised, and what reads it.
+
+A source checks what concerns the whole file (readable, the right format, the needed columns) when it is created, and
+raises a LoaderError then. Its `rows()` streams, and turns whatever concerns one row into a `Reject`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from db.catalog.product import RawProduct
+from loader.formats import Format
+from loader.rejects import Reject
+from loader.sources import delimited, jsonl, jsonld, merchant, parquet, shopee, shopify
+from loader.sources.reading.file_head import FileHead
+
+
+class CatalogSource(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def image_root(self) -> Path:
+        """The folder at which relative image paths start; absolute."""
+
+    @property
+    def size(self) -> int | None:
+        """The value of `done` at the end, for a progress bar; None if it is not known."""
+
+    @property
+    def done(self) -> int:
+        """How much of the source has been read, in bytes or files."""
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        """Once. Memory stays bounded whatever the size. Raises SourceUnreadable when the disk fails."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    recognises: Callable[[FileHead], bool]
+    source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
+    fixed_columns: str = ""  # why there is no `mapping`, which is then not passed
+    suffixes: tuple[str, ...] = ()  # a folder with exactly one file like this is read as that file
+
+
+# A file is tried against these in order. The last one takes what no other recognises.
+FILE_FORMATS: dict[Format, FileFormat] = {
+    Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
+    Format.JSONLD: FileFormat(jsonld.recognises, jsonld.JsonLdSource, "schema.org's names are fixed"),
+    Format.SHOPEE: FileFormat(
+        shopee.recognises,
+        shopee.ShopeeSource,
+        'the Shopee layout has fixed columns; use --format delimited with "--map"',
+    ),
+    Format.SHOPIFY: FileFormat(
+        shopify.recognises,
+        shopify.ShopifySource,
+        'a Shopify export has fixed columns; use --format delimited with "--map"',
+    ),
+    Format.MERCHANT: FileFormat(merchant.recognises, merchant.merchant_source),
+    Format.JSONL: FileFormat(jsonl.recognises, jsonl.JsonLinesSource, suffixes=(".jsonl", ".ndjson")),
+    Format.DELIMITED: FileFormat(delimited.recognises, delimited.DelimitedSource, suffixes=(".csv", ".tsv")),
+}
+TABLE_SUFFIXES = frozenset(suffix for each in FILE_FORMATS.values() for suffix in each.suffixes)
+
+
+def recognise(head: FileHead) -> Format:
+    """Raises NotACatalog or NothingToLoad for a file in none of the formats."""
+    return next(name for name, each in FILE_FORMATS.items() if each.recognises(head))
