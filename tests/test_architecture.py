@@ -28,7 +28,6 @@ LONG_FILES = {
     "tests/loader/test_feeds.py",
     "tests/loader/test_sync.py",
     "tests/migrations/test_upgrade.py",
-    "tests/sql/matches/test_match_products.py",
     "tests/web/page/test_browser.py",
     "tests/web/page/test_page.py",
 }

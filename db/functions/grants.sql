@@ -1,4 +1,4 @@
--- Who may do what, whole: a golden test holds the result. Nothing is PUBLIC's.
+-- Every right of every role; a golden test holds the result. PUBLIC has none.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 
@@ -6,11 +6,11 @@ grant usage on schema shop to @analyst@, @app@, @encoder@;
 grant usage on schema shop_private to @analyst@, @app@, @encoder@, @gateway@;
 grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 
--- analyst: reads the shop, turns texts and pictures into vectors, writes nothing
+-- analyst: reads the shop, turns texts and images into vectors, writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
-    shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word, shop.tuning,
-    shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage, shop.serving_history,
-    shop.deferred_index
+    shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word,
+    shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
+    shop.serving_history, shop.deferred_index
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
@@ -21,7 +21,7 @@ grant execute on function
     shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
--- What they are made of: a function that runs with its caller's rights and only reads lends nobody anything.
+-- The private functions behind them: one that runs with its caller's rights and only reads gives nobody any right.
 do $$
 declare
     helper regprocedure;
@@ -36,17 +36,21 @@ end $$;
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
-    shop_private.confidence_measures, shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id,
-    shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector
+    shop_private.upsert_staged_images, shop_private.compare_tags, shop_private.fit_temperature,
+    shop_private.confidence_measures, shop_private.sample_groups, shop_private.fit_thresholds, shop_private.trial_f1,
+    shop_private.image_root_id, shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder,
+    shop_private.model_vector
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
-grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event to @app@;
+grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
+    to @app@;
 
 -- encoder: works through functions only
 grant select on shop.model to @encoder@;
 grant execute on function
-    shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors, shop_private.image_seen, shop_private.work_fail,
-    shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
+    shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors,
+    shop_private.record_image_metadata, shop_private.work_fail, shop_private.work_retry, shop_private.work_outstanding,
+    shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
     shop_private.request_answer, shop_private.request_refuse, shop_private.housekeep
     to @encoder@;
 grant select on shop.coverage, shop.quarantine to @encoder@;

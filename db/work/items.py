@@ -69,7 +69,7 @@ _KNOWN = text(
     "select source, embedding from shop_private.known_vectors(cast(:model as smallint), cast(:sources as bytea[]))"
 )
 _SEEN = text(
-    "select shop_private.image_seen(cast(:products as uuid[]), cast(:positions as smallint[]), "
+    "select shop_private.record_image_metadata(cast(:products as uuid[]), cast(:positions as smallint[]), "
     "cast(:sha256 as bytea[]), cast(:width as integer[]), cast(:height as integer[]), cast(:phash as text[]))"
 )
 _FAIL = text(

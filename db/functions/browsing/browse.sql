@@ -1,9 +1,9 @@
--- Products to look at before anything is asked: those that pass a filter and can be found, in the order of their
--- identity. It is nobody's preference but it mixes departments, stays from call to call, and an index has it.
+-- Products to show before a query is typed: those that pass the filter and have an encoded image, ordered by
+-- product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index provides it.
 --
 --   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
 --
--- Pages: after := the last row's product_id.
+-- The next page: after := the product_id of the last row.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null
 )
@@ -13,9 +13,9 @@ returns table (
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-    if k is null or k not between 1 and 1000 then
+    if k is null or k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
-            hint = 'From 1 to 1000 products can be had at once; go on with after := the last row''s product_id.';
+            hint = 'One call returns 1 to @max_results@ products; continue with after := the last row''s product_id.';
     end if;
     return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
             p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint

@@ -1,6 +1,6 @@
--- Bounds of at most so many ranges with about equally many in each, at numbers people would choose: quantiles, each
--- rounded as far as the distance to its neighbours allows. `numbers` ascend and stand for so many `products` each. A
--- range begins at its bound and ends before the next; the last bound is the top and belongs to the last range.
+-- Bounds of at most `buckets` ranges that hold about equally many products each, at round numbers: quantiles, each
+-- rounded as far as the distance to its neighbours allows. `numbers` is in ascending order; products[n] products have
+-- numbers[n]. A range starts at its bound and ends before the next one; the last bound closes the last range.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -13,10 +13,11 @@ started as (
 ),
 spaced as (
     select start, finish, row_number() over by_start = 1 as is_first,
-        least(start - lag(start) over by_start, coalesce(lead(start) over by_start, nullif(finish, start)) - start) as gap
+        least(start - lag(start) over by_start,
+            coalesce(lead(start) over by_start, nullif(finish, start)) - start) as gap
     from started window by_start as (order by start)
 ),
-stepped as (  -- 1 or 5 times a power of ten; null where there is one number only
+stepped as (  -- 1 or 5 times a power of ten; null where there is only one number
     select *, power * case when gap >= 5 * power then 5 else 1 end as step
     from spaced, lateral (select ('1e' || floor(log(gap)))::numeric as power) as p
 ),

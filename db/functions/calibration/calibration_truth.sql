@@ -1,7 +1,7 @@
--- The true k nearest products of each query among those that meet the condition, each list as text; the asking product
--- itself is left out.
+-- The exact k nearest products of each query vector among those that meet the condition, each list as text. p_products:
+-- the product that a query vector is of, which is left out; or null.
 create or replace function shop_private.calibration_truth(
-    p_asked @vector@.halfvec[], p_asker uuid[], p_condition text, p_k integer, p_table regclass
+    p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )
 returns text[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -10,10 +10,10 @@ declare
     nearest uuid[];
     n integer;
 begin
-    for n in 1..cardinality(p_asked) loop
-        nearest := (shop_private.exact_leg('image', p_asked[n], p_condition, null, p_k + 1, 1, p_table)).product_ids;
-        if p_asker[n] is not null then
-            nearest := array_remove(nearest, p_asker[n]);
+    for n in 1..cardinality(p_queries) loop
+        nearest := (shop_private.exact_leg('image', p_queries[n], p_condition, null, p_k + 1, 1, p_table)).product_ids;
+        if p_products[n] is not null then
+            nearest := array_remove(nearest, p_products[n]);
         end if;
         truth := truth || coalesce(nearest[:p_k], '{}')::text;
     end loop;

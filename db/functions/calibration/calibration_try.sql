@@ -1,31 +1,38 @@
--- Of the index route with one ef_search (unfiltered) or one slack: mean recall@k, what it is at the least (with a confidence of 95 %:
--- other queries will come than these), the candidates it looks at half of the time, its time, and that of a candidate.
+-- One setting of the index route, tried on every query: p_ef_search without a filter, or p_stop_margin with one.
+-- recall: the mean recall@k; lowest: its lower confidence bound, because other queries will come than these;
+-- candidates: the median number examined; ms: the time of a search; us_per_candidate: the time of a candidate.
 create or replace function shop_private.calibration_try(
-    p_asked @vector@.halfvec[], p_asker uuid[], p_truth text[], p_condition text, p_k integer, p_ef integer,
-    p_slack double precision, p_index regclass,
-    out recall double precision, out lowest double precision, out candidates double precision, out ms double precision,
-    out us_per_candidate double precision
+    p_queries @vector@.halfvec[], p_products uuid[], p_truth text[], p_condition text, p_k integer,
+    p_ef_search integer, p_stop_margin double precision, p_index regclass,
+    out recall double precision, out lowest double precision, out candidates double precision,
+    out ms double precision, out us_per_candidate double precision
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     leg shop_private.leg;
     k integer;
+    truth uuid[];
     recalls double precision[] := '{}';
-    looked double precision[] := '{}';
+    examined double precision[] := '{}';
     times double precision[] := '{}';
     n integer;
 begin
-    for n in 1..cardinality(p_asked) loop
-        k := p_k + (p_asker[n] is not null)::int;
-        leg := case when p_ef is not null then shop_private.nearest_leg('image', p_asked[n], k, 1, p_index, p_ef)
-            else (shop_private.hnsw_leg('image', p_asked[n], p_condition, k, k, p_index, p_slack, null, 100000)).leg end;
-        recalls := recalls || (select count(*) from unnest(p_truth[n]::uuid[]) t where t = any(leg.product_ids))
-            / greatest(1.0, cardinality(p_truth[n]::uuid[]))::double precision;
-        looked := looked || leg.examined::double precision;
+    for n in 1..cardinality(p_queries) loop
+        k := p_k + (p_products[n] is not null)::int;  -- a product finds itself first
+        truth := p_truth[n]::uuid[];
+        leg := case when p_ef_search is not null
+            then shop_private.nearest_leg('image', p_queries[n], k, 1, p_index, p_ef_search)
+            else (shop_private.hnsw_leg('image', p_queries[n], p_condition, k, k, p_index, p_stop_margin, null,
+                100000)).leg end;
+        recalls := recalls || (select count(*) from unnest(truth) t where t = any(leg.product_ids))
+            / greatest(1.0, cardinality(truth))::double precision;
+        examined := examined || leg.examined::double precision;
         times := times || leg.ms;
     end loop;
-    select avg(r), avg(r) - 1.645 * stddev_samp(r) / sqrt(count(*)) into recall, lowest from unnest(recalls) r;
-    select percentile_cont(0.5) within group (order by l) into candidates from unnest(looked) l;
-    select percentile_cont(0.25) within group (order by t), percentile_cont(0.25) within group (order by 1000 * t / l)
-    into ms, us_per_candidate from unnest(times, looked) u(t, l);
+    select avg(r), avg(r) - @calibration_confidence@ * stddev_samp(r) / sqrt(count(*)) into recall, lowest
+    from unnest(recalls) r;
+    select percentile_cont(0.5) within group (order by e) into candidates from unnest(examined) e;
+    select percentile_cont(@calibration_time_quantile@) within group (order by t),
+        percentile_cont(@calibration_time_quantile@) within group (order by 1000 * t / e)
+    into ms, us_per_candidate from unnest(times, examined) u(t, e);
 end $$;

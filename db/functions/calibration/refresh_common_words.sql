@@ -1,11 +1,11 @@
--- Note which words are in how many products, as the last ANALYZE of shop.product saw it: the keyword leg must know
--- before it asks an index for a tenth of the catalog. Cheap; the encoder's housekeeping does it too.
+-- Store which words are in many products, as the last ANALYZE of shop.product found: the keyword leg must know a
+-- common word before it asks an index for a tenth of the catalog. Cheap; the encoder's housekeeping calls it too.
 create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if not pg_try_advisory_xact_lock(@lock_common_words@) then
-        return;  -- somebody else is at it
+        return;  -- another session is refreshing
     end if;
     with seen as (
         select w.word, w.share from pg_stats s,

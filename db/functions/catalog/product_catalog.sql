@@ -1,4 +1,5 @@
--- Every product's catalog is known by name and has a language; a product takes its catalog's.
+-- A new product gets the language of its catalog. A catalog that is not known yet is stored with the product's
+-- language.
 create or replace function shop_private.product_catalog() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,4 +1,5 @@
--- Keywords of a catalog are stemmed in its language. Rewrites the catalog's rows; encodes nothing again.
+-- Set the language in which the keywords of a catalog are stemmed. Rewrites the catalog's rows; encodes nothing again.
+-- Returns how many rows changed.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -7,7 +8,9 @@ declare
     p_catalog constant text := catalog;
     changed bigint;
 begin
-    if not exists (select from pg_ts_config where cfgname = p_language and cfgnamespace = 'pg_catalog'::regnamespace) then
+    if not exists (
+        select from pg_ts_config where cfgname = p_language and cfgnamespace = 'pg_catalog'::regnamespace
+    ) then
         raise exception using errcode = '22023', message = format('there is no language %L', p_language),
             hint = (select 'There are: ' || string_agg(cfgname, ', ' order by cfgname) from pg_ts_config
                     where cfgnamespace = 'pg_catalog'::regnamespace);

@@ -1,5 +1,6 @@
--- An attribute is any JSON, or absent. Dots descend into objects, never into lists; "\." is a dot in a key. Equality is
--- asked as containment, which the index on attributes answers; the other tests look at the type first.
+-- The condition of one operator of an attribute; p_operator as in filter_column. An attribute is any JSON, or absent.
+-- Dots descend into objects, never into lists; "\." is a dot in a key. Equality is tested as containment, which the
+-- index on attributes supports; the other operators compare the type first.
 create or replace function shop_private.filter_attribute(
     p_field text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$
@@ -7,8 +8,8 @@ declare
     sign constant text := '{"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
     path text[];
     key text;
-    value text := 'p.attributes';  -- SQL that reads it, as jsonb
-    words text;  -- and as text
+    value text := 'p.attributes';  -- the SQL that reads it, as jsonb
+    value_text text;  -- and as text
     opening text := '';  -- the JSON around it, from the whole of attributes inwards
     closing text;
     items text[];
@@ -24,23 +25,23 @@ begin
     closing := repeat('}', cardinality(path));
     foreach key in array path loop
         key := replace(key, E'\\.', '.');
-        words := format('(%s ->> %L)', value, key);
+        value_text := format('(%s ->> %L)', value, key);
         value := format('%s -> %L', value, key);
         opening := opening || format('{%s: ', to_jsonb(key));
     end loop;
 
     if p_operator = 'exists' or p_operator = 'eq' and p_operand = 'null' then
-        return words || case p_operand when 'true' then ' is not null' else ' is null' end;
+        return value_text || case p_operand when 'true' then ' is not null' else ' is null' end;
     elsif p_operator = 'in' then
         select i.* into items, or_null from shop_private.filter_items('scalar', p_operand, p_place) i;
         return shop_private.filter_either(
-            -- Many items are looked up in a hash table. By the index each would be asked for, and each hit compared
-            -- with all of them: of 100,000 products, 10,000 items are found in .05 s instead of 13.
+            -- Many items are looked up in a hash table. The index would be searched for each item, and each hit
+            -- compared with all items: 10,000 items take 0.05 s instead of 13 s in 100,000 products.
             case when cardinality(items) > 100 then format('%s = any (%L)', value, items)
                 when items <> '{}' then
                     format('p.attributes @> any (%L)', array(select opening || i || closing from unnest(items) i)) end,
-            case when or_null then words || ' is null' end);
-    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment alone would let more items in
+            case when or_null then value_text || ' is null' end);
+    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment alone would allow more items
         perform shop_private.filter_items('scalar', p_operand, p_place);
         return format('(p.attributes @> %L and %s = %L)', opening || p_operand || closing, value, p_operand);
     end if;
@@ -54,7 +55,7 @@ begin
         return format('p.attributes @> %L', opening || literal || closing);
     end if;
     if jsonb_typeof(p_operand) = 'string' then
-        alike := format('(jsonb_typeof(%s) = ''string'' and %s ilike %L)', value, words,
+        alike := format('(jsonb_typeof(%s) = ''string'' and %s ilike %L)', value, value_text,
             shop_private.filter_pattern(p_operator, p_operand #>> '{}'));
     end if;
     return case p_operator when 'prefix' then alike else shop_private.filter_either(

@@ -1,7 +1,5 @@
--- One operator of one field as SQL: p_operator is eq, in, lt, lte, gt, gte, exists, contains or prefix. Keys and values
--- are quoted by %L, which is right under any standard_conforming_strings.
-
--- A column stands alone on its side of the operator, so that its index can be used.
+-- The condition of one operator of a column; p_operator is eq, in, lt, lte, gt, gte, exists, contains or prefix. The
+-- column stands alone on its side of the SQL operator, so that its index can be used.
 create or replace function shop_private.filter_column(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

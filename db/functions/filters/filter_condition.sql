@@ -1,11 +1,11 @@
--- The filter language (docs/filters.md): a JSON object becomes one SQL condition on shop.product, named p, for the
--- searches to run. Three rules keep it safe and fast:
+-- The filter language (docs/filters.md): a JSON object becomes one SQL condition on p (shop.product), which the
+-- searches run. Three rules keep it safe and fast:
 --   * every value and every key is a quoted literal (%L, which is right under any standard_conforming_strings), and
---     columns come from the list below, so nothing a caller writes is ever SQL;
---   * values are checked here against the field's type, so the condition never fails on a row, whatever it holds;
---   * an indexed column stands alone on its side of an operator that its index knows.
+--     columns come from the list in filter_kind, so nothing that a caller writes becomes SQL;
+--   * filter_value checks values against the field's type, so the condition never fails on a row, whatever it holds;
+--   * an indexed column stands alone on its side of an operator that its index supports.
 --
--- The first function pins search_path for all it calls.
+-- This function pins search_path for the filter functions that it calls.
 create or replace function shop_private.filter_condition(filter jsonb) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin

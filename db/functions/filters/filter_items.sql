@@ -1,4 +1,4 @@
--- The items of a list, nulls apart.
+-- The items of a list, checked; or_null: whether null is among them.
 create or replace function shop_private.filter_items(
     p_kind text, p_list jsonb, p_place text, out items text[], out or_null boolean
 ) language plpgsql stable parallel safe as $$

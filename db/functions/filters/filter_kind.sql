@@ -1,4 +1,5 @@
--- What a field holds: text, number, time or attribute; an error that knows the field's right name, if there is none.
+-- What a field holds: text, number, time or attribute. Raises an error that suggests the right name if there is no such
+-- field.
 create or replace function shop_private.filter_kind(p_field text, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare

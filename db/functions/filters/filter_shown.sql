@@ -1,4 +1,4 @@
--- A value as an error names it.
+-- A value as error messages show it.
 create or replace function shop_private.filter_shown(p_value jsonb) returns text
 language sql stable parallel safe
 return case jsonb_typeof(p_value)

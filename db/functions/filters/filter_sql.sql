@@ -1,3 +1,3 @@
--- The same for reading: what a filter means in SQL.
+-- What a filter means: its condition as SQL, to read.
 create or replace function shop.filter_sql(filter jsonb) returns text
 language sql stable parallel safe return shop_private.filter_condition(filter);

@@ -1,8 +1,6 @@
--- The values of a filter (docs/filters.md): of the type the field takes, within bounds, and as text that is still to be
--- quoted. What passes here compares with any row without an error.
-
--- p_kind: what is taken. text, number and time come back as themselves, the rest as JSON: scalar, or order (a scalar
--- that has one).
+-- A value of a filter (docs/filters.md), checked against what the field takes (p_kind) and its bounds, as text that
+-- must still be quoted. A value that passes compares with any row without an error. text, number and time are returned
+-- as they are; scalar and order (a scalar that can be ordered) as JSON.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare
@@ -20,7 +18,7 @@ begin
         or p_kind = 'order' and type in ('string', 'number') then
         return p_value::text;
     elsif p_kind = 'time' and type = 'string'
-        -- Only what reads the same in every session: no 'now', no 'infinity', no zone of the session's.
+        -- Only what means the same in every session: no 'now', no 'infinity', no session time zone.
         and written ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?'
             '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
     then

@@ -1,7 +1,7 @@
--- Fit the thresholds of the serving model on products of which people said which are the same (truth: a group's name,
--- such as a GTIN or Shopee's label_group; read here and for scoring, never for matching). Half of the groups is fitted
--- on, the other half says how good it is: the mean over products of F1 between the products it matches and those it
--- should. The rows that use one signal alone say what each is worth; only the last is stored.
+-- Fit the match thresholds of the serving model on products that people have grouped. truth: the field that names the
+-- group, such as a GTIN or Shopee's label_group; it is read here and for scoring, never for matching. Half of the
+-- groups is fitted on, the other half measures the result: the mean over products of F1 between the products it matches
+-- and those it should match. The rows that use one signal alone show what each is worth; only the last row is stored.
 create or replace function shop.calibrate_matching(
     catalog text default 'main', truth text default 'attributes.label_group'
 )
@@ -16,28 +16,19 @@ declare
     before constant record := shop_private.match_thresholds();
     label constant text := shop_private.tag_expression(truth);
     theirs constant text := format('%s and %s is not null', shop_private.catalog_condition(catalog), label);
-    labelled bigint;
-    postings bigint;
-    groups bigint;
+    sample record;
     thresholds double precision[];
 begin
     if model.model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
             hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
     end if;
-    execute format('select count(*) from shop.product p where %s', theirs) into labelled;
-    -- Whole groups, about 2,000 products in all; their matches are looked for in the whole catalog.
-    execute format('create temporary table match_posting on commit drop as
-        select p.product_id, %1$s as label, count(*) over (partition by %1$s) as same,
-            hashtextextended(%1$s, 1) %% 2 = 0 as held_out
-        from shop.product p where %2$s and abs(hashtextextended(%1$s, 0) %% 1000000) < %3$s',
-        label, theirs, 2000000000 / greatest(2000, labelled));
-    select count(*), count(distinct p.label) into postings, groups from pg_temp.match_posting p where p.same > 1;
-    if groups < 50 then
+    sample := shop_private.sample_groups(theirs, label);
+    if sample.groups < @match_min_groups@ then
         drop table pg_temp.match_posting;
         raise exception using errcode = '22023',
-            message = format('%s groups of two or more products have the same %s', groups, truth),
-            hint = 'It takes 50, to fit on one half and measure on the other.';
+            message = format('%s groups of two or more products have the same %s', sample.groups, truth),
+            hint = 'It takes @match_min_groups@, to fit on one half and measure on the other.';
     end if;
     execute format('create temporary table match_trial on commit drop as
         select p.product_id, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, c.title_length,
@@ -64,7 +55,7 @@ begin
     end loop;
     insert into shop.tuning as t (model_id, name, value, fitted_at, detail)
     select model.model_id, 'match:' || f.name, f.value, clock_timestamp(), jsonb_build_object('catalog', catalog,
-        'truth', truth, 'postings', postings, 'groups', groups, 'f1', f1_held_out)
+        'truth', truth, 'postings', sample.postings, 'groups', sample.groups, 'f1', f1_held_out)
     from unnest(array['phash', 'image', 'title', 'trigram'], thresholds) f(name, value)
     on conflict (model_id, name) do update
     set value = excluded.value, fitted_at = excluded.fitted_at, detail = excluded.detail;

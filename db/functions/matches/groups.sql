@@ -1,17 +1,17 @@
--- Connected things, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on. Returns
--- for each number the smallest one of its group.
+-- Group what is linked, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on.
+-- Returns the smallest number of the group of each number.
 --
--- Two groups become one only when at least half of all pairs between them are linked, and up to p_most members: else a
--- chain of things each a little like the next would run through half a catalog.
+-- Two groups become one only if at least half of all pairs between them are linked, and only up to p_most members.
+-- Otherwise a chain of products, each a little like the next, would run through half a catalog.
 create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
 returns integer[]
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
     total constant integer := coalesce((select max(n) from unnest(p_first || p_second) n), 0);
     leader integer[] := array(select generate_series(1, total));
-    successor integer[] := leader;  -- members of a group stand in a ring
+    successor integer[] := leader;  -- the members of a group form a ring
     size integer[] := array_fill(1, array[total]);
-    neighbour integer[];  -- of 1, of 2, ...; those of n begin at start[n]
+    neighbour integer[];  -- of 1, of 2, ...; those of n start at start[n]
     start integer[];
     x integer;
     y integer;

@@ -1,5 +1,5 @@
--- The candidates that score at least p_min_score; evidence names what adds a quarter or more to the score. Such a pair
--- has pictures or titles that make up half of its score, so no farther candidates are asked for.
+-- The candidates that score at least p_min_score. evidence names the signals that add a quarter or more to the score.
+-- Such a pair has images or titles that account for half of its score, so no candidates farther away are requested.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )
@@ -15,15 +15,16 @@ declare
 begin
     if p_k is null or p_k not between 1 and 200 then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
-            hint = 'How many of the nearest are looked at for each product: from 1 to 200.';
+            hint = 'How many of the nearest products are compared with each product: from 1 to 200.';
     end if;
     if p_min_score is null or not p_min_score between 0.5 and 4 then
-        raise exception using errcode = '22023', hint = '1 is a match; from 0.5, which shows what nearly matches, to 4.',
-            message = format('min_score is %s', coalesce(p_min_score::text, 'null'));
+        raise exception using errcode = '22023',
+            message = format('min_score is %s', coalesce(p_min_score::text, 'null')),
+            hint = 'From 0.5, which includes pairs that nearly match, to 4; 1 is a match.';
     end if;
     if not p_max_distance between 0 and 2 then
         raise exception using errcode = '22023', message = format('max_distance is %s', p_max_distance),
-            hint = 'How far apart two pictures may be: from 0 to 2; null leaves it to the score.';
+            hint = 'How far apart two images may be: from 0 to 2; null means that only the score decides.';
     end if;
     return query
     select c.a, c.b, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, s.score::real,

@@ -1,7 +1,7 @@
--- Groups of products that are the same thing, among those that match the filter: by picture and title, never by an
--- attribute that says so. A row for each product that has another of its kind; evidence is that of its best match
--- inside the group. The filter bounds both sides: to work through a large catalog in parts, take filters that keep
--- what is alike together, such as one product type after the other.
+-- Groups of products that are the same thing, among those that pass the filter: by image and title, never by an
+-- attribute that says so. A row for each product that matches another one; evidence is that of its best match inside
+-- the group. The filter applies to both sides of a pair: to work through a large catalog in parts, choose filters that
+-- keep similar products together, such as one product type after the other.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50
@@ -12,7 +12,7 @@ returns table (
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_column
 declare
-    most constant integer := 50000;  -- about 2 ms each
+    max_products constant integer := @match_max_products@;
     condition constant text := format('%s and %s', shop_private.catalog_condition(catalog),
         shop_private.filter_condition(filter));
     products integer;
@@ -28,10 +28,10 @@ begin
             hint = 'How many products a group may have: from 2 to 1000.';
     end if;
     execute format('select count(*) from (select from shop.product p where %s limit $1 + 1) m', condition)
-    into products using most;
-    if products > most then
-        raise exception using errcode = '54000', message = format('more than %s products match', most),
-            hint = 'Go on in parts, with one filter after the other; or ask shop.matches for one product.';
+    into products using max_products;
+    if products > max_products then
+        raise exception using errcode = '54000', message = format('more than %s products match', max_products),
+            hint = 'Work in parts, with one filter after the other; or call shop.matches for one product.';
     end if;
 
     with found as (

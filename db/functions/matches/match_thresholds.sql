@@ -1,6 +1,6 @@
--- The thresholds of the serving model: as shop.calibrate_matching fitted them, or the defaults. Vectors of one model
--- lie closer together than another's, so their defaults are shares of the distance between two products at random
--- (neighbours by product_id, which is a hash).
+-- The match thresholds of the serving model: those that shop.calibrate_matching fitted, or the defaults. Vectors of one
+-- model lie closer together than another's, so the defaults for vectors are shares of the median distance between two
+-- random products (neighbours by product_id, which is a hash).
 create or replace function shop_private.match_thresholds(
     out phash double precision, out image double precision, out title double precision, out trigram double precision
 )
@@ -11,16 +11,16 @@ begin
         max(t.value) filter (where t.name = 'match:title'), max(t.value) filter (where t.name = 'match:trigram')
     into phash, image, title, trigram
     from shop.tuning t where t.model_id = (select s.model_id from shop_private.serving() s) and t.name like 'match:%';
-    phash := coalesce(phash, 6);  -- bits of 64
-    trigram := coalesce(trigram, 0.5);  -- 1 - similarity()
+    phash := coalesce(phash, @match_phash_bits@);
+    trigram := coalesce(trigram, @match_trigram_distance@);  -- 1 - similarity()
     if image is null then
-        select 0.22 * percentile_cont(0.5) within group (order by d.distance) into image from (
+        select @match_image_share@ * percentile_cont(0.5) within group (order by d.distance) into image from (
             select v.embedding operator(@vector@.<=>) lag(v.embedding) over (order by v.product_id) as distance
             from (select i.product_id, i.embedding from shop.image_vector i where i.position = 0
                   order by i.product_id limit 300) v) d;
     end if;
     if title is null then
-        select 0.36 * percentile_cont(0.5) within group (order by d.distance) into title from (
+        select @match_title_share@ * percentile_cont(0.5) within group (order by d.distance) into title from (
             select v.embedding operator(@vector@.<=>) lag(v.embedding) over (order by v.product_id) as distance
             from (select i.product_id, i.embedding from shop.title_vector i order by i.product_id limit 300) v) d;
     end if;

@@ -1,4 +1,4 @@
--- The groups in the form the competition takes: each posting with all that match it, itself among them.
+-- The groups in the form that the Shopee competition takes: each posting with all that match it, itself included.
 create or replace function shop.submission(catalog text default 'main')
 returns table (posting_id text, matches text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

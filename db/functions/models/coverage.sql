@@ -1,4 +1,4 @@
--- How far each model has come, a row a catalog and model; the last four columns sum to the first count.
+-- How far each model has come, a row for each catalog and model. The last four columns add up to products.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint,

@@ -1,6 +1,6 @@
--- How far each model that is kept current has come, a row a model and part: done, waiting, leased and quarantined sum to
--- the items of the catalog, pictures or titles. An item is done when its vector is there and nothing is to be done about
--- it; one that has no vector and is on no list (a model being added, before its catalog is listed) is waiting.
+-- How far each model that is kept current has come, a row for each model and part: done, waiting, leased and
+-- quarantined add up to the items of the catalog (its images or titles). An item is done when it has a vector and no
+-- work item. One that has neither is waiting: the model is being added, and its catalog has no work items yet.
 create or replace function shop_private.model_coverage()
 returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,

@@ -1,3 +1,4 @@
+-- The vector of a product's first image, of the serving model; see clip_text.sql.
 create or replace function shop.product_vector(sku text, catalog text default 'main') returns @vector@.halfvec
 language plpgsql stable strict parallel safe cost 100 set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10,7 +11,7 @@ begin
         raise exception using errcode = '42704', message = case
             when (shop_private.serving()).model_id is null then 'no model is serving'
             when exists (select from shop.product p where p.product_id = id)
-            then format('product %L has no encoded picture', sku)
+            then format('product %L has no encoded image', sku)
             else format('there is no product %L in catalog %L', sku, catalog) end;
     end if;
     return v;

@@ -1,7 +1,7 @@
--- The model that serves. Whoever asks keeps it until the transaction ends: reading shop.searchable holds that view, and
--- only then is the question put, to a function that a switch replaces in the same transaction as the views. The other
--- way round, a switch in between would leave the old answer beside the new vectors. It is shop.searchable for all, ahead
--- of any other view but shop.searchable_image, as a switch takes them: no two wait for each other.
+-- The model that serves. The caller keeps it until the transaction ends: reading shop.searchable locks that view, and
+-- only then is the model read, from a function that a switch replaces in the same transaction as the views. In the
+-- other order, a switch in between would leave the old answer beside the new vectors. Every reader takes
+-- shop.searchable first, or shop.searchable_image before it, and so does a switch: no two wait for each other.
 create or replace function shop_private.serving(
     out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
     out title_table regclass

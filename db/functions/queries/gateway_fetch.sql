@@ -1,40 +1,44 @@
--- Ask the gateway for a vector over this session's loopback connection (one a session, opened at the first miss).
--- Sent and fetched separately so that a cancel or a statement_timeout is honoured while it waits.
+-- Ask the gateway for a vector over this session's loopback connection, which is opened at the first cache miss.
+-- The call is sent and its result fetched separately, so that a cancel or a statement_timeout takes effect meanwhile.
 create or replace function shop_private.gateway_fetch(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$
 declare
-    c constant text := 'shop_gateway';
-    ms constant integer := greatest(coalesce(nullif(current_setting('shop.timeout_ms', true), '')::integer, 5000), 1);
-    v @vector@.halfvec;
+    connection constant text := 'shop_gateway';
+    timeout_ms constant integer :=
+        greatest(coalesce(nullif(current_setting('shop.timeout_ms', true), '')::integer, 5000), 1);
+    vector @vector@.halfvec;
     code text;
     err text;
 begin
     begin
-        if c = any (@dblink@.dblink_get_connections()) then
+        if connection = any (@dblink@.dblink_get_connections()) then
             -- is_busy twice: the second reading sees a socket that was closed on the other side
-            if @dblink@.dblink_is_busy(c) = 1 or @dblink@.dblink_is_busy(c) = 1
-                or @dblink@.dblink_error_message(c) <> 'OK' then
-                perform @dblink@.dblink_disconnect(c);
-                perform @dblink@.dblink_connect(c, 'shop_primary');
+            if @dblink@.dblink_is_busy(connection) = 1 or @dblink@.dblink_is_busy(connection) = 1
+                or @dblink@.dblink_error_message(connection) <> 'OK' then
+                perform @dblink@.dblink_disconnect(connection);
+                perform @dblink@.dblink_connect(connection, 'shop_primary');
             end if;
         else
-            perform @dblink@.dblink_connect(c, 'shop_primary');
+            perform @dblink@.dblink_connect(connection, 'shop_primary');
         end if;
     exception when sqlclient_unable_to_establish_sqlconnection then
         get stacked diagnostics err = pg_exception_detail;
         if err ~ 'too many connections' then
-            raise exception using errcode = 'WS004', message = 'the gateway has no free connection: too many sessions are encoding new queries at once',
+            raise exception using errcode = 'WS004', message = 'the gateway has no free connection: '
+                    'too many sessions are encoding new queries at the same time',
                 hint = 'Try again, use fewer sessions, or raise the connection limit of the gateway role.';
         end if;
         raise exception using errcode = 'WS004', message = 'the gateway cannot reach the database server',
             hint = 'An operator runs "windowshop db upgrade" with the right WINDOWSHOP_GATEWAY_HOST and _PORT.';
     end;
-    perform @dblink@.dblink_send_query(
-        c, format('call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s)', p_model_id, p_kind, p_payload, ms));
-    select r.v, r.code, r.err into v, code, err
-    from @dblink@.dblink_get_result(c) as r(v @vector@.halfvec, code text, err text);
-    perform from @dblink@.dblink_get_result(c) as r(v @vector@.halfvec, code text, err text);  -- frees the connection
+    perform @dblink@.dblink_send_query(connection, format(
+        'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s)',
+        p_model_id, p_kind, p_payload, timeout_ms));
+    select r.vector, r.code, r.err into vector, code, err
+    from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
+    perform from @dblink@.dblink_get_result(connection)  -- the end of the results, which frees the connection
+        as r(vector @vector@.halfvec, code text, err text);
     if err is not null then
         raise exception using errcode = code, message = err, hint = case code
             when 'WS001' then 'Start one with "windowshop encode", or everything with "windowshop up".'
@@ -42,5 +46,5 @@ begin
             when 'WS003' then 'Correct the query.'
             else 'Try again in a moment.' end;
     end if;
-    return v;
+    return vector;
 end $$;

@@ -1,5 +1,5 @@
--- Vectors for requests: into the cache, and off the queue. Arrays run in parallel: one element a request. plpgsql keeps
--- its plans; this is on the path of every new query.
+-- Store the vectors of requests in the cache and delete the requests. The arrays are parallel: one element for each
+-- request. In plpgsql, which keeps its plans: every new query waits for this.
 create or replace function shop_private.request_answer(p_ids bigint[], p_embeddings @vector@.halfvec[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- The oldest requests for these models, those of the serving one first, locked until the caller's transaction ends, each under the advisory lock its
--- asker waits on. The transaction stays open while the vectors are computed: if the encoder dies, everything it had
--- in hand is free again at once.
+-- The oldest requests for these models, those of the serving model first. They stay locked until the caller's
+-- transaction ends, each with the advisory lock that gateway_encode waits for. The transaction stays open while the
+-- vectors are computed: if the encoder dies, every request that it held is free again immediately.
 create or replace function shop_private.request_claim(p_models smallint[], p_limit integer)
 returns table (id bigint, model_id smallint, key bytea, kind text, payload bytea)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

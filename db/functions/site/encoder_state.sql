@@ -1,11 +1,12 @@
--- Is an encoder there for the serving model, and what waits for one? Counts end at 10,000. Asked on the primary: only it
--- knows the lock an encoder holds as its proof of life.
+-- Whether an encoder is connected for the serving model, and how much waits for one. Counts stop at 10,000. Call it on
+-- the primary: only there is the advisory lock visible that a connected encoder holds.
 create or replace function shop_private.encoder_state()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select m.name,
-        exists (select from pg_locks l where l.locktype = 'advisory' and l.classid = @lock_encoder_alive@ and l.objid = m.model_id
-            and l.database = (select d.oid from pg_database d where d.datname = current_database()) and l.granted),
+        exists (select from pg_locks l where l.locktype = 'advisory' and l.classid = @lock_encoder_alive@
+            and l.objid = m.model_id and l.granted
+            and l.database = (select d.oid from pg_database d where d.datname = current_database())),
         (select count(*) from (select from shop_private.request limit 10000) r),
         (select count(*) from (select from shop_private.work w where w.model_id = m.model_id
             and w.state <> 'quarantined' limit 10000) w),

@@ -1,5 +1,5 @@
--- Keep the small tables small: requests nobody waits for any more, query vectors beyond the cap (oldest first),
--- workers long gone. And know today's common words.
+-- Delete what is no longer needed: requests that nobody waits for, the oldest query vectors beyond p_cache_rows,
+-- workers whose lease ran out an hour ago. Then refresh the common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

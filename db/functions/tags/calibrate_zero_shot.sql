@@ -1,9 +1,5 @@
 -- Fit the temperature of shop.zero_shot on products whose field is tagged, and measure on the other half of them how
--- far its confidence can be relied on: the expected calibration error, in 15 equal steps of confidence.
---
--- A scale of 1/temperature is looked for where the likelihood of the tags is greatest. The slope of its logarithm is
--- the mean of (similarity of the true label - similarity expected under the softmax), which only falls as the scale
--- grows; so bisection finds where it is 0.
+-- reliable its confidence is: the expected calibration error, in 15 equal bins of confidence.
 create or replace function shop.calibrate_zero_shot(
     field text default 'product_type', catalog text default 'main', filter jsonb default null,
     template text default null
@@ -22,17 +18,13 @@ declare
     condition constant text := format('%s and %s', shop_private.catalog_condition(catalog),
         shop_private.filter_condition(filter));
     names text[];
-    vectors @vector@.halfvec[];
-    cold double precision := 0.003;  -- colder, exp() would leave its range
-    hot double precision := 10;
-    slope double precision;
 begin
-    -- product_id is a hash, so the first are a fair sample.
+    -- product_id is a hash, so the first products are a fair sample.
     execute format('create temporary table tagged_product on commit drop as
         select p.product_id, %1$s as tag, i.embedding, row_number() over (order by p.product_id) %% 2 = 0 as held_out
         from shop.product p join shop.image_vector i on i.product_id = p.product_id and i.position = 0
         where %1$s is not null and %2$s order by p.product_id limit 2000', tag, condition);
-    -- The most frequent tags, one of each that differ in case only.
+    -- The most frequent tags; of those that differ only in case, one.
     select array_agg(t.tag order by t.n desc, t.tag) into names from (
         select min(t.tag) as tag, count(*) as n from pg_temp.tagged_product t group by lower(t.tag)
         order by 2 desc, 1 limit 50) t;
@@ -48,21 +40,8 @@ begin
         return;
     end if;
 
-    vectors := shop_private.label_vectors(names, p_template);
-    create temporary table tag_similarity on commit drop as
-    select t.product_id, t.held_out, lower(l.label) = lower(t.tag) as is_true, s.similarity,
-        s.similarity - max(s.similarity) over (partition by t.product_id) as below
-    from pg_temp.tagged_product t cross join unnest(names, vectors) l(label, v)
-    cross join lateral (select 1 - (t.embedding operator(@vector@.<=>) l.v) as similarity) s
-    where lower(t.tag) in (select lower(n) from unnest(names) n);
-    for step in 1..25 loop
-        temperature := sqrt(cold * hot);
-        select avg(p.actual - p.expected) into slope from (
-            select sum(s.below) filter (where s.is_true) as actual,
-                sum(s.below * exp(s.below / temperature)) / sum(exp(s.below / temperature)) as expected
-            from pg_temp.tag_similarity s where not s.held_out group by s.product_id) p;
-        if slope > 0 then hot := temperature; else cold := temperature; end if;
-    end loop;
+    perform shop_private.compare_tags(names, p_template);
+    temperature := shop_private.fit_temperature();
     select m.accuracy, m.ece, m.nll into accuracy, ece, nll
     from shop_private.confidence_measures(temperature) m;
     select m.ece into ece_uncalibrated from shop_private.confidence_measures(1) m;

@@ -1,4 +1,4 @@
--- Each label's vector, asked for once. The label stands where the template has {}.
+-- The vector of each label, each encoded once. The label replaces {} in the template.
 create or replace function shop_private.label_vectors(labels text[], template text)
 returns @vector@.halfvec[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

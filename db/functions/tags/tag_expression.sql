@@ -1,11 +1,11 @@
--- A tag of a product as SQL over p (shop.product): a text column, or what stands in its attributes under a path written
--- as filters write it (dots descend, "\." is a dot in a key). Blank is untagged.
+-- A tag of a product as SQL over p (shop.product): a text column, or the value in its attributes under a path written
+-- as in filters (dots descend, "\." is a dot in a key). A blank value is no tag.
 create or replace function shop_private.tag_expression(field text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
-    columns constant text[] := '{availability,brand,color,condition,currency,gtin,item_group_id,material,mpn,product_type,'
-        'size}';
+    columns constant text[] := '{availability,brand,color,condition,currency,gtin,item_group_id,material,mpn,'
+        'product_type,size}';
     path text[];
 begin
     if field = any (columns) then
@@ -18,5 +18,5 @@ begin
     end if;
     raise exception using errcode = '22023',
         message = format('%s is not a field that tags products', coalesce(quote_literal(left(field, 80)), 'null')),
-        hint = format('Such are %s, and attributes.<key>.', array_to_string(columns, ', '));
+        hint = format('The fields that do: %s, and attributes.<key>.', array_to_string(columns, ', '));
 end $$;

@@ -1,8 +1,8 @@
--- The best of some labels for each product, by its first picture: tags for what nobody tagged.
+-- The best of several labels for each product, by its first image: tags for products that have none.
 --
--- confidence is the softmax over the labels of similarity / temperature. The temperature is fitted on tagged products
--- (shop.calibrate_zero_shot); where there is none to rely on, confidence is null and a notice says why. margin is how
--- far a label stands above the best other one.
+-- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
+-- on tagged products; without a reliable one, confidence is null and a notice says why. margin is how far a label's
+-- similarity lies above that of the best other label.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
     field text default 'product_type', k integer default 1
@@ -15,26 +15,26 @@ language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $
 #variable_conflict use_column
 declare
     p_labels constant text[] := labels;
-    comparisons constant integer := 5000000;
+    comparisons constant integer := @max_zero_shot_comparisons@;
     fit constant record := shop_private.zero_shot_fit(field, template);
     vectors constant @vector@.halfvec[] := shop_private.label_vectors(labels, fit.template);
     condition constant text := format('%s and %s', shop_private.catalog_condition(catalog),
         shop_private.filter_condition(filter));
-    most constant integer := comparisons / cardinality(labels);
+    max_products constant integer := comparisons / cardinality(labels);
     products integer;
 begin
     if k is null or k not between 1 and cardinality(p_labels) then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
-            hint = format('The number of labels wanted for each product: from 1 to %s, all that were given.',
+            hint = format('The number of labels to return for each product: from 1 to %s, the number of labels given.',
                 cardinality(p_labels));
     end if;
     execute format('select count(*) from (
         select from shop.product p join shop.image_vector i on i.product_id = p.product_id and i.position = 0
-        where %s limit $1 + 1) m', condition) into products using most;
-    if products > most then
+        where %s limit $1 + 1) m', condition) into products using max_products;
+    if products > max_products then
         raise exception using errcode = '54000', message = format('more than %s products match; with %s labels that '
-            'is over %s comparisons', most, cardinality(p_labels), comparisons),
-            hint = 'Go on in parts, such as {"sku": {"lt": "M"}} and then {"sku": {"gte": "M"}}.';
+            'is over %s comparisons', max_products, cardinality(p_labels), comparisons),
+            hint = 'Work in parts, such as {"sku": {"lt": "M"}} and then {"sku": {"gte": "M"}}.';
     end if;
     if fit.reason is not null then
         raise notice 'no confidence: %', fit.reason;

@@ -1,19 +1,19 @@
--- What shop.calibrate_zero_shot found for a field of the serving model; or the reason why there is no temperature to
--- rely on. template: the one asked for, else the one it was calibrated with, else the bare label.
+-- What shop.calibrate_zero_shot found for a field of the serving model, or the reason why there is no reliable
+-- temperature. template: the one requested, else the one that the field was calibrated with, else the bare label.
 create or replace function shop_private.zero_shot_fit(
     field text, inout template text, out temperature double precision, out reason text
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-    asked constant text := template;
+    requested constant text := template;
     model constant record := shop_private.serving();
     t shop.tuning;
     ece double precision;
 begin
     perform shop_private.tag_expression(field);
     select * into t from shop.tuning t where t.model_id = model.model_id and t.name = 'zero_shot:' || field;
-    template := coalesce(asked, t.detail ->> 'template', '{}');
+    template := coalesce(requested, t.detail ->> 'template', '{}');
     ece := t.detail ->> 'ece';
     if t.name is null then
         reason := format('%s was not calibrated with model %s; see shop.calibrate_zero_shot', field, model.model);

@@ -1,9 +1,9 @@
--- Vectors a model has already given to pictures with these very bytes, so that they need not be encoded again. One a
--- hash; a hash nobody has seen has none. A vector counts only if it is of the bytes the picture has now.
+-- Vectors that a model has already computed for images with these very bytes, so that they are not encoded again: one
+-- for each hash, none for an unknown hash. A vector counts only if it is of the bytes that its image has now.
 create or replace function shop_private.known_vectors(p_model_id smallint, p_sources bytea[])
 returns table (source bytea, embedding @vector@.halfvec)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- A shop without statistics, or with one picture for all that have none, looks as if reading the table were as good.
+-- Without statistics, or where one placeholder image stands for many products, the planner would read the whole table.
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');

@@ -1,3 +1,4 @@
+-- A new image is encoded, however the row came; once for each statement, as in products_inserted.
 create or replace function shop_private.product_images_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,5 +1,5 @@
--- A new title or picture is encoded, a changed one again, whichever way it came or changed; no other column ever is.
--- Rows are inserted and deleted by the thousand, so those triggers run once a statement.
+-- The title of a new product is encoded, however the row came. Rows are inserted by the thousand, so this trigger runs
+-- once for each statement.
 create or replace function shop_private.products_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,6 +1,6 @@
--- Hand a worker its next items of one kind: one item that needs to be tried alone, else up to p_limit others, oldest
--- first. First gives back what workers held whose lease has run out; which of their items brought a worker down is
--- not known, so each of those is tried alone, and after three solo attempts that never came back it is quarantined.
+-- Give a worker its next items of one kind: either one item that must be tried alone, or up to p_limit others, oldest
+-- first. Before that, items whose worker has lost its lease are released. Which of them stopped the worker is not
+-- known, so each is tried alone, and is quarantined after three such attempts that never came back.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (

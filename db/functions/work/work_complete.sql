@@ -1,5 +1,6 @@
--- Store vectors and strike their items off the list, in one transaction. An item whose lease was lost in the
--- meantime is passed over, as are all of a model that was retired. Returns how many were stored. Arrays run in parallel: one element an item.
+-- Store vectors and delete their work items, in one transaction. Skips items whose lease was lost in the meantime, and
+-- all items of a retired model. Returns how many vectors were stored. The arrays are parallel: one element for each
+-- item.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]
@@ -13,7 +14,7 @@ begin
         return 0;
     end if;
     execute format(
-        'with locked as materialized (  -- in the order in which a loader locks them
+        'with locked as materialized (  -- in the order in which a load locks them
              select w.ctid
              from shop_private.work w join unnest($4, $5) as i(product_id, position) using (product_id, position)
              where w.model_id = $2 and w.part = $3 and w.state = ''leased'' and w.worker_id = $1

@@ -1,6 +1,6 @@
--- An item could not be encoded, and the encoder knows that it was this one. A fault that can never pass is quarantined
--- with its reason; one that may pass (a server that does not answer, memory that ran out) is tried again, later each
--- time, among others, and quarantined after its third attempt. An attempt alone was counted when it was claimed.
+-- Record that an item could not be encoded, when the encoder knows which item it was. A permanent error (p_final)
+-- quarantines it. Any other error (a server that does not answer, out of memory) is retried after a growing delay, in a
+-- batch, and quarantines the item after its third attempt. A solo attempt was counted when it was claimed.
 create or replace function shop_private.work_fail(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_product uuid, p_position smallint,
     p_error text, p_final boolean

@@ -1,4 +1,4 @@
--- Quarantined items of a model back on the list, after their cause was mended.
+-- Make a model's quarantined items pending again, after their cause was fixed. Returns how many.
 create or replace function shop_private.work_retry(p_model_id smallint)
 returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- A worker leaves in good order: what it holds is pending again, as if it had never been claimed.
+-- A worker stops in good order: the items that it holds are pending again, as if they had never been claimed.
 create or replace function shop_private.worker_release(p_worker uuid)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

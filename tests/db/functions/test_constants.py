@@ -35,4 +35,4 @@ def test_a_statement_holds_the_value_of_a_constant() -> None:
     for word in WORDS:
         names.pop(word, None)
     statements = dict(functions.statements(names))
-    assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["search/common_words"]
+    assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["calibration/refresh_common_words"]

@@ -1,4 +1,4 @@
-"""shop.browse: products that pass a filter and can be found, page after page, each once."""
+"""shop.browse: the encoded products that pass a filter, page after page, each once."""
 
 import json
 from decimal import Decimal
@@ -35,7 +35,7 @@ def browse(conn: Connection, filter_: Any = None, **asked: Any) -> list[str]:
     return [row.sku for row in ranking.browse(conn, SearchParams(filter=filter_ and json.dumps(filter_), **asked))]
 
 
-def test_pages_have_every_product_that_can_be_found_once(stocked: "Shop") -> None:
+def test_pages_list_every_encoded_product_once(stocked: "Shop") -> None:
     conn = stocked.connect(Role.ANALYST)
     seen: list[str] = []
     after = None
@@ -46,21 +46,21 @@ def test_pages_have_every_product_that_can_be_found_once(stocked: "Shop") -> Non
     assert browse(conn, k=30) == seen  # the same order every time
 
 
-def test_a_filter_and_a_catalog_narrow(stocked: "Shop") -> None:
+def test_a_filter_and_a_catalog_narrow_the_products(stocked: "Shop") -> None:
     stocked.load(product(99), into="other")
     stocked.encode_all()
     conn = stocked.connect(Role.ANALYST)
     assert set(browse(conn, {"color": "red", "price": {"lt": 10}})) == {"p0", "p3", "p6", "p9"}
     assert browse(conn, catalog="other") == ["p99"]
-    assert len(browse(conn, k=1000)) == 31  # by now all are encoded
+    assert len(browse(conn, k=1000)) == 31  # now all are encoded
 
 
-def test_the_first_picture_comes_along(stocked: "Shop") -> None:
+def test_each_product_has_its_first_image(stocked: "Shop") -> None:
     [row] = ranking.browse(stocked.connect(Role.ANALYST), SearchParams(filter='{"sku": "p7"}'))
     assert (row.image_uri, row.image_position, row.title) == ("7.png", 0, "thing 7")
 
 
-def test_hostile_values_are_values(stocked: "Shop") -> None:
+def test_hostile_text_is_never_run_as_sql(stocked: "Shop") -> None:
     conn = stocked.connect(Role.ANALYST)
     for hostile in ("'; drop table shop.product; --", "%s %I $q$", "\\"):
         assert browse(conn, {"color": hostile}) == []
@@ -71,18 +71,18 @@ def test_hostile_values_are_values(stocked: "Shop") -> None:
     ("asked", "said"),
     [({"k": 0}, "k is 0"), ({"k": 1001}, "k is 1001"), ({"filter_": {"prise": 1}}, 'no field "prise"')],
 )
-def test_what_cannot_be_is_refused(stocked: "Shop", asked: dict[str, Any], said: str) -> None:
+def test_impossible_arguments_are_rejected(stocked: "Shop", asked: dict[str, Any], said: str) -> None:
     with pytest.raises(StatementRefused, match=said):
         browse(stocked.connect(Role.ANALYST), **asked)
 
 
-def test_a_catalog_that_is_not_there_is_said(stocked: "Shop") -> None:
+def test_an_unknown_catalog_is_an_error(stocked: "Shop") -> None:
     with pytest.raises(Exception, match="no catalog"):
         browse(stocked.connect(Role.ANALYST), catalog="nowhere")
 
 
-def test_a_page_of_many_products_reads_the_key_in_order(large: Any) -> None:
-    """Whatever the size of the catalog, the first page is a few steps along an index."""
+def test_a_page_of_a_large_catalog_reads_the_primary_key_in_order(large: Any) -> None:
+    """The first page reads a few index entries, however large the catalog is."""
     with large.connect(Role.ANALYST) as conn:
         before = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
         assert len(browse(conn, k=24)) == 24

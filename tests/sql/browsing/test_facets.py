@@ -1,4 +1,4 @@
-"""Facets: counts equal a recount in Python and add up, a field leaves its own condition out, estimates say so."""
+"""shop.facets: counts equal a recount in Python; a field ignores its own condition; estimates are noted as such."""
 
 import json
 import random
@@ -150,7 +150,7 @@ def colored(shop: "Shop", *pairs: tuple[str, str]) -> None:
     shop.encode_all()
 
 
-def test_choosing_a_value_does_not_make_the_others_of_its_field_vanish(shop: "Shop", facets: Facets) -> None:
+def test_filtering_on_a_value_keeps_the_other_values_of_its_field(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("a", "blue"), ("b", "red"), ("c", "green"))
     rows = facets(filter={"brand": "a"}, fields=["brand", "color"])
     assert listed(rows, "brand") == {"a": 2, "b": 1, "c": 1}
@@ -161,14 +161,14 @@ def test_choosing_a_value_does_not_make_the_others_of_its_field_vanish(shop: "Sh
     assert [row.field for row in rows] == ["color", "color", "brand", "brand"]
 
 
-def test_a_condition_inside_or_and_not_stays(shop: "Shop", facets: Facets) -> None:
+def test_conditions_inside_or_and_not_still_apply_to_their_own_field(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "red"), ("c", "green"))
     rows = facets(filter={"or": [{"brand": "a"}, {"brand": "c"}]}, fields=["brand"])
     assert listed(rows, "brand") == {"a": 1, "c": 1}
     assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
 
 
-def test_only_what_search_can_find_is_counted_and_of_one_catalog(shop: "Shop", facets: Facets) -> None:
+def test_only_encoded_products_of_the_catalog_are_counted(shop: "Shop", facets: Facets) -> None:
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
     shop.encode_all()
@@ -179,7 +179,7 @@ def test_only_what_search_can_find_is_counted_and_of_one_catalog(shop: "Shop", f
         facets(catalog="attic")
 
 
-def test_what_row_level_security_hides_is_not_counted(shop: "Shop", facets: Facets) -> None:
+def test_products_hidden_by_row_level_security_are_not_counted(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("x", "red"), ("y", "red"))
     [protected] = shop.run("select relrowsecurity from pg_class where oid = 'shop.product'::regclass")[0]
     shop.run("alter table shop.product enable row level security")
@@ -194,7 +194,7 @@ def test_what_row_level_security_hides_is_not_counted(shop: "Shop", facets: Face
             shop.run("alter table shop.product disable row level security")
 
 
-def test_the_query_is_ignored_and_every_row_says_so(shop: "Shop", facets: Facets) -> None:
+def test_the_query_is_ignored_and_every_row_notes_it(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "blue"))
     rows = facets(query="something red")
     assert [row[:6] for row in rows] == [row[:6] for row in facets()]
@@ -202,7 +202,7 @@ def test_the_query_is_ignored_and_every_row_says_so(shop: "Shop", facets: Facets
     assert not any("ignored" in row.note for row in facets())
 
 
-def test_an_attribute_is_a_histogram_where_every_value_is_a_number(shop: "Shop", facets: Facets) -> None:
+def test_an_attribute_with_only_numbers_is_divided_into_ranges(shop: "Shop", facets: Facets) -> None:
     values: list[Any] = [1, 2.5, None, 4, {"a": 1}, ["x"], "2.5", True, "%s", "q'uote\"\\"]
     shop.load(
         *(
@@ -232,9 +232,7 @@ def test_an_attribute_is_a_histogram_where_every_value_is_a_number(shop: "Shop",
         ([-3.5, -1.5, 0, 7], 2, [-4, 0, 7]),
     ],
 )
-def test_bounds_are_numbers_people_would_choose(
-    shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]
-) -> None:
+def test_bounds_are_round_numbers(shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]) -> None:
     found = shop.value(
         "select shop_private.nice_bounds(cast(:numbers as numeric[]), array_fill(1::bigint, array[:n]), :buckets)",
         numbers=[str(number) for number in numbers], n=len(numbers), buckets=buckets,
@@ -243,7 +241,7 @@ def test_bounds_are_numbers_people_would_choose(
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_bounds_ascend_and_hold_every_number_between_them(shop: "Shop", seed: int) -> None:
+def test_bounds_ascend_and_enclose_every_number(shop: "Shop", seed: int) -> None:
     chance = random.Random(seed)
     spread = 10.0 ** chance.randint(-9, 9)
     drawn = {Decimal(str(round(chance.choice([chance.gauss(0, 1), 9, chance.expovariate(1) ** 4]) * spread, 6)))
@@ -274,27 +272,29 @@ def test_bounds_ascend_and_hold_every_number_between_them(shop: "Shop", seed: in
         ({"buckets": 101}, "buckets is 101", "1 to 100"),
     ],
 )
-def test_a_mistake_is_named(facets: Facets, arguments: dict[str, Any], message: str, hint: str) -> None:
+def test_a_wrong_argument_is_named_in_the_error(
+    facets: Facets, arguments: dict[str, Any], message: str, hint: str
+) -> None:
     with pytest.raises(StatementRefused, match=message) as refused:
         facets(**arguments)
     assert refused.value.hint
     assert re.search(hint, refused.value.hint)
 
 
-def test_what_is_wrong_with_a_filter_is_said_even_where_a_field_would_leave_it_out(facets: Facets) -> None:
+def test_a_wrong_filter_is_an_error_even_where_its_field_is_ignored(facets: Facets) -> None:
     for wrong in ([1], "brand"):
         with pytest.raises(StatementRefused, match="filter"):
             facets(filter=wrong, fields=["brand"])
 
 
-def test_twenty_fields_and_a_field_named_twice(shop: "Shop", facets: Facets) -> None:
+def test_twenty_fields_are_allowed_and_duplicates_count_once(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"))
     assert len(facets(fields=["brand", "brand", *(f"attributes.{n}" for n in range(19))])) == 20
 
 
 @pytest.fixture(scope="module")
 def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """120,000 products, written past the triggers; a connection as an analyst."""
+    """A connection as an analyst to 120,000 products, which were written without triggers."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -315,21 +315,21 @@ def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psyc
         yield conn
 
 
-def test_beyond_a_hundred_thousand_matches_counts_are_estimates_and_say_so(many: "psycopg.Connection[Any]") -> None:
+def test_over_100000_matches_are_estimated_and_noted_as_such(many: "psycopg.Connection[Any]") -> None:
     rows = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert {row.exact for row in rows} == {False}
     assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 rows
     brands = {row.value: row.products for row in rows if row.field == "brand"}
     assert set(brands) == {f"brand {n}" for n in range(4)}
     for estimate in brands.values():
-        assert 24_000 < estimate < 36_000  # 30,000; whole pages are drawn, some 300 of them
+        assert 24_000 < estimate < 36_000  # of 30,000: the sample is about 300 whole pages
     [missing] = [row.products for row in rows if row.kind == "missing"]
     assert 9_600 < missing < 14_400
     again = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert again == rows
 
 
-def test_of_many_products_few_matches_are_counted_exactly(many: "psycopg.Connection[Any]") -> None:
+def test_few_matches_in_a_large_catalog_are_counted_exactly(many: "psycopg.Connection[Any]") -> None:
     rows = many.execute(
         "select * from shop.facets(filter => '{\"brand\": \"brand 1\"}', fields => '{price}')"
     ).fetchall()

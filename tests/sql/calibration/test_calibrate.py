@@ -1,4 +1,4 @@
-"""What shop.calibrate measures is what the router then goes by."""
+"""shop.calibrate measures the catalog, and the router uses what it measured."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def app(large: Database) -> Iterator[Connection]:
-    """Nothing of it is kept."""
+    """A connection as the app; its changes are rolled back."""
     with large.connect(Role.APP) as conn:
         yield conn
         conn.rollback()
 
 
-def test_the_index_reaches_the_target_with_the_settings_that_were_found(app: Connection) -> None:
+def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> None:
     found = calibrate(app, target_recall=0.95, k=10, queries=30)
-    assert found.query_kind == "image"  # one known text is too few
+    assert found.query_kind == "image"  # one known query text is too few
     assert found.queries == 30
     assert found.recall is not None and found.recall >= 0.95
     assert found.products == pytest.approx(PRODUCTS, rel=0.02)
@@ -47,7 +47,7 @@ def test_the_index_reaches_the_target_with_the_settings_that_were_found(app: Con
     print_calibration(found, Console(file=said, width=200))
     assert all(f"{row['candidates']:.0f}" in said.getvalue() for row in found.measured)
 
-    # The same recall by numpy: other pictures of the catalog as queries.
+    # The same recall computed with numpy, with other images of the catalog as queries.
     catalog = vectors(0)
     hits = 0
     for n in range(500, 530):
@@ -63,7 +63,7 @@ def test_the_index_reaches_the_target_with_the_settings_that_were_found(app: Con
     assert hits / 300 >= 0.93
 
 
-def test_texts_that_were_asked_are_preferred_as_queries(app: Connection, large: Database) -> None:
+def test_known_query_texts_are_preferred_to_images(app: Connection, large: Database) -> None:
     with large.connect(None) as admin, admin.begin():
         admin.exec_driver_sql(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) "
@@ -78,7 +78,7 @@ def test_texts_that_were_asked_are_preferred_as_queries(app: Connection, large: 
             admin.exec_driver_sql("delete from shop_private.query_embedding where query like 'text %%'")
 
 
-def test_the_floor_of_relevance_lies_above_what_random_products_have_in_common(app: Connection) -> None:
+def test_the_relevance_floor_lies_above_the_similarity_of_random_products(app: Connection) -> None:
     with pytest.raises(DatabaseError, match="never calibrated"):
         app.execute(text("select shop.relevance_floor()"))
     app.rollback()
@@ -91,18 +91,18 @@ def test_the_floor_of_relevance_lies_above_what_random_products_have_in_common(a
 
 
 @pytest.mark.parametrize("figures", [(0.2, 10, 60), (1.0, 10, 60), (0.98, 0, 60), (0.98, 10, 2)])
-def test_figures_that_make_no_sense_are_refused(app: Connection, figures: tuple[float, int, int]) -> None:
+def test_arguments_out_of_range_are_rejected(app: Connection, figures: tuple[float, int, int]) -> None:
     target, k, queries = figures
     with pytest.raises(StatementRefused, match="is not between"):
         calibrate(app, target_recall=target, k=k, queries=queries)
 
 
-def test_an_empty_shop_cannot_be_calibrated(shop: "Shop") -> None:
-    with shop.database.connect(Role.APP) as conn, pytest.raises(DatabaseError, match="no picture is encoded"):
+def test_a_shop_without_vectors_cannot_be_calibrated(shop: "Shop") -> None:
+    with shop.database.connect(Role.APP) as conn, pytest.raises(DatabaseError, match="no image is encoded"):
         calibrate(conn, target_recall=0.98, k=10, queries=60)
 
 
-def test_a_small_catalog_is_compared_one_by_one_whatever_was_found(shop: "Shop") -> None:
+def test_a_small_catalog_is_not_measured_through_the_index(shop: "Shop") -> None:
     shop.add(*(f"s{n}" for n in range(30)))
     shop.encode_all()
     with shop.database.connect(Role.APP) as conn, conn.begin():

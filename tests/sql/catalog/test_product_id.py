@@ -1,4 +1,4 @@
-"""A product's identity: the same SKU of the same catalog, everywhere and for ever."""
+"""A product's identity: the same for the same SKU and catalog, in every database and release."""
 
 import hashlib
 from typing import TYPE_CHECKING
@@ -18,26 +18,26 @@ ANYTHING = st.text(st.characters(exclude_characters="\0", exclude_categories=("C
 
 @given(sku=ANYTHING, catalog=st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,20}", fullmatch=True))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_it_is_the_first_half_of_a_hash_over_catalog_and_sku(shop: "Shop", sku: str, catalog: str) -> None:
+def test_the_id_is_the_first_half_of_a_hash_of_catalog_and_sku(shop: "Shop", sku: str, catalog: str) -> None:
     expected = UUID(bytes=hashlib.sha256(f"{catalog}\x1f{sku}".encode()).digest()[:16])
     assert shop.value("select shop.product_id(:sku, :catalog)", sku=sku, catalog=catalog) == expected
 
 
-def test_it_never_changes_from_one_release_to_the_next(shop: "Shop") -> None:
+def test_the_id_of_a_known_sku_never_changes(shop: "Shop") -> None:
     assert shop.value("select shop.product_id('sku 1')") == UUID("61837de7-b51b-e0a1-bb0c-0242a5e59ad0")
 
 
-def test_the_catalog_is_main_unless_said_otherwise(shop: "Shop") -> None:
+def test_the_default_catalog_is_main(shop: "Shop") -> None:
     assert shop.value("select shop.product_id('a') = shop.product_id('a', 'main')")
     assert shop.value("select shop.product_id('a') <> shop.product_id('a', 'outlet')")
 
 
-def test_a_row_with_another_id_is_refused(shop: "Shop") -> None:
+def test_a_row_with_another_id_is_rejected(shop: "Shop") -> None:
     with pytest.raises(StatementRefused, match="product_identity_check"):
         shop.run("insert into shop.product (product_id, sku, title) values (gen_random_uuid(), 'a', 'A')")
 
 
-def test_it_can_stand_behind_an_index(shop: "Shop") -> None:
+def test_the_function_is_immutable_so_that_an_index_can_use_it(shop: "Shop") -> None:
     [row] = shop.run("select provolatile, proisstrict, proparallel from pg_proc where oid = 'shop.product_id'::regproc")
     assert tuple(row) == ("i", True, "s")
 
@@ -47,7 +47,7 @@ def test_a_products_vector_is_found_by_its_sku(shop: "Shop") -> None:
     shop.encode_all()
     assert shop.value("select shop.product_vector('a') = image_embedding from shop.searchable where sku = 'a'")
     shop.run("insert into shop.product (product_id, sku, title) values (shop.product_id('c'), 'c', 'C')")
-    with pytest.raises(Exception, match="no encoded picture"):
+    with pytest.raises(Exception, match="no encoded image"):
         shop.run("select shop.product_vector('c')")
     with pytest.raises(Exception, match="no product 'd' in catalog 'outlet'"):
         shop.run("select shop.product_vector('d', 'outlet')")

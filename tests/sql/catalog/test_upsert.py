@@ -1,4 +1,4 @@
-"""The one upsert: what is equal is not touched, what changed is encoded again, counts say which was which."""
+"""shop.upsert_staged: equal rows are not written, changed titles and images are encoded again, each kind is counted."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -36,7 +36,7 @@ FULL = Product(
 )
 
 
-def pictures(shop: "Shop", sku: str) -> list[tuple[Any, ...]]:
+def images(shop: "Shop", sku: str) -> list[tuple[Any, ...]]:
     rows = shop.run(
         "select i.position, r.folder, i.uri from shop.product_image i left join shop_private.image_root r "
         "using (image_root_id) where i.product_id = shop.product_id(:sku) order by i.position",
@@ -45,7 +45,7 @@ def pictures(shop: "Shop", sku: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-def test_every_column_arrives(shop: "Shop") -> None:
+def test_every_column_is_stored(shop: "Shop") -> None:
     assert shop.load(FULL) == UpsertCounts(inserted=1, updated=0, unchanged=0, images=2)
     [row] = shop.run(
         "select title, description, brand, product_type, price, currency, availability, gtin, mpn, item_group_id, "
@@ -56,10 +56,10 @@ def test_every_column_arrives(shop: "Shop") -> None:
         *("group", "https://shop.example/full", "https://shop.example/full.jpg", "black", "M", "leather", "new"),
         {"pockets": 3, "tags": ["a", "b"]},
     )
-    assert pictures(shop, "full") == [(0, "/images", "full.jpg"), (1, None, "https://cdn.example/back.jpg")]
+    assert images(shop, "full") == [(0, "/images", "full.jpg"), (1, None, "https://cdn.example/back.jpg")]
 
 
-def test_loading_the_same_again_touches_nothing(shop: "Shop") -> None:
+def test_loading_the_same_rows_again_writes_nothing(shop: "Shop") -> None:
     shop.load(FULL)
     shop.encode_all()
     before = shop.run("select xmin::text, updated_at from shop.product")
@@ -68,11 +68,11 @@ def test_loading_the_same_again_touches_nothing(shop: "Shop") -> None:
     assert shop.work() == []
 
 
-def test_counts_tell_new_changed_and_equal_apart(shop: "Shop") -> None:
+def test_counts_separate_new_changed_and_equal_products(shop: "Shop") -> None:
     shop.load(Product("a", "A"), Product("b", "B"), Product("c", "C"))
     counts = shop.load(Product("a", "A"), Product("b", "B", price=Decimal(1)), Product("d", "D"))
     assert counts == UpsertCounts(inserted=1, updated=1, unchanged=1, images=0)
-    assert shop.value("select count(*) from shop.product") == 4  # c was not staged, and is left alone
+    assert shop.value("select count(*) from shop.product") == 4  # c was not staged and is kept
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_counts_tell_new_changed_and_equal_apart(shop: "Shop") -> None:
         ({"images": (Image("new.jpg"), FULL.images[1])}, ["image"]),
     ],
 )
-def test_a_changed_column_is_stored_and_only_what_a_model_sees_is_encoded_again(
+def test_a_changed_column_is_stored_and_only_titles_and_images_are_encoded_again(
     shop: "Shop", change: dict[str, Any], parts: list[str]
 ) -> None:
     from dataclasses import replace
@@ -98,33 +98,33 @@ def test_a_changed_column_is_stored_and_only_what_a_model_sees_is_encoded_again(
     assert (shop.value("select updated_at from shop.product") > before) is ("images" not in change)
 
 
-def test_a_shorter_list_of_pictures_removes_the_others(shop: "Shop") -> None:
+def test_a_shorter_image_list_deletes_the_remaining_images(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"), Image("1.jpg"), Image("2.jpg"))))
     shop.encode_all()
     counts = shop.load(Product("a", "A", images=(Image("0.jpg"), Image("new.jpg"))))
     assert counts == UpsertCounts(inserted=0, updated=0, unchanged=1, images=2)
-    assert pictures(shop, "a") == [(0, "/images", "0.jpg"), (1, "/images", "new.jpg")]
+    assert images(shop, "a") == [(0, "/images", "0.jpg"), (1, "/images", "new.jpg")]
     assert shop.work() == [("a", "image", 1, "pending")]
     assert shop.load(Product("a", "A")).images == 2
     assert shop.work() == []
 
 
-def test_the_same_path_below_another_folder_is_another_picture(shop: "Shop") -> None:
+def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     shop.encode_all()
     assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 1
-    assert pictures(shop, "a") == [(0, "/moved", "0.jpg")]
+    assert images(shop, "a") == [(0, "/moved", "0.jpg")]
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_a_replaced_picture_forgets_what_was_known_of_the_old_one(shop: "Shop") -> None:
+def test_a_replaced_image_loses_the_metadata_of_the_old_one(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg", phash="1" * 64),)))
     shop.run("update shop.product_image set sha256 = sha256('x'), width = 1, height = 1")
     shop.load(Product("a", "A", images=(Image("1.jpg"),)))
     assert shop.run("select sha256, phash, width, height from shop.product_image") == [(None,) * 4]
 
 
-def test_a_feeds_own_perceptual_hash_is_kept(shop: "Shop") -> None:
+def test_the_perceptual_hash_of_a_feed_is_kept(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg", phash="10" * 32),)))
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     assert shop.value("select phash::text from shop.product_image") == "10" * 32
@@ -140,13 +140,13 @@ def test_the_same_sku_in_two_catalogs_is_two_products(shop: "Shop") -> None:
     ]
 
 
-def test_the_same_folder_always_has_the_same_number(shop: "Shop") -> None:
+def test_a_folder_keeps_its_id(shop: "Shop") -> None:
     shop.add("a")
     shop.add("b")
     assert shop.value("select count(distinct image_root_id) from shop.product_image") == 1
 
 
-def test_two_loads_in_one_transaction_do_not_get_into_each_others_way(shop: "Shop") -> None:
+def test_two_loads_in_one_transaction_do_not_conflict(shop: "Shop") -> None:
     from db.catalog import store as catalog
     from db.roles import Role
 
@@ -173,14 +173,12 @@ def test_two_loads_in_one_transaction_do_not_get_into_each_others_way(shop: "Sho
         (Product("a", "A", images=(Image("file:///etc/passwd"),)), "product_image_uri_check"),
     ],
 )
-def test_what_slips_past_the_loader_is_refused_by_the_schema_and_nothing_is_stored(
-    shop: "Shop", bad: Product, message: str
-) -> None:
+def test_the_schema_rejects_invalid_rows_and_nothing_is_stored(shop: "Shop", bad: Product, message: str) -> None:
     with pytest.raises((StatementRefused, TypeError, ValueError), match=message):
         shop.load(Product("good", "G"), bad)
     assert shop.value("select count(*) from shop.product") == 0
 
 
-def test_a_catalog_needs_a_plain_name(shop: "Shop") -> None:
+def test_an_invalid_catalog_name_is_rejected(shop: "Shop") -> None:
     with pytest.raises(StatementRefused, match="product_catalog_check"):
         shop.load(Product("a", "A"), into="Main Catalog")

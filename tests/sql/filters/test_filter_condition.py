@@ -1,4 +1,4 @@
-"""The filter language: what a filter finds is what it means, said a second time in Python; by index or without."""
+"""The filter language: a filter finds the products that the same rules in Python find, through an index or without."""
 
 import json
 import random
@@ -55,7 +55,7 @@ def some_products(count: int, seed: int = 5) -> list[Product]:
 
 
 class Shelf:
-    """Products, and two analysts who look for them: one by index, one row by row, whose settings read SQL otherwise."""
+    """Products, and two analyst sessions: one uses indexes, one reads rows and parses literals differently."""
 
     def __init__(self, products: list[Product], by_index: Session, by_row: Session) -> None:
         self.products, self.by_index, self.by_row = products, by_index, by_row
@@ -94,13 +94,13 @@ times = st.builds(
 
 def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     few = st.lists(values | st.none(), max_size=4)
-    return few | few.map(lambda items: items * 101)  # many items go another way
+    return few | few.map(lambda items: items * 101)  # many items take another path
 
 
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """A field and what is asked of it: `values` by all operators, `others` by those that take something else too."""
+    """A field with its operands: `values` for all operators, `others` for those that accept more."""
     operands = {
         **dict.fromkeys(("eq", "ne"), values | st.none() | others.get("equal", st.none())),
         **dict.fromkeys(("in", "nin"), listed(values)),
@@ -171,18 +171,18 @@ shared_rows = settings(max_examples=250, deadline=None, suppress_health_check=[H
 
 @shared_rows
 @given(filters)
-def test_a_filter_finds_what_it_means(shelf: Shelf, wanted: dict[str, Any]) -> None:
+def test_random_filters_find_the_same_products_as_python(shelf: Shelf, wanted: dict[str, Any]) -> None:
     condition = compiled(shelf.by_index, wanted)
-    assert condition == compiled(shelf.by_row, wanted)  # whatever the session's settings
+    assert condition == compiled(shelf.by_row, wanted)  # independent of the session's settings
     expected = sorted(product["sku"] for product in shelf.products if matches(product, wanted))
     assert found(shelf.by_index, condition) == expected, condition
-    # One expression: nothing leaks out of it, whatever it is put beside.
+    # It is one expression: negating it as a whole gives the other products.
     others = sorted({product["sku"] for product in shelf.products} - set(expected))
     assert found(shelf.by_row, f"coalesce(not {condition}, true)") == others, condition
 
 
 def each_test() -> Iterator[dict[str, Any]]:
-    """Every operator of every field with every value it takes."""
+    """Every operator of every field with every value that it accepts."""
     columns = {"title": TEXTS, "brand": TEXTS, "price": NUMBERS, "created_at": tuple(str(time) for time in TIMES)}
     for name in (*columns, *NAMES):
         ordered = columns.get(name, (*TEXTS, *NUMBERS))
@@ -199,7 +199,7 @@ def each_test() -> Iterator[dict[str, Any]]:
             yield from ({name: {"eq": [value]}} for value in (*values, None))
 
 
-def test_every_operator_of_every_field_means_what_it_says(shelf: Shelf) -> None:
+def test_every_operator_of_every_field_agrees_with_python(shelf: Shelf) -> None:
     cases = list(each_test())
     assert len(cases) > 5000
     rows = shelf.by_row.execute(
@@ -220,7 +220,7 @@ def test_every_operator_of_every_field_means_what_it_says(shelf: Shelf) -> None:
 @given(anything)
 @example([])
 @example("{}")
-def test_any_json_is_compiled_or_refused(shelf: Shelf, any_json: Any) -> None:
+def test_any_json_is_compiled_or_rejected(shelf: Shelf, any_json: Any) -> None:
     condition = compiled_or_refused(shelf.by_index, any_json)
     if isinstance(condition, psycopg.Error):
         assert condition.sqlstate in ("22023", "54000")
@@ -229,7 +229,7 @@ def test_any_json_is_compiled_or_refused(shelf: Shelf, any_json: Any) -> None:
         assert found(shelf.by_index, condition) == found(shelf.by_row, condition)
 
 
-def test_ten_thousand_items_are_found_whatever_the_field(shelf: Shelf) -> None:
+def test_a_list_of_10000_items_works_for_every_field(shelf: Shelf) -> None:
     items = [f"none {n}" for n in range(9_999)]
     for name in ("brand", "attributes.heel"):
         held = next(text for product in shelf.products if isinstance(text := value_of(product, name), str))

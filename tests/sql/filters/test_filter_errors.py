@@ -1,4 +1,4 @@
-"""What the filter language refuses: what is wrong, where, and what to write instead; and what would grow too large."""
+"""Errors of the filter language: the place, the reason and a hint; and the limits of size."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +52,7 @@ def analyst(databases: Databases, template: str) -> Iterator[Session]:
         ({"attributes.a..b": 5}, "filter attributes.a..b names no attribute", "attributes.<key>"),
     ],
 )  # fmt: skip
-def test_a_wrong_filter_is_told_what_where_and_what_to_write(
+def test_a_wrong_filter_gets_the_place_the_reason_and_a_hint(
     analyst: Session, wanted: Any, message: str, hint: str
 ) -> None:
     with pytest.raises(psycopg.Error) as refused:
@@ -83,7 +83,7 @@ def nested(depth: int, innermost: Any) -> Any:
     ],
     ids=["depth", "conditions", "empty conditions", "items", "items of eq", "characters", "price", "digits", "bytes"],
 )
-def test_a_limit_is_reached_and_not_passed(analyst: Session, most: Any, too_much: Any) -> None:
+def test_a_filter_at_the_limit_works_and_one_beyond_it_is_rejected(analyst: Session, most: Any, too_much: Any) -> None:
     found(analyst, compiled(analyst, most))
     with pytest.raises(psycopg.errors.ProgramLimitExceeded) as refused:
         compiled(analyst, too_much)
@@ -103,12 +103,12 @@ def test_a_limit_is_reached_and_not_passed(analyst: Session, most: Any, too_much
         "{" + ", ".join(f'"attributes.{n}": {{"contains": "a"}}' for n in range(20_000)) + "}",
     ],
 )
-def test_a_small_filter_that_would_grow_is_refused(analyst: Session, bomb: str) -> None:
+def test_a_small_filter_with_a_huge_condition_is_rejected(analyst: Session, bomb: str) -> None:
     with pytest.raises(psycopg.Error) as refused:
         analyst.execute("select shop.filter_sql(%s)", [bomb])
     assert refused.value.sqlstate in ("22023", "54000")
 
 
 @pytest.mark.parametrize("nothing", [None, "null", "{}"])
-def test_no_filter_is_true(analyst: Session, nothing: str | None) -> None:
+def test_an_empty_filter_is_true(analyst: Session, nothing: str | None) -> None:
     assert analyst.execute("select shop_private.filter_condition(%s)", [nothing]).fetchone() == ("true",)

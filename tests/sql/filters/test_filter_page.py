@@ -1,4 +1,4 @@
-"""docs/filters.md keeps its word: its examples find what it says, its errors are raised, its SQL is what comes out."""
+"""docs/filters.md is true: examples find the stated products, its errors are raised, its SQL is what is compiled."""
 
 import json
 import re
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "filters.md"
 
 
 def tables() -> dict[str, list[list[str]]]:
-    """The page's tables, by their headings: rows of cells, without the marks of code."""
+    """The page's tables, by their headings: rows of cells, without backticks."""
     read: dict[str, list[list[str]]] = {}
     for table in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(encoding="utf-8"), flags=re.M):
         head, _, *rows = (
@@ -44,7 +44,7 @@ def page(databases: Databases, template: str) -> Iterator[Session]:
         yield conn
 
 
-def test_every_example_of_the_page_finds_what_it_says(page: Session) -> None:
+def test_every_example_on_the_page_finds_the_stated_products(page: Session) -> None:
     examples = tables()["filter finds"]
     assert len(examples) > 30
     said = {wanted: finds.split() for wanted, finds, _ in examples}
@@ -62,7 +62,7 @@ def test_the_page_names_every_field(page: Session) -> None:
     assert {f"`{name}`" for name in fields} <= set(re.findall(r"`[a-z_]+`", text))
 
 
-def test_the_sql_on_the_page_is_what_the_function_says(page: Session) -> None:
+def test_the_sql_on_the_page_is_the_output_of_filter_sql(page: Session) -> None:
     statement, answer = re.findall(r"```sql\n(.*?;)\n-- (.*?)\n```", PAGE.read_text(encoding="utf-8"), flags=re.S)[0]
     assert page.execute(statement).fetchone() == (answer,)
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL runs compiled filters: by the index of the field, wherever it has one."""
+"""Plans of compiled filters: through the index of the field, where it has one."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.support.filtering import Session, compiled
 
 @pytest.fixture(scope="module")
 def large(databases: Databases, template: str) -> Iterator[Session]:
-    """5,000 products, as the planner sees a shop: nothing switched off."""
+    """5,000 products, with the default planner settings."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -47,14 +47,14 @@ def large(databases: Databases, template: str) -> Iterator[Session]:
         ({"or": [{"product_type": "type 7"}, {"attributes.code": "c8"}]}, "product_attributes_idx"),
     ],
 )
-def test_a_condition_is_answered_by_its_index(large: Session, wanted: Any, index: str) -> None:
+def test_a_condition_uses_the_index_of_its_field(large: Session, wanted: Any, index: str) -> None:
     condition = compiled(large, wanted)
     row = large.execute(f"explain (format json) select p.sku from shop.product p where {condition}").fetchone()  # type: ignore[arg-type]
     assert row is not None
     assert index in re.findall(r"'Index Name': '(\w+)'", str(row[0])), (condition, row[0])
 
 
-def test_the_functions_run_anywhere_a_search_does(large: Session) -> None:
+def test_the_filter_functions_are_stable_and_parallel_safe(large: Session) -> None:
     rows = large.execute(
         "select distinct provolatile = 'v', proparallel, prosecdef from pg_proc where proname like 'filter\\_%'"
     ).fetchall()

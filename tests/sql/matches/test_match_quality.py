@@ -1,6 +1,6 @@
 """Matching as the Shopee competition scores it, on postings in its layout and with the starter model's real vectors.
 
-The thresholds' defaults were chosen on other groups than these. The pictures of a group come from one drawing, which is
+The thresholds' defaults were chosen on other groups than these. The images of a group come from one drawing, which is
 kinder than what sellers do; see `postings.py`.
 """
 
@@ -40,7 +40,7 @@ def postings(folder: Path) -> list[Posting]:
 
 @pytest.fixture(scope="module")
 def shopee(databases: Databases, template: str, folder: Path, postings: list[Posting]) -> Database:
-    """The postings, loaded and encoded as a user does it."""
+    """The postings, loaded and encoded through the command line."""
     database = databases.copy(template)
     home = folder / "home"
     add_model(
@@ -61,14 +61,14 @@ def rows(database: Database, statement: str, role: Role = Role.ANALYST) -> list[
         return list(conn.execute(text(statement)).all())
 
 
-def test_groups_by_picture_and_title_are_those_of_the_labels(shopee: Database, postings: list[Posting]) -> None:
+def test_groups_by_image_and_title_agree_with_the_labels(shopee: Database, postings: list[Posting]) -> None:
     [found] = rows(shopee, "select * from shop.match_f1()")
     print(found)
     assert (found.postings, found.groups) == (len(postings), len(GROUPS))
     assert found.mean_f1 > 0.9
 
 
-def test_pictures_and_titles_together_beat_each_alone(shopee: Database) -> None:
+def test_images_and_titles_together_beat_each_alone(shopee: Database) -> None:
     found = {row.signals: row for row in rows(shopee, "select * from shop.calibrate_matching()", Role.APP)}
     print(*found.values(), sep="\n")
     for alone in ("phash", "image", "title"):
@@ -76,7 +76,7 @@ def test_pictures_and_titles_together_beat_each_alone(shopee: Database) -> None:
     assert found["all"].f1_held_out > 0.85
 
 
-def test_a_submission_has_a_line_for_every_posting_and_itself_in_it(shopee: Database, postings: list[Posting]) -> None:
+def test_a_submission_lists_every_posting_among_its_own_matches(shopee: Database, postings: list[Posting]) -> None:
     lines = dict(rows(shopee, "select posting_id, matches from shop.submission()"))
     assert list(lines) == sorted(posting.posting_id for posting in postings)
     assert all(posting in matches.split(" ") for posting, matches in lines.items())

@@ -1,4 +1,4 @@
-"""Coverage: every product of every catalog stands in exactly one column of every model."""
+"""shop.coverage: every product of every catalog counts in exactly one column of every model."""
 
 import random
 from typing import TYPE_CHECKING
@@ -19,27 +19,27 @@ def rows(shop: "Shop") -> list[Coverage]:
 
 
 def test_each_state_has_its_column(shop: "Shop") -> None:
-    shop.add("done", "half", "bad picture", "bad title", "second picture bad")
+    shop.add("done", "half", "bad image", "bad title", "second image bad")
     shop.run(
         "insert into shop.product_image (product_id, position, uri) "
-        "select shop.product_id(s), 1, 'https://cdn.example/1.jpg' from unnest(array['second picture bad', 'half']) s"
+        "select shop.product_id(s), 1, 'https://cdn.example/1.jpg' from unnest(array['second image bad', 'half']) s"
     )
     worker = shop.worker()
     for part in ("title", "image"):
         for item in worker.claim(part):
             name = item.title.removeprefix("title of ")
-            if (name, part) in (("bad picture", "image"), ("bad title", "title")) or item.position == 1:
+            if (name, part) in (("bad image", "image"), ("bad title", "title")) or item.position == 1:
                 worker.fail(item, part=part, final=True)
             elif (name, part) != ("half", "image"):
                 worker.complete([item], part)
-    shop.load(Product("none", "no picture"))
+    shop.load(Product("none", "no image"))
     [row] = rows(shop)
     assert row == Coverage(
         catalog="main",
         model="toy",
         status="serving",
         products=6,
-        searchable=2,  # done, second picture bad
+        searchable=2,  # done, second image bad
         waiting=1,
         quarantined=2,
         without_picture=1,
@@ -47,12 +47,12 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
     assert shop.value("select count(*) from shop.searchable") == 2
 
 
-def test_it_sums_to_the_catalog_whatever_happens(two_models: "Shop") -> None:
+def test_the_columns_add_up_to_the_catalog_after_random_changes(two_models: "Shop") -> None:
     chance = random.Random(4)
     shop = two_models
     for into in ("main", "outlet"):
         shop.load(
-            *(Product(f"sku {n}", f"title {n}", images=_pictures(chance.randrange(3), n)) for n in range(40)),
+            *(Product(f"sku {n}", f"title {n}", images=_images(chance.randrange(3), n)) for n in range(40)),
             into=into,
         )
     workers = [shop.worker(model_id=model_id) for model_id in (1, 2) for _ in range(2)]
@@ -74,10 +74,10 @@ def test_it_sums_to_the_catalog_whatever_happens(two_models: "Shop") -> None:
             _check_sums(shop)
     _check_sums(shop)
     for column in ("searchable", "waiting", "quarantined", "without_picture"):
-        assert sum(getattr(row, column) for row in rows(shop)) > 0, column  # every state did occur
+        assert sum(getattr(row, column) for row in rows(shop)) > 0, column  # every state occurred
 
 
-def _pictures(count: int, n: int) -> tuple:
+def _images(count: int, n: int) -> tuple:
     from db.catalog.product import Image
 
     return tuple(Image(f"{n}-{position}.jpg") for position in range(count))

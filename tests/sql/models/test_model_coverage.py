@@ -1,4 +1,4 @@
-"""How far a model has come: every picture and title of the catalog is counted once, whatever happens meanwhile."""
+"""shop.model_coverage: every image and title of the catalog counts once, also during loads and encoding."""
 
 import itertools
 import threading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_each_state_has_its_column(shop: "Shop") -> None:
     shop.add("done", "changed", "bad", "held", "waiting", image_count=2)
-    shop.load(Product("none", "no picture"))
+    shop.load(Product("none", "no image"))
     worker = shop.worker()
     for item in worker.claim("image", 100):
         name = item.title.removeprefix("title of ")
@@ -34,7 +34,7 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
     with shop.database.connect(Role.ANALYST) as conn:
         assert coverage(conn) == {
             "toy": {
-                # a picture that was replaced is not done, though its old vector is still there
+                # a replaced image is not done, although its old vector is still there
                 "image": PartCoverage(items=10, done=2, waiting=4, leased=2, quarantined=2),
                 "title": PartCoverage(items=6, done=0, waiting=6, leased=0, quarantined=0),
             }
@@ -42,14 +42,14 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
     assert len(held) == 2
 
 
-def test_an_item_that_nobody_listed_counts_as_waiting(shop: "Shop") -> None:
+def test_an_item_without_a_work_item_counts_as_waiting(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.run("delete from shop_private.work where product_id = shop.product_id('a')")
     with shop.database.connect(Role.ANALYST) as conn:
         assert coverage(conn)["toy"]["title"] == PartCoverage(items=2, done=0, waiting=2, leased=0, quarantined=0)
 
 
-def test_a_retired_model_has_none(two_models: "Shop") -> None:
+def test_a_retired_model_is_not_listed(two_models: "Shop") -> None:
     two_models.run("update shop.model set status = 'retired' where name = 'wide'")
     with two_models.database.connect(Role.ANALYST) as conn:
         assert set(coverage(conn)) == {"toy"}
@@ -68,7 +68,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("seconds", [3])
-def test_the_sum_is_the_catalog_while_it_changes_and_is_encoded(two_models: "Shop", seconds: int) -> None:
+def test_the_columns_add_up_to_the_catalog_during_loads_and_encoding(two_models: "Shop", seconds: int) -> None:
     shop = two_models
     shop.add(*(f"s{n}" for n in range(60)), image_count=2)
     stop = threading.Event()
@@ -94,7 +94,7 @@ def test_the_sum_is_the_catalog_while_it_changes_and_is_encoded(two_models: "Sho
             try:
                 act(n)
             except BaseException as error:
-                if getattr(error, "sqlstate", None) == "40P01":  # a product deleted while its vector is stored
+                if getattr(error, "sqlstate", None) == "40P01":  # a product was deleted while its vector was stored
                     continue
                 errors.append(error)
                 stop.set()
@@ -124,7 +124,7 @@ def test_the_sum_is_the_catalog_while_it_changes_and_is_encoded(two_models: "Sho
 
 
 def look(conn: Connection) -> None:
-    """Coverage against what the tables hold, in one snapshot."""
+    """Coverage and a count of the tables, in one snapshot."""
     with conn.begin():
         conn.execute(text("set transaction isolation level repeatable read"))
         items = {
@@ -144,6 +144,8 @@ def look(conn: Connection) -> None:
             for part, covered in parts.items():
                 assert covered.items == items[part]
                 assert covered.done + covered.waiting + covered.leased + covered.quarantined == items[part]
-                assert covered.waiting == listed.get((model, part, "pending"), 0)  # and nothing is on no list
+                assert covered.waiting == listed.get(
+                    (model, part, "pending"), 0
+                )  # and every waiting item has a work item
                 assert covered.leased == listed.get((model, part, "leased"), 0)
                 assert covered.quarantined == listed.get((model, part, "quarantined"), 0)

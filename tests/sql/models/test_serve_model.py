@@ -1,4 +1,4 @@
-"""Switching models: views, functions and status in one transaction; refused while it would lose results."""
+"""Switching models: views, functions and status in one transaction; refused if it would lose results."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def served(shop: "Shop") -> tuple[list[str], int]:
-    """Which models serve, and the dimension search has."""
+    """The serving models, and the dimension of searches."""
     names = [row.name for row in shop.run("select name from shop.model where status = 'serving'")]
     return names, shop.value("select vector_dims(image_embedding) from shop.searchable limit 1")
 
@@ -49,7 +49,7 @@ def test_a_model_without_a_running_encoder_is_refused(two_models: "Shop") -> Non
     assert served(two_models) == (["toy"], 24)
 
 
-def test_a_model_that_is_not_finished_is_refused(two_models: "Shop") -> None:
+def test_a_model_with_items_to_encode_is_refused(two_models: "Shop") -> None:
     fill(two_models)
     two_models.add("new one")
     with (
@@ -60,7 +60,7 @@ def test_a_model_that_is_not_finished_is_refused(two_models: "Shop") -> None:
     assert served(two_models) == (["toy"], 24)
 
 
-def test_a_finished_model_with_an_encoder_is_served_though_some_items_are_quarantined(two_models: "Shop") -> None:
+def test_quarantined_items_do_not_prevent_a_switch(two_models: "Shop") -> None:
     fill(two_models)
     two_models.add("bad")
     worker = two_models.worker(model_id=2)
@@ -78,9 +78,9 @@ def test_an_unknown_model_is_refused(two_models: "Shop") -> None:
     assert "windowshop model list" in (raised.value.hint or "")
 
 
-def test_serving_the_model_that_serves_changes_nothing(two_models: "Shop") -> None:
+def test_switching_to_the_serving_model_changes_nothing(two_models: "Shop") -> None:
     fill(two_models)
-    serve_model(two_models.database, "toy")  # no encoder is running, and none is asked for
+    serve_model(two_models.database, "toy")  # needs no running encoder
     assert served(two_models) == (["toy"], 24)
 
 
@@ -93,7 +93,7 @@ def test_only_an_administrator_can_switch(two_models: "Shop") -> None:
             conn.execute(text("select shop_private.serve_model('wide', true)"))
 
 
-def test_a_switch_waits_for_running_searches_without_holding_up_new_ones(two_models: "Shop") -> None:
+def test_a_switch_waits_for_running_searches_and_lets_new_ones_pass(two_models: "Shop") -> None:
     fill(two_models)
     reader = two_models.connect(Role.ANALYST)
     reader.exec_driver_sql("begin")
@@ -115,7 +115,7 @@ def test_a_switch_waits_for_running_searches_without_holding_up_new_ones(two_mod
     assert served(two_models) == (["wide"], 40)
 
 
-def test_a_repeatable_read_session_never_sees_two_models_mixed(two_models: "Shop") -> None:
+def test_a_repeatable_read_transaction_never_mixes_two_models(two_models: "Shop") -> None:
     fill(two_models)
     stop = threading.Event()
     seen: set[tuple[int, int, int]] = set()
@@ -131,7 +131,7 @@ def test_a_repeatable_read_session_never_sees_two_models_mixed(two_models: "Shop
                 conn.execution_options(isolation_level="AUTOCOMMIT")
                 while not stop.is_set():
                     conn.exec_driver_sql("begin isolation level repeatable read")
-                    conn.exec_driver_sql("select count(*) from shop.product")  # the snapshot, before any view
+                    conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot before any view
                     time.sleep(0.01)
                     for _ in range(2):
                         seen.add(tuple(conn.exec_driver_sql(look).one())[:3])

@@ -1,4 +1,4 @@
-"""A query meets vectors of its own model only, whoever asks and whatever is put in whose place meanwhile."""
+"""A query is compared only with vectors of its own model, from every kind of session and during switches."""
 
 import random
 import threading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 40
 MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}
-ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # where the vector of the one query lies, in each model's space
+ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # the product nearest to the one query, in each model's space
 
 NEAREST = (
     "select sku, image_embedding <=> {v} as distance from shop.searchable order by image_embedding <=> {v} limit 1"
@@ -32,7 +32,7 @@ Answer = tuple[str, float]
 
 
 def fill(shop: "Shop") -> None:
-    """turned is toy in a rotated space: a query of one means something else in the other, but fits."""
+    """turned is toy in a rotated space: a query vector of one is valid in the other, but wrong."""
     chance = np.random.default_rng(8)
     spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
     spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]
@@ -72,7 +72,7 @@ def prepared(conn: Connection) -> list[Answer]:
 
 def in_a_snapshot(conn: Connection) -> list[Answer]:
     with transaction(conn, "repeatable read"):
-        conn.exec_driver_sql("select count(*) from shop.product")  # the snapshot, before any view
+        conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot before any view
         return [*plain(conn), *searched(conn), *plain(conn)]
 
 
@@ -84,7 +84,7 @@ def keeping_the_vector(conn: Connection) -> list[Answer]:
 
 
 class transaction:  # noqa: N801  reads as a statement
-    """On a connection that commits every statement by itself otherwise."""
+    """One transaction on an autocommit connection."""
 
     def __init__(self, conn: Connection, level: str) -> None:
         self._conn, self._level = conn, level
@@ -102,9 +102,7 @@ def one(conn: Connection, statement: str) -> Answer:
 
 
 @pytest.mark.parametrize("others", [("wide",), ("turned",), ("wide", "turned")])
-def test_searches_go_on_and_never_mix_models_while_they_are_switched(
-    three_models: "Shop", others: tuple[str, ...]
-) -> None:
+def test_searches_during_switches_continue_and_never_mix_models(three_models: "Shop", others: tuple[str, ...]) -> None:
     shop, stop = three_models, threading.Event()
     fill(shop)
     seen: dict[str, list[list[Answer]]] = {}
@@ -113,7 +111,7 @@ def test_searches_go_on_and_never_mix_models_while_they_are_switched(
     def ask(asking: Callable[[Connection], list[Answer]]) -> None:
         answers = seen.setdefault(asking.__name__, [])
         conn = shop.connect(Role.ANALYST)
-        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that is held up for longer is an error
+        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that waits longer fails
         while not stop.is_set():
             try:
                 answers.append(asking(conn))
@@ -145,13 +143,13 @@ def test_searches_go_on_and_never_mix_models_while_they_are_switched(
     for who, answers in seen.items():
         assert len(answers) > 3, who
         for answer in answers:
-            assert len({sku for sku, _ in answer}) == 1, who  # inside one transaction the model stays
+            assert len({sku for sku, _ in answer}) == 1, who  # the model stays the same within a transaction
             assert answer[0][0] in expected, who
             assert all(abs(distance) < 0.001 for _, distance in answer), who
-    assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # each had its turn
+    assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # every model answered
 
 
-def test_from_the_first_vector_to_the_end_of_its_transaction_no_switch_gets_in(three_models: "Shop") -> None:
+def test_a_transaction_that_has_a_vector_holds_up_a_switch_until_it_ends(three_models: "Shop") -> None:
     fill(three_models)
     for first in ("shop.clip_text('bag')", "shop.product_vector('s1')", "shop_private.serving()"):
         conn = three_models.connect(Role.ANALYST)
@@ -166,13 +164,13 @@ def test_from_the_first_vector_to_the_end_of_its_transaction_no_switch_gets_in(t
 
 
 @pytest.mark.parametrize("asking", [plain, searched, keeping_the_vector], ids=lambda each: each.__name__)
-def test_a_query_that_waits_for_a_switch_is_answered_by_the_model_that_came(
+def test_a_query_that_waited_for_a_switch_is_answered_by_the_new_model(
     three_models: "Shop", asking: Callable[[Connection], list[Answer]]
 ) -> None:
     fill(three_models)
     conn, admin = three_models.connect(Role.ANALYST), three_models.connect(None)
     pid = conn.exec_driver_sql("select pg_backend_pid()").scalar_one()
-    assert {sku for sku, _ in asking(conn)} == {"s3"}  # its functions and plans are those of the old model
+    assert {sku for sku, _ in asking(conn)} == {"s3"}  # its cached functions and plans are of the old model
     answers: list[Answer] = []
     asker = threading.Thread(target=lambda: answers.extend(asking(conn)))
     with transaction(admin, "read committed"):

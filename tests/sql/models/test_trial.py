@@ -1,4 +1,4 @@
-"""A model is judged before it serves, by its own tables: as search would answer, and without search noticing."""
+"""shop_private.trial_search: a model that does not serve is evaluated on its own tables, without affecting search."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 WEIGHTS = {"image": 1.0, "title": 0.5, "keyword": 2.0}
 TRIAL = (
     "select sku, image_distance, title_distance from shop_private.trial_search(:model, :query, "
-    "cast(:picture as bytea), :sku, cast(:filter as jsonb), :k, 'main', "
+    "cast(:image_bytes as bytea), :sku, cast(:filter as jsonb), :k, 'main', "
     "cast(:image as float8), cast(:title as float8), "
     "cast(:keyword as float8), 60)"
 )
 SEARCH = (
-    "select sku, image_distance, title_distance from shop.search(:query, cast(:picture as bytea), "
+    "select sku, image_distance, title_distance from shop.search(:query, cast(:image_bytes as bytea), "
     "cast(:inputs as jsonb), cast(:filter as jsonb), :k, image_weight => :image, title_weight => :title, "
     "keyword_weight => :keyword, route => 'exact') order by rank"
 )
@@ -47,7 +47,7 @@ def fill(shop: "Shop") -> None:
 
 
 def asked(conn: Connection, statement: str, **given: Any) -> list[tuple[str, float | None, float | None]]:
-    parameters = {"query": None, "picture": None, "sku": None, "filter": None, "k": 10, **WEIGHTS, **given}
+    parameters = {"query": None, "image_bytes": None, "sku": None, "filter": None, "k": 10, **WEIGHTS, **given}
     parameters["inputs"] = None if parameters["sku"] is None else json.dumps([{"sku": parameters["sku"]}])
     return [
         (row.sku, _rounded(row.image_distance), _rounded(row.title_distance))
@@ -69,16 +69,16 @@ def _rounded(distance: float | None) -> float | None:
         {"query": "sku3", "image": 0.0, "keyword": 0.0},
         {"query": "sku3", "image": 0.0, "title": 0.0},
         {"query": "sku3", "filter": '{"price": {"lt": 20}}'},
-        {"picture": b"a picture", "title": 0.0},
-        {"picture": b"a picture"},
+        {"image_bytes": b"an image", "title": 0.0},
+        {"image_bytes": b"an image"},
         {"sku": "sku5"},
         {"sku": "sku5", "filter": '{"price": {"lt": 20}}'},
         {"query": "sku3", "sku": "sku5"},
-        {"query": "sku3", "picture": b"a picture"},
+        {"query": "sku3", "image_bytes": b"an image"},
     ],
     ids=str,
 )
-def test_a_trial_of_the_serving_model_finds_what_search_finds(two_models: "Shop", given: dict[str, Any]) -> None:
+def test_a_trial_of_the_serving_model_returns_the_results_of_search(two_models: "Shop", given: dict[str, Any]) -> None:
     fill(two_models)
     app = two_models.connect(Role.APP)
     with two_models.encoder(1):
@@ -87,7 +87,7 @@ def test_a_trial_of_the_serving_model_finds_what_search_finds(two_models: "Shop"
     assert found
 
 
-def test_it_finds_by_the_vectors_of_the_model_it_is_given(two_models: "Shop") -> None:
+def test_a_trial_uses_the_vectors_of_the_given_model(two_models: "Shop") -> None:
     fill(two_models)
     app = two_models.connect(Role.APP)
     exact = (
@@ -98,13 +98,13 @@ def test_it_finds_by_the_vectors_of_the_model_it_is_given(two_models: "Shop") ->
     assert [sku for sku, _, _ in found] == [row.sku for row in two_models.run(exact)]
 
 
-def test_a_product_the_model_has_not_encoded_finds_nothing(two_models: "Shop") -> None:
+def test_a_product_that_the_model_has_not_encoded_finds_nothing(two_models: "Shop") -> None:
     fill(two_models)
     two_models.run("delete from shop.wide_image where product_id = shop.product_id('sku5')")
     assert asked(two_models.connect(Role.APP), TRIAL, model="wide", sku="sku5") == []
 
 
-def test_a_trial_holds_no_more_than_a_search_does(two_models: "Shop") -> None:
+def test_a_trial_takes_no_more_locks_than_a_search(two_models: "Shop") -> None:
     fill(two_models)
     app = two_models.connect(Role.APP)
     app.exec_driver_sql("begin")
@@ -115,7 +115,7 @@ def test_a_trial_holds_no_more_than_a_search_does(two_models: "Shop") -> None:
     app.exec_driver_sql("commit")
 
 
-def test_only_the_app_may_have_texts_encoded_by_a_model_that_does_not_serve(two_models: "Shop") -> None:
+def test_only_the_app_role_may_encode_texts_with_a_model_that_does_not_serve(two_models: "Shop") -> None:
     fill(two_models)
     with pytest.raises(DatabaseError, match="permission denied for function model_vector"):
         asked(two_models.connect(Role.ANALYST), TRIAL, model="wide", query="sku3")
@@ -133,7 +133,7 @@ def tried(shop: "Shop", name: str = "wide", *, fit: bool = False) -> trial.Trial
 
 
 def judged(shop: "Shop", queries: int) -> None:
-    """query7 means sku7, whose vector is toy's vector of the query. To wide, and as words, it is noise."""
+    """query7 should find sku7, which has toy's vector of the query. For wide, and as keywords, it is noise."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [Judgement("default", "main", f"query{n}", None, None, f"sku{n}", 3) for n in range(queries)])
     shop.run(
@@ -142,7 +142,7 @@ def judged(shop: "Shop", queries: int) -> None:
     )
 
 
-def test_both_are_measured_kept_and_compared_and_a_worse_one_is_not_promoted(two_models: "Shop") -> None:
+def test_promotion_measures_and_compares_both_models_and_refuses_the_worse_one(two_models: "Shop") -> None:
     fill(two_models)
     judged(two_models, 12)
     done = tried(two_models)
@@ -162,7 +162,7 @@ def test_both_are_measured_kept_and_compared_and_a_worse_one_is_not_promoted(two
         promote(two_models.database, "wide")
 
 
-def test_its_weights_can_be_fitted_before_it_serves(two_models: "Shop") -> None:
+def test_the_weights_of_a_model_can_be_fitted_before_it_serves(two_models: "Shop") -> None:
     fill(two_models)
     for n in range(12, 40):
         two_models.cache(f"query{n}", 1, 24, seed=n)
@@ -177,7 +177,7 @@ def test_its_weights_can_be_fitted_before_it_serves(two_models: "Shop") -> None:
     assert dict(map(tuple, hybrids)) == {"wide": asdict(done.fitted.weights), "toy": asdict(Weights())}
 
 
-def test_a_later_evaluation_does_not_take_a_trial_for_the_run_before(two_models: "Shop") -> None:
+def test_a_later_evaluation_is_not_compared_with_a_trial(two_models: "Shop") -> None:
     fill(two_models)
     judged(two_models, 3)
     tried(two_models)
@@ -187,7 +187,7 @@ def test_a_later_evaluation_does_not_take_a_trial_for_the_run_before(two_models:
         history.find(conn, "last", tasks)
 
 
-def test_what_cannot_be_tried_is_refused(two_models: "Shop") -> None:
+def test_a_trial_that_is_impossible_is_rejected(two_models: "Shop") -> None:
     fill(two_models)
     with pytest.raises(SettingsError, match="model toy is serving"):
         tried(two_models, "toy")

@@ -1,4 +1,4 @@
-"""What people asked for, as the app may read it."""
+"""shop.no_result_queries and shop.event, for the app role."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_queries_without_a_result_are_counted_and_those_that_had_one_are_not(shop: "Shop") -> None:
+def test_only_queries_without_results_are_listed(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     app.execute(
         text(
@@ -27,13 +27,13 @@ def test_queries_without_a_result_are_counted_and_those_that_had_one_are_not(sho
     shop.run("delete from shop.event")
 
 
-def test_what_people_typed_is_not_for_analysts_to_list(shop: "Shop") -> None:
+def test_analysts_cannot_list_query_texts(shop: "Shop") -> None:
     for view in ("shop.no_result_queries", "shop.popular_queries"):
         with shop.database.connect(Role.ANALYST) as conn, pytest.raises(StatementRefused, match="permission denied"):
             conn.execute(text(f"select * from {view}"))
 
 
 @pytest.mark.parametrize("values", ["('look', 'x')", "('search', repeat('x', 10001))"])
-def test_an_event_is_of_a_known_kind_and_bounded(shop: "Shop", values: str) -> None:
+def test_events_of_unknown_kind_or_excessive_size_are_rejected(shop: "Shop", values: str) -> None:
     with pytest.raises(StatementRefused, match="event_(kind|bounded)_check"):
         shop.connect(Role.APP).execute(text(f"insert into shop.event (kind, query) values {values}"))

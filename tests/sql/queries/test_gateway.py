@@ -1,4 +1,4 @@
-"""The asking side: a text becomes a vector inside any statement, or a clear error comes in time."""
+"""The gateway: a text becomes a vector inside any statement, or a clear error comes in time."""
 
 import threading
 import time
@@ -41,7 +41,7 @@ def waiting_requests(shop: "Shop") -> int:
     return int(shop.value("select count(*) from shop_private.request"))
 
 
-def test_a_miss_is_encoded_and_a_hit_needs_nobody(shop: "Shop", analyst: Connection) -> None:
+def test_a_cache_miss_is_encoded_and_a_hit_needs_no_encoder(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         assert ask(analyst, "red bag") == 24
     assert ask(analyst, "red bag") == 24
@@ -52,7 +52,7 @@ def test_a_miss_is_encoded_and_a_hit_needs_nobody(shop: "Shop", analyst: Connect
     assert waiting_requests(shop) == 0
 
 
-def test_hits_and_misses_are_told_to_sessions_that_listen_and_to_no_others(shop: "Shop", analyst: Connection) -> None:
+def test_only_sessions_at_debug_level_receive_cache_notices(shop: "Shop", analyst: Connection) -> None:
     raw = analyst.connection.driver_connection
     assert raw is not None
     said: list[str | None] = []
@@ -69,18 +69,18 @@ def test_hits_and_misses_are_told_to_sessions_that_listen_and_to_no_others(shop:
     ]
 
 
-def test_null_is_null(shop: "Shop", analyst: Connection) -> None:
+def test_null_inputs_give_null(shop: "Shop", analyst: Connection) -> None:
     [row] = analyst.execute(text("select shop.clip_text(null), shop.clip_image(null)")).all()
     assert tuple(row) == (None, None)
 
 
-def test_the_same_bytes_as_text_and_as_picture_are_two_queries(shop: "Shop", analyst: Connection) -> None:
+def test_the_same_bytes_as_text_and_as_image_are_two_queries(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         analyst.execute(text("select shop.clip_text('abc'), shop.clip_image('abc')"))
     assert shop.run("select query from shop_private.query_embedding order by 1") == [("abc",), (None,)]
 
 
-def test_one_session_asks_over_one_connection(shop: "Shop", analyst: Connection) -> None:
+def test_a_session_uses_one_gateway_connection(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         for n in range(5):
             ask(analyst, f"query {n}")
@@ -89,7 +89,7 @@ def test_one_session_asks_over_one_connection(shop: "Shop", analyst: Connection)
         wait_until(lambda: gateways(shop) == [], 5, "the gateway connection to end with its session")
 
 
-def test_the_document_form_asks_once_for_the_whole_statement(shop: "Shop", analyst: Connection) -> None:
+def test_an_uncorrelated_subquery_encodes_its_text_once_per_statement(shop: "Shop", analyst: Connection) -> None:
     shop.add(*(f"sku {n}" for n in range(50)))
     shop.encode_all()
     with shop.encoder():
@@ -102,7 +102,7 @@ def test_the_document_form_asks_once_for_the_whole_statement(shop: "Shop", analy
     assert shop.run("select query, asked from shop_private.query_embedding") == [("once", 1)]
 
 
-def test_the_same_text_from_many_sessions_is_one_cache_entry(shop: "Shop", together: Callable[..., list[Any]]) -> None:
+def test_the_same_text_from_many_sessions_is_cached_once(shop: "Shop", together: Callable[..., list[Any]]) -> None:
     sessions = [shop.connect(Role.ANALYST) for _ in range(6)]
     with shop.encoder():
         answers = together(*(lambda conn=conn: conn.scalar(text("select shop.clip_text('same')")) for conn in sessions))
@@ -119,13 +119,13 @@ def test_the_same_text_from_many_sessions_is_one_cache_entry(shop: "Shop", toget
 def test_a_miss_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
     with shop.encoder():
         analyst.exec_driver_sql(begin)
-        analyst.exec_driver_sql("select count(*) from shop.product")  # the snapshot is taken
+        analyst.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot
         for query in ("one", "two", "one"):
             assert ask(analyst, query) == 24
         analyst.exec_driver_sql("commit")
 
 
-def test_without_an_encoder_the_error_comes_soon_and_says_so(shop: "Shop", analyst: Connection) -> None:
+def test_without_an_encoder_the_error_comes_quickly_and_names_the_cause(shop: "Shop", analyst: Connection) -> None:
     started = time.perf_counter()
     with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
         ask(analyst, "nobody there")
@@ -134,7 +134,7 @@ def test_without_an_encoder_the_error_comes_soon_and_says_so(shop: "Shop", analy
     assert waiting_requests(shop) == 0
 
 
-def test_a_hung_encoder_is_given_up_after_the_sessions_own_limit(shop: "Shop", analyst: Connection) -> None:
+def test_a_hung_encoder_times_out_after_the_sessions_limit(shop: "Shop", analyst: Connection) -> None:
     analyst.exec_driver_sql("set shop.timeout_ms = 700")
     started = time.perf_counter()
     with shop.encoder(answers=False), pytest.raises(EncoderUnavailable, match="within 700 ms") as raised:
@@ -145,9 +145,7 @@ def test_a_hung_encoder_is_given_up_after_the_sessions_own_limit(shop: "Shop", a
     assert waiting_requests(shop) == 0
 
 
-def test_an_encoder_that_hangs_with_the_request_in_its_hands_is_given_up_as_well(
-    shop: "Shop", analyst: Connection
-) -> None:
+def test_an_encoder_that_hangs_after_claiming_the_request_times_out_too(shop: "Shop", analyst: Connection) -> None:
     analyst.exec_driver_sql("set shop.timeout_ms = 700")
     stop, claimed = threading.Event(), threading.Event()
 
@@ -172,11 +170,13 @@ def test_an_encoder_that_hangs_with_the_request_in_its_hands_is_given_up_as_well
     finally:
         stop.set()
         thread.join()
-    with shop.encoder():  # the session works on
+    with shop.encoder():  # the session stays usable
         assert ask(analyst, "next") == 24
 
 
-def test_a_refused_query_says_why_and_the_session_works_on(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_that_the_model_refuses_fails_with_the_reason_and_the_session_stays_usable(
+    shop: "Shop", analyst: Connection
+) -> None:
     stop = threading.Event()
 
     def refuse() -> None:
@@ -201,7 +201,7 @@ def test_a_refused_query_says_why_and_the_session_works_on(shop: "Shop", analyst
         assert ask(analyst, "good") == 24
 
 
-def test_a_statement_timeout_is_honoured_and_the_next_miss_connects_anew(shop: "Shop", analyst: Connection) -> None:
+def test_a_statement_timeout_takes_effect_and_the_next_miss_reconnects(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder(answers=False):
         analyst.exec_driver_sql("set statement_timeout = '300ms'")
         started = time.perf_counter()
@@ -213,7 +213,7 @@ def test_a_statement_timeout_is_honoured_and_the_next_miss_connects_anew(shop: "
         assert ask(analyst, "quick") == 24
 
 
-def test_a_cancel_is_honoured_and_the_next_miss_connects_anew(shop: "Shop", analyst: Connection) -> None:
+def test_a_cancel_takes_effect_and_the_next_miss_reconnects(shop: "Shop", analyst: Connection) -> None:
     pid = analyst.scalar(text("select pg_backend_pid()"))
     with shop.encoder(answers=False):
         timer = threading.Timer(0.3, lambda: shop.run("select pg_cancel_backend(:pid)", pid=pid))
@@ -227,7 +227,7 @@ def test_a_cancel_is_honoured_and_the_next_miss_connects_anew(shop: "Shop", anal
         assert ask(analyst, "quick") == 24
 
 
-def test_a_gateway_connection_that_was_ended_is_replaced(shop: "Shop", analyst: Connection) -> None:
+def test_a_terminated_gateway_connection_is_replaced(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         ask(analyst, "one")
         [pid] = gateways(shop)
@@ -236,7 +236,7 @@ def test_a_gateway_connection_that_was_ended_is_replaced(shop: "Shop", analyst: 
         assert gateways(shop) not in ([], [pid])
 
 
-def test_with_a_thousand_requests_waiting_a_further_one_is_refused_at_once(shop: "Shop", analyst: Connection) -> None:
+def test_with_1000_requests_waiting_a_further_one_is_refused_immediately(shop: "Shop", analyst: Connection) -> None:
     shop.run(
         "insert into shop_private.request (model_id, key, kind, payload) "
         "select 1, int4send(n), 't', int4send(n) from generate_series(1, 1000) n"
@@ -257,15 +257,15 @@ def _no_free_gateway(shop: "Shop") -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_no_free_gateway")
-def test_when_every_gateway_connection_is_taken_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
+def test_when_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
     shop.cache("known")
     with pytest.raises(EncoderUnavailable, match="no free connection") as raised:
         ask(analyst, "new")
     assert raised.value.sqlstate == "WS004"
-    assert ask(analyst, "known") == 24  # what is cached needs none
+    assert ask(analyst, "known") == 24  # a cached query needs no connection
 
 
-def test_when_the_server_cannot_reach_itself_the_error_says_who_can_mend_it(shop: "Shop", analyst: Connection) -> None:
+def test_when_the_server_cannot_reach_itself_the_error_says_who_can_fix_it(shop: "Shop", analyst: Connection) -> None:
     port = shop.value("select current_setting('port')")
     shop.run("alter server shop_primary options (set port '1')")
     try:
@@ -277,7 +277,7 @@ def test_when_the_server_cannot_reach_itself_the_error_says_who_can_mend_it(shop
         shop.run(f"alter server shop_primary options (set port '{port}')")
 
 
-def test_while_no_model_serves_the_error_names_the_command(database: Database) -> None:
+def test_without_a_serving_model_the_error_names_the_command(database: Database) -> None:
     for function in ("clip_text", "clip_image"):
         with database.connect(Role.ANALYST) as conn:
             with pytest.raises(EncoderUnavailable, match="no model is serving") as raised:
@@ -292,14 +292,14 @@ def test_while_no_model_serves_the_error_names_the_command(database: Database) -
     "query",
     ["'; drop table shop.product; --", "100% ​zero-width", "\U0001f9d1‍\U0001f9b0", "مرحبا", "$$ $1 %s %L {}"],
 )
-def test_any_text_arrives_as_it_was_written(shop: "Shop", analyst: Connection, query: str) -> None:
+def test_any_text_reaches_the_encoder_unchanged(shop: "Shop", analyst: Connection, query: str) -> None:
     with shop.encoder():
         assert analyst.scalar(text("select vector_dims(shop.clip_text(:query))"), {"query": query}) == 24
     assert shop.run("select query from shop_private.query_embedding") == [(query,)]
 
 
 @pytest.mark.parametrize(("function", "empty"), [("clip_text", "''"), ("clip_text", r"E' \n\t'"), ("clip_image", "''")])
-def test_an_empty_query_is_refused_before_anything_is_queued(
+def test_an_empty_query_is_rejected_before_it_is_queued(
     shop: "Shop", analyst: Connection, function: str, empty: str
 ) -> None:
     with pytest.raises(StatementRefused, match="empty"):

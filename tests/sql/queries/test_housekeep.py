@@ -1,4 +1,4 @@
-"""Small tables stay small, and nothing somebody still needs is thrown away."""
+"""shop_private.housekeep: small tables stay small, and nothing that is still needed is deleted."""
 
 from typing import TYPE_CHECKING
 
@@ -26,22 +26,22 @@ def ask(shop: "Shop", payload: bytes, seconds_ago: int) -> None:
     )
 
 
-def test_requests_nobody_waits_for_any_more_go(shop: "Shop") -> None:
+def test_requests_that_nobody_waits_for_are_deleted(shop: "Shop") -> None:
     ask(shop, b"old", 61)
     ask(shop, b"new", 5)
     housekeep(shop)
     assert shop.run("select payload from shop_private.request") == [(b"new",)]
 
 
-def test_a_request_in_an_encoders_hands_stays(shop: "Shop") -> None:
+def test_a_claimed_request_is_kept(shop: "Shop") -> None:
     ask(shop, b"slow", 61)
     with requests.connect(shop.database) as encoder:
         assert len(requests.begin(encoder, [1], 10)) == 1
-        housekeep(shop)  # at once: it does not wait for the encoder
+        housekeep(shop)  # returns immediately: it does not wait for the encoder
         assert shop.value("select count(*) from shop_private.request") == 1
 
 
-def test_the_cache_keeps_its_newest_rows(shop: "Shop") -> None:
+def test_the_cache_keeps_the_newest_rows(shop: "Shop") -> None:
     for query in ("one", "two", "three", "four"):
         shop.cache(query)
     housekeep(shop, 2)
@@ -50,7 +50,7 @@ def test_the_cache_keeps_its_newest_rows(shop: "Shop") -> None:
     assert shop.value("select count(*) from shop_private.query_embedding") == 2
 
 
-def test_a_worker_long_gone_is_forgotten_unless_it_still_holds_something(shop: "Shop") -> None:
+def test_a_worker_that_is_long_gone_is_deleted_unless_it_holds_items(shop: "Shop") -> None:
     shop.add("a")
     gone, holds, late = shop.worker(), shop.worker(), shop.worker()
     holds.claim()
@@ -65,7 +65,7 @@ def test_a_worker_long_gone_is_forgotten_unless_it_still_holds_something(shop: "
     assert left == {(holds.id,), (late.id,)}
 
 
-def test_popular_queries_count_how_often_a_text_had_to_be_encoded(shop: "Shop") -> None:
+def test_popular_queries_count_how_often_a_text_was_encoded(shop: "Shop") -> None:
     for payload, times in ((b"tshoes", 1), (b"tred bag", 3)):
         for _ in range(times):
             shop.run(
@@ -73,10 +73,10 @@ def test_popular_queries_count_how_often_a_text_had_to_be_encoded(shop: "Shop") 
                 "(1, sha256(:whole), 't', substr(:whole, 2))",
                 whole=payload,
             )
-    shop.run("insert into shop_private.request (model_id, key, kind, payload) values (1, sha256('i'), 'i', 'picture')")
+    shop.run("insert into shop_private.request (model_id, key, kind, payload) values (1, sha256('i'), 'i', 'image')")
     with shop.encoder(), shop.database.connect(Role.APP) as app:
         from tests.support.processes import wait_until
 
         wait_until(lambda: shop.value("select count(*) from shop_private.request") == 0, 10, "answers")
         rows = app.execute(text("select query, model, asked from shop.popular_queries")).all()
-    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # the picture is not among them
+    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # the image is not among them

@@ -1,4 +1,4 @@
-"""Labels for products by their pictures: the best one wins, and confidence is given only where it can be relied on."""
+"""shop.zero_shot: the best label for each product by its image, with a confidence only where it is reliable."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ LABEL_VECTORS = unit(np.random.default_rng(1).standard_normal((len(LABELS), 24))
 
 @pytest.fixture
 def labelled(shop: "Shop") -> Iterator["Shop"]:
-    """A shop whose cache has the labels' vectors, so that no encoder is needed."""
+    """A shop with the vectors of the labels in the cache, so that no encoder is needed."""
     shop.run("delete from shop.tuning")
     for template in ("{}", "a photo of a {}"):
         for label, vector in zip(LABELS, LABEL_VECTORS, strict=True):
@@ -47,7 +47,7 @@ def cache(shop: "Shop", query: str, vector: NDArray[np.float32]) -> None:
 
 
 def add(shop: "Shop", products: Sequence[Product], vectors: NDArray[np.float32], *, into: str = "main") -> None:
-    """Products of one picture each, encoded as these vectors."""
+    """Products with one image each, encoded as these vectors."""
     shop.load(*products, into=into)
     by_title = {product.title: vector for product, vector in zip(products, vectors, strict=True)}
     worker = shop.worker()
@@ -62,7 +62,7 @@ def thing(number: int, **fields: Any) -> Product:
 
 
 def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
-    """Pictures that lean to a label, and the label each really has: drawn from the softmax of TRUE_TEMPERATURE."""
+    """Images near a label, and the true label of each, drawn from the softmax at TRUE_TEMPERATURE."""
     random = np.random.default_rng(seed)
     leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
     vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))
@@ -78,7 +78,7 @@ def tagged(shop: "Shop", count: int, field: str = "color") -> None:
 
 
 def zero_shot(shop: "Shop", labels: list[Any] | None = LABELS, **arguments: Any) -> list[Any]:
-    """As an analyst, in the read-only transactions of that role."""
+    """Call shop.zero_shot as an analyst, whose transactions are read-only."""
     named = "".join(f", {name} => :{name}" for name in arguments)
     if "filter" in arguments:
         named = named.replace(":filter", "cast(:filter as jsonb)")
@@ -90,10 +90,10 @@ def calibrate(shop: "Shop", arguments: str = "'color'") -> Any:
     return shop.connect(Role.APP).exec_driver_sql(f"select * from shop.calibrate_zero_shot({arguments})").one()
 
 
-def test_each_encoded_product_gets_the_label_nearest_to_its_picture(labelled: "Shop") -> None:
+def test_each_encoded_product_gets_the_label_nearest_to_its_image(labelled: "Shop") -> None:
     _, vectors = drawn(40)
     add(labelled, [thing(n) for n in range(40)], vectors)
-    labelled.load(thing(99))  # nothing is known of its picture yet
+    labelled.load(thing(99))  # its image is not encoded
     similarity = vectors @ LABEL_VECTORS.T
     rows = zero_shot(labelled)
     assert [row.sku for row in rows] == [f"p{n:04}" for n in range(40)]
@@ -103,7 +103,7 @@ def test_each_encoded_product_gets_the_label_nearest_to_its_picture(labelled: "S
     assert [row.margin for row in rows] == pytest.approx(first - second, abs=4e-3)
 
 
-def test_the_first_picture_counts_and_no_other(labelled: "Shop") -> None:
+def test_only_the_first_image_counts(labelled: "Shop") -> None:
     labelled.load(Product("two", "two", images=(Image("first.jpg"), Image("second.jpg"))))
     worker = labelled.worker()
     worker.complete(worker.claim("title"))
@@ -112,7 +112,7 @@ def test_the_first_picture_counts_and_no_other(labelled: "Shop") -> None:
     assert [(row.sku, row.label) for row in zero_shot(labelled)] == [("two", "bag")]
 
 
-def test_k_labels_come_best_first_and_all_of_them_share_the_whole_confidence(labelled: "Shop") -> None:
+def test_k_labels_are_listed_best_first_and_their_confidences_add_up_to_1(labelled: "Shop") -> None:
     tagged(labelled, 400)
     calibrate(labelled)
     rows = zero_shot(labelled, field="color", k=len(LABELS))
@@ -127,7 +127,7 @@ def test_k_labels_come_best_first_and_all_of_them_share_the_whole_confidence(lab
         assert one[2].margin == pytest.approx(one[2].similarity - one[0].similarity)
 
 
-def test_the_temperature_that_made_the_tags_is_found_and_its_confidence_holds(labelled: "Shop") -> None:
+def test_calibration_recovers_the_temperature_that_generated_the_tags(labelled: "Shop") -> None:
     tagged(labelled, 1600)
     fit = calibrate(labelled)
     assert fit.temperature == pytest.approx(TRUE_TEMPERATURE, rel=0.2)
@@ -146,13 +146,13 @@ def test_the_temperature_that_made_the_tags_is_found_and_its_confidence_holds(la
     assert right == pytest.approx(np.mean([row.confidence for row in sure]), abs=0.06)
 
 
-def test_calibrating_again_replaces_what_was_found(labelled: "Shop") -> None:
+def test_a_second_calibration_replaces_the_first(labelled: "Shop") -> None:
     tagged(labelled, 400)
     assert calibrate(labelled).temperature == calibrate(labelled).temperature
     assert labelled.value("select count(*) from shop.tuning") == 1
 
 
-def test_a_member_of_the_attributes_is_a_field_too(labelled: "Shop") -> None:
+def test_an_attribute_can_be_the_field(labelled: "Shop") -> None:
     truth, vectors = drawn(250)
     attributes = [{"its kind": {"no. 1": LABELS[label]}} for label in truth]
     add(labelled, [thing(n, attributes=one) for n, one in enumerate(attributes)], vectors)
@@ -162,7 +162,7 @@ def test_a_member_of_the_attributes_is_a_field_too(labelled: "Shop") -> None:
 
 
 @pytest.mark.parametrize("count", [0, 199])
-def test_under_two_hundred_tagged_products_there_is_no_confidence(labelled: "Shop", count: int) -> None:
+def test_with_fewer_than_200_tagged_products_there_is_no_confidence(labelled: "Shop", count: int) -> None:
     tagged(labelled, 250)
     calibrate(labelled)
     labelled.run("update shop.product set color = null where sku >= :sku", sku=f"p{count:04}")
@@ -173,7 +173,7 @@ def test_under_two_hundred_tagged_products_there_is_no_confidence(labelled: "Sho
     assert {row.confidence for row in zero_shot(labelled, field="color")} == {None}
 
 
-def test_tags_that_have_nothing_to_do_with_the_pictures_give_no_false_confidence(labelled: "Shop") -> None:
+def test_tags_unrelated_to_the_images_give_no_false_confidence(labelled: "Shop") -> None:
     _, vectors = drawn(600)
     random = np.random.default_rng(5)
     add(labelled, [thing(n, color=LABELS[random.integers(0, 6)]) for n in range(600)], vectors)
@@ -182,23 +182,23 @@ def test_tags_that_have_nothing_to_do_with_the_pictures_give_no_false_confidence
     assert all(row.confidence is None or row.confidence < 0.4 for row in zero_shot(labelled, field="color"))
 
 
-def test_an_error_over_a_tenth_is_stored_and_silences_the_confidence(labelled: "Shop") -> None:
+def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(labelled: "Shop") -> None:
     tagged(labelled, 250)
     calibrate(labelled)
     labelled.run("update shop.tuning set detail = detail || '{\"ece\": 0.11}'")
     assert zero_shot(labelled, field="color")[0].confidence is None
 
 
-def test_confidence_is_for_the_field_and_the_template_it_was_fitted_with(labelled: "Shop") -> None:
+def test_confidence_needs_the_field_and_template_that_were_calibrated(labelled: "Shop") -> None:
     tagged(labelled, 250)
     calibrate(labelled, "'color', template => 'a photo of a {}'")
-    assert zero_shot(labelled, field="color")[0].confidence is not None  # with the same template again
+    assert zero_shot(labelled, field="color")[0].confidence is not None  # with the calibrated template
     assert zero_shot(labelled, field="color", template="a photo of a {}")[0].confidence is not None
     assert zero_shot(labelled, field="color", template="{}")[0].confidence is None
     assert zero_shot(labelled, field="material")[0].confidence is None
 
 
-def test_without_confidence_a_notice_says_why(labelled: "Shop") -> None:
+def test_without_confidence_a_notice_gives_the_reason(labelled: "Shop") -> None:
     add(labelled, [thing(1)], LABEL_VECTORS[:1])
     analyst = labelled.connect(Role.ANALYST)
     heard: list[str | None] = []
@@ -211,7 +211,7 @@ def test_without_confidence_a_notice_says_why(labelled: "Shop") -> None:
     ]
 
 
-def test_missing_tags_are_filled_by_an_ordinary_update(labelled: "Shop") -> None:
+def test_an_ordinary_update_fills_in_missing_tags(labelled: "Shop") -> None:
     tagged(labelled, 400)
     calibrate(labelled)
     labelled.run("update shop.product set color = null where sku < 'p0100'")
@@ -226,10 +226,10 @@ def test_missing_tags_are_filled_by_an_ordinary_update(labelled: "Shop") -> None
     ).rowcount
     assert 10 < filled < 100
     assert labelled.value("select count(*) from shop.product where color is null") == 100 - filled
-    assert labelled.work() == []  # a tag is nothing to encode again
+    assert labelled.work() == []  # a tag is not encoded
 
 
-def test_a_filter_and_a_catalog_bound_what_is_looked_at(labelled: "Shop") -> None:
+def test_a_filter_and_a_catalog_limit_the_products(labelled: "Shop") -> None:
     _, vectors = drawn(3)
     add(labelled, [thing(1, brand="Acme"), thing(2)], vectors[:2])
     add(labelled, [thing(3, brand="Acme")], vectors[2:], into="outlet")
@@ -238,7 +238,7 @@ def test_a_filter_and_a_catalog_bound_what_is_looked_at(labelled: "Shop") -> Non
     assert zero_shot(labelled, filter='{"brand": "nobody"}') == []
 
 
-def test_each_label_is_encoded_once_however_many_products_there_are(shop: "Shop") -> None:
+def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
     _, vectors = drawn(50)
     add(shop, [thing(n) for n in range(50)], vectors)
     with shop.encoder():
@@ -267,14 +267,14 @@ def test_each_label_is_encoded_once_however_many_products_there_are(shop: "Shop"
         (LABELS, {"filter": '{"x\'; drop table shop.product; --": 1}'}, "drop table"),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_a_reason(
+def test_impossible_arguments_are_rejected_with_a_reason(
     labelled: "Shop", labels: list[Any] | None, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StatementRefused, match=message):
         zero_shot(labelled, labels, **arguments)
 
 
-def test_more_than_five_million_comparisons_are_refused_and_a_filter_goes_on(labelled: "Shop") -> None:
+def test_more_than_five_million_comparisons_are_rejected_and_a_filter_helps(labelled: "Shop") -> None:
     labels = [f"label {n}" for n in range(1000)]
     labelled.run(
         "insert into shop_private.query_embedding (model_id, key, query, embedding) "
@@ -308,7 +308,7 @@ def test_more_than_five_million_comparisons_are_refused_and_a_filter_goes_on(lab
     assert len(zero_shot(labelled, labels, filter='{"brand": "few"}')) == 2
 
 
-def test_only_the_app_calibrates(labelled: "Shop") -> None:
+def test_only_the_app_role_may_calibrate(labelled: "Shop") -> None:
     analyst: Connection = labelled.connect(Role.ANALYST)
     with pytest.raises(DatabaseError, match="permission denied"):
         analyst.exec_driver_sql("select * from shop.calibrate_zero_shot()")

@@ -1,4 +1,4 @@
-"""Pictures with the same bytes: the vector one has is known for the others."""
+"""Images with the same bytes share one vector."""
 
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:
-    """Encode what is waiting; `sources` is the sha256 of each uri. Returns the vectors, in the order of the uris."""
+    """Encode all pending images; `sources` has the sha256 of each uri. Returns the vectors in the order of the uris."""
     items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
     vectors = unit_vectors(len(items), dimension, seed)
     hashes = [sources[item.uri or ""] for item in items]
@@ -31,14 +31,14 @@ def named(*names: str) -> dict[str, bytes]:
     return {f"{name}-0.jpg": sha256(name.encode()).digest() for name in names}
 
 
-def test_of_pictures_nobody_has_seen_nothing_is_known(shop: "Shop") -> None:
+def test_unknown_hashes_have_no_vectors(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     assert work.known_vectors(worker.conn, 1, [sha256(b"a").digest(), b""]) == {}
     assert work.known_vectors(worker.conn, 1, []) == {}
 
 
-def test_the_vector_of_the_same_bytes_is_known_as_it_is_stored_in_any_catalog(shop: "Shop") -> None:
+def test_equal_bytes_in_any_catalog_share_the_stored_vector(shop: "Shop") -> None:
     shop.load(Product("a", "a", images=(Image("a-0.jpg"),)), into="other")
     shop.add("b")
     worker = shop.worker()
@@ -51,7 +51,7 @@ def test_the_vector_of_the_same_bytes_is_known_as_it_is_stored_in_any_catalog(sh
         assert (known[source] == vector.astype(np.float16).astype(np.float32)).all()
 
 
-def test_a_known_vector_stored_for_another_picture_is_the_same_to_the_last_bit(shop: "Shop") -> None:
+def test_a_known_vector_stored_for_another_image_is_bitwise_equal(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     encode(worker, named("a"))
@@ -63,7 +63,7 @@ def test_a_known_vector_stored_for_another_picture_is_the_same_to_the_last_bit(s
     assert shop.value("select count(distinct embedding::text) from shop.toy_image") == 1
 
 
-def test_another_models_vectors_and_those_of_a_retired_one_are_not_known(two_models: "Shop") -> None:
+def test_vectors_of_another_or_a_retired_model_are_not_returned(two_models: "Shop") -> None:
     two_models.add("a")
     encode(two_models.worker(model_id=2), named("a"), dimension=40)
     conn = two_models.connect(Role.ENCODER)
@@ -75,7 +75,7 @@ def test_another_models_vectors_and_those_of_a_retired_one_are_not_known(two_mod
     assert work.known_vectors(conn, 99, [source]) == {}
 
 
-def test_a_vector_of_bytes_that_have_changed_is_not_known_under_the_new_ones(shop: "Shop") -> None:
+def test_a_vector_of_old_bytes_is_not_returned_for_the_new_bytes(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     encode(worker, named("a"))
@@ -84,10 +84,10 @@ def test_a_vector_of_bytes_that_have_changed_is_not_known_under_the_new_ones(sho
     assert work.known_vectors(worker.conn, 1, [new, *named("a").values()]) == {}
 
 
-def test_looking_up_reads_the_index_and_never_the_table_even_without_statistics(shop: "Shop") -> None:
+def test_a_lookup_uses_the_index_even_without_statistics(shop: "Shop") -> None:
     shop.add(*(f"p{n}" for n in range(300)))
     worker = shop.worker()
-    same = sha256(b"no picture yet").digest()
+    same = sha256(b"no image yet").digest()
     encode(worker, {f"p{n}-0.jpg": same for n in range(300)})
     asked = [sha256(bytes([n % 256, n // 256])).digest() for n in range(511)]
     with shop.database.connect(Role.ENCODER) as conn, conn.begin():
@@ -99,4 +99,4 @@ def test_looking_up_reads_the_index_and_never_the_table_even_without_statistics(
         )
         scans, lookups, rows = conn.execute(read).one()
     assert (scans, lookups) == (0, 512)
-    assert rows <= 1  # of three hundred that are alike
+    assert rows <= 1  # of 300 equal images

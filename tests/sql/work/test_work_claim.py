@@ -1,4 +1,4 @@
-"""Claiming: nobody gets what another one holds, and what brings workers down is tried alone, three times."""
+"""Claims: no two workers hold one item, and an item that stops workers is tried alone, three times."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ def skus(items: list[Item]) -> list[str]:
     return [item.title.removeprefix("title of ") for item in items]
 
 
-def test_two_claimers_never_share_an_item_and_leave_none(shop: "Shop", together: Callable[..., list[Any]]) -> None:
+def test_two_claimers_never_share_an_item_and_claim_all_items(shop: "Shop", together: Callable[..., list[Any]]) -> None:
     shop.add(*(f"sku {n}" for n in range(300)))
 
     def claims_all(worker: "Worker") -> list[str]:
@@ -26,20 +26,20 @@ def test_two_claimers_never_share_an_item_and_leave_none(shop: "Shop", together:
     claimed = together(*(lambda worker=worker: claims_all(worker) for worker in workers))
     everything = [sku for mine in claimed for sku in mine]
     assert len(everything) == len(set(everything)) == 300
-    assert sum(bool(mine) for mine in claimed) > 1  # they did work side by side
+    assert sum(bool(mine) for mine in claimed) > 1  # they worked in parallel
 
 
-def test_a_claim_is_skipped_over_while_its_transaction_is_open(shop: "Shop") -> None:
+def test_items_of_an_open_claim_are_skipped(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     one, two = shop.worker(), shop.worker()
     one.conn.exec_driver_sql("begin")
     assert skus(one.claim(limit=1)) == ["a"]
-    assert sorted(skus(two.claim())) == ["b", "c"]  # at once: it does not wait for the other one
+    assert sorted(skus(two.claim())) == ["b", "c"]  # immediately: it does not wait for the other worker
     one.conn.exec_driver_sql("rollback")
     assert skus(two.claim()) == ["a"]
 
 
-def test_a_claim_is_as_large_as_its_limit_and_oldest_first(shop: "Shop") -> None:
+def test_a_claim_returns_the_oldest_items_up_to_its_limit(shop: "Shop") -> None:
     shop.add("a", "b", "c", "d")
     for age, sku in enumerate(("c", "a", "d", "b")):
         shop.run(
@@ -59,20 +59,20 @@ def leased(shop: "Shop") -> list[Any]:
     )
 
 
-def test_a_claim_is_of_one_model_and_one_part(two_models: "Shop") -> None:
+def test_a_claim_returns_items_of_one_model_and_one_part(two_models: "Shop") -> None:
     two_models.add("a")
     assert [(item.uri, item.position) for item in two_models.worker(model_id=2).claim("image")] == [("a-0.jpg", 0)]
     held = two_models.run("select model_id, part::text from shop_private.work where state = 'leased'")
     assert held == [(2, "image")]
 
 
-def test_a_picture_comes_with_the_folder_its_path_starts_at(shop: "Shop") -> None:
+def test_an_image_item_has_the_folder_of_its_path(shop: "Shop") -> None:
     shop.add("a")
     [item] = shop.worker().claim("image")
     assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/images", "a-0.jpg", 0, False)
 
 
-def test_a_live_workers_lease_is_kept(shop: "Shop") -> None:
+def test_the_lease_of_a_live_worker_is_kept(shop: "Shop") -> None:
     shop.add("a")
     one, two = shop.worker(), shop.worker()
     assert skus(one.claim()) == ["a"]
@@ -87,7 +87,7 @@ def _held(shop: "Shop") -> list[Item]:
     ]
 
 
-def test_after_a_lease_ran_out_each_item_is_tried_alone(shop: "Shop") -> None:
+def test_after_a_lease_expires_each_item_is_tried_alone(shop: "Shop") -> None:
     shop.add("a", "b", "c", "d")
     one, two = shop.worker(), shop.worker()
     assert len(one.claim(limit=3)) == 3
@@ -95,18 +95,18 @@ def test_after_a_lease_ran_out_each_item_is_tried_alone(shop: "Shop") -> None:
     first, second, third = two.claim(), two.claim(), two.claim()
     assert [len(first), len(second), len(third)] == [1, 1, 1]
     assert {item.attempts for item in (*first, *second, *third)} == {1}
-    assert skus(two.claim()) == ["d"]  # then the others, in a batch again
+    assert skus(two.claim()) == ["d"]  # then the other item, in a batch again
 
 
-def test_a_worker_nobody_ever_heard_of_holds_nothing(shop: "Shop") -> None:
+def test_an_unknown_worker_holds_nothing(shop: "Shop") -> None:
     shop.add("a")
     assert len(shop.worker(alive=False).claim()) == 1
     assert len(shop.worker().claim()) == 1
 
 
-def test_an_item_that_ends_three_workers_alone_is_quarantined_with_its_reason(shop: "Shop") -> None:
+def test_an_item_that_stops_three_workers_alone_is_quarantined_with_a_reason(shop: "Shop") -> None:
     shop.add("poison")
-    for attempts in range(4):  # in a batch, then three times alone
+    for attempts in range(4):  # in a batch, then alone three times
         worker = shop.worker()
         [item] = worker.claim()
         assert item.attempts == attempts
@@ -117,7 +117,7 @@ def test_an_item_that_ends_three_workers_alone_is_quarantined_with_its_reason(sh
     assert tuple(row) == ("poison", "title", "the encoder stopped while it held this item")
 
 
-def test_an_item_to_be_tried_alone_does_not_wait_behind_the_batches(shop: "Shop") -> None:
+def test_a_solo_item_does_not_wait_behind_batches(shop: "Shop") -> None:
     shop.add("poison")
     worker = shop.worker()
     worker.claim()
@@ -127,7 +127,7 @@ def test_an_item_to_be_tried_alone_does_not_wait_behind_the_batches(shop: "Shop"
     assert skus(shop.worker().claim()) == ["poison"]
 
 
-def test_an_item_that_waits_for_its_next_attempt_does_not_hold_up_the_others(shop: "Shop") -> None:
+def test_an_item_waiting_for_a_retry_does_not_delay_other_items(shop: "Shop") -> None:
     shop.add("late", "b")
     shop.run(
         "update shop_private.work set solo = 1, due_at = clock_timestamp() + interval '1 hour' "

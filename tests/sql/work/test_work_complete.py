@@ -1,4 +1,4 @@
-"""Storing: a vector is there exactly when its item is off the list, and only if it is one of what is there now."""
+"""Storing vectors: a vector exists exactly when its work item is gone, and only if it is of the current content."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ def stored(shop: "Shop", part: str = "title") -> int:
     return int(shop.value(f"select count(*) from shop.toy_{part}"))
 
 
-def test_a_stored_item_is_off_the_list_and_searchable(shop: "Shop") -> None:
+def test_a_stored_item_is_searchable_and_has_no_work_item(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     assert worker.complete(worker.claim()) == 1
@@ -37,11 +37,11 @@ def test_a_worker_that_lost_its_lease_stores_nothing(shop: "Shop") -> None:
     assert one.complete(items) == 0
     assert stored(shop) == 0
     assert two.complete(alone) == 1
-    assert one.complete(items) == 0  # nor a second one, later
+    assert one.complete(items) == 0  # and not later either
     assert stored(shop) == 1
 
 
-def test_of_a_batch_only_what_is_still_held_is_stored(shop: "Shop") -> None:
+def test_only_the_items_of_a_batch_that_are_still_held_are_stored(shop: "Shop") -> None:
     shop.add("a", "b")
     worker = shop.worker()
     items = worker.claim()
@@ -52,7 +52,7 @@ def test_of_a_batch_only_what_is_still_held_is_stored(shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize("change", ["title = 'another'", "title = title || '!'"])
-def test_a_title_changed_meanwhile_is_encoded_again(shop: "Shop", change: str) -> None:
+def test_a_title_changed_during_encoding_is_encoded_again(shop: "Shop", change: str) -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim()
@@ -64,7 +64,7 @@ def test_a_title_changed_meanwhile_is_encoded_again(shop: "Shop", change: str) -
     assert again.attempts == 0
 
 
-def test_a_picture_replaced_meanwhile_is_encoded_again(shop: "Shop") -> None:
+def test_an_image_replaced_during_encoding_is_encoded_again(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim("image")
@@ -73,7 +73,7 @@ def test_a_picture_replaced_meanwhile_is_encoded_again(shop: "Shop") -> None:
     assert [item.uri for item in worker.claim("image")] == ["another.jpg"]
 
 
-def test_a_change_that_commits_while_the_vector_is_being_stored_wins(shop: "Shop") -> None:
+def test_a_change_that_commits_while_the_vector_is_stored_wins(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim()
@@ -81,13 +81,13 @@ def test_a_change_that_commits_while_the_vector_is_being_stored_wins(shop: "Shop
         writer.execute(text("update shop.product set title = 'another'"))  # not committed yet
         worker.conn.exec_driver_sql("set lock_timeout = '200ms'")
         with pytest.raises(Exception, match="lock timeout"):
-            worker.complete(items)  # it waits to see how that ends
+            worker.complete(items)  # waits for that transaction
         writer.commit()
     assert worker.complete(items) == 0
     assert stored(shop) == 0
 
 
-def test_a_product_deleted_meanwhile_is_passed_over(shop: "Shop") -> None:
+def test_a_product_deleted_during_encoding_is_skipped(shop: "Shop") -> None:
     shop.add("a", "b")
     worker = shop.worker()
     items = worker.claim()
@@ -105,7 +105,7 @@ def test_a_product_deleted_meanwhile_is_passed_over(shop: "Shop") -> None:
         (np.full(24, np.inf, dtype=np.float32), "nfin"),
     ],
 )
-def test_what_is_no_unit_vector_of_the_model_is_refused_by_the_schema(
+def test_the_schema_rejects_vectors_that_are_not_unit_vectors_of_the_model(
     shop: "Shop", vector: np.ndarray, message: str
 ) -> None:
     shop.add("a", "b")
@@ -115,11 +115,11 @@ def test_what_is_no_unit_vector_of_the_model_is_refused_by_the_schema(
     with pytest.raises(StatementRefused, match=message):
         worker.complete(items, vectors=np.stack([good, vector]))
     assert stored(shop) == 0
-    assert worker.release() == 2  # nothing is lost: both are still this worker's, and go back on the list
+    assert worker.release() == 2  # nothing is lost: the worker still holds both items and releases them
     assert len(worker.claim()) == 2
 
 
-def test_an_item_encoded_twice_has_one_vector_the_later_one(shop: "Shop") -> None:
+def test_an_item_encoded_twice_keeps_the_later_vector(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     worker.complete(worker.claim())
@@ -130,7 +130,7 @@ def test_an_item_encoded_twice_has_one_vector_the_later_one(shop: "Shop") -> Non
     assert shop.value("select embedding::text from shop.toy_title") != before
 
 
-def test_opening_a_picture_fills_in_what_the_feed_did_not_say(shop: "Shop") -> None:
+def test_image_metadata_fills_in_what_the_feed_did_not_provide(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.run("update shop.product_image set phash = (repeat('1', 64))::bit(64) where uri = 'a-0.jpg'")
     worker = shop.worker()
@@ -139,4 +139,4 @@ def test_opening_a_picture_fills_in_what_the_feed_did_not_say(shop: "Shop") -> N
     work.image_seen(worker.conn, items, [seen] * 2)
     rows = shop.run("select sha256, width, height, phash::text from shop.product_image order by uri")
     assert [tuple(row) for row in rows] == [(b"x" * 32, 640, 480, "1" * 64), (b"x" * 32, 640, 480, "0" * 64)]
-    assert {row[3] for row in shop.work() if row[1] == "image"} == {"leased"}  # it is no change of the picture
+    assert {row[3] for row in shop.work() if row[1] == "image"} == {"leased"}  # the image has not changed

@@ -1,4 +1,4 @@
-"""Failing, giving back, trying again: what may pass is tried again later, what cannot is put aside."""
+"""Failed items: temporary errors are retried later, permanent ones are quarantined."""
 
 from typing import TYPE_CHECKING
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_fault_that_can_never_pass_is_quarantined_at_once(shop: "Shop") -> None:
+def test_a_permanent_error_quarantines_the_item_immediately(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     [item] = worker.claim()
-    worker.fail(item, "not a picture: HTML", final=True)
+    worker.fail(item, "not an image: HTML", final=True)
     assert worker.claim() == []
     [row] = shop.run("select catalog, sku, part, error, model from shop.quarantine")
-    assert tuple(row) == ("main", "a", "title", "not a picture: HTML", "toy")
+    assert tuple(row) == ("main", "a", "title", "not an image: HTML", "toy")
 
 
-def test_a_fault_that_may_pass_is_tried_again_later_each_time_and_three_times(shop: "Shop") -> None:
+def test_a_temporary_error_is_retried_with_growing_delays_up_to_three_attempts(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     delays = []
@@ -37,7 +37,7 @@ def test_a_fault_that_may_pass_is_tried_again_later_each_time_and_three_times(sh
     assert shop.value("select error from shop.quarantine") == "out of memory 2"
 
 
-def test_what_failed_by_itself_is_tried_again_among_others(shop: "Shop") -> None:
+def test_failed_items_are_retried_in_a_batch(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     worker = shop.worker()
     for item in worker.claim():
@@ -46,7 +46,7 @@ def test_what_failed_by_itself_is_tried_again_among_others(shop: "Shop") -> None
     assert [item.attempts for item in worker.claim()] == [1, 1, 1]
 
 
-def test_what_failed_and_then_ended_its_encoder_is_tried_alone(shop: "Shop") -> None:
+def test_failed_items_that_then_stop_their_encoder_are_tried_alone(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     one.fail(one.claim(limit=1)[0], "out of memory")
@@ -56,7 +56,7 @@ def test_what_failed_and_then_ended_its_encoder_is_tried_alone(shop: "Shop") -> 
     assert len(two.claim()) == 1
 
 
-def test_a_worker_cannot_fail_what_it_no_longer_holds(shop: "Shop") -> None:
+def test_a_worker_cannot_fail_an_item_that_it_no_longer_holds(shop: "Shop") -> None:
     shop.add("a")
     one, two = shop.worker(), shop.worker()
     [item] = one.claim()
@@ -66,14 +66,14 @@ def test_a_worker_cannot_fail_what_it_no_longer_holds(shop: "Shop") -> None:
     assert two.complete([alone]) == 1
 
 
-def test_a_very_long_reason_is_cut(shop: "Shop") -> None:
+def test_a_very_long_reason_is_truncated(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     worker.fail(worker.claim()[0], "x" * 5000, final=True)
     assert shop.value("select length(error) from shop.quarantine") == 1000
 
 
-def test_a_worker_that_leaves_in_good_order_leaves_no_trace(shop: "Shop") -> None:
+def test_a_worker_that_releases_its_items_leaves_no_trace(shop: "Shop") -> None:
     shop.add("a", "b", "solo")
     shop.run("update shop_private.work set solo = 1 where product_id = shop.product_id('solo')")
     one, two = shop.worker(), shop.worker()
@@ -84,11 +84,11 @@ def test_a_worker_that_leaves_in_good_order_leaves_no_trace(shop: "Shop") -> Non
     assert one.release() == 2
     [again] = two.claim()
     assert (again.title, again.attempts) == ("title of solo", 1)  # the attempt did not count
-    assert two.complete([others]) == 1  # the other one's lease is as it was
+    assert two.complete([others]) == 1  # the other worker's lease is unchanged
     assert shop.value("select count(*) from shop_private.worker where worker_id = :id", id=one.id) == 0
 
 
-def test_retry_lists_what_was_quarantined_as_if_new(two_models: "Shop") -> None:
+def test_retry_makes_quarantined_items_pending_as_if_new(two_models: "Shop") -> None:
     two_models.add("a", "b")
     for model_id in (1, 2):
         worker = two_models.worker(model_id=model_id)
@@ -101,7 +101,7 @@ def test_retry_lists_what_was_quarantined_as_if_new(two_models: "Shop") -> None:
     assert work.retry(worker.conn, 2) == 0
 
 
-def test_outstanding_counts_what_is_left(shop: "Shop") -> None:
+def test_outstanding_counts_the_remaining_items(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     worker = shop.worker()
     worker.fail(worker.claim(limit=1)[0], final=True)

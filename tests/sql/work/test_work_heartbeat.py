@@ -1,4 +1,4 @@
-"""Leases run by the database's clock, never by a worker's."""
+"""Leases use the database's clock, never a worker's."""
 
 import time
 from datetime import timedelta
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_lease_ends_so_long_after_the_last_heartbeat(shop: "Shop") -> None:
+def test_a_lease_ends_a_fixed_time_after_the_last_heartbeat(shop: "Shop") -> None:
     worker = shop.worker(alive=False)
     worker.beat(lease_seconds=7)
     assert shop.value(
@@ -17,7 +17,7 @@ def test_a_lease_ends_so_long_after_the_last_heartbeat(shop: "Shop") -> None:
     )
 
 
-def test_a_heartbeat_late_in_a_long_transaction_counts_from_then(shop: "Shop") -> None:
+def test_a_heartbeat_in_a_long_transaction_counts_from_its_own_time(shop: "Shop") -> None:
     worker = shop.worker()
     worker.conn.exec_driver_sql("begin")
     began = worker.conn.exec_driver_sql("select now()").scalar_one()
@@ -27,17 +27,17 @@ def test_a_heartbeat_late_in_a_long_transaction_counts_from_then(shop: "Shop") -
     assert shop.value("select lease_expires_at from shop_private.worker") > began + timedelta(seconds=30.2)
 
 
-def test_a_heartbeat_keeps_everything_a_worker_holds(shop: "Shop") -> None:
+def test_a_heartbeat_keeps_all_items_of_a_worker(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     items = one.claim()
     shop.expire(one)
-    one.beat()  # late, but before anyone noticed
+    one.beat()  # late, but before anybody claimed its items
     assert two.claim() == []
     assert one.complete(items) == 2
 
 
-def test_a_worker_that_starts_again_is_a_new_one(shop: "Shop") -> None:
+def test_a_restarted_worker_is_a_new_worker(shop: "Shop") -> None:
     shop.worker()
     shop.worker()
     assert shop.value("select count(distinct worker_id) from shop_private.worker") == 2

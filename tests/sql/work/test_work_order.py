@@ -1,4 +1,4 @@
-"""Which model's work an encoder takes next: queries and catalog alike, the serving model's first."""
+"""Which model's work an encoder takes next: the serving model's first, for queries and for the catalog."""
 
 import threading
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODEL: Any = SimpleNamespace(device="cpu", tower=SimpleNamespace(shape=InputShape(32, 32, "stretch")))
 
 
-def test_the_catalog_of_the_serving_model_is_encoded_before_that_of_the_one_being_built(two_models: "Shop") -> None:
+def test_the_serving_models_catalog_is_encoded_before_that_of_a_model_being_built(two_models: "Shop") -> None:
     shop = two_models
     shop.load(*(Product(f"s{n}", f"title {n}") for n in range(20)))
     stop, worker = threading.Event(), uuid4()
@@ -42,7 +42,7 @@ def test_the_catalog_of_the_serving_model_is_encoded_before_that_of_the_one_bein
         lane.close()
 
 
-def test_a_model_that_was_retired_meanwhile_is_left_alone(two_models: "Shop") -> None:
+def test_items_of_a_retired_model_are_not_claimed(two_models: "Shop") -> None:
     shop = two_models
     shop.load(Product("a", "title"))
     lane = CatalogLane(uuid4(), {1: MODEL, 2: MODEL}, EncoderSettings())
@@ -50,12 +50,12 @@ def test_a_model_that_was_retired_meanwhile_is_left_alone(two_models: "Shop") ->
     shop.encode_all(1)
     try:
         with shop.database.connect(Role.ENCODER) as conn:
-            assert list(lane.read(conn, threading.Event(), once=True)) == []  # wide's item is nobody's
+            assert list(lane.read(conn, threading.Event(), once=True)) == []  # the retired model's item stays unclaimed
     finally:
         lane.close()
 
 
-def test_what_a_retired_model_still_has_in_hand_is_passed_over(two_models: "Shop") -> None:
+def test_items_still_held_for_a_retired_model_are_not_stored(two_models: "Shop") -> None:
     shop = two_models
     shop.add("a")
     worker = shop.worker(model_id=2)
@@ -64,7 +64,7 @@ def test_what_a_retired_model_still_has_in_hand_is_passed_over(two_models: "Shop
     assert worker.complete(items) == 0
 
 
-def test_queries_of_the_serving_model_are_claimed_before_older_ones_of_another(two_models: "Shop") -> None:
+def test_queries_of_the_serving_model_are_claimed_before_older_queries_of_another(two_models: "Shop") -> None:
     for model_id, key in ((2, "a"), (1, "b"), (2, "c"), (1, "d")):
         two_models.run(
             "insert into shop_private.request (model_id, key, kind, payload) "

@@ -1,4 +1,4 @@
-"""What a change of the catalog puts on the work list, whoever makes it."""
+"""Which changes of the catalog create work items, whoever makes them."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ def encoded(shop: "Shop") -> None:
     assert shop.work() == []
 
 
-def test_a_new_product_and_its_pictures_are_listed(shop: "Shop") -> None:
+def test_a_new_product_and_its_images_get_work_items(shop: "Shop") -> None:
     shop.add("b", image_count=2)
     assert shop.work() == [
         ("b", "image", 0, "pending"),
@@ -26,12 +26,12 @@ def test_a_new_product_and_its_pictures_are_listed(shop: "Shop") -> None:
     ]
 
 
-def test_a_changed_title_lists_the_title_only(shop: "Shop") -> None:
+def test_a_changed_title_creates_a_work_item_for_the_title_only(shop: "Shop") -> None:
     shop.run("update shop.product set title = 'another'")
     assert shop.work() == [("a", "title", 0, "pending")]
 
 
-def test_a_title_set_to_what_it_was_lists_nothing(shop: "Shop") -> None:
+def test_an_update_to_the_same_value_creates_no_work_item(shop: "Shop") -> None:
     shop.run("update shop.product set title = title")
     shop.run("update shop.product_image set uri = uri, image_root_id = image_root_id")
     assert shop.work() == []
@@ -47,34 +47,34 @@ def test_a_title_set_to_what_it_was_lists_nothing(shop: "Shop") -> None:
         "product_type = 'bags', brand = 'x', updated_at = now()",
     ],
 )
-def test_no_other_column_lists_anything(shop: "Shop", change: str) -> None:
+def test_other_columns_create_no_work_item(shop: "Shop", change: str) -> None:
     shop.run(f"update shop.product set {change}")
     assert shop.work() == []
 
 
-def test_a_replaced_picture_lists_that_picture_only(shop: "Shop") -> None:
+def test_a_replaced_image_creates_a_work_item_for_that_image_only(shop: "Shop") -> None:
     shop.run("update shop.product_image set uri = 'another.jpg' where position = 1")
     assert shop.work() == [("a", "image", 1, "pending")]
 
 
-def test_a_picture_moved_to_another_folder_is_listed(shop: "Shop") -> None:
+def test_an_image_moved_to_another_folder_gets_a_work_item(shop: "Shop") -> None:
     shop.run("update shop.product_image set image_root_id = shop_private.image_root_id('/other') where position = 0")
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_what_an_encoder_writes_about_a_picture_lists_nothing(shop: "Shop") -> None:
+def test_image_metadata_from_an_encoder_creates_no_work_item(shop: "Shop") -> None:
     shop.run("update shop.product_image set width = 1, height = 1, sha256 = sha256('x')")
     assert shop.work() == []
 
 
-def test_a_deleted_picture_takes_its_work_and_its_vector_along(shop: "Shop") -> None:
+def test_deleting_an_image_deletes_its_work_item_and_vector(shop: "Shop") -> None:
     shop.run("update shop.product_image set uri = 'another.jpg'")
     shop.run("delete from shop.product_image where position = 1")
     assert shop.work() == [("a", "image", 0, "pending")]
     assert shop.run("select position from shop.toy_image") == [(0,)]
 
 
-def test_a_deleted_product_takes_everything_along(shop: "Shop") -> None:
+def test_deleting_a_product_deletes_everything_about_it(shop: "Shop") -> None:
     shop.run("update shop.product set title = 'another'")
     shop.run("update shop.product_image set uri = 'another.jpg'")
     shop.run("delete from shop.product")
@@ -82,19 +82,19 @@ def test_a_deleted_product_takes_everything_along(shop: "Shop") -> None:
         assert shop.value(f"select count(*) from {table}") == 0, table
 
 
-def test_a_retired_model_gets_no_work(shop: "Shop") -> None:
+def test_a_retired_model_gets_no_work_items(shop: "Shop") -> None:
     shop.run("update shop.model set status = 'retired'")
     shop.add("b")
     shop.run("update shop.product set title = 'another'")
     assert shop.work() == []
 
 
-def test_every_model_that_is_kept_current_gets_its_own(two_models: "Shop") -> None:
+def test_every_current_model_gets_its_own_work_items(two_models: "Shop") -> None:
     two_models.add("b", image_count=0)
     assert two_models.run("select model_id from shop_private.work order by 1") == [(1,), (2,)]
 
 
-def test_a_failed_title_that_is_changed_starts_over(shop: "Shop") -> None:
+def test_a_failed_title_starts_over_when_it_changes(shop: "Shop") -> None:
     shop.run("update shop.product set title = 'bad'")
     worker = shop.worker()
     worker.fail(worker.claim()[0], final=True)

@@ -1,5 +1,5 @@
--- What opening a picture taught: its content hash, size and perceptual hash (one the feed gave is kept).
-create or replace function shop_private.image_seen(
+-- Store the image metadata that decoding found: content hash, size, and the perceptual hash unless the feed gave one.
+create or replace function shop_private.record_image_metadata(
     p_products uuid[], p_positions smallint[], p_sha256 bytea[], p_width integer[], p_height integer[], p_phash text[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

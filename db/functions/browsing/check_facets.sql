@@ -1,0 +1,30 @@
+-- Raises an error for an argument that shop.facets cannot use. p_fields: each field once.
+create or replace function shop_private.check_facets(p_fields text[], p_limit_values integer, p_buckets integer)
+returns void
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    columns constant text[] := shop_private.facet_columns();
+    field text;
+begin
+    if cardinality(p_fields) not between 1 and @max_facet_fields@ then
+        raise exception using errcode = '22023', message = format('%s fields were requested', cardinality(p_fields)),
+            hint = 'Name 1 to @max_facet_fields@.';
+    end if;
+    if p_limit_values is null or p_limit_values not between 1 and @max_facet_values@ then
+        raise exception using errcode = '22023',
+            message = format('limit_values is %s', coalesce(p_limit_values::text, 'null')),
+            hint = 'It is how many values of a field are listed: 1 to @max_facet_values@.';
+    end if;
+    if p_buckets is null or p_buckets not between 1 and @max_facet_buckets@ then
+        raise exception using errcode = '22023', message = format('buckets is %s', coalesce(p_buckets::text, 'null')),
+            hint = 'It is the largest number of ranges that numbers are divided into: 1 to @max_facet_buckets@.';
+    end if;
+    foreach field in array p_fields loop
+        if field is null or field <> 'price' and field <> all (columns)
+            and (not starts_with(field, 'attributes.') or field = 'attributes.') then
+            raise exception using errcode = '22023',
+                message = format('facets cannot be counted over %s', coalesce(quote_literal(field), 'a null field')),
+                hint = format('There are: price, %s, attributes.<name>', array_to_string(columns, ', '));
+        end if;
+    end loop;
+end $$;

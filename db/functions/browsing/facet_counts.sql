@@ -1,0 +1,47 @@
+-- How many products have each value of each field (n: its place in p_fields), and the share of the table that was
+-- counted. number: the value, where every product that has it has a number.
+--
+-- One pass over the table counts all fields: grouping sets count each of them, and where fields differ in the part of
+-- the filter that they ignore, each counts the rows that meet its own condition, out of those that meet any.
+create or replace function shop_private.facet_counts(p_fields text[], p_filter jsonb, p_catalog text)
+returns table (n integer, value text, number numeric, products bigint, share numeric)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    part record;  -- of the statement; field n is its column fn, condition n its column cn
+    condition text;
+    share double precision;
+begin
+    select string_agg(format('%s as f%s', f.expression, f.n), ', ') as columns,
+        string_agg(distinct format('(%s) as c%s', f.condition, f.condition_number), ', ') as conditions,
+        string_agg(distinct format('(%s)', f.condition), ' or ') as any_condition,
+        string_agg(format('when grouping(f%1$s) = 0 then %1$s', f.n), ' ') as field,
+        string_agg(format(case f.kind when 'text' then 'f%s' when 'number' then 'f%s::text'
+            else 'f%s #>> ''{}''' end, f.n), ', ') as as_text,
+        string_agg(format(case f.kind when 'text' then 'null::numeric' when 'number' then 'f%1$s'
+            else 'case jsonb_typeof(f%1$s) when ''number'' then f%1$s::numeric end' end, f.n), ', ') as as_number,
+        string_agg(format('when grouping(f%s) = 0 then count(*) filter (where c%s)', f.n, f.condition_number), ' ')
+            as products,
+        string_agg(format('(f%s)', f.n), ', ') as sets
+    into part from shop_private.facet_fields(p_fields, p_filter) f;
+    condition := format('(%s) and (%s)', shop_private.catalog_condition(p_catalog), part.any_condition);
+    share := shop_private.facet_share(condition);
+
+    return query execute format($q$
+        select n, value, case when count(*) = count(number) then max(number) end, sum(products)::bigint, $1
+        from (
+            select case %1$s end as n, coalesce(%2$s) as value, coalesce(%3$s) as number, case %4$s end as products
+            from (
+                select %5$s, %6$s from shop.product p %7$s where %8$s
+                    and exists (select from shop.image_vector v where v.product_id = p.product_id %9$s)
+                offset 0  -- a fence: planned together with the grouping sets, the join gets a bad plan
+            ) as p
+            group by grouping sets (%10$s)
+        ) as s
+        where products > 0 group by n, value$q$,
+        part.field, part.as_text, part.as_number, part.products, part.columns, part.conditions,
+        case when share < 1 then format('tablesample system (%s) repeatable (0)', 100 * share) end, condition,
+        case when share < 1 then 'offset 0' end,  -- looked up for each row of the sample, not joined
+        part.sets)
+    using share::numeric;
+end $$;

@@ -1,0 +1,26 @@
+-- Field n of shop.facets: the SQL that reads it from p (shop.product), and the condition that its products meet, which
+-- is the filter without its own key for this field. Equal conditions have one number, so that each is tested once.
+create or replace function shop_private.facet_fields(p_fields text[], p_filter jsonb)
+returns table (n bigint, expression text, kind text, condition text, condition_number bigint)
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with field as (
+        select u.n, u.name, p_filter - u.name as others,
+            case when u.name = any (shop_private.facet_columns()) then 'text' when u.name = 'price' then 'number'
+                else 'json' end as kind
+        from unnest(p_fields) with ordinality as u(name, n)
+    ),
+    tested as (
+        select d.others, shop_private.filter_condition(d.others) as condition, row_number() over () as number
+        from (select distinct f.others from field f) as d
+    )
+    select f.n, case f.kind
+            when 'json' then 'p.attributes' || (
+                select string_agg(format(' -> %L', replace(k.key, '\.', '.')), '' order by k.i)  -- as in filters
+                from regexp_split_to_table(substr(f.name, 12), '(?<!\\)\.') with ordinality as k(key, i))
+            else format('p.%I', f.name) end,
+        f.kind, t.condition, t.number
+    from field f join tested t using (others);
+end $$;

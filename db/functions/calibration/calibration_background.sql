@@ -1,0 +1,14 @@
+-- How similar the queries are to products that have nothing to do with them: mean and standard deviation of the
+-- similarity to 1,000 images drawn at random.
+create or replace function shop_private.calibration_background(
+    p_queries @vector@.halfvec[], p_products uuid[], out mean double precision, out deviation double precision
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    select avg(s.similarity), stddev_samp(s.similarity) into mean, deviation
+    from (select i.embedding, i.product_id from shop.image_vector i
+          order by md5(i.product_id::text || 'background') limit 1000) v,
+        unnest(p_queries, p_products) q(vector, product_id),
+        lateral (select 1 - (v.embedding operator(@vector@.<=>) q.vector) as similarity) s
+    where v.product_id is distinct from q.product_id;
+end $$;

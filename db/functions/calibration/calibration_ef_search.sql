@@ -1,0 +1,22 @@
+-- The smallest ef_search whose recall@k without a filter surely reaches the target, else the largest one tried.
+-- measured: what each one tried achieved.
+create or replace function shop_private.calibration_ef_search(
+    p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
+    p_index regclass, out ef_search integer, out recall double precision, out measured jsonb
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    steps constant integer[] := '{40, 50, 60, 80, 100, 120, 140, 170, 200, 250, 320, 400, 500, 640, 800, 1000}';
+    truth constant text[] := shop_private.calibration_truth(p_queries, p_products, 'true', p_k, p_table);
+    tried record;
+begin
+    measured := '[]';
+    foreach ef_search in array steps loop
+        select * into tried
+        from shop_private.calibration_try(p_queries, p_products, truth, 'true', p_k, ef_search, null, p_index);
+        recall := tried.recall;
+        measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef_search, 'candidates', ef_search,
+            'recall', tried.recall, 'ms', tried.ms);
+        exit when tried.lowest >= p_target;
+    end loop;
+end $$;

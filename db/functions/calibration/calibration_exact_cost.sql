@@ -1,0 +1,22 @@
+-- Microseconds that the exact route takes for each matching product: the slope between a few and many products, which
+-- leaves out what a search costs whatever it compares. Null where the catalog is too small to tell.
+create or replace function shop_private.calibration_exact_cost(
+    p_queries @vector@.halfvec[], p_k integer, p_table regclass
+)
+returns double precision
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    drawn constant uuid[] := array(select p.product_id from shop.product p order by 1);
+    products constant integer := cardinality(drawn);
+    few constant integer := least(@calibration_few_products@, products / 4);
+    many constant integer := least(@calibration_many_products@, products);
+    few_ms double precision;
+    many_ms double precision;
+begin
+    if products <= 1000 then
+        return null;
+    end if;
+    few_ms := shop_private.calibration_exact_ms(p_queries, drawn, few, p_k, p_table);
+    many_ms := shop_private.calibration_exact_ms(p_queries, drawn, many, p_k, p_table);
+    return greatest(0.1, 1000 * (many_ms - few_ms) / (many - few));
+end $$;

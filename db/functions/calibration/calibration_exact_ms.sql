@@ -1,0 +1,25 @@
+-- Milliseconds that the exact route takes to collect p_count products through an index and to compare their images:
+-- the lower quartile over the queries. The filter is a range of product_id, which is a hash, so the products are a fair
+-- sample, a different one for each query. p_drawn: all products, in order.
+create or replace function shop_private.calibration_exact_ms(
+    p_queries @vector@.halfvec[], p_drawn uuid[], p_count integer, p_k integer, p_table regclass
+)
+returns double precision
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    began timestamptz;
+    start integer;
+    matched uuid[];
+    times double precision[] := '{}';
+    n integer;
+begin
+    for n in 1..cardinality(p_queries) loop
+        start := (n::bigint * p_count) % greatest(1, cardinality(p_drawn) - p_count + 1);
+        began := clock_timestamp();
+        matched := (shop_private.search_matches(format('p.product_id between %L and %L', p_drawn[start + 1],
+            p_drawn[start + p_count]), p_count, p_count)).matched;
+        perform shop_private.exact_leg('image', p_queries[n], 'true', matched, p_k, 1, p_table);
+        times := times || extract(epoch from clock_timestamp() - began)::double precision * 1000;
+    end loop;
+    return (select percentile_cont(@calibration_time_quantile@) within group (order by t) from unnest(times) t);
+end $$;

@@ -1,0 +1,19 @@
+-- The vectors to calibrate with: of the latest query texts, or of the catalog's own images while fewer than 20 texts
+-- are known. Texts lie outside the distribution of the images and are the harder queries. products: the product that a
+-- vector is of, or null.
+create or replace function shop_private.calibration_queries(
+    p_model_id smallint, p_count integer, out vectors @vector@.halfvec[], out products uuid[], out kind text
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    kind := 'text';
+    select array_agg(q.embedding), array_agg(null::uuid) into vectors, products from (
+        select e.embedding from shop_private.query_embedding e
+        where e.model_id = p_model_id and e.query is not null order by e.created_at desc limit p_count) q;
+    if coalesce(cardinality(vectors), 0) < 20 then
+        kind := 'image';
+        select array_agg(q.embedding), array_agg(q.product_id) into vectors, products from (
+            select v.embedding, v.product_id from shop.image_vector v where v.position = 0
+            order by md5(v.product_id::text) limit p_count) q;
+    end if;
+end $$;

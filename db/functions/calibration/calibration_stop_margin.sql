@@ -1,0 +1,36 @@
+-- The smallest stop margin (see hnsw_leg) whose recall@k under a filter surely reaches the target, else the largest one
+-- tried, and the time of a candidate with it. measured: what each one tried achieved.
+--
+-- Three filters, which let four products in five pass, one in ten and one in 25: each needs at least the margin of the
+-- one before. product_id is a hash, so a bound on one of its bytes is a filter that draws a fair sample.
+create or replace function shop_private.calibration_stop_margin(
+    p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
+    p_index regclass, out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    steps constant double precision[] :=
+        '{0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2}';
+    passing_bytes constant integer[] := '{205, 26, 10}';  -- of 256
+    step integer := 1;
+    passing integer;
+    condition text;
+    truth text[];
+    tried record;
+begin
+    measured := '[]';
+    foreach passing in array passing_bytes loop
+        condition := format('get_byte(uuid_send(p.product_id), 7) < %s', passing);
+        truth := shop_private.calibration_truth(p_queries, p_products, condition, p_k, p_table);
+        loop
+            stop_margin := steps[step];
+            select * into tried from shop_private.calibration_try(
+                p_queries, p_products, truth, condition, p_k, null, stop_margin, p_index);
+            measured := measured || jsonb_build_object('filter', round(passing / 256.0, 3), 'slack', stop_margin,
+                'candidates', tried.candidates, 'recall', tried.recall, 'ms', tried.ms);
+            exit when tried.lowest >= p_target or step = cardinality(steps);
+            step := step + 1;
+        end loop;
+    end loop;
+    us_per_candidate := tried.us_per_candidate;
+end $$;

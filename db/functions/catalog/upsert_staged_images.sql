@@ -1,0 +1,40 @@
+-- The images of upsert_staged: makes those of the staged products (pg_temp.staged_key, pg_temp.staged_product) equal to
+-- their staged lists. Returns how many were deleted, added or replaced.
+create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
+returns bigint
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    deleted bigint;
+    written bigint;
+begin
+    create temporary table staged_image on commit drop as
+    select k.product_id, (i.n - 1)::smallint as position, i.uri,
+        case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end as image_root_id,
+        i.phash::bit(64) as phash
+    from pg_temp.staged_key k
+    join pg_temp.staged_product s on s.sku = k.sku,
+    unnest(s.image_uris, s.image_phashes) with ordinality as i(uri, phash, n);
+
+    delete from shop.product_image i
+    using pg_temp.staged_key k join pg_temp.staged_product s on s.sku = k.sku
+    where i.product_id = k.product_id and i.position >= cardinality(s.image_uris);
+    get diagnostics deleted = row_count;
+
+    insert into shop.product_image as i (product_id, position, uri, image_root_id, phash)
+    select s.product_id, s.position, s.uri, s.image_root_id, s.phash
+    from pg_temp.staged_image s
+    left join shop.product_image i on i.product_id = s.product_id and i.position = s.position
+    where (i.uri, i.image_root_id) is distinct from (s.uri, s.image_root_id)
+    order by 1, 2
+    on conflict (product_id, position) do update
+    set uri = excluded.uri, image_root_id = excluded.image_root_id, phash = excluded.phash,
+        sha256 = null, width = null, height = null;
+    get diagnostics written = row_count;
+
+    update shop.product_image i set phash = s.phash  -- the feed corrected its own hash
+    from pg_temp.staged_image s
+    where s.phash is not null and i.product_id = s.product_id and i.position = s.position and i.phash <> s.phash;
+
+    drop table pg_temp.staged_image;
+    return deleted + written;
+end $$;

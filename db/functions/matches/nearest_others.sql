@@ -1,0 +1,17 @@
+-- The part of match_candidates that finds the products nearest to a product m by its image or title vector (p_part), as
+-- a subquery: through the HNSW index among those that meet p_theirs, or among the rows of the query's own table theirs.
+-- One more than $1, because a product finds itself.
+create or replace function shop_private.nearest_others(p_part text, p_theirs text, p_by_index boolean)
+returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_by_index then
+        return format('select t.product_id, t.embedding operator(@vector@.<=>) m.%1$I as distance
+            from shop.%1$I t join shop.product p on p.product_id = t.product_id
+            where t.position = 0 and %2$s
+            order by t.embedding operator(@vector@.<=>) m.%1$I limit $1 + 1', p_part || '_vector', p_theirs);
+    end if;
+    return format('select t.product_id, t.%1$I operator(@vector@.<=>) m.%1$I as distance
+        from theirs t where t.%1$I is not null
+        order by t.%1$I operator(@vector@.<=>) m.%1$I limit $1 + 1', p_part || '_vector');
+end $$;

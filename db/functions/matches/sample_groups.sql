@@ -1,0 +1,19 @@
+-- The products that shop.calibrate_matching fits and measures on, as the temporary table match_posting: whole groups,
+-- about @match_sample_products@ products in all, half of the groups held out; same: the size of the group. p_condition:
+-- the products that have a label; p_label: SQL that reads it. Counts those in groups of two or more products.
+create or replace function shop_private.sample_groups(
+    p_condition text, p_label text, out postings bigint, out groups bigint
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    labelled bigint;
+begin
+    execute format('select count(*) from shop.product p where %s', p_condition) into labelled;
+    execute format('create temporary table match_posting on commit drop as
+        select p.product_id, %1$s as label, count(*) over (partition by %1$s) as same,
+            hashtextextended(%1$s, 1) %% 2 = 0 as held_out
+        from shop.product p where %2$s and abs(hashtextextended(%1$s, 0) %% 1000000) < %3$s',
+        p_label, p_condition,
+        1000000 * @match_sample_products@::bigint / greatest(@match_sample_products@, labelled));
+    select count(*), count(distinct p.label) into postings, groups from pg_temp.match_posting p where p.same > 1;
+end $$;

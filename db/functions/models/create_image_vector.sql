@@ -1,0 +1,11 @@
+-- The view shop.image_vector over the vectors of a model, or over none: the vectors alone, in the shape that both legs
+-- of shop.search read.
+create or replace function shop_private.create_image_vector(p_model text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format(
+        'create or replace view shop.image_vector with (security_invoker = true) as
+         select v.product_id, v.position, v.embedding::@vector@.halfvec as embedding from %s v',
+        shop_private.vectors_of(p_model, 'image'));
+end $$;

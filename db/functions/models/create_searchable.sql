@@ -1,0 +1,20 @@
+-- The view shop.searchable over the vectors of a model, or over none: a row for each encoded product, with its first
+-- image.
+--
+-- Inner joins and casts to the unsized type both leave the HNSW index in use; the cast lets the next model have another
+-- dimension.
+create or replace function shop_private.create_searchable(p_model text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format(
+        'create or replace view shop.searchable with (security_invoker = true) as
+         select p.product_id, p.catalog, p.sku, p.title, p.description, p.brand, p.product_type, p.price, p.currency,
+             p.availability, p.gtin, p.mpn, p.item_group_id, p.link, p.image_link, p.color, p.size, p.material,
+             p.condition, p.attributes, p.created_at, p.updated_at,
+             i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding
+         from shop.product p
+         join %s i on i.product_id = p.product_id and i.position = 0
+         join %s t on t.product_id = p.product_id',
+        shop_private.vectors_of(p_model, 'image'), shop_private.vectors_of(p_model, 'title'));
+end $$;

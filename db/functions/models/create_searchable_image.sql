@@ -1,0 +1,17 @@
+-- The view shop.searchable_image over the vectors of a model, or over none: a row for each encoded image, with its
+-- product. See create_searchable.sql about the joins and casts.
+create or replace function shop_private.create_searchable_image(p_model text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format(
+        'create or replace view shop.searchable_image with (security_invoker = true) as
+         select p.product_id, p.catalog, p.sku, p.title, p.description, p.brand, p.product_type, p.price, p.currency,
+             p.availability, p.gtin, p.mpn, p.item_group_id, p.link, p.image_link, p.color, p.size, p.material,
+             p.condition, p.attributes, p.created_at, p.updated_at,
+             i.position, f.uri, i.embedding::@vector@.halfvec as image_embedding
+         from shop.product p
+         join %s i on i.product_id = p.product_id
+         join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
+        shop_private.vectors_of(p_model, 'image'));
+end $$;

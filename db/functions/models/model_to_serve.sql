@@ -1,0 +1,33 @@
+-- The model of this name. Raises an error if it cannot serve, or, unless p_force, if a switch to it would lose results.
+create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
+returns shop.model
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    model shop.model;
+    unfinished bigint;
+begin
+    select * into model from shop.model where name = p_model;
+    if not found then
+        raise exception using errcode = '42704', message = format('there is no model %L', p_model),
+            hint = 'See "windowshop model list".';
+    end if;
+    if model.status = 'retired' then
+        raise exception using errcode = '55000', message = format('model %L is retired', p_model),
+            hint = 'Its tables are gone. Add it again with "windowshop model add".';
+    end if;
+    if p_force or not exists (select from shop.model where status = 'serving' and name <> p_model) then
+        return model;
+    end if;
+    if pg_try_advisory_xact_lock(@lock_encoder_alive@, model.model_id) then
+        raise exception using errcode = '55000', message = format('no encoder is running for model %L', p_model),
+            hint = 'Queries would fail. Start "windowshop encode" first, or use --force.';
+    end if;
+    select count(*) into unfinished
+    from shop_private.work w where w.model_id = model.model_id and w.state <> 'quarantined';
+    if unfinished > 0 then
+        raise exception using errcode = '55000',
+            message = format('model %L still has %s items to encode', p_model, unfinished),
+            hint = 'They would vanish from search. Wait for "windowshop encode", or use --force.';
+    end if;
+    return model;
+end $$;

@@ -1,0 +1,11 @@
+-- What a view reads the vectors of a model from (p_part: image or title): its table, or no rows if p_model is null.
+create or replace function shop_private.vectors_of(p_model text, p_part text)
+returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+    if p_model is null then
+        return '(select null::uuid as product_id, 0::smallint as position, null::@vector@.halfvec as embedding '
+            'where false)';
+    end if;
+    return format('shop.%I', p_model || '_' || p_part);
+end $$;
