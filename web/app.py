@@ -1,15 +1,14 @@
-"""The application: routes on one database, inside the service that bounds them."""
+"""The application: the routes on one database, inside the middleware that limits them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
-from typing import Any
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.types import ASGIApp, Scope
+from litestar.types import Scope
 
 from db import api_keys
 from db.api_keys import ApiKey
@@ -19,12 +18,12 @@ from web.api.openapi import openapi
 from web.http import problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
-from web.http.database import ConcurrencyLimiter, Pools
+from web.http.database import Pools
 from web.http.metrics import Metrics
-from web.http.middleware import Service
+from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
 from web.images.uploads import Uploads
-from web.page import routes as pages
+from web.page import routes as page
 from web.settings import WebSettings
 
 ROUTES = (
@@ -41,82 +40,92 @@ ROUTES = (
     health.health,
     health.ready,
 )
-SEARCHES = ("/search", "/facets")  # read the database whatever else they do
-MAX_PARTS = 20  # of a form
+READING_PATHS = ("/search", "/facets")  # every request for these waits for a connection to read
+MAX_FORM_PARTS = 20
 
 
-def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Service:
-    """The ASGI application. It opens its connections when the server starts it and closes them at the end."""
-    at_home = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
-    needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not at_home)
+def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
+    """The ASGI application. It connects to the database when it is first asked, and disconnects when the server stops."""
+    pools = Pools(database, settings)
+    access = _access(database, settings, pools)
     state = State(
         {
             "settings": settings,
             "metrics": metrics,
+            "pools": pools,
             "thumbnails": images.Thumbnails(),
             "uploads": Uploads(),
-            "counts": pages.Counts(),
+            "facet_cache": page.FacetCache(),
         }
     )
+    _watch_pools(metrics, pools)
 
-    async def find(token: str) -> ApiKey | None:
-        found: ApiKey | None = await state.pools.probe(lambda conn: api_keys.use(conn, token), primary=True)
-        return found
+    def is_full(path: str) -> bool:
+        return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
-    access = state.access = Access(settings, needs_keys=needs_keys, at_home=at_home, find=find)
+    error_page = page.error_page if settings.public_page else _no_page
+    app = _litestar(state, settings, needs_keys=access.needs_keys)
+    return RequestMiddleware(app, settings, access, metrics, is_full, error_page)
 
-    @asynccontextmanager
-    async def pools(app: Litestar) -> AsyncIterator[None]:
-        state_of_app: Any = app.state
-        state.pools = state_of_app.pools = Pools(database, settings)
-        _watch(metrics, "read", state.pools.reading_door)
-        _watch(metrics, "write", state.pools.writing_door)
-        _watch_encoder(metrics, state)
-        try:
-            yield
-        finally:
-            await asyncio.shield(state.pools.close())
 
-    app: ASGIApp = Litestar(
-        (*ROUTES, *(pages.ROUTES if settings.public_page else ())),
+def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
+    loopback_only = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
+    needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not loopback_only)
+
+    async def find_key(token: str) -> ApiKey | None:
+        return await pools.probe(lambda conn: api_keys.use(conn, token), primary=True)
+
+    return Access(settings, needs_keys=needs_keys, loopback_only=loopback_only, find_key=find_key)
+
+
+def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Litestar:
+    return Litestar(
+        (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
-        lifespan=[pools],
-        guards=[guard] if needs_keys else [],  # Litestar copies a route to ask them
+        lifespan=[_lifespan],
+        guards=[guard] if needs_keys else [],  # not set without keys: Litestar copies a route to run its guards
         request_class=StrictRequest,
-        exception_handlers={Exception: problems.answer},
+        exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,
-        multipart_form_part_limit=MAX_PARTS,
-        template_config=pages.CONFIG,
+        multipart_form_part_limit=MAX_FORM_PARTS,
+        template_config=page.CONFIG,
         openapi_config=openapi(),
         cors_config=CORSConfig(allow_origins=settings.cors_origins, max_age=3600) if settings.cors_origins else None,
         logging_config=None,
         debug=False,
     )
 
-    def is_full(path: str) -> bool:
-        return path.startswith(SEARCHES) and state.pools.reading_door.is_full
 
-    show_page = pages.refused_page if settings.public_page else _no_page
-    return Service(app, settings, access, metrics, is_full, show_page)
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    state = app.state
+    state.metrics.watch_encoder(_encoder_reader(state))
+    try:
+        yield
+    finally:
+        await asyncio.shield(state.pools.close())
+
+
+def _encoder_reader(state: State) -> Callable[[], health.Encoder | None]:
+    """Prometheus scrapes in threads of its own; the database is read in the event loop of the service."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> health.Encoder | None:
+        try:
+            return asyncio.run_coroutine_threadsafe(health.encoder(state), loop).result(3)
+        except (TimeoutError, RuntimeError, CancelledError):  # the loop is busy or has ended
+            return None
+
+    return read
+
+
+def _watch_pools(metrics: Metrics, pools: Pools) -> None:
+    reads, writes = pools.read_limiter, pools.write_limiter
+    metrics.connections.labels("read").set_function(lambda: reads.active)
+    metrics.connections.labels("write").set_function(lambda: writes.active)
+    metrics.waiting.labels("read").set_function(lambda: reads.waiting)
+    metrics.waiting.labels("write").set_function(lambda: writes.waiting)
 
 
 def _no_page(scope: Scope, problem: Problem) -> None:
     return None
-
-
-def _watch(metrics: Metrics, pool: str, door: ConcurrencyLimiter) -> None:
-    metrics.connections.labels(pool).set_function(lambda: door.inside)
-    metrics.waiting.labels(pool).set_function(lambda: door.waiting)
-
-
-def _watch_encoder(metrics: Metrics, state: State) -> None:
-    """Metrics are read in other threads; the database is asked in the service's own."""
-    loop = asyncio.get_running_loop()
-
-    def ask() -> health.Encoder | None:
-        try:
-            return asyncio.run_coroutine_threadsafe(health.encoder(state), loop).result(3)
-        except (TimeoutError, RuntimeError, CancelledError):  # busy, or at its end
-            return None
-
-    metrics.watch_encoder(ask)

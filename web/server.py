@@ -1,4 +1,4 @@
-"""The web service as a process: listen, answer, and on SIGTERM answer what was begun and leave."""
+"""The web service as a process: listen, answer requests, and on SIGTERM finish the open ones and exit."""
 
 import logging
 import signal
@@ -27,22 +27,22 @@ class CannotListen(WindowshopError):
 
 
 def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Until SIGTERM or Ctrl-C. Raises CannotListen for an address in use or not ours."""
-    log_lines()
+    """Serve until SIGTERM or Ctrl-C. Raises CannotListen for an address that is in use or not of this machine."""
+    configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
-        # The server takes signals while it runs, and raises them once more at its end: by then all is done.
-        before = {number: signal.signal(number, lambda *_: None) for number in _in_main_thread()}
+        # uvicorn handles signals while it runs and raises them again when it has stopped: then they are ignored.
+        handlers = {number: signal.signal(number, lambda *_: None) for number in _stop_signals()}
         try:
             server.run(sockets=[listener])
         finally:
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
 @contextmanager
 def running(database: Database, settings: WebSettings) -> Iterator[str]:
-    """The service in a thread of this process for as long as the context lasts; its address. Raises CannotListen."""
+    """The address of a service in a thread of this process, which ends with the context. Raises CannotListen."""
     with _listening(database, settings) as (server, listener, address):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web")
         thread.start()
@@ -55,14 +55,14 @@ def running(database: Database, settings: WebSettings) -> Iterator[str]:
             thread.join()
 
 
-def _in_main_thread() -> tuple[signal.Signals, ...]:
-    """The signals that end the service; none in a thread, which cannot take any."""
-    main = threading.current_thread() is threading.main_thread()
-    return (signal.SIGTERM, signal.SIGINT) if main else ()
+def _stop_signals() -> tuple[signal.Signals, ...]:
+    """Only the main thread can handle signals."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return (signal.SIGTERM, signal.SIGINT) if is_main else ()
 
 
-def log_lines() -> None:
-    """One JSON object a line, on standard error; tracebacks without the values of variables."""
+def configure_log() -> None:
+    """One JSON object per line on standard error; tracebacks without the values of variables."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -78,7 +78,7 @@ def log_lines() -> None:
 
 @contextmanager
 def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvicorn.Server, socket.socket, str]]:
-    """A server that has its address already, so that nobody else can take it, and what the address is; its metrics."""
+    """A server with its socket and its address. The socket is bound first, so nobody else takes the address."""
     metrics = Metrics()
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=1024)
@@ -90,7 +90,7 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
     app = make_app(database, settings, metrics)
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, refuse=app.refuse),  # type: ignore[arg-type]  # called like the class
+        http=partial(BoundedProtocol, refuse_early=app.refuse_early),  # type: ignore[arg-type]  # called like a class
         log_config=None,
         access_log=False,
         server_header=False,
@@ -102,14 +102,14 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     with listener:
-        stop = _metrics(metrics, settings)
+        stop_metrics = _serve_metrics(metrics, settings)
         try:
             yield uvicorn.Server(config), listener, f"http://{shown}:{port}"
         finally:
-            stop()
+            stop_metrics()
 
 
-def _metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None]:
+def _serve_metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None]:
     if settings.metrics_port is None:
         return lambda: None
     try:

@@ -30,7 +30,7 @@ _QUIET = """
 import logging, structlog, web.server
 from windowshop.main import main
 silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
-web.server.log_lines = lambda: structlog.configure(wrapper_class=silent)
+web.server.configure_log = lambda: structlog.configure(wrapper_class=silent)
 main()
 """
 

@@ -87,7 +87,7 @@ def test_the_database_knows_no_token_and_notes_the_use(serve: Serve, own_databas
 
 
 def test_a_revoked_key_opens_nothing(serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web.http.access.REMEMBERED_SECONDS", 0)
+    monkeypatch.setattr("web.http.access.CACHE_SECONDS", 0)
     key = token(own_database, "search")
     with serve(own_database, api_keys="on") as client:
         assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200

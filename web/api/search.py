@@ -34,6 +34,7 @@ from web.api.schemas import (
     Why,
 )
 from web.http.bodies import decoded, form_as
+from web.http.context import context_of
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
@@ -103,7 +104,7 @@ async def similar(
     options = Options(
         top_k=top_k,
         catalog=catalog,
-        filter=None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], what="filter"),
+        filter=None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], name="filter"),
         page=page,
     )
     asked = _asked(options)
@@ -158,8 +159,7 @@ async def _searched(
     asked: SearchParams,
     run: Callable[[Connection], SearchResult] | None = None,
 ) -> Response[Results]:
-    if asked.query is not None:
-        request.scope["query_text"] = asked.query  # type: ignore[typeddict-unknown-key]
+    context_of(request.scope).query_text = asked.query
 
     def call(conn: Connection) -> tuple[SearchResult, list[ExplainStep] | None, float]:
         began = time.perf_counter()

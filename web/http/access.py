@@ -1,7 +1,7 @@
-"""Who asks, and how often: API keys, their scopes, and limits a minute for each key and each address.
+"""API keys with their scopes, and limits per minute for each key and each client address.
 
-A key's name is remembered for a few seconds, so a revoked one works that much longer. Requests without a valid key are
-counted by their address, tries at guessing a key included.
+A valid key is cached for a few seconds, so a revoked key works that much longer. Requests without a valid key are
+counted by client address; attempts to guess a key are among them.
 """
 
 import asyncio
@@ -20,81 +20,88 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from db.api_keys import ApiKey
+from web.http.context import context_of
 from web.http.problems import ApiError
 from web.settings import LOOPBACK, WebSettings
 
-REMEMBERED_SECONDS = 10
-_REMEMBERED_KEYS = 1000
-_LIGHT = ("/images/", "/picture/", "/static/")  # a page of results is one request and what it shows
-_LIGHT_ONES = 25  # of which so many count as one
+CACHE_SECONDS = 10
+_MAX_CACHED_KEYS = 1000
+# One page of results loads this many images and static files, so they cost a fraction of a request each.
+_LIGHT_PATHS = ("/images/", "/picture/", "/static/")
+_LIGHT_PER_REQUEST = 25
 
-Find = Callable[[str], Awaitable[ApiKey | None]]
+FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
 
 class Access:
-    def __init__(self, settings: WebSettings, *, needs_keys: bool, at_home: bool, find: Find) -> None:
+    def __init__(self, settings: WebSettings, *, needs_keys: bool, loopback_only: bool, find_key: FindKey) -> None:
+        """`loopback_only`: the service needs no keys because only this machine reaches it."""
         self.needs_keys = needs_keys
-        self._at_home = at_home
-        self._find = find
-        self._known: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
-        self._asking = asyncio.Semaphore(2)  # a flood of made-up keys holds up keys, not searches
+        self._loopback_only = loopback_only
+        self._find_key = find_key
+        self._cache: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
+        self._lookups = asyncio.Semaphore(2)  # a flood of invented keys delays other new keys, but no search
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._per_key = settings.rate_per_key
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
-        """Note the request's key in its scope; count it. Raises ApiError."""
-        if self._at_home and not _asks_for_this_machine(scope):
-            raise ApiError("malformed", "Without keys this service answers to its own machine's name only.")
+        """Put the request's key into its context and count the request. Raises ApiError."""
+        if self._loopback_only and not _has_loopback_host(scope):
+            raise ApiError("malformed", "Without API keys this service accepts only loopback names in the Host header.")
         token = _token(scope) if self.needs_keys else None
-        key = self._remembered(token) if token else None
+        key = self._cached(token) if token else None
         if key is None:
-            await self._count(scope, self._per_address, _address(scope))
+            await self._count(scope, self._per_address, _client_address(scope))
             if token is None:
                 return
-            async with self._asking:
-                key = await self._find(token)
+            async with self._lookups:
+                key = await self._find_key(token)
             if key is None:
-                raise ApiError("key-missing", "This API key is not in force.")
+                raise ApiError("key-missing", "This API key is unknown or revoked.")
             self._remember(token, key)
-        scope["api_key"] = key  # type: ignore[typeddict-unknown-key]
+        context_of(scope).api_key = key
         await self._count(scope, self._per_key, f"key {key.api_key_id}")
 
-    def _remembered(self, token: str) -> ApiKey | None:
-        until, key = self._known.get(token, (0.0, None))
-        return key if time.monotonic() < until else None
+    def _cached(self, token: str) -> ApiKey | None:
+        expires, key = self._cache.get(token, (0.0, None))
+        return key if time.monotonic() < expires else None
 
     def _remember(self, token: str, key: ApiKey) -> None:
-        self._known[token] = (time.monotonic() + REMEMBERED_SECONDS, key)
-        self._known.move_to_end(token)
-        while len(self._known) > _REMEMBERED_KEYS:
-            self._known.popitem(last=False)
+        self._cache[token] = (time.monotonic() + CACHE_SECONDS, key)
+        self._cache.move_to_end(token)
+        while len(self._cache) > _MAX_CACHED_KEYS:
+            self._cache.popitem(last=False)
 
-    async def _count(self, scope: Scope, most: int, who: str) -> None:
-        if not most:
+    async def _count(self, scope: Scope, per_minute: int, client: str) -> None:
+        """Raises ApiError when `client`, a key or an address, is over its limit. 0: no limit."""
+        if not per_minute:
             return
-        limit = RateLimitItemPerMinute(most * _LIGHT_ONES)
-        cost = 1 if scope["path"].startswith(_LIGHT) else _LIGHT_ONES
-        if not await self._limiter.hit(limit, who, cost=cost):
-            stats = await self._limiter.get_window_stats(limit, who)
+        limit = RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
+        cost = 1 if scope["path"].startswith(_LIGHT_PATHS) else _LIGHT_PER_REQUEST
+        if not await self._limiter.hit(limit, client, cost=cost):
+            stats = await self._limiter.get_window_stats(limit, client)
             wait = max(1, min(60, round(stats.reset_time - time.time())))
-            raise ApiError("rate", f"At most {most} requests a minute.", retry_after=wait)
+            raise ApiError("rate", f"The limit is {per_minute} requests per minute.", retry_after=wait)
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Where keys are needed. A route says `scope=...`, or it is public. Litestar asks before it reads the body; were
-    this not async, it would ask in a thread."""
+    """Check the key's scope where keys are needed. A route without `scope=...` is public.
+
+    Litestar runs guards before it reads the body. A guard that is not async would run in a thread.
+    """
     scope = handler.opt.get("scope")
     if scope is None:
         return
-    key: ApiKey | None = connection.scope.get("api_key")  # type: ignore[assignment]
+    key = context_of(connection.scope).api_key
     if key is None:
         raise ApiError("key-missing", "Send it as: Authorization: Bearer <key>")
     if not key.allows(scope):
-        raise ApiError("key-scope", f"This needs a key of scope {scope}.")
+        raise ApiError("key-scope", f"This route needs a key of scope {scope}.")
 
 
 def _token(scope: Scope) -> str | None:
+    """The bearer token; None without an Authorization header, empty for one that cannot be a key."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, token = value.decode("latin-1").partition(" ")
@@ -102,14 +109,14 @@ def _token(scope: Scope) -> str | None:
     return None
 
 
-def _asks_for_this_machine(scope: Scope) -> bool:
-    """A page of another site may have its name resolve to this machine; the Host header still has that name."""
+def _has_loopback_host(scope: Scope) -> bool:
+    """Protects against DNS rebinding: another site's name can resolve to this machine, but the Host header names it."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
     return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
 
 
-def _address(scope: Scope) -> str:
-    """Who the limit is of. One who has an IPv6 address has a whole network of them."""
+def _client_address(scope: Scope) -> str:
+    """The address that a limit counts by. A client with IPv6 usually has a whole /64, so that counts as one."""
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

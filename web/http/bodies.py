@@ -1,4 +1,4 @@
-"""JSON bodies, decoded once and strictly: "5" is no number. (Litestar by itself would take it for one.)"""
+"""JSON bodies, decoded once and strictly: the text "5" is not a number. (Litestar's own decoding would accept it.)"""
 
 from typing import Any, TypeVar
 
@@ -13,27 +13,27 @@ T = TypeVar("T")
 
 class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
-        """The body as the handler's `data` is declared."""
-        if self.content_type[0] != "application/json":  # which pages of other origins cannot send unasked
+        """The body, decoded as the type that the handler declares for `data`."""
+        if self.content_type[0] != "application/json":  # pages of other origins cannot send it without CORS permission
             raise ApiError("media-type", "Send application/json.")
         declared = self.route_handler.parsed_data_field
         return decoded(await self.body(), object if declared is None else declared.annotation)
 
 
-def decoded(body: bytes, kind: type[T], *, what: str | None = None) -> T:
-    """Raises ApiError: a body that is no JSON cannot be read; a part or parameter of that name is wrong."""
+def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
+    """`name` is of the form's part or the parameter that holds the JSON; None: the body itself. Raises ApiError."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
     except (ValueError, RecursionError) as error:  # msgspec's own and UnicodeDecodeError are ValueErrors
-        if what is not None:
-            raise ApiError("invalid", f"{what} is not JSON that can be read.") from error
-        raise ApiError("malformed", "The body is not JSON that can be read.") from error
+        if name is not None:
+            raise ApiError("invalid", f"{name} is not valid JSON.") from error
+        raise ApiError("malformed", "The body is not valid JSON.") from error
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:
-    """A multipart form: the part `file` is a file's bytes, those in `json` are JSON, all others plain values."""
+    """A multipart form as `kind`. The part `file` holds bytes, the parts in `json` hold JSON, all others plain text."""
     values: dict[str, Any] = {}
     for name, value in (await request.form()).multi_items():
         if name in values:
@@ -45,7 +45,7 @@ async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, 
         if name == file:
             values[name] = content
         elif name in json:
-            values[name] = decoded(content, object, what=name)
+            values[name] = decoded(content, object, name=name)
         else:
             values[name] = content.decode("utf-8", "replace")
     try:

@@ -1,4 +1,4 @@
-"""What Prometheus reads, on a port of its own. No label per query, product, key or address."""
+"""The metrics that Prometheus reads, on a port of their own. No label has a value per query, product, key or address."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """One registry a service, so that two in one process do not add up."""
+    """One registry per service, so that the figures of two services in one process stay apart."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -29,20 +29,20 @@ class Metrics:
         )
         self.searches = Histogram(
             "windowshop_search_seconds",
-            "Time of a search in the database, by what was asked and the route it took.",
+            "Time of a search in the database, by kind of query and route.",
             ("kind", "route"),
             buckets=SECONDS,
             registry=self.registry,
         )
         self.short = Counter(
-            "windowshop_search_short", "Searches with fewer results than asked for.", ("kind",), registry=self.registry
+            "windowshop_search_short", "Searches with fewer results than top_k.", ("kind",), registry=self.registry
         )
         self.degraded = Counter(
             "windowshop_search_degraded", "Texts searched by keywords alone.", registry=self.registry
         )
         self.query_cache = Counter(
             "windowshop_query_cache",
-            "Look-ups of the vector of a text or picture: was it in the cache?",
+            "Look-ups of query vectors of texts and images, by hit or miss.",
             ("answer",),
             registry=self.registry,
         )
@@ -54,11 +54,11 @@ class Metrics:
             "windowshop_database_waiting", "Requests that wait for a connection.", ("pool",), registry=self.registry
         )
 
-    def watch_encoder(self, ask: Callable[[], "EncoderState | None"]) -> None:
-        self.registry.register(_Encoder(ask))
+    def watch_encoder(self, read_state: Callable[[], "EncoderState | None"]) -> None:
+        self.registry.register(_EncoderCollector(read_state))
 
     def serve(self, host: str, port: int) -> tuple[int, Callable[[], None]]:
-        """Answer /metrics in a thread. Returns the port and what ends it."""
+        """Answer /metrics in a thread. Returns the port and a function that stops it."""
         server, thread = start_http_server(port, host, registry=self.registry)
 
         def stop() -> None:
@@ -76,29 +76,33 @@ class EncoderState(Protocol):
     quarantined_items: int
 
 
-class _Encoder(Collector):
-    """The encoder of the serving model as the database knows it: asked when Prometheus asks, at most every 5 seconds.
-    While the database cannot be asked there are no such metrics, rather than old ones."""
+class _EncoderCollector(Collector):
+    """The serving model's encoder as the database knows it, read when Prometheus scrapes, at most every 5 seconds.
 
-    KEPT_SECONDS = 5
+    While the database does not answer, these metrics are absent rather than old.
+    """
 
-    def __init__(self, ask: Callable[[], EncoderState | None]) -> None:
-        self._ask = ask
-        self._asking = threading.Lock()  # each scrape comes in a thread of its own
-        self._known: EncoderState | None = None
-        self._until = 0.0
+    CACHE_SECONDS = 5
+
+    def __init__(self, read_state: Callable[[], EncoderState | None]) -> None:
+        self._read_state = read_state
+        self._lock = threading.Lock()  # each scrape runs in a thread of its own
+        self._state: EncoderState | None = None
+        self._expires = 0.0
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        with self._asking:
-            if time.monotonic() >= self._until:
-                self._known, self._until = self._ask(), time.monotonic() + self.KEPT_SECONDS
-            known = self._known
-        if known is None:
+        with self._lock:
+            if time.monotonic() >= self._expires:
+                self._state, self._expires = self._read_state(), time.monotonic() + self.CACHE_SECONDS
+            state = self._state
+        if state is None:
             return
-        yield GaugeMetricFamily("windowshop_encoder_running", "Is an encoder connected?", known.running)
-        waiting = GaugeMetricFamily("windowshop_encoder_waiting", "What waits for one, up to 10,000.", labels=["lane"])
-        waiting.add_metric(["query"], known.waiting_queries)
-        waiting.add_metric(["catalog"], known.waiting_items)
+        yield GaugeMetricFamily("windowshop_encoder_running", "Is an encoder connected?", state.running)
+        waiting = GaugeMetricFamily(
+            "windowshop_encoder_waiting", "Items that wait for an encoder, up to 10,000.", labels=["lane"]
+        )
+        waiting.add_metric(["query"], state.waiting_queries)
+        waiting.add_metric(["catalog"], state.waiting_items)
         yield waiting
-        quarantined = "Titles and pictures set aside, up to 10,000."
-        yield GaugeMetricFamily("windowshop_encoder_quarantined", quarantined, known.quarantined_items)
+        quarantined = "Titles and images in quarantine, up to 10,000."
+        yield GaugeMetricFamily("windowshop_encoder_quarantined", quarantined, state.quarantined_items)

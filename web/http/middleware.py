@@ -1,6 +1,6 @@
-"""What surrounds every request, whatever answers it: its id, its deadline, who asks, how many at once, one log line.
+"""The outermost layer of every request: its id, deadline, access, the limit of open requests, and one log line.
 
-An ASGI application around Litestar's, because Litestar's own middleware does not see addresses that lead nowhere.
+An ASGI application around Litestar's. Litestar's own middleware does not see requests that match no route.
 """
 
 import asyncio
@@ -8,7 +8,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import msgspec
 import structlog
@@ -16,22 +15,23 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.http.access import Access
+from web.http.context import RequestContext
 from web.http.metrics import Metrics
-from web.http.problems import MEDIA_TYPE, ApiError, Problem, body_and_headers, refused
+from web.http.problems import MEDIA_TYPE, ApiError, Problem, as_api_error, log_if_internal, problem_and_headers
 from web.http.protocol import Header
 from web.settings import WebSettings
 
 PROBES = ("/health", "/ready")
-REFUSED = "refused"  # in place of a route: it is not known which it would have been
-ENOUGH = "Enough requests are being answered."
+REFUSED = "refused"  # the route of requests that are refused before routing
+OVERLOADED = "The service answers as many requests as it may at the same time."
+_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # any other is one label of the metrics
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
+# The body and headers of an error page, for a request that a browser's address bar sent; None for all others.
+ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
-# A problem as a page and its headers, for a request that came from a browser's address bar.
-ShowPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
-
-class Service:
+class RequestMiddleware:
     def __init__(
         self,
         app: ASGIApp,
@@ -39,15 +39,15 @@ class Service:
         access: Access,
         metrics: Metrics,
         is_full: Callable[[str], bool],
-        show_page: ShowPage,
+        error_page: ErrorPage,
     ) -> None:
-        """`is_full`: would the application refuse a request of this path anyway?"""
+        """`is_full`: would the application refuse a request for this path now?"""
         self._app = app
         self._is_full = is_full
         self._settings = settings
         self._access = access
         self._metrics = metrics
-        self._show_page = show_page
+        self._error_page = error_page
         self._log = structlog.get_logger()
         self._open = 0
 
@@ -57,82 +57,90 @@ class Service:
             return
         began = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":  # as GET; the server, whose scope stays as it is, leaves the body out
+        if method == "HEAD":  # answered as GET; the server, which keeps its own scope, leaves out the body
             scope = {**scope, "method": "GET"}
-        more: dict[str, Any] = scope  # type: ignore[assignment]
-        more["request_id"] = _request_id(scope["headers"])
-        more["deadline"] = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
-        answer = _Answer(send, more["request_id"])
+        deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
+        context = RequestContext(_request_id(scope["headers"]), deadline)
+        context.attach_to(scope)
+        answer = _Answer(send, context.request_id)
         self._open += 1
         self._metrics.open.set(self._open)
         try:
-            await self._answered(scope, receive, answer)
+            await self._respond(scope, receive, answer, context)
         finally:
             self._open -= 1
             self._metrics.open.set(self._open)
-            self._note({**more, "method": method}, answer.status, time.perf_counter() - began)
+            self._record(context, method, scope.get("path_template"), answer.status, time.perf_counter() - began)
 
-    def refuse(self, method: bytes, address: bytes, headers: Sequence[Header]) -> tuple[Sequence[Header], bytes] | None:
-        """The header and body of a refusal, when the application would refuse anyway. Then it is not bothered, nor is
-        a task begun: among thousands of requests a second that are too many, a refusal must cost next to nothing."""
+    def refuse_early(
+        self, method: bytes, address: bytes, headers: Sequence[Header]
+    ) -> tuple[Sequence[Header], bytes] | None:
+        """Headers and body of a 503, when the application would refuse the request anyway; else None.
+
+        The protocol calls this before it starts a task. Under an overload of thousands of requests a second a refusal
+        must cost next to nothing.
+        """
         if method == b"HEAD" or not self._is_full(address.decode("ascii", "replace")):
             return None
         began = time.perf_counter()
-        request_id = _request_id(headers)
-        problem, more = body_and_headers(ApiError("overloaded", ENOUGH), request_id)
-        self._note(
-            {"request_id": request_id, "method": method.decode("ascii"), "path_template": REFUSED},
-            problem.status,
-            time.perf_counter() - began,
-        )
-        told = more | {"Content-Type": MEDIA_TYPE, "X-Request-ID": request_id, "X-Content-Type-Options": "nosniff"}
-        return _bytes(told), msgspec.json.encode(problem)
+        context = RequestContext(_request_id(headers), 0)
+        problem, more = problem_and_headers(ApiError("overloaded", OVERLOADED), context.request_id)
+        self._record(context, method.decode("ascii"), REFUSED, problem.status, time.perf_counter() - began)
+        more |= {
+            "Content-Type": MEDIA_TYPE,
+            "X-Request-ID": context.request_id,
+            "X-Content-Type-Options": "nosniff",
+        }
+        return _encoded(more), msgspec.json.encode(problem)
 
-    async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        probe = scope["path"] in PROBES
+    async def _respond(self, scope: Scope, receive: Receive, answer: "_Answer", context: RequestContext) -> None:
+        is_probe = scope["path"] in PROBES
         try:
-            if not probe and self._open > self._settings.max_requests:
+            if not is_probe and self._open > self._settings.max_requests:
                 scope["path_template"] = REFUSED
-                raise ApiError("overloaded", ENOUGH)
-            async with asyncio.timeout_at(scope["deadline"]):  # type: ignore[typeddict-item]
-                if not probe:
+                raise ApiError("overloaded", OVERLOADED)
+            async with asyncio.timeout_at(context.deadline):
+                if not is_probe:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
-            if answer.status is not None:  # it has begun: all that is left is to end the connection
+            if answer.status is not None:  # the answer has begun: the connection can only be closed
                 raise
-            refusal = refused(error)
-            if refusal.kind == "internal":
-                self._log.error("unexpected error", request_id=scope["request_id"], exc_info=error)  # type: ignore[typeddict-item]
-            problem, headers = body_and_headers(refusal, scope["request_id"])  # type: ignore[typeddict-item]
-            page = self._show_page(scope, problem)
+            known = as_api_error(error)
+            log_if_internal(error, known.kind, context.request_id)
+            problem, headers = problem_and_headers(known, context.request_id)
+            page = self._error_page(scope, problem)
             body, more = page or (msgspec.json.encode(problem), {"Content-Type": MEDIA_TYPE})
-            await answer.refuse(problem.status, headers | more, body)
+            await answer.send_whole(problem.status, headers | more, body)
 
-    def _note(self, scope: dict[str, Any], status: int | None, seconds: float) -> None:
-        route = str(scope.get("path_template") or "unmatched")
-        method = scope["method"] if scope["method"] in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS") else "other"
-        self._metrics.requests.labels(method, route, str(status or 499)).inc()
+    def _record(
+        self, context: RequestContext, method: str, route: str | None, status: int | None, seconds: float
+    ) -> None:
+        """Count the request and log it. Without a status the client had gone before its answer."""
+        route = route or "unmatched"
+        status = status or 499
+        method = method if method in _METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
-        about = {"query": scope["query_text"]} if self._settings.log_queries and "query_text" in scope else {}
+        log_query = self._settings.log_queries and context.query_text is not None
         self._log.info(
             "request",
-            request_id=scope["request_id"],
+            request_id=context.request_id,
             method=method,
             route=route,
-            status=status or 499,  # nobody was there any more
+            status=status,
             ms=round(seconds * 1000, 1),
-            key=getattr(scope.get("api_key"), "name", None),
-            **about,
+            key=None if context.api_key is None else context.api_key.name,
+            **({"query": context.query_text} if log_query else {}),
         )
 
 
 class _Answer:
-    """`send`, with the request's id as a header and the status remembered."""
+    """`send`, with the request's id added as a header and the status remembered."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._id = request_id
+        self._request_id = request_id
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -140,22 +148,22 @@ class _Answer:
             self.status = message["status"]
             message["headers"] = [
                 *message.get("headers", []),
-                (b"x-request-id", self._id.encode()),
+                (b"x-request-id", self._request_id.encode()),
                 (b"x-content-type-options", b"nosniff"),
             ]
         await self._send(message)
 
-    async def refuse(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    async def send_whole(self, status: int, headers: dict[str, str], body: bytes) -> None:
         headers |= {"Content-Length": str(len(body))}
-        await self({"type": "http.response.start", "status": status, "headers": _bytes(headers)})
+        await self({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
         await self({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _bytes(headers: dict[str, str]) -> list[Header]:
+def _encoded(headers: dict[str, str]) -> list[Header]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _request_id(headers: Iterable[Header]) -> str:
-    """The caller's own, when it is one that a log line can hold."""
+    """The client's own id, if it is safe in a log line; else a random one."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,8 +1,8 @@
-"""Connections to the database, held open for the life of the service.
+"""Connections to the database that stay open while the service runs.
 
-Half of what a cached search cost beyond its own time in the database was the way there: SQLAlchemy's checkout, a ping,
-messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and know the limits from when
-they were made: a search is one message, and whether the connection still lives is asked of the kernel.
+Of the time that a cached search took beyond the database's own, half went into reaching it: SQLAlchemy's checkout, a
+ping, and messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once
+per connection. A search is one message, and the kernel tells whether the connection is still alive.
 """
 
 import asyncio
@@ -22,33 +22,34 @@ from db.roles import Role
 Result = TypeVar("Result")
 
 
-class Lost(DatabaseUnreachable):
-    """The connection was lost meanwhile."""
+class ConnectionLost(DatabaseUnreachable):
+    """The connection broke while it was in use."""
 
 
 class Pool:
-    """At most `most` connections of one role, each with these settings."""
+    """At most `size` connections of one role, each with these session settings."""
 
     def __init__(
-        self, database: Database, role: Role, most: int, settings: Sequence[str], *, read: bool = False
+        self, database: Database, role: Role, size: int, settings: Sequence[str], *, read: bool = False
     ) -> None:
-        self._engine = database.async_engine(role, read=read, connections=most)
-        self._places = asyncio.Semaphore(most)
+        self._engine = database.async_engine(role, read=read, connections=size)
+        self._free = asyncio.Semaphore(size)
         self._settings = "; ".join(f"set {setting}" for setting in settings)
         self._idle: list[AsyncConnection] = []
 
-    async def run(self, call: Callable[[Connection], Result], *, again: bool = True) -> Result:
-        """Connections that have died meanwhile cost no request. `again`: is it harmless to do it a second time?"""
-        async with self._places:
+    async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
+        """Run `call` on a connection. An idle connection that the server closed is replaced. `retry`: run `call` a second
+        time when the connection breaks during the first, so it must be harmless to repeat."""
+        async with self._free:
             while self._idle:
-                conn = self._idle.pop()  # the one used last: its plans are ready
-                if not _is_silent(conn):
+                conn = self._idle.pop()  # the last used one, whose plans are cached
+                if not _is_alive(conn):
                     await _discard(conn)
                     continue
                 try:
                     return await self._run(conn, call)
-                except Lost:
-                    if not again:
+                except ConnectionLost:
+                    if not retry:
                         raise
                     break
             return await self._run(await self._connect(), call)
@@ -56,7 +57,7 @@ class Pool:
     async def _connect(self) -> AsyncConnection:
         conn = await self._engine.connect()
         try:
-            await conn.run_sync(_tell, self._settings)
+            await conn.run_sync(_execute_raw, self._settings)
         except BaseException:
             await asyncio.shield(_discard(conn))
             raise
@@ -67,12 +68,12 @@ class Pool:
             return await conn.run_sync(call)
         except DatabaseError as error:
             if _status(conn) == TransactionStatus.UNKNOWN:
-                raise Lost(error.message) from error
+                raise ConnectionLost(error.message) from error
             raise
         finally:
             if _status(conn) == TransactionStatus.IDLE:
                 self._idle.append(conn)
-            else:  # lost, or left in the middle of something
+            else:  # broken, or still inside a transaction
                 await asyncio.shield(_discard(conn))
 
     async def close(self) -> None:
@@ -83,38 +84,38 @@ class Pool:
 
 def in_transaction(conn: Connection, call: Callable[[Connection], Result]) -> Result:
     """Commits when `call` returns."""
-    _tell(conn, "begin")
+    _execute_raw(conn, "begin")
     try:
         result = call(conn)
     except Exception:
         if _status(conn) != TransactionStatus.UNKNOWN:
-            _tell(conn, "rollback")
+            _execute_raw(conn, "rollback")
         raise
-    _tell(conn, "commit")
+    _execute_raw(conn, "commit")
     return result
 
 
-def _tell(conn: Connection, statements: str) -> None:
+def _execute_raw(conn: Connection, statements: str) -> None:
     try:
         conn.connection.cursor().execute(statements)
     except psycopg.Error as error:
         raise translated(error) from error
 
 
-def _is_silent(conn: AsyncConnection) -> bool:
-    """A server has nothing to say on an idle connection, unless that it ends it."""
-    heard = select.poll()
-    heard.register(_raw(conn).socket, select.POLLIN)
-    return not heard.poll(0)
+def _is_alive(conn: AsyncConnection) -> bool:
+    """A server sends nothing on an idle connection except that it closes it, so readable data means a dead connection."""
+    poll = select.poll()
+    poll.register(_raw(conn).socket, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _status(conn: Any) -> TransactionStatus:
-    """As psycopg's own connection knows it: UNKNOWN when it is lost."""
+    """The status that libpq knows; UNKNOWN for a broken connection."""
     return TransactionStatus.UNKNOWN if conn.invalidated else TransactionStatus(_raw(conn).transaction_status)
 
 
 def _raw(conn: Any) -> Any:
-    """libpq's own connection."""
+    """The connection of libpq."""
     conn = conn.sync_connection if isinstance(conn, AsyncConnection) else conn
     return conn.connection.driver_connection.pgconn
 

@@ -1,11 +1,11 @@
 """Errors as RFC 9457 problem details: the one place where an error becomes an HTTP status.
 
-`type` is stable and what programs go by; `title` belongs to the type; `detail` and `hint` are for people. Nothing of
-the server's inside is told: whatever is not listed here is `internal`, and only the log knows more.
+Programs go by `type`, which is stable; `title` belongs to the type; `detail` and `hint` are for people. An answer tells
+nothing of the server's internals: an error that is not listed here is `internal`, and only the log has more of it.
+docs/errors.md has the cause and the cure of each type.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.exceptions.http_exceptions import ValidationException
 
 from db.errors import DatabaseError, DatabaseUnreachable, EncoderUnavailable, LoginRefused, StatementRefused
+from web.http.context import context_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -41,39 +42,39 @@ class Kind:
 
 KINDS = {
     "malformed": Kind(400, "The request cannot be read"),
-    "key-missing": Kind(401, "An API key is needed"),
-    "key-scope": Kind(403, "The API key does not allow this"),
-    "not-found": Kind(404, "There is no such thing here"),
+    "key-missing": Kind(401, "A valid API key is needed"),
+    "key-scope": Kind(403, "The API key lacks the scope of this route"),
+    "not-found": Kind(404, "Not found"),
     "method": Kind(405, "This address does not take that method"),
-    "cursor-outdated": Kind(409, "The pages of this search have changed"),
+    "cursor-outdated": Kind(409, "The page cursor is outdated"),
     "too-large": Kind(413, "The request is too large"),
-    "media-type": Kind(415, "The body is of a kind that is not taken here"),
-    "invalid": Kind(422, "The request asks for something that cannot be"),
+    "media-type": Kind(415, "The body has a media type that this address does not take"),
+    "invalid": Kind(422, "The request is not valid"),
     "rate": Kind(429, "Too many requests", retry=True),
-    "client-gone": Kind(499, "Nobody waits for the answer"),
-    "internal": Kind(500, "Something went wrong here"),
-    "overloaded": Kind(503, "Too busy at the moment", retry=True),
-    "encoder-unavailable": Kind(503, "Texts and pictures cannot be encoded at the moment", retry=True),
+    "client-gone": Kind(499, "The client closed the connection"),
+    "internal": Kind(500, "Internal error"),
+    "overloaded": Kind(503, "The service is overloaded", retry=True),
+    "encoder-unavailable": Kind(503, "Texts and images cannot be encoded at the moment", retry=True),
     "database-unavailable": Kind(503, "The database cannot be reached at the moment", retry=True),
-    "timeout": Kind(504, "It took too long"),
+    "timeout": Kind(504, "The request ran out of time"),
 }
 _BY_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())}  # the first of each status
 
 
 class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
+    """The client closed its connection before the answer."""
 
 
 class ApiError(Exception):
-    """A request that is refused by this service itself."""
+    """An error with its problem type: what the client is told."""
 
     def __init__(self, kind: str, detail: str = "", *, hint: str = "", retry_after: int = RETRY_SECONDS) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.hint, self.retry_after = kind, detail, hint, retry_after
 
 
-def refused(error: Exception) -> ApiError:
-    """What an error means to the client."""
+def as_api_error(error: Exception) -> ApiError:
+    """What any error means to the client."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, DatabaseError):
@@ -96,64 +97,87 @@ def refused(error: Exception) -> ApiError:
     return ApiError("internal")
 
 
+_TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter takes less time.")
+_UNAVAILABLE = ("database-unavailable", "", "")
+_LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
+_BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that it is meant for.", "")
+# Problem type, detail and hint of a SQLSTATE or of its beginning; the longest match counts. None: PostgreSQL's own
+# message and hint. Only errors that our functions raise for the caller have such a message.
+_BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
+    "WS003": ("invalid", None, None),  # the encoder opened the query and says what is wrong with it
+    "08": _UNAVAILABLE,
+    "22": _BAD_VALUE,  # PostgreSQL's own words for these quote internals
+    "22023": ("invalid", None, None),
+    "23": _BAD_VALUE,
+    "40001": _LOCKED,
+    "40P01": _LOCKED,
+    "42704": ("not-found", None, None),  # a catalog or product; raised by our functions alone
+    "53": _UNAVAILABLE,
+    "54": ("invalid", None, None),
+    "55000": ("cursor-outdated", None, None),
+    "55P03": _LOCKED,
+    "57014": _TIMEOUT,
+    "57P": _UNAVAILABLE,
+}
+
+
 def _of_database(error: DatabaseError) -> ApiError:
     state = error.sqlstate or ""
-    told = partial(ApiError, detail=error.message, hint=error.hint or "")
-    if state == "WS003":  # the encoder looked at it and says what is wrong
-        return told("invalid")
-    if isinstance(error, EncoderUnavailable):
-        return ApiError("encoder-unavailable", "A new text or picture cannot be encoded; texts asked before can.")
-    if isinstance(error, DatabaseUnreachable | LoginRefused) or state.startswith(("08", "53", "57P")):
-        return ApiError("database-unavailable")
-    if state == "57014":
-        return ApiError("timeout", "The search ran into its time limit.", hint="A narrower filter takes less time.")
-    if state == "42704":  # raised by our functions only: a catalog or product that is not there
-        return told("not-found")
-    if state == "55000":
-        return told("cursor-outdated")
-    if state in ("40001", "40P01", "55P03"):  # two who wrote the same rows at once
-        return ApiError("overloaded", "Others are writing the same rows.")
-    if isinstance(error, StatementRefused) and (state in ("", "22023") or state[:2] == "54"):
-        return told("invalid")
-    if state[:2] in ("22", "23"):  # what a value is, the database's own words say with its insides
-        return ApiError("invalid", "A value cannot be stored or compared as what it is meant for.")
-    return ApiError("internal")
+    found = next((found for length in (5, 3, 2) if (found := _BY_SQLSTATE.get(state[:length]))), None)
+    if found is None and isinstance(error, EncoderUnavailable):
+        return ApiError("encoder-unavailable", "A new text or image cannot be encoded; those in the cache can be used.")
+    if isinstance(error, DatabaseUnreachable | LoginRefused):
+        found = _UNAVAILABLE
+    elif isinstance(error, StatementRefused) and not state:  # refused by the driver: a NUL in a text
+        found = ("invalid", None, None)
+    if found is None:
+        return ApiError("internal")
+    kind, detail, hint = found
+    return ApiError(
+        kind, error.message if detail is None else detail, hint=(error.hint if hint is None else hint) or ""
+    )
 
 
 def _of_validation(error: ValidationException) -> ApiError:
-    """Of what is in the address. Bodies are checked in web/bodies.py: here one can only be missing."""
-    if any(isinstance(item, dict) and item.get("key") == "data" for item in error.extra or []):
+    """Of the path and the query string. Bodies are checked in web/http/bodies.py: here one can only be missing."""
+    items = [item for item in error.extra or [] if isinstance(item, dict)]
+    if any(item.get("key") == "data" for item in items):
         return ApiError("malformed", "A JSON body is needed.")
     parts = [
         f"{item['key']}: {item['message']}" if item.get("key") else str(item["message"])
-        for item in error.extra or []
-        if isinstance(item, dict) and "message" in item
+        for item in items
+        if "message" in item
     ]
-    return ApiError("invalid", "; ".join(parts)[:1000] or error.detail.partition(" for ")[0])
+    return ApiError("invalid", "; ".join(parts)[:1000] or "A parameter of the address is not valid.")
 
 
-def body_and_headers(refusal: ApiError, request_id: str) -> tuple[Problem, dict[str, str]]:
-    kind = KINDS[refusal.kind]
-    headers = {"Retry-After": str(refusal.retry_after)} if kind.retry else {}
+def problem_and_headers(error: ApiError, request_id: str) -> tuple[Problem, dict[str, str]]:
+    kind = KINDS[error.kind]
+    headers = {"Retry-After": str(error.retry_after)} if kind.retry else {}
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     problem = Problem(
-        f"urn:windowshop:problem:{refusal.kind}", kind.title, kind.status, refusal.detail, refusal.hint, request_id
+        f"urn:windowshop:problem:{error.kind}", kind.title, kind.status, error.detail, error.hint, request_id
     )
     return problem, headers
 
 
-def noted(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
-    """What to answer to an error; the log is told of those that nobody foresaw."""
-    refusal = refused(error)
-    if KINDS[refusal.kind].status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        structlog.get_logger().error("unexpected error", request_id=request.scope.get("request_id"), exc_info=error)
-    return body_and_headers(refusal, str(request.scope.get("request_id", "")))
+def log_if_internal(error: Exception, kind: str, request_id: str) -> None:
+    """An error that nobody foresaw goes to the log whole; its answer has only the request's id."""
+    if kind == "internal":
+        structlog.get_logger().error("unexpected error", request_id=request_id, exc_info=error)
 
 
-def answer(request: Request, error: Exception) -> Response[Problem]:  # type: ignore[type-arg]
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
+    """The problem and the headers that answer an error. Unexpected errors are logged."""
+    known, request_id = as_api_error(error), context_of(request.scope).request_id
+    log_if_internal(error, known.kind, request_id)
+    return problem_and_headers(known, request_id)
+
+
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Litestar's handler of every exception."""
-    problem, headers = noted(request, error)
+    problem, headers = problem_of(request, error)
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         headers["Allow"] = error.headers["Allow"]
     return Response(problem, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)

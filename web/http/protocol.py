@@ -1,8 +1,8 @@
-"""HTTP as uvicorn speaks it, with an end to patience and to headers, and refusals that cost next to nothing.
+"""uvicorn's HTTP protocol with time limits for slow clients, a limit on headers, and refusals that cost next to nothing.
 
-uvicorn's own time limit is for connections that are silent. It waits for ever for one that sends its header byte by
-byte, goes on sending a body whose request was answered, or does not read its answers. While a request is being
-answered, the service's deadline holds. It also sends an answer's head and its body in two packets.
+uvicorn's own time limit is for silent connections. It waits without limit for a client that sends its header byte by
+byte, keeps sending a body whose request was answered, or does not read its answers. While a request is being answered,
+the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets.
 """
 
 import asyncio
@@ -13,37 +13,37 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from web.http.problems import MEDIA_TYPE, ApiError, body_and_headers
+from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
 PATIENCE_SECONDS = 10.0
 MAX_HEADER_BYTES = 64 * 1024
 
 Header = tuple[bytes, bytes]
-# Method, address and header of a request: header and body of the 503 it gets in any case, or None.
-Refuse = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header], bytes] | None]
+# From the method, address and headers of a request: headers and body of the 503 that answers it, or None to go on.
+RefuseEarly = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header], bytes] | None]
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    _since = 0.0  # when it last had no request to answer
-    _unread = 0  # bytes of answers that the client had not taken when last looked at
-    _look: TimerHandle | None = None
+    _idle_since = 0.0  # when it last had no request to answer
+    _unread = 0  # bytes of answers that the client had not read at the last check
+    _next_check: TimerHandle | None = None
     _in_header = False
     _header_bytes = 0
-    _refusal: tuple[Sequence[Header], bytes] | None = None  # to be sent when the request has been read
+    _refusal: tuple[Sequence[Header], bytes] | None = None  # sent when the whole request has been read
 
-    def __init__(self, *args: Any, refuse: Refuse, **more: Any) -> None:
+    def __init__(self, *args: Any, refuse_early: RefuseEarly, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._refuse = refuse
+        self._refuse_early = refuse_early
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower in uvicorn too
         super().connection_made(transport)
-        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]
-        self._since = self.loop.time()
-        self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
+        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # passes on all else that it is asked
+        self._idle_since = self.loop.time()
+        self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._look is not None:
-            self._look.cancel()
+        if self._next_check is not None:
+            self._next_check.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -54,8 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("The header is too long.")
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP never reaches the application; it is answered with a problem all the same."""
-        problem, _ = body_and_headers(ApiError("malformed", msg), "")
+        """Bytes that are not HTTP never reach the application, but are answered with a problem too."""
+        problem, _ = problem_and_headers(ApiError("malformed", msg), "")
         self._send(
             b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False
         )
@@ -67,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_header = False
         if (self.cycle is None or self.cycle.response_complete) and not self.expect_100_continue:
-            self._refusal = self._refuse(self.parser.get_method(), self.url, self.headers)
+            self._refusal = self._refuse_early(self.parser.get_method(), self.url, self.headers)
         if self._refusal is None:
             super().on_headers_complete()
 
@@ -84,8 +84,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        self._since = self.loop.time()
-        self.transport.flush()  # type: ignore[attr-defined]  # of what has no body
+        self._idle_since = self.loop.time()
+        self.transport.flush()  # type: ignore[attr-defined]  # CoalescingTransport's: an answer without a body waits there
         super().on_response_complete()
 
     def _send(self, status: bytes, headers: Sequence[Header], body: bytes, *, keep: bool) -> None:
@@ -96,20 +96,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if not keep:
             self.transport.close()
 
-    def _end_if_stuck(self) -> None:
+    def _abort_if_stuck(self) -> None:
         unread, before = self.transport.get_write_buffer_size(), self._unread
-        at_work = self.cycle is not None and not self.cycle.response_complete
-        not_reading = 0 < before <= unread
-        not_asking = not unread and not at_work and self.loop.time() >= self._since + PATIENCE_SECONDS
-        if not_reading or not_asking:
-            self.transport.abort()  # closing would wait until the client has read everything
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        reads_nothing = 0 < before <= unread
+        sends_no_request = not unread and not is_answering and self.loop.time() >= self._idle_since + PATIENCE_SECONDS
+        if reads_nothing or sends_no_request:
+            self.transport.abort()  # close() would wait until the client has read everything
             return
         self._unread = unread
-        self._look = self.loop.call_later(PATIENCE_SECONDS, self._end_if_stuck)
+        self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
 
 
 class CoalescingTransport:
-    """A transport that sends an answer's head together with what follows it: one system call, and one packet."""
+    """A transport that sends the head of an answer together with what follows: one system call and one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

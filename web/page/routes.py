@@ -20,7 +20,8 @@ from db.search import ranking
 from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api import search
 from web.api.schemas import FacetOf
-from web.http.problems import ApiError, Problem, noted
+from web.http.context import context_of
+from web.http.problems import ApiError, Problem, problem_of
 from web.images.uploads import Uploads
 from web.page import state as page_state
 from web.page import static_files
@@ -77,7 +78,7 @@ class Found:
 
 def failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """What went wrong, as a visitor can understand it, where the results would have been."""
-    problem, headers = noted(request, error)
+    problem, headers = problem_of(request, error)
     state = page_state.read(request.query_params.multi_items())
     return HTMXTemplate(
         template_name="part.html" if _is_htmx(request) else "page.html",
@@ -97,11 +98,10 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     if wanted.picture and picture is None:
         remark = "The picture is not here any more. Drop it again to search with it."
         wanted = wanted.but(picture="", remarks=(*wanted.remarks, remark))
-    if wanted.q:
-        request.scope["query_text"] = wanted.q  # type: ignore[typeddict-unknown-key]
+    context_of(request.scope).query_text = wanted.q or None
     more = bool(wanted.after) and _is_htmx(request)
     found: Found = await state.pools.read(
-        request, lambda conn: _look(conn, wanted, picture, state.counts, counting=not more)
+        request, lambda conn: _look(conn, wanted, picture, state.facet_cache, counting=not more)
     )
     if found.ranking is not None:
         search.note(state, "page", found.ranking, PAGE, found.seconds)
@@ -114,7 +114,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     )
 
 
-class Counts:
+class FacetCache:
     """Facets, remembered for a few seconds: they do not depend on the words, so typing counts once."""
 
     def __init__(self, seconds: float = 5, most: int = 100) -> None:
@@ -132,7 +132,7 @@ class Counts:
         return facets
 
 
-def _look(conn: Connection, wanted: PageState, picture: bytes | None, counts: Counts, *, counting: bool) -> Found:
+def _look(conn: Connection, wanted: PageState, picture: bytes | None, counts: FacetCache, *, counting: bool) -> Found:
     asked = SearchParams(
         query=wanted.q or None,
         image=picture,
@@ -200,7 +200,7 @@ def _count(found: Found, state: PageState) -> str:
 
 def not_taken(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
     """Why a picture was not taken, above the results, which stay."""
-    problem, headers = noted(request, error)
+    problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",
         context={"problem": problem, "sorry": page_view.sorry(problem)},
@@ -242,7 +242,7 @@ async def uploaded(state: State, name: Annotated[str, PathParameter()]) -> Respo
     return Response(picture, media_type="image/webp", headers=headers)
 
 
-def refused_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
+def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
     """The page for a browser that is refused before any route is asked; None for everybody else."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:

@@ -1,0 +1,25 @@
+"""What this service knows of a request beyond its ASGI scope, from the outermost middleware to the log line."""
+
+from dataclasses import dataclass
+
+from litestar.types import Scope
+
+from db.api_keys import ApiKey
+
+_NAME = "windowshop"  # in scope["state"], which a server gives every request a copy of
+
+
+@dataclass(slots=True)
+class RequestContext:
+    request_id: str
+    deadline: float  # by the event loop's clock
+    api_key: ApiKey | None = None  # None: keys are off, or the request has no valid one
+    query_text: str | None = None  # the text that was searched, for the log
+
+    def attach_to(self, scope: Scope) -> None:
+        scope["state"][_NAME] = self
+
+
+def context_of(scope: Scope) -> RequestContext:
+    context: RequestContext = scope["state"][_NAME]
+    return context
