@@ -23,6 +23,7 @@ from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
 from web.images.uploads import Uploads
+from web.page import rendering, results
 from web.page import routes as page
 from web.settings import WebSettings
 
@@ -45,7 +46,7 @@ MAX_FORM_PARTS = 20
 
 
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
-    """The ASGI application. It connects to the database when it is first asked, and disconnects when the server stops."""
+    """The ASGI application. It connects to the database at the first request and disconnects when the server stops."""
     pools = Pools(database, settings)
     access = _access(database, settings, pools)
     state = State(
@@ -55,7 +56,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "pools": pools,
             "thumbnails": images.Thumbnails(),
             "uploads": Uploads(),
-            "facet_cache": page.FacetCache(),
+            "facet_cache": results.FacetCache(),
         }
     )
     _watch_pools(metrics, pools)
@@ -63,7 +64,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     def is_full(path: str) -> bool:
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
-    error_page = page.error_page if settings.public_page else _no_page
+    error_page = rendering.error_page if settings.public_page else _no_page
     app = _litestar(state, settings, needs_keys=access.needs_keys)
     return RequestMiddleware(app, settings, access, metrics, is_full, error_page)
 
@@ -88,7 +89,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,
         multipart_form_part_limit=MAX_FORM_PARTS,
-        template_config=page.CONFIG,
+        template_config=rendering.CONFIG,
         openapi_config=openapi(),
         cors_config=CORSConfig(allow_origins=settings.cors_origins, max_age=3600) if settings.cors_origins else None,
         logging_config=None,

@@ -1,4 +1,4 @@
-"""What shoppers did, for those who improve search: rows of shop.event, to be joined and counted in SQL."""
+"""Events of shoppers as rows of shop.event, which SQL joins with products to measure and improve search."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,10 +21,10 @@ Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A search (its query, how many results), or what was done with a product (its SKU, where it stood)."""
+    """A search (its query and number of results), or an action on a product (its SKU and its rank in the results)."""
 
     kind: Literal["search", "click", "add_to_cart", "purchase"]
-    visitor: Annotated[Visitor | None, Meta(description="Whatever the shop tells its visitors apart by.")] = None
+    visitor: Annotated[Visitor | None, Meta(description="The shop's own identifier of a visitor or session.")] = None
     catalog: Catalog = "main"
     query: Text | None = None
     results: Count | None = None
@@ -53,7 +53,7 @@ async def record_events(
     state: State,
     data: Annotated[EventsIn, Body(examples=[Example("a search and a click", value=EVENTS)])],
 ) -> Recorded:
-    """Record what shoppers did, up to 1,000 events at once."""
+    """Record up to 1,000 events of shoppers."""
     if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
         raise ApiError("invalid", "A text has a NUL character.")
     rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]

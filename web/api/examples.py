@@ -1,4 +1,4 @@
-"""One example of each body, for the OpenAPI document. A test sends them and reads them."""
+"""One example of each body, for the OpenAPI document. A test sends them to the service."""
 
 from typing import Any
 

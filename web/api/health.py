@@ -1,4 +1,4 @@
-"""Is this process alive, and should it be sent requests? An encoder that is away does not take it out of service."""
+"""Probes: is this process alive, and is it ready for requests? A missing encoder does not make it unready."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from web.api.examples import HEALTH, READY
 from web.api.openapi import answers
 from web.http.problems import ApiError
 
-_NOT_KEPT = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 _ENCODER = text("select * from shop_private.encoder_state()")
 
 
@@ -22,7 +22,7 @@ class Health(msgspec.Struct):
 
 
 class Encoder(msgspec.Struct):
-    """Of the serving model. Counts end at 10,000."""
+    """The encoder of the serving model. Counts stop at 10,000."""
 
     model: str
     running: bool
@@ -32,7 +32,7 @@ class Encoder(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """`encoder` is null when no model serves, or the primary database cannot be asked."""
+    """`encoder` is null when no model serves, or the primary database does not answer."""
 
     status: str
     revision: str
@@ -42,7 +42,7 @@ class Ready(msgspec.Struct):
 @get("/health", tags=["Probes"], responses=answers(Health, HEALTH))
 async def health() -> Response[Health]:
     """Alive: this process answers."""
-    return Response(Health("alive"), headers=_NOT_KEPT)
+    return Response(Health("alive"), headers=_NO_STORE)
 
 
 @get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
@@ -52,11 +52,11 @@ async def ready(state: State) -> Response[Ready]:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:
         raise ApiError("database-unavailable", "The database does not answer, or its schema does not fit.") from error
-    return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NOT_KEPT)
+    return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NO_STORE)
 
 
 async def encoder(state: State) -> Encoder | None:
-    """None when no model serves, or the primary database cannot be asked."""
+    """None when no model serves, or the primary database does not answer."""
 
     def call(conn: Connection) -> Any:
         return conn.execute(_ENCODER).one_or_none()

@@ -1,4 +1,4 @@
-"""The OpenAPI of a body that may be JSON or a form: Litestar itself knows one kind a route."""
+"""The OpenAPI of a body that may be JSON or a form. Litestar itself documents one media type per route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from web.api.schemas import ImageSearch
 
 
 def _schemas() -> tuple[dict[str, Any], dict[str, Any]]:
-    """For JSON and for a form, written out in place."""
+    """The schemas of the JSON body and of the form, without references."""
     (as_json,), components = msgspec.json.schema_components([ImageSearch], ref_template="#/{name}")
     as_json = components["ImageSearch"]
     weights = {"anyOf": [{"type": "null"}, components["Weights"]]}
@@ -27,7 +27,7 @@ class ImageBody(Operation):
         self.request_body = RequestBody(
             required=True,
             content={
-                "application/json": OpenAPIMediaType(schema=as_json, example=IMAGE),  # type: ignore[arg-type]
-                "multipart/form-data": OpenAPIMediaType(schema=as_form),  # type: ignore[arg-type]
+                "application/json": OpenAPIMediaType(schema=as_json, example=IMAGE),  # type: ignore[arg-type]  # Litestar writes a dict as it is
+                "multipart/form-data": OpenAPIMediaType(schema=as_form),  # type: ignore[arg-type]  # the same
             },
         )

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of a route beyond its types: an example of the answer, and each way to be refused."""
+"""Parts of the OpenAPI document beyond the types: an example of each answer, and every problem a route can return."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from litestar.openapi.spec import Components, Example, SecurityScheme
 from web.http.problems import KINDS, MEDIA_TYPE, Problem
 
 API_VERSION = "1"
-KEY: list[dict[str, list[str]]] = [{"key": []}]  # OpenAPI security of a route that needs a key when keys are on
+KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI security of routes that need a key when keys are on
 _ALWAYS = (
     "malformed", "key-missing", "key-scope", "too-large", "media-type", "invalid", "rate", "internal", "overloaded",
     "timeout",
@@ -19,25 +19,25 @@ _ALWAYS = (
 def answers(
     model: Any, example: Any, *also: str, status: int = 200, media_type: str = "application/json"
 ) -> dict[int, ResponseSpec]:
-    """The good answer, and those every route gives together with `also`, by status."""
+    """The successful answer and the problems, by status: those that every route can return, and `also`."""
     examples = None if example is None else [Example("example", value=example)]
-    told = {status: ResponseSpec(model, description="Done.", examples=examples, media_type=media_type)}
+    specs = {status: ResponseSpec(model, description="Done.", examples=examples, media_type=media_type)}
     for kind in dict.fromkeys((*_ALWAYS, *also)):
         title = KINDS[kind].title
-        if before := told.get(KINDS[kind].status):
+        if before := specs.get(KINDS[kind].status):
             before.description += f" Or: {title}."
         else:
-            told[KINDS[kind].status] = ResponseSpec(
+            specs[KINDS[kind].status] = ResponseSpec(
                 Problem, description=f"{title}.", media_type=MEDIA_TYPE, generate_examples=False
             )
-    return told
+    return specs
 
 
 def openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Windowshop",
         version=API_VERSION,
-        description="Product search by what things look like. Errors are RFC 9457 problems; their `type` is stable.",
+        description="Product search by what things look like. Errors are RFC 9457 problems with a stable `type`.",
         components=Components(
             security_schemes={
                 "key": SecurityScheme(type="http", scheme="bearer", description="From: windowshop key create")

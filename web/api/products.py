@@ -1,4 +1,4 @@
-"""Products in and out. The rules for what a product may be are db/catalog/validation.py, the loader's too."""
+"""Read, write and delete products. The rules for a product are in db/catalog/validation.py, the loader's too."""
 
 import hashlib
 from datetime import datetime
@@ -16,21 +16,21 @@ from msgspec import Meta
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
 from db.catalog.product import COLUMNS, Product, RawProduct
-from db.catalog.validation import validate
+from db.catalog.validation import MAX_IMAGES, validate
 from db.errors import StatementRefused
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers
-from web.api.schemas import Picture
-from web.api.search import picture
+from web.api.schemas import MAX_CATALOG, MAX_SKU, Picture
+from web.api.search import picture_of
 from web.http.problems import ApiError
 
-SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=200)]
-CatalogInQuery = Annotated[str, QueryParameter(max_length=63)]
+SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
+CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 Field = str | None
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A product, whole: what is left out is empty afterwards. Prices as a number, or a text such as "12.50 EUR"."""
+    """A whole product: a field that is left out becomes empty. A price is a number, or a text such as "12.50 EUR"."""
 
     sku: str
     title: str
@@ -51,7 +51,7 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     condition: Field = None
     attributes: dict[str, Any] = {}
     images: Annotated[
-        list[str], Meta(max_length=100, description="Addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
+        list[str], Meta(max_length=MAX_IMAGES, description="Addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
     ] = []
 
 
@@ -67,7 +67,7 @@ class Outcome(msgspec.Struct):
 
 
 class Outcomes(msgspec.Struct):
-    """One for each product, in the order they came."""
+    """One outcome for each product of the request, in its order."""
 
     products: list[Outcome]
 
@@ -107,21 +107,21 @@ class ProductOut(msgspec.Struct, kw_only=True):
 async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
-    """A product, as it is in the catalog. With If-None-Match, 304 while it is unchanged."""
+    """A product as the catalog has it. With If-None-Match the answer is 304 while the product is unchanged."""
     row = await state.pools.read(request, lambda conn: db_catalog.read_product(conn, sku, catalog))
     if row is None:
         raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
-    shown = (picture(identity.hex, uri, position, link) for position, uri in row.pop("images"))
+    shown = (picture_of(identity.hex, uri, position, link) for position, uri in row.pop("images"))
     price = row.pop("price")
     found = ProductOut(
         **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
     )
     tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # kept, and asked about each time
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # a browser stores it, and revalidates it each time
     if tag in request.headers.get("if-none-match", ""):
-        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]  # a 304 has no body
     return Response(found, headers=headers)
 
 
@@ -137,8 +137,11 @@ async def put_products(
     state: State,
     data: Annotated[ProductsIn, Body(examples=[Example("two", value=PRODUCTS)])],
 ) -> Outcomes:
-    """Insert or replace up to 1,000 products in one transaction. Equal ones are left alone, wrong ones are named; what
-    changed is encoded anew by itself."""
+    """Insert or replace up to 1,000 products in one transaction.
+
+    Unchanged products are not written, and invalid ones are rejected with a reason. Changed titles and images are
+    encoded again by themselves.
+    """
     root = state.settings.image_root
     outcomes: list[Outcome] = []
     taken: dict[str, tuple[int, Product]] = {}
@@ -174,7 +177,7 @@ async def put_products(
 async def delete_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> None:
-    """Take a product out of the catalog, its pictures' vectors with it."""
+    """Delete a product from the catalog, together with its vectors."""
     if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
         raise ApiError("not-found", "There is no such product in this catalog.")
 

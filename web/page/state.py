@@ -1,4 +1,4 @@
-"""What a visitor of the page looks for, as the address says it: every state of the page is a link."""
+"""The state of the page: what a visitor searches for. Every state is an address, so it can be linked to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -7,36 +7,49 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-FIELDS = ("product_type", "brand", "color", "availability")  # chosen from a list of values; the price has two ends
-MOST_EXAMPLES = 20  # as many inputs as shop.search takes
-LESS = -0.5
+from web.api.schemas import MAX_CATALOG, MAX_CURSOR, MAX_INPUTS, MAX_TEXT
+
+FIELDS = ("product_type", "brand", "color", "availability")  # filtered by a list of values; the price by two bounds
+UNLIKE_WEIGHT = -0.5
 _LISTS = (*FIELDS, "like", "unlike")
-_LONGEST = {"q": 10_000, "picture": 64, "catalog": 63, "after": 200, "price_min": 20, "price_max": 20}
+_MAX_LENGTHS = {
+    "q": MAX_TEXT,
+    "picture": 64,
+    "catalog": MAX_CATALOG,
+    "after": MAX_CURSOR,
+    "price_min": 20,
+    "price_max": 20,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
-    """`like` and `unlike` are SKUs, `picture` names one that was uploaded, `after` the cursor of the page before."""
+    """`like` and `unlike` are SKUs, `image` is the name of an uploaded image, `after` the cursor of the page before."""
 
     q: str = ""
-    picture: str = ""
+    image: str = ""  # in addresses: picture
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of FIELDS, only those that narrow
+    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of FIELDS, those with values
     price_min: float | None = None
     price_max: float | None = None
     catalog: str = "main"
     after: str = ""
-    remarks: tuple[str, ...] = ()  # about what could not be understood
+    remarks: tuple[str, ...] = ()  # on parameters that make no sense
 
     @property
-    def asks(self) -> bool:
-        """Is anything looked for? Otherwise products are shown as they come."""
-        return bool(self.q or self.picture or self.like or self.unlike)
+    def is_search(self) -> bool:
+        """Is there anything to search for? Otherwise the page only lists products."""
+        return bool(self.q or self.image or self.like or self.unlike)
+
+    @property
+    def active_filters(self) -> int:
+        has_price = self.price_min is not None or self.price_max is not None
+        return sum(len(values) for values in self.chosen.values()) + has_price
 
     @property
     def filter(self) -> str | None:
-        """In the language of docs/filters.md."""
+        """The filter as JSON (docs/filters.md)."""
         price = {"gte": self.price_min, "lte": self.price_max}
         bounds = {operator: bound for operator, bound in price.items() if bound is not None}
         filter_: dict[str, Any] = {name: list(values) for name, values in self.chosen.items()}
@@ -46,13 +59,13 @@ class PageState:
 
     @property
     def inputs(self) -> str | None:
-        """The products that the results should be like, and those they should not."""
+        """The products to be near to, and those to be far from, as inputs of shop.search."""
         given: list[dict[str, Any]] = [{"sku": sku} for sku in self.like]
-        given += [{"sku": sku, "weight": LESS} for sku in self.unlike]
+        given += [{"sku": sku, "weight": UNLIKE_WEIGHT} for sku in self.unlike]
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """The same with something else; the first page of it, unless told otherwise."""
+        """This state with some changes; its first page, unless `after` is given."""
         return replace(self, **{"after": "", "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":
@@ -60,7 +73,7 @@ class PageState:
         return self.but(chosen={name: chosen[name] for name in FIELDS if chosen.get(name)})
 
     def address(self) -> str:
-        pairs = [("q", self.q), ("picture", self.picture)]
+        pairs = [("q", self.q), ("picture", self.image)]
         pairs += [("like", sku) for sku in self.like] + [("unlike", sku) for sku in self.unlike]
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
@@ -79,9 +92,9 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         value = written.replace("\0", "").strip()
         if name in lists and value and value not in lists[name]:
             lists[name].append(value)
-        elif name in _LONGEST and len(value) > _LONGEST[name]:
-            remarks.append(f"What was given as {name} is longer than {_LONGEST[name]:,} characters.")
-        elif name in _LONGEST:
+        elif name in _MAX_LENGTHS and len(value) > _MAX_LENGTHS[name]:
+            remarks.append(f"The value of {name} is longer than {_MAX_LENGTHS[name]:,} characters.")
+        elif name in _MAX_LENGTHS:
             single[name] = value
     prices: dict[str, float | None] = {}
     for name in ("price_min", "price_max"):
@@ -89,13 +102,13 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
             prices[name] = _price(single.get(name, ""))
         except ValueError:
             remarks.append(f"“{single[name]}” is not a price.")
-    if len(lists["like"]) + len(lists["unlike"]) > MOST_EXAMPLES:
-        remarks.append(f"Only {MOST_EXAMPLES} products can be examples.")
-        lists["like"] = lists["like"][:MOST_EXAMPLES]
-        lists["unlike"] = lists["unlike"][: MOST_EXAMPLES - len(lists["like"])]
+    if len(lists["like"]) + len(lists["unlike"]) > MAX_INPUTS:
+        remarks.append(f"Only {MAX_INPUTS} products can be examples.")
+        lists["like"] = lists["like"][:MAX_INPUTS]
+        lists["unlike"] = lists["unlike"][: MAX_INPUTS - len(lists["like"])]
     return PageState(
         q=single.get("q", ""),
-        picture=single.get("picture", ""),
+        image=single.get("picture", ""),
         like=tuple(lists["like"]),
         unlike=tuple(sku for sku in lists["unlike"] if sku not in lists["like"]),
         chosen={name: tuple(lists[name]) for name in FIELDS if lists[name]},
@@ -111,11 +124,11 @@ def _price(written: str) -> float | None:
     if not written:
         return None
     price = float(written.replace(",", "."))
-    if not 0 <= price <= 1e10:  # NaN is not either
+    if not 0 <= price <= 1e10:  # false for NaN too
         raise ValueError(written)
     return price
 
 
 def amount(price: float | None) -> str:
-    """As short as it can be written: 20, 9.5, 12.34."""
+    """In as few characters as possible: 20, 9.5, 12.34."""
     return "" if price is None else f"{price:.2f}".rstrip("0").rstrip(".")

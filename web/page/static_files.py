@@ -1,4 +1,4 @@
-"""The page's own files, read once. Their addresses carry a hash of their content, so browsers keep them for good."""
+"""The page's own files, read once. A hash in their addresses lets browsers cache them for a year."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 @dataclass(frozen=True, slots=True)
 class File:
     content: bytes
-    packed: bytes
+    gzipped: bytes
     media_type: str
     tag: str
 
@@ -47,9 +47,9 @@ async def static_file(
     file = FILES.get(name)
     if file is None:
         raise ApiError("not-found")
-    # While servers are being renewed, a page of one may ask another for a file that differs: it gets it, for now.
-    lasting = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
-    headers = {"Cache-Control": lasting, "Vary": "Accept-Encoding"}
+    # During an upgrade a page of an old process may ask a new one for a file: it gets the new file, uncached.
+    caching = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
+    headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.packed, media_type=file.media_type, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(file.gzipped, media_type=file.media_type, headers=headers | {"Content-Encoding": "gzip"})
     return Response(file.content, media_type=file.media_type, headers=headers)

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from encoder.models.loading import Model
 
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
-_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read now: tests run without settings
+_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import: tests run without settings
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
-def screenshots_asked() -> bool:
+def screenshots_requested() -> bool:
     return SCREENSHOTS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Chromium without a window. A module's: while it is there, no other event loop runs in this thread."""
+    """Headless Chromium, one per module: while it runs, no other event loop can run in this thread."""
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
@@ -52,11 +52,13 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def visit(browser: "Browser") -> Iterator[Any]:
-    """A new visitor: `visit(address, width=..., color_scheme=...)` is a page that has loaded. An error of the page's
-    scripts, or something its policy forbids, fails the test."""
+    """`visit(address, width=..., color_scheme=...)` is a loaded page of a new visitor.
+
+    A script error or a violation of the content security policy fails the test.
+    """
     contexts, complaints = [], []
 
-    def hear(message: Any) -> None:
+    def listen(message: Any) -> None:
         if "Content Security Policy" in message.text:
             complaints.append(message.text)
 
@@ -65,7 +67,7 @@ def visit(browser: "Browser") -> Iterator[Any]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(8_000)
-        page.on("console", hear)
+        page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         return page
@@ -78,14 +80,16 @@ def visit(browser: "Browser") -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> dict[int, "Model"]:
-    """The loaded starter model, filled by the first database that has it."""
+    """The loaded starter model, which the first database that has it puts in."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
-    """Instruments and a little of everything else, encoded; some have brands and colours, which the sample lacks. For
-    screenshots all of it, as it is."""
+    """Encoded instruments and a few other products of the sample; some get brands and colours, which the sample lacks.
+
+    Screenshots show the whole sample, unchanged.
+    """
     from db.catalog.product import RawProduct
     from encoder import starter
     from encoder.service import load_models, run
@@ -130,7 +134,7 @@ def shop(databases: Databases, sample_template: str, models: dict[int, "Model"])
 
 @pytest.fixture(scope="session")
 def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
-    """The address of one whose encoder has stopped."""
+    """The address of a shop whose encoder has stopped."""
     with running(databases.copy(sample_template), SETTINGS) as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""axe-core finds nothing against the page: light and dark, wide and narrow, in each of its states."""
+"""axe-core finds no violation in any state of the page, light and dark, wide and narrow."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -30,7 +30,9 @@ def violations(page: "Page") -> list[str]:
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-def test_nothing_stands_in_anybodys_way(shop: str, visit: Callable[..., "Page"], width: int, color_scheme: str) -> None:
+def test_no_state_of_the_page_violates_accessibility_rules(
+    shop: str, visit: Callable[..., "Page"], width: int, color_scheme: str
+) -> None:
     page = visit(shop, width=width, color_scheme=color_scheme)
     for name, path in STATES.items():
         page.goto(shop + path)
@@ -42,5 +44,5 @@ def test_nothing_stands_in_anybodys_way(shop: str, visit: Callable[..., "Page"],
             assert violations(page) == [], "the sheet of filters"
 
 
-def test_nothing_does_without_an_encoder_either(sleeping_shop: str, visit: Callable[..., "Page"]) -> None:
+def test_the_page_without_an_encoder_violates_none_either(sleeping_shop: str, visit: Callable[..., "Page"]) -> None:
     assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []

@@ -1,4 +1,4 @@
-"""The page as visitors use it: with a mouse, a keyboard, a thumb, without JavaScript, and when things go wrong."""
+"""The page as visitors use it: with a mouse, a keyboard, a thumb, without JavaScript, and when something fails."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ Visit = Callable[..., "Page"]
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
 
-# A picture as a browser hands it over: dropped on the page, or pasted into it.
+# An image file as a browser passes it on when a visitor drops or pastes it.
 HAND_OVER = """([kind, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const files = new DataTransfer();
@@ -38,7 +38,7 @@ def box(page: "Page") -> Any:
 
 
 def expect_first(page: "Page", word: str) -> None:
-    """Half of what comes first is one of these."""
+    """At least half of the first six titles have this word."""
     wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
 
 
@@ -47,21 +47,21 @@ def hand_over(page: "Page", kind: str) -> None:
 
 
 def until(page: "Page", holds: str) -> None:
-    """Playwright's own wait_for_function needs eval, which the page's policy forbids."""
+    """Playwright's own wait_for_function needs eval, which the page's content security policy forbids."""
     wait_until(lambda: page.evaluate(holds), 8, holds)
 
 
 def hold(page: "Page", which: str) -> list["Route"]:
-    """Requests for addresses like this wait here until they are let go."""
+    """Requests for matching addresses wait until the test continues them."""
     held: list[Route] = []
     page.route(re.compile(which), lambda route: held.append(route))
     return held
 
 
-# --- what there is
+# --- products and results
 
 
-def test_the_start_page_comes_with_its_pictures_and_nothing_moves(shop: str, visit: Visit) -> None:
+def test_the_start_page_loads_its_images_without_layout_shift(shop: str, visit: Visit) -> None:
     page = visit("about:blank")
     page.add_init_script(
         "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => window.moved += "
@@ -77,7 +77,7 @@ def test_the_start_page_comes_with_its_pictures_and_nothing_moves(shop: str, vis
     assert page.evaluate("[...document.scripts].every(script => new URL(script.src).origin === location.origin)")
 
 
-def test_results_come_while_typing_and_prefixes_are_not_searched(shop: str, visit: Visit) -> None:
+def test_typing_searches_once_after_the_last_letter(shop: str, visit: Visit) -> None:
     page = visit(shop)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
@@ -90,11 +90,11 @@ def test_results_come_while_typing_and_prefixes_are_not_searched(shop: str, visi
     assert "products" in page.get_by_role("status").inner_text()
 
 
-def test_a_newer_query_supersedes_the_older(shop: str, visit: Visit) -> None:
+def test_a_newer_query_replaces_the_older_one(shop: str, visit: Visit) -> None:
     page = visit(shop)
     held = hold(page, r"\?q=a\+?(%20)?drum")
     box(page).fill("a drum")
-    until(page, "document.querySelector('#found').getAttribute('aria-busy')")
+    until(page, "document.querySelector('#results').getAttribute('aria-busy')")
     box(page).fill("a guitar")
     expect_first(page, "guitar")
     for route in held:
@@ -104,45 +104,45 @@ def test_a_newer_query_supersedes_the_older(shop: str, visit: Visit) -> None:
     expect_first(page, "guitar")
 
 
-# --- pictures
+# --- images
 
 
-def test_a_picture_can_be_picked(shop: str, visit: Visit) -> None:
+def test_an_image_can_be_chosen(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.locator("#file").set_input_files(GUITAR)
-    page.locator(".chip-picture").wait_for()
+    page.locator(".chip-image").wait_for()
     expect_first(page, "guitar")
     assert re.search(r"\?picture=[0-9a-f]{32}$", page.url)
-    assert page.locator(".chip-picture img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert page.locator(".chip-image img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_picture_can_be_dropped_and_pasted(shop: str, visit: Visit, kind: str) -> None:
+def test_an_image_can_be_dropped_and_pasted(shop: str, visit: Visit, kind: str) -> None:
     page = visit(shop)
     if kind == "drop":
         hand_over(page, "dragover")
-        page.get_by_text("Drop the picture to search with it").wait_for()
+        page.get_by_text("Drop the image to search with it").wait_for()
     hand_over(page, kind)
-    page.locator(".chip-picture").wait_for()
+    page.locator(".chip-image").wait_for()
     expect_first(page, "guitar")
-    assert not page.get_by_text("Drop the picture to search with it").is_visible()
+    assert not page.get_by_text("Drop the image to search with it").is_visible()
 
 
-def test_a_picture_and_words_go_together_and_the_picture_can_be_taken_off(shop: str, visit: Visit) -> None:
+def test_an_image_and_words_are_searched_together_and_the_image_can_be_removed(shop: str, visit: Visit) -> None:
     page = visit(shop)
     hand_over(page, "drop")
-    page.locator(".chip-picture").wait_for()
+    page.locator(".chip-image").wait_for()
     box(page).fill("drum")
     page.wait_for_url(re.compile(r"q=drum&picture="))
-    page.locator(".chip-picture a").click()
+    page.locator(".chip-image a").click()
     page.wait_for_url(f"{shop}/?q=drum")
     expect_first(page, "drum")
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words_and_the_results_stay(shop: str, visit: Visit) -> None:
+def test_a_file_that_is_not_an_image_shows_a_message_and_the_results_stay(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=drum")
     page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"})
-    page.get_by_role("alert").get_by_text("cannot be opened as a picture").wait_for()
+    page.get_by_role("alert").get_by_text("cannot be opened as").wait_for()
     assert page.locator(CARDS).count() == 24
     box(page).fill("guitar")
     page.wait_for_url(re.compile("q=guitar"))
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words_and_the_results_stay(shop
 # --- filters, more, less, why
 
 
-def test_filters_narrow_and_are_taken_off_as_chips(shop: str, visit: Visit) -> None:
+def test_filters_narrow_the_results_and_their_chips_remove_them(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.get_by_label(re.compile("^Musical instruments")).check()
     page.wait_for_url(re.compile("product_type=Musical%20instruments"))
@@ -168,7 +168,7 @@ def test_filters_narrow_and_are_taken_off_as_chips(shop: str, visit: Visit) -> N
     assert not page.get_by_label(re.compile("^Musical instruments")).is_checked()
 
 
-def test_more_and_less_like_a_product(shop: str, visit: Visit) -> None:
+def test_more_and_less_like_a_product_become_chips(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     first = titles(page)[0]
     page.locator(CARDS).nth(0).get_by_role("link", name="More like this").click()
@@ -182,19 +182,19 @@ def test_more_and_less_like_a_product(shop: str, visit: Visit) -> None:
     page.wait_for_url(f"{shop}/")
 
 
-def test_why_says_what_each_leg_found_and_escape_closes_it(shop: str, visit: Visit) -> None:
+def test_why_shows_the_rank_of_each_leg_and_escape_closes_it(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()
     said = why.locator("dl").inner_text()
-    assert re.search(r"Picture\s+\d+ %\s+(Nearest|\d+\w\w nearest) picture, distance 0\.\d{3}", said), said
+    assert re.search(r"Image\s+\d+ %\s+(Nearest|\d+\w\w nearest) image, distance 0\.\d{3}", said), said
     assert re.search(r"Words\s+\d+ %\s+(Best|\d+\w\w best) match of your words, score", said), said
     page.keyboard.press("Escape")
     assert not why.locator("dl").is_visible()
     assert why.locator("summary").evaluate("summary => summary === document.activeElement")
 
 
-def test_more_results_are_added_and_the_focus_goes_to_the_first_of_them(shop: str, visit: Visit) -> None:
+def test_more_results_are_appended_and_the_first_of_them_gets_the_focus(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     page.get_by_role("link", name="More results").click()
     page.locator(f"{CARDS}:nth-child(48)").wait_for()
@@ -206,7 +206,7 @@ def test_more_results_are_added_and_the_focus_goes_to_the_first_of_them(shop: st
 # --- links
 
 
-def test_back_goes_through_what_was_searched_not_through_what_was_typed(shop: str, visit: Visit) -> None:
+def test_back_steps_through_searches_and_not_through_typed_letters(shop: str, visit: Visit) -> None:
     page = visit(shop)
     box(page).fill("gui")
     page.wait_for_url(f"{shop}/?q=gui")
@@ -227,10 +227,10 @@ def test_back_goes_through_what_was_searched_not_through_what_was_typed(shop: st
     expect_first(page, "drum")  # the page is alive after all that
 
 
-def test_a_link_shows_another_visitor_the_same(shop: str, visit: Visit) -> None:
+def test_a_link_shows_another_visitor_the_same_results(shop: str, visit: Visit) -> None:
     one = visit(shop)
     hand_over(one, "drop")
-    one.locator(".chip-picture").wait_for()
+    one.locator(".chip-image").wait_for()
     one.get_by_label(re.compile("^In stock")).check()
     one.wait_for_url(re.compile("availability"))
     other = visit(one.url)
@@ -255,10 +255,10 @@ def test_without_javascript_text_and_filters_work(shop: str, visit: Visit) -> No
     page.locator(".chip-like").wait_for()
 
 
-# --- a keyboard, a phone, the dark, calm
+# --- keyboard, phone, dark mode, reduced motion
 
 
-def test_a_keyboard_is_enough(shop: str, visit: Visit) -> None:
+def test_everything_can_be_done_with_a_keyboard(shop: str, visit: Visit) -> None:
     page = visit(shop)
     focused = "document.activeElement"
     page.keyboard.press("Tab")
@@ -282,7 +282,7 @@ def test_a_keyboard_is_enough(shop: str, visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_a_phone_has_room_for_all_of_it(shop: str, visit: Visit, width: int) -> None:
+def test_the_page_fits_a_phone(shop: str, visit: Visit, width: int) -> None:
     page = visit(f"{shop}/?q=guitar&like=WS-00460", width=width, height=700, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     box_, go = box(page).bounding_box(), page.locator(".go").bounding_box()
@@ -299,34 +299,34 @@ def test_a_phone_has_room_for_all_of_it(shop: str, visit: Visit, width: int) -> 
     assert not page.get_by_label(re.compile("^In stock")).is_visible()
 
 
-def test_it_is_dark_in_the_dark(shop: str, visit: Visit) -> None:
+def test_dark_mode_is_dark(shop: str, visit: Visit) -> None:
     page = visit(shop, color_scheme="dark")
     color = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 64, color
 
 
-def test_nothing_moves_for_those_who_asked_for_that(shop: str, visit: Visit) -> None:
+def test_reduced_motion_turns_animations_off(shop: str, visit: Visit) -> None:
     page = visit(shop, reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.querySelector('.tile img')).transitionDuration") == "0s"
     assert page.evaluate("getComputedStyle(document.querySelector('.progress'), '::before').animationName") == "none"
 
 
-# --- when things go wrong
+# --- failures
 
 
-def test_while_a_server_is_slow_the_page_says_that_it_works(shop: str, visit: Visit) -> None:
+def test_a_slow_search_shows_progress(shop: str, visit: Visit) -> None:
     page = visit(shop)
     held = hold(page, r"q=guitar")
     box(page).fill("guitar")
     until(page, "getComputedStyle(document.querySelector('.grid')).opacity < 0.6")
-    assert page.locator("#found").get_attribute("aria-busy") == "true"
+    assert page.locator("#results").get_attribute("aria-busy") == "true"
     assert page.evaluate("getComputedStyle(document.querySelector('.progress')).opacity") != "0"
     held[0].continue_()
     expect_first(page, "guitar")
-    assert page.locator("#found").get_attribute("aria-busy") is None
+    assert page.locator("#results").get_attribute("aria-busy") is None
 
 
-def test_without_an_encoder_a_banner_says_what_was_searched(sleeping_shop: str, visit: Visit) -> None:
+def test_without_an_encoder_a_banner_says_that_only_words_were_searched(sleeping_shop: str, visit: Visit) -> None:
     page = visit(sleeping_shop)
     box(page).fill("guitar")
     page.get_by_text("Only words were searched").wait_for()
@@ -335,13 +335,13 @@ def test_without_an_encoder_a_banner_says_what_was_searched(sleeping_shop: str, 
     page.wait_for_url(re.compile("picture="))
     assert page.get_by_text("Only words were searched").is_visible()
     box(page).fill("")
-    page.get_by_role("heading", name="Pictures cannot be understood at the moment.").wait_for()
-    page.locator(".chip-picture a").click()
+    page.get_by_role("heading", name="Images cannot be understood at the moment.").wait_for()
+    page.locator(".chip-image a").click()
     page.wait_for_url(f"{sleeping_shop}/")
     assert page.locator(CARDS).count() == 24
 
 
-def test_a_server_that_is_away_or_refuses_leaves_the_results_and_says_so(shop: str, visit: Visit) -> None:
+def test_a_failed_request_shows_a_message_and_the_results_stay(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.route(re.compile("q=drum"), lambda route: route.abort())
     box(page).fill("drum")
@@ -362,7 +362,7 @@ def test_a_server_that_is_away_or_refuses_leaves_the_results_and_says_so(shop: s
     assert page.get_by_role("alert").inner_text() == ""
 
 
-def test_what_cannot_be_searched_is_an_error_with_a_way_on(shop: str, visit: Visit) -> None:
+def test_an_impossible_search_shows_an_error_with_a_way_back(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?like=nothing")
     assert page.get_by_role("heading", name="This is not here any more.").is_visible()
     assert re.search(r"Request [0-9a-f]{16}", page.locator("main").inner_text())

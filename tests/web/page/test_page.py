@@ -1,4 +1,4 @@
-"""The page over plain HTTP: each of its states, whatever the address says, and what it never lets through."""
+"""The page over plain HTTP: its states, invalid addresses, and markup that it escapes."""
 
 import re
 from decimal import Decimal
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from db.catalog.product import Image as Picture
+from db.catalog.product import Image as ProductImage
 from db.catalog.product import Product
 from db.catalog.store import staging, upsert
 from db.engine import Database
@@ -27,7 +27,7 @@ def titles(page: str) -> list[str]:
 
 
 def links(page: str, words: str) -> list[str]:
-    """Where the links lead whose text begins so."""
+    """The addresses of the links whose text begins with `words`."""
     return [unescape(href) for href in re.findall(rf'<a[^>]*href="([^"]*)"[^>]*>\s*{words}', page)]
 
 
@@ -47,7 +47,7 @@ def png(color: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:
     return made.getvalue()
 
 
-# --- what there is to see
+# --- products and results
 
 
 def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) -> None:
@@ -70,16 +70,16 @@ def test_head_is_answered_as_get_without_the_body(client: httpx.Client, path: st
     assert head.content == b""
 
 
-def test_a_search_shows_the_same_as_the_api_says(client: httpx.Client) -> None:
+def test_a_search_shows_the_results_of_the_api(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
     body = {"query": "bag", "top_k": 24, "filter": {"color": ["red", "black"], "price": {"lte": 60}}}
     results = client.post("/search/text", json=body).json()["results"]
     assert titles(page) == [result["title"] for result in results]
     assert page.count('class="why"') == len(results)
-    assert re.search(r"(Nearest|\d+(st|nd|rd|th) nearest) picture, distance \d\.\d{3}", page)
+    assert re.search(r"(Nearest|\d+(st|nd|rd|th) nearest) image, distance \d\.\d{3}", page)
 
 
-def test_every_result_can_be_more_or_less_of(client: httpx.Client) -> None:
+def test_every_result_links_to_more_and_less_like_it(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag"}).text
     more, less = links(page, "More<"), links(page, "Less<")
     assert len(more) == len(less) == 24
@@ -93,17 +93,17 @@ def test_every_result_can_be_more_or_less_of(client: httpx.Client) -> None:
     assert f'name="like" value="{named[1].replace("%20", " ")}"' in again
 
 
-def test_more_of_one_leaves_it_out_and_needs_no_encoder(client: httpx.Client) -> None:
+def test_more_like_a_product_leaves_it_out_and_needs_no_encoder(client: httpx.Client) -> None:
     page = client.get("/", params={"like": "sku 1"}).text
     assert "black shoes number1" not in titles(page)
     assert len(titles(page)) == 24
 
 
-def test_on_the_start_page_there_is_nothing_to_be_less_like(client: httpx.Client) -> None:
+def test_the_start_page_has_no_less_like_this(client: httpx.Client) -> None:
     assert links(client.get("/").text, "Less<") == []
 
 
-def test_pages_follow_one_another_until_all_were_shown(client: httpx.Client) -> None:
+def test_pages_show_every_product_once(client: httpx.Client) -> None:
     for query in ({}, {"q": "bag"}, {"color": "red"}):
         address: str | None = str(httpx.URL("/", params=query))
         shown: list[str] = []
@@ -114,21 +114,21 @@ def test_pages_follow_one_another_until_all_were_shown(client: httpx.Client) -> 
         assert len(shown) == len(set(shown)) == (20 if "color" in query else PRODUCTS), query
 
 
-def test_an_error_among_more_results_takes_the_place_of_all(client: httpx.Client) -> None:
+def test_an_error_of_more_results_replaces_all_results(client: httpx.Client) -> None:
     answer = client.get("/", params={"q": "bag", "after": "garbage"}, headers=HTMX)
     assert answer.status_code == 422
     assert answer.headers["hx-retarget"] == "#found"
     assert links(answer.text, "Begin again") == ["/?q=bag"]
 
 
-def test_the_count_is_of_what_can_be_had(client: httpx.Client) -> None:
+def test_the_heading_counts_the_products_that_pass_the_filter(client: httpx.Client) -> None:
     assert count(client.get("/?q=bag").text) == f"{PRODUCTS} products, best first"
     assert count(client.get("/?q=bag&price_max=1.5").text) == "1 product, best first"
     assert count(client.get("/?color=red").text) == "20 products"
     assert count(client.get("/?q=number7").text) == "1 product, best first"  # its word, without an encoder
 
 
-def test_what_is_chosen_is_a_chip_and_a_checked_box(client: httpx.Client) -> None:
+def test_a_chosen_value_is_a_chip_and_a_checked_box(client: httpx.Client) -> None:
     page = client.get("/", params={"brand": "Nord", "price_min": "10", "price_max": "20"}).text
     assert re.search(r'value="Nord" checked', page)
     assert links(page, '<svg class="icon".*?</svg><span class="unseen">Remove Nord') == ["/?price_min=10&price_max=20"]
@@ -136,18 +136,18 @@ def test_what_is_chosen_is_a_chip_and_a_checked_box(client: httpx.Client) -> Non
     assert 'class="in"' in page
 
 
-def test_a_value_nobody_counted_can_still_be_unchecked(client: httpx.Client) -> None:
+def test_a_chosen_value_without_products_can_be_unchecked(client: httpx.Client) -> None:
     page = client.get("/", params={"brand": "Nobody's"}).text
     assert count(page) == "No products"
     assert 'value="Nobody&#39;s" checked' in page
     assert links(page, "Search without filters") == ["/"]
 
 
-def test_to_htmx_only_what_changes_is_sent_and_the_address_is_kept_short(client: httpx.Client) -> None:
+def test_htmx_gets_the_part_that_changes_and_a_short_address(client: httpx.Client) -> None:
     empty = {"q": "bag", "picture": "", "price_min": "", "price_max": "", "color": ["red", "black"]}
     answer = client.get("/", params=empty, headers=HTMX)
     assert answer.text.lstrip().startswith("<title>bag")
-    assert '<main id="found">' in answer.text
+    assert '<main id="results">' in answer.text
     assert "<html" not in answer.text
     assert answer.headers["hx-push-url"] == "/?q=bag&color=red&color=black"
     assert answer.headers["vary"] == "HX-Request"
@@ -167,29 +167,29 @@ def test_to_htmx_only_what_changes_is_sent_and_the_address_is_kept_short(client:
         "/?color=red&color=black",
     ],
 )  # fmt: skip
-def test_a_state_is_its_address(client: httpx.Client, state: str) -> None:
+def test_an_address_is_rendered_as_itself(client: httpx.Client, state: str) -> None:
     assert client.get(state, headers=HTMX).headers["hx-push-url"] == state
 
 
-# --- pictures
+# --- images
 
 
-def test_an_uploaded_picture_is_searched_by_and_can_be_named(serve: Serve, own_database: Database) -> None:
+def test_an_uploaded_image_gets_a_name_and_can_be_searched_by(serve: Serve, own_database: Database) -> None:
     with answering(own_database), serve(own_database) as client:
         taken = upload(client, png(size=(2000, 1000)))
         assert taken.status_code == 200, taken.text
-        assert "picture" in taken.headers["hx-trigger-after-settle"]
+        assert "uploaded" in taken.headers["hx-trigger-after-settle"]
         [name] = re.findall(r'name="picture" value="([0-9a-f]{32})"', taken.text)
         kept = client.get(f"/picture/{name}")
         assert Image.open(BytesIO(kept.content)).size == (512, 256)
         for query in ({}, {"q": "bag"}):
             page = client.get("/", params={"picture": name, **query}).text
             assert len(titles(page)) == 24
-            assert "Your picture" in page
+            assert "Your image" in page
         assert upload(client, png(size=(2000, 1000))).text == taken.text
 
 
-def test_a_picture_that_is_gone_is_asked_for_again(client: httpx.Client) -> None:
+def test_an_image_that_is_gone_is_asked_for_again(client: httpx.Client) -> None:
     page = client.get("/", params={"picture": "0" * 32, "q": "bag"})
     assert page.status_code == 200
     assert "Drop it again" in page.text
@@ -201,14 +201,16 @@ def test_a_picture_that_is_gone_is_asked_for_again(client: httpx.Client) -> None
     ("content", "status", "said"),
     [
         (b"", 422, "The file is empty."),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "cannot be opened as a picture"),
-        (png()[:60], 422, "cannot be opened as a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "cannot be opened as"),
+        (png()[:60], 422, "cannot be opened as"),
         (png() + b"\0" * 10 * 1024 * 1024, 413, "larger than 10 MB"),
         (b"\0" * 17_000_000, 413, "too large"),
     ],
     ids=["empty", "svg", "cut off", "11 MB", "17 MB"],
 )
-def test_what_is_no_picture_is_refused_in_words(client: httpx.Client, content: bytes, status: int, said: str) -> None:
+def test_an_upload_that_is_not_an_image_shows_a_message(
+    client: httpx.Client, content: bytes, status: int, said: str
+) -> None:
     answer = upload(client, content)
     assert answer.status_code == status
     assert said in answer.text
@@ -216,11 +218,11 @@ def test_what_is_no_picture_is_refused_in_words(client: httpx.Client, content: b
     assert answer.headers["x-request-id"] in answer.text
 
 
-def test_another_sites_form_cannot_upload(client: httpx.Client) -> None:
+def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
     assert client.post("/picture", files={"image": ("photo.png", png(), "image/png")}).status_code == 400
 
 
-def test_uploads_do_not_grow_without_bound() -> None:
+def test_uploads_are_bounded_in_memory() -> None:
     import asyncio
 
     from web.images.uploads import Uploads
@@ -235,7 +237,7 @@ def test_uploads_do_not_grow_without_bound() -> None:
     assert last is not None
 
 
-# --- when something is missing
+# --- without an encoder, products or rights
 
 
 def test_without_an_encoder_a_new_text_is_searched_by_its_words(client: httpx.Client) -> None:
@@ -245,17 +247,17 @@ def test_without_an_encoder_a_new_text_is_searched_by_its_words(client: httpx.Cl
     assert titles(page.text)[0].endswith("number7")
 
 
-def test_without_an_encoder_a_new_picture_says_that_it_has_to_wait(client: httpx.Client) -> None:
+def test_without_an_encoder_a_new_image_gets_503_and_a_message(client: httpx.Client) -> None:
     [name] = re.findall(r'value="([0-9a-f]{32})"', upload(client, png("blue")).text)
     page = client.get("/", params={"picture": name})
     assert page.status_code == 503
     assert "retry-after" in page.headers
-    assert "Pictures cannot be understood at the moment." in page.text
+    assert "Images cannot be understood at the moment." in page.text
     assert page.headers["x-request-id"] in page.text
-    assert "Your picture" in page.text  # and can be taken off
+    assert "Your image" in page.text  # and its chip can be removed
 
 
-def test_an_empty_shop_says_so(serve: Serve, own_database: Database) -> None:
+def test_an_empty_shop_says_that_it_has_no_products(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
     with serve(own_database) as client:
@@ -265,7 +267,7 @@ def test_an_empty_shop_says_so(serve: Serve, own_database: Database) -> None:
         assert client.get("/?q=bag").status_code == 200
 
 
-def test_what_nobody_foresaw_is_an_error_with_the_request_id_and_no_more(serve: Serve, own_database: Database) -> None:
+def test_an_unexpected_error_shows_the_request_id_and_no_internals(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
         assert client.get("/").status_code == 200
         with own_database.connect(None) as conn, conn.begin():
@@ -278,7 +280,7 @@ def test_what_nobody_foresaw_is_an_error_with_the_request_id_and_no_more(serve: 
         assert 'value="bag"' in page.text
 
 
-def test_a_browser_that_is_refused_at_the_door_gets_a_page_and_a_program_a_problem(serve: Serve) -> None:
+def test_before_routing_a_browser_is_refused_with_a_page_and_a_program_with_a_problem(serve: Serve) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml"}
     with serve(rate_per_address=1) as client:
         assert client.get("/", headers=browser).status_code == 200
@@ -289,17 +291,17 @@ def test_a_browser_that_is_refused_at_the_door_gets_a_page_and_a_program_a_probl
         assert client.get("/").headers["content-type"] == "application/problem+json"
 
 
-def test_a_pages_pictures_count_little_against_the_limit(serve: Serve) -> None:
-    """Otherwise a visitor who types would be shut out by what the page itself asks for."""
+def test_images_of_the_page_count_little_against_the_limit(serve: Serve) -> None:
+    """Otherwise the images of the page would use up the limit of a visitor who types."""
     with serve(rate_per_address=10) as client:
-        pictures = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
-        assert len(pictures) == 24
-        for address in pictures * 4:
+        images = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
+        assert len(images) == 24
+        for address in images * 4:
             assert client.get(unescape(address)).status_code == 200
         assert client.get("/").status_code == 200
 
 
-def test_with_keys_on_the_page_stays_public_and_can_be_taken_away(serve: Serve) -> None:
+def test_with_keys_on_the_page_stays_public_and_can_be_turned_off(serve: Serve) -> None:
     with serve(api_keys="on") as client:
         assert client.get("/").status_code == 200
         assert client.post("/search/text", json={"query": "bag"}).status_code == 401
@@ -309,15 +311,15 @@ def test_with_keys_on_the_page_stays_public_and_can_be_taken_away(serve: Serve) 
         assert client.post("/picture").status_code == 404
 
 
-def test_no_route_of_the_page_asks_for_a_key_or_is_part_of_the_api() -> None:
+def test_no_route_of_the_page_needs_a_key_or_is_in_the_api_document() -> None:
     for route in ROUTES:
         assert route.opt.get("scope") is None
         assert route.include_in_schema is False
 
 
-# --- whatever the address says
+# --- invalid addresses and hostile feeds
 
-GARBAGE = [
+INVALID = [
     {"price_min": "abc"},
     {"price_min": "NaN"},
     {"price_min": "-5"},
@@ -345,9 +347,11 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("parameters", GARBAGE, ids=lambda parameters: next(iter(parameters)))
+@pytest.mark.parametrize("parameters", INVALID, ids=lambda parameters: next(iter(parameters)))
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part"])
-def test_garbage_gives_a_clear_page(client: httpx.Client, parameters: dict[str, Any], headers: dict[str, str]) -> None:
+def test_an_invalid_address_gives_a_clear_page(
+    client: httpx.Client, parameters: dict[str, Any], headers: dict[str, str]
+) -> None:
     page = client.get("/", params=parameters, headers=headers)
     assert page.status_code in (200, 404, 409, 422), page.text
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -357,17 +361,17 @@ def test_garbage_gives_a_clear_page(client: httpx.Client, parameters: dict[str, 
 
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
-def test_an_address_that_is_no_text_gives_a_page(client: httpx.Client, query: str) -> None:
+def test_an_address_that_is_not_text_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
 
 
-def test_what_cannot_be_meant_is_left_out_and_said(client: httpx.Client) -> None:
+def test_a_parameter_without_meaning_is_ignored_with_a_remark(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "price_max": "cheap"}).text
     assert "“cheap” is not a price." in page
     assert len(titles(page)) == 24
 
 
-def test_markup_in_the_catalog_is_text(serve: Serve, own_database: Database) -> None:
+def test_markup_in_the_catalog_is_escaped(serve: Serve, own_database: Database) -> None:
     hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
     product = Product(
         hostile[:60],
@@ -378,7 +382,7 @@ def test_markup_in_the_catalog_is_text(serve: Serve, own_database: Database) -> 
         price=Decimal(1),
         currency="EUR",
         link="javascript:alert(3)",
-        images=(Picture("https://pictures.example/\"onload='alert(4)'.png"),),
+        images=(ProductImage("https://pictures.example/\"onload='alert(4)'.png"),),
     )
     with own_database.connect(Role.APP) as conn, conn.begin():
         with staging(conn) as stage:
@@ -409,27 +413,27 @@ def test_markup_in_the_catalog_is_text(serve: Serve, own_database: Database) -> 
                 assert "\"onload='" not in answer.text
 
 
-def test_links_and_pictures_of_a_feed_are_web_addresses_or_none(serve: Serve, own_database: Database) -> None:
+def test_links_and_images_of_a_feed_are_web_addresses_or_left_out(serve: Serve, own_database: Database) -> None:
     feed = {
         "sku 1": ("javascript:alert(1)", "http://pictures.example/a.png"),
         "sku 2": ("https://shop.example/b", "https://pictures.example/b.png"),
     }
     change = "update shop.product set link = :link where sku = :sku"
-    change_picture = (
+    change_image = (
         "update shop.product_image set uri = :uri, image_root_id = null "
         "where product_id = shop.product_id(:sku, 'main')"
     )
     with own_database.connect(None) as conn, conn.begin():
         for sku, (link, uri) in feed.items():
             conn.execute(text(change), {"link": link, "sku": sku})
-            conn.execute(text(change_picture), {"uri": uri, "sku": sku})
+            conn.execute(text(change_image), {"uri": uri, "sku": sku})
     with serve(own_database) as client:
         page = client.get("/?price_max=3").text
         assert titles(page) and len(titles(page)) == 2
         assert "javascript:" not in page
         assert 'href="https://shop.example/b" rel="noopener"' in page
         assert '<img src="https://pictures.example/b.png"' in page
-        assert "http://pictures.example" not in page  # the page's own rules would not load it
+        assert "http://pictures.example" not in page  # the content security policy forbids it
 
 
 def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Database) -> None:
@@ -447,7 +451,7 @@ def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Da
 # --- headers and files
 
 
-def test_the_page_may_load_only_its_own(client: httpx.Client) -> None:
+def test_the_content_security_policy_allows_only_the_pages_own_files(client: httpx.Client) -> None:
     for answer in (client.get("/"), client.get("/", params={"like": "nothing"}), client.get("/", headers=HTMX)):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy
@@ -457,7 +461,7 @@ def test_the_page_may_load_only_its_own(client: httpx.Client) -> None:
     assert "&#34;allowEval&#34;:false" in client.get("/").text
 
 
-def test_files_are_kept_for_good_under_an_address_that_changes_with_them(client: httpx.Client) -> None:
+def test_static_files_are_cached_for_a_year_under_an_address_with_their_hash(client: httpx.Client) -> None:
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text):
         answer = client.get(address)
         assert answer.status_code == 200

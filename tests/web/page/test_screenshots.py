@@ -1,4 +1,4 @@
-"""Pictures of the page for the documentation: `make screenshots` takes them anew, of the whole sample."""
+"""Screenshots for the documentation: `make screenshots` takes them again, of the whole sample."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -21,8 +21,10 @@ SHOTS = {
 
 
 @pytest.mark.parametrize("name", SHOTS)
-def test_a_screenshot_is_taken_when_asked(name: str, request: pytest.FixtureRequest, screenshots_asked: bool) -> None:
-    if not screenshots_asked:
+def test_screenshots_are_taken_when_requested(
+    name: str, request: pytest.FixtureRequest, screenshots_requested: bool
+) -> None:
+    if not screenshots_requested:
         pytest.skip("screenshots are taken by: make screenshots")
     from PIL import Image
 

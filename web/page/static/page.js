@@ -1,16 +1,16 @@
-// What htmx's attributes cannot say: pictures dropped and pasted, history while typing, focus, and errors that are no page.
+// The parts that htmx's attributes cannot do: dropped and pasted images, history while typing, focus, and errors without a page.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
   const id = (name) => document.getElementById(name);
 
-  // --- pictures: dropped anywhere, pasted anywhere; the file input does the rest
+  // --- images: dropped or pasted anywhere on the page; the file input uploads them
 
   const search = (files) => {
-    const picture = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
-    if (!picture) return false;
+    const image = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
+    if (!image) return false;
     const given = new DataTransfer();
-    given.items.add(picture);
+    given.items.add(image);
     id("file").files = given.files;
     id("file").dispatchEvent(new Event("change", { bubbles: true }));
     return true;
@@ -36,7 +36,7 @@
     if (search(event.clipboardData?.files)) event.preventDefault();
   });
 
-  // --- history: what is typed in one go is one step back
+  // --- history: typing without a pause is one step back
 
   let typing = false;
   on("htmx:beforeHistoryUpdate", ({ detail }) => {
@@ -47,16 +47,16 @@
   });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
-  // --- while results come, and when they are there
+  // --- while results load, and when they have loaded
 
   let sheet = { open: false, scrolled: 0 };
   let shown = 0;
   on("htmx:beforeRequest", () => {
-    id("found").setAttribute("aria-busy", "true");
+    id("results").setAttribute("aria-busy", "true");
     shown = id("products")?.children.length ?? 0;
   });
   on("htmx:afterRequest", ({ detail }) => {
-    id("found").removeAttribute("aria-busy");
+    id("results").removeAttribute("aria-busy");
     if (detail.elt.id === "upload") detail.elt.reset(); // so that the same file can be chosen again
   });
   on("submit", () => matchMedia("(pointer: coarse)").matches && id("q").blur()); // the keyboard covers the results
@@ -64,7 +64,7 @@
     const filters = id("filters");
     sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
     if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      detail.shouldSwap = false; // refused before the page was asked
+      detail.shouldSwap = false; // refused before routing: the answer is not HTML
       let problem = {};
       try {
         problem = JSON.parse(detail.xhr.responseText);
@@ -73,7 +73,7 @@
     }
   });
   on("htmx:afterSwap", ({ detail }) => {
-    if (detail.target?.id === "found") {
+    if (detail.target?.id === "results") {
       id("notice").replaceChildren();
       const filters = id("filters");
       if (sheet.open) filters.showPopover();
@@ -81,7 +81,7 @@
     }
   });
   on("htmx:afterSettle", ({ detail }) => {
-    // What had the focus is gone: go on where the new results begin.
+    // The element with the focus is gone: focus the first of the new results.
     if (document.activeElement !== document.body) return;
     const more = detail.target?.id === "products";
     const next = more ? detail.target.children[shown] : id("count");

@@ -1,0 +1,46 @@
+"""The options of a REST search are the arguments of shop.search."""
+
+from dataclasses import fields
+
+import pytest
+
+from db.search.ranking import SearchParams
+from web.api.schemas import GeneralSearch, ImageSearch, Input, Options, TextSearch, Weights
+
+NOT_ARGUMENTS = {"explain"}  # adds to the answer
+ALL = GeneralSearch(
+    query="bag",
+    image=b"image",
+    inputs=[Input(sku="A-17")],
+    top_k=3,
+    filter={"color": "red"},
+    catalog="other",
+    weights=Weights(image=1, title=2, keyword=3),
+    min_similarity=0.1,
+    max_gap=0.2,
+    page="next",
+    explain=True,
+)
+DEFAULTS = {"query": None, "image": None, "inputs": None, "weights": None}
+
+
+def test_every_argument_of_search_can_be_set() -> None:
+    given = ALL.arguments()
+    assert set(given) == {field.name for field in fields(SearchParams)}
+    defaults = SearchParams()
+    assert {name for name, value in given.items() if value == getattr(defaults, name)} == {"degrade"}
+
+
+@pytest.mark.parametrize("option", sorted(set(GeneralSearch.__struct_fields__) - NOT_ARGUMENTS))
+def test_every_option_reaches_an_argument(option: str) -> None:
+    """An option that is taken and then forgotten would be worse than one that is refused."""
+    default = DEFAULTS.get(option, getattr(Options(), option, None))
+    without = GeneralSearch(**{name: getattr(ALL, name) for name in ALL.__struct_fields__} | {option: default})
+    assert without.arguments() != ALL.arguments()
+
+
+def test_only_a_text_alone_may_be_searched_by_keywords() -> None:
+    assert TextSearch(query="bag").arguments()["degrade"]
+    assert GeneralSearch(query="bag").arguments()["degrade"]
+    assert not ALL.arguments()["degrade"]
+    assert "degrade" not in ImageSearch(image=b"image").arguments()

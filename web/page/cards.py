@@ -1,0 +1,103 @@
+"""The cards of the result grid: a product, its links, and why it was found."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from db.search.ranking import BrowseItem, SearchHit
+from web.api.search import picture_of
+from web.page.formatting import capitalized, label, money, ordinal
+from web.page.state import PageState
+
+EAGER = 8  # images that a browser loads before the visitor scrolls to them
+# By leg: its name, the words for a product that it found, and the words for one that it did not find.
+_LEGS = {
+    "image": ("Image", "nearest image", "not among the nearest images"),
+    "title": ("Title", "nearest title", "not among the nearest titles"),
+    "keyword": ("Words", "best match of your words", "none of your words are in it"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """How one leg of the search ranked a product; `share` is the leg's part of the score, in percent."""
+
+    leg: str
+    words: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    title: str
+    brand: str | None
+    price: str | None
+    remark: str | None
+    image: str | None
+    scales: bool  # does the image's address take a size?
+    link: str | None
+    eager: bool
+    why: list[Reason]
+    more: str
+    less: str | None
+
+
+def cards(state: PageState, rows: Sequence[SearchHit | BrowseItem]) -> list[Card]:
+    reasons = _reasons([row for row in rows if isinstance(row, SearchHit)])
+    # A search needs something to be near to before it can be far from something else.
+    can_be_less = bool(state.q or state.image or state.like)
+    return [_card(state, row, n < EAGER, reasons, can_be_less) for n, row in enumerate(rows)]
+
+
+def _card(
+    state: PageState,
+    row: SearchHit | BrowseItem,
+    eager: bool,
+    reasons: Callable[[SearchHit], list[Reason]],
+    can_be_less: bool,
+) -> Card:
+    like = (*(sku for sku in state.like if sku != row.sku), row.sku)
+    unlike = tuple(sku for sku in state.unlike if sku != row.sku)
+    image = image_address(row)
+    return Card(
+        title=row.title,
+        brand=row.brand,
+        price=money(row.price, row.currency),
+        remark=None if row.availability in (None, "in_stock") else label(row.availability),
+        image=image,
+        scales=bool(image and image.startswith("/")),
+        link=row.link if row.link and row.link.startswith(("http://", "https://")) else None,
+        eager=eager,
+        why=reasons(row) if isinstance(row, SearchHit) else [],
+        more=state.but(like=like, unlike=unlike).address(),
+        less=state.but(unlike=(*unlike, row.sku)).address() if can_be_less else None,
+    )
+
+
+def image_address(row: SearchHit | BrowseItem) -> str | None:
+    """The address of the product's image, if the page may load it: from this service, or by https."""
+    found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
+    return found.url if found and found.url.startswith(("/", "https://")) else None
+
+
+def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
+    """A leg that found none of the rows was not run, so it is left out."""
+    legs = [leg for leg in _LEGS if any(getattr(row, f"{leg}_rank") for row in rows)]
+
+    def reasons(row: SearchHit) -> list[Reason]:
+        total = sum(getattr(row, f"{leg}_contribution") or 0 for leg in legs) or 1
+        return [_reason(row, leg, total) for leg in legs]
+
+    return reasons
+
+
+def _reason(row: SearchHit, leg: str, total: float) -> Reason:
+    name, found, not_found = _LEGS[leg]
+    rank = getattr(row, f"{leg}_rank")
+    if rank is None:
+        return Reason(name, capitalized(not_found), 0)
+    measure = (
+        f"score {row.keyword_score:.2f}" if leg == "keyword" else f"distance {getattr(row, f'{leg}_distance'):.3f}"
+    )
+    which = found if rank == 1 else f"{ordinal(rank)} {found}"
+    share = round(100 * (getattr(row, f"{leg}_contribution") or 0) / total)
+    return Reason(name, f"{capitalized(which)}, {measure}", share)

@@ -1,0 +1,54 @@
+"""The chips above the results: everything that directs or narrows the search, each with the address without it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from db.search.ranking import BrowseItem
+from web.page.cards import image_address
+from web.page.formatting import SIGNS, label
+from web.page.state import FIELDS, PageState, amount
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    label: str
+    without: str
+    kind: str  # filter, like, unlike, image
+    image: str | None = None
+
+
+def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | None) -> list[Chip]:
+    return [*_image(state), *_examples(state, examples), *_values(state), *_price(state, currency)]
+
+
+def _image(state: PageState) -> Iterator[Chip]:
+    if state.image:
+        yield Chip("Your image", state.but(image="").address(), "image", f"/picture/{state.image}")
+
+
+def _examples(state: PageState, examples: Mapping[str, BrowseItem]) -> Iterator[Chip]:
+    for kind in ("like", "unlike"):
+        skus: tuple[str, ...] = getattr(state, kind)
+        for sku in skus:
+            product = examples.get(sku)
+            without = state.but(**{kind: tuple(other for other in skus if other != sku)}).address()
+            image = image_address(product) if product else None
+            small = f"{image}&size=64" if image and image.startswith("/") else image
+            yield Chip(product.title if product else sku, without, kind, small)
+
+
+def _values(state: PageState) -> Iterator[Chip]:
+    for name in FIELDS:
+        values = state.chosen.get(name, ())
+        for value in values:
+            without = state.with_values(name, (other for other in values if other != value)).address()
+            yield Chip(label(value) if name == "availability" else value, without, "filter")
+
+
+def _price(state: PageState, currency: str | None) -> Iterator[Chip]:
+    if state.price_min is None and state.price_max is None:
+        return
+    sign = SIGNS.get(currency or "", "")
+    low, high = (None if bound is None else f"{sign}{amount(bound)}" for bound in (state.price_min, state.price_max))
+    text = f"{low} to {high}" if low and high else f"From {low}" if low else f"Up to {high}"
+    yield Chip(text, state.but(price_min=None, price_max=None).address(), "filter")

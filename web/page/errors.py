@@ -1,0 +1,35 @@
+"""Problems in a visitor's words."""
+
+from dataclasses import dataclass
+
+from web.http.problems import Problem
+from web.page.formatting import capitalized
+
+_TITLES = {
+    "not-found": "This is not here any more.",
+    "cursor-outdated": "These pages have changed meanwhile.",
+    "too-large": "This is too large.",
+    "invalid": "This cannot be searched for.",
+    "rate": "That was a lot at once.",
+    "overloaded": "Many people are searching at the moment.",
+    "encoder-unavailable": "Images cannot be understood at the moment.",
+    "database-unavailable": "The shop cannot be reached at the moment.",
+    "timeout": "This took too long.",
+}
+_TEMPORARY = ("rate", "overloaded", "encoder-unavailable", "database-unavailable", "timeout", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMessage:
+    title: str
+    advice: str
+    button: str
+
+
+def message_of(problem: Problem) -> ErrorMessage:
+    kind = problem.type.rpartition(":")[2]
+    if kind in _TEMPORARY:
+        advice = "Wait a minute, then go on." if kind == "rate" else "Please try again in a moment."
+        return ErrorMessage(_TITLES.get(kind, "Something went wrong here."), advice, "Try again")
+    advice = " ".join(capitalized(text).rstrip(".") + "." for text in (problem.detail, problem.hint) if text)
+    return ErrorMessage(_TITLES.get(kind, "This did not work."), advice, "Begin again")

@@ -1,0 +1,28 @@
+"""Prices, numbers and codes as visitors read them."""
+
+from decimal import Decimal
+
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+
+
+def money(price: Decimal | None, currency: str | None) -> str | None:
+    if price is None:
+        return None
+    number = f"{price:,.0f}" if price == price.to_integral() else f"{price:,.2f}"
+    sign = SIGNS.get(currency or "")
+    return f"{sign}{number}" if sign else f"{number} {currency or ''}".strip()
+
+
+def label(code: str) -> str:
+    """in_stock as "In stock"."""
+    return capitalized(code.replace("_", " "))
+
+
+def capitalized(text: str) -> str:
+    """The first letter only; str.capitalize would change the others too."""
+    return text[:1].upper() + text[1:]
+
+
+def ordinal(rank: int) -> str:
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank:,}{ending}"

@@ -1,0 +1,78 @@
+"""The templates, what they are given, and the headers of every page."""
+
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import MediaType
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.template.config import TemplateConfig
+from litestar.types import Scope
+
+from web.http.problems import Problem
+from web.page import errors, filters, static_files
+from web.page.cards import cards
+from web.page.chips import chips
+from web.page.results import PageResult
+from web.page.state import PageState
+
+HEADERS = {
+    # The page loads only its own files, nothing inline, and images of other shops by https.
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' https:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",  # one address is both a page and a part of it
+    "Vary": "HX-Request",
+}
+HTMX = msgspec.json.encode(
+    {
+        "allowEval": False,
+        "allowScriptTags": False,
+        "includeIndicatorStyles": False,
+        "historyCacheSize": 0,  # the server renders every state from its address
+        "historyRestoreAsHxRequest": False,
+        "scrollIntoViewOnBoost": False,
+        "responseHandling": [{"code": "204", "swap": False}, {"code": "[45]..", "swap": True, "error": True},
+                             {"code": "...", "swap": True}],
+    }
+).decode()  # fmt: skip
+TEMPLATES = Environment(
+    loader=PackageLoader("web.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+TEMPLATES.globals["asset"] = static_files.address
+TEMPLATES.globals["htmx_config"] = HTMX
+CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES))
+
+
+def context(state: PageState, result: PageResult | None, *, problem: Problem | None = None) -> dict[str, Any]:
+    """The variables of the templates. There is either a result or a problem."""
+    facets = result.facets if result else []
+    currency = filters.the_currency(facets)
+    can_retry = problem is not None and problem.status >= 429
+    return {
+        "state": state,
+        "cards": cards(state, result.products) if result else [],
+        "chips": chips(state, result.examples if result else {}, currency),
+        "groups": filters.groups(state, facets),
+        "prices": filters.prices(state, facets, currency),
+        "heading": result.heading(state) if result else "",
+        "active_filters": state.active_filters,
+        "more": state.but(after=result.cursor).address() if result and result.cursor else None,
+        "again": state.but().address() if state.after or can_retry else "/",
+        "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
+        "clear": PageState(q=state.q, catalog=state.catalog).address(),
+        "degraded": result is not None and result.is_degraded,
+        "reason": result.search.reason if result and result.search else None,
+        "problem": problem,
+        "message": errors.message_of(problem) if problem else None,
+    }
+
+
+def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
+    """The page for a browser that is refused before routing; None for every other client."""
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+    if scope["path"] != "/" or b"text/html" not in accept:
+        return None
+    body = TEMPLATES.get_template("page.html").render(context(PageState(), None, problem=problem))
+    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML}; charset=utf-8"}

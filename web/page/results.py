@@ -1,0 +1,113 @@
+"""The products, facets and examples that one state of the page shows."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection
+
+from db.search import ranking
+from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
+from web.api.schemas import FacetOf
+from web.api.search import group_by_field
+from web.page import filters
+from web.page.state import FIELDS, PageState
+
+PAGE = 24  # products per page: whole rows of 2, 3, 4 and 6
+_FACETS = [*FIELDS, "price", filters.TOTAL_FIELD]
+_FACET_VALUES, _PRICE_RANGES = 20, 12
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """`search` is None when nothing was searched for and products were only listed."""
+
+    products: Sequence[SearchHit | BrowseItem]
+    search: SearchResult | None
+    facets: list[FacetOf]
+    examples: dict[str, BrowseItem]
+    seconds: float
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the next page; empty on the last page."""
+        if len(self.products) < PAGE:
+            return ""
+        last = self.products[-1]
+        return last.cursor if isinstance(last, SearchHit) else str(last.product_id)
+
+    @property
+    def is_degraded(self) -> bool:
+        return self.search is not None and self.search.degraded
+
+    def heading(self, state: PageState) -> str:
+        """How many products there are, as exactly as it is known."""
+        if not self.products:
+            return "No products"
+        if self.is_degraded and self.cursor:
+            return "Products with these words, best first"
+        total, kind = self._total(state)
+        prefix = {"about": "About ", "at least": "More than "}.get(kind, "")
+        order = ", best first" if self.search else ""
+        return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
+
+    def _total(self, state: PageState) -> tuple[int, str]:
+        """A number, and whether it is exact, about or at least that."""
+        if not self.cursor and not state.after:  # all of them are on this page
+            return len(self.products), "exact"
+        first, counted = self.products[0], filters.total(self.facets)
+        if isinstance(first, SearchHit) and (first.total_is == "exact" or not counted):
+            return first.total, first.total_is
+        return counted, "exact" if all(facet.exact for facet in self.facets) else "about"
+
+
+class FacetCache:
+    """Facets of recent filters, for a few seconds. They do not depend on the text, so typing counts only once."""
+
+    def __init__(self, seconds: float = 5, size: int = 100) -> None:
+        self._cache: dict[tuple[str | None, str], tuple[float, list[FacetOf]]] = {}
+        self._seconds, self._size = seconds, size
+
+    def get(self, conn: Connection, filter_: str | None, catalog: str) -> list[FacetOf]:
+        expires, facets = self._cache.get((filter_, catalog), (0.0, []))
+        if time.monotonic() < expires:
+            return facets
+        facets = group_by_field(ranking.facets(conn, filter_, _FACETS, catalog, _FACET_VALUES, _PRICE_RANGES))
+        if len(self._cache) >= self._size:
+            self._cache.clear()
+        self._cache[filter_, catalog] = time.monotonic() + self._seconds, facets
+        return facets
+
+
+def read_page(
+    conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
+) -> PageResult:
+    """`image` is the uploaded image that `state` names. Without filters neither facets nor examples are read."""
+    params = SearchParams(
+        query=state.q or None,
+        image=image,
+        inputs=state.inputs,
+        filter=state.filter,
+        k=PAGE,
+        catalog=state.catalog,
+        after=state.after or None,
+        degrade=bool(state.q),
+    )
+    began = time.perf_counter()
+    search = ranking.search(conn, params) if state.is_search else None
+    seconds = time.perf_counter() - began
+    products = ranking.browse(conn, params) if search is None else search.rows
+    if not with_filters:
+        return PageResult(products, search, [], {}, seconds)
+    facets = facet_cache.get(conn, state.filter, state.catalog)
+    return PageResult(products, search, facets, _read_examples(conn, state), seconds)
+
+
+def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:
+    """The products that the search should be near to or far from, by SKU."""
+    skus = [*state.like, *state.unlike]
+    if not skus:
+        return {}
+    named = SearchParams(filter=msgspec.json.encode({"sku": skus}).decode(), k=len(skus), catalog=state.catalog)
+    return {product.sku: product for product in ranking.browse(conn, named)}
