@@ -1,5 +1,7 @@
-"""API keys: random tokens of which the database knows the SHA-256. (A slow hash protects words people think up; nobody
-guesses 256 random bits.)"""
+"""API keys: random tokens, of which the database stores the SHA-256.
+
+A slow hash protects passwords that people choose. A token of 256 random bits needs none: nobody can guess it.
+"""
 
 import hashlib
 import secrets
@@ -9,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-SCOPES = ("search", "write", "admin")  # admin: all of it
+SCOPES = ("search", "write", "admin")  # admin includes the others
 PREFIX = "ws_"
 
 
@@ -33,7 +35,7 @@ class ListedKey:
 
 
 def create(conn: Connection, name: str, scopes: Sequence[str]) -> str:
-    """Returns the token, which is kept nowhere. Raises StatementRefused for a name in use."""
+    """Returns the token, which is stored nowhere. Raises StatementRefused for a name in use."""
     token = PREFIX + secrets.token_urlsafe(32)
     conn.execute(
         text("insert into shop_private.api_key (name, hash, scopes) values (:name, :hash, :scopes)"),
@@ -50,7 +52,7 @@ def every_key(conn: Connection) -> list[ListedKey]:
 
 
 def revoke(conn: Connection, name: str) -> bool:
-    """False when there is no such key in force."""
+    """False when there is no active key of this name."""
     done = conn.execute(
         text(
             "update shop_private.api_key set revoked_at = clock_timestamp() where name = :name and revoked_at is null"
@@ -61,7 +63,7 @@ def revoke(conn: Connection, name: str) -> bool:
 
 
 def use(conn: Connection, token: str) -> ApiKey | None:
-    """The key in force that a token is of; notes that it was used."""
+    """The active key of a token, or None. Records the use."""
     row = conn.execute(text("select * from shop_private.api_key_use(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)
 

@@ -15,63 +15,66 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class WebSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_WEB_", extra="ignore", env_parse_none_str="null")
 
-    host: str = Field("127.0.0.1", description="Address to listen at. 0.0.0.0: every one the machine has.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen at. 0: any that is free.")
+    host: str = Field("127.0.0.1", description="Address to listen at. 0.0.0.0: every address of the machine.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen at. 0: any free port.")
     metrics_port: int | None = Field(
         9464, ge=0, le=65535, description="Port of /metrics, at the same address. `null`: no metrics."
     )
     api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Whether requests need a key. auto: unless the database is the embedded one and only this machine "
-        "can ask.",
+        description="Whether requests need an API key. auto: unless the database is the embedded one and the service "
+        "listens on loopback only.",
     )
     deadline_ms: int = Field(
-        10_000, ge=100, le=600_000, description="Longest time a request may take, its database statements included."
+        10_000, ge=100, le=600_000, description="Longest time of a request, its database statements included."
     )
     encode_ms: int = Field(
-        3_000, ge=10, le=600_000, description="How long a search waits for its text or picture to be encoded."
+        3_000, ge=10, le=600_000, description="How long a search waits for its text or image to be encoded."
     )
     connections: int = Field(
-        8, ge=1, le=500, description="Connections to the database for reading; as many searches run at once."
+        8,
+        ge=1,
+        le=500,
+        description="Connections to the database for reading, and so the number of searches that run at the same time.",
     )
     queue: int = Field(
-        16, ge=0, le=10_000, description="Requests that may wait for a connection. Those beyond are refused with 503."
+        16, ge=0, le=10_000, description="Requests that may wait for a connection. More are refused with 503."
     )
     max_requests: int = Field(
-        256, ge=1, le=100_000, description="Requests open at once. Those beyond are refused with 503."
+        256, ge=1, le=100_000, description="Requests that may be open at the same time. More are refused with 503."
     )
     max_body_bytes: int = Field(
-        16_000_000, ge=1_000, description="Largest request body. A picture of 10 MB has 14 million bytes in base64."
+        16_000_000, ge=1_000, description="Largest request body. An image of 10 MB has 14 million bytes in base64."
     )
-    rate_per_key: int = Field(6_000, ge=0, description="Requests a minute of one API key. 0: no limit.")
+    rate_per_key: int = Field(6_000, ge=0, description="Requests per minute of one API key. 0: no limit.")
     rate_per_address: int = Field(
-        600, ge=0, description="Requests a minute of one client address that brings no valid key. 0: no limit."
+        600, ge=0, description="Requests per minute of one client address without a valid key. 0: no limit."
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
-        [], description="Networks, separated by commas, whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+        [], description="Networks of proxies, separated by commas, whose X-Forwarded-For counts, such as 10.0.0.0/8."
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],
-        description="Origins, separated by commas, whose pages may call from a browser, such as https://shop.example.",
+        description="Origins, separated by commas, whose pages may call the API, such as https://shop.example.",
     )
     image_root: Path | None = Field(
         None,
-        description="Folder that relative picture paths of PUT /products start at, the same for every encoder. "
-        "Unset: only addresses are taken.",
+        description="Folder of relative image paths in PUT /products, the same for every encoder. "
+        "Unset: only addresses are accepted.",
     )
     public_page: bool = Field(
         True,
-        description="Serve the search page at `/`. The page and the pictures it shows are public, API keys or not; "
-        "`false` takes the page away.",
+        description="Serve the search page at `/`. The page and its images are public, with API keys on or off. "
+        "`false`: no page.",
     )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
 
     @property
     def is_loopback(self) -> bool:
-        """Can only this machine ask?"""
+        """Can only this machine connect?"""
         return self.host in LOOPBACK
 
     @field_validator("trusted_proxies", "cors_origins", mode="before")
     @classmethod
-    def _listed(cls, written: Any) -> Any:
-        return [part.strip() for part in written.split(",") if part.strip()] if isinstance(written, str) else written
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

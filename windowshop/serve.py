@@ -7,7 +7,7 @@ import typer
 
 key_app = typer.Typer(
     no_args_is_help=True,
-    help="API keys of the web service. The database knows only their SHA-256; a key is shown once, when it is made.",
+    help="API keys of the web service. The database stores only a hash; a key is shown once, when it is created.",
 )
 
 
@@ -17,10 +17,9 @@ def serve(
         int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any that is free.", min=0, max=65535)
     ] = None,
 ) -> None:
-    """Serve the search page and the REST API until Ctrl-C or SIGTERM; then what was begun is answered first.
+    """Serve the search page and the REST API until Ctrl-C or SIGTERM; open requests are finished first.
 
-    Texts and pictures that were never asked need a running encoder ("windowshop encode"). /openapi/openapi.json says
-    what can be asked.
+    New texts and images need a running encoder ("windowshop encode"). /openapi/openapi.json describes the API.
     """
     from db import schema
     from db.engine import open_database
@@ -38,20 +37,20 @@ def serve(
 
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = WebSettings.read().model_copy(update=given)
-    with open_database(Settings.read(), on_progress=_say) as database:
+    with open_database(Settings.read(), on_progress=_print_progress) as database:
         with database.connect(Role.ANALYST, read=True) as conn:
             schema.check(conn)
-        run(database, settings, on_ready=lambda address: _say(f"Serving at {address}"))
+        run(database, settings, on_ready=lambda address: _print_progress(f"Serving at {address}"))
 
 
 @key_app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for: small letters, digits, and _ . -")],
+    name: Annotated[str, typer.Argument(help="What the key is for: lower-case letters, digits, and _ . -")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="search, write or admin (all of it); repeatable. Default: search.")
+        list[str] | None, typer.Option(help="search, write, or admin (both); repeatable. Default: search.")
     ] = None,
 ) -> None:
-    """Make a key and print it."""
+    """Create a key and print it."""
     import re
 
     from db import api_keys
@@ -62,20 +61,21 @@ def create(
         raise SettingsError(f"there is no scope {unknown[0]}", hint=f"There are: {', '.join(api_keys.SCOPES)}.")
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
-            f'"{name}" is no name for a key', hint="Small letters, digits, and _ . - after the first; at most 63."
+            f'"{name}" cannot be the name of a key',
+            hint="At most 63 lower-case letters, digits, and _ . - after the first character.",
         )
 
-    def make(conn: Any) -> str:
+    def create_key(conn: Any) -> str:
         if any(key.name == name and key.revoked_at is None for key in api_keys.every_key(conn)):
             raise SettingsError(f'there is a key "{name}" already', hint=f"windowshop key revoke {name}")
         return api_keys.create(conn, name, scopes)
 
-    typer.echo(_as_owner(make))
+    typer.echo(_as_owner(create_key))
 
 
 @key_app.command("list")
 def list_keys() -> None:
-    """Which keys there are, and when each was last used."""
+    """List all keys, and when each was last used."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -92,27 +92,31 @@ def list_keys() -> None:
 
 @key_app.command("revoke")
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
-    """End a key. Services that have just seen it notice within 10 seconds."""
+    """Revoke a key. Running services notice within 10 seconds."""
     from db import api_keys
     from db.errors import SettingsError
 
     if not _as_owner(lambda conn: api_keys.revoke(conn, name)):
-        raise SettingsError(f'no key "{name}" is in force', hint="See: windowshop key list")
+        raise SettingsError(f'there is no active key "{name}"', hint="See: windowshop key list")
     typer.echo("Revoked.")
 
 
 def _as_owner(call: Any) -> Any:
-    """Keys are made by who may migrate the database, not by the roles that search and load."""
+    """Run `call` as the owner of the schema: the roles that search and load must not read or create keys."""
     from db import schema
     from db.engine import open_database
     from db.settings import Settings
 
-    with open_database(Settings.read(), on_progress=_say) as database, database.connect(None) as conn, conn.begin():
+    with (
+        open_database(Settings.read(), on_progress=_print_progress) as database,
+        database.connect(None) as conn,
+        conn.begin(),
+    ):
         schema.check(conn)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.exec_driver_sql(f"set local role {owner}")
         return call(conn)
 
 
-def _say(message: str) -> None:
+def _print_progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)

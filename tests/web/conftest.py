@@ -1,5 +1,7 @@
-"""The real service on a real socket, on a real database with the toy model: 24 random numbers a vector, a few texts in
-the cache, and no encoder."""
+"""The real service on a real socket and a real database, without an encoder.
+
+The toy model has vectors of 24 random numbers, and a few texts are in the cache.
+"""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -22,11 +24,11 @@ from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SETTINGS, Ser
 
 
 @pytest.fixture(scope="session")
-def pictures(public_folder: Path) -> Path:
-    """The image root of the test's catalog."""
+def image_folder(public_folder: Path) -> Path:
+    """The image root of the catalog."""
     from PIL import Image as Drawing
 
-    folder = public_folder / "web-pictures"
+    folder = public_folder / "web-images"
     folder.mkdir()
     for number in range(1, PRODUCTS + 1):
         Drawing.new("RGB", (300, 200), (number * 4, 90, 160)).save(folder / f"{number}.png")
@@ -34,8 +36,8 @@ def pictures(public_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shop_template(databases: Databases, template: str, public_folder: Path, pictures: Path) -> str:
-    """60 products, all encoded: 'sku 1' a red bag for 1.50, and so on."""
+def shop_template(databases: Databases, template: str, public_folder: Path, image_folder: Path) -> str:
+    """A database of 60 products with vectors: 'sku 1' is black shoes for 1.50, and so on."""
     database = databases.copy(template)
     add_model(database, Settings(home=public_folder / "web-home"), NewModel("toy", "toy", "revision 1", DIMENSION))
     serve_model(database, "toy")
@@ -57,7 +59,7 @@ def shop_template(databases: Databases, template: str, public_folder: Path, pict
                         images=(Image(f"{n}.png"),),
                     )
                 )
-        upsert(conn, image_root=pictures)
+        upsert(conn, image_root=image_folder)
     with database.connect(None) as conn, conn.begin():
         for seed, (table, position) in enumerate((("toy_image", "position, "), ("toy_title", ""))):
             for n, vector in enumerate(unit_vectors(PRODUCTS, seed), 1):
@@ -75,7 +77,7 @@ def shop_template(databases: Databases, template: str, public_folder: Path, pict
 
 @pytest.fixture(scope="session")
 def shop_database(databases: Databases, shop_template: str) -> Database:
-    """What tests share that write nothing but query vectors."""
+    """The database shared by tests that write nothing except query vectors."""
     return databases.copy(shop_template)
 
 
@@ -87,14 +89,14 @@ def own_database(databases: Databases, shop_template: str) -> Database:
 
 @pytest.fixture(scope="session")
 def client(shop_database: Database) -> Iterator[httpx.Client]:
-    """Without keys and limits: the service most tests share."""
+    """The service that most tests share, without keys and limits."""
     with served(shop_database, SETTINGS) as client:
         yield client
 
 
 @pytest.fixture
 def serve(shop_database: Database) -> Serve:
-    """Serve with other settings than the rest: `with serve(queue=0) as client`."""
+    """Serve with other settings: `with serve(queue=0) as client`."""
 
     def made(database: Database | None = None, **settings: Any) -> AbstractContextManager[httpx.Client]:
         return served(database or shop_database, SETTINGS.model_copy(update=settings))

@@ -1,4 +1,4 @@
-"""Who may ask for what, and how often."""
+"""API keys, their scopes, and limits per minute."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.support.processes import windowshop
 from tests.support.web_service import Serve
 from web.app import ROUTES
 
-PUBLIC = {"health", "ready", "image"}  # whoever reaches the service may ask these
+PUBLIC = {"health", "ready", "image"}  # these need no key
 NEEDS = {
     "search_text": "search", "search_image": "search", "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
@@ -52,7 +52,7 @@ def test_every_route_is_public_by_this_list_or_needs_a_scope(route: HTTPRouteHan
     [{}, {"Authorization": "Bearer"}, bearer(PREFIX + "x" * 43), bearer("x" * 5000), {"Authorization": "Basic YTpi"}],
     ids=["none", "empty", "made up", "huge", "another kind"],
 )
-def test_without_a_key_nothing_else_is_answered(
+def test_without_a_valid_key_every_other_route_answers_401(
     keyed: httpx.Client, route: HTTPRouteHandler, headers: dict[str, str]
 ) -> None:
     path = min(route.paths).replace("{sku:str}", "sku 1")
@@ -67,7 +67,7 @@ def test_probes_need_no_key(keyed: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("scope", "search", "write"), [("search", 200, 403), ("write", 403, 404), ("admin", 200, 404)])
-def test_a_key_opens_what_its_scope_says(
+def test_a_key_allows_the_routes_of_its_scope(
     serve: Serve, own_database: Database, scope: str, search: int, write: int
 ) -> None:
     headers = bearer(token(own_database, scope))
@@ -76,7 +76,7 @@ def test_a_key_opens_what_its_scope_says(
         assert client.delete("/products/nothing", headers=headers).status_code == write
 
 
-def test_the_database_knows_no_token_and_notes_the_use(serve: Serve, own_database: Database) -> None:
+def test_the_database_stores_no_token_and_records_the_use(serve: Serve, own_database: Database) -> None:
     key = token(own_database, "search")
     with serve(own_database, api_keys="on") as client:
         assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200
@@ -86,7 +86,7 @@ def test_the_database_knows_no_token_and_notes_the_use(serve: Serve, own_databas
         assert used is not None
 
 
-def test_a_revoked_key_opens_nothing(serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revoked_key_is_refused(serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.http.access.CACHE_SECONDS", 0)
     key = token(own_database, "search")
     with serve(own_database, api_keys="on") as client:
@@ -116,14 +116,14 @@ def test_keys_on_the_command_line(own_database: Database, environment: Callable[
     assert windowshop("key", "revoke", "shop-front", env=env).returncode == 2
 
 
-def test_at_home_another_sites_name_for_this_machine_opens_nothing(serve: Serve) -> None:
+def test_without_keys_only_loopback_names_are_accepted_as_host(serve: Serve) -> None:
     with serve() as client:
         assert client.get("/products/sku 1", headers={"Host": "localhost:8000"}).status_code == 200
         assert client.get("/products/sku 1", headers={"Host": "[::1]"}).status_code == 200
         assert client.get("/products/sku 1", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_keys_are_on_by_themselves_where_others_can_ask(serve: Serve) -> None:
+def test_keys_are_on_by_default_where_other_machines_can_connect(serve: Serve) -> None:
     with serve(host="0.0.0.0") as client:
         port = client.base_url.port
         assert client.get(f"http://127.0.0.1:{port}/products/sku 1").status_code == 401
@@ -136,7 +136,7 @@ def statuses(client: httpx.Client, count: int, **headers: str) -> list[int]:
     return [client.get("/products/sku 1", headers=headers).status_code for _ in range(count)]
 
 
-def test_an_address_is_limited_and_told_when_to_come_again(serve: Serve) -> None:
+def test_an_address_over_its_limit_gets_429_with_retry_after(serve: Serve) -> None:
     with serve(rate_per_address=5) as client:
         assert statuses(client, 7) == [200] * 5 + [429] * 2
         answer = client.get("/products/sku 1")
@@ -150,7 +150,7 @@ def test_a_made_up_forwarded_address_does_not_escape_the_limit(serve: Serve) -> 
         assert done == [200] * 5 + [429] * 3
 
 
-def test_a_trusted_proxys_word_is_taken_but_not_what_its_client_added(serve: Serve) -> None:
+def test_a_trusted_proxys_forwarded_address_counts_but_not_what_its_client_added(serve: Serve) -> None:
     from ipaddress import ip_network
 
     with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:

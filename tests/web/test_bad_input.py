@@ -1,5 +1,7 @@
-"""What is wrong with a request, and the status it gets: on every route that takes such a thing. Never 500, always a
-problem that tells nothing of the server's inside."""
+"""Invalid requests and their statuses, on every route that takes such input.
+
+The answer is never 500, and always a problem without internals of the server.
+"""
 
 import json
 import re
@@ -12,7 +14,7 @@ TEXT, IMAGE, GENERAL, FACETS = "/search/text", "/search/image", "/search", "/fac
 INSIDES = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
 JSON = {"Content-Type": "application/json"}
 
-# body (bytes as they are sent, else as JSON), status
+# name, body (bytes are sent as they are, all else as JSON), status
 ANY_SEARCH: list[tuple[str, Any, int]] = [
     ("top_k 0", {"top_k": 0}, 422),
     ("top_k below 0", {"top_k": -1}, 422),
@@ -32,7 +34,7 @@ ANY_SEARCH: list[tuple[str, Any, int]] = [
     ("a weight below 0", {"weights": {"image": -1}}, 422),
     ("all weights 0", {"weights": {"image": 0, "title": 0, "keyword": 0}}, 422),
     ("an unknown leg", {"weights": {"sound": 1}}, 422),
-    ("a page that is none", {"page": "1"}, 422),
+    ("an invalid page", {"page": "1"}, 422),
     ("the page of another search", {"page": f"{'0' * 32}.1-1.10.10"}, 422),
     ("an unknown catalog", {"catalog": "nowhere"}, 404),
     ("a catalog with SQL", {"catalog": "main'; drop table shop.product; --"}, 404),
@@ -40,7 +42,7 @@ ANY_SEARCH: list[tuple[str, Any, int]] = [
 ]
 BODIES: list[tuple[str, bytes, int]] = [
     ("nothing", b"", 400),
-    ("no JSON", b"{", 400),
+    ("not JSON", b"{", 400),
     ("a list", b"[]", 422),
     ("null", b"null", 422),
     ("bytes that are not UTF-8", b'{"catalog": "\xff\xfe"}', 400),
@@ -82,7 +84,7 @@ INPUTS: list[tuple[str, Any, int]] = [
 ]
 
 
-def refused(answer: httpx.Response, status: int) -> None:
+def assert_answer(answer: httpx.Response, status: int) -> None:
     assert answer.status_code == status, answer.text
     if status >= 400:
         problem = answer.json()
@@ -99,25 +101,27 @@ def named(cases: list[tuple[str, Any, int]]) -> Any:
 
 @pytest.mark.parametrize(("wrong", "status"), named(ANY_SEARCH))
 @pytest.mark.parametrize("path", [TEXT, GENERAL])
-def test_options_of_a_search(client: httpx.Client, path: str, wrong: dict[str, Any], status: int) -> None:
-    refused(client.post(path, json={"query": "bag", **wrong}), status)
+def test_invalid_options_of_a_search_are_refused(
+    client: httpx.Client, path: str, wrong: dict[str, Any], status: int
+) -> None:
+    assert_answer(client.post(path, json={"query": "bag", **wrong}), status)
 
 
 @pytest.mark.parametrize(("body", "status"), named(BODIES))
 @pytest.mark.parametrize("path", [TEXT, IMAGE, GENERAL, FACETS])
-def test_bodies(client: httpx.Client, path: str, body: bytes, status: int) -> None:
-    refused(client.post(path, content=body, headers=JSON), status)
+def test_invalid_bodies_are_refused(client: httpx.Client, path: str, body: bytes, status: int) -> None:
+    assert_answer(client.post(path, content=body, headers=JSON), status)
 
 
 @pytest.mark.parametrize(("query", "status"), named(TEXTS))
 @pytest.mark.parametrize("path", [TEXT, GENERAL])
-def test_texts(client: httpx.Client, path: str, query: Any, status: int) -> None:
-    refused(client.post(path, json={"query": query}), status)
+def test_texts_are_searched_or_refused(client: httpx.Client, path: str, query: Any, status: int) -> None:
+    assert_answer(client.post(path, json={"query": query}), status)
 
 
 @pytest.mark.parametrize(("inputs", "status"), named(INPUTS))
-def test_inputs(client: httpx.Client, inputs: Any, status: int) -> None:
-    refused(client.post(GENERAL, json={"inputs": inputs}), status)
+def test_invalid_inputs_are_refused(client: httpx.Client, inputs: Any, status: int) -> None:
+    assert_answer(client.post(GENERAL, json={"inputs": inputs}), status)
 
 
 @pytest.mark.parametrize(
@@ -134,26 +138,26 @@ def test_inputs(client: httpx.Client, inputs: Any, status: int) -> None:
         ]
     ),
 )
-def test_facets(client: httpx.Client, body: Any, status: int) -> None:
-    refused(client.post(FACETS, json=body), status)
+def test_invalid_facets_are_refused(client: httpx.Client, body: Any, status: int) -> None:
+    assert_answer(client.post(FACETS, json=body), status)
 
 
 @pytest.mark.parametrize(
     ("files", "data", "status"),
     [
-        pytest.param({"image": b""}, {}, 422, id="an empty picture"),
-        pytest.param({"image": b"x" * (10 * 2**20 + 1)}, {}, 422, id="a picture over 10 MB"),
+        pytest.param({"image": b""}, {}, 422, id="an empty image"),
+        pytest.param({"image": b"x" * (10 * 2**20 + 1)}, {}, 422, id="an image over 10 MB"),
         pytest.param({"image": b"x" * 17_000_000}, {}, 413, id="a body over 16 MB"),
         pytest.param({"picture": b"x"}, {}, 422, id="a part of another name"),
-        pytest.param([("image", b"x"), ("image", b"y")], {}, 422, id="two pictures"),
+        pytest.param([("image", b"x"), ("image", b"y")], {}, 422, id="two images"),
         pytest.param([(f"p{n}", b"x") for n in range(1001)], {}, 400, id="1,001 parts"),
         pytest.param({"image": b"x"}, {"top_k": "many"}, 422, id="top_k in words"),
-        pytest.param({"image": b"x"}, {"filter": "{"}, 422, id="a filter that is no JSON"),
+        pytest.param({"image": b"x"}, {"filter": "{"}, 422, id="a filter that is not JSON"),
         pytest.param({"image": b"x"}, {"filter": "[]"}, 422, id="a filter that is a list"),
     ],
 )
-def test_forms(client: httpx.Client, files: Any, data: Any, status: int) -> None:
-    refused(client.post(IMAGE, files=files, data=data), status)
+def test_invalid_forms_are_refused(client: httpx.Client, files: Any, data: Any, status: int) -> None:
+    assert_answer(client.post(IMAGE, files=files, data=data), status)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +170,8 @@ def test_forms(client: httpx.Client, files: Any, data: Any, status: int) -> None
         ("application/x-www-form-urlencoded", b"image=x", 415),
     ],
 )
-def test_kinds_of_body(client: httpx.Client, kind: str, body: bytes, status: int) -> None:
-    refused(client.post(IMAGE, content=body, headers={"Content-Type": kind}), status)
+def test_other_media_types_are_refused(client: httpx.Client, kind: str, body: bytes, status: int) -> None:
+    assert_answer(client.post(IMAGE, content=body, headers={"Content-Type": kind}), status)
 
 
 @pytest.mark.parametrize(
@@ -186,26 +190,26 @@ def test_kinds_of_body(client: httpx.Client, kind: str, body: bytes, status: int
         ("/search/text", 405),
     ],
 )
-def test_addresses(client: httpx.Client, path: str, status: int) -> None:
-    refused(client.get(path), status)
+def test_invalid_addresses_are_refused(client: httpx.Client, path: str, status: int) -> None:
+    assert_answer(client.get(path), status)
 
 
-def test_a_body_that_says_it_is_smaller_than_it_is(client: httpx.Client) -> None:
+def test_a_chunked_body_over_the_limit_is_refused(client: httpx.Client) -> None:
     def chunks() -> Any:
         for _ in range(20):
             yield b" " * 1_000_000
 
-    refused(client.post(TEXT, content=chunks(), headers=JSON), 413)
+    assert_answer(client.post(TEXT, content=chunks(), headers=JSON), 413)
 
 
 @pytest.mark.parametrize("path", [TEXT, GENERAL, FACETS, "/events"])
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_a_body_that_a_page_of_another_site_could_send(client: httpx.Client, path: str, kind: str) -> None:
-    refused(client.post(path, content=b'{"query": "bag"}', headers={"Content-Type": kind}), 415)
+def test_media_types_that_pages_of_other_sites_can_send_are_refused(client: httpx.Client, path: str, kind: str) -> None:
+    assert_answer(client.post(path, content=b'{"query": "bag"}', headers={"Content-Type": kind}), 415)
 
 
-def test_a_compressed_body_is_not_unpacked(client: httpx.Client) -> None:
+def test_a_compressed_body_is_not_decompressed(client: httpx.Client) -> None:
     import gzip
 
     bomb = gzip.compress(b" " * 50_000_000)
-    refused(client.post(TEXT, content=bomb, headers={**JSON, "Content-Encoding": "gzip"}), 400)
+    assert_answer(client.post(TEXT, content=bomb, headers={**JSON, "Content-Encoding": "gzip"}), 400)

@@ -1,4 +1,4 @@
-"""Restarts under load, more than can be answered, clients that dawdle: briefly here, for minutes with `make soak`."""
+"""Restarts under load, overload and slow clients: briefly here, for minutes with `make soak`."""
 
 import json
 import socket
@@ -26,22 +26,22 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
-    """A request that the service has begun is answered, each of the times it is told to stop."""
+    """The service is stopped `times` times under load. Each time it answers every request that it has accepted."""
     port = free_port()
-    interrupted = 0
+    stopped_under_load = 0
     for number in range(times):
         log = folder / f"log-{number}"
         with service(env, log, port) as process:
             asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 3, clients=8))
             wait_until(lambda log=log: len(log_lines(log)) > 30, 20, "requests")
             assert stop(process) == 0
-            interrupted += asking.goes_on()
+            stopped_under_load += asking.goes_on()
             answers = asking.answers().answers
         accepted = {line["request_id"]: line["status"] for line in log_lines(log) if line["route"] == "/search/text"}
         got = {answer.request_id: answer.status for answer in answers if answer.status != NO_ANSWER}
         assert set(accepted.values()) == {200}
         assert got == accepted
-    assert interrupted > times / 2
+    assert stopped_under_load > times / 2
 
 
 def test_requests_that_were_accepted_survive_restarts(
@@ -61,7 +61,7 @@ def test_requests_that_were_accepted_survive_twenty_restarts(
 
 
 def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], queue: int) -> None:
-    """Answered, or refused with a time to come back; no queue beyond its cap; no memory that grows."""
+    """Requests are answered or refused with Retry-After, the queue stays within its limit, and memory stays flat."""
     assert set(answers.counted()) == {200, 503}
     assert all(answer.retry_after for answer in answers.of(503))
     assert max(waiting) <= queue
@@ -69,7 +69,7 @@ def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], qu
 
 
 def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[int], list[float]]:
-    """Resident bytes, and requests that wait for a connection, all along."""
+    """Resident bytes and requests that wait for a connection, sampled until the load ends."""
     memory, waiting = [process.memory_info().rss], [0.0]
     while asking.goes_on():
         memory.append(process.memory_info().rss)
@@ -78,7 +78,7 @@ def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[i
     return memory, waiting
 
 
-def test_five_times_too_much_is_refused_and_leaves_nothing_behind(
+def test_overload_is_refused_and_leaves_nothing_behind(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     port, metrics = free_port(), free_port()
@@ -88,7 +88,7 @@ def test_five_times_too_much_is_refused_and_leaves_nothing_behind(
         service(env, tmp_path / "log", port, connections=1, queue=2, metrics_port=metrics) as process,
     ):
         asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 5, rate=60))
-        with conn.begin():  # no search gets anywhere, whatever the machine: all but three are too many
+        with conn.begin():  # no search finishes, so on any machine all requests but three are refused
             conn.execute(text("lock table shop.product in access exclusive mode"))
             wait_until(lambda: len(log_lines(tmp_path / "log")) > 60, 20, "refusals")
         memory, waiting = watch(asking, psutil.Process(process.pid), metrics)
@@ -99,7 +99,9 @@ def test_five_times_too_much_is_refused_and_leaves_nothing_behind(
 
 
 @pytest.mark.soak
-def test_a_minute_of_five_times_the_peak(own_database: Database, environment: Environment, tmp_path: Path) -> None:
+def test_a_minute_at_five_times_the_peak_rate_stays_bounded(
+    own_database: Database, environment: Environment, tmp_path: Path
+) -> None:
     port, metrics = free_port(), free_port()
     address = f"http://127.0.0.1:{port}"
     with service(environment(own_database), tmp_path / "log", port, metrics_port=metrics) as process:
@@ -123,25 +125,25 @@ def _refusing(log: Path) -> float:
 
 
 HEADER = b"POST /search/text HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-DAWDLING = {
+SLOW_REQUESTS = {
     "its header": (HEADER, b"X-Slow: 1\r\n"),
     "its body": (HEADER + b"Content-Length: 1000\r\n\r\n", b" "),
 }
 
 
 @contextmanager
-def dawdling(client: httpx.Client, what: str, count: int) -> Iterator[list[socket.socket]]:
-    """Clients that have sent the beginning of a request."""
+def slow_clients(client: httpx.Client, what: str, count: int) -> Iterator[list[socket.socket]]:
+    """Connections that have sent the beginning of a request."""
     with ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port)
         slow = [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
         for one in slow:
-            one.sendall(DAWDLING[what][0])
+            one.sendall(SLOW_REQUESTS[what][0])
         yield slow
 
 
 def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
-    """Has the service ended the connection? Sends a little more to find out."""
+    """Has the service closed the connection? Sends a little more to find out."""
     slow.settimeout(0.01)
     try:
         slow.sendall(drip)
@@ -154,28 +156,26 @@ def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
 
 def assert_others_are_served(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str, count: int) -> None:
     monkeypatch.setattr(web.http.protocol, "PATIENCE_SECONDS", 1.0)
-    with serve(deadline_ms=1500) as client, dawdling(client, what, count) as slow:
+    with serve(deadline_ms=1500) as client, slow_clients(client, what, count) as slow:
         assert client.post("/search/text", json={"query": "bag"}).status_code == 200
-        drip = DAWDLING[what][1]
+        drip = SLOW_REQUESTS[what][1]
         for one in slow:
             wait_until(lambda one=one: dropped(one, drip), 20, f"an end to {what}")
         assert client.post("/search/text", json={"query": "bag"}).status_code == 200
 
 
-@pytest.mark.parametrize("what", DAWDLING)
-def test_a_client_that_is_slow_with_a_request_is_left_behind(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
+@pytest.mark.parametrize("what", SLOW_REQUESTS)
+def test_a_client_that_sends_slowly_is_disconnected(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     assert_others_are_served(serve, monkeypatch, what, 1)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("what", DAWDLING)
-def test_two_hundred_slow_clients_hold_nobody_up(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+@pytest.mark.parametrize("what", SLOW_REQUESTS)
+def test_two_hundred_slow_clients_do_not_delay_others(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     assert_others_are_served(serve, monkeypatch, what, 200)
 
 
-def test_a_client_that_does_not_read_its_answer_is_left_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_its_answers_is_disconnected(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web.http.protocol, "PATIENCE_SECONDS", 1.0)
     with serve(connections=1, queue=0) as client, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
@@ -184,13 +184,13 @@ def test_a_client_that_does_not_read_its_answer_is_left_behind(serve: Serve, mon
         request = HEADER + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         slow.settimeout(0.2)
         with suppress(TimeoutError):
-            for _ in range(200):  # more answers than buffers hold, one after the other
+            for _ in range(200):  # more answers than the buffers can hold
                 slow.sendall(request)
         wait_until(lambda: client.post("/search/text", json={"query": "bag"}).status_code == 200, 20, "its turn")
         wait_until(lambda: dropped(slow, b" ", reading=False), 30, "an end")
 
 
-def test_a_header_without_end_is_refused(client: httpx.Client) -> None:
+def test_an_endless_header_is_refused(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as endless:
         try:
             endless.sendall(HEADER)
@@ -198,14 +198,14 @@ def test_a_header_without_end_is_refused(client: httpx.Client) -> None:
                 endless.sendall(b"X-Long: " + b"x" * 2000 + b"\r\n")
             answer = endless.recv(65536)
         except ConnectionError:
-            return  # it hung up while we were still talking
+            return  # closed while the test was still sending
     assert answer.startswith(b"HTTP/1.1 400")
 
 
-def test_what_is_no_http_is_answered_with_a_problem(client: httpx.Client) -> None:
-    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as babbling:
-        babbling.sendall(b"what?\r\n\r\n")
-        answer = b"".join(iter(lambda: babbling.recv(65536), b""))
+def test_bytes_that_are_not_http_are_answered_with_a_problem(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
+        connection.sendall(b"what?\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, body = answer.split(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert b"application/problem+json" in head

@@ -1,4 +1,4 @@
-"""Pictures come from below their image root, or not at all."""
+"""Images are served from below their image root only."""
 
 import os
 from io import BytesIO
@@ -24,9 +24,9 @@ def address(client: httpx.Client, sku: str = "sku 7") -> str:
     return found
 
 
-def test_a_picture_is_served_as_it_is(client: httpx.Client, pictures: Path) -> None:
+def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) -> None:
     answer = client.get(address(client))
-    assert answer.content == (pictures / "7.png").read_bytes()
+    assert answer.content == (image_folder / "7.png").read_bytes()
     assert answer.headers["content-type"] == "image/png"
     assert "max-age" in answer.headers["cache-control"]
     again = client.get(address(client), headers={"If-None-Match": answer.headers["etag"]})
@@ -53,7 +53,7 @@ def test_a_thumbnail_fits_the_next_larger_size(client: httpx.Client, size: int, 
         (f"/images/{UUID(int=0)}?position=100", 422),
     ],
 )
-def test_what_is_no_picture(client: httpx.Client, path: str, status: int) -> None:
+def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, status: int) -> None:
     answer = client.get(path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -62,7 +62,7 @@ def test_what_is_no_picture(client: httpx.Client, path: str, status: int) -> Non
 def test_a_file_that_became_something_else_is_not_served(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """Whatever the row says, and whatever lies there now."""
+    """Neither the row in the database nor the file on disk is trusted."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"
@@ -89,7 +89,7 @@ def test_a_file_that_became_something_else_is_not_served(
 @pytest.mark.parametrize(
     "uri", ["../secret", "a/../../secret", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "%2e%2e/secret"]
 )
-def test_a_path_that_leads_out_is_not_read(tmp_path: Path, uri: str) -> None:
+def test_a_path_out_of_the_root_is_not_read(tmp_path: Path, uri: str) -> None:
     (tmp_path / "root" / "a").mkdir(parents=True)
     (tmp_path / "secret").write_bytes(PNG)
     with pytest.raises(NotServed):
@@ -104,12 +104,12 @@ def test_a_link_within_the_root_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", b"%PDF-1.7", b"II*\0", b"RIFF1234WAVE", b"%!PS"])
-def test_only_what_browsers_show_is_a_picture(content: bytes) -> None:
+def test_only_formats_of_browsers_are_images(content: bytes) -> None:
     with pytest.raises(NotServed):
         kind_of(content)
 
 
-def test_a_bomb_is_not_unpacked() -> None:
+def test_a_decompression_bomb_is_not_decoded() -> None:
     made = BytesIO()
     Image.new("1", (10_000, 10_000)).save(made, "PNG")
     with pytest.raises(NotServed):

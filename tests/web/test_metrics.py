@@ -1,4 +1,4 @@
-"""What Prometheus reads: present, and without a label per query, product, key or address."""
+"""Metrics are present, and no label has values per query, product, key or address."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_metrics_count_requests_and_searches_on_their_own_port(
             client.get(f"{said[0]}/products/sku 1")
             client.get(f"{said[0]}/no/such/thing")
             client.post(f"{said[0]}/search", json={"query": "red", "inputs": [{"text": "laces"}, {"sku": "sku 1"}]})
-            client.post(f"{said[0]}/search", json={"query": "nobody ever asked this"})  # and there is no encoder
+            client.post(f"{said[0]}/search", json={"query": "nobody ever asked this"})  # without an encoder
             assert client.get(f"{said[0]}/metrics").status_code == 404
             shown = client.get(f"http://127.0.0.1:{ports[0]}/metrics").text
     finally:
@@ -66,7 +66,7 @@ def scraped(metrics: Metrics) -> str:
     return generate_latest(metrics.registry).decode()
 
 
-def test_what_waits_for_the_encoder_is_asked_at_a_scrape_and_not_at_each() -> None:
+def test_the_encoders_state_is_read_at_a_scrape_and_cached() -> None:
     asked: list[EncoderState | None] = []
 
     def ask() -> EncoderState | None:
@@ -84,7 +84,7 @@ def test_what_waits_for_the_encoder_is_asked_at_a_scrape_and_not_at_each() -> No
     assert "windowshop_encoder_quarantined 5.0" in shown
 
 
-def test_a_database_that_cannot_be_asked_leaves_no_old_figures() -> None:
+def test_without_a_database_the_encoders_metrics_are_absent() -> None:
     metrics = Metrics()
     metrics.watch_encoder(lambda: None)
     assert "windowshop_encoder" not in scraped(metrics)

@@ -1,4 +1,4 @@
-"""Too much at once, too slow, gone away, told to stop: what is refused, how soon, and what it leaves behind."""
+"""Overload, time limits, clients that disconnect, and SIGTERM."""
 
 import json
 import os
@@ -29,7 +29,7 @@ STALLED = (
 
 @contextmanager
 def stalled(database: Database) -> Iterator[None]:
-    """Every search waits as long as this lasts."""
+    """Every search waits for a lock until the context ends."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("lock table shop.product in access exclusive mode"))
         yield
@@ -45,20 +45,22 @@ def timed(client: httpx.Client) -> tuple[httpx.Response, float]:
     return client.post("/search/text", json=SEARCH), time.monotonic() - began
 
 
-def test_a_search_that_takes_too_long_ends_in_the_database_too(serve: Serve, own_database: Database) -> None:
+def test_a_search_over_its_deadline_gets_504_and_is_cancelled_in_the_database(
+    serve: Serve, own_database: Database
+) -> None:
     with serve(own_database, deadline_ms=500) as client, stalled(own_database):
         answer, seconds = timed(client)
         assert answer.status_code == 504
         assert answer.json()["type"] == "urn:windowshop:problem:timeout"
         assert seconds < 1.5
-        wait_until(lambda: searching(own_database) == 0, 1, "nothing running for nobody")
+        wait_until(lambda: searching(own_database) == 0, 1, "no search in the database")
 
 
-def test_who_finds_the_door_shut_is_told_at_once_and_nobody_else_suffers(serve: Serve, own_database: Database) -> None:
+def test_overload_returns_503_immediately_and_active_searches_finish(serve: Serve, own_database: Database) -> None:
     with serve(own_database, connections=2, queue=1) as client, ThreadPoolExecutor(8) as pool:
         with stalled(own_database):
             begun = [pool.submit(timed, client) for _ in range(3)]
-            wait_until(lambda: searching(own_database) == 2, 5, "two searches at work")
+            wait_until(lambda: searching(own_database) == 2, 5, "two running searches")
             time.sleep(0.2)
             refused = [pool.submit(timed, client).result() for _ in range(5)]
             ready = client.get("/health")
@@ -71,24 +73,24 @@ def test_who_finds_the_door_shut_is_told_at_once_and_nobody_else_suffers(serve: 
         assert [future.result()[0].status_code for future in begun] == [200] * 3
 
 
-def test_only_so_many_requests_are_open(serve: Serve, own_database: Database) -> None:
+def test_requests_beyond_max_requests_get_503(serve: Serve, own_database: Database) -> None:
     with serve(own_database, max_requests=1) as client, ThreadPoolExecutor(1) as pool:
         with stalled(own_database):
             first = pool.submit(timed, client)
-            wait_until(lambda: searching(own_database) == 1, 5, "a search at work")
+            wait_until(lambda: searching(own_database) == 1, 5, "a running search")
             assert timed(client)[0].status_code == 503
             assert client.get("/health").status_code == 200
         assert first.result()[0].status_code == 200
 
 
-def test_a_client_that_goes_away_stops_costing(serve: Serve, own_database: Database) -> None:
+def test_a_search_whose_client_disconnects_is_cancelled(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client, stalled(own_database):
         with pytest.raises(httpx.ReadTimeout):
             client.post("/search/text", json=SEARCH, timeout=0.5)
         wait_until(lambda: searching(own_database) == 0, 2, "its search cancelled")
 
 
-def test_without_a_database_it_lives_but_is_not_ready(serve: Serve, shop_database: Database) -> None:
+def test_without_a_database_the_service_is_alive_but_not_ready(serve: Serve, shop_database: Database) -> None:
     nowhere = shop_database.write.set(port=1)
     with serve(replace(shop_database, write=nowhere, read=nowhere)) as client:
         assert client.get("/health").status_code == 200
@@ -98,7 +100,7 @@ def test_without_a_database_it_lives_but_is_not_ready(serve: Serve, shop_databas
             assert "127.0.0.1" not in answer.text
 
 
-def test_a_database_that_comes_back_costs_no_request(serve: Serve, own_database: Database) -> None:
+def test_connections_that_the_server_closed_are_replaced_without_an_error(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
         assert client.post("/search/text", json=SEARCH).status_code == 200
         with own_database.connect(None) as conn:
@@ -139,7 +141,7 @@ def _answers(address: str) -> bool:
         return False
 
 
-def test_told_to_stop_it_answers_what_it_has_begun(
+def test_sigterm_finishes_open_requests(
     process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
 ) -> None:
     running, _, address = process
@@ -149,7 +151,7 @@ def test_told_to_stop_it_answers_what_it_has_begun(
     )
     with stalled(own_database):
         ask.start()
-        wait_until(lambda: searching(own_database) == 1, 5, "a search at work")
+        wait_until(lambda: searching(own_database) == 1, 5, "a running search")
         os.kill(running.pid, signal.SIGTERM)
         time.sleep(0.3)
     ask.join()
@@ -157,7 +159,7 @@ def test_told_to_stop_it_answers_what_it_has_begun(
     assert running.wait(10) == 0
 
 
-def test_the_log_has_a_line_a_request_without_what_was_asked(
+def test_the_log_has_one_line_per_request_without_the_query(
     process: tuple[subprocess.Popen[bytes], Path, str],
 ) -> None:
     running, log, address = process
@@ -173,7 +175,7 @@ def test_the_log_has_a_line_a_request_without_what_was_asked(
     assert lines[-1]["route"] == "unmatched"
 
 
-def test_an_address_in_use_is_said_so(
+def test_an_address_in_use_is_reported(
     process: tuple[subprocess.Popen[bytes], Path, str],
     own_database: Database,
     environment: Callable[[Database], dict[str, str]],

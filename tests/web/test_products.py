@@ -1,4 +1,4 @@
-"""Products and events through the door of the API: what is written is in the database, and what is wrong is named."""
+"""Products and events through the API: valid ones are written to the database, invalid ones are named."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ ADDRESS = "https://cdn.example/a.jpg"
 
 
 @pytest.fixture
-def shop(serve: Serve, own_database: Database, pictures: Any) -> Any:
-    with serve(own_database, image_root=pictures) as client:
+def shop(serve: Serve, own_database: Database, image_folder: Any) -> Any:
+    with serve(own_database, image_root=image_folder) as client:
         yield client
 
 
@@ -62,7 +62,9 @@ def test_only_what_changed_is_encoded_again(shop: httpx.Client, own_database: Da
     assert waiting() == ["title"]
 
 
-def test_wrong_products_are_named_and_the_others_go_in(shop: httpx.Client, own_database: Database) -> None:
+def test_invalid_products_are_rejected_with_a_reason_and_the_others_are_written(
+    shop: httpx.Client, own_database: Database
+) -> None:
     outcomes = put(
         shop,
         {"sku": "ok", "title": "Fine"},
@@ -85,7 +87,7 @@ def test_wrong_products_are_named_and_the_others_go_in(shop: httpx.Client, own_d
     assert rows(own_database, "select title from shop.product where sku in ('ok', 'negative')") == [("Fine",)]
 
 
-def test_a_product_the_database_refuses_costs_only_itself(
+def test_a_product_that_the_database_refuses_does_not_stop_the_others(
     shop: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
@@ -94,13 +96,13 @@ def test_a_product_the_database_refuses_costs_only_itself(
     assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4
 
 
-def test_paths_are_not_taken_without_an_image_root(serve: Serve, own_database: Database) -> None:
+def test_without_an_image_root_paths_are_rejected(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
         assert put(client, {"sku": "a", "title": "x", "images": ["7.png"]})[0][0] == "rejected"
         assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"
 
 
-def test_a_product_is_read_and_asked_about_again(client: httpx.Client) -> None:
+def test_an_unchanged_product_is_answered_with_304(client: httpx.Client) -> None:
     answer = client.get("/products/sku 7")
     assert answer.status_code == 200
     product = answer.json()
@@ -112,7 +114,7 @@ def test_a_product_is_read_and_asked_about_again(client: httpx.Client) -> None:
     assert client.get("/products/sku 7", params={"catalog": "other"}).status_code == 404
 
 
-def test_a_deleted_product_is_gone_from_search(shop: httpx.Client) -> None:
+def test_a_deleted_product_is_not_found_by_search(shop: httpx.Client) -> None:
     assert shop.delete("/products/sku 9").status_code == 204
     assert shop.delete("/products/sku 9").status_code == 404
     assert shop.get("/products/sku 9").status_code == 404
@@ -121,7 +123,7 @@ def test_a_deleted_product_is_gone_from_search(shop: httpx.Client) -> None:
     assert "sku 9" not in [result["sku"] for result in found]
 
 
-def test_events_are_rows_to_join(shop: httpx.Client, own_database: Database) -> None:
+def test_events_are_rows_that_join_with_products(shop: httpx.Client, own_database: Database) -> None:
     answer = shop.post(
         "/events",
         json={
@@ -150,7 +152,7 @@ def test_events_are_rows_to_join(shop: httpx.Client, own_database: Database) -> 
         {"events": [{"kind": "click"}] * 1001},
     ],
 )
-def test_an_event_that_is_none_is_refused(client: httpx.Client, body: Any) -> None:
+def test_an_invalid_event_is_refused(client: httpx.Client, body: Any) -> None:
     assert client.post("/events", json=body).status_code == 422
 
 
@@ -166,5 +168,5 @@ def test_an_event_that_is_none_is_refused(client: httpx.Client, body: Any) -> No
         {"products": [{"sku": "x", "title": "y"}], "catalog": "No Name"},
     ],
 )
-def test_a_body_that_holds_no_products_is_refused_whole(client: httpx.Client, body: Any) -> None:
+def test_an_invalid_list_of_products_is_refused_whole(client: httpx.Client, body: Any) -> None:
     assert client.put("/products", json=body).status_code == 422

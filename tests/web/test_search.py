@@ -1,4 +1,4 @@
-"""What a search answers, through a real socket."""
+"""Searches through a real socket."""
 
 import base64
 
@@ -10,14 +10,14 @@ from db.engine import Database
 from db.roles import Role
 from tests.support.web_service import Serve, answering, cache
 
-PICTURE = b"the bytes of a picture that was asked before"
+IMAGE = b"the bytes of an image whose vector is in the cache"
 
 
 def ask(client: httpx.Client, path: str = "/search/text", **body: object) -> httpx.Response:
     return client.post(path, json=body)
 
 
-def test_a_text_finds_what_the_search_function_finds(client: httpx.Client, shop_database: Database) -> None:
+def test_a_text_search_returns_the_results_of_the_sql_function(client: httpx.Client, shop_database: Database) -> None:
     with shop_database.connect(Role.ANALYST) as conn:
         expected = conn.execute(text("select sku from shop.search('bag', k => 7)")).scalars().all()
     answer = ask(client, query="bag", top_k=7)
@@ -27,7 +27,7 @@ def test_a_text_finds_what_the_search_function_finds(client: httpx.Client, shop_
     assert answer.json()["total_is"] == "about"
 
 
-def test_a_filter_and_weights_reach_the_function(client: httpx.Client) -> None:
+def test_a_filter_and_weights_reach_the_sql_function(client: httpx.Client) -> None:
     body = ask(client, query="bag", filter={"price": {"lt": 30}, "color": "red"}, weights={"keyword": 0}).json()
     assert {result["color"] for result in body["results"]} == {"red"}
     assert all(result["price"] < 30 for result in body["results"])
@@ -48,30 +48,30 @@ def test_pages_neither_repeat_nor_skip(client: httpx.Client) -> None:
     assert sorted(seen) == sorted(f"sku {n}" for n in range(1, 61))
 
 
-def test_an_explanation_comes_when_it_is_asked_for(client: httpx.Client) -> None:
+def test_an_explanation_is_returned_on_request(client: httpx.Client) -> None:
     assert ask(client, query="bag").json()["explain"] is None
     steps = ask(client, query="bag", explain=True).json()["explain"]
     assert [step["step"] for step in steps] == ["query", "filter", "image", "title", "keyword", "fusion"]
 
 
-def test_a_new_text_is_searched_by_keywords_while_there_is_no_encoder(client: httpx.Client) -> None:
+def test_without_an_encoder_a_new_text_is_searched_by_keywords(client: httpx.Client) -> None:
     answer = ask(client, query="number17 brown")
     assert answer.status_code == 200
     assert answer.headers["windowshop-degraded"] == "keywords"
     body = answer.json()
     assert body["degraded"] is True
-    assert body["reason"].startswith("only keywords were searched")
+    assert body["reason"]
     assert body["results"][0]["sku"] == "sku 17"
 
 
-def test_a_degraded_search_that_finds_nothing_says_so_too(client: httpx.Client) -> None:
+def test_a_degraded_search_without_results_is_marked_too(client: httpx.Client) -> None:
     answer = ask(client, query="zzzzqqqq", filter={"price": {"lt": 0}})
     assert answer.json()["results"] == []
     assert answer.json()["degraded"] is True
     assert "windowshop-degraded" in answer.headers
 
 
-def test_a_new_picture_gets_503_while_there_is_no_encoder(client: httpx.Client) -> None:
+def test_without_an_encoder_a_new_image_gets_503(client: httpx.Client) -> None:
     answer = client.post("/search/image", files={"image": b"never asked before"})
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
@@ -79,16 +79,18 @@ def test_a_new_picture_gets_503_while_there_is_no_encoder(client: httpx.Client) 
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_a_picture_is_found_as_a_form_and_in_base64_alike(client: httpx.Client, shop_database: Database) -> None:
+def test_an_image_in_a_form_and_in_base64_returns_the_same_results(
+    client: httpx.Client, shop_database: Database
+) -> None:
     with shop_database.connect(None) as conn, conn.begin():
-        cache(conn, b"i", PICTURE, None, 3)
+        cache(conn, b"i", IMAGE, None, 3)
     as_form = client.post(
-        "/search/image", files={"image": PICTURE}, data={"top_k": "4", "filter": '{"color": "red"}', "explain": "true"}
+        "/search/image", files={"image": IMAGE}, data={"top_k": "4", "filter": '{"color": "red"}', "explain": "true"}
     )
     as_json = ask(
         client,
         "/search/image",
-        image=base64.b64encode(PICTURE).decode(),
+        image=base64.b64encode(IMAGE).decode(),
         top_k=4,
         filter={"color": "red"},
     )
@@ -106,7 +108,7 @@ def test_more_like_this_and_less_like_that(client: httpx.Client) -> None:
     assert "sku 3" not in [result["sku"] for result in like.json()["results"]]
 
 
-def test_what_is_similar_to_a_product(client: httpx.Client) -> None:
+def test_similar_products_pass_the_filter(client: httpx.Client) -> None:
     answer = client.get("/products/sku 5/similar", params={"top_k": 4, "filter": '{"product_type": "shoes"}'})
     assert answer.status_code == 200
     assert {result["product_type"] for result in answer.json()["results"]} == {"shoes"}
@@ -123,14 +125,14 @@ def test_facets_are_counted_beside_a_filter(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["a-request.1", "bad id\n", "x" * 65, None])
-def test_an_answer_names_its_request(client: httpx.Client, given: str | None) -> None:
+def test_an_answer_has_the_request_id_of_its_client_or_a_new_one(client: httpx.Client, given: str | None) -> None:
     headers = {} if given is None or "\n" in given else {"X-Request-ID": given}
     shown = client.get("/health", headers=headers).headers["x-request-id"]
     assert (shown == given) == (given == "a-request.1")
     assert len(shown) <= 64
 
 
-def test_the_service_is_ready_without_an_encoder_and_says_so(client: httpx.Client) -> None:
+def test_without_an_encoder_the_service_is_ready_and_reports_it(client: httpx.Client) -> None:
     answer = client.get("/ready")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
@@ -138,12 +140,12 @@ def test_the_service_is_ready_without_an_encoder_and_says_so(client: httpx.Clien
         "model": "toy",
         "running": False,
         "waiting_queries": 0,
-        "waiting_items": 120,  # rows of the test were written past the encoder
+        "waiting_items": 120,  # the test wrote vectors directly, so all work is still waiting
         "quarantined_items": 0,
     }
 
 
-def test_an_encoder_that_runs_is_seen(serve: Serve, own_database: Database) -> None:
+def test_a_running_encoder_is_reported_and_encodes_new_queries(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client, answering(own_database):
         assert client.get("/ready").json()["encoder"]["running"] is True
         fresh = client.post("/search/text", json={"query": "never asked before"})
@@ -159,8 +161,8 @@ def test_a_cursor_of_another_model_is_a_conflict(client: httpx.Client) -> None:
     assert answer.json()["type"] == "urn:windowshop:problem:cursor-outdated"
 
 
-def test_an_encoders_refusal_of_a_picture_is_the_askers_fault(serve: Serve, own_database: Database) -> None:
-    with serve(own_database) as client, answering(own_database, refuse="this is not a picture"):
-        answer = client.post("/search/image", files={"image": b"no picture"})
+def test_an_image_that_the_encoder_refuses_gets_422_with_its_reason(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client, answering(own_database, refuse="this is not an image"):
+        answer = client.post("/search/image", files={"image": b"not an image"})
         assert answer.status_code == 422
-        assert answer.json()["detail"] == "this is not a picture"
+        assert answer.json()["detail"] == "this is not an image"

@@ -1,4 +1,4 @@
-"""The metrics that Prometheus reads, on a port of their own. No label has a value per query, product, key or address."""
+"""The metrics that Prometheus reads, on a port of their own. No label has values per query, product, key or address."""
 
 import threading
 import time

@@ -38,8 +38,8 @@ class Pool:
         self._idle: list[AsyncConnection] = []
 
     async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
-        """Run `call` on a connection. An idle connection that the server closed is replaced. `retry`: run `call` a second
-        time when the connection breaks during the first, so it must be harmless to repeat."""
+        """Run `call` on a connection. An idle connection that the server closed is replaced. `retry`: run
+        `call` again when the connection breaks during the first run, so `call` must be harmless to repeat."""
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the last used one, whose plans are cached
@@ -103,7 +103,7 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """A server sends nothing on an idle connection except that it closes it, so readable data means a dead connection."""
+    """A server sends nothing on an idle connection except that it closes it, so readable data means a dead one."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with time limits for slow clients, a limit on headers, and refusals that cost next to nothing.
+"""uvicorn's HTTP protocol with limits for slow clients and long headers, and with refusals that cost next to nothing.
 
 uvicorn's own time limit is for silent connections. It waits without limit for a client that sends its header byte by
 byte, keeps sending a body whose request was answered, or does not read its answers. While a request is being answered,
