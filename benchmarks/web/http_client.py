@@ -1,5 +1,7 @@
-"""HTTP as cheap as it can be had in Python: prepared requests on connections that are kept, answers read for their
-status alone. What it costs counts, for it runs beside what it measures."""
+"""A minimal HTTP client: prepared requests on keep-alive connections, and answers parsed for their status alone.
+
+It runs on the machine that it measures, so its own cost matters.
+"""
 
 import asyncio
 import time
@@ -8,47 +10,47 @@ from urllib.parse import urlsplit
 
 import httptools
 
-KEPT_SECONDS = 3.0  # an idle connection is given up before the service ends it
+IDLE_SECONDS = 3.0  # idle connections are dropped before the service closes them, after 5 s
 
 
 class Connections:
-    """As many as there are requests open at once; the one used last goes first."""
+    """A pool with one connection per open request; the last used one is taken first."""
 
     def __init__(self, address: str, headers: Mapping[str, str]) -> None:
         url = urlsplit(address)
-        self._place = (url.hostname or "127.0.0.1", url.port or 80)
+        self._address = (url.hostname or "127.0.0.1", url.port or 80)
         self._headers = _lines({"Host": url.netloc, **headers})
         self._idle: list[_Connection] = []
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bool]:
         """Status, and whether there was a Retry-After. Raises OSError when there is no answer."""
         more = _lines({**headers, "Content-Length": str(len(body))})
-        connection = self._kept() or await self._new()
+        connection = self._take_idle() or await self._connect()
         answer = await connection.ask(b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (path.encode(), self._headers, more, body))
         self._idle.append(connection)
         return answer
 
-    def _kept(self) -> "_Connection | None":
+    def _take_idle(self) -> "_Connection | None":
         while self._idle:
             connection = self._idle.pop()
-            if connection.lives() and connection.since + KEPT_SECONDS > time.monotonic():
+            if connection.is_open() and connection.idle_since + IDLE_SECONDS > time.monotonic():
                 return connection
             connection.transport.close()
         return None
 
-    async def _new(self) -> "_Connection":
-        _, connection = await asyncio.get_running_loop().create_connection(_Connection, *self._place)
+    async def _connect(self) -> "_Connection":
+        _, connection = await asyncio.get_running_loop().create_connection(_Connection, *self._address)
         return connection
 
 
 class _Connection(asyncio.Protocol):
-    since = 0.0
+    idle_since = 0.0
     _answer: asyncio.Future[tuple[int, bool]] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream's is one
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream has a Transport
         self.transport = transport
 
-    def lives(self) -> bool:
+    def is_open(self) -> bool:
         return not self.transport.is_closing()
 
     def ask(self, request: bytes) -> asyncio.Future[tuple[int, bool]]:
@@ -67,7 +69,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if not self._parser.should_keep_alive():
             self.transport.close()
-        self.since = time.monotonic()
+        self.idle_since = time.monotonic()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result((self._parser.get_status_code(), self._retry_after))
 

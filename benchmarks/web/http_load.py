@@ -1,12 +1,12 @@
-"""Requests to a web service from a process of its own, so that asking does not slow down answering more than it must.
+"""A load generator for the web service, in a process of its own so that it slows the service down little.
 
-`Asking` starts it: `python -m benchmarks.web.http_load` reads a Load as JSON and writes what came of it. With a rate
-requests start when their time has come, however many are still open (which is what overload means), and their time
-counts from when they were due; without one each client asks again when it has its answer.
+`Asking` starts it: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a rate,
+requests start on schedule however many are still open, which is what overload means, and their latency counts from
+the time they were due. Without a rate, each client sends its next request when it has its answer.
 
-The clients of a shop run elsewhere. Here they share its processors, so they must cost little (http_client.py), be a
-session of their own to the scheduler and, where that is allowed, go first: else what is measured is how long the
-clients wait for a processor.
+The clients of a real shop run on other machines. Here they share processors with the service, so they must cost little
+(http_client.py), run in a session of their own and, where allowed, with a higher priority. Otherwise the measured time
+would be the time that clients wait for a processor.
 """
 
 import asyncio
@@ -28,15 +28,17 @@ import uvloop
 from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
-NO_ANSWER = 0  # in place of a status
-PATIENCE_SECONDS = 30  # for what is open at the end
+NO_ANSWER = 0  # the status of a request without an answer
+PATIENCE_SECONDS = 30  # for requests that are open at the end
 
-One = Callable[[int, float], Coroutine[Any, Any, int]]  # asks the request of that number, due then; its status
+One = Callable[
+    [int, float], Coroutine[Any, Any, int]
+]  # sends the request of this number, due at this time, and returns its status
 
 
 @dataclass(frozen=True)
 class Load:
-    """`texts` are searched one after the other, over and over."""
+    """`texts` are searched in turn, again and again."""
 
     address: str
     texts: Sequence[str]
@@ -48,12 +50,12 @@ class Load:
 
 @dataclass(frozen=True)
 class Answer:
-    began: float  # when it was due, in seconds since the first request
-    seconds: float  # since then
+    began: float  # when it was due, in seconds after the first request
+    seconds: float  # from then until the answer
     status: int
     retry_after: bool
     request_id: str
-    late: float  # seconds of these until it was sent: the load's own
+    late: float  # seconds of these until it was sent, which are the load generator's own
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class Answers:
         return [answer for answer in self.answers if answer.status == status]
 
     def rate(self, status: int = 200) -> float:
-        """Answers a second of this status."""
+        """Answers of this status per second."""
         return len(self.of(status)) / self.seconds
 
     def at(self, q: float, status: int = 200) -> float:
-        """Seconds."""
+        """The latency at quantile `q`, in seconds."""
         return quantile([answer.seconds for answer in self.of(status)] or [0.0], q)
 
     def late(self, q: float) -> float:
@@ -80,15 +82,15 @@ class Answers:
 
 
 class Asking:
-    """A load on its way."""
+    """A running load."""
 
     def __init__(self, load: Load) -> None:
-        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `answers`; a pipe would fill
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `answers`; a pipe would fill up
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.web.http_load"],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
-            stdout=self._told,
+            stdout=self._output,
             start_new_session=True,
             text=True,
         )
@@ -96,21 +98,21 @@ class Asking:
         with self._process.stdin as stdin:
             json.dump(asdict(load), stdin)
 
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         return self._process.poll() is None
 
     def answers(self) -> Answers:
-        """Waits for its end."""
+        """Waits until the load has ended."""
         if code := self._process.wait():
             raise RuntimeError(f"the load generator ended with {code}")
-        with self._told:
-            self._told.seek(0)
-            found = json.load(self._told)
+        with self._output:
+            self._output.seek(0)
+            found = json.load(self._output)
         return Answers(found["seconds"], [Answer(*answer) for answer in found["answers"]])
 
 
 def ask(load: Load) -> Answers:
-    """Runs `load` to its end."""
+    """Run a load and wait for its answers."""
     return Asking(load).answers()
 
 
@@ -141,7 +143,7 @@ async def _closed(load: Load, one: One, first: float) -> None:
     async def client() -> None:
         while (now := time.perf_counter()) - first < load.seconds:
             if await one(next(numbers), now) == NO_ANSWER:
-                await asyncio.sleep(0.05)  # the service is not there: no need to hurry
+                await asyncio.sleep(0.05)  # the service does not answer: wait a little
 
     await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + PATIENCE_SECONDS)
 

@@ -1,9 +1,9 @@
-"""The web service: what a search costs over REST beyond the same SQL call, how many it answers, and what it does with
-five times as many as it can.
+"""The web service: the latency of a search over REST beyond the same SQL call, the throughput, and an overload of five
+times the peak rate.
 
-The baseline is `select * from shop.search(...)` by psycopg, on the same database, with the same texts, whose vectors
-are in the cache, ten calls of one after ten of the other. What the parts of the service cost is told by services
-that differ in one of them.
+The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
+vectors are in the cache. The ways are called in turns of ten. The cost of a part is the difference between
+two services, one with it and one without.
 """
 
 import json
@@ -41,7 +41,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Effort:
-    """How often, how long."""
+    """How many turns, and how long the loads last."""
 
     turns: int = 40
     seconds: float = 8
@@ -51,13 +51,13 @@ class Effort:
 
 @dataclass(frozen=True)
 class Overload:
-    peak: float  # answers a second
+    peak: float  # answers per second
     asked: Answers
-    memory: list[int]  # bytes, once a second
+    memory: list[int]  # resident bytes, sampled once per second
 
     @property
     def goodput(self) -> float:
-        """Against the peak."""
+        """Answers per second as a share of the peak."""
         return self.asked.rate() / self.peak
 
 
@@ -65,7 +65,7 @@ class Overload:
 class Measured:
     catalog: str
     seconds: dict[str, list[float]]
-    loads: dict[int, Answers]  # by clients
+    loads: dict[int, Answers]  # by number of clients
     overload: Overload
 
     def p50(self, what: str) -> float:
@@ -91,9 +91,9 @@ def measure(
     catalog: str, database: Database, environment: Mapping[str, str], texts: Sequence[str], effort: Effort
 ) -> Measured:
     seconds = _in_turns(database, environment, texts, effort.turns)
-    patient = {"WINDOWSHOP_WEB_QUEUE": "1000", "WINDOWSHOP_WEB_MAX_REQUESTS": "1000"}  # nobody is refused
+    patient = {"WINDOWSHOP_WEB_QUEUE": "1000", "WINDOWSHOP_WEB_MAX_REQUESTS": "1000"}  # no request is refused
     with serving(environment, patient) as (at, _):
-        ask(Load(at, texts, min(2, effort.seconds), clients=8))  # so that every connection is there, and has its plans
+        ask(Load(at, texts, min(2, effort.seconds), clients=8))  # opens every connection and prepares its plans
         loads = {clients: ask(Load(at, texts, effort.seconds, clients)) for clients in effort.clients}
     peak = max(answers.rate() for answers in loads.values())
     with serving(environment) as (at, process):
@@ -213,7 +213,7 @@ def _made_up(folder: Path, rows: int, effort: Effort) -> Measured:
 def _in_turns(
     database: Database, environment: Mapping[str, str], texts: Sequence[str], turns: int
 ) -> dict[str, list[float]]:
-    """Seconds of each call, of each way to ask."""
+    """The seconds of each call, by way of searching."""
     with ExitStack() as stack:
         conn = stack.enter_context(psycopg.connect(address(database, Role.ANALYST), autocommit=True))
         open_, silent, keyed = (
@@ -235,7 +235,7 @@ def _in_turns(
         }
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         order = random.Random(0)
-        for turn in range(-2, turns):  # the first two warm up
+        for turn in range(-2, turns):  # the first two turns warm up
             for name in order.sample([*ways], len(ways)):
                 for number in range(TURN):
                     started = time.perf_counter()
@@ -246,7 +246,7 @@ def _in_turns(
 
 
 def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
-    """Asks on one connection, as psycopg does: a client that costs little, so that what is timed is the service."""
+    """A client with one connection, as psycopg has, that costs little, so that the measured time is the service's."""
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 
@@ -265,6 +265,6 @@ def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
 def _memory(process: subprocess.Popen[bytes], asking: Asking) -> Iterator[int]:
     service = psutil.Process(process.pid)
     yield service.memory_info().rss
-    while asking.goes_on():
+    while asking.is_running():
         time.sleep(1)
         yield service.memory_info().rss

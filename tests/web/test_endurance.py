@@ -35,7 +35,7 @@ def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
             asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 3, clients=8))
             wait_until(lambda log=log: len(log_lines(log)) > 30, 20, "requests")
             assert stop(process) == 0
-            stopped_under_load += asking.goes_on()
+            stopped_under_load += asking.is_running()
             answers = asking.answers().answers
         accepted = {line["request_id"]: line["status"] for line in log_lines(log) if line["route"] == "/search/text"}
         got = {answer.request_id: answer.status for answer in answers if answer.status != NO_ANSWER}
@@ -71,7 +71,7 @@ def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], qu
 def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[int], list[float]]:
     """Resident bytes and requests that wait for a connection, sampled until the load ends."""
     memory, waiting = [process.memory_info().rss], [0.0]
-    while asking.goes_on():
+    while asking.is_running():
         memory.append(process.memory_info().rss)
         waiting.append(gauge(metrics, 'windowshop_database_waiting{pool="read"}'))
         time.sleep(0.1)
