@@ -35,9 +35,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._refuse_early = refuse_early
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower in uvicorn too
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # passes on all else that it is asked
+        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # delegates the rest
         self._idle_since = self.loop.time()
         self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
 
@@ -85,7 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
-        self.transport.flush()  # type: ignore[attr-defined]  # CoalescingTransport's: an answer without a body waits there
+        self.transport.flush()  # type: ignore[attr-defined]  # sends an answer without a body
         super().on_response_complete()
 
     def _send(self, status: bytes, headers: Sequence[Header], body: bytes, *, keep: bool) -> None:

@@ -117,7 +117,7 @@ def test_pages_show_every_product_once(client: httpx.Client) -> None:
 def test_an_error_of_more_results_replaces_all_results(client: httpx.Client) -> None:
     answer = client.get("/", params={"q": "bag", "after": "garbage"}, headers=HTMX)
     assert answer.status_code == 422
-    assert answer.headers["hx-retarget"] == "#found"
+    assert answer.headers["hx-retarget"] == "#results"
     assert links(answer.text, "Begin again") == ["/?q=bag"]
 
 

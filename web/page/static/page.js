@@ -1,4 +1,4 @@
-// The parts that htmx's attributes cannot do: dropped and pasted images, history while typing, focus, and errors without a page.
+// What htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
