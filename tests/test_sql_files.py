@@ -1,0 +1,92 @@
+"""Rules for the files of SQL: one object a file, few files a folder, short lines, short bodies, few parameters."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FUNCTIONS = ROOT / "db" / "functions"
+FILES = sorted(FUNCTIONS.rglob("*.sql"))
+MAX_COLUMNS = 120
+MAX_FILES = 20
+MAX_BODY_LINES = 90
+MAX_PARAMETERS = 12
+
+OBJECT = re.compile(r"^create or replace (function|procedure|view|trigger) (?:\w+\.)?(\w+)", re.M)
+TRIGGER = re.compile(r"^create or replace trigger .*?execute function shop_private\.(\w+)\(\)", re.M | re.S)
+BODY = re.compile(r"^create or replace (?:function|procedure) (\S+?)\(.*?\bas (\$\w*\$)(.*?)\2", re.M | re.S)
+
+
+def test_every_object_stands_in_a_file_of_its_own_name() -> None:
+    """A view and its private function may share a name and a file; a trigger stands with its function."""
+    wrong = []
+    for path in FILES:
+        sql = path.read_text(encoding="utf-8")
+        names = {name for kind, name in OBJECT.findall(sql) if kind != "trigger"} | set(TRIGGER.findall(sql))
+        if path.name != "grants.sql" and names != {path.stem}:
+            wrong.append((path.name, sorted(names)))
+    assert wrong == []
+
+
+def test_a_view_that_a_function_creates_stands_in_the_file_named_after_it() -> None:
+    """The views over the serving model's vectors: searchable is created in create_searchable.sql."""
+    created = {
+        (path.stem, name)
+        for path in FILES
+        for name in re.findall(r"^ +.*create or replace view shop\.(\w+)", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert created == {
+        (f"create_{name}", name) for name in ("image_vector", "searchable", "searchable_image", "title_vector")
+    }
+
+
+def test_no_line_of_sql_is_too_long() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in FILES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > MAX_COLUMNS
+    ]
+    assert long == []
+
+
+def test_no_folder_of_sql_holds_too_many_files() -> None:
+    counts = Counter(path.parent.name for path in FILES)
+    assert {folder: count for folder, count in counts.items() if count > MAX_FILES} == {}
+
+
+def test_no_function_body_is_too_long() -> None:
+    bodies = {
+        name: len(body.strip().splitlines())
+        for path in FILES
+        for name, _, body in BODY.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(bodies) > 100
+    assert {name: lines for name, lines in bodies.items() if lines > MAX_BODY_LINES} == {}
+
+
+def test_no_private_function_takes_too_many_parameters() -> None:
+    """The public functions of schema shop keep theirs: callers name the arguments."""
+    parameters = {
+        match[1]: count_parameters(sql, match.end())
+        for path in FILES
+        for sql in [path.read_text(encoding="utf-8")]
+        for match in re.finditer(r"^create or replace (?:function|procedure) (shop_private\.\w+)\(", sql, re.M)
+    }
+    assert parameters["shop_private.worker_heartbeat"] == 5
+    assert parameters["shop_private.calibration_try"] == 8  # what it returns is not counted
+    assert {name: count for name, count in parameters.items() if count > MAX_PARAMETERS} == {}
+
+
+def count_parameters(sql: str, start: int) -> int:
+    """The IN and INOUT parameters of the list that starts here."""
+    depth, names = 0, [""]
+    for character in sql[start:]:
+        if character == ")" and depth == 0:
+            break
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += character
+    return sum(1 for name in names if name.strip() and not name.strip().startswith("out "))
