@@ -7,10 +7,11 @@
     │   ├── LoginRefused         wrong user or password
     │   ├── MissingExtension     pgvector or dblink is not there
     │   ├── SchemaMismatch       the schema is behind or ahead of this code
+    │   ├── DependentObjects     an upgrade would break what a site has built on our functions
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
-    │   └── EncoderUnavailable   a text or picture could not become a vector
+    │   └── EncoderUnavailable   a text or image could not be encoded
     ├── EmbeddedServerError      the embedded server cannot be started                4
-    ├── EncoderError             a model or a picture (see encoder/errors.py)         5
+    ├── EncoderError             a model or an image (see encoder/errors.py)         5
     └── LoaderError              a catalog file (see loader/errors.py)                6
 
 A message says what and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
@@ -48,6 +49,10 @@ class MissingExtension(DatabaseError):
 
 
 class SchemaMismatch(DatabaseError):
+    pass
+
+
+class DependentObjects(DatabaseError):
     pass
 
 

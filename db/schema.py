@@ -7,19 +7,26 @@ from db.errors import SchemaMismatch
 HEAD = "0008"  # the newest revision of the project; a test holds it equal to the head of migrations/versions
 
 
+def applied(conn: Connection) -> str | None:
+    """The revision of the database; None when it has no Windowshop schema."""
+    if conn.scalar(text("select to_regprocedure('shop.schema_revision()')")) is None:
+        return None
+    return str(conn.scalar(text("select shop.schema_revision()")))
+
+
 def check(conn: Connection) -> None:
     """Raises SchemaMismatch when the schema is missing, behind or ahead."""
-    if conn.scalar(text("select to_regprocedure('shop.schema_revision()')")) is None:
+    revision = applied(conn)
+    if revision is None:
         raise SchemaMismatch(
             f"database {conn.engine.url.database} has no Windowshop schema", hint='Run "windowshop db upgrade".'
         )
-    applied = str(conn.scalar(text("select shop.schema_revision()")))
-    if applied < HEAD:
+    if revision < HEAD:
         raise SchemaMismatch(
-            f"the schema is at revision {applied}, this code needs {HEAD}", hint='Run "windowshop db upgrade".'
+            f"the schema is at revision {revision}, this code needs {HEAD}", hint='Run "windowshop db upgrade".'
         )
-    if applied > HEAD:
+    if revision > HEAD:
         raise SchemaMismatch(
-            f"the schema is at revision {applied}, ahead of this code ({HEAD})",
+            f"the schema is at revision {revision}, ahead of this code ({HEAD})",
             hint="A newer Windowshop has upgraded this database; upgrade this one too.",
         )

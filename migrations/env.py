@@ -8,10 +8,10 @@ from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, Text
 
-import migrations.operations.tables  # noqa: F401  registers op.create_embedding_tables and op.create_hnsw_index
-from db import functions
-from db.schema import HEAD
+import migrations.operations.functions
+import migrations.operations.tables  # noqa: F401  both register operations: op.create_embedding_tables ...
 from db.tables import PRIVATE, SHOP, metadata
+from migrations.function_files import apply_functions, read_files
 
 connection: Connection = context.config.attributes["connection"]
 roles: dict[str, str] = context.config.attributes["roles"]
@@ -39,13 +39,6 @@ def moved_to_heads() -> bool:
     return {revision.revision for revision in reached} == set(script.get_heads())
 
 
-def apply_functions() -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
-    for _, sql in functions.statements(names):
-        connection.exec_driver_sql(sql, execution_options={"no_parameters": True})  # bodies may hold % and :
-
-
 class WideVersions(PostgresqlImpl):
     """Alembic's 32 characters are too few for a revision that names a model."""
 
@@ -69,4 +62,4 @@ context.configure(
 with context.begin_transaction():
     context.run_migrations()
     if moved_to_heads():
-        apply_functions()
+        apply_functions(connection, read_files(connection, roles, schemas))

@@ -4,7 +4,7 @@ A superuser gets everything made. A database owner without superuser rights (man
 administrator can do; `admin_commands` says it, and `prepare` refuses with it while something is missing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, text
 
@@ -22,6 +22,10 @@ class Extensions:
     vector: str
     dblink: str
     pg_trgm: str
+
+    def by_word(self) -> dict[str, str]:
+        """What `@vector@`, `@dblink@` and `@trgm@` in a function file stand for."""
+        return {"vector": self.vector, "dblink": self.dblink, "trgm": self.pg_trgm}
 
 
 def prepare(conn: Connection, roles: Roles) -> Extensions:
@@ -86,15 +90,25 @@ def _create_trgm(conn: Connection) -> None:
         conn.execute(text(f"create extension pg_trgm schema {TRGM_SCHEMA}"))
 
 
-def _find_extensions(conn: Connection, admin: str) -> Extensions:
+def installed(conn: Connection) -> Extensions | None:
+    """The schemas of the extensions; None while one is missing."""
+    found = _installed(conn)
+    return Extensions(**found) if len(found) == len(fields(Extensions)) else None
+
+
+def _installed(conn: Connection) -> dict[str, str]:
     rows = conn.execute(
         text(
             "select extname, nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace "
             "where extname = any(:names)"
         ),
-        {"names": ["vector", "dblink", "pg_trgm"]},
+        {"names": [extension.name for extension in fields(Extensions)]},
     )
-    found: dict[str, str] = dict(rows.all())
+    return dict(rows.all())
+
+
+def _find_extensions(conn: Connection, admin: str) -> Extensions:
+    found = _installed(conn)
     available = set(conn.scalars(text("select name from pg_available_extensions")))
     database = conn.scalar(text("select current_database()"))
     for name, package in (

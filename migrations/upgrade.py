@@ -1,6 +1,7 @@
 """`windowshop db upgrade`: from any earlier state, or from nothing, to the schema of this code.
 
-    migration lock -> extensions, roles, schemas -> revisions and SQL functions (as the owner role) -> gateway
+    migration lock -> what the site has built on ours -> extensions, roles, schemas -> revisions and SQL functions (as
+    the owner role) -> gateway
 
 Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
 because an installed package cannot hold them.
@@ -18,14 +19,15 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, text
 
+from db import schema
 from db.engine import DATABASE, Database, translated
 from db.errors import DatabaseError, SchemaMismatch
 from db.locks import Lock
-from db.roles import Role
-from db.schema import HEAD
+from db.roles import Role, Roles
 from db.settings import Settings
+from migrations.function_files import check_dependents, read_files
 from migrations.gateway import check_gateway, point_gateway
-from migrations.prepare import Extensions, prepare
+from migrations.prepare import Extensions, installed, prepare
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
 
@@ -35,8 +37,11 @@ def site_revisions(home: Path) -> Path:
 
 
 def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
-    """Bring the schema to the heads of project and site. Idempotent; concurrent calls wait for each other."""
-    with migrating(database, settings) as (config, conn, extensions):
+    """Bring the schema to the heads of project and site. Idempotent; concurrent calls wait for each other.
+
+    Raises DependentObjects, before anything is changed, when the site has built on a function that must be dropped.
+    """
+    with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
         on_progress("applying revisions and functions")
         with _translating():
             command.upgrade(config, "heads")
@@ -60,10 +65,15 @@ def drift(database: Database, settings: Settings) -> None:
 
 def new_revision(database: Database, settings: Settings, message: str) -> Path:
     """Write a project revision from the difference between the database and `db/tables/`."""
-    number = f"{int(HEAD) + 1:04d}"
+    number = f"{int(schema.HEAD) + 1:04d}"
     with migrating(database, settings) as (config, _, _), _translating():
         script = command.revision(
-            config, message=message, autogenerate=True, rev_id=number, head=HEAD, version_path=str(PROJECT_REVISIONS)
+            config,
+            message=message,
+            autogenerate=True,
+            rev_id=number,
+            head=schema.HEAD,
+            version_path=str(PROJECT_REVISIONS),
         )
     assert script is not None
     assert not isinstance(script, list)  # one revision was asked for
@@ -75,30 +85,57 @@ def scripts(home: Path) -> ScriptDirectory:
 
 
 @contextmanager
-def migrating(database: Database, settings: Settings) -> Iterator[tuple[Config, Connection, Extensions]]:
-    """Alembic's configuration on an administrator's connection that holds the migration lock and acts as the owner."""
+def migrating(
+    database: Database, settings: Settings, *, check: Callable[[Connection, Roles], None] = lambda _, __: None
+) -> Iterator[tuple[Config, Connection, Extensions]]:
+    """Alembic's configuration on an administrator's connection that holds the migration lock and acts as the owner.
+
+    `check` is called before anything is changed.
+    """
     if database.is_embedded:
         _create_embedded_database(database.url(None))
     engine = database.engine(None)
     with engine.connect() as lock, engine.connect() as conn:
         _lock(lock)
+        check(conn, database.roles)
         with conn.begin():
             extensions = prepare(conn, database.roles)
             if database.is_embedded:
                 _set_passwords(conn, database)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
-        quote = conn.dialect.identifier_preparer.quote
-        conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
+        _search_extensions(conn, extensions)
         conn.execute(text("set lock_timeout = '5s'"))
         conn.commit()
         config = _config(settings.home)
         config.attributes.update(
             connection=conn,
             roles=database.roles.by_word(),
-            schemas={"vector": extensions.vector, "dblink": extensions.dblink, "trgm": extensions.pg_trgm},
+            schemas=extensions.by_word(),
         )
         yield config, conn, extensions
+
+
+def _check_dependents(conn: Connection, roles: Roles) -> None:
+    """In a transaction that is rolled back. Left to the upgrade's own transaction where it cannot be done yet."""
+    with conn.begin() as attempt:
+        revision, extensions = schema.applied(conn), installed(conn)
+        may_act = text("select pg_has_role(current_user, to_regrole(quote_ident(:owner)), 'set')")
+        if revision is None or extensions is None or not conn.scalar(may_act, {"owner": roles.owner}):
+            return
+        if revision > schema.HEAD:  # alembic refuses to go on
+            return
+        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+        _search_extensions(conn, extensions)
+        check_dependents(conn, read_files(conn, roles.by_word(), extensions.by_word()))
+        attempt.rollback()
+
+
+def _search_extensions(conn: Connection, extensions: Extensions) -> None:
+    """Let the session find what revisions and function files name without a schema."""
+    quote = conn.dialect.identifier_preparer.quote
+    conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
+    conn.execute(text("select show_limit()"))  # loads pg_trgm, whose settings some functions set
 
 
 def _point(conn: Connection, database: Database, settings: Settings, extensions: Extensions) -> None:

@@ -1,5 +1,5 @@
 """Operations of our own for revisions: a model's embedding tables, and the work they make. Those of its indexes are in
-`index_operations.py`.
+`indexes.py`.
 
     op.create_embedding_tables("starter", 384)
     op.list_catalog("starter")
@@ -57,7 +57,7 @@ class ListCatalog(MigrateOperation):
 
     @classmethod
     def list_catalog(cls, operations: Operations, model: str) -> None:
-        """Put every title and picture the model has no vector of on its work list."""
+        """Put every title and image that the model has no vector of on its work list."""
         operations.invoke(cls(model))
 
     def reverse(self) -> "ListCatalog":

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,18 +22,12 @@ from migrations.operations import indexes as index_operations
 from migrations.reindex import rebuild_indexes
 from migrations.retire import retire_model
 from migrations.upgrade import downgrade, drift, upgrade
-from tests.support.databases import Databases
+from tests.support.databases import Databases, admin
 from tests.support.processes import wait_until
 
 TOY = NewModel("toy", "toy", "revision 1", 24)
 WIDE = NewModel("wide", "wide", "revision 1", 40)
 PRODUCTS = 300
-
-
-def admin(database: Database, statement: str) -> list[Any]:
-    with database.connect(None) as conn, conn.begin():
-        done = conn.exec_driver_sql(statement)
-        return list(done.all()) if done.returns_rows else []
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +106,9 @@ def test_a_retired_model_has_no_tables_no_work_and_no_cached_queries_but_is_reme
     assert retire_model(two, settings, "wide") == []
 
 
-def test_its_revisions_can_be_read_and_taken_back_empty(two: Database, settings: Settings) -> None:
+def test_retiring_revisions_are_readable_and_a_downgrade_restores_empty_tables(
+    two: Database, settings: Settings
+) -> None:
     unindex, retire = retire_model(two, settings, "wide")
     assert 'op.retire_model("wide", 40)' in retire.read_text()
     assert 'op.restore_model("wide", 40)' in retire.read_text().split("def downgrade")[1]
@@ -135,7 +130,7 @@ def _readable(files: list[Path]) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_added_again_it_starts_with_the_whole_catalog_to_encode(two: Database, settings: Settings) -> None:
+def test_a_model_that_is_added_again_has_the_whole_catalog_as_work(two: Database, settings: Settings) -> None:
     retire_model(two, settings, "wide")
     with pytest.raises(SettingsError, match="already there with other weights"):
         add_model(two, settings, NewModel("wide", "wide", "revision 2", 40))
@@ -156,7 +151,7 @@ def test_added_again_it_starts_with_the_whole_catalog_to_encode(two: Database, s
     assert statuses(two) == {}
 
 
-def test_the_serving_model_is_not_retired_nor_one_that_is_not_there(two: Database, settings: Settings) -> None:
+def test_the_serving_model_and_an_unknown_one_cannot_be_retired(two: Database, settings: Settings) -> None:
     with pytest.raises(DatabaseError, match="model toy is serving"):
         retire_model(two, settings, "toy")
     with pytest.raises(DatabaseError, match="no model nonesuch"):
@@ -164,7 +159,9 @@ def test_the_serving_model_is_not_retired_nor_one_that_is_not_there(two: Databas
     assert statuses(two) == {"toy": "serving", "wide": "building"}
 
 
-def test_one_that_came_to_serve_before_its_revision_ran_keeps_its_tables(two: Database, settings: Settings) -> None:
+def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
+    two: Database, settings: Settings
+) -> None:
     retire_model(two, settings, "wide")
     downgrade(two, settings, "model_wide_index")
     serve_model(two, "wide", force=True)
@@ -174,7 +171,7 @@ def test_one_that_came_to_serve_before_its_revision_ran_keeps_its_tables(two: Da
     assert {"wide_image", "wide_title"} < set(tables(two))
 
 
-def test_it_goes_between_searches_without_holding_them_up(two: Database, settings: Settings) -> None:
+def test_retirement_does_not_block_searches(two: Database, settings: Settings) -> None:
     """A search is under way all the time; none waits for another one's end and the retirement in turn."""
     searching = threading.Event()
     stop, errors, done = threading.Event(), list[BaseException](), list[int]()
@@ -218,7 +215,7 @@ def indexes(database: Database, model: str = "toy") -> dict[str, tuple[int, int,
         }
 
 
-def test_indexes_are_built_anew_under_their_names_and_back_by_a_downgrade(two: Database, settings: Settings) -> None:
+def test_indexes_are_rebuilt_under_their_names_and_a_downgrade_restores_them(two: Database, settings: Settings) -> None:
     assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
     before = indexes(two, "wide")
     written = rebuild_indexes(two, settings, m=8, ef_construction=32)
@@ -234,7 +231,7 @@ def test_indexes_are_built_anew_under_their_names_and_back_by_a_downgrade(two: D
     assert indexes(two, "wide") == before
 
 
-def test_parameters_and_models_that_make_no_index_are_refused_and_nothing_is_written(
+def test_invalid_parameters_and_models_are_refused_and_no_revision_is_written(
     two: Database, settings: Settings
 ) -> None:
     with pytest.raises(SettingsError, match="less than twice"):
@@ -304,7 +301,7 @@ def test_an_index_being_built_shows_how_far_it_has_come(two: Database, databases
     assert indexes(two)["toy_image_hnsw_next"] == (16, 64, True)
 
 
-def test_search_finds_what_it_found_all_through_a_rebuild(two: Database, settings: Settings) -> None:
+def test_search_results_stay_the_same_during_a_rebuild(two: Database, settings: Settings) -> None:
     stop, errors, seen = threading.Event(), list[BaseException](), set[tuple[str, ...]]()
     ask = text(
         "select array_agg(sku order by rank), min(route) from shop.search(inputs => jsonb_build_array("

@@ -2,11 +2,12 @@
 
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from sqlalchemy import make_url
 
-from db.embedded import server as embedded
+from db.embedded.server import Server, secrets
 from db.engine import Database
 from db.roles import Roles
 from migrations.gateway import point_gateway
@@ -15,12 +16,19 @@ ROLES = Roles("shop_")
 _numbers = count(1)
 
 
+def admin(database: Database, statement: str) -> list[Any]:
+    """Run statements as the administrator; the rows of the last one."""
+    with database.connect(None) as conn, conn.begin():
+        done = conn.exec_driver_sql(statement)
+        return list(done.all()) if done.returns_rows else []
+
+
 class Databases:
     """Creates and drops databases on the test run's server."""
 
-    def __init__(self, server: embedded.Server, home: Path) -> None:
+    def __init__(self, server: Server, home: Path) -> None:
         self._server = server
-        self._secrets = embedded.secrets(home)
+        self._secrets = secrets(home)
         self._created: list[str] = []
         # Most disk time of a run goes into creating and dropping databases. tests/db/embedded tests durability.
         self.run("alter system set fsync = off")

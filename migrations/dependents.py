@@ -1,0 +1,73 @@
+"""What a site has built on ours: its views, functions, policies, columns ... that depend on our functions and types.
+
+PostgreSQL drops nothing that something else depends on. An upgrade that must drop and create a function, or add a
+column to a result type, therefore looks for them first, before it changes anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from db.errors import DependentObjects
+
+# Follows pg_depend from the objects given. A view depends on a function through its rule. `normal` entries are objects
+# that somebody made; the others (the row type of a view, the index of a materialized view) go with one of those.
+_CLOSURE = """
+with recursive dependent (classid, objid, objsubid, deptype) as (
+    select cast(:catalog as regclass)::oid, o, 0, 'i'::"char" from unnest(cast(:oids as oid[])) o
+    union
+    select case when r.oid is null then d.classid else 'pg_class'::regclass end,
+        coalesce(r.ev_class, d.objid), case when r.oid is null then d.objsubid else 0 end, d.deptype
+    from dependent u
+    join pg_depend d on d.refclassid = u.classid and d.refobjid = u.objid
+        and (u.objsubid = 0 or d.refobjsubid = u.objsubid)
+    left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.rulename = '_RETURN'
+    where d.deptype in ('n', 'a', 'i')
+)
+select distinct i.type, i.identity, u.classid::regclass::text as catalog, u.objid as oid, n.nspname as schema,
+    coalesce(p.proname, c.relname) as name,
+    -- whole rows of a type, in a table or as the result of a body that was parsed when it was created
+    coalesce(u.objsubid > 0 and c.relkind in ('r', 'm', 'p', 'f'), false)
+        or coalesce(p.prosqlbody is not null and p.prorettype in (select t.objid from dependent t
+            where t.classid = 'pg_type'::regclass), false) as holds_rows
+from dependent u
+cross join pg_identify_object(u.classid, u.objid, u.objsubid) i
+left join pg_proc p on u.classid = 'pg_proc'::regclass and p.oid = u.objid
+left join pg_trigger t on u.classid = 'pg_trigger'::regclass and t.oid = u.objid
+left join pg_class c on (u.classid = 'pg_class'::regclass and c.oid = u.objid) or c.oid = t.tgrelid
+left join pg_namespace n on n.oid = coalesce(p.pronamespace, c.relnamespace)
+where u.deptype = 'n' and u.classid <> 'pg_type'::regclass
+order by i.type, i.identity
+"""
+
+
+@dataclass(frozen=True)
+class Dependent:
+    kind: str  # as PostgreSQL names it: view, function, policy, table column ...
+    identity: str  # schema-qualified
+    catalog: str
+    oid: int
+    schema: str | None
+    name: str | None
+    holds_rows: bool  # of the type it was found by
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.identity}"
+
+
+def dependents(conn: Connection, catalog: str, oids: Sequence[int]) -> list[Dependent]:
+    """Everything that depends on these rows of `pg_proc` or `pg_type`, over any number of steps."""
+    rows = conn.execute(text(_CLOSURE), {"catalog": catalog, "oids": list(oids)})
+    return [Dependent(*row) for row in rows]
+
+
+def refuse(changed: Sequence[str], blocking: Sequence[Dependent]) -> None:
+    """Raises DependentObjects when there are any."""
+    if blocking:
+        raise DependentObjects(
+            f"this upgrade changes {', '.join(changed)}, on which objects of this site depend: "
+            + ", ".join(map(str, blocking)),
+            hint="Nothing was changed. Save their definitions (pg_dump --schema-only), drop them, run "
+            '"windowshop db upgrade" again, and create them again.',
+        )

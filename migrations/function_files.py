@@ -1,0 +1,225 @@
+"""How the files of `db/functions` become the functions, views and result types of a database.
+
+    create or replace     a function whose arguments and result stay as they are; all that depends on it stays, too
+    drop, then create     one whose arguments or result change: PostgreSQL would refuse it, or keep both
+    drop                  one of shop_private that no file defines any more
+    alter type            a result type of schema shop whose file has more columns at the end
+
+All of it happens in the caller's transaction, that of the revisions. So a revision need not drop a function that a file
+renames or changes. It does so (`op.drop_functions`) only before it changes a type or a table that the old one uses.
+
+What a site has built on our functions is never dropped: `check_dependents` stops an upgrade before its first change.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from db import functions
+from db.errors import DatabaseError
+from db.schema import HEAD
+from migrations.dependents import Dependent, dependents, refuse
+from migrations.operations.functions import drop_routines
+
+_DEFINITION = re.compile(
+    r"^create or replace (?:function|procedure) (shop|shop_private)\.(\w+)\b"
+    r".*?(?:\bas (\$\w*\$).*?\3[^;]*;|\breturn\b[^;]*;)",
+    re.DOTALL | re.MULTILINE,
+)
+_TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
+_NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
+FROZEN = {("shop_private", "keywords"), ("shop_private", "query_id")}  # in revisions: generated columns use them
+
+Files = Sequence[tuple[str, str]]  # name and SQL, in call order
+
+
+@dataclass(frozen=True)
+class Routine:
+    oid: int
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class GrownType:
+    oid: int
+    name: str
+    columns: list[str]  # the new ones, each with its type
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What `create or replace` does not do."""
+
+    routines: list[Routine]  # arguments or result change
+    removed: list[Routine]  # no file defines them
+    types: list[GrownType]
+
+
+def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str, str]) -> Files:
+    """The files with the names of this site in them: `roles` by word, `schemas` of the extensions."""
+    quote = conn.dialect.identifier_preparer.quote
+    names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
+    return list(functions.statements(names))
+
+
+def apply_functions(conn: Connection, files: Files) -> None:
+    """Replace every function, view and result type by that of its file, as the owner."""
+    changes = _changes(conn, files)
+    dropped = [routine.oid for routine in changes.routines]
+    own = _own_dependents(conn, files, changes)
+    views = [one for one in own if one.kind == "view"]
+    dropped += [one.oid for one in own if one.catalog == "pg_proc"]
+    grants = _grants(conn, dropped, [view.oid for view in views])
+    if views:
+        _execute(conn, f"drop view {', '.join(view.identity for view in views)}")
+    drop_routines(conn, dropped)
+    for _, sql in files:
+        _execute(conn, _TYPE.sub(lambda definition: _growth(conn, definition), sql))
+    drop_routines(conn, [routine.oid for routine in changes.removed])
+    for grant in grants:
+        _execute(conn, grant)
+
+
+def check_dependents(conn: Connection, files: Files) -> None:
+    """Raises DependentObjects when applying the files would drop or break anything that is not ours."""
+    _own_dependents(conn, files, _changes(conn, files))
+
+
+def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
+    """What depends on changed functions and comes back with its own file. Raises DependentObjects for all else."""
+    ours = _defined(files)
+    found = dependents(conn, "pg_proc", [routine.oid for routine in changes.routines + changes.removed])
+    own = [one for one in found if _is_ours(one, ours)]
+    blocking = [one for one in found if one not in own]
+    for grown in changes.types:
+        blocking += [one for one in dependents(conn, "pg_type", [grown.oid]) if one.holds_rows and one not in blocking]
+    refuse([*map(str, changes.routines + changes.removed), *(grown.name for grown in changes.types)], blocking)
+    removed = {routine.oid for routine in changes.removed}
+    return [one for one in own if one.catalog != "pg_proc" or one.oid not in removed]
+
+
+def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
+    if one.kind == "trigger":  # on a table of ours: its file replaces it
+        return one.schema in ("shop", "shop_private")
+    return (one.schema, one.name) in defined
+
+
+def _changes(conn: Connection, files: Files) -> Changes:
+    """PostgreSQL itself says what it cannot replace: each definition is tried, bodies unread, and all is undone."""
+    present = _present(conn)
+    if not present:
+        return Changes([], [], [])
+    names = {(routine.schema, routine.name) for routine in present}
+    defined = _defined(files)
+    refused: set[tuple[str, str]] = set()
+    with conn.begin_nested() as attempt:
+        conn.execute(text("set local check_function_bodies = off"))
+        for schema, name, definition in _definitions(files):
+            if (schema, name) in names and not _replaces(conn, definition):
+                refused.add((schema, name))
+        before = {routine.oid for routine in present}
+        beside = {(routine.schema, routine.name) for routine in _present(conn) if routine.oid not in before}
+        types = [grown for _, sql in files for match in _TYPE.finditer(sql) for grown in _grown(conn, match)]
+        attempt.rollback()
+    return Changes(
+        [one for one in present if (one.schema, one.name) in (refused | beside)],
+        [one for one in present if one.schema == "shop_private" and (one.schema, one.name) not in defined],
+        types,
+    )
+
+
+def _replaces(conn: Connection, definition: str) -> bool:
+    with conn.begin_nested() as savepoint:
+        try:
+            _execute(conn, definition)
+        except DatabaseError as error:
+            savepoint.rollback()
+            # another result or name of an argument, or a type that a revision has yet to create
+            if not (error.sqlstate or "").startswith(("42", "3F")):
+                raise
+            return False
+    return True
+
+
+def _grown(conn: Connection, definition: re.Match[str]) -> Iterator[GrownType]:
+    """The type, when it is there with fewer columns. Raises DatabaseError when any of those has changed."""
+    name = definition[1]
+    oid = conn.scalar(text("select to_regtype(:name)::oid"), {"name": name})
+    if oid is None:
+        return
+    _execute(conn, definition[0].replace(f"create type {name}", "create type shop_private.grown_type", 1))
+    old, new = _columns(conn, name), _columns(conn, "shop_private.grown_type")
+    _execute(conn, "drop type shop_private.grown_type")
+    if new[: len(old)] != old:
+        raise DatabaseError(f"type {name} has other columns than its file: new columns come at the end")
+    if new != old:
+        yield GrownType(oid, name, new[len(old) :])
+
+
+def _columns(conn: Connection, type_: str) -> list[str]:
+    rows = conn.scalars(
+        text(
+            "select format('%I %s', attname, format_type(atttypid, atttypmod)) from pg_attribute "
+            "where attrelid = to_regclass(:type) and attnum > 0 and not attisdropped order by attnum"
+        ),
+        {"type": type_},
+    )
+    return list(rows)
+
+
+def _growth(conn: Connection, definition: re.Match[str]) -> str:
+    """What takes the place of a CREATE TYPE once the type is there."""
+    if conn.scalar(text("select to_regtype(:name)"), {"name": definition[1]}) is None:
+        return definition[0]
+    [columns] = [grown.columns for grown in _grown(conn, definition)] or [[]]
+    return (
+        f"alter type {definition[1]} {', '.join(f'add attribute {column}' for column in columns)};" if columns else ""
+    )
+
+
+def _definitions(files: Files) -> Iterator[tuple[str, str, str]]:
+    for _, sql in files:
+        for match in _DEFINITION.finditer(sql):
+            yield match[1], match[2], match[0]
+
+
+def _defined(files: Files) -> set[tuple[str, str]]:
+    return {(schema, name) for _, sql in files for schema, name in _NAME.findall(sql)} | FROZEN
+
+
+def _present(conn: Connection) -> list[Routine]:
+    """Those of the owner, whose role is set; a site may have put others beside them."""
+    rows = conn.execute(
+        text(
+            "select p.oid, n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
+            "where n.nspname in ('shop', 'shop_private') and p.proowner = current_user::regrole order by p.oid"
+        )
+    )
+    return [Routine(*row) for row in rows]
+
+
+def _grants(conn: Connection, routines: Sequence[int], views: Sequence[int]) -> list[str]:
+    """The rights that others hold on functions and views that are dropped and created, as statements: kept, as
+    CREATE OR REPLACE keeps them."""
+    rows = conn.scalars(
+        text(
+            "select format('grant %s on %s to %s%s', a.privilege_type, o.object, a.grantee::regrole, "
+            "case when a.is_grantable then ' with grant option' else '' end) from ("
+            "select format('routine %I.%I', n.nspname, p.proname) as object, p.proacl as acl, p.proowner as owner "
+            "from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = any(:routines) "
+            "union all select oid::regclass::text, relacl, relowner from pg_class where oid = any(:views)"
+            ") o, aclexplode(o.acl) a where a.grantee not in (0, o.owner)"
+        ),
+        {"routines": list(routines), "views": list(views)},
+    )
+    return list(rows)
+
+
+def _execute(conn: Connection, sql: str) -> None:
+    conn.exec_driver_sql(sql, execution_options={"no_parameters": True})  # bodies may hold % and :

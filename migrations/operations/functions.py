@@ -1,0 +1,47 @@
+"""An operation of our own for revisions: functions that go before a type or a table that they stand on changes.
+
+    op.drop_functions("shop_private", "hnsw_leg", "search_leg")
+
+Those that a file of `db/functions` still defines come back at the end of the same upgrade. A function whose file only
+changes its arguments, or is deleted, needs no revision: see `function_files.py`.
+"""
+
+from collections.abc import Sequence
+
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import Connection, text
+
+
+@Operations.register_operation("drop_functions")
+class DropFunctions(MigrateOperation):
+    def __init__(self, schema: str, names: tuple[str, ...]) -> None:
+        self.schema, self.names = schema, names
+
+    @classmethod
+    def drop_functions(cls, operations: Operations, schema: str, *names: str) -> None:
+        """Drop the functions and procedures of these names, whatever their arguments; names without one are passed
+        over. Fails, as DROP FUNCTION does, while anything else stands on one of them."""
+        operations.invoke(cls(schema, names))
+
+    def reverse(self) -> "DropFunctions":
+        return self  # the functions of the revision before come back with its own code's files
+
+
+@Operations.implementation_for(DropFunctions)
+def _drop_functions(operations: Operations, operation: DropFunctions) -> None:
+    conn = operations.get_bind()
+    found = conn.scalars(
+        text("select oid from pg_proc where pronamespace = to_regnamespace(:schema) and proname = any(:names)"),
+        {"schema": operation.schema, "names": list(operation.names)},
+    )
+    drop_routines(conn, found.all())
+
+
+def drop_routines(conn: Connection, oids: Sequence[int]) -> None:
+    """Drop functions and procedures together: one may stand on another."""
+    named = conn.scalar(
+        text("select string_agg(oid::regprocedure::text, ', ') from pg_proc where oid = any(:oids)"),
+        {"oids": list(oids)},
+    )
+    if named:
+        conn.exec_driver_sql(f"drop routine {named}", execution_options={"no_parameters": True})

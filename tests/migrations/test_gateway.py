@@ -1,0 +1,202 @@
+"""The gateway of copies of a database, and of several sites on one server that belongs to somebody else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from db.engine import Database
+from db.errors import DatabaseError, EncoderUnavailable, MissingExtension, SettingsError
+from db.lifecycle.serving import serve_model
+from db.roles import Role, Roles
+from db.settings import Settings
+from migrations.model_revisions import add_model
+from migrations.upgrade import downgrade, drift, upgrade
+from tests.support.databases import Databases, admin
+from tests.support.schema_objects import leftovers
+from tests.support.shop import TOY
+
+
+def server_entry(database: Database) -> str:
+    return str(admin(database, "select srvoptions from pg_foreign_server where srvname = 'shop_primary'"))
+
+
+def test_a_copy_names_the_old_database_until_it_is_upgraded(
+    databases: Databases, template: str, settings: Settings
+) -> None:
+    copied = databases.open(databases.create(template))
+    name = str(copied.write.database)
+    assert f"dbname={template}'" in server_entry(copied)
+    setting = (
+        "select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase "
+        "where datname = current_database() and setrole = 0"
+    )
+    assert admin(copied, setting) == []  # the settings of a database are not copied
+    upgrade(copied, settings)
+    assert f"dbname={name}'" in server_entry(copied)
+    assert admin(copied, setting) == [(["hnsw.iterative_scan=relaxed_order", "hnsw.ef_search=100"],)]
+
+
+def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, settings: Settings) -> None:
+    wrong = settings.model_copy(update={"gateway_host": "127.0.0.1", "gateway_port": 1})
+    with pytest.raises(DatabaseError, match=r"cannot log in to itself as the gateway.*refused") as raised:
+        upgrade(empty, wrong)
+    assert "WINDOWSHOP_GATEWAY_HOST" in (raised.value.hint or "")
+    upgrade(empty, settings)  # and is mended by the right one
+
+
+# --- a server that is not ours: several sites on it, an owner without superuser rights
+
+
+class Tenants:
+    """Databases on a server that belongs to somebody else, and roles with a prefix of their own."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._made: list[str] = []
+
+    def database(self, prefix: str, login: str | None = None) -> Database:
+        name = self._databases.create()
+        self._made.append(name)
+        url = make_url(self._databases.admin_url(name)).set(drivername="postgresql+psycopg")
+        if login:
+            self.admin(f"alter database {name} owner to {login}")
+            url = url.set(username=login, password="managed")
+        return Database(url, url, Roles(prefix))
+
+    def admin(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(self._databases.admin_url(database), autocommit=True) as conn:
+            conn.execute(statement)  # type: ignore[arg-type]  # from the code under test, or from here
+
+    def drop(self, *prefixes: str) -> None:
+        for name in self._made:
+            self.admin(f"drop database if exists {name} with (force)")
+        with psycopg.connect(self._databases.admin_url(), autocommit=True) as conn:
+            for prefix in prefixes:
+                for [name] in conn.execute("select rolname from pg_roles where starts_with(rolname, %s)", [prefix]):
+                    conn.execute(f"drop owned by {name}; drop role {name}")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def tenants(databases: Databases) -> Iterator[Tenants]:
+    made = Tenants(databases)
+    yield made
+    made.drop("managed_", "tenant_")
+
+
+@pytest.fixture
+def managed(tenants: Tenants) -> Database:
+    tenants.admin("create role managed_admin login password 'managed'")
+    return tenants.database("managed_", "managed_admin")
+
+
+def test_a_plain_owner_needs_exactly_the_printed_commands(
+    tenants: Tenants, managed: Database, settings: Settings
+) -> None:
+    name = str(managed.write.database)
+    with pytest.raises(MissingExtension, match="lacks the extension vector") as raised:
+        upgrade(managed, settings)
+    commands = (raised.value.hint or "").split("\n", 1)[1]
+    assert "create extension if not exists dblink" in commands
+    tenants.admin("create extension vector", name)
+    with pytest.raises(MissingExtension, match="lacks the extension dblink"):
+        upgrade(managed, settings)
+    tenants.admin(commands, name)
+
+    upgrade(managed, settings)
+    upgrade(managed, settings)
+    drift(managed, settings)
+    add_model(managed, settings, TOY)
+    serve_model(managed, "toy")
+    with managed.connect(Role.ANALYST) as conn:
+        assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
+        with pytest.raises(EncoderUnavailable, match="no encoder is connected"):  # said by the gateway: it was reached
+            conn.exec_driver_sql("select shop.clip_text('a')")
+    with managed.connect(Role.ENCODER) as conn:
+        assert conn.exec_driver_sql("select count(*) from shop.coverage").scalar() == 0
+    downgrade(managed, settings, "base")
+    assert leftovers(managed) == []
+
+
+def test_missing_rights_are_refused_with_the_commands_that_grant_them(
+    tenants: Tenants, managed: Database, settings: Settings
+) -> None:
+    tenants.admin(
+        "create extension vector; create schema shop_dblink; create extension dblink schema shop_dblink; "
+        "revoke execute on all functions in schema shop_dblink from public",
+        str(managed.write.database),
+    )
+    with pytest.raises(DatabaseError, match="managed_admin may not pass on the use of dblink") as raised:
+        upgrade(managed, settings)
+    assert "grant usage on foreign data wrapper dblink_fdw to managed_admin" in (raised.value.hint or "")
+
+
+def test_an_owner_without_createrole_gets_a_clear_error(
+    tenants: Tenants, managed: Database, settings: Settings
+) -> None:
+    with pytest.raises(MissingExtension) as raised:
+        upgrade(managed, settings)
+    commands = (raised.value.hint or "").split("\n", 1)[1]
+    tenants.admin(commands, str(managed.write.database))
+    tenants.admin("alter role managed_admin nocreaterole")
+    with pytest.raises(DatabaseError, match=r"create role|CREATEROLE|permission denied"):
+        upgrade(managed, settings)
+
+
+@pytest.mark.parametrize("login", [None, "managed_admin"])
+def test_dblink_that_public_may_use_is_refused_with_the_command(
+    tenants: Tenants, managed: Database, settings: Settings, login: str | None
+) -> None:
+    database = managed if login else tenants.database("managed_")
+    name = str(database.write.database)
+    tenants.admin("create extension vector; create extension dblink schema public", name)
+    with pytest.raises(DatabaseError, match="PUBLIC may execute dblink's functions in schema public") as raised:
+        upgrade(database, settings)
+    assert "revoke execute on all functions in schema public from public" in (raised.value.hint or "")
+    assert admin(database, "select to_regclass('shop_private.alembic_version')") == [(None,)]
+
+
+def test_dblink_may_be_installed_in_any_schema(tenants: Tenants, settings: Settings) -> None:
+    database = tenants.database("tenant_")
+    tenants.admin(
+        'create extension vector; create schema "Odd one"; create extension dblink schema "Odd one"; '
+        'revoke execute on all functions in schema "Odd one" from public',
+        str(database.write.database),
+    )
+    upgrade(database, settings)
+    drift(database, settings)
+    add_model(database, settings, TOY)
+    serve_model(database, "toy")
+    with (
+        database.connect(Role.ANALYST) as conn,
+        pytest.raises(EncoderUnavailable, match="no encoder is connected"),
+    ):
+        conn.exec_driver_sql("select shop.clip_text('a')")
+
+
+def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenants: Tenants, tmp_path: Path) -> None:
+    first, second = tenants.database("tenant_"), tenants.database("tenant_")
+    upgrade(first, Settings(home=tmp_path / "first"))
+    with pytest.raises(SettingsError, match=f"in use by database {first.write.database}") as raised:
+        upgrade(second, Settings(home=tmp_path / "second"))
+    assert "WINDOWSHOP_GATEWAY_PASSWORD" in (raised.value.hint or "")
+    for database, home in ((first, "first"), (second, "second")):
+        shared = Settings(home=tmp_path / home, gateway_password="the same")  # type: ignore[arg-type]
+        upgrade(database, shared)
+    for database, home in ((first, "first"), (second, "second")):
+        upgrade(database, Settings(home=tmp_path / home))  # from here on each mapping knows it
+
+
+def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, settings: Settings) -> None:
+    database = tenants.database("tenant_")
+    look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
+    upgrade(database, settings)
+    before = admin(database, look)
+    upgrade(database, settings)
+    assert admin(database, look) == before
+    assert "password=" in str(before)
+    admin(database, "alter role tenant_gateway password 'changed behind our back'")
+    upgrade(database, settings)  # a new one, that works
+    assert admin(database, look) != before
