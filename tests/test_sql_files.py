@@ -12,7 +12,7 @@ MAX_FILES = 20
 MAX_BODY_LINES = 90
 MAX_PARAMETERS = 12
 
-OBJECT = re.compile(r"^create or replace (function|procedure|view|trigger) (?:\w+\.)?(\w+)", re.M)
+OBJECT = re.compile(r"^create (?:or replace )?(function|procedure|view|trigger|type) (?:\w+\.)?(\w+)", re.M)
 TRIGGER = re.compile(r"^create or replace trigger .*?execute function shop_private\.(\w+)\(\)", re.M | re.S)
 BODY = re.compile(r"^create or replace (?:function|procedure) (\S+?)\(.*?\bas (\$\w*\$)(.*?)\2", re.M | re.S)
 
