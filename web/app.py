@@ -13,6 +13,7 @@ from litestar.types import Scope
 from db import api_keys
 from db.api_keys import ApiKey
 from db.engine import Database
+from db.images.thumbnail_pool import ThumbnailPool
 from web.api import events, health, images, products, search
 from web.api.openapi import openapi
 from web.http import problems
@@ -22,6 +23,7 @@ from web.http.database import Pools
 from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
+from web.images.thumbnails import Thumbnails
 from web.images.uploads import Uploads
 from web.page import rendering, results
 from web.page import routes as page
@@ -48,14 +50,16 @@ MAX_FORM_PARTS = 20
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
     """The ASGI application. It connects to the database at the first request and disconnects when the server stops."""
     pools = Pools(database, settings)
+    thumbnail_pool = ThumbnailPool()
     access = _access(database, settings, pools)
     state = State(
         {
             "settings": settings,
             "metrics": metrics,
             "pools": pools,
-            "thumbnails": images.Thumbnails(),
-            "uploads": Uploads(),
+            "thumbnail_pool": thumbnail_pool,
+            "thumbnails": Thumbnails(thumbnail_pool),
+            "uploads": Uploads(thumbnail_pool),
             "facet_cache": results.FacetCache(),
         }
     )
@@ -104,6 +108,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await asyncio.shield(asyncio.to_thread(state.thumbnail_pool.close))
         await asyncio.shield(state.pools.close())
 
 

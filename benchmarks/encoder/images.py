@@ -28,7 +28,7 @@ from benchmarks.support.site import Site, site
 from db.catalog.product import Image, Product
 from db.catalog.store import staging, upsert
 from db.images.decode_pool import DecodeBatch, DecodePool
-from db.images.decoder import DecodedImage, Limits, Source
+from db.images.messages import DecodedImage, DecodeLimits, ImageSource
 from db.roles import Role
 from db.work import items as work
 from db.work.items import Seen
@@ -116,13 +116,13 @@ def _images(measured: Site, count: int, side: int) -> list[Path]:
 
 def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float:
     size, shape = settings.pictures_a_batch(model.device), model.tower.shape
-    pool = DecodePool(settings.decoders(), 5, size * shape.bytes, Limits(10**8, 10**8, 60))
-    sources = [Source(str(path.parent), path.name) for path in paths]
+    pool = DecodePool(settings.decoders(), 5, size * shape.bytes, DecodeLimits(60, 10**8, 10**8))
+    sources = [ImageSource(str(path.parent), path.name) for path in paths]
     try:
-        pool.open(sources[:size], shape).close()  # processes are up
+        pool.begin(sources[:size], shape).close()  # processes are up
         started, under_way = time.perf_counter(), list[DecodeBatch]()
         for first in range(0, len(sources), size):
-            under_way.append(pool.open(sources[first : first + size], shape))
+            under_way.append(pool.begin(sources[first : first + size], shape))
             if len(under_way) == 4:
                 _finish(under_way.pop(0))
         for opening in under_way:

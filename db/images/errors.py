@@ -1,8 +1,8 @@
 """What can be wrong with an image.
 
 EncoderError            (db/errors.py)
-└── ImageRejected       these bytes will never be an image here            -> quarantined at once
-    └── ImageUnreadable the file could not be read, which may pass         -> tried again, alone
+└── ImageRejected       these bytes will never be an image here        -> quarantined immediately
+    └── ImageUnreadable the file cannot be read now, a later try may   -> tried again, alone
 """
 
 from db.errors import EncoderError

@@ -1,51 +1,43 @@
-"""Pictures as files below an image root, read so that nothing above it can be reached."""
+"""Image files below an image root, read so that no path leads to a file outside it."""
 
 import os
 import stat
+from pathlib import Path
 
-MAX_BYTES = 50_000_000
-
-_KINDS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif"}
-
-
-class NotServed(Exception):
-    """Not there, not below its root, or not a picture that browsers show."""
+from db.images.errors import ImageRejected, ImageUnreadable
 
 
-def read_picture(folder: str, uri: str) -> bytes:
-    """A picture's bytes. A link may lead elsewhere below the root. The path it comes to is then walked folder by folder
-    without following links, so that none can be put in meanwhile. Raises NotServed."""
+def read_file(root: str, uri: str, max_bytes: int) -> bytes:
+    """The bytes of an image file below `root`.
+
+    A symbolic link may lead elsewhere below the root. The resolved path is then opened folder by folder without
+    following links, so that a link created in the meantime cannot lead out. Raises ImageRejected when the path leaves
+    the root, is no plain file or is too large, ImageUnreadable when the file cannot be read now.
+    """
     try:
-        root = os.path.realpath(folder)
-        real = os.path.realpath(f"{root}/{uri}")
-    except ValueError as error:  # a NUL
-        raise NotServed(uri) from error
-    if not real.startswith(root.rstrip("/") + "/"):
-        raise NotServed(uri)
-    *folders, name = os.path.relpath(real, root).split("/")
-    opened: list[int] = []
+        top = os.path.realpath(root)
+        resolved = os.path.realpath(Path(top) / uri)
+    except ValueError as error:  # a NUL in the path
+        raise ImageRejected(f"{uri!r}: not a path") from error
+    if not (resolved == top or resolved.startswith(top.rstrip("/") + "/")):
+        raise ImageRejected(f"{uri}: the path leaves the image root")
+    *folders, name = os.path.relpath(resolved, top).split("/")
+    handles: list[int] = []
     try:
-        opened.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
-        for part in folders:
-            opened.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened[-1]))
-        opened.append(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened[-1]))
-        status = os.fstat(opened[-1])
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            raise NotServed(uri)
-        with os.fdopen(opened.pop(), "rb") as file:
-            return file.read(MAX_BYTES)
-    except (OSError, ValueError) as error:
-        raise NotServed(uri) from error
+        handles.append(os.open(top, os.O_RDONLY | os.O_DIRECTORY))
+        for folder in folders:
+            handles.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handles[-1]))
+        # O_NONBLOCK: opening a named pipe must not wait for its writer.
+        handles.append(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handles[-1]))
+        status = os.fstat(handles[-1])
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageRejected(f"{uri}: not a plain file")
+        if status.st_size > max_bytes:
+            raise ImageRejected(f"{uri}: {status.st_size} bytes, at most {max_bytes}")
+        with os.fdopen(handles.pop(), "rb") as file:
+            return file.read(max_bytes)
+    except OSError as error:
+        raise ImageUnreadable(f"{uri}: {error.strerror or type(error).__name__}") from error
     finally:
-        for number in opened:
-            os.close(number)
-
-
-def kind_of(picture: bytes) -> str:
-    """Its media type, by its first bytes: what a file is called proves nothing. Raises NotServed."""
-    for beginning, kind in _KINDS.items():
-        if picture.startswith(beginning):
-            return kind
-    if picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
-        return "image/webp"
-    raise NotServed(picture[:12])
+        for handle in handles:
+            os.close(handle)

@@ -1,6 +1,6 @@
-"""From an upright RGB picture to the bytes a model's image tower takes. No torch here: decoder processes do this part.
+"""From an upright RGB image to the bytes a model's image tower takes. No torch here: decoder processes run this part.
 
-What the device does better, it does: values stay 0..255 until they are there.
+The device normalises the values, because it does that faster: they stay 0..255 until they are there.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """How any picture becomes one of `height` x `width`.
+    """How an image of any size becomes one of `height` x `width`.
 
-    crop     its shortest edge becomes `edge`, and the middle is taken (CLIP)
-    stretch  both sides are changed to fit (SigLIP)
-    pad      the whole picture on a white ground (starter)
-    within   only made smaller, its proportions kept: for models whose own processor does the rest
+    crop     the shortest edge becomes `edge`, then the middle is cut out (CLIP)
+    stretch  both sides are resized to fit, whatever the proportions (SigLIP)
+    pad      the whole image on a white ground (starter)
+    within   only made smaller, proportions kept: for models whose own processor does the rest
     """
 
     height: int
@@ -33,12 +33,12 @@ class InputShape:
 
     @property
     def bytes(self) -> int:
-        """Of a picture, at most."""
+        """Of one image, at most."""
         return self.height * self.width * 3
 
     def at_least(self, width: int, height: int) -> tuple[int, int]:
-        """The width and height below which a `width` x `height` picture must not be decoded: a JPEG decoder gives
-        one of half, a quarter or an eighth the size in a fraction of the time, and moves a vector less than saving
+        """The smallest width and height that a `width` x `height` image may be decoded at. A JPEG decoder gives an
+        image of half, a quarter or an eighth the size in a fraction of the time, and moves a vector less than saving
         the file at another quality would."""
         if self.fit == "crop":
             return self.edge, self.edge
@@ -48,7 +48,7 @@ class InputShape:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def pixels(self, image: Image.Image) -> Pixels:
-        """Of an RGB picture. The resampling is exact where the model's published processor is Pillow's."""
+        """The pixels of an RGB image. The resampling is exact where the model's published processor uses Pillow."""
         if self.fit == "crop":
             return np.asarray(self._crop(image))
         if self.fit == "stretch":
@@ -65,7 +65,9 @@ class InputShape:
 
     def _crop(self, image: Image.Image) -> Image.Image:
         short = min(image.size)
-        if max(image.size) > 4 * short:  # of a 1 x 10,000 strip only the middle: it would be blown up whole
+        if (
+            max(image.size) > 4 * short
+        ):  # only the middle of a 1 x 10,000 strip: resizing all of it would need gigabytes
             image = _middle(image, min(image.width, 4 * short), min(image.height, 4 * short))
         scaled = [self.edge if side == short else int(self.edge * side / short) for side in image.size]
         return _middle(self._resize(image, (scaled[0], scaled[1])), self.width, self.height)

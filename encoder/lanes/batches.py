@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from db.images.decode_pool import DecodeBatch
-from db.images.decoder import DecodeError
+from db.images.messages import DecodeError
 from db.work.items import Item, Part, Seen
 from encoder.models.loading import Features, Vectors
 
@@ -15,7 +15,7 @@ class ClaimedBatch:
     part: Part
     items: list[Item]
     refused: list[tuple[Item, DecodeError]] = field(default_factory=list)
-    opening: DecodeBatch | None = None  # of the items, when they are pictures
+    decoding: DecodeBatch | None = None  # of the items, when they are pictures
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Batch:
     seen: list[Seen]  # of each picture; empty for titles
     rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
     features: Features
-    opening: DecodeBatch | None = None
+    decoding: DecodeBatch | None = None
     known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of pictures the catalog had already
 
 

@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from db.errors import DatabaseError
 from db.fetching import Fetcher
 from db.images.decode_pool import DecodePool
-from db.images.decoder import DecodedImage, DecodeError, Limits, Source
 from db.images.errors import ImageRejected
+from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import items as work
 from db.work.items import Item, Part, Seen
 from encoder.lanes.batches import Batch, ClaimedBatch, Counters, Encoded
@@ -58,7 +58,7 @@ class CatalogLane:
             "title": dict.fromkeys(models, settings.titles_a_batch(device)),
             "image": {n: max(1, min(settings.pictures_a_batch(device), slot // row)) for n, row in rows.items()},
         }
-        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_seconds)
+        limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
         # As many slots as batches can be under way: claimed, waiting, opened, waiting, in a model thread each.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
@@ -101,10 +101,10 @@ class CatalogLane:
                         return
                 stop.wait(0.2 if once else 1.0)
 
-    def stages(self, opening: Connection, writing: Connection) -> list[Stage]:
+    def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
         """What a claimed batch goes through; each connection is used by one thread only."""
         return [
-            Stage("open", lambda claimed: self.open(opening, claimed)),
+            Stage("open", lambda claimed: self.open(reading, claimed)),
             Stage("model", self.encode, self._threads),
             Stage("write", lambda encoded: self.write(writing, encoded)),
         ]
@@ -127,8 +127,8 @@ class CatalogLane:
                     log.warning("picture not encoded", uri=item.uri, reason=refused.reason)
             self.tally.failed += len(claimed.refused)
         if not batch.items:
-            if batch.opening is not None:
-                batch.opening.close()
+            if batch.decoding is not None:
+                batch.decoding.close()
             self._land()
             return None
         return batch
@@ -138,8 +138,8 @@ class CatalogLane:
         if batch.rows:
             self._before_forward()
             made = self._forward(self._models[batch.model_id], batch.features, len(batch.rows))
-        if batch.opening is not None:
-            batch.opening.close()
+        if batch.decoding is not None:
+            batch.decoding.close()
         known = {source: vector[None] for source, vector in batch.known.items()}
         return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
 
@@ -195,7 +195,7 @@ class CatalogLane:
             self._wait_until_empty(stop)
 
     def _begin_to_open(self, claimed: ClaimedBatch) -> None:
-        sources: list[Source] = []
+        sources: list[ImageSource] = []
         kept: list[Item] = []
         at_once = self._fetching.map if any(item.folder is None for item in claimed.items) else map
         for item, source in zip(claimed.items, at_once(self._source, claimed.items), strict=True):
@@ -206,15 +206,15 @@ class CatalogLane:
                 sources.append(source)
         claimed.items = kept
         if sources:
-            claimed.opening = self._pool.open(sources, self._models[claimed.model_id].tower.shape)
+            claimed.decoding = self._pool.begin(sources, self._models[claimed.model_id].tower.shape)
 
-    def _source(self, item: Item) -> Source | DecodeError:
+    def _source(self, item: Item) -> ImageSource | DecodeError:
         if item.uri is None:
             return DecodeError("the picture is gone from the catalog", final=True)
         if item.folder is not None:
-            return Source(item.folder, item.uri)
+            return ImageSource(item.folder, item.uri)
         try:
-            return Source("", item.uri, self._fetcher.read(item.uri))
+            return ImageSource("", item.uri, self._fetcher.read(item.uri))
         except ImageRejected as error:
             return DecodeError(error.message, error.final)
 
@@ -228,8 +228,8 @@ class CatalogLane:
 
     def _pictures(self, conn: Connection, claimed: ClaimedBatch) -> Batch:
         opened: list[tuple[Item, int, DecodedImage]] = []
-        if claimed.opening is not None:
-            results = claimed.opening.results()
+        if claimed.decoding is not None:
+            results = claimed.decoding.results()
             for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
                 if isinstance(result, DecodeError):
                     claimed.refused.append((item, result))
@@ -243,9 +243,9 @@ class CatalogLane:
         rows = {source: n for n, source in enumerate(places)}
         seen = [Seen(one.sha256, one.width, one.height, one.phash) for _, _, one in opened]
         batch = Batch(claimed.model_id, "image", [i for i, _, _ in opened], [s.sha256 for s in seen], seen, rows, {})
-        batch.opening, batch.known = claimed.opening, known
-        if claimed.opening is not None and places:
-            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.opening.pixels(places.values()))
+        batch.decoding, batch.known = claimed.decoding, known
+        if claimed.decoding is not None and places:
+            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.decoding.pixels(places.values()))
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:

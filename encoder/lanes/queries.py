@@ -15,7 +15,7 @@ import structlog
 from db.engine import Database, translated
 from db.errors import DatabaseError
 from db.images.decode_pool import DecodePool
-from db.images.decoder import DecodedImage, DecodeError, Limits, Source
+from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import requests
 from db.work.requests import Request
 from encoder.models.loading import Model, Vectors
@@ -51,7 +51,7 @@ class QueryLane(threading.Thread):
         self._models = models
         self._stop_event = stop
         self._broken = broken
-        limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.hung_seconds / 2)
+        limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
         self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
         self._seconds_each = 0.0  # measured compute a query, smoothed
@@ -135,19 +135,19 @@ class QueryLane(threading.Thread):
 
     def _encode_pictures(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
         """What anybody may have sent is opened in another process, as the catalog's pictures are."""
-        opening = self._decoder.open([Source("", "", request.payload) for request in sent], model.tower.shape)
+        decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
         try:
             opened: list[tuple[int, DecodedImage]] = []
-            for place, result in enumerate(opening.results()):
+            for place, result in enumerate(decoding.results()):
                 if isinstance(result, DecodeError):
                     refusals.append((sent[place].id, result.reason))
                 else:
                     opened.append((place, result))
-            pixels = opening.pixels(opened) if opened else []
+            pixels = decoding.pixels(opened) if opened else []
             pictures = [(sent[place], one) for (place, _), one in zip(opened, pixels, strict=True)]
             self._encode_alike(pictures, model.encode_pixels, answers, refusals)
         finally:
-            opening.close()
+            decoding.close()
 
     def _encode_alike(
         self,

@@ -68,7 +68,7 @@ def test_bad_pictures_are_quarantined_with_their_reason_and_the_good_ones_encode
     with clip_database.connect(Role.ANALYST) as conn:
         reasons = dict(conn.execute(text("select sku, error from shop.quarantine")).all())
     assert set(reasons) == {"p3", "p5", "p7"}
-    assert "not a picture" in reasons["p3"]
+    assert "not an image" in reasons["p3"]
     assert "damaged" in reasons["p5"]
     assert "No such file" in reasons["p7"]
     assert rows(clip_database, "select count(*) from shop.clip_image") == [(37,)]

@@ -10,7 +10,7 @@ import torch
 from sqlalchemy import text
 
 from db.engine import Database
-from db.images import decode_pool as decoding
+from db.images import decode_worker
 from db.roles import Role
 from db.work import items as work
 from encoder import service
@@ -20,7 +20,7 @@ from tests.support import crashing_decoder
 from tests.support.images import draw, load_drawings
 
 POISON = {
-    "not a picture": b"<html>not found</html>",
+    "not an image": b"<html>not found</html>",
     "0 bytes": b"",
     "ended the decoder (SIGSEGV)": crashing_decoder.CRASHES,
     "took too long": crashing_decoder.HANGS,
@@ -53,7 +53,7 @@ def test_every_good_picture_is_encoded_and_every_bad_one_named(
         reason = list(POISON)[place % 3 if place >= len(POISON) else place]  # one hangs: each costs its whole time
         (folder / f"{number}.png").write_bytes(POISON[reason])
         reasons[f"p{number}"] = reason
-    monkeypatch.setattr(decoding.decoder, "open_all", crashing_decoder.open_all)
+    monkeypatch.setattr(decode_worker, "decode_all", crashing_decoder.decode_all)
     ran_out = run_out_of_memory(monkeypatch, chance)
 
     encode_all(clip_database, clip_folder, encoding)

@@ -66,7 +66,7 @@ def test_something_that_is_no_picture_is_refused_with_the_reason(
         running_encoder(environment(clip_database), tmp_path / "log"),
         clip_database.connect(Role.ANALYST) as conn,
     ):
-        with pytest.raises(EncoderUnavailable, match="not a picture") as raised:
+        with pytest.raises(EncoderUnavailable, match="not an image") as raised:
             conn.execute(text("select shop.clip_image(:image)"), {"image": b"<html>no picture</html>"})
         assert raised.value.sqlstate == "WS003"
         conn.rollback()

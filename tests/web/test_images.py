@@ -1,18 +1,20 @@
-"""Images are served from below their image root only."""
+"""Images come from below their image root, or not at all; thumbnails are made outside the web process."""
 
 import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 from sqlalchemy import text
 
 from db.engine import Database
-from db.images.files import NotServed, kind_of, read_picture
-from db.images.thumbnails import thumbnail
 from db.roles import Role
 from tests.support.web_service import Serve
 
@@ -35,7 +37,7 @@ def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, (64, 43)), (200, (256, 171)), (1024, (300, 200))])
 def test_a_thumbnail_fits_the_next_larger_size(client: httpx.Client, size: int, shown: tuple[int, int]) -> None:
-    for _ in range(2):  # made, then kept
+    for _ in range(2):  # made, then from memory
         answer = client.get(address(client), params={"position": 0, "size": size})
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(BytesIO(answer.content)).size == shown
@@ -62,7 +64,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
 def test_a_file_that_became_something_else_is_not_served(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """Neither the row in the database nor the file on disk is trusted."""
+    """Whatever the row says, and whatever is in its place now."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"
@@ -86,31 +88,43 @@ def test_a_file_that_became_something_else_is_not_served(
             assert "hostile" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "uri", ["../secret", "a/../../secret", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "%2e%2e/secret"]
-)
-def test_a_path_out_of_the_root_is_not_read(tmp_path: Path, uri: str) -> None:
-    (tmp_path / "root" / "a").mkdir(parents=True)
-    (tmp_path / "secret").write_bytes(PNG)
-    with pytest.raises(NotServed):
-        read_picture(str(tmp_path / "root"), uri)
+# --- the decoder processes
 
 
-def test_a_link_within_the_root_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "real.png").write_bytes(PNG)
-    (tmp_path / "link").symlink_to(tmp_path / "a")
-    assert read_picture(str(tmp_path), "link/real.png") == PNG
+def decoders() -> list[psutil.Process]:
+    """The decoder processes of this process, whose service the tests call."""
+    children = psutil.Process().children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
-@pytest.mark.parametrize("content", [b"", b"<svg/>", b"%PDF-1.7", b"II*\0", b"RIFF1234WAVE", b"%!PS"])
-def test_only_formats_of_browsers_are_images(content: bytes) -> None:
-    with pytest.raises(NotServed):
-        kind_of(content)
+@pytest.fixture
+def own_client(serve: Serve) -> Iterator[httpx.Client]:
+    """A service without kept thumbnails."""
+    with serve() as client:
+        yield client
 
 
-def test_a_decompression_bomb_is_not_decoded() -> None:
-    made = BytesIO()
-    Image.new("1", (10_000, 10_000)).save(made, "PNG")
-    with pytest.raises(NotServed):
-        thumbnail(made.getvalue(), 64)
+def test_killing_idle_and_busy_decoders_costs_no_thumbnail(own_client: httpx.Client) -> None:
+    before = {child.pid for child in decoders()}
+    addresses = [address(own_client, f"sku {number}") for number in range(1, 21)]
+    assert own_client.get(addresses[0], params={"size": 64}).status_code == 200
+    mine = [child for child in decoders() if child.pid not in before]
+    assert mine
+    for child in mine:
+        child.send_signal(signal.SIGKILL)
+    assert own_client.get(addresses[1], params={"size": 64}).status_code == 200
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(own_client.get, each, params={"size": 1024}) for each in addresses]
+        for child in [child for child in decoders() if child.pid not in before][:1]:
+            child.send_signal(signal.SIGKILL)
+        statuses = [each.result().status_code for each in answers]
+    assert statuses.count(200) >= len(statuses) - 1
+    assert own_client.get(addresses[0], params={"size": 256}).status_code == 200
+
+
+def test_a_stopped_service_leaves_no_decoder_behind(serve: Serve) -> None:
+    before = {child.pid for child in decoders()}
+    with serve() as client:
+        client.get(address(client), params={"size": 64})
+        assert {child.pid for child in decoders()} - before
+    assert {child.pid for child in decoders()} <= before

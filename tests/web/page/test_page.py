@@ -225,14 +225,20 @@ def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
 def test_uploads_are_bounded_in_memory() -> None:
     import asyncio
 
+    from db.images.thumbnail_pool import ThumbnailPool
     from web.images.uploads import Uploads
 
+    pool = ThumbnailPool()
+
     async def fill() -> tuple[bytes | None, bytes | None]:
-        uploads = Uploads(bytes_kept=2_000)
+        uploads = Uploads(pool, bytes_kept=2_000)
         names = [await uploads.keep(png(size=(200 + n, 100))) for n in range(40)]
         return uploads.get(names[0]), uploads.get(names[-1])
 
-    first, last = asyncio.run(fill())
+    try:
+        first, last = asyncio.run(fill())
+    finally:
+        pool.close()
     assert first is None
     assert last is not None
 

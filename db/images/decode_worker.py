@@ -1,0 +1,46 @@
+"""Runs in a decoder process: from image files to the pixels that a model takes, in memory shared with the encoder.
+
+Imports little: an encoder starts one process a core, and another whenever an image has ended one.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.files import read_file
+from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
+from db.images.opening import open_image
+from db.images.perceptual_hash import perceptual_hash
+from db.images.pixels import InputShape
+
+_memory: Any = None
+
+
+def share(memory: Any) -> None:
+    """Called once when the process starts: pixels are written to `memory`."""
+    global _memory
+    _memory = memory
+
+
+def decode_all(
+    sources: list[ImageSource], shape: InputShape, offset: int, limits: DecodeLimits
+) -> list[DecodedImage | DecodeError]:
+    """Write the pixels of one image after the other to shared memory, from `offset` on."""
+    return [_decode(source, shape, offset + n * shape.bytes, limits) for n, source in enumerate(sources)]
+
+
+def _decode(source: ImageSource, shape: InputShape, offset: int, limits: DecodeLimits) -> DecodedImage | DecodeError:
+    try:
+        data = source.data if source.data is not None else read_file(source.folder, source.uri, limits.max_file_bytes)
+        opened = open_image(data, limits.max_pixels, shape.at_least)
+        phash = perceptual_hash(opened.image)
+        pixels = shape.pixels(opened.image)
+    except ImageRejected as error:
+        return DecodeError(error.message, error.final)
+    except MemoryError:
+        return DecodeError("out of memory while decoding", final=ImageUnreadable.final)
+    np.frombuffer(_memory, np.uint8, pixels.size, offset)[:] = pixels.reshape(-1)
+    sha256 = hashlib.sha256(data).digest()
+    return DecodedImage(sha256, opened.width, opened.height, phash, pixels.shape[0], pixels.shape[1])

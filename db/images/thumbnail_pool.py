@@ -1,0 +1,36 @@
+"""Thumbnails, made in decoder processes: an image that crashes or hangs its decoder costs one request, no service."""
+
+from db.images import thumbnail_worker
+from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.messages import DecodeError, DecodeLimits
+from db.images.worker_pool import FAILURES, WorkerPool, explain
+
+LIMITS = DecodeLimits(seconds=5)  # half of what a web request may take by default
+_ATTEMPTS = 2  # a process may have been ended by another image or from outside
+
+
+class ThumbnailPool:
+    """Starts its processes with the first thumbnail. Safe to call from several threads."""
+
+    def __init__(self, processes: int = 2, limits: DecodeLimits = LIMITS) -> None:
+        self._limits = limits
+        self._workers = WorkerPool(processes, limits.seconds, thumbnail_worker.warm_up)
+
+    def thumbnail(self, data: bytes, edge: int) -> bytes:
+        """Wait for a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image has none."""
+        made = self._attempt(data, edge, _ATTEMPTS)
+        if isinstance(made, DecodeError):
+            raise (ImageRejected if made.final else ImageUnreadable)(made.reason)
+        return made
+
+    def close(self) -> None:
+        """Kill the processes. Later calls raise ImageUnreadable."""
+        self._workers.close()
+
+    def _attempt(self, data: bytes, edge: int, attempts: int) -> bytes | DecodeError:
+        try:
+            return self._workers.submit(thumbnail_worker.thumbnail, data, edge, self._limits).result()
+        except FAILURES as failure:
+            if attempts > 1 and not isinstance(failure, TimeoutError):
+                return self._attempt(data, edge, attempts - 1)
+            return DecodeError(explain(failure), final=False)

@@ -1,0 +1,67 @@
+"""Processes that run risky calls: one that crashes, hangs or runs out of memory dies alone and is replaced."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ParamSpec, TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+SPAWN = multiprocessing.get_context("spawn")  # forking a process with a GPU or threads breaks it
+FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # of a call whose process died
+
+
+class WorkerPool:
+    """`processes` child processes, started by the first call. A call that takes longer than `seconds` is killed."""
+
+    def __init__(
+        self, processes: int, seconds: float, initializer: Callable[..., None], initial_arguments: tuple[Any, ...] = ()
+    ) -> None:
+        self._processes, self._seconds = processes, seconds
+        self._initializer, self._initial_arguments = initializer, initial_arguments
+        self._pool: ProcessPool | None = None
+        self._closed = False
+        self._guard = threading.Lock()
+
+    def submit(
+        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> ProcessFuture[Result]:
+        """Raises BrokenProcessPool after `close`. The future raises one of FAILURES when its process died."""
+        with self._guard:
+            if self._closed:
+                raise BrokenProcessPool("closed")
+            if self._pool is None or not self._pool.active:  # or broken: a process was killed while it was idle
+                self._end()
+                self._pool = ProcessPool(
+                    self._processes,
+                    initializer=self._initializer,
+                    initargs=self._initial_arguments,
+                    context=SPAWN,
+                )
+            return self._pool.schedule(function, args=args, kwargs=kwargs, timeout=self._seconds)
+
+    def close(self) -> None:
+        with self._guard:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+
+
+def explain(failure: BaseException) -> str:
+    """Why a call has no result, of an image that was decoded alone in its process."""
+    if isinstance(failure, ProcessExpired):
+        code = failure.exitcode
+        ending = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+        return f"the image ended the decoder ({ending})"
+    if isinstance(failure, TimeoutError):
+        return "opening the image took too long"
+    return "the decoders were ended from outside"

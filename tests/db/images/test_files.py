@@ -1,0 +1,100 @@
+"""Image files are read from below their root only, and only plain files of a bounded size."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.files import read_file
+
+CONTENT = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An empty image root, with a secret beside it."""
+    (tmp_path / "secret").write_bytes(CONTENT)
+    root = tmp_path / "root"
+    root.mkdir()
+    return root
+
+
+@pytest.mark.parametrize(
+    "uri", ["../secret", "a/../../secret", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "%2e%2e/secret"]
+)
+def test_a_path_that_leads_out_is_not_read(root: Path, uri: str) -> None:
+    (root / "a").mkdir()
+    with pytest.raises(ImageRejected):
+        read_file(str(root), uri, 1000)
+
+
+def test_a_path_upwards_is_rejected_for_good(root: Path) -> None:
+    with pytest.raises(ImageRejected, match="leaves the image root") as raised:
+        read_file(str(root), "../secret", 1000)
+    assert raised.value.final
+
+
+def test_a_link_out_of_the_root_is_rejected_for_good(root: Path) -> None:
+    (root / "link.jpg").symlink_to(root.parent / "secret")
+    with pytest.raises(ImageRejected, match="leaves the image root") as raised:
+        read_file(str(root), "link.jpg", 1000)
+    assert raised.value.final
+
+
+def test_a_link_within_the_root_is_followed(root: Path) -> None:
+    (root / "a").mkdir()
+    (root / "a" / "real.png").write_bytes(CONTENT)
+    (root / "link").symlink_to(root / "a")
+    assert read_file(str(root), "link/real.png", 1000) == CONTENT
+
+
+def test_a_root_that_is_a_link_is_followed(root: Path) -> None:
+    (root / "a.png").write_bytes(CONTENT)
+    (root.parent / "alias").symlink_to(root)
+    assert read_file(str(root.parent / "alias"), "a.png", 1000) == CONTENT
+
+
+def test_a_link_that_is_put_in_while_the_path_is_walked_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a").mkdir()
+    (root / "a" / "secret").write_bytes(b"harmless")
+    opened = os.open
+
+    def open_after_swap(path: str, *arguments: int, **options: int) -> int:
+        if path == "a":
+            (root / "a").rename(root / "b")
+            (root / "a").symlink_to(root.parent)
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", open_after_swap)
+    with pytest.raises(ImageUnreadable):
+        read_file(str(root), "a/secret", 1000)
+
+
+def test_a_pipe_is_rejected_without_waiting_for_a_writer(root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    with pytest.raises(ImageRejected, match="not a plain file"):
+        read_file(str(root), "pipe", 1000)
+
+
+def test_a_socket_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)  # the name of a socket has at most about 100 characters
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        with pytest.raises(ImageRejected):
+            read_file(str(root), "socket", 1000)
+
+
+def test_a_missing_file_may_come_back(root: Path) -> None:
+    with pytest.raises(ImageUnreadable, match="No such file") as raised:
+        read_file(str(root), "gone.jpg", 1000)
+    assert not raised.value.final
+
+
+def test_a_huge_file_is_not_read(root: Path) -> None:
+    (root / "big").write_bytes(bytes(2000))
+    with pytest.raises(ImageRejected, match="2000 bytes"):
+        read_file(str(root), "big", 1000)

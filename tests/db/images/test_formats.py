@@ -1,0 +1,24 @@
+"""An image is what its first bytes say, not what its file is called."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from db.images.errors import ImageRejected
+from db.images.formats import FORMATS, media_type
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_format_that_is_opened_has_a_media_type(format_: str) -> None:
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, format_)
+    assert media_type(buffer.getvalue()) == FORMATS[format_]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<svg/>", b"%PDF-1.7", b"II*\0", b"RIFF1234WAVE", b"%!PS", b"BMW 320i, 1998", b"1234ftypmp42"]
+)
+def test_only_formats_that_browsers_show_have_a_media_type(content: bytes) -> None:
+    with pytest.raises(ImageRejected):
+        media_type(content)

@@ -1,0 +1,143 @@
+"""Thumbnails from decoder processes: what they look like, and what an image that ends its decoder costs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from db.images import thumbnail_worker
+from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.messages import DecodeError, DecodeLimits
+from db.images.thumbnail_pool import ThumbnailPool
+
+ENDS, HANGS = b"this ends the decoder", b"this never comes back"
+
+
+def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
+    """Stands in for a decoder with a fault."""
+    if data == ENDS:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if data == HANGS:
+        time.sleep(600)
+    return b"a thumbnail"
+
+
+@pytest.fixture
+def pool() -> Iterator[ThumbnailPool]:
+    made = ThumbnailPool(limits=DecodeLimits(seconds=1))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[ThumbnailPool]:
+    made = ThumbnailPool()
+    yield made
+    made.close()
+
+
+def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(BytesIO(data))
+    assert image.format == "WEBP"
+    return image
+
+
+def test_a_thumbnail_fits_a_square_and_is_never_enlarged(healthy: ThumbnailPool) -> None:
+    image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG")
+    assert opened(healthy.thumbnail(image, 64)).size == (64, 43)
+    assert opened(healthy.thumbnail(image, 1024)).size == (300, 200)
+
+
+def test_a_thumbnail_is_upright(healthy: ThumbnailPool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG", exif=exif)
+    assert opened(healthy.thumbnail(image, 128)).size == (85, 128)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_thumbnail_keeps_transparency(healthy: ThumbnailPool, mode: str) -> None:
+    thumbnail = opened(healthy.thumbnail(encoded(Image.new(mode, (90, 90)), "PNG"), 64))
+    assert thumbnail.convert("RGBA").getpixel((30, 30))[3] == 0
+
+
+def test_a_bomb_is_not_unpacked(healthy: ThumbnailPool) -> None:
+    with pytest.raises(ImageRejected, match="too many pixels"):
+        healthy.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)
+
+
+@pytest.mark.parametrize("data", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\nhalf"])
+def test_a_file_that_is_no_image_is_rejected(healthy: ThumbnailPool, data: bytes) -> None:
+    with pytest.raises(ImageRejected):
+        healthy.thumbnail(data, 64)
+
+
+def test_an_image_that_ends_its_decoder_costs_one_request(pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
+    with pytest.raises(ImageUnreadable, match="SIGSEGV"):
+        pool.thumbnail(ENDS, 64)
+    assert pool.thumbnail(b"good", 64) == b"a thumbnail"
+
+
+def test_an_image_that_hangs_its_decoder_costs_one_request_and_the_limit_of_seconds(
+    pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
+    with ThreadPoolExecutor() as threads:
+        hanging = threads.submit(pool.thumbnail, HANGS, 64)
+        assert pool.thumbnail(b"good", 64) == b"a thumbnail"
+        with pytest.raises(ImageUnreadable, match="took too long"):
+            hanging.result(30)
+    assert pool.thumbnail(b"good", 64) == b"a thumbnail"
+
+
+def test_decoders_killed_while_idle_are_replaced(pool: ThumbnailPool) -> None:
+    image = encoded(Image.new("RGB", (300, 200)), "PNG")
+    before = {child.pid for child in psutil.Process().children()}
+    pool.thumbnail(image, 64)
+    for child in psutil.Process().children():
+        if child.pid not in before and "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
+    assert opened(pool.thumbnail(image, 64)).size == (64, 43)
+
+
+def test_a_closed_pool_makes_no_thumbnail(pool: ThumbnailPool) -> None:
+    pool.close()
+    with pytest.raises(ImageUnreadable):
+        pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
+
+
+def test_the_asking_process_never_imports_pillow(tmp_path: Path) -> None:
+    image = tmp_path / "image.png"
+    Image.new("RGB", (300, 200)).save(image)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from db.images.thumbnail_pool import ThumbnailPool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ThumbnailPool()\n"
+        f"    print(len(pool.thumbnail(Path({str(image)!r}).read_bytes(), 64)))\n"
+        "    pool.close()\n"
+        "    print([name for name in ('PIL', 'numpy', 'httpx2') if name in sys.modules])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True, env=environment)
+    size, imported = done.stdout.splitlines()
+    assert int(size) > 20
+    assert imported == "[]"

@@ -1,0 +1,29 @@
+"""Thumbnails of catalog images for result cards, with the most recently used ones kept in bounded memory."""
+
+import asyncio
+import hashlib
+
+from db.images.thumbnail_pool import ThumbnailPool
+from web.http.database import ConcurrencyLimiter
+from web.images.lru_cache import LruCache
+
+SIZES = (64, 128, 256, 512, 1024)  # few, so that few versions of an image are kept
+
+
+class Thumbnails:
+    def __init__(self, pool: ThumbnailPool, bytes_kept: int = 32_000_000) -> None:
+        self._pool = pool
+        self._limiter = ConcurrencyLimiter(2, 64)
+        self._kept: LruCache[tuple[bytes, int]] = LruCache(bytes_kept)
+
+    async def get(self, image: bytes, size: int) -> bytes:
+        """A WebP that fits a square of the next larger of SIZES. Raises ImageRejected when the image cannot be
+        decoded, ApiError when too many requests wait."""
+        edge = next(each for each in SIZES if each >= size)
+        key = hashlib.sha256(image).digest(), edge
+        thumbnail = self._kept.get(key)
+        if thumbnail is None:
+            async with self._limiter:
+                thumbnail = await asyncio.to_thread(self._pool.thumbnail, image, edge)
+            self._kept.put(key, thumbnail)
+        return thumbnail
