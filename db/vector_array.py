@@ -1,6 +1,6 @@
-"""Vectors to PostgreSQL, a whole batch in one binary parameter that numpy lays out: halfvec[].
+"""A batch of vectors as one binary parameter of type halfvec[], laid out by numpy.
 
-To make an object of each vector and dump it takes several times as long as the server takes to store it.
+One Python object for each vector would take several times as long as the server takes to store it.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class VectorArray:
 
 
 def register(connection: Any) -> None:
-    """Let a psycopg connection that knows pgvector's types send VectorArray."""
+    """Let a psycopg connection send VectorArray; pgvector's types are already registered with it."""
     halfvec = connection.adapters.types["halfvec"]
 
     class VectorArrayDumper(Dumper):
@@ -34,7 +34,7 @@ def register(connection: Any) -> None:
 
 
 def packed(vectors: NDArray[np.float32], element_oid: int) -> bytes:
-    """An array's header, then each element's length and what halfvec_recv reads. No vectors: an array of none."""
+    """PostgreSQL's binary array: a header, then each element's length and the bytes that halfvec_recv reads."""
     count, dimension = vectors.shape
     if count == 0:
         return np.array([0, 0, element_oid], dtype=">i4").tobytes()
@@ -44,6 +44,6 @@ def packed(vectors: NDArray[np.float32], element_oid: int) -> bytes:
     elements["bytes"] = 4 + 2 * dimension
     elements["dimension"] = dimension
     elements["unused"] = 0
-    with np.errstate(over="ignore"):  # infinity is for the server to refuse
+    with np.errstate(over="ignore"):  # the server refuses infinity
         elements["components"] = vectors
     return header.tobytes() + elements.tobytes()

@@ -1,8 +1,8 @@
-"""What can be wrong with a model. What can be wrong with an image is in db/images/errors.py.
+"""What can be wrong with a model. Errors of images are in db/images/errors.py.
 
 EncoderError            (db/errors.py)
 ├── ModelUnavailable    no such model, or its folder is incomplete
-└── ModelMismatch       the weights or their dimension are not those the model was added with
+└── ModelMismatch       the weights or their dimension differ from those the model was added with
 """
 
 from db.errors import EncoderError

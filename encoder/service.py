@@ -1,12 +1,10 @@
 """The encoder process: models, heartbeat, query lane and catalog lane, and how they end together.
 
-SIGTERM or SIGINT finishes the batch in hand, gives back what was only claimed, and exits 0. A side thread that dies
-ends the process, so that whatever supervises it starts a whole one.
+SIGTERM or SIGINT finishes the current batches, gives claimed items back, and exits 0. A side thread that dies ends the
+process, so that its supervisor starts a whole one.
 """
 
-import os
 import signal
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +17,12 @@ from sqlalchemy import text
 from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
-from db.lifecycle import deferred_indexes
 from db.roles import Role
 from db.work import items as work
 from db.work.items import ModelRow, Outstanding
 from encoder.errors import ModelMismatch, ModelUnavailable
+from encoder.heartbeat import Heartbeat
+from encoder.index_build import IndexBuild
 from encoder.lanes.batches import Counters
 from encoder.lanes.catalog import DEPTH, CatalogLane
 from encoder.lanes.pipeline import Pipeline, StageTimer
@@ -33,17 +32,19 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
+OnStart = Callable[[Counters, Outstanding], None]
+
 
 @dataclass
-class Summary:
-    tally: Counters
-    clock: StageTimer
+class RunSummary:
+    counters: Counters
+    timer: StageTimer
     left: Outstanding
 
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+    """SIGTERM and SIGINT set `stop`; a second one ends the process immediately."""
 
     def handle(number: int, _frame: object) -> None:
         if stop.is_set():
@@ -59,9 +60,9 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
-    """Load the models the database keeps current, by model_id, the serving one first.
+    """Load the models that the database keeps current, by model_id, the serving one first.
 
-    Raises ModelUnavailable when there is none, ModelMismatch when the weights are not those it was added with.
+    Raises ModelUnavailable when there is none, ModelMismatch when the weights differ from those it was added with.
     """
     with database.connect(Role.ENCODER) as conn:
         schema.check(conn)
@@ -87,140 +88,119 @@ def run(
     stop: threading.Event,
     once: bool = False,
     queries: bool = True,
-    on_start: Callable[[Counters, Outstanding], None] = lambda _tally, _left: None,
+    on_start: OnStart = lambda _counters, _left: None,
     on_ready: Callable[[], None] = lambda: None,
-) -> Summary:
-    """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty."""
-    worker = uuid.uuid4()
-    device = next(iter(models.values())).device
+) -> RunSummary:
+    """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty.
+
+    `on_start` gets the counters and the outstanding work at the start of each pass over the catalog.
+    """
     for model in models.values():
-        model.warm_up()  # before the proof of life: who is seen can answer
-    lane_stop = threading.Event()
-    lane = QueryLane(database, settings, models, stop=lane_stop, broken=stop) if queries else None
-    beat = _Heartbeat(database, worker, device, settings.lease_seconds, stop)
-    catalog = CatalogLane(
-        worker,
-        models,
-        settings,
-        before_forward=(lambda: _let_pass(lane)) if lane else (lambda: None),
-        when_done=_IndexBuild(database, list(models), wait=once),
-    )
-    pipeline = Pipeline(DEPTH)
+        model.warm_up()  # before the liveness lock is taken: a visible encoder must be able to answer
+    encoder = _Encoder(database, models, settings, stop=stop, once=once, queries=queries)
     try:
-        beat.start()
-        if lane:
-            lane.start()
-            while not lane.ready.wait(0.1) and lane.is_alive() and not stop.is_set():
-                pass
+        encoder.start()
         on_ready()
-        left_out = deferred_indexes.defer_vectors(database, list(models))
-        if left_out:
-            log.info("indexes are left out until everything is encoded", indexes=", ".join(left_out))
-        lost = False
+        encoder.encode_catalog(on_start)
+    finally:
+        encoder.end()
+    return encoder.summary()
+
+
+class _Encoder:
+    """One worker and its threads. `stop` is set from outside to end it, and by a side thread that fails."""
+
+    def __init__(
+        self,
+        database: Database,
+        models: Mapping[int, Model],
+        settings: EncoderSettings,
+        *,
+        stop: threading.Event,
+        once: bool,
+        queries: bool,
+    ) -> None:
+        self._database = database
+        self._model_ids = list(models)
+        self._stop = stop
+        self._once = once
+        self._worker = uuid.uuid4()
+        self._end_queries = threading.Event()
+        self._queries = QueryLane(database, settings, models, stop=self._end_queries, broken=stop) if queries else None
+        device = next(iter(models.values())).device
+        self._heartbeat = Heartbeat(database, self._worker, device, settings.lease_seconds, stop)
+        self._indexes = IndexBuild(database, self._model_ids, wait=once)
+        self._catalog = CatalogLane(
+            self._worker, models, settings, before_forward=self._let_queries_pass, when_done=self._indexes
+        )
+        self._pipeline = Pipeline(DEPTH)
+
+    def start(self) -> None:
+        """Start the side threads. Returns when queries can be answered."""
+        self._heartbeat.start()
+        lane = self._queries
+        if lane is not None:
+            lane.start()
+            while not lane.ready.wait(0.1) and lane.is_alive() and not self._stop.is_set():
+                pass
+
+    def encode_catalog(self, on_start: OnStart) -> None:
+        """Work through the catalog until `stop`, over lost connections; with `once` they end it."""
+        self._indexes.defer()
+        is_lost = False
         while True:
             try:
-                if lost:
-                    _release(database, worker)  # what was in the pipeline is claimed again, by us or by others
-                    beat.beat()
-                _catalog_pass(database, catalog, pipeline, list(models), stop, once, on_start)
-                break
+                if is_lost:
+                    _release(
+                        self._database, self._worker
+                    )  # items in the lost pipeline are claimed again, by any encoder
+                    self._heartbeat.beat()
+                return self._one_pass(on_start)
             except DatabaseError as error:
-                if once:
+                if self._once:
                     raise
                 log.warning("catalog lane lost the database", error=error.message)
-                catalog.start_over()
-                pipeline, lost = Pipeline(DEPTH), True
-                if stop.wait(1.0):
-                    break
-    finally:
-        lane_stop.set()
-        stop.set()
-        catalog.close()
-        beat.join()
-        if lane and lane.ident:
-            lane.join()
-        _release(database, worker)
-    for side in (lane, beat):
-        if side is not None and side.error is not None:
-            raise side.error
-    with database.connect(Role.ENCODER) as conn:
-        return Summary(catalog.tally, pipeline.clock, work.outstanding(conn, list(models)))
+                self._catalog.start_over()
+                self._pipeline, is_lost = Pipeline(DEPTH), True
+                if self._stop.wait(1.0):
+                    return None
 
+    def end(self) -> None:
+        """Stop all threads, wait for them, and give claimed items back."""
+        self._end_queries.set()
+        self._stop.set()
+        self._catalog.close()
+        self._heartbeat.join()
+        if self._queries and self._queries.ident:
+            self._queries.join()
+        _release(self._database, self._worker)
 
-def _catalog_pass(
-    database: Database,
-    catalog: CatalogLane,
-    pipeline: Pipeline,
-    model_ids: list[int],
-    stop: threading.Event,
-    once: bool,
-    on_start: Callable[[Counters, Outstanding], None],
-) -> None:
-    with ExitStack() as stack:
-        claiming, opening, writing = (stack.enter_context(database.connect(Role.ENCODER)) for _ in range(3))
-        with claiming.begin():
-            on_start(catalog.tally, work.outstanding(claiming, model_ids))
-        pipeline.run("claim", catalog.read(claiming, stop, once=once), catalog.stages(opening, writing))
+    def summary(self) -> RunSummary:
+        """Raises the error of a side thread that failed."""
+        for side in (self._queries, self._heartbeat):
+            if side is not None and side.error is not None:
+                raise side.error
+        with self._database.connect(Role.ENCODER) as conn:
+            left = work.outstanding(conn, self._model_ids)
+        return RunSummary(self._catalog.counters, self._pipeline.timer, left)
 
+    def _one_pass(self, on_start: OnStart) -> None:
+        """The catalog lane's stages on connections of their own, until `stop`, or a database error."""
+        with ExitStack() as stack:
+            claiming, preparing, writing = (stack.enter_context(self._database.connect(Role.ENCODER)) for _ in range(3))
+            with claiming.begin():
+                on_start(self._catalog.counters, work.outstanding(claiming, self._model_ids))
+            batches = self._catalog.read(claiming, self._stop, once=self._once)
+            self._pipeline.run("claim", batches, self._catalog.stages(preparing, writing))
 
-def _let_pass(lane: QueryLane) -> None:
-    """Queries first: a catalog batch starts when nobody waits, or after a second anyway."""
-    lane.idle.wait(1.0)
-
-
-class _IndexBuild:
-    """Builds what was left out during a backfill, once that is done; without `wait` the lanes go on meanwhile."""
-
-    def __init__(self, database: Database, model_ids: list[int], *, wait: bool) -> None:
-        self._database, self._model_ids, self._wait = database, model_ids, wait
-        self._thread: threading.Thread | None = None
-
-    def __call__(self) -> None:
-        if self._wait:
-            self._build()
-        elif self._thread is None or not self._thread.is_alive():
-            # Daemon: an encoder that is stopped does not wait; who comes next builds it.
-            self._thread = threading.Thread(target=self._build, name="index", daemon=True)
-            self._thread.start()
-
-    def _build(self) -> None:
-        try:
-            built = deferred_indexes.build_vectors(self._database, self._model_ids)
-        except DatabaseError as error:
-            log.warning("indexes not built", error=error.message, hint='"windowshop index build" builds them.')
-        else:
-            if built:
-                log.info("indexes are built", indexes=", ".join(built))
-
-
-class _Heartbeat(threading.Thread):
-    """Keeps the worker's lease. A third of a lease without contact is made up for by the next beat."""
-
-    def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
-        super().__init__(name="heartbeat")
-        self.error: BaseException | None = None
-        self._database, self._worker, self._device, self._lease = database, worker, device, lease
-        self._stop_event = stop
-        self.beat()  # before anything can be claimed
-
-    def beat(self) -> None:
-        with self._database.connect(Role.ENCODER) as conn, conn.begin():
-            work.heartbeat(conn, self._worker, socket.gethostname(), os.getpid(), self._device, self._lease)
-
-    def run(self) -> None:
-        while not self._stop_event.wait(self._lease / 3):
-            try:
-                self.beat()
-            except DatabaseError as error:
-                log.warning("no heartbeat", error=error.message)
-            except BaseException as error:
-                self.error = error
-                self._stop_event.set()
-                raise
+    def _let_queries_pass(self) -> None:
+        """Queries first: a catalog batch starts when no query waits, or after a second anyway."""
+        if self._queries is not None:
+            self._queries.idle.wait(1.0)
 
 
 def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
-    compiled = settings.pictures_a_batch(device) if settings.compile else 0
+    compiled = settings.images_a_batch(device) if settings.compile else 0
     model = load(row.source, device, row.revision, precision=settings.precision, compiled=compiled)
     if model.dimension != row.dimension:
         raise ModelMismatch(
@@ -241,4 +221,4 @@ def _release(database: Database, worker: uuid.UUID) -> None:
             conn.execute(text("set local lock_timeout = '5s'"))
             work.release(conn, worker)
     except DatabaseError as error:
-        log.warning("could not give back what was claimed; its lease will run out", error=error.message)
+        log.warning("could not give claimed items back; their lease will run out", error=error.message)

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from db.fetching.limits import FetchLimits
 from db.fetching.stores import SCHEMES
+from db.images.messages import MAX_FILE_BYTES, MAX_PIXELS
 from db.settings import EnvironmentSettings
 
 _STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
@@ -20,48 +21,54 @@ class EncoderSettings(EnvironmentSettings):
 
     device: str = Field("auto", description="auto (cuda, else mps, else cpu), or a torch device such as cuda:1.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, float32 elsewhere."
+        "auto", description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, float32 elsewhere."
     )
     compile: bool = Field(
         False,
-        description="Compile CLIP's and SigLIP's image tower for full batches: some minutes at start, then faster.",
+        description="Compile CLIP's and SigLIP's image tower for full batches: minutes at the start, then faster.",
     )
-    image_batch: int = Field(0, ge=0, le=4096, description="Pictures a catalog batch. 0: 32 on a CPU, 512 elsewhere.")
-    title_batch: int = Field(0, ge=0, le=4096, description="Titles a catalog batch. 0: 128 on a CPU, 1024 elsewhere.")
-    readers: int = Field(0, ge=0, le=128, description="Processes that open pictures. 0: one a core, at most 32.")
+    image_batch: int = Field(0, ge=0, le=4096, description="Images in a catalog batch. 0: 32 on a CPU, 512 elsewhere.")
+    title_batch: int = Field(
+        0, ge=0, le=4096, description="Titles in a catalog batch. 0: 128 on a CPU, 1024 elsewhere."
+    )
+    readers: int = Field(0, ge=0, le=128, description="Processes that decode images. 0: one a core, at most 32.")
     decode_seconds: float = Field(
-        20.0, gt=0, description="Opening a handful of pictures may take this long before its process is ended."
+        20.0, gt=0, description="Longest time that decoding up to 16 images may take before its process is killed."
     )
-    lease_seconds: int = Field(30, ge=3, description="How long a silent encoder keeps what it claimed.")
-    query_batch: int = Field(32, ge=1, le=1024, description="Queries encoded at once, at most.")
-    query_seconds: float = Field(1.0, gt=0, description="Measured compute one query batch is bounded to.")
+    lease_seconds: int = Field(30, ge=3, description="How long a silent encoder keeps the items it has claimed.")
+    query_batch: int = Field(32, ge=1, le=1024, description="Queries in one batch, at most.")
+    query_seconds: float = Field(
+        1.0,
+        gt=0,
+        description="Compute seconds of a query batch, at most; measured times bound its number of queries.",
+    )
     hung_seconds: int = Field(
         4, ge=1, description="A query batch that takes longer frees its requests for another encoder."
     )
-    cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest go first.")
-    max_pixels: int = Field(50_000_000, ge=1, description="Largest picture that is decoded, in pixels.")
-    max_file_bytes: int = Field(50_000_000, ge=1, description="Largest picture file that is read, in bytes.")
-    fetch_max_bytes: int = Field(10_000_000, ge=1, description="Largest picture that is fetched, in bytes.")
+    cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest are deleted first.")
+    max_pixels: int = Field(MAX_PIXELS, ge=1, description="Largest image that is decoded, in pixels.")
+    max_file_bytes: int = Field(MAX_FILE_BYTES, ge=1, description="Largest image file that is read, in bytes.")
+    fetch_max_bytes: int = Field(10_000_000, ge=1, description="Largest image that is fetched, in bytes.")
     fetch_seconds: float = Field(
-        10.0, gt=0, le=600, description="Longest time one try to fetch a picture may take, redirects and all."
+        10.0, gt=0, le=600, description="Longest time that one attempt to fetch an image may take, redirects included."
     )
     fetch_attempts: int = Field(
-        3, ge=1, le=10, description="Tries of a picture whose server is busy or does not answer."
+        3, ge=1, le=10, description="Attempts to fetch an image whose server is busy or does not answer."
     )
-    fetch_per_host: int = Field(4, ge=1, le=100, description="Pictures fetched from one host at once.")
-    fetch_connections: int = Field(32, ge=1, le=1000, description="Pictures fetched at once, from all hosts.")
+    fetch_per_host: int = Field(4, ge=1, le=100, description="Images fetched from one host at the same time.")
+    fetch_connections: int = Field(32, ge=1, le=1000, description="Images fetched at the same time, from all hosts.")
     fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
-        description="Networks, separated by commas, pictures are fetched from although they are not public, such as "
+        description="Networks, separated by commas, that images are fetched from although they are not public, such as "
         "10.1.0.0/16.",
     )
     fetch_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
-        [], description="Ports, separated by commas, pictures are fetched from beside 80 and 443."
+        [], description="Ports, separated by commas, that images are fetched from besides 80 and 443."
     )
     object_stores: Annotated[list[str], NoDecode] = Field(
         [],
-        description="Where in object stores pictures are read, separated by commas, such as s3://shop-pictures/. "
-        "Unset: nowhere.",
+        description="Object store prefixes, separated by commas, that images are read from, such as s3://shop-images/. "
+        "Unset: none.",
     )
 
     @field_validator("fetch_networks", "fetch_ports", "object_stores", mode="before")
@@ -72,7 +79,7 @@ class EncoderSettings(EnvironmentSettings):
     @field_validator("object_stores")
     @classmethod
     def _prefixes(cls, written: list[str]) -> list[str]:
-        """Each ends with a slash, so that s3://shop is not s3://shop-secrets as well."""
+        """Each gets a slash at its end, so that s3://shop does not allow s3://shop-secrets."""
         prefixes = [each if each.endswith("/") else f"{each}/" for each in written]
         for each in prefixes:
             if not _STORE.fullmatch(each):
@@ -94,7 +101,7 @@ class EncoderSettings(EnvironmentSettings):
     def decoders(self) -> int:
         return self.readers or min(os.cpu_count() or 1, 32)
 
-    def pictures_a_batch(self, device: str) -> int:
+    def images_a_batch(self, device: str) -> int:
         return self.image_batch or (32 if device == "cpu" else 512)
 
     def titles_a_batch(self, device: str) -> int:

@@ -6,20 +6,20 @@ import typer
 
 
 def encode(
-    once: Annotated[bool, typer.Option("--once", help="Encode what is waiting, print a summary, exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Encode the waiting items, print a summary, exit.")] = False,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Only this model (repeatable). Default: all that are not retired."),
+        typer.Option("--model", help="Only this model (repeatable). Default: all models that are not retired."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps. Default: WINDOWSHOP_ENCODER_DEVICE.")
     ] = None,
-    queries: Annotated[bool, typer.Option(help="Answer query texts and pictures as well.")] = True,
+    queries: Annotated[bool, typer.Option(help="Answer query texts and images as well.")] = True,
 ) -> None:
-    """Run an encoder: answers query texts and pictures at once, and encodes the catalog meanwhile.
+    """Run an encoder: answers query texts and images immediately, and encodes the catalog meanwhile.
 
-    Start as many as you like, on any machine that reaches the database; they share the work. Stop with Ctrl-C or
-    SIGTERM: the batch in hand is finished, the rest is given back.
+    Start several, on any machine that reaches the database; they share the work. Stop with Ctrl-C or SIGTERM: current
+    batches are finished, other claimed items are given back.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -36,7 +36,7 @@ def encode(
 
 
 def retry() -> None:
-    """Try again what was quarantined, after its cause was mended (see the view shop.quarantine)."""
+    """Try quarantined items again, after their cause is fixed (see the view shop.quarantine)."""
     from db import schema
     from db.engine import open_database
     from db.roles import Role

@@ -1,9 +1,9 @@
-"""Train and judge the starter head: ``python -m windowshop.starter evaluate`` or ``... train``.
+"""Train and evaluate the starter head: ``python -m windowshop.starter evaluate`` or ``... train``.
 
 Not a command of `windowshop` itself: its training pairs are not installed.
 
-The first run computes the tower's features of all pairs, a few CPU-minutes; later ones read them from
-``--cache``. Figures are of held-out concepts only: on the pictures it was trained on the head mostly remembers.
+The first run computes the tower's features of all pairs, a few CPU-minutes; later runs read them from ``--cache``.
+Figures are of held-out concepts only: on its training images the head mostly remembers.
 """
 
 from pathlib import Path
@@ -26,19 +26,19 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
 Cache = Annotated[Path, typer.Option(help="Folder for computed features.")]
-Seed = Annotated[int, typer.Option(help="Of views, captions and initial weights.")]
+Seed = Annotated[int, typer.Option(help="Seed of views, captions and initial weights.")]
 Threads = Annotated[int, typer.Option(help="Torch threads.")]
 
 _CACHE = Path(".cache/starter")
 _COLUMNS = {
     "recall_1": "R@1", "recall_5": "R@5", "recall_10": "R@10", "mrr": "MRR",
-    "r_precision": "R-precision", "queries": "queries", "pictures": "pictures",
+    "r_precision": "R-precision", "queries": "queries", "images": "images",
 }  # fmt: skip
 
 
 @app.command()
 def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> None:
-    """Train a head for each committed split and print what it finds on the held-out side."""
+    """Train a head for each committed split and print its scores on the held-out side."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
@@ -78,25 +78,25 @@ def train(
 
 @app.command("draw-splits")
 def draw_splits(seed: Annotated[int, typer.Option()] = splits.SEED) -> None:
-    """Write the committed splits again; the same pairs give the same file."""
+    """Draw the committed splits again; the same pairs give the same file."""
     splits.write(splits.draw(pairs.read(), seed))
 
 
 @app.command("golden")
 def write_golden() -> None:
-    """Store the vectors that the shipped head gives for the fixed inputs; once, after training it."""
+    """Store the vectors of the shipped head for the fixed inputs; run once after training it."""
     golden.write(assemble("cpu", weights.HEAD_FILE))
 
 
 def gather(cache: Path, progress: Progress) -> Material:
     every = pairs.read()
-    task = progress.add_task("pictures", total=len(every))
-    seen = features.of(every, cache, lambda done: progress.update(task, completed=done))
+    task = progress.add_task("images", total=len(every))
+    computed = features.of(every, cache, lambda done: progress.update(task, completed=done))
     text = text_tower("cpu")
     return Material(
         pairs=every,
-        features=seen,
-        captions=captions.of(every, seen, text, cache),
+        features=computed,
+        captions=captions.of(every, computed, text, cache),
         classes=captions.classes(text, cache),
         classifier=Tower(weights.image_file()).classifier,
     )
@@ -120,7 +120,7 @@ def _table(method: str, scores: list[Scores]) -> Table:
 
 
 def _cell(name: str, value: float) -> str:
-    return f"{value:.0f}" if name in ("queries", "pictures") else f"{value:.3f}"
+    return f"{value:.0f}" if name in ("queries", "images") else f"{value:.3f}"
 
 
 if __name__ == "__main__":

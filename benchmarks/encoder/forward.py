@@ -15,8 +15,8 @@ from torch.nn.functional import interpolate, normalize
 
 from benchmarks.encoder.architectures import SIGLIP_B_16, VIT_B_32, VIT_L_14, Architecture
 from benchmarks.support.report import Line, Table, keep
+from encoder.models.fast_image_tower import FastImageTower
 from encoder.models.image_tower import compiled_tower
-from encoder.models.vision import VisionTower
 
 BATCHES = ((VIT_B_32, 512), (SIGLIP_B_16, 256), (VIT_L_14, 256))
 
@@ -78,7 +78,7 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
 
     reference = plain(few)
     same = deepcopy(model).to(dtype)
-    tower = VisionTower(deepcopy(model), mean, std, dtype).to(device).eval()
+    tower = FastImageTower(deepcopy(model), mean, std, dtype).to(device).eval()
     found = {
         "batch": float(batch),
         "1 - cosine": float(1 - (tower(few) * reference).sum(-1).min()),

@@ -31,7 +31,7 @@ from db.images.decode_pool import DecodeBatch, DecodePool
 from db.images.messages import DecodedImage, DecodeLimits, ImageSource
 from db.roles import Role
 from db.work import items as work
-from db.work.items import Seen
+from db.work.items import ImageMetadata
 from encoder.lanes.pipeline import Pipeline, Stage
 from encoder.models.loading import Model, load, model_threads
 from encoder.settings import EncoderSettings
@@ -115,7 +115,7 @@ def _images(measured: Site, count: int, side: int) -> list[Path]:
 
 
 def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float:
-    size, shape = settings.pictures_a_batch(model.device), model.tower.shape
+    size, shape = settings.images_a_batch(model.device), model.tower.shape
     pool = DecodePool(settings.decoders(), 5, size * shape.bytes, DecodeLimits(60, 10**8, 10**8))
     sources = [ImageSource(str(path.parent), path.name) for path in paths]
     try:
@@ -139,7 +139,7 @@ def _finish(opening: DecodeBatch) -> None:
 
 def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
     """Images a second, of batches that are on the device already."""
-    size, shape, threads = settings.pictures_a_batch(model.device), model.tower.shape, model_threads(model.device)
+    size, shape, threads = settings.images_a_batch(model.device), model.tower.shape, model_threads(model.device)
     pixels = torch.randint(0, 256, (size, shape.height, shape.width, 3), dtype=torch.uint8, device=model.device)
     batches = max(1, min(count, 20_000) // size)
     model.forward({"pixels": pixels})
@@ -152,7 +152,7 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
     """Seconds to claim everything, mark it seen and complete it, with vectors that cost nothing."""
     _again(measured)
-    size, worker = settings.pictures_a_batch(model.device), uuid.uuid4()
+    size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     started = time.perf_counter()
@@ -172,7 +172,9 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
         def write(items: list[work.Item]) -> None:
             hashes = [os.urandom(32) for _ in items]
             with writing.begin():
-                work.image_seen(writing, items, [Seen(each, 500, 375, "01" * 32) for each in hashes])
+                work.record_image_metadata(
+                    writing, items, [ImageMetadata(each, 500, 375, "01" * 32) for each in hashes]
+                )
                 work.complete(writing, worker, number, "image", items, hashes, vectors[: len(items)])
 
         Pipeline().run("claim", claimed(), [Stage("write", write)])

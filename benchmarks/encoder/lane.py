@@ -34,9 +34,9 @@ def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Stag
         used = _cpu_seconds(backends) - before
         with writing.begin():
             work.release(writing, worker)
-    if lane.tally.failed:
-        raise RuntimeError(f"{lane.tally.failed} images failed")
-    return pipeline.clock, used
+    if lane.counters.failed:
+        raise RuntimeError(f"{lane.counters.failed} images failed")
+    return pipeline.timer, used
 
 
 def _backend(conn: Connection) -> psutil.Process:

@@ -1,4 +1,4 @@
-"""Query texts in SQL: what encoding one costs beyond the model's own compute, alone, among many, and under load.
+"""Query texts in SQL: the cost of encoding one beyond the model's own compute, alone, among many, and under load.
 
 The baseline is the model called directly, in this process, on texts of the same kind, one call between any two SQL
 statements. Sessions are psycopg connections as the analyst.
@@ -68,7 +68,7 @@ class Texts:
 
 def ask(conn: psycopg.Connection[tuple[object]], text: str) -> float:
     started = time.perf_counter()
-    conn.execute("select vector_dims(shop.clip_text(%s))", (text,))  # as in ORDER BY, the vector stays in the server
+    conn.execute("select vector_dims(shop.clip_text(%s))", (text,))  # the vector stays in the server, as in ORDER BY
     return time.perf_counter() - started
 
 
@@ -100,7 +100,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 
 def run(count: int = 300) -> None:
     texts = Texts(1)
-    model_threads("cpu")  # as the encoder sets torch up
+    model_threads("cpu")  # configure torch as the encoder does
     model = load("starter")
     model.warm_up()
     with site() as measured:

@@ -13,7 +13,7 @@ from benchmarks.encoder.architectures import VIT_B_32, save_clip
 from benchmarks.support.report import Line, keep, milliseconds
 from encoder.models.loading import Features, load
 
-TOKENS = (4, 5, 6, 7, 8, 10, 12)  # a query of two to ten words, with the two that begin and end it
+TOKENS = (4, 5, 6, 7, 8, 10, 12)  # a query of two to ten words, with its start and end tokens
 
 
 def run(rounds: int = 15) -> None:

@@ -33,7 +33,7 @@ from db.lifecycle import deferred_indexes
 from db.roles import Role
 from db.vector_array import VectorArray
 from db.work import items as work
-from db.work.items import Seen
+from db.work.items import ImageMetadata
 from encoder import starter
 
 HEADER = (
@@ -225,9 +225,9 @@ def _vectors(measured: Site, count: int) -> VectorTimes:
         while done < count:
             with _timed(seconds, "claim"), conn.begin():
                 items = work.claim(conn, worker, model.model_id, "image", BATCH)
-            seen = [Seen(b"x" * 32, 640, 480, "01" * 32)] * len(items)
+            seen = [ImageMetadata(b"x" * 32, 640, 480, "01" * 32)] * len(items)
             with _timed(seconds, "seen"), conn.begin():
-                work.image_seen(conn, items, seen)
+                work.record_image_metadata(conn, items, seen)
             part = vectors[done : done + len(items)]
             with _timed(seconds, "complete"), conn.begin():
                 work.complete(conn, worker, model.model_id, "image", items, [b"x" * 32] * len(items), part)

@@ -1,7 +1,7 @@
-"""Pictures behind addresses: one guarded opener from an address to bytes.
+"""Images behind URLs: one guarded way from a URL to bytes.
 
-Whoever writes a product decides what an encoder asks for, so an address is a request by a stranger. It may lead to
-public hosts and to object stores the operator listed, and nowhere else.
+The author of a product decides which URLs an encoder requests, so a URL is input from a stranger. It may lead to public
+hosts and to object stores that the operator has listed, and nowhere else.
 """
 
 from db.fetching.fetcher import Fetcher

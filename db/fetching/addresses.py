@@ -1,4 +1,4 @@
-"""Which addresses may be asked: http and https, usual ports, public hosts, and what the operator lists beside them."""
+"""Which URLs may be requested: http and https, usual ports, public hosts, and the operator's exceptions."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,48 +14,48 @@ Network = IPv4Network | IPv6Network
 
 PORTS = {"http": 80, "https": 443}
 
-# What `is_global` lets pass, or lets pass in some versions of Python, and is no place for pictures: protocol
-# assignments, relays of 6to4, the address at which Azure answers its own machines.
+# Networks that `is_global` allows, or allows in some versions of Python, although no public image is there: protocol
+# assignments, 6to4 relays, the address at which Azure serves its own machines.
 _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
-# Of version 6 only what is handed out as unicast, without what carries a version 4 address inside (Teredo, 6to4; mapped
-# ones and NAT64 lie outside) and without documentation.
+# Of IPv6 only the allocated unicast range, without the networks that embed an IPv4 address (Teredo, 6to4; mapped
+# addresses and NAT64 lie outside the range) and without documentation.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # as a last label: resolvers read 0x7f.1 and 2130706433 as 127.0.0.1
+_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # as the last label: resolvers read 0x7f.1 and 2130706433 as 127.0.0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
     networks: Sequence[Network] = ()  # may be reached although they are not public
-    ports: Collection[int] = ()  # beside 80 and 443
+    ports: Collection[int] = ()  # besides 80 and 443
 
     def url(self, written: str) -> httpx2.URL:
-        """Read an address. What is returned is what is asked: nothing is parsed twice. Raises ImageRejected."""
+        """Parse a URL. The result is what is requested: nothing is parsed twice. Raises ImageRejected."""
         if "\\" in written or written != written.strip():
-            raise ImageRejected("not an address")
+            raise ImageRejected("not a URL")
         try:
             url = httpx2.URL(written)
         except (httpx2.InvalidURL, ValueError) as error:
-            raise ImageRejected(f"not an address: {error}") from None
+            raise ImageRejected(f"not a URL: {error}") from None
         if url.scheme not in PORTS:
-            raise ImageRejected(f"{url.scheme or 'no scheme'}: is not fetched; http and https are")
+            raise ImageRejected(f"{url.scheme or 'no scheme'}: is not fetched; only http and https are")
         if "@" in written.partition("://")[2].partition("/")[0] or url.userinfo:
-            raise ImageRejected("an address with a user name or an @ before the path is not fetched")
+            raise ImageRejected("a URL with a user name or an @ before the path is not fetched")
         host = url.raw_host.decode("ascii")
         if _literal(host) is None and (not _HOST.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2])):
-            raise ImageRejected("not the name of a host")
+            raise ImageRejected("not a host name")
         if url.port is not None and url.port not in {*PORTS.values(), *self.ports}:
-            raise ImageRejected(f"port {url.port} is not asked; 80 and 443 are")
+            raise ImageRejected(f"port {url.port} is not allowed; 80 and 443 are")
         return url
 
     def follow(self, url: httpx2.URL, location: str) -> httpx2.URL:
-        """Where a redirect leads. Raises ImageRejected."""
+        """The URL that a redirect leads to. Raises ImageRejected."""
         try:
             target = self.url(str(url.join(location)))
         except (httpx2.InvalidURL, ValueError):
-            raise ImageRejected("redirected to what is not an address") from None
+            raise ImageRejected("redirected to something that is not a URL") from None
         except ImageRejected as error:
             raise ImageRejected(f"redirected: {error.message}") from None
         if url.scheme == "https" and target.scheme != "https":
@@ -63,7 +63,7 @@ class Reachable:
         return target
 
     def check(self, ip: Ip) -> None:
-        """Raises ImageRejected. The message does not tell the address: it may have come from an inner name server."""
+        """Raises ImageRejected. The message does not contain the address: it may come from an internal name server."""
         if not any(ip in network for network in self.networks) and not _is_public(ip):
             raise ImageRejected("leads to an address that is not public")
 

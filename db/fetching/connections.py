@@ -1,7 +1,7 @@
-"""Connections that are made to exactly the address that was checked, and end at a deadline.
+"""Connections to exactly the address that was checked, which end at a deadline.
 
-httpcore hands a timeout to every read, so a server that sends a byte now and then would never run out of time. Here
-the "timeouts" of a request are one moment of `time.monotonic()`, and each read gets what is left until then.
+httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed it. Here the
+"timeouts" of a request are one moment of `time.monotonic()`, and each read gets the time that remains until then.
 """
 
 import socket
@@ -20,7 +20,7 @@ Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the p
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Raises OSError, UnicodeError for what cannot be a name."""
+    """Raises OSError; UnicodeError for a text that cannot be a host name."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
@@ -38,7 +38,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Raises ImageRejected when any address of the host may not be reached: a name that mixes them is a trap."""
+        """Raises ImageRejected when any address of the host is forbidden: a name that mixes both kinds is a trap."""
         assert timeout is not None
         try:
             ips = self._addresses(host, port, timeout)
@@ -46,7 +46,9 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 self._reachable.check(ip)
             for number, ip in enumerate(ips):
                 try:
-                    share = seconds_left(timeout) / (len(ips) - number)  # one that is silent leaves time for the next
+                    share = seconds_left(timeout) / (
+                        len(ips) - number
+                    )  # an address that does not answer leaves time for the next
                     return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                     if number == len(ips) - 1:
@@ -63,9 +65,9 @@ class GuardedBackend(httpcore2.NetworkBackend):
         try:
             found = call_until(deadline, lambda: self._resolver(host, port))
         except UnicodeError:
-            raise ImageRejected("not the name of a host") from None
+            raise ImageRejected("not a host name") from None
         except socket.gaierror as error:
-            raise httpcore2.ConnectError(f"the name of the host: {error.strerror}") from error
+            raise httpcore2.ConnectError(f"host name: {error.strerror}") from error
         return [ip_address(address) for address in dict.fromkeys(found)]
 
 

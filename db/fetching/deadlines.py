@@ -1,4 +1,4 @@
-"""Work that must end by a moment of `time.monotonic()`."""
+"""Work that must end at a deadline: a moment of `time.monotonic()`."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def seconds_left(deadline: float) -> float:
-    """More than zero. Raises TimeoutError."""
+    """The time until the deadline, more than zero. Raises TimeoutError."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -18,8 +18,8 @@ def seconds_left(deadline: float) -> float:
 
 
 def call_until(deadline: float, call: Callable[[], Result]) -> Result:
-    """The call's result, or its error. Raises TimeoutError at the deadline, and leaves the call to its own end: a name
-    server or a storage driver cannot be interrupted."""
+    """The call's result, or its error. Raises TimeoutError at the deadline, while the call continues in its thread: a
+    resolver or a storage driver cannot be interrupted."""
     future: Future[Result] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""From an address to bytes: bounded in size and time, a few at a time of each host, again when that may help."""
+"""From a URL to bytes: bounded in size and time, a few requests to each host at a time, retried where that may help."""
 
 import email.utils
 import threading
@@ -32,14 +32,14 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)
 
 
-class _Passing(ImageUnreadable):
-    """Worth another try within the same call, after `seconds` at least."""
+class _Retryable(ImageUnreadable):
+    """Worth another attempt within the same call, after at least `seconds`."""
 
     seconds = 0.0
 
 
 class Fetcher:
-    """Safe to call from several threads; one a process, so that its limits hold."""
+    """Safe to call from several threads. One for each process, so that its limits hold."""
 
     def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
@@ -56,9 +56,9 @@ class Fetcher:
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(self._reachable, resolver),
         )
-        self._again = wait_random_exponential(multiplier=0.5, max=self._seconds)
+        self._backoff = wait_random_exponential(multiplier=0.5, max=self._seconds)
         self._retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception_type(_Retryable),
             stop=stop_any(stop_after_attempt(limits.attempts), stop_when_event_set(self._closed)),
             wait=self._wait,
             sleep=sleep_using_event(self._closed),
@@ -66,7 +66,7 @@ class Fetcher:
         )
 
     def read(self, address: str) -> bytes:
-        """Raises ImageRejected when the address never will be read, ImageUnreadable when that may pass."""
+        """Raises ImageRejected when no attempt can succeed, ImageUnreadable when a later one may."""
         try:
             if address.partition("://")[0] in SCHEMES:
                 return self._stores.read(address)
@@ -77,16 +77,16 @@ class Fetcher:
             raise kind(f"{address}: {error.message}") from error
 
     def close(self) -> None:
-        """Calls under way end with ImageUnreadable."""
+        """Calls in progress raise ImageUnreadable."""
         self._closed.set()
         self._pool.close()
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(self._again(state), error.seconds if isinstance(error, _Passing) else 0.0)
+        return max(self._backoff(state), error.seconds if isinstance(error, _Retryable) else 0.0)
 
     def _attempt(self, url: httpx2.URL) -> bytes:
-        """Redirects and all, within the limit of seconds; waiting for one's turn does not count."""
+        """One attempt, redirects included, within the limit of seconds; waiting for a slot does not count."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
             with self._slots.of(url.raw_host):
@@ -99,22 +99,22 @@ class Fetcher:
         raise ImageRejected(f"more than {MAX_REDIRECTS} redirects")
 
     def _ask(self, url: httpx2.URL, deadline: float) -> bytes | httpx2.URL:
-        """The body, or where a redirect leads."""
+        """The body, or the URL that a redirect leads to."""
         headers = [
             (b"Host", url.netloc),
             (b"User-Agent", self._agent),
             (b"Accept", b"image/*,*/*;q=0.5"),
             (b"Accept-Encoding", b"identity"),
         ]
-        asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         limits = dict.fromkeys(("connect", "read", "write"), deadline)
         try:
-            with self._pool.stream("GET", asked, headers=headers, extensions={"timeout": limits}) as response:
+            with self._pool.stream("GET", target, headers=headers, extensions={"timeout": limits}) as response:
                 return self._answer(url, response)
         except httpcore2.TimeoutException:
-            raise _Passing(f"no whole answer within {self._seconds:g} seconds") from None
+            raise _Retryable(f"no complete answer within {self._seconds:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise _Passing(str(error) or type(error).__name__) from error
+            raise _Retryable(str(error) or type(error).__name__) from error
 
     def _answer(self, url: httpx2.URL, response: httpcore2.Response) -> bytes | httpx2.URL:
         headers = httpx2.Headers(response.headers)
@@ -124,7 +124,7 @@ class Fetcher:
         if status in _GONE:
             raise ImageRejected(f"the server answers {status}")
         if status == 429 or status >= 500:
-            raise self._told_to_wait(status, headers.get("retry-after", ""))
+            raise self._busy(status, headers.get("retry-after", ""))
         if status != 200:
             raise ImageUnreadable(f"the server answers {status}")
         encoding = headers.get("content-encoding", "identity").strip().lower()
@@ -143,17 +143,17 @@ class Fetcher:
                 raise ImageRejected(f"more than {self._max_bytes} bytes")
         return bytes(body)
 
-    def _told_to_wait(self, status: int, retry_after: str) -> ImageUnreadable:
+    def _busy(self, status: int, retry_after: str) -> ImageUnreadable:
         seconds = _seconds(retry_after)
         if seconds > self._seconds:
             return ImageUnreadable(f"the server answers {status} and asks to wait {seconds:.0f} seconds")
-        error = _Passing(f"the server answers {status}")
+        error = _Retryable(f"the server answers {status}")
         error.seconds = seconds
         return error
 
 
 class _Slots:
-    """So many requests at once, and so many of them to one host."""
+    """Bounds concurrent requests, in all and to each host."""
 
     def __init__(self, in_all: int, per_host: int) -> None:
         self._all = threading.BoundedSemaphore(in_all)
@@ -165,12 +165,12 @@ class _Slots:
     def of(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with slot, self._all:  # in this order: who waits for a slow host holds up nobody else
+        with slot, self._all:  # in this order: requests that wait for a slow host do not block others
             yield
 
 
 def _seconds(retry_after: str) -> float:
-    """Of a Retry-After header, which is seconds or a date. 0 for what is neither."""
+    """The seconds of a Retry-After header, which is a number or a date; 0 when it is neither."""
     if retry_after.strip().isdecimal():
         return float(retry_after)
     try:

@@ -1,4 +1,4 @@
-"""What a fetcher may reach, and how much of it."""
+"""What a fetcher may reach, and how much of it it may read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from ipaddress import IPv4Network, IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    max_bytes: int = 10_000_000  # of a body
+    max_bytes: int = 10_000_000  # of a response body
     seconds: float = 10.0  # one attempt, redirects included
     attempts: int = 3  # when the server is busy or does not answer
     per_host: int = 4  # concurrent requests to one host
     connections: int = 32  # concurrent requests in all
-    networks: Sequence[IPv4Network | IPv6Network] = ()  # not public, and allowed
-    ports: Sequence[int] = ()  # allowed beside 80 and 443
+    networks: Sequence[IPv4Network | IPv6Network] = ()  # allowed although they are not public
+    ports: Sequence[int] = ()  # allowed besides 80 and 443
     object_stores: Sequence[str] = ()  # prefixes such as s3://bucket/, each with a trailing slash

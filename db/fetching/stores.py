@@ -1,4 +1,5 @@
-"""Pictures in object stores, below the prefixes the operator listed. Rights and endpoints are settings of drivers."""
+"""Images in object stores, below the prefixes that the operator has listed. Credentials and endpoints are settings of
+the drivers."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from db.errors import SettingsError
 from db.fetching.deadlines import call_until
 from db.images.errors import ImageRejected, ImageUnreadable
 
-SCHEMES = ("s3", "gs")  # each names the extra that brings its driver
+SCHEMES = ("s3", "gs")  # each is also the name of the extra that installs its driver
 
 
 class Stores:
@@ -31,19 +32,19 @@ class Stores:
         scheme, _, path = address.partition("://")
         if not address.startswith(self._prefixes):
             raise ImageRejected("outside the object stores that are read (WINDOWSHOP_ENCODER_OBJECT_STORES)")
-        # A driver, or what it speaks to, may tidy such a path up, to one outside the prefix.
+        # A driver, or the store, may normalise such a path to one outside the prefix.
         if "::" in path or any(part in ("", ".", "..") for part in path.split("/")):
-            raise ImageRejected("not the path of an object")
+            raise ImageRejected("not an object path")
         try:
             return call_until(time.monotonic() + self._seconds, lambda: self._read(scheme, path))
         except ImageRejected:
             raise
         except FileNotFoundError:
-            raise ImageRejected("there is no such object") from None
+            raise ImageRejected("no such object") from None
         except PermissionError as error:
-            raise ImageRejected(f"not ours to read: {error}") from error
+            raise ImageRejected(f"access denied: {error}") from error
         except TimeoutError:
-            raise ImageUnreadable(f"no whole object within {self._seconds:g} seconds") from None
+            raise ImageUnreadable(f"no complete object within {self._seconds:g} seconds") from None
         except Exception as error:  # each driver has errors of its own
             raise ImageUnreadable(f"{type(error).__name__}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The work list, as the encoder sees it. Every call is one SQL function; the rules are in `db/functions/work_*.sql`."""
+"""The work list, as the encoder sees it. Every call is one SQL function; the rules are in `db/functions/work/`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One title or picture to encode. `attempts` is 0 in a batch, else which solo attempt this is."""
+    """One title or image to encode. `attempts` is 0 in a batch, else the number of this attempt to encode it alone."""
 
     product_id: UUID
     position: int
@@ -40,8 +40,8 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What opening a picture taught about it."""
+class ImageMetadata:
+    """Metadata of an image, learned while it was decoded."""
 
     sha256: bytes
     width: int
@@ -68,7 +68,7 @@ _COMPLETE = text(
 _KNOWN = text(
     "select source, embedding from shop_private.known_vectors(cast(:model as smallint), cast(:sources as bytea[]))"
 )
-_SEEN = text(
+_RECORD_IMAGE_METADATA = text(
     "select shop_private.record_image_metadata(cast(:products as uuid[]), cast(:positions as smallint[]), "
     "cast(:sha256 as bytea[]), cast(:width as integer[]), cast(:height as integer[]), cast(:phash as text[]))"
 )
@@ -85,7 +85,7 @@ def models(conn: Connection) -> list[ModelRow]:
 
 
 def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
-    """Claim one item that must be tried alone, or up to `limit` others."""
+    """Claim one item that must be tried alone, or up to `limit` other items."""
     parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
     return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
 
@@ -99,7 +99,7 @@ def complete(
     sources: Sequence[bytes],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Store the (n, dimension) vectors of n items this worker still holds. Returns how many it held."""
+    """Store the (n, dimension) vectors of those of the n items that this worker still holds. Returns their number."""
     parameters = {
         "worker": worker,
         "model": model_id,
@@ -113,21 +113,21 @@ def complete(
 
 
 def known_vectors(conn: Connection, model_id: int, sources: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-    """Vectors the model has already given to pictures with these sha256; (dimension,) each, as they are stored."""
+    """Stored vectors of the model, (dimension,) each, of images with these sha256."""
     rows = conn.execute(_KNOWN, {"model": model_id, "sources": list(sources)})
     return {bytes(source): vector.to_numpy().astype(np.float32) for source, vector in rows}
 
 
-def image_seen(conn: Connection, items: Sequence[Item], seen: Sequence[Seen]) -> None:
+def record_image_metadata(conn: Connection, items: Sequence[Item], metadata: Sequence[ImageMetadata]) -> None:
     parameters = {
         "products": [item.product_id for item in items],
         "positions": [item.position for item in items],
-        "sha256": [s.sha256 for s in seen],
-        "width": [s.width for s in seen],
-        "height": [s.height for s in seen],
-        "phash": [s.phash for s in seen],
+        "sha256": [each.sha256 for each in metadata],
+        "width": [each.width for each in metadata],
+        "height": [each.height for each in metadata],
+        "phash": [each.phash for each in metadata],
     }
-    conn.execute(_SEEN, parameters)
+    conn.execute(_RECORD_IMAGE_METADATA, parameters)
 
 
 def fail(conn: Connection, worker: UUID, model_id: int, part: Part, item: Item, error: str, *, final: bool) -> None:
@@ -149,7 +149,7 @@ def heartbeat(conn: Connection, worker: UUID, host: str, pid: int, device: str, 
 
 
 def release(conn: Connection, worker: UUID) -> int:
-    """Leave in good order. Returns how many items were given back."""
+    """Sign the worker off. Returns how many items it gave back."""
     return int(conn.scalar(text("select shop_private.worker_release(:worker)"), {"worker": worker}) or 0)
 
 
@@ -161,5 +161,5 @@ def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
 
 
 def retry(conn: Connection, model_id: int) -> int:
-    """Put a model's quarantined items back on the list. Returns how many."""
+    """Put a model's quarantined items back on the work list. Returns how many."""
     return int(conn.scalar(text("select shop_private.work_retry(cast(:model as smallint))"), {"model": model_id}) or 0)

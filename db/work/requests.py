@@ -1,7 +1,7 @@
-"""The queue of query texts and pictures, as an encoder sees it. The asking side is `db/functions/gateway_*.sql`.
+"""The queue of query texts and images, as an encoder sees it. `db/functions/queries/` is the side that enqueues.
 
-Written on psycopg itself, in autocommit: it listens, and what can travel together does (each round trip is a part of
-every new query's latency). Errors are psycopg's; `db.engine.translated` says what they mean.
+Written on psycopg itself, in autocommit: it listens, and it sends statements in pipelines, because every round trip
+adds to the latency of a new query. Errors are psycopg's; `db.engine.translated` turns them into ours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,11 +40,11 @@ def connect(database: Database) -> Iterator[Connection[Any]]:
         try:
             yield raw
         finally:
-            conn.invalidate()  # whatever it was in the middle of ends with it
+            conn.invalidate()  # an open transaction ends with it
 
 
 def begin(conn: Connection[Any], model_ids: Sequence[int], limit: int) -> list[Request]:
-    """Open a transaction and claim the oldest open requests. They stay locked until `finish`."""
+    """Open a transaction and claim the oldest open requests, which stay locked until `finish`."""
     with conn.pipeline():
         conn.execute("begin")
         claimed = conn.execute("select * from shop_private.request_claim(%s::smallint[], %s)", (list(model_ids), limit))
@@ -56,8 +56,8 @@ def finish(
     answers: Sequence[tuple[Sequence[int], NDArray[np.float32]]] = (),
     refusals: Sequence[tuple[int, str]] = (),
 ) -> None:
-    """Commit what `begin` opened: for each (n ids, (n, dimension) vectors) cache the vectors and take the requests off
-    the queue; tell the askers of refused ids why there will be no vector."""
+    """End the transaction of `begin`: for each (n ids, (n, dimension) vectors) cache the vectors and take the requests
+    off the queue; tell the sessions that wait for refused ids why there will be no vector."""
     with conn.pipeline():
         for ids, vectors in answers:
             conn.execute(
@@ -70,7 +70,7 @@ def finish(
 
 
 def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
-    """Hold, for this session, the lock by which askers know that an encoder for these models is there."""
+    """Hold, for this session, the lock that tells searching sessions that an encoder for these models is running."""
     for model_id in model_ids:
         conn.execute("select pg_advisory_lock_shared(%s, %s)", (Lock.ENCODER_ALIVE, model_id))
 

@@ -1,11 +1,11 @@
-"""What travels through the catalog lane."""
+"""The batches that travel through the catalog lane, in the order of its stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from db.images.decode_pool import DecodeBatch
 from db.images.messages import DecodeError
-from db.work.items import Item, Part, Seen
+from db.work.items import ImageMetadata, Item, Part
 from encoder.models.loading import Features, Vectors
 
 
@@ -14,27 +14,27 @@ class ClaimedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    refused: list[tuple[Item, DecodeError]] = field(default_factory=list)
-    decoding: DecodeBatch | None = None  # of the items, when they are pictures
+    errors: list[tuple[Item, DecodeError]] = field(default_factory=list)
+    decoding: DecodeBatch | None = None  # of the items, when they are images
 
 
 @dataclass(slots=True)
-class Batch:
+class PreparedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    sources: list[bytes]  # sha256 of each title or picture
-    seen: list[Seen]  # of each picture; empty for titles
-    rows: dict[bytes, int]  # where in `features` a source is: the same title or picture is encoded once
+    sources: list[bytes]  # sha256 of each title or image
+    metadata: list[ImageMetadata]  # of each image; empty for titles
+    rows: dict[bytes, int]  # source -> its row in `features`: equal titles and images are encoded once
     features: Features
     decoding: DecodeBatch | None = None
-    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of pictures the catalog had already
+    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of images that the catalog already has
 
 
 @dataclass(slots=True)
-class Encoded:
-    batch: Batch
-    vectors: list[Vectors | str]  # an item each: (1, dimension), or why there is none
+class EncodedBatch:
+    batch: PreparedBatch
+    vectors: list[Vectors | str]  # one for each item: (1, dimension), or why there is none
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
-"""The catalog lane: claim titles and pictures in batches, encode them, store the vectors.
+"""The catalog lane: claim titles and images in batches, encode them, store the vectors.
 
-    claim (fetch, begin to open) -> open (until it is prepared) -> model (forward pass) -> write (store, strike off)
+    claim (fetch, begin to decode) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
-No transaction is open while something is opened or encoded. An item that has to be tried alone is alone in the whole
-pipeline, so that if it brings the process down it is the one that is blamed.
+No transaction is open while images are decoded or encoded. An item that must be tried alone is alone in the whole
+pipeline, so that it is known to be the cause if the process dies.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from db.images.decode_pool import DecodePool
 from db.images.errors import ImageRejected
 from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import items as work
-from db.work.items import Item, Part, Seen
-from encoder.lanes.batches import Batch, ClaimedBatch, Counters, Encoded
+from db.work.items import ImageMetadata, Item, Part
+from encoder.lanes.batches import ClaimedBatch, Counters, EncodedBatch, PreparedBatch
 from encoder.lanes.pipeline import Stage
 from encoder.models.loading import Features, Model, Vectors, model_threads, split
 from encoder.settings import EncoderSettings
@@ -37,7 +37,7 @@ _SLOT_BYTES = 128 * 2**20
 
 
 class CatalogLane:
-    """One worker's way through the work list. `read` and each of the stages run in threads of their own."""
+    """One worker's pass over the work list. `read` and each stage run in threads of their own."""
 
     def __init__(
         self,
@@ -47,19 +47,19 @@ class CatalogLane:
         before_forward: Callable[[], None] = lambda: None,
         when_done: Callable[[], None] = lambda: None,
     ) -> None:
-        self.tally = Counters()
+        self.counters = Counters()
         self._worker = worker
         self._models = models
         device = next(iter(models.values())).device
         self._threads = model_threads(device)
         rows = {number: model.tower.shape.bytes for number, model in models.items()}
-        slot = min(settings.pictures_a_batch(device) * max(rows.values()), _SLOT_BYTES)
+        slot = min(settings.images_a_batch(device) * max(rows.values()), _SLOT_BYTES)
         self._limits: dict[Part, dict[int, int]] = {
             "title": dict.fromkeys(models, settings.titles_a_batch(device)),
-            "image": {n: max(1, min(settings.pictures_a_batch(device), slot // row)) for n, row in rows.items()},
+            "image": {n: max(1, min(settings.images_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
-        # As many slots as batches can be under way: claimed, waiting, opened, waiting, in a model thread each.
+        # A slot for each batch that can be open: claimed, queued, prepared, queued, and one in each model thread.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())
@@ -67,16 +67,16 @@ class CatalogLane:
         self._before_forward = before_forward
         self._when_done = when_done
         self._in_flight = 0
-        self._landed = threading.Condition()
+        self._finished = threading.Condition()
 
     def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[ClaimedBatch]:
-        """Batches on their way to the model, until `stop` is set or, with `once`, until nothing is left to do.
+        """Claimed batches, until `stop` is set or, with `once`, until no work remains.
 
-        The work of the serving model comes first; others are filled while that one has none.
+        The serving model's work comes first; other models get a batch while it has none.
         """
-        said_done = False
+        was_reported = False
         while not stop.is_set():
-            with conn.begin():  # asked each time: another one may serve by now, or be retired
+            with conn.begin():  # each time: meanwhile another model may serve, or one may be retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
             idle = True
             for model_id in current:
@@ -84,7 +84,7 @@ class CatalogLane:
                     with conn.begin():
                         items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
                     if items:
-                        idle = said_done = False
+                        idle = was_reported = False
                         yield from self._begin(stop, ClaimedBatch(model_id, part, items))
                     if stop.is_set():
                         return
@@ -94,46 +94,47 @@ class CatalogLane:
                 with conn.begin():
                     left = work.outstanding(conn, current)
                 if left.pending + left.leased == 0:
-                    if not said_done:
+                    if not was_reported:
                         self._when_done()
-                        said_done = True
+                        was_reported = True
                     if once:
                         return
                 stop.wait(0.2 if once else 1.0)
 
     def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
-        """What a claimed batch goes through; each connection is used by one thread only."""
+        """The stages after the claim. Each connection is used by one thread only."""
         return [
-            Stage("open", lambda claimed: self.open(reading, claimed)),
+            Stage("prepare", lambda claimed: self.prepare(reading, claimed)),
             Stage("model", self.encode, self._threads),
             Stage("write", lambda encoded: self.write(writing, encoded)),
         ]
 
-    def open(self, conn: Connection, claimed: ClaimedBatch) -> Batch | None:
-        """Pictures that cannot be opened are failed here and leave the batch; None when none is left."""
-        batch = self._titles(claimed) if claimed.part == "title" else self._pictures(conn, claimed)
-        if claimed.refused:
+    def prepare(self, conn: Connection, claimed: ClaimedBatch) -> PreparedBatch | None:
+        """The batch that the model takes. Images that cannot be decoded fail here and leave the batch; None when no
+        image remains."""
+        batch = self._titles(claimed) if claimed.part == "title" else self._images(conn, claimed)
+        if claimed.errors:
             with conn.begin():
-                for item, refused in claimed.refused:
+                for item, error in claimed.errors:
                     work.fail(
                         conn,
                         self._worker,
                         claimed.model_id,
                         claimed.part,
                         item,
-                        refused.reason,
-                        final=refused.final,
+                        error.reason,
+                        final=error.final,
                     )
-                    log.warning("picture not encoded", uri=item.uri, reason=refused.reason)
-            self.tally.failed += len(claimed.refused)
+                    log.warning("image not encoded", uri=item.uri, reason=error.reason)
+            self.counters.failed += len(claimed.errors)
         if not batch.items:
             if batch.decoding is not None:
                 batch.decoding.close()
-            self._land()
+            self._finish()
             return None
         return batch
 
-    def encode(self, batch: Batch) -> Encoded:
+    def encode(self, batch: PreparedBatch) -> EncodedBatch:
         made: list[Vectors | str] = []
         if batch.rows:
             self._before_forward()
@@ -141,29 +142,29 @@ class CatalogLane:
         if batch.decoding is not None:
             batch.decoding.close()
         known = {source: vector[None] for source, vector in batch.known.items()}
-        return Encoded(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
+        return EncodedBatch(batch, [known[s] if s in known else made[batch.rows[s]] for s in batch.sources])
 
-    def write(self, conn: Connection, encoded: Encoded) -> None:
+    def write(self, conn: Connection, encoded: EncodedBatch) -> None:
         try:
             stored = self._store(conn, encoded)
         except DatabaseError as error:
-            if error.sqlstate != DEADLOCK:  # met somebody who deletes the same products
+            if error.sqlstate != DEADLOCK:  # with a session that deletes the same products
                 raise
             stored = self._store(conn, encoded)
         batch = encoded.batch
-        self.tally.failed += len(batch.items) - stored
-        setattr(self.tally, batch.part, getattr(self.tally, batch.part) + stored)
-        self._land()
+        self.counters.failed += len(batch.items) - stored
+        setattr(self.counters, batch.part, getattr(self.counters, batch.part) + stored)
+        self._finish()
 
-    def _store(self, conn: Connection, encoded: Encoded) -> int:
-        """In one transaction. Returns how many vectors there were."""
+    def _store(self, conn: Connection, encoded: EncodedBatch) -> int:
+        """Store vectors and failures in one transaction. Returns the number of vectors."""
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
             if good:
                 items = [batch.items[n] for n in good]
                 if batch.part == "image":
-                    work.image_seen(conn, items, [batch.seen[n] for n in good])
+                    work.record_image_metadata(conn, items, [batch.metadata[n] for n in good])
                 vectors = np.concatenate([encoded.vectors[n] for n in good])
                 sources = [batch.sources[n] for n in good]
                 work.complete(conn, self._worker, batch.model_id, batch.part, items, sources, vectors)
@@ -173,7 +174,7 @@ class CatalogLane:
         return len(good)
 
     def start_over(self) -> None:
-        """Forget what was under way, after the pipeline was torn down."""
+        """Forget the batches of a pipeline that was torn down."""
         self._pool.abandon()
         self._in_flight = 0
 
@@ -187,20 +188,20 @@ class CatalogLane:
         if alone:
             self._wait_until_empty(stop)
         if claimed.part == "image":
-            self._begin_to_open(claimed)
-        with self._landed:
+            self._begin_to_decode(claimed)
+        with self._finished:
             self._in_flight += 1
         yield claimed
         if alone:
             self._wait_until_empty(stop)
 
-    def _begin_to_open(self, claimed: ClaimedBatch) -> None:
+    def _begin_to_decode(self, claimed: ClaimedBatch) -> None:
         sources: list[ImageSource] = []
         kept: list[Item] = []
-        at_once = self._fetching.map if any(item.folder is None for item in claimed.items) else map
-        for item, source in zip(claimed.items, at_once(self._source, claimed.items), strict=True):
+        mapped = self._fetching.map if any(item.folder is None for item in claimed.items) else map
+        for item, source in zip(claimed.items, mapped(self._source, claimed.items), strict=True):
             if isinstance(source, DecodeError):
-                claimed.refused.append((item, source))
+                claimed.errors.append((item, source))
             else:
                 kept.append(item)
                 sources.append(source)
@@ -210,7 +211,7 @@ class CatalogLane:
 
     def _source(self, item: Item) -> ImageSource | DecodeError:
         if item.uri is None:
-            return DecodeError("the picture is gone from the catalog", final=True)
+            return DecodeError("the image is not in the catalog any more", final=True)
         if item.folder is not None:
             return ImageSource(item.folder, item.uri)
         try:
@@ -218,38 +219,39 @@ class CatalogLane:
         except ImageRejected as error:
             return DecodeError(error.message, error.final)
 
-    def _titles(self, claimed: ClaimedBatch) -> Batch:
+    def _titles(self, claimed: ClaimedBatch) -> PreparedBatch:
         titles = [item.title for item in claimed.items]
         sources = [hashlib.sha256(title.encode()).digest() for title in titles]
         distinct = dict(zip(sources, titles, strict=True))
         features = self._models[claimed.model_id].prepare_texts(list(distinct.values()))
         rows = {source: n for n, source in enumerate(distinct)}
-        return Batch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
+        return PreparedBatch(claimed.model_id, "title", claimed.items, sources, [], rows, features)
 
-    def _pictures(self, conn: Connection, claimed: ClaimedBatch) -> Batch:
-        opened: list[tuple[Item, int, DecodedImage]] = []
+    def _images(self, conn: Connection, claimed: ClaimedBatch) -> PreparedBatch:
+        decoded: list[tuple[Item, int, DecodedImage]] = []
         if claimed.decoding is not None:
             results = claimed.decoding.results()
             for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
                 if isinstance(result, DecodeError):
-                    claimed.refused.append((item, result))
+                    claimed.errors.append((item, result))
                 else:
-                    opened.append((item, place, result))
-        places = {one.sha256: (place, one) for _, place, one in opened}
+                    decoded.append((item, place, result))
+        places = {image.sha256: (place, image) for _, place, image in decoded}
         with conn.begin():
             known = work.known_vectors(conn, claimed.model_id, list(places))
         for source in known:
             del places[source]
         rows = {source: n for n, source in enumerate(places)}
-        seen = [Seen(one.sha256, one.width, one.height, one.phash) for _, _, one in opened]
-        batch = Batch(claimed.model_id, "image", [i for i, _, _ in opened], [s.sha256 for s in seen], seen, rows, {})
+        metadata = [ImageMetadata(image.sha256, image.width, image.height, image.phash) for _, _, image in decoded]
+        items, sources = [item for item, _, _ in decoded], [each.sha256 for each in metadata]
+        batch = PreparedBatch(claimed.model_id, "image", items, sources, metadata, rows, {})
         batch.decoding, batch.known = claimed.decoding, known
         if claimed.decoding is not None and places:
             batch.features = self._models[claimed.model_id].prepare_pixels(claimed.decoding.pixels(places.values()))
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
-        """Halve a batch that fails, out of memory or for one bad input, down to the inputs that fail by themselves."""
+        """Halve a batch that fails, down to single inputs: it may need too much memory, or one input may be bad."""
         try:
             vectors = model.forward(features)
             return [vectors[n : n + 1] for n in range(size)]
@@ -262,12 +264,12 @@ class CatalogLane:
             model, split(features, half, size), size - half
         )
 
-    def _land(self) -> None:
-        with self._landed:
+    def _finish(self) -> None:
+        with self._finished:
             self._in_flight -= 1
-            self._landed.notify_all()
+            self._finished.notify_all()
 
     def _wait_until_empty(self, stop: threading.Event) -> None:
-        with self._landed:
+        with self._finished:
             while self._in_flight and not stop.is_set():
-                self._landed.wait(0.5)
+                self._finished.wait(0.5)

@@ -1,8 +1,8 @@
-"""Stages in threads, with bounded queues between them and a clock on each.
+"""Stages in threads, with bounded queues between them and a timer on each.
 
-A stage may run in several threads: on a CPU one model thread a core, each alone inside torch, is faster than one whose
-threads wait for each other at every layer, and far faster when anything else runs on the machine. The first stage to
-fail stops the others, and its error is raised.
+A stage may run in several threads: on a CPU, one model thread a core, each with a single torch thread, is faster than
+one model thread whose torch threads wait for each other at every layer, and far faster when the machine does other
+work too. The first stage to fail stops the others, and its error is raised.
 """
 
 import queue
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`work` takes what the stage before made and makes what the next takes; None ends that batch's way."""
+    """`work` takes the output of the previous stage and returns the input of the next; None drops the batch."""
 
     name: str
     work: Callable[[Any], Any]
@@ -24,7 +24,7 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """Seconds each stage was busy, the mean over its threads; `wall` from start to end."""
+    """Seconds that each stage was busy, averaged over its threads; `wall` from start to end."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
@@ -44,26 +44,26 @@ class Pipeline:
         self._depth = depth
         self._stop = threading.Event()
         self._error: BaseException | None = None
-        self.clock = StageTimer()
+        self.timer = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
-        """Drive every batch of `reader` through. Time the `first` stage spends waiting for work counts as its own."""
+        """Drive every batch of `reader` through `stages`. The time that `reader` waits for work counts for `first`."""
         started = time.perf_counter()
-        self.clock.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
+        self.timer.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
         queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]
-        ahead = [stage.threads for stage in stages]
-        threads = [self._thread(first, self._read, first, reader, queues[0], ahead[0])]
+        takers = [stage.threads for stage in stages]
+        threads = [self._thread(first, self._read, first, reader, queues[0], takers[0])]
         for n, stage in enumerate(stages):
             ends = _Ends(stage.threads)
-            following = (queues[n + 1], ahead[n + 1]) if n + 1 < len(stages) else (None, 0)
+            following = (queues[n + 1], takers[n + 1]) if n + 1 < len(stages) else (None, 0)
             threads += [
-                self._thread(stage.name, self._work, stage, queues[n], ends, *following) for _ in range(ahead[n])
+                self._thread(stage.name, self._work, stage, queues[n], ends, *following) for _ in range(takers[n])
             ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        self.clock.wall += time.perf_counter() - started
+        self.timer.wall += time.perf_counter() - started
         if self._error is not None:
             raise self._error
 
@@ -83,7 +83,7 @@ class Pipeline:
         while True:
             since = time.perf_counter()
             batch = next(reader, None)
-            self.clock.time(name, since)
+            self.timer.time(name, since)
             if batch is None:
                 return self._end(out, takers)
             self._put(out, batch)
@@ -93,10 +93,10 @@ class Pipeline:
     ) -> None:
         while (batch := self._get(source)) is not None:
             since = time.perf_counter()
-            made = stage.work(batch)
-            self.clock.time(stage.name, since, stage.threads)
-            if out is not None and made is not None:
-                self._put(out, made)
+            result = stage.work(batch)
+            self.timer.time(stage.name, since, stage.threads)
+            if out is not None and result is not None:
+                self._put(out, result)
         if out is not None and ends.last():
             self._end(out, takers)
 
@@ -122,7 +122,7 @@ class Pipeline:
 
 
 class _Ends:
-    """Which of a stage's threads is the last to end."""
+    """Tells the last thread of a stage that it is the last."""
 
     def __init__(self, threads: int) -> None:
         self._left = threads

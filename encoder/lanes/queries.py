@@ -1,7 +1,7 @@
-"""The query lane: answer texts and pictures that SQL sessions are waiting for, many at a time.
+"""The query lane: encode texts and images that SQL sessions are waiting for, in batches.
 
 Wakes on NOTIFY and polls each second anyway. The transaction stays open while a batch is encoded, so that a dying
-encoder frees its requests at once; `transaction_timeout` frees those of a hung one.
+encoder frees its requests immediately; `transaction_timeout` frees those of a hung one.
 """
 
 import threading
@@ -31,7 +31,7 @@ POLL_SECONDS = 1.0
 
 
 class QueryLane(threading.Thread):
-    """Serves `models` (by model_id) until `stop` is set. `idle` is clear while askers wait: the catalog lane yields.
+    """Serves `models` (by model_id) until `stop` is set. `idle` is clear while requests wait: the catalog lane yields.
 
     A fault that is not the database's is kept in `error` and sets `broken`, which ends the whole process.
     """
@@ -54,14 +54,14 @@ class QueryLane(threading.Thread):
         limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
         self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
-        self._seconds_each = 0.0  # measured compute a query, smoothed
+        self._seconds_each = 0.0  # measured seconds of compute a query, smoothed
         self.idle = threading.Event()
         self.ready = threading.Event()
         self.error: BaseException | None = None
         self.idle.set()
 
     def run(self) -> None:
-        """Reconnects for as long as it takes; anything but a database error ends the process (see service.py)."""
+        """Reconnects until it succeeds; any error but a database error ends the process (see service.py)."""
         try:
             self._run()
         finally:
@@ -87,17 +87,17 @@ class QueryLane(threading.Thread):
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:
-        # For this lane only: bulk embeddings commit durably, and may take their time.
+        # For this lane only: the catalog lane commits durably, and its transactions may take longer.
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
         requests.prove_life(conn, list(self._models))
         self.ready.set()
-        tidied = 0.0
+        cleaned = 0.0
         while not self._stop_event.is_set():
-            if time.monotonic() - tidied > HOUSEKEEPING_SECONDS:
+            if time.monotonic() - cleaned > HOUSEKEEPING_SECONDS:
                 requests.housekeep(conn, self._settings.cache_rows)
-                tidied = time.monotonic()
+                cleaned = time.monotonic()
             while self._answer_batch(conn):
                 pass
             self.idle.set()
@@ -130,46 +130,46 @@ class QueryLane(threading.Thread):
             self._encode_alike(texts, model.encode_texts, answers, refusals)
             sent = [request for request in mine if request.kind == "i"]
             if sent:
-                self._encode_pictures(model, sent, answers, refusals)
+                self._encode_images(model, sent, answers, refusals)
         return answers, refusals
 
-    def _encode_pictures(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """What anybody may have sent is opened in another process, as the catalog's pictures are."""
+    def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
+        """Images of unknown origin are decoded in another process, as the catalog's images are."""
         decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
         try:
-            opened: list[tuple[int, DecodedImage]] = []
+            decoded: list[tuple[int, DecodedImage]] = []
             for place, result in enumerate(decoding.results()):
                 if isinstance(result, DecodeError):
                     refusals.append((sent[place].id, result.reason))
                 else:
-                    opened.append((place, result))
-            pixels = decoding.pixels(opened) if opened else []
-            pictures = [(sent[place], one) for (place, _), one in zip(opened, pixels, strict=True)]
-            self._encode_alike(pictures, model.encode_pixels, answers, refusals)
+                    decoded.append((place, result))
+            pixels = decoding.pixels(decoded) if decoded else []
+            images = [(sent[place], array) for (place, _), array in zip(decoded, pixels, strict=True)]
+            self._encode_alike(images, model.encode_pixels, answers, refusals)
         finally:
             decoding.close()
 
     def _encode_alike(
         self,
-        asked: Sequence[tuple[Request, Input]],
+        wanted: Sequence[tuple[Request, Input]],
         encode: Callable[[list[Input]], Vectors],
         answers: Answers,
         refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once; when a batch fails, each alone, so that one cannot take others down."""
-        if not asked:
+        """Encode each distinct input once. When a batch fails, encode each input alone, so that one fails alone."""
+        if not wanted:
             return
-        distinct = {request.key: value for request, value in asked}
+        distinct = {request.key: value for request, value in wanted}
         row = {key: n for n, key in enumerate(distinct)}
         try:
             vectors = encode(list(distinct.values()))
         except Exception as error:
             if len(distinct) > 1:
                 for key in distinct:
-                    self._encode_alike([each for each in asked if each[0].key == key], encode, answers, refusals)
+                    self._encode_alike([each for each in wanted if each[0].key == key], encode, answers, refusals)
                 return
             log.exception("a query could not be encoded")
             reason = f"the model failed on this query: {type(error).__name__}"
-            refusals.extend((request.id, reason) for request, _ in asked)
+            refusals.extend((request.id, reason) for request, _ in wanted)
             return
-        answers.append(([request.id for request, _ in asked], vectors[[row[request.key] for request, _ in asked]]))
+        answers.append(([request.id for request, _ in wanted], vectors[[row[request.key] for request, _ in wanted]]))

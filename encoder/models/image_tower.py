@@ -1,4 +1,4 @@
-"""How a loaded model takes pictures: the shape their bytes have, and one pass over a batch of them."""
+"""How a loaded model takes images: the shape of its input, and the forward pass over a batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from db.images.pixels import InputShape
-from encoder.models.vision import FAMILIES, VisionTower
+from encoder.models.fast_image_tower import FAMILIES, FastImageTower
 
 Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the device -> (n, dimension)
 
@@ -17,14 +17,14 @@ Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the devic
 @dataclass(frozen=True)
 class ImageTower:
     shape: InputShape
-    forward: Forward | None  # None: only the model's own processor knows how to prepare its pictures
+    forward: Forward | None  # None: only the model's own processor can prepare its images
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
-    """Of a model as sentence-transformers loaded it; CLIP's and SigLIP's own is taken apart for it.
+    """The image tower of a model that sentence-transformers loaded; CLIP's and SigLIP's is rebuilt as FastImageTower.
 
-    precision: auto, float32, bfloat16 or float16. compiled: batches of just so many pictures go through torch.compile.
-    Both are for CLIP and SigLIP.
+    precision: auto, float32, bfloat16 or float16. compiled: batches of exactly this size go through torch.compile; 0:
+    none. Both apply to CLIP and SigLIP only.
     """
     routes = getattr(module[0], "sub_modules", {})
     if "image" in routes and hasattr(routes["image"][0], "shape"):  # starter
@@ -36,13 +36,13 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
         shape = input_shape(processor)
         if shape is not None:
             dtype = _dtype(device, precision)
-            tower = VisionTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
+            tower = FastImageTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
             return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower)
     return ImageTower(InputShape(512, 512, "within"), None)
 
 
 def input_shape(processor: Any) -> InputShape | None:
-    """What a transformers image processor makes of any picture, or None if that is more than resizing and cropping."""
+    """The input shape of a transformers image processor, or None when it does more than resize and crop."""
     wanted = ("do_resize", "do_rescale", "do_normalize")
     if not all(getattr(processor, name, False) for name in wanted) or getattr(processor, "do_pad", False):
         return None
@@ -62,11 +62,11 @@ def input_shape(processor: Any) -> InputShape | None:
 def _dtype(device: str, precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if device.startswith("cuda") else torch.float32
-    return getattr(torch, precision)  # type: ignore[no-any-return]  # settings admit nothing else
+    return getattr(torch, precision)  # type: ignore[no-any-return]  # settings allow nothing else
 
 
-def compiled_tower(tower: VisionTower, batch: int) -> Forward:
-    """Full batches only: another size would be compiled anew, and a query is one picture."""
+def compiled_tower(tower: FastImageTower, batch: int) -> Forward:
+    """Full batches only: each other size would be compiled again, and a query is a single image."""
     fast = torch.compile(tower, dynamic=False)
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
 

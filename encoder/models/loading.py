@@ -1,8 +1,8 @@
-"""A model's name or folder becomes one object that turns texts and pictures into unit vectors.
+"""Load a model by name or folder: one object that turns texts and images into unit vectors.
 
 Everything is a sentence-transformers model: `starter`, a name on a hub, a folder saved by sentence-transformers, or a
-plain CLIP or SigLIP folder. Encoding is split where a pipeline needs it: `prepare_*` (processor, any thread) and
-`forward` (device). Pictures are prepared by `tower.shape`, without the model, in processes that decode them.
+plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` (processor, any
+thread) and `forward` (device). Decoder processes resize images by `tower.shape`, without the model.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
 
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # of a model on a hub
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # what is downloaded of a model on a hub
 
 Features = dict[str, Any]
 Vectors = NDArray[np.float32]  # (n, dimension), unit length
@@ -47,19 +47,19 @@ class Model:
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
-        # Said to be text: a bare string that looks like a path or an address would be opened as a picture.
-        # Locked: a fast tokenizer sets its truncation per call and refuses to be borrowed twice.
+        # As {"text": ...}: sentence-transformers would open a bare string that looks like a path or URL as an image.
+        # Locked: a fast tokenizer sets its truncation in each call and fails when two threads call it.
         with self._tokenizing:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 
     def prepare_pixels(self, pixels: Sequence[Pixels] | Pixels) -> Features:
-        """Of pictures as `tower.shape` makes them, (height, width, 3) each."""
+        """Takes images as `tower.shape` makes them, (height, width, 3) each."""
         if self.tower.forward is None:
             return dict(self._module.preprocess([Image.fromarray(one) for one in pixels]))
         return {"pixels": torch.from_numpy(pixels if isinstance(pixels, np.ndarray) else np.stack(pixels))}
 
     def forward(self, features: Features) -> Vectors:
-        """Raises ModelMismatch when the model yields no finite direction for an input."""
+        """Unit vectors, (n, dimension). Raises ModelMismatch when the vector of an input is zero or not finite."""
         with torch.inference_mode():
             output = self._forward(batch_to_device(features, torch.device(self.device)))
             vectors = torch.nn.functional.normalize(output.float(), dim=-1).cpu().numpy()
@@ -76,14 +76,14 @@ class Model:
         return self.forward(self.prepare_texts(texts))
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Of upright RGB pictures."""
+        """Takes upright RGB images."""
         return self.encode_pixels([self.tower.shape.pixels(image) for image in images])
 
     def encode_pixels(self, pixels: Sequence[Pixels]) -> Vectors:
         return self.forward(self.prepare_pixels(pixels))
 
     def warm_up(self) -> None:
-        """The first pass of either tower is several times slower than the rest."""
+        """Run both towers once: the first pass is several times slower than later ones."""
         self.encode_texts(["warm up"])
         self.encode_images([Image.new("RGB", (64, 64), "white")])
 
@@ -94,7 +94,7 @@ def split(features: Features, start: int, end: int) -> Features:
 
 
 def pick_device(name: str) -> str:
-    """`auto` is the best device there is. Raises ModelUnavailable for a device this machine lacks."""
+    """A torch device; `auto` picks the best one. Raises ModelUnavailable for a device that this machine lacks."""
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -107,7 +107,7 @@ def pick_device(name: str) -> str:
 
 
 def model_threads(device: str) -> int:
-    """How many threads should run a model on this device, see runner.py. On a CPU each is alone inside torch."""
+    """How many threads should run a model on this device, see lanes/pipeline.py. On a CPU, one torch thread each."""
     if device != "cpu":
         return 1
     torch.set_num_threads(1)
@@ -117,9 +117,9 @@ def model_threads(device: str) -> int:
 def load(
     source: str, device: str = "cpu", revision: str | None = None, *, precision: str = "auto", compiled: int = 0
 ) -> Model:
-    """Load `starter`, a folder, or a name on a hub (read from the local cache when offline), there at `revision`.
+    """Load `starter`, a folder, or a name on a hub at `revision` (from the local cache when offline).
 
-    `precision` and `compiled` are those of `image_tower`. Raises ModelUnavailable with what is missing.
+    `precision` and `compiled`: see `image_tower`. Raises ModelUnavailable, which names the missing part.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
@@ -176,8 +176,8 @@ def model_name(source: str) -> str:
 
 
 def _fix_text_length(module: SentenceTransformer) -> None:
-    """CLIP truncates at its position table instead of failing past it; SigLIP was trained on texts padded to full
-    length and its vectors of unpadded texts are noise."""
+    """Make CLIP truncate texts at its position table instead of failing on longer ones, and pad texts for SigLIP, which
+    was trained on texts of full length: its vectors of unpadded texts are noise."""
     transformer = module[0]
     config: Any = getattr(getattr(transformer, "model", None), "config", None)
     length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
@@ -197,7 +197,7 @@ def _hub_folder(source: str, revision: str | None) -> Path:
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """Where there are no safetensors, libraries fall back to pickles, which are programs."""
+    """Without safetensors, libraries fall back to pickles, which can run any code."""
     for path in folder.rglob("*_model*.bin"):
         if not any(path.parent.glob("*.safetensors")):
             raise ModelUnavailable(

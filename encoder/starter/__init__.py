@@ -1,7 +1,7 @@
 """**starter**: the encoder that needs no model hub, only packages from a registry.
 
-It finds what kind of thing a picture shows well, its colour moderately, materials and brands poorly; see
-MODEL_CARD.md. For anything more, name a real checkpoint instead.
+It recognises the kind of thing in an image well, colour moderately, materials and brands poorly; see MODEL_CARD.md.
+Where that is not enough, use a CLIP or SigLIP checkpoint.
 
 Importing this package is cheap; ``load`` imports torch.
 """
@@ -22,10 +22,10 @@ DIMENSION = 384
 
 
 def load(device: str = "cpu", head: Path = HEAD_FILE) -> "SentenceTransformer":
-    """An ordinary sentence-transformers model whose ``encode`` takes texts or PIL pictures, a call for each.
+    """An ordinary sentence-transformers model. ``encode`` takes texts or PIL images, not both in one call.
 
-    Vectors are unit norm. Opens no network connection. ``head`` may be a head exported by the training
-    command, to measure on concepts that it has not seen.
+    Vectors have unit norm. Opens no network connection. ``head`` may be a head that the training command exported, to
+    measure on concepts that it has not seen.
 
     Raises MissingPackage or UnexpectedWeights (both StarterError).
     """

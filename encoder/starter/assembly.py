@@ -1,4 +1,4 @@
-"""Puts the two routes together: MiniLM for texts, EfficientNet-Lite0 and the head for pictures."""
+"""Builds the model from its two routes: MiniLM for texts, EfficientNet-Lite0 and the head for images."""
 
 from pathlib import Path
 

@@ -2,9 +2,10 @@
 
 StarterError (an EncoderError)
  ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)
- ├── UnexpectedWeights   a file of a pinned package is not the one the head was trained on (also a ModelMismatch)
- ├── MissingPairs        training was asked of an installation that has no training pictures
- └── NotAPicture         something else than a picture reached the image route
+ ├── UnexpectedWeights   a file of a pinned package differs from the one the head was trained on (also a
+ │                       ModelMismatch)
+ ├── MissingPairs        an installation without training images was asked to train
+ └── NotAnImage          the image route got something that is not an image
 """
 
 from encoder.errors import EncoderError, ModelMismatch, ModelUnavailable
@@ -36,15 +37,15 @@ class MissingPairs(StarterError):
     def __init__(self, folder: str) -> None:
         super().__init__(
             f"there is no pairs.csv in {folder}",
-            hint="Training pictures come with the source repository, not with the installed package.",
+            hint="Training images come with the source repository, not with the installed package.",
         )
 
 
-class NotAPicture(StarterError, TypeError):
-    """Also a TypeError, which is what a wrong input is to anyone who calls the model directly."""
+class NotAnImage(StarterError, TypeError):
+    """Also a TypeError, which is what direct callers of the model expect for a wrong input."""
 
     def __init__(self, found: object) -> None:
         super().__init__(
-            f"the starter model's image route takes PIL pictures, not {type(found).__name__}",
-            hint="Open files and addresses first; wrap a text that looks like one as {'text': ...}.",
+            f"the starter model's image route takes PIL images, not {type(found).__name__}",
+            hint="Open files and URLs first; wrap a text that looks like a path or URL as {'text': ...}.",
         )

@@ -1,6 +1,6 @@
-"""Fixed inputs and the vectors they must give: tells a broken installation from a working one.
+"""Fixed inputs and the vectors that they must give: distinguishes a working installation from a broken one.
 
-``golden.json`` holds the vectors; the pictures are drawn here, so no file can go missing.
+``golden.json`` holds the vectors; the images are drawn here, so no image file is needed.
 """
 
 import json
@@ -19,8 +19,8 @@ AGREES = 0.9999  # least cosine between machines; float rounding stays above .99
 TEXTS = ("black leather backpack", "a pair of running shoes", "red apple", "wall clock")
 
 
-def pictures() -> list[Image.Image]:
-    """A red ball, a clock face on a transparent ground, and a wide house."""
+def images() -> list[Image.Image]:
+    """A red ball, a clock face on a transparent background, and a wide house."""
     ball = Image.new("RGB", (256, 256), "white")
     pen = ImageDraw.Draw(ball)
     pen.ellipse((38, 38, 218, 218), fill=(205, 32, 38))
@@ -41,8 +41,8 @@ def pictures() -> list[Image.Image]:
 
 
 def vectors(model: "SentenceTransformer") -> np.ndarray:
-    """float32 (7, 384): the texts, then the pictures."""
-    return np.vstack([model.encode(list(TEXTS)), model.encode(pictures())])
+    """float32 (7, 384): the texts, then the images."""
+    return np.vstack([model.encode(list(TEXTS)), model.encode(images())])
 
 
 def agreement(model: "SentenceTransformer") -> float:

@@ -1,7 +1,7 @@
 """The only trained part: from the tower's features to MiniLM's 384 dimensions.
 
-It adds a learned correction to a prior that needs no training: the classifier's surprise about each ImageNet
-class, times the text vector of that class's name.
+It adds a learned correction to a prior that needs no training: how unusually high the classifier's score of each
+ImageNet class is, times the text vector of that class's name.
 """
 
 from pathlib import Path
@@ -18,9 +18,9 @@ HIDDEN = 512
 SHARED = 32
 
 _RESIDUAL = 0.3  # weight of the learned part beside the prior
-_SERVED_PRIOR = 0.3  # weight of the prior once more when serving: it knows concepts no pair taught
+_SERVED_PRIOR = 0.3  # weight of the prior added again when serving: it knows concepts that no pair has taught
 
-# Stored as float16; statistics stay float32, they are small and some are tiny.
+# Stored as float16. Statistics stay float32: they take little space, and some values are tiny.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
 
@@ -37,7 +37,7 @@ class Head(nn.Module):
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("classes", torch.zeros(CLASSES, DIMENSION))  # text vectors, centred
-        self.register_buffer("common", torch.zeros(DIMENSION))  # unit: the direction all texts lean towards
+        self.register_buffer("common", torch.zeros(DIMENSION))  # unit: the direction that all texts share
         self.register_buffer("logit_mean", torch.zeros(CLASSES))
         self.register_buffer("logit_sd", torch.ones(CLASSES))
         self.register_buffer("shared", torch.zeros(CLASSES, SHARED))  # scaled directions, see ``prior``
@@ -56,25 +56,25 @@ class Head(nn.Module):
         """Training-free: (n, 1000) class logits -> unit vectors (n, 384)."""
         surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
-        # The cube lets the few classes that stand out speak, without picking a number of them.
+        # The cube makes the few classes that stand out dominate, without a fixed number of them.
         return self._unit(surprise.pow(3) @ self.classes)
 
     def standardised(self, logits: Tensor) -> Tensor:
-        """z-scores over the training pictures, damped along the directions in which many classes move together
-        (animal or thing, round or long): those say little about which class it is."""
+        """z-scores over the training images, damped along the directions in which many classes move together
+        (animal or thing, round or long): those tell little about the class."""
         scores = (logits - self.logit_mean) / self.logit_sd
         return scores - (scores @ self.shared) @ self.shared.T
 
     def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
-        """What the loss sees: unit vectors (n, 384)."""
-        # The square root evens out pooled activations, which are counts of a sort.
-        seen = self.norm(torch.cat((pooled.sqrt(), mid), 1))
-        correction = self.out(gelu(self.hidden(self.dropout(seen))))
+        """The input of the loss: unit vectors (n, 384)."""
+        # The square root compresses pooled activations, which are distributed like counts.
+        inputs = self.norm(torch.cat((pooled.sqrt(), mid), 1))
+        correction = self.out(gelu(self.hidden(self.dropout(inputs))))
         return self._unit(self.gain * prior + _RESIDUAL * correction)
 
     def _unit(self, vectors: Tensor) -> Tensor:
-        """Unit length, with nothing along the direction that all texts share: a picture that leans that way
-        would come up for every query (1 to 2 points of recall@5 on held-out concepts)."""
+        """Unit length, without the component along the direction that all texts share: an image with a large one
+        would be found by every query (removing it gains 1 to 2 points of recall@5 on held-out concepts)."""
         along = vectors @ self.common
         return normalize(vectors - along[:, None] * self.common, dim=1)
 

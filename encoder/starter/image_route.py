@@ -1,4 +1,4 @@
-"""The picture half of the model, as sentence-transformers wants its modules."""
+"""The image route of the model, as a module of sentence-transformers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from encoder.starter import head as heads
 from encoder.starter import pixels
-from encoder.starter.errors import NotAPicture
+from encoder.starter.errors import NotAnImage
 from encoder.starter.tower import Tower
 
-# A core's cache holds the activations of about this many pictures: on CPU larger batches run slower, not faster.
+# The activations of this many images fit into a core's cache: on a CPU larger batches run slower, not faster.
 _CPU_CHUNK = 2
 
 
 class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
-    """``preprocess`` makes bytes and may run in any thread; ``forward`` does the rest where the module lives."""
+    """``preprocess`` makes bytes and may run in any thread; ``forward`` runs on the module's device."""
 
     shape = pixels.SHAPE
 
@@ -33,13 +33,13 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return ["image"]
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
-        """PIL pictures, bare or as ``{"image": picture}`` -> ``pixel_values`` uint8 (n, 3, 256, 256).
+        """PIL images, bare or as ``{"image": image}`` -> ``pixel_values`` uint8 (n, 3, 256, 256).
 
-        Prompts are for texts and are ignored. Strings are refused: sentence-transformers takes those that look
-        like an image's address or path for pictures, and a shopper's query must never make us open one.
+        Prompts are for texts and are ignored. Strings are refused: sentence-transformers would open a string that looks
+        like a URL or path of an image, and a shopper's query must never do that.
         """
-        pictures = [_picture(one) for one in inputs]
-        return {"pixel_values": torch.from_numpy(pixels.batch(pictures)).permute(0, 3, 1, 2)}
+        images = [_image(each) for each in inputs]
+        return {"pixel_values": torch.from_numpy(pixels.batch(images)).permute(0, 3, 1, 2)}
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         values: Tensor = features["pixel_values"]
@@ -52,7 +52,7 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return heads.DIMENSION
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Only the head is ours to write; the towers stay in their packages."""
+        """Writes the head only; the towers stay in their packages."""
         heads.save(self.head, Path(output_path) / "head.safetensors")
 
     def _vectors(self, pixel_values: Tensor) -> Tensor:
@@ -61,8 +61,8 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return unit
 
 
-def _picture(one: Any) -> Image.Image:
-    found = one.get("image") if isinstance(one, Mapping) else one
+def _image(given: Any) -> Image.Image:
+    found = given.get("image") if isinstance(given, Mapping) else given
     if not isinstance(found, Image.Image):
-        raise NotAPicture(found)
+        raise NotAnImage(found)
     return found

@@ -1,4 +1,4 @@
-"""The frozen image tower: EfficientNet-Lite0 cut open, from uint8 pixels to features and class logits."""
+"""The frozen image tower: EfficientNet-Lite0 with its inner features exposed, from uint8 pixels to features."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ MID = 2 * (16 + 24 + 40 + 112 + 320)  # mean and maximum of each channel
 
 
 class Tower(nn.Module):
-    """uint8 (n, 3, 256, 256) -> pooled (n, 1280) >= 0, and mid (n, 1024): what the picture looks like on
-    the way up, where colour and texture still show."""
+    """uint8 (n, 3, 256, 256) -> pooled (n, 1280) >= 0, and mid (n, 1024): features of the middle layers, which
+    still contain colour and texture."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
@@ -39,13 +39,13 @@ class Tower(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         last, mid = self.maps(pixels)
-        # The root mean square instead of the mean the network was trained with: a thing that fills part of the
-        # picture is not averaged away by the ground around it.
+        # The root mean square instead of the mean that the network was trained with: an object that fills part of the
+        # image is not averaged away by the background around it.
         return last.square().mean((2, 3)).sqrt(), mid
 
     def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
-        # Bytes travel to the device, a quarter of floats; the scaling happens where they arrive.
+        # Bytes are copied to the device, a quarter of the size of floats, and scaled there.
         scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
         x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
         mid: list[Tensor] = []
@@ -56,18 +56,18 @@ class Tower(nn.Module):
         return nn.functional.relu6(self.top(x)), torch.cat(mid, 1)
 
     def train(self, mode: bool = True) -> "Tower":
-        # Frozen for good: a training loop that flips the whole model must not wake anything here.
+        # Always frozen: a training loop that switches the whole model to training mode must not change this part.
         return super().train(False)
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Conv and its normalisation as one conv (differs by float rounding only)."""
+    """A convolution and its normalisation as one convolution (differs by float rounding only)."""
     folded = fuse_conv_bn_eval(conv, norm)
     return _pad_inside(folded)
 
 
 def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
-    """Let the convolution pad by itself where the padding is symmetric: saves a copy of the picture."""
+    """Let the convolution do its own padding where that is symmetric: saves a copy of the image."""
     padding = getattr(conv, "static_padding", None)
     if isinstance(padding, nn.ZeroPad2d):
         left, right, top, bottom = padding.padding

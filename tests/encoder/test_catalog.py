@@ -1,4 +1,4 @@
-"""The catalog lane as whole processes: every good picture gets exactly one vector, whatever happens to the encoder."""
+"""The catalog lane as whole processes: every good image gets exactly one vector, whatever happens to the encoder."""
 
 import random
 import time
@@ -29,7 +29,7 @@ def rows(database: Database, query: str) -> list[tuple[object, ...]]:
 
 
 def assert_complete(database: Database, count: int) -> None:
-    """Exactly one vector a title and a picture, and nothing left over."""
+    """Exactly one vector for each title and image, and no work remains."""
     assert left(database) == Outstanding(0, 0, 0)
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_image") == [(count, count)]
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_title") == [(count, count)]
@@ -39,10 +39,10 @@ def assert_complete(database: Database, count: int) -> None:
 def test_once_encodes_everything_prints_a_summary_and_does_nothing_the_second_time(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", 60)
+    load_drawings(clip_database, tmp_path / "images", 60)
     first = windowshop("encode", "--once", env=environment(clip_database))
     assert first.returncode == 0, first.stderr
-    assert "Encoded 60 pictures and 60 titles" in " ".join(first.stderr.split())
+    assert "Encoded 60 images and 60 titles" in " ".join(first.stderr.split())
     assert_complete(clip_database, 60)
     seen = rows(
         clip_database, "select sha256 is not null, width, height, length(phash) from shop.product_image limit 1"
@@ -54,10 +54,10 @@ def test_once_encodes_everything_prints_a_summary_and_does_nothing_the_second_ti
     assert rows(clip_database, "select max(encoded_at) from shop.clip_image") == before
 
 
-def test_bad_pictures_are_quarantined_with_their_reason_and_the_good_ones_encoded(
+def test_bad_images_are_quarantined_with_their_reason_and_good_images_are_encoded(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     load_drawings(clip_database, folder, 40)
     (folder / "3.png").write_bytes(b"<html>not found</html>")
     (folder / "5.png").write_bytes((folder / "5.png").read_bytes()[:100])
@@ -80,10 +80,10 @@ def test_bad_pictures_are_quarantined_with_their_reason_and_the_good_ones_encode
     assert_complete(clip_database, 40)
 
 
-def test_sigterm_finishes_the_batch_in_hand_and_gives_the_rest_back(
+def test_sigterm_finishes_current_batches_and_gives_other_items_back(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", 1500)
+    load_drawings(clip_database, tmp_path / "images", 1500)
     env = environment(clip_database)
     process = start_encoder(env, log=tmp_path / "log")
     wait_until(lambda: 0 < left(clip_database).pending < 2200, 60, "encoding under way")
@@ -99,7 +99,7 @@ def test_sigterm_finishes_the_batch_in_hand_and_gives_the_rest_back(
 def test_two_encoders_share_the_work(clip_database: Database, environment: Environment, tmp_path: Path) -> None:
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
-        load_drawings(clip_database, tmp_path / "pictures", 800)
+        load_drawings(clip_database, tmp_path / "images", 800)
         wait_until(lambda: left(clip_database) == Outstanding(0, 0, 0), 60, "everything encoded")
     assert_complete(clip_database, 800)
 
@@ -117,7 +117,7 @@ def held_by(database: Database, pid: int) -> int:
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
-    """SIGKILL encoders in the middle of their work, `kills` times, then let one finish."""
+    """SIGKILL encoders in the middle of their work, `kills` times, then let one encoder finish."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
     interrupted = 0
@@ -125,7 +125,7 @@ def kill_again_and_again(
         process = start_encoder(env, log=log)
         wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"encoder {number} at work")
         time.sleep(chance.uniform(0, 0.3))
-        interrupted += held_by(database, process.pid) > 0  # between two batches there may be nothing in hand
+        interrupted += held_by(database, process.pid) > 0  # between two batches it may hold nothing
         process.kill()
         process.wait()
     assert interrupted > kills / 2
@@ -142,7 +142,7 @@ def kill_again_and_again(
 def test_kills_lose_nothing_double_nothing_and_quarantine_nothing(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", 900)
+    load_drawings(clip_database, tmp_path / "images", 900)
     kill_again_and_again(clip_database, environment(clip_database), tmp_path / "log", kills=3, lease=3)
     assert_complete(clip_database, 900)
 
@@ -153,6 +153,6 @@ def test_many_kills_during_a_load_with_the_real_lease(
     clip_database: Database, environment: Environment, tmp_path: Path, kills: int
 ) -> None:
     count = 2_000 if kills == 10 else 10_000
-    load_drawings(clip_database, tmp_path / "pictures", count)
+    load_drawings(clip_database, tmp_path / "images", count)
     kill_again_and_again(clip_database, environment(clip_database), tmp_path / "log", kills=kills, lease=30)
     assert_complete(clip_database, count)

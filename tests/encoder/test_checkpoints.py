@@ -1,7 +1,7 @@
 """Checkpoints: a commit is pinned, weights are safetensors, no code of a model's author runs, a cached model needs no
 network, and each family's vectors are those of the reference.
 
-After a change that is meant: UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py, and read the difference.
+After an intended change: UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py, and review the difference.
 """
 
 import json
@@ -35,7 +35,7 @@ FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
 TEXTS = ["a red chair", "x", "Lederrucksack für Männer", "far too long for any of them, " * 20]
 
 
-def pictures() -> list[Image.Image]:
+def example_images() -> list[Image.Image]:
     """A gradient, one that is not square, and a grey one."""
     ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
     return [
@@ -66,18 +66,18 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     with torch.inference_mode():
         texts = model.get_text_features(**processor(text=TEXTS, return_tensors="pt", **FAMILIES[family][1]))
-        images = model.get_image_features(**processor(images=pictures(), return_tensors="pt"))
+        images = model.get_image_features(**processor(images=example_images(), return_tensors="pt"))
     found = {"texts": texts, "images": images}
     vectors = {name: getattr(value, "pooler_output", value) for name, value in found.items()}
     return {name: torch.nn.functional.normalize(value, dim=-1).numpy() for name, value in vectors.items()}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_familys_vectors_are_those_of_the_reference_and_of_the_golden_file(family: str, tmp_path: Path) -> None:
+def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
     folder = fixed(family, tmp_path / family)
     model = load(str(folder))
     alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would be padded to its longest
-    vectors = {"texts": np.concatenate(alone), "images": model.encode_images(pictures())}
+    vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("UPDATE_GOLDEN"):
         golden[family] = {name: [[round(float(x), 5) for x in row] for row in rows] for name, rows in vectors.items()}
@@ -89,17 +89,17 @@ def test_a_familys_vectors_are_those_of_the_reference_and_of_the_golden_file(fam
         assert (rows @ rows[0])[1:].max() < 0.999, name  # inputs are told apart
 
 
-def test_a_long_text_of_clip_is_what_77_tokens_say_and_the_rest_changes_nothing(tmp_path: Path) -> None:
+def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:
     model = load(str(fixed("clip", tmp_path / "clip")))
     whole, more, less = model.encode_texts(["a" * 75, "a" * 75 + " and more", "a" * 74])  # 75, a start and an end: 77
     assert np.allclose(whole, more, atol=1e-6)
     assert not np.allclose(whole, less, atol=1e-3)
 
 
-# --- what is never loaded
+# --- weights and code that are never loaded
 
 
-def test_weights_that_are_pickled_are_refused(tmp_path: Path) -> None:
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     folder = tiny_models.make_clip(tmp_path / "clip")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     load(str(folder))  # beside safetensors they are not looked at

@@ -1,4 +1,4 @@
-"""PostgreSQL killed under a working encoder: what was acknowledged stays, and the encoder goes on by itself."""
+"""PostgreSQL killed under a working encoder: acknowledged rows stay, and the encoder continues by itself."""
 
 import os
 import random
@@ -35,11 +35,11 @@ def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest)
 @pytest.mark.parametrize(
     ("kills", "count"), [(2, 1_500), pytest.param(20, 12_000, marks=pytest.mark.soak)], ids=["2", "20"]
 )
-def test_kills_of_the_database_lose_nothing_that_was_acknowledged(
+def test_killing_the_database_loses_nothing_that_was_acknowledged(
     site: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
 ) -> None:
     database, settings = site
-    load_drawings(database, tmp_path / "pictures", count)
+    load_drawings(database, tmp_path / "images", count)
     chance = random.Random(kills)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
     environment |= {"WINDOWSHOP_HOME": str(settings.home), "HF_HUB_OFFLINE": "1"}
@@ -64,7 +64,7 @@ def test_kills_of_the_database_lose_nothing_that_was_acknowledged(
     survived = recall(database)
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("reindex table shop.clip_image"))
-    print(f"recall@10 {survived:.3f}, of an index built anew {recall(database):.3f}")
+    print(f"recall@10 {survived:.3f}, of an index built again {recall(database):.3f}")
     assert survived >= recall(database) - 0.01
 
 
@@ -98,7 +98,7 @@ def waiting(database: Database) -> int:
 
 
 def recall(database: Database, queries: int = 50, k: int = 10) -> float:
-    """recall@10 of the index that went through the kills, of pictures as queries; ties count as found."""
+    """recall@10 of the index that went through the kills, of images as queries; ties count as found."""
     nearest = text(
         "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
         "limit :k) "

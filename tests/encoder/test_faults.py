@@ -1,5 +1,5 @@
-"""A load that goes wrong in every way at once: poison among the pictures, decoders that crash and hang, no memory left.
-Every good picture has its vector in the end, and the others are named."""
+"""A load that goes wrong in every way at once: poison among the images, decoders that crash and hang, no memory left.
+Every good image has its vector in the end, and the others are named."""
 
 import random
 import threading
@@ -36,7 +36,7 @@ POISON = {
         ),
     ],
 )
-def test_every_good_picture_is_encoded_and_every_bad_one_named(
+def test_every_good_image_is_encoded_and_every_bad_image_is_named(
     clip_database: Database,
     clip_folder: Path,
     tmp_path: Path,
@@ -44,7 +44,7 @@ def test_every_good_picture_is_encoded_and_every_bad_one_named(
     count: int,
     encoding: EncoderSettings,
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     load_drawings(clip_database, folder, count)
     chance = random.Random(count)
     poisoned = chance.sample(range(count), max(len(POISON), count // 100))

@@ -1,4 +1,4 @@
-"""A feed whose pictures are on the web, from its file to the search that finds them."""
+"""A feed whose images are on the web, from its file to the search that finds them."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -21,7 +21,7 @@ def png(color: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_pictures_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_is_mended(
+def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_fixed(
     clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     with scripted_server() as site:
@@ -39,7 +39,7 @@ def test_pictures_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_is_men
             f"dead\tdead link\t{site.url('/dead.png')}\t\n"
             f"inside\tinner link\t{site.url('/inside.png')}\t\n"
             "private\tprivate link\thttp://10.0.0.1/a.png\t\n"
-            "store\tin a store\ts3://pictures/a.png\t\n"
+            "store\tin a store\ts3://images/a.png\t\n"
             "file\ta file\tfile:///etc/passwd\t\n"
         )
         env = environment(clip_database) | {
@@ -69,5 +69,5 @@ def test_pictures_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_is_men
             found = text("select sku from shop.search(image => :image, k => 1)")
             assert conn.scalar(found, {"image": png("red")}) == "red"
             mended = text("select count(*) from shop.searchable where sku = 'dead'")
-            wait_until(lambda: conn.scalar(mended) == 1, 60, "the mended picture encoded")
+            wait_until(lambda: conn.scalar(mended) == 1, 60, "the mended image encoded")
             assert conn.scalar(found, {"image": png("green")}) == "dead"

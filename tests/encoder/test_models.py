@@ -1,4 +1,4 @@
-"""Names and folders become encoders: CLIP and SigLIP by their real loading code, starter where meaning matters."""
+"""Loading models by name and folder: CLIP and SigLIP by their real loading code, starter where meaning matters."""
 
 from pathlib import Path
 
@@ -25,14 +25,14 @@ def model(request: pytest.FixtureRequest, folder: Path) -> Model:
     return load(str(FAMILIES[request.param](folder / request.param)))
 
 
-def picture(color: str) -> Image.Image:
+def image(color: str) -> Image.Image:
     image = Image.new("RGB", (80, 60), "white")
     image.paste(color, (10, 10, 50, 40))
     return image
 
 
-def test_texts_and_pictures_become_unit_vectors_of_one_space(model: Model) -> None:
-    texts, images = model.encode_texts(["red chair", "blue"]), model.encode_images([picture("red"), picture("blue")])
+def test_texts_and_images_become_unit_vectors_of_one_space(model: Model) -> None:
+    texts, images = model.encode_texts(["red chair", "blue"]), model.encode_images([image("red"), image("blue")])
     assert texts.shape == images.shape == (2, model.dimension)
     assert np.allclose(np.linalg.norm(np.concatenate([texts, images]), axis=1), 1, atol=1e-4)
 
@@ -42,7 +42,7 @@ def test_a_vector_does_not_depend_on_its_batch(model: Model) -> None:
     together = model.encode_texts(texts)
     for text, vector in zip(texts, together, strict=True):
         assert float(model.encode_texts([text])[0] @ vector) > 0.9999
-    images = [picture("red"), picture("green"), picture("blue")]
+    images = [image("red"), image("green"), image("blue")]
     together = model.encode_images(images)
     assert np.allclose(together, np.concatenate([model.encode_images([image]) for image in images]), atol=1e-4)
     features = model.prepare_pixels([model.tower.shape.pixels(image) for image in images])
@@ -54,16 +54,16 @@ def test_a_text_of_any_length_is_truncated_not_refused(model: Model) -> None:
 
 
 @pytest.mark.parametrize("text", ["\U0001f469\u200d\U0001f680", "\u202eright to left", "x", "DROP TABLE", "\u200b"])
-def test_odd_texts_are_texts(model: Model, text: str) -> None:
+def test_odd_texts_are_encoded_as_texts(model: Model, text: str) -> None:
     assert np.isfinite(model.encode_texts([text])).all()
 
 
-def test_a_text_that_looks_like_a_path_or_an_address_is_never_opened(
+def test_a_text_that_looks_like_a_path_or_url_is_never_opened(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "secret.png"
-    picture("red").save(path)
-    by_picture = model.encode_images([picture("red")])[0]
+    image("red").save(path)
+    by_image = model.encode_images([image("red")])[0]
 
     def opened(*_: object, **__: object) -> None:
         raise AssertionError("a query text was opened")
@@ -73,7 +73,7 @@ def test_a_text_that_looks_like_a_path_or_an_address_is_never_opened(
     texts = [str(path), "http://127.0.0.1:9/x.jpg", "data:image/png;base64,iVBORw0KGgo="]
     vectors = model.encode_texts(texts)
     assert vectors.shape == (3, model.dimension)
-    assert float(vectors[0] @ by_picture) < 0.99
+    assert float(vectors[0] @ by_image) < 0.99
 
 
 def test_siglip_texts_are_padded_to_full_length_and_clip_texts_end_at_the_last_token(folder: Path) -> None:
@@ -109,11 +109,11 @@ def test_starter_finds_the_kind_of_thing() -> None:
         ("/models/99", "model"),
     ],
 )
-def test_a_source_gives_a_name_that_can_name_tables(source: str, name: str) -> None:
+def test_a_model_name_derived_from_its_source_can_name_tables(source: str, name: str) -> None:
     assert model_name(source) == name
 
 
-def test_a_folder_that_is_none_or_holds_no_model_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_folder_and_a_folder_without_a_model_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="no model folder"):
         load(str(tmp_path / "gone"))
     (tmp_path / "config.json").write_text("{}")

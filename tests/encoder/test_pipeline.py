@@ -1,4 +1,4 @@
-"""The pipeline: everything goes through once, nothing waits for ever, the first error comes out."""
+"""The pipeline: everything goes through once, nothing waits forever, the first error is raised."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ def test_everything_goes_through_exactly_once(threads: int) -> None:
     stages = [Stage("model", lambda number: number * 2, threads), Stage("write", written.append)]
     pipeline.run("read", iter(range(100)), stages)
     assert sorted(written) == [number * 2 for number in range(100)]
-    assert pipeline.clock.wall > 0
+    assert pipeline.timer.wall > 0
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -39,7 +39,7 @@ def test_an_error_in_any_stage_stops_the_others_and_is_raised(stage: str, thread
     assert set(threading.enumerate()) <= before
 
 
-def test_a_batch_of_which_nothing_is_left_goes_no_further() -> None:
+def test_an_empty_batch_skips_the_later_stages() -> None:
     written: list[int] = []
     stages = [Stage("open", lambda n: n if n % 2 else None, 2), Stage("write", written.append)]
     Pipeline().run("read", iter(range(20)), stages)
@@ -65,7 +65,7 @@ def test_a_slow_writer_holds_the_reader_back() -> None:
     assert ahead <= 8
 
 
-def test_stages_overlap_and_the_clock_tells_them_apart() -> None:
+def test_stages_overlap_and_the_timer_counts_each() -> None:
     def slow(seconds: float) -> None:
         time.sleep(seconds)
 
@@ -76,6 +76,6 @@ def test_stages_overlap_and_the_clock_tells_them_apart() -> None:
 
     pipeline = Pipeline()
     pipeline.run("read", reader(), [Stage("model", lambda n: slow(0.04) or n), Stage("write", lambda _: slow(0.01))])
-    busy = pipeline.clock.busy
+    busy = pipeline.timer.busy
     assert busy["write"] < busy["read"] < busy["model"]
-    assert pipeline.clock.wall < sum(busy.values())
+    assert pipeline.timer.wall < sum(busy.values())

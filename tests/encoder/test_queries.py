@@ -54,12 +54,12 @@ def test_a_text_over_ten_thousand_characters_is_refused(clip_database: Database)
         assert conn.scalar(text("select count(*) from shop_private.request")) == 0
 
 
-def test_a_picture_over_ten_megabytes_is_refused(clip_database: Database) -> None:
+def test_an_image_over_ten_megabytes_is_refused(clip_database: Database) -> None:
     with clip_database.connect(Role.ANALYST) as conn, pytest.raises(StatementRefused, match="too large"):
         conn.execute(text("select shop.clip_image(:image)"), {"image": bytes(10 * 1024 * 1024 + 1)})
 
 
-def test_something_that_is_no_picture_is_refused_with_the_reason(
+def test_a_file_that_is_no_image_is_refused_with_its_reason(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     with (
@@ -67,7 +67,7 @@ def test_something_that_is_no_picture_is_refused_with_the_reason(
         clip_database.connect(Role.ANALYST) as conn,
     ):
         with pytest.raises(EncoderUnavailable, match="not an image") as raised:
-            conn.execute(text("select shop.clip_image(:image)"), {"image": b"<html>no picture</html>"})
+            conn.execute(text("select shop.clip_image(:image)"), {"image": b"<html>no image</html>"})
         assert raised.value.sqlstate == "WS003"
         conn.rollback()
         assert conn.scalar(text("select shop.clip_text('the session still works')")) is not None

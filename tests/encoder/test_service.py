@@ -66,7 +66,7 @@ def test_a_query_lane_that_breaks_ends_the_process_with_its_error(
         assert conn.scalar(text("select count(*) from shop_private.worker")) == 0
 
 
-def test_lost_connections_are_made_again(
+def test_lost_connections_are_reopened(
     clip_database: Database, models: dict[int, Model], stop: threading.Event
 ) -> None:
     thread, raised = run_in_thread(clip_database, models, stop)
@@ -87,7 +87,7 @@ def test_lost_connections_are_made_again(
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_a_first_backfill_goes_without_its_indexes_and_builds_them_at_the_end(
+def test_a_first_backfill_defers_its_indexes_and_builds_them_at_the_end(
     clip_database: Database,
     models: dict[int, Model],
     stop: threading.Event,

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a running encoder."""
+"""A running encoder at the terminal: progress bar and summary."""
 
 import sys
 import threading
@@ -12,7 +12,7 @@ from db.engine import Database
 from db.work.items import Outstanding
 from encoder.lanes.batches import Counters
 from encoder.models.loading import Model
-from encoder.service import Summary, run, stopping_on_signals
+from encoder.service import RunSummary, run, stopping_on_signals
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def encode_with_progress(
     once: bool,
     queries: bool = True,
     console: Console | None = None,
-) -> Summary:
+) -> RunSummary:
     """Run the encoder until a signal, or until the work list is empty; with `once`, behind a progress bar."""
     console = console or Console(stderr=True)
     stop = threading.Event()
@@ -37,7 +37,7 @@ def encode_with_progress(
             summary = run(
                 database, models, settings, stop=stop, queries=queries, on_ready=lambda: log.info("encoder is ready")
             )
-            log.info("encoder has stopped", encoded=summary.tally.done, left=summary.left.pending)
+            log.info("encoder has stopped", encoded=summary.counters.done, left=summary.left.pending)
             return summary
         with Progress(
             TextColumn("encoding"),
@@ -58,16 +58,16 @@ def encode_with_progress(
 
 
 class _Bar:
-    """Follows the tally from a thread of its own: the lanes know nothing of a terminal."""
+    """Follows the counters from a thread of its own: the lanes do not know of a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, tally: Counters, left: Outstanding) -> None:
+    def start(self, counters: Counters, left: Outstanding) -> None:
         task = self._progress.add_task("encoding", total=left.pending + left.leased, rate="")
-        self._thread = threading.Thread(target=self._follow, args=(tally, task), daemon=True)
+        self._thread = threading.Thread(target=self._follow, args=(counters, task), daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -75,35 +75,35 @@ class _Bar:
         if self._thread is not None:
             self._thread.join()
 
-    def _follow(self, tally: Counters, task: object) -> None:
+    def _follow(self, counters: Counters, task: object) -> None:
         while True:
             last = self._done.wait(0.2)
             speed = self._progress.tasks[0].speed
             self._progress.update(
                 task,  # type: ignore[arg-type]  # a TaskID
-                completed=tally.done,
+                completed=counters.done,
                 rate=f"{speed:.0f}/s" if speed else "",
             )
             if last:
                 return
 
 
-def _print(console: Console, summary: Summary) -> None:
-    tally, clock = summary.tally, summary.clock
-    if tally.done == 0 and not summary.left.pending:
-        console.print("Nothing to encode: every title and picture has its vector.")
-    elif tally.done:
-        rate = tally.done / clock.wall if clock.wall else 0.0
+def _print(console: Console, summary: RunSummary) -> None:
+    counters, timer = summary.counters, summary.timer
+    if counters.done == 0 and not summary.left.pending:
+        console.print("Nothing to encode: every title and image has its vector.")
+    elif counters.done:
+        rate = counters.done / timer.wall if timer.wall else 0.0
         console.print(
-            f"Encoded {tally.image} pictures and {tally.title} titles in {clock.wall:.1f} s ({rate:.0f}/s). Busy: "
-            + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in clock.busy.items())
+            f"Encoded {counters.image} images and {counters.title} titles in {timer.wall:.1f} s ({rate:.0f}/s). Busy: "
+            + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timer.busy.items())
             + "."
         )
-    if tally.failed:
-        console.print(f"{tally.failed} attempts failed.")
+    if counters.failed:
+        console.print(f"{counters.failed} attempts failed.")
     if summary.left.quarantined:
         console.print(
-            f"{summary.left.quarantined} items are quarantined: SELECT * FROM shop.quarantine; mend them, then "
+            f"{summary.left.quarantined} items are quarantined: SELECT * FROM shop.quarantine; fix them, then "
             '"windowshop retry".'
         )
     if summary.left.pending:

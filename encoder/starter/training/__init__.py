@@ -1,1 +1,1 @@
-"""How the starter head is trained and judged. Nothing here is needed to serve it."""
+"""Training and evaluation of the starter head. Serving needs none of it."""

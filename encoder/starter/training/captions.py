@@ -1,4 +1,4 @@
-"""What is said about each picture, and the text vectors of all of it (MiniLM is frozen, so once is enough)."""
+"""The captions of each image, and their text vectors (computed once, because MiniLM is frozen)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
 _KEYWORDS = 3  # a pair's first new keywords that join its title
-_COLOUR_SHARE = 0.4  # of the captions, where the picture has a ruling colour
+_COLOUR_SHARE = 0.4  # of the captions, where one colour dominates the image
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
@@ -29,8 +29,8 @@ _RECOLOURED = 2  # the view whose hues were turned
 class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,): which text is the title; equal for equal titles
-    plain: list[list[int]]  # a pair: texts that hold for every view
-    coloured: list[list[int | None]]  # a pair, a view: the text that names its colour
+    plain: list[list[int]]  # by pair: texts that fit every view
+    coloured: list[list[int | None]]  # by pair and view: the text that names its colour
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
         """A caption for this view of this pair: an index into ``vectors``."""
@@ -56,7 +56,7 @@ def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", 
 
 
 def usable_views(pair: Pair) -> range:
-    """A title that names a colour is false once the hues are turned."""
+    """Views that the title fits: one that names a colour is wrong once the hues are turned."""
     return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
 
 
@@ -82,6 +82,6 @@ def encode(texts: list[str], model: "SentenceTransformer", cache: Path) -> np.nd
 
 
 def _plain(pair: Pair) -> list[str]:
-    said = words(pair.title)
-    new = [keyword for keyword in pair.keywords if not words(keyword) & said][:_KEYWORDS]
+    known = words(pair.title)
+    new = [keyword for keyword in pair.keywords if not words(keyword) & known][:_KEYWORDS]
     return [pair.title, f"a photo of a {pair.title}", *(f"{pair.title} {keyword}" for keyword in new)]

@@ -1,4 +1,4 @@
-"""How well pictures are found by words nobody trained on."""
+"""How well images are found by words that training has not seen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,9 +10,9 @@ CUTS = (1, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of one split. ``recall_*`` is the share of queries (distinct titles) with a picture of that title among
-    the first k of all test pictures; ``mrr`` the mean of 1 / rank of the first one; ``r_precision`` goes from
-    picture to picture: of the R others with the same head noun, the share among the R nearest."""
+    """The scores of one split. ``recall_*`` is the share of queries (distinct titles) with an image of that title among
+    the first k of all test images; ``mrr`` the mean of 1 / rank of the first one; ``r_precision`` goes from
+    image to image: of the R others with the same head noun, the share among the R nearest."""
 
     recall_1: float
     recall_5: float
@@ -20,24 +20,24 @@ class Scores:
     mrr: float
     r_precision: float
     queries: int
-    pictures: int
+    images: int
 
 
-def score(pictures: np.ndarray, texts: np.ndarray, titles: Sequence[int], nouns: Sequence[str]) -> Scores:
-    """``pictures`` and ``texts`` are unit vectors, row by row of the test side: picture and its title's vector."""
+def score(images: np.ndarray, texts: np.ndarray, titles: Sequence[int], nouns: Sequence[str]) -> Scores:
+    """``images`` and ``texts`` are unit vectors, row by row of the test side: image and its title's vector."""
     title = np.asarray(titles)
-    _, asked = np.unique(title, return_index=True)
-    relevant = title[asked][:, None] == title[None, :]
-    ranks = _first_ranks(texts[asked] @ pictures.T, relevant)
+    _, queries = np.unique(title, return_index=True)
+    relevant = title[queries][:, None] == title[None, :]
+    ranks = _first_ranks(texts[queries] @ images.T, relevant)
     recall = {cut: float((ranks <= cut).mean()) for cut in CUTS}
     return Scores(
         recall_1=recall[1],
         recall_5=recall[5],
         recall_10=recall[10],
         mrr=float((1 / ranks).mean()),
-        r_precision=_r_precision(pictures, np.asarray(nouns)),
-        queries=len(asked),
-        pictures=len(pictures),
+        r_precision=_r_precision(images, np.asarray(nouns)),
+        queries=len(queries),
+        images=len(images),
     )
 
 
@@ -52,8 +52,8 @@ def _first_ranks(similarity: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     return np.asarray(1 + (similarity > best).sum(1))
 
 
-def _r_precision(pictures: np.ndarray, nouns: np.ndarray) -> float:
-    similarity = pictures @ pictures.T
+def _r_precision(images: np.ndarray, nouns: np.ndarray) -> float:
+    similarity = images @ images.T
     np.fill_diagonal(similarity, -np.inf)
     order = np.argsort(-similarity, axis=1)
     same = nouns[:, None] == nouns[None, :]

@@ -1,4 +1,4 @@
-"""What the frozen tower sees in every view of every pair: computed once (minutes), then read from a cache."""
+"""The frozen tower's features of every view of every pair: computed once (minutes), then read from a cache."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from encoder.starter.tower import MID, POOLED, Tower
 from encoder.starter.training import views
 from encoder.starter.training.pairs import Pair
 
-BATCH = 8  # pairs at a time, three views each: larger batches fall out of a core's cache
+BATCH = 8  # pairs at a time, three views each: larger batches do not fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Features:
 
 
 def of(pairs: Sequence[Pair], cache: Path, progress: Callable[[int], None] = lambda done: None) -> Features:
-    """Read the cache, or compute and write it. ``progress`` hears how many pairs are done."""
+    """Read the cache, or compute and write it. ``progress`` is called with the number of pairs done."""
     path = cache / f"features-{_key(pairs)}.npz"
     if not path.exists():
         computed = _compute(pairs, progress)
@@ -42,15 +42,15 @@ def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features
     mid = np.empty((len(pairs), views.COUNT, MID), np.float16)
     colours = np.empty((len(pairs), views.COUNT), "<U6")
     for start in range(0, len(pairs), BATCH):
-        seen: list[Image.Image] = []
+        batch: list[Image.Image] = []
         for offset, pair in enumerate(pairs[start : start + BATCH]):
-            with Image.open(pair.picture) as picture:
-                three = views.views(pixels.on_white(picture), seed=start + offset)
-            seen += three
+            with Image.open(pair.image) as image:
+                three = views.views(pixels.on_white(image), seed=start + offset)
+            batch += three
             colours[start + offset] = [views.colour(three[0]), views.colour(three[0]), views.colour(three[2])]
         with torch.inference_mode():
-            ground, path = tower(torch.from_numpy(pixels.batch(seen)).permute(0, 3, 1, 2))
-        stop = start + len(seen) // views.COUNT
+            ground, path = tower(torch.from_numpy(pixels.batch(batch)).permute(0, 3, 1, 2))
+        stop = start + len(batch) // views.COUNT
         pooled[start:stop] = ground.view(-1, views.COUNT, POOLED).numpy()
         mid[start:stop] = path.view(-1, views.COUNT, MID).numpy()
         progress(stop)
@@ -58,8 +58,8 @@ def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features
 
 
 def _key(pairs: Sequence[Pair]) -> str:
-    """Names the cache after all that went in, so that nothing stale is ever read."""
+    """A hash of all inputs, so that a stale cache is never read."""
     digest = hashlib.sha256(f"{views.VERSION} {sorted(weights.IMAGE_FILES.values())}".encode())
     for pair in pairs:
-        digest.update(pair.picture.read_bytes())
+        digest.update(pair.image.read_bytes())
     return digest.hexdigest()[:12]

@@ -21,7 +21,7 @@ def use_threads(count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All pairs in every form the training needs; splits only choose rows of it."""
+    """All pairs in every form that training needs; a split only selects rows."""
 
     pairs: Sequence[Pair]
     features: Features
@@ -38,14 +38,14 @@ class Recipe:
     seed: int = 0
     epochs: int = 25
     batch: int = 512
-    rate: float = 1e-3
-    decay: float = 0.05
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
     dropout: float = 0.3
     scale: float = 10.0  # of the cosines, at the start; learned
-    alike: float = 0.75  # captions of different titles closer than this are no negatives
-    pseudo: int = 128  # pseudo-pairs a batch
-    strength: float = 3.0  # of a pseudo-picture's class, in standard deviations of its logit
-    noise: float = 0.5  # share of a real picture's deviation from the mean, on a pseudo-picture
+    false_negative_cosine: float = 0.75  # captions of different titles closer than this are no negatives
+    pseudo_pairs: int = 128  # a batch
+    pseudo_strength: float = 3.0  # of a pseudo-image's class, in standard deviations of its logit
+    pseudo_noise: float = 0.5  # share of a real image's deviation from the mean, on a pseudo-image
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
@@ -88,8 +88,12 @@ def fit(
     log_scale = nn.Parameter(torch.tensor(recipe.scale).log())
     pseudo = _PseudoPairs(material, rows, recipe)
     batches = max(1, len(rows) // recipe.batch)
-    optimizer = torch.optim.AdamW([*head.parameters(), log_scale], lr=recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.rate, total_steps=recipe.epochs * batches)
+    optimizer = torch.optim.AdamW(
+        [*head.parameters(), log_scale], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=recipe.learning_rate, total_steps=recipe.epochs * batches
+    )
     for epoch in range(recipe.epochs):
         for chosen in np.array_split(rng.permutation(rows), batches):
             real = _batch(material, chosen, rng)
@@ -97,7 +101,9 @@ def fit(
             pooled, mid, texts, labels = (torch.cat(parts) for parts in zip(real, made, strict=True))
             with torch.no_grad():
                 prior = head.prior(material.classifier(pooled))
-            loss = contrast(head.learned(pooled, mid, prior), texts, labels, log_scale.exp(), recipe.alike)
+            loss = contrast(
+                head.learned(pooled, mid, prior), texts, labels, log_scale.exp(), recipe.false_negative_cosine
+            )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
@@ -106,12 +112,12 @@ def fit(
     return head.eval().requires_grad_(False)
 
 
-def contrast(pictures: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, alike: float) -> Tensor:
+def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
     """Symmetric InfoNCE over unit vectors (n, d). Equal labels are positives; of the other pairs, those whose
-    texts have a cosine above ``alike`` are neither positive nor negative."""
+    texts have a cosine above ``false_negative_cosine`` are neither positive nor negative."""
     same = labels[:, None] == labels[None, :]
-    neither = (texts @ texts.T > alike) & ~same
-    scores = (scale * pictures @ texts.T).masked_fill(neither, float("-inf"))
+    neither = (texts @ texts.T > false_negative_cosine) & ~same
+    scores = (scale * images @ texts.T).masked_fill(neither, float("-inf"))
     share = same / same.sum(1, keepdim=True)
 
     def one_way(log_odds: Tensor) -> Tensor:
@@ -123,26 +129,25 @@ def contrast(pictures: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, ali
 
 def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One view and one caption of each pair: pooled, mid, text vectors, labels."""
-    seen = [int(rng.choice(usable_views(material.pairs[row]))) for row in rows]
-    said = [material.captions.draw(int(row), view, rng) for row, view in zip(rows, seen, strict=True)]
+    drawn = [int(rng.choice(usable_views(material.pairs[row]))) for row in rows]
+    captions = [material.captions.draw(int(row), view, rng) for row, view in zip(rows, drawn, strict=True)]
     return (
-        torch.from_numpy(material.features.pooled[rows, seen]).float(),
-        torch.from_numpy(material.features.mid[rows, seen]).float(),
-        torch.from_numpy(material.captions.vectors[said]),
+        torch.from_numpy(material.features.pooled[rows, drawn]).float(),
+        torch.from_numpy(material.features.mid[rows, drawn]).float(),
+        torch.from_numpy(material.captions.vectors[captions]),
         torch.from_numpy(material.captions.titles[rows]),
     )
 
 
 class _PseudoPairs:
-    """Pictures nobody drew: features that would excite one class, paired with its name.
+    """Features of images that do not exist: each would activate one class, and is paired with its name.
 
-    The mean picture, moved by what training pictures' features do when the class's logit rises (the covariance
-    with it), plus part of a real picture's deviation as noise. Keeps the head true to 1,000 classes, most of
-    which no pair shows.
+    The mean features, moved as the features of training images move with the class's logit (their covariance), plus
+    part of a real image's deviation as noise. Teaches the head 1,000 classes, most of which no pair shows.
     """
 
     def __init__(self, material: Material, rows: Sequence[int], recipe: Recipe) -> None:
-        self._count, self._strength, self._noise = recipe.pseudo, recipe.strength, recipe.noise
+        self._count, self._strength, self._noise = recipe.pseudo_pairs, recipe.pseudo_strength, recipe.pseudo_noise
         pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
         mid = torch.from_numpy(material.features.mid[rows, 0]).float()
         both = torch.cat((pooled, mid), 1)

@@ -1,4 +1,4 @@
-"""The four held-out splits, measured three ways: the trained head, the prior alone, and chance."""
+"""Measures the four held-out splits with the trained head, the prior alone, and random vectors."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,8 +16,8 @@ METHODS = ("trained", "prior", "random")
 def measure(
     material: Material, held_out: Sequence[frozenset[str]], progress: Callable[[int], None], seed: int = 0
 ) -> dict[str, list[Scores]]:
-    """Scores a split for each of METHODS. A split's head sees that split's training side only, its statistics
-    included."""
+    """Scores of each split for each of METHODS. A split's head, statistics included, comes from that split's training
+    side only."""
     found: dict[str, list[Scores]] = {method: [] for method in METHODS}
     for done, nouns in enumerate(held_out):
         train, test = splits.sides(material.pairs, nouns)
@@ -30,7 +30,7 @@ def measure(
 
 
 def vectors(material: Material, head: Head, rows: Sequence[int]) -> np.ndarray:
-    """What the head serves for the original views, float32 (n, 384)."""
+    """The head's vectors of the original views, float32 (n, 384)."""
     with torch.inference_mode():
         pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
         mid = torch.from_numpy(material.features.mid[rows, 0]).float()
@@ -51,7 +51,7 @@ def _random(rows: int, seed: int) -> np.ndarray:
     return unit
 
 
-def _score(material: Material, rows: Sequence[int], pictures: np.ndarray) -> Scores:
+def _score(material: Material, rows: Sequence[int], images: np.ndarray) -> Scores:
     titles = material.captions.titles[rows]
     nouns = [material.pairs[row].noun for row in rows]
-    return score(pictures, material.captions.vectors[titles], titles.tolist(), nouns)
+    return score(images, material.captions.vectors[titles], titles.tolist(), nouns)

@@ -1,4 +1,4 @@
-"""The 3,080 picture-caption pairs the head learns from: ``encoder/starter/pairs``, not shipped in the wheel."""
+"""The 3,080 image-caption pairs that the head learns from: ``encoder/starter/pairs``, not shipped in the wheel."""
 
 import csv
 import re
@@ -14,7 +14,7 @@ _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    picture: Path
+    image: Path
     title: str  # lower case
     keywords: tuple[str, ...]
     noun: str  # the head noun of the title: the concept that splits and relevance go by
@@ -23,19 +23,19 @@ class Pair:
 
     @property
     def words(self) -> frozenset[str]:
-        """Every word of title and keywords, in singular: what this pair would teach."""
+        """Every word of title and keywords, in singular: the words that this pair would teach."""
         return frozenset(words(" ".join((self.title, *self.keywords))))
 
 
 def read(folder: Path = PAIRS) -> list[Pair]:
-    """Raises MissingPairs in an installed wheel, which has none."""
+    """Raises MissingPairs in an installed wheel, which does not contain them."""
     table = folder / "pairs.csv"
     if not table.is_file():
         raise MissingPairs(str(folder))
     with table.open(newline="", encoding="utf-8") as stream:
         return [
             Pair(
-                picture=folder / row["image"],
+                image=folder / row["image"],
                 title=row["title"].strip().lower(),
                 # Tags such as 0x85b8e0c are no words.
                 keywords=tuple(k for k in row["keywords"].lower().split(";") if re.fullmatch(r"[a-z][a-z -]+", k)),
@@ -55,7 +55,7 @@ def words(text: str) -> set[str]:
 
 
 def singular(word: str) -> str:
-    """Good enough to see that frogs, foxes and cherries are frog, fox and cherry; never shown to anyone."""
+    """Good enough to map frogs, foxes and cherries to frog, fox and cherry; never shown to a person."""
     for ending, replacement in (("ies", "y"), ("ses", "s"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement

@@ -1,8 +1,8 @@
 """Four held-out splits by concept, committed as ``splits.json``.
 
 A split names head nouns. Pairs with such a head noun are its test side; pairs whose title or keywords mention
-none of them are its training side; the rest (a picture of a kennel tagged "dog" while dog is held out) is left
-out of both. So a test query always asks for something no caption has taught.
+none of them are its training side; the rest (an image of a kennel tagged "dog" while dog is held out) belongs
+to neither side. So a test query always names something that no caption has taught.
 """
 
 import json
@@ -17,8 +17,8 @@ FILE = Path(__file__).with_name("splits.json")
 COUNT = 4
 SEED = 7
 
-# Nouns that tag more pictures than this without being their head noun (food, tool, people) always train:
-# holding one out would empty the training side.
+# Nouns that tag more images than this without being their head noun (food, tool, people) are never held out: that
+# would empty the training side.
 TOO_GENERAL = 40
 
 

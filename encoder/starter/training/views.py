@@ -1,6 +1,6 @@
-"""Three views of every picture, and the colour that rules it.
+"""Three views of every image, and the name of its dominant colour.
 
-The tower is frozen, so a view is computed once and cached: augmentation has to happen here, in pixels.
+The tower is frozen, so a view is computed once and cached: augmentation must happen here, in pixels.
 """
 
 import colorsys
@@ -13,7 +13,7 @@ COUNT = 3
 # Raise it when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
 VERSION = 2
 
-_RULES = 0.45  # share of the object a colour needs to be named in a caption
+_DOMINATES = 0.45  # share of the object that a colour must cover to be named in a caption
 
 # Upper bound of each hue band, in degrees.
 _BANDS = (
@@ -22,16 +22,16 @@ _BANDS = (
 )  # fmt: skip
 
 
-def views(picture: Image.Image, seed: int) -> list[Image.Image]:
-    """The original; mirrored, rescaled on a tinted ground; and with its hues turned."""
+def views(image: Image.Image, seed: int) -> list[Image.Image]:
+    """The original; mirrored and rescaled on a tinted background; and with its hues turned."""
     rng = np.random.default_rng(seed)
-    return [picture, _moved(picture, rng), _recoloured(picture, rng)]
+    return [image, _moved(image, rng), _recoloured(image, rng)]
 
 
-def colour(picture: Image.Image) -> str:
-    """The name of the colour that covers over 45 % of the object, or ''. White grounds do not count, so
-    white things have no name."""
-    hsv = np.asarray(picture.convert("HSV").resize((64, 64)), dtype=np.float32).reshape(-1, 3)
+def colour(image: Image.Image) -> str:
+    """The name of the colour that covers over 45 % of the object, or ''. White backgrounds do not count, so
+    white objects get no name."""
+    hsv = np.asarray(image.convert("HSV").resize((64, 64)), dtype=np.float32).reshape(-1, 3)
     hue, saturation, value = hsv[:, 0] * 360 / 255, hsv[:, 1] / 255, hsv[:, 2] / 255
     thing = (saturation > 0.08) | (value < 0.94)
     if thing.sum() < 40:
@@ -47,21 +47,21 @@ def colour(picture: Image.Image) -> str:
     names[value < 0.2] = "black"
     found, counts = np.unique(names[thing], return_counts=True)
     best = int(counts.argmax())
-    return str(found[best]) if counts[best] > _RULES * thing.sum() else ""
+    return str(found[best]) if counts[best] > _DOMINATES * thing.sum() else ""
 
 
-def _moved(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    side = picture.width
+def _moved(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    side = image.width
     size = round(side * rng.uniform(0.6, 0.95))
-    small = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((size, size), Image.Resampling.BICUBIC)
-    canvas = Image.new("RGB", picture.size, "white")
+    small = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((size, size), Image.Resampling.BICUBIC)
+    canvas = Image.new("RGB", image.size, "white")
     canvas.paste(small, (int(rng.integers(0, side - size + 1)), int(rng.integers(0, side - size + 1))))
     tint = np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.25), rng.uniform(0.8, 1.0)))
-    # Multiplying tints the white ground fully and the object a little, and keeps its soft edges.
+    # Multiplying tints the white background fully and the object a little, and keeps its soft edges.
     return Image.fromarray((np.asarray(canvas) * tint).round().astype(np.uint8))
 
 
-def _recoloured(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    hsv = np.array(picture.convert("HSV"))
+def _recoloured(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    hsv = np.array(image.convert("HSV"))
     hsv[..., 0] += np.uint8(rng.integers(30, 226))  # bytes wrap around, as hues do
     return Image.fromarray(hsv, mode="HSV").convert("RGB")

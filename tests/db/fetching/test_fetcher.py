@@ -1,4 +1,4 @@
-"""Reading pictures from a web server: what is taken, what is refused for good, and what is tried again."""
+"""Reading images from a web server: which are read, which are rejected for good, and which are retried."""
 
 import gzip
 import socket
@@ -36,19 +36,19 @@ def here(*_: object) -> list[str]:
     return ["127.0.0.1"]
 
 
-# --- what is taken
+# --- images that are read
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "text/html", "application/octet-stream"])
-def test_bytes_are_taken_as_they_are_whatever_they_are_called(
+def test_bytes_are_read_unchanged_whatever_their_content_type(
     fetcher: MakeFetcher, site: ScriptedServer, content_type: str
 ) -> None:
-    site.answers["/a%20b@2x.jpg?w=1&h=2"] = response(b"\x00\xffpicture", Content_Type=content_type)
-    assert fetcher().read(site.url("/a b@2x.jpg?w=1&h=2#part")) == b"\x00\xffpicture"
+    site.answers["/a%20b@2x.jpg?w=1&h=2"] = response(b"\x00\xffimage", Content_Type=content_type)
+    assert fetcher().read(site.url("/a b@2x.jpg?w=1&h=2#part")) == b"\x00\xffimage"
 
 
-def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, site: ScriptedServer) -> None:
-    site.answers["/"] = response(b"picture", Set_Cookie="a=b")
+def test_a_request_names_windowshop_and_carries_nothing_else(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+    site.answers["/"] = response(b"image", Set_Cookie="a=b")
     made = fetcher(here)
     made.read(f"http://cdn.example:{site.port}/")
     made.read(f"http://cdn.example:{site.port}/")
@@ -61,34 +61,34 @@ def test_a_request_says_who_asks_and_carries_nothing_else(fetcher: MakeFetcher, 
     }
 
 
-def test_a_body_of_unknown_length_and_one_in_chunks_are_taken(fetcher: MakeFetcher, site: ScriptedServer) -> None:
-    site.answers["/until-the-end"] = HEAD + b"Connection: close\r\n\r\npicture"
-    site.answers["/chunks"] = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\npic\r\n4\r\nture\r\n0\r\n\r\n"
+def test_a_body_of_unknown_length_and_a_chunked_body_are_read(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+    site.answers["/until-the-end"] = HEAD + b"Connection: close\r\n\r\nimage"
+    site.answers["/chunks"] = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nima\r\n2\r\nge\r\n0\r\n\r\n"
     for path in site.answers:
-        assert fetcher().read(site.url(path)) == b"picture"
+        assert fetcher().read(site.url(path)) == b"image"
 
 
-def test_a_name_with_several_addresses_is_asked_at_the_next_when_one_does_not_answer(
+def test_when_one_address_of_a_host_does_not_answer_the_next_is_used(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
-    site.answers["/"] = response(b"picture")
+    site.answers["/"] = response(b"image")
     made = fetcher(lambda *_: ["127.0.0.99", "127.0.0.1"])
-    assert made.read(f"http://cdn.example:{site.port}/") == b"picture"
+    assert made.read(f"http://cdn.example:{site.port}/") == b"image"
 
 
 @pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no version 6 here")
-def test_a_version_6_address_is_asked_by_its_own_name(fetcher: MakeFetcher) -> None:
+def test_an_ipv6_address_is_its_own_host_header(fetcher: MakeFetcher) -> None:
     with scripted_server("::1") as six:
-        six.answers["/"] = response(b"picture")
+        six.answers["/"] = response(b"image")
         made = fetcher(fetch_networks=[ip_network("::1/128")], fetch_ports=[six.port])
-        assert made.read(f"http://[::1]:{six.port}/") == b"picture"
+        assert made.read(f"http://[::1]:{six.port}/") == b"image"
         assert six.requests[0][1]["Host"] == f"[::1]:{six.port}"
 
 
 # --- limits
 
 
-def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
+def test_an_image_of_exactly_the_limit_is_read_and_one_byte_more_is_not(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/fits"] = response(bytes(1000))
@@ -103,13 +103,13 @@ def test_a_picture_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
 
 
 @pytest.mark.parametrize("start", [b"Content-Length: 10000000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
-def test_an_endless_body_is_left_at_the_limit(fetcher: MakeFetcher, site: ScriptedServer, start: bytes) -> None:
+def test_reading_an_endless_body_stops_at_the_limit(fetcher: MakeFetcher, site: ScriptedServer, start: bytes) -> None:
     block = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     site.answers["/"] = dripping(HEAD + start, block)
     assert refusal(fetcher(fetch_max_bytes=200_000), site.url()).final
 
 
-def test_a_gzip_bomb_is_neither_asked_for_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_gzip_bomb_is_neither_requested_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
     error = refusal(fetcher(), site.url())
     assert "Content-Encoding gzip" in error.message
@@ -130,7 +130,7 @@ DRIPS = {
 def test_a_slow_drip_ends_at_the_limit_of_seconds(fetcher: MakeFetcher, site: ScriptedServer, drip: str) -> None:
     site.answers["/"] = DRIPS[drip]
     error = refusal(fetcher(fetch_seconds=0.3), site.url())
-    assert "no whole answer within 0.3 seconds" in error.message
+    assert "no complete answer within 0.3 seconds" in error.message
     assert not error.final
 
 
@@ -142,12 +142,12 @@ def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: Script
 
         return answer
 
-    site.answers |= {f"/{n}": slow(n) for n in range(4)} | {"/4": response(b"picture")}
+    site.answers |= {f"/{n}": slow(n) for n in range(4)} | {"/4": response(b"image")}
     assert "0.4 seconds" in refusal(fetcher(fetch_seconds=0.4), site.url("/0")).message
-    assert fetcher(fetch_seconds=60).read(site.url("/0")) == b"picture"
+    assert fetcher(fetch_seconds=60).read(site.url("/0")) == b"image"
 
 
-def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_silent_name_server_does_not_block_a_reader(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     never = threading.Event()
 
     def silent(*_: object) -> list[str]:
@@ -165,14 +165,14 @@ def test_a_name_server_that_says_nothing_does_not_hold_a_reader(fetcher: MakeFet
 # --- redirects
 
 
-def test_redirects_are_followed_relative_ones_too(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_redirects_are_followed_including_relative_ones(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers |= {
         "/a/1": redirect("2"),
         "/a/2": redirect(f"//127.0.0.1:{site.port}/3", 301),
         "/3": redirect(site.url("/4"), 308),
-        "/4": response(b"picture"),
+        "/4": response(b"image"),
     }
-    assert fetcher().read(site.url("/a/1")) == b"picture"
+    assert fetcher().read(site.url("/a/1")) == b"image"
     assert site.paths == ["/a/1", "/a/2", "/3", "/4"]
 
 
@@ -186,7 +186,7 @@ def test_endless_redirects_end(fetcher: MakeFetcher, site: ScriptedServer) -> No
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.binary())
-def test_any_path_and_any_redirect_end_in_a_reason(
+def test_any_path_and_any_redirect_end_with_a_reason(
     fetcher: MakeFetcher, site: ScriptedServer, path: str, location: bytes
 ) -> None:
     made = fetcher()
@@ -196,7 +196,7 @@ def test_any_path_and_any_redirect_end_in_a_reason(
             made.read(url)
 
 
-def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_redirect_status_without_a_location_is_refused(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=302)
     assert "answers 302" in refusal(fetcher(), site.url()).message
 
@@ -205,7 +205,7 @@ def test_a_redirect_to_nowhere_is_an_answer_like_another(fetcher: MakeFetcher, s
 
 
 @pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
-def test_what_a_server_answers_is_the_reason_and_is_not_asked_twice(
+def test_a_refusing_status_is_the_reason_and_is_not_retried(
     fetcher: MakeFetcher, site: ScriptedServer, status: int, final: bool
 ) -> None:
     site.answers["/"] = response(b"no", status)
@@ -215,7 +215,7 @@ def test_what_a_server_answers_is_the_reason_and_is_not_asked_twice(
     assert len(site.requests) == 1
 
 
-def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_busy_server_is_retried_after_its_retry_after(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     asked: list[float] = []
 
     def busy(send: Send) -> None:
@@ -224,14 +224,14 @@ def test_a_busy_server_is_asked_again_after_the_time_it_says(fetcher: MakeFetche
 
     def ready(send: Send) -> None:
         asked.append(time.monotonic())
-        send(response(b"picture"))
+        send(response(b"image"))
 
     site.answers["/"] = [busy, ready]
-    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
     assert asked[1] - asked[0] >= 1
 
 
-def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_retry_after_of_an_hour_is_not_waited_for(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     site.answers |= {
         "/seconds": response(status=503, Retry_After="3600"),
@@ -245,14 +245,12 @@ def test_a_server_that_asks_for_an_hour_is_left_alone(fetcher: MakeFetcher, site
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "Mon, 99 Foo 2026"])
-def test_a_retry_after_that_says_nothing_is_ignored(
-    fetcher: MakeFetcher, site: ScriptedServer, retry_after: str
-) -> None:
-    site.answers["/"] = [response(status=503, Retry_After=retry_after), response(b"picture")]
-    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+def test_a_meaningless_retry_after_is_ignored(fetcher: MakeFetcher, site: ScriptedServer, retry_after: str) -> None:
+    site.answers["/"] = [response(status=503, Retry_After=retry_after), response(b"image")]
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
 
 
-def test_a_server_that_stays_down_is_given_up_after_the_last_try(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_server_that_stays_down_fails_after_the_last_attempt(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503)
     error = refusal(fetcher(fetch_attempts=3, fetch_seconds=1), site.url())
     assert "the server answers 503" in error.message
@@ -280,14 +278,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_an_answer_that_breaks_off_is_tried_again(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
-    site.answers["/"] = [BROKEN[broken], response(b"picture")]
-    assert fetcher(fetch_attempts=2).read(site.url()) == b"picture"
+def test_a_truncated_answer_is_retried(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
+    site.answers["/"] = [BROKEN[broken], response(b"image")]
+    assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
     site.answers["/"] = BROKEN[broken]
     assert not refusal(fetcher(fetch_attempts=1), site.url()).final
 
 
-def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_an_unreachable_host_may_come_back(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     error = refusal(fetcher(), f"http://gone.example:{site.port}/")
     assert "Name or service not known" in error.message
     assert not error.final
@@ -296,7 +294,7 @@ def test_a_host_that_is_not_there_may_come_back(fetcher: MakeFetcher, site: Scri
     assert refusal(fetcher(), f"http://{'a' * 64}.example:{site.port}/") is not None
 
 
-def test_closing_ends_what_waits(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_closing_ends_waiting_calls(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503, Retry_After="60")
     made = fetcher(fetch_attempts=2, fetch_seconds=100)
     ended: list[ImageRejected] = []
@@ -312,7 +310,7 @@ def test_closing_ends_what_waits(fetcher: MakeFetcher, site: ScriptedServer) -> 
 # --- politeness
 
 
-def test_only_so_many_pictures_of_one_host_are_fetched_at_once_and_others_go_on(
+def test_requests_to_one_host_are_bounded_and_other_hosts_are_not_blocked(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     lock, now, most = threading.Lock(), 0, 0
@@ -326,7 +324,7 @@ def test_only_so_many_pictures_of_one_host_are_fetched_at_once_and_others_go_on(
         release.wait(20)
         with lock:
             now -= 1
-        send(response(b"picture"))
+        send(response(b"image"))
 
     site.answers["/slow"] = counted
     site.answers["/fast"] = response(b"other")
@@ -344,7 +342,7 @@ def test_only_so_many_pictures_of_one_host_are_fetched_at_once_and_others_go_on(
     release.set()
     for thread in threads:
         thread.join(20)
-    assert results == [b"picture"] * 8
+    assert results == [b"image"] * 8
     assert most == 2
 
 
@@ -362,7 +360,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
-    """Serves a picture under a certificate. `names` of the server are those it was asked for in the handshake."""
+    """Serves an image under a certificate. `names` of the server are those it was asked for in the handshake."""
     from contextlib import ExitStack
 
     with ExitStack() as running:
@@ -372,7 +370,7 @@ def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], Scrip
             certificate.configure_cert(context)
             site = running.enter_context(scripted_server(tls=context))
             context.sni_callback = lambda _socket, name, _context: site.requests.append((f"SNI {name}", None))  # type: ignore[func-returns-value, arg-type]
-            site.answers["/"] = response(b"picture")
+            site.answers["/"] = response(b"image")
             return site
 
         yield serve
@@ -383,7 +381,7 @@ def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
 ) -> None:
     site = secure(authority.issue_cert("cdn.example"))
     made = fetcher(here, fetch_ports=[site.port])
-    assert made.read(f"https://cdn.example:{site.port}/") == b"picture"
+    assert made.read(f"https://cdn.example:{site.port}/") == b"image"
     assert site.paths == ["SNI cdn.example", "/"]
     error = refusal(made, f"https://other.example:{site.port}/")
     assert "certificate is not valid for 'other.example'" in error.message
@@ -391,7 +389,7 @@ def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
     assert "/" not in site.paths[2:]
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(
+def test_an_untrusted_certificate_is_refused(
     fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], ScriptedServer]
 ) -> None:
     site = secure(trustme.CA().issue_cert("cdn.example"))
@@ -407,11 +405,11 @@ def test_a_redirect_from_https_to_http_is_refused(
     secure: Callable[[trustme.LeafCert], ScriptedServer],
 ) -> None:
     safe = secure(authority.issue_cert("cdn.example"))
-    site.answers |= {"/": response(b"picture"), "/up": redirect(f"https://cdn.example:{safe.port}/")}
+    site.answers |= {"/": response(b"image"), "/up": redirect(f"https://cdn.example:{safe.port}/")}
     safe.answers["/down"] = redirect(f"http://cdn.example:{site.port}/")
     made = fetcher(here, fetch_ports=[site.port, safe.port])
     error = refusal(made, f"https://cdn.example:{safe.port}/down")
     assert "from https to http" in error.message
     assert error.final
     assert site.connections == 0
-    assert made.read(f"http://cdn.example:{site.port}/up") == b"picture"
+    assert made.read(f"http://cdn.example:{site.port}/up") == b"image"

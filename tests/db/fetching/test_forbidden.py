@@ -1,4 +1,4 @@
-"""Addresses a stranger may write into a product, and none of them makes an encoder open a connection.
+"""Addresses that a stranger may write into a product. None of them makes an encoder open a connection.
 
 Nothing is patched but what names resolve to. Servers listen on loopback; one that were reached would count it.
 """
@@ -171,7 +171,7 @@ def strict(port: int) -> Fetcher:
     )
 
 
-def test_there_are_at_least_sixty_of_them() -> None:
+def test_at_least_sixty_forbidden_addresses_are_tested() -> None:
     assert len(set(FORBIDDEN)) >= 60
 
 
@@ -221,7 +221,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
         assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_connection(
+def test_a_name_that_resolves_to_public_first_and_private_later_is_resolved_once_a_connection(
     listening: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []
@@ -231,12 +231,12 @@ def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_conne
         return ["127.0.0.3"] if len(asked) == 1 else ["127.0.0.1"]
 
     with scripted_server("127.0.0.3", listening[0].port) as outside:
-        outside.answers["/a"] = response(b"picture")
+        outside.answers["/a"] = response(b"image")
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
         )
         fetcher = Fetcher(settings.fetch_limits(), rebinding)
-        assert fetcher.read(f"http://cdn.example:{outside.port}/a") == b"picture"
+        assert fetcher.read(f"http://cdn.example:{outside.port}/a") == b"image"
         assert asked == ["cdn.example"]
         assert outside.connections == 1
         with pytest.raises(ImageRejected, match="not public") as raised:
@@ -246,7 +246,7 @@ def test_a_name_that_answers_public_first_and_inside_later_is_asked_once_a_conne
     assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_what_an_inner_name_resolves_to_is_not_told() -> None:
+def test_an_error_does_not_reveal_the_address_of_an_internal_name() -> None:
     with pytest.raises(ImageRejected) as raised:
         Fetcher(EncoderSettings().fetch_limits(), lambda *_: ["10.20.30.40"]).read("http://db.internal/")
     assert "10.20" not in raised.value.message
@@ -277,12 +277,12 @@ def test_the_proxies_of_the_environment_are_not_used(
         "http://[::ffff:127.0.0.1]:{p}/a",
     ],
 )
-def test_notations_that_hide_a_host_are_refused_even_where_it_may_be_asked(written: str) -> None:
+def test_notations_that_hide_a_host_are_refused_even_where_the_host_is_allowed(written: str) -> None:
     with scripted_server() as site:
-        site.answers["/a"] = response(b"picture")
+        site.answers["/a"] = response(b"image")
         settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})
         fetcher = Fetcher(settings.fetch_limits(), to_loopback)
-        assert fetcher.read(site.url("/a")) == b"picture"
+        assert fetcher.read(site.url("/a")) == b"image"
         with pytest.raises(ImageRejected) as raised:
             fetcher.read(written.format(p=site.port))
         assert raised.value.final
@@ -326,7 +326,7 @@ def reader() -> Iterator[Fetcher]:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
-def test_whatever_is_written_is_refused_with_a_reason_and_nothing_else_is_raised(reader: Fetcher, written: str) -> None:
+def test_any_text_is_refused_with_a_reason_and_no_other_error_is_raised(reader: Fetcher, written: str) -> None:
     for address in (written, f"http://{written}", f"https://cdn.example{written}", f"s3://{written}"):
         with pytest.raises(ImageRejected):
             reader.read(address)

@@ -1,4 +1,4 @@
-"""Object stores: only below the listed prefixes, bounded as web pictures are. This driver keeps them in memory."""
+"""Object stores: only below the listed prefixes, bounded as web images are. This driver keeps them in memory."""
 
 import threading
 from collections.abc import Iterator
@@ -46,10 +46,10 @@ def _driver() -> Iterator[None]:
     stuck.clear()
     fsspec.register_implementation("s3", InMemory, clobber=True)
     store = fsspec.filesystem("s3")
-    for path in ("pictures/a.jpg", "pictures/deep/b.jpg", "pictures-secret/c.jpg", "other/d.jpg"):
+    for path in ("images/a.jpg", "images/deep/b.jpg", "images-secret/c.jpg", "other/d.jpg"):
         store.pipe_file(path, path.encode())
-    store.pipe_file("pictures/empty.jpg", b"")
-    store.pipe_file("pictures/large.jpg", bytes(1001))
+    store.pipe_file("images/empty.jpg", b"")
+    store.pipe_file("images/large.jpg", bytes(1001))
     asked.clear()
     yield
     stuck.set()
@@ -58,7 +58,7 @@ def _driver() -> Iterator[None]:
 
 def fetcher(**settings: Any) -> Fetcher:
     return Fetcher(
-        EncoderSettings(**{"object_stores": ["s3://pictures"], "fetch_max_bytes": 1000, **settings}).fetch_limits()
+        EncoderSettings(**{"object_stores": ["s3://images"], "fetch_max_bytes": 1000, **settings}).fetch_limits()
     )
 
 
@@ -70,36 +70,36 @@ def refusal(made: Fetcher, address: str) -> ImageRejected:
 
 def test_objects_below_a_listed_prefix_are_read() -> None:
     made = fetcher()
-    assert made.read("s3://pictures/a.jpg") == b"pictures/a.jpg"
-    assert made.read("s3://pictures/deep/b.jpg") == b"pictures/deep/b.jpg"
-    assert made.read("s3://pictures/empty.jpg") == b""
+    assert made.read("s3://images/a.jpg") == b"images/a.jpg"
+    assert made.read("s3://images/deep/b.jpg") == b"images/deep/b.jpg"
+    assert made.read("s3://images/empty.jpg") == b""
 
 
 @pytest.mark.parametrize(
     "address",
     [
         "s3://other/d.jpg",
-        "s3://pictures-secret/c.jpg",
-        "s3://pictures",
-        "s3://pictures/",
-        "s3://pictures/../other/d.jpg",
-        "s3://pictures/./../other/d.jpg",
-        "s3://pictures//d.jpg",
-        "s3://pictures/a.jpg::file:///etc/passwd",
-        "simplecache::s3://pictures/a.jpg",
-        "gs://pictures/a.jpg",
-        "S3://pictures/a.jpg",
-        "memory://pictures/a.jpg",
-        "local://pictures/a.jpg",
+        "s3://images-secret/c.jpg",
+        "s3://images",
+        "s3://images/",
+        "s3://images/../other/d.jpg",
+        "s3://images/./../other/d.jpg",
+        "s3://images//d.jpg",
+        "s3://images/a.jpg::file:///etc/passwd",
+        "simplecache::s3://images/a.jpg",
+        "gs://images/a.jpg",
+        "S3://images/a.jpg",
+        "memory://images/a.jpg",
+        "local://images/a.jpg",
     ],
 )
-def test_nothing_else_is_asked_for(address: str) -> None:
+def test_no_other_address_is_requested(address: str) -> None:
     assert refusal(fetcher(), address).final
     assert asked == []
 
 
 def test_unless_a_prefix_is_listed_no_store_is_read() -> None:
-    error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://pictures/a.jpg")
+    error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://images/a.jpg")
     assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
     assert error.final
     assert asked == []
@@ -115,13 +115,13 @@ def test_unless_a_prefix_is_listed_no_store_is_read() -> None:
         ("slow.jpg", "within 0.3 seconds", False),
     ],
 )
-def test_what_cannot_be_read_says_why(name: str, reason: str, final: bool) -> None:
-    error = refusal(fetcher(fetch_seconds=0.3), f"s3://pictures/{name}")
+def test_an_unreadable_object_has_a_reason(name: str, reason: str, final: bool) -> None:
+    error = refusal(fetcher(fetch_seconds=0.3), f"s3://images/{name}")
     assert reason in error.message
     assert error.final is final
 
 
-def test_a_driver_that_is_not_installed_is_said_when_the_encoder_starts() -> None:
+def test_a_missing_driver_is_reported_when_the_encoder_starts() -> None:
     with pytest.raises(SettingsError, match="gs://") as raised:
         fetcher(object_stores=["gs://bucket/"])
     assert "windowshop[gs]" in str(raised.value.hint)

@@ -38,15 +38,15 @@ def material() -> fit.Material:
 
 
 def first_hits(material: fit.Material, head: fit.Head) -> float:
-    pictures = measure.vectors(material, head, range(PAIRS))
-    nearest = (material.captions.vectors @ pictures.T).argmax(1)
+    images = measure.vectors(material, head, range(PAIRS))
+    nearest = (material.captions.vectors @ images.T).argmax(1)
     return float((nearest == np.arange(PAIRS)).mean())
 
 
-def test_a_tiny_training_run_learns_its_pairs_by_heart(material: fit.Material) -> None:
+def test_a_tiny_training_run_memorises_its_pairs(material: fit.Material) -> None:
     rows = list(range(PAIRS))
     assert first_hits(material, fit.start(material, rows)) < 0.3
-    recipe = fit.Recipe(epochs=40, dropout=0.0, pseudo=8)
+    recipe = fit.Recipe(epochs=40, dropout=0.0, pseudo_pairs=8)
     assert first_hits(material, fit.fit(material, rows, recipe)) > 0.9
 
 
@@ -60,22 +60,22 @@ def test_directions_that_many_logits_share_are_damped(material: fit.Material) ->
 
 
 def test_the_same_seed_trains_the_same_head(material: fit.Material) -> None:
-    recipe = fit.Recipe(epochs=2, pseudo=8)
+    recipe = fit.Recipe(epochs=2, pseudo_pairs=8)
     first, second = (fit.fit(material, range(PAIRS), recipe) for _ in range(2))
     torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-5, rtol=1e-4)
 
 
 def test_a_lookalike_caption_is_no_negative() -> None:
-    pictures = torch.eye(3)[[0, 0, 2]]
+    images = torch.eye(3)[[0, 0, 2]]
     texts = torch.nn.functional.normalize(torch.tensor([[1.0, 0, 0], [0.9, 0.3, 0], [0, 0, 1.0]]), dim=1)
     labels = torch.arange(3)
-    masked = fit.contrast(pictures, texts, labels, torch.tensor(20.0), alike=0.75)
-    counted = fit.contrast(pictures, texts, labels, torch.tensor(20.0), alike=1.1)
+    masked = fit.contrast(images, texts, labels, torch.tensor(20.0), false_negative_cosine=0.75)
+    counted = fit.contrast(images, texts, labels, torch.tensor(20.0), false_negative_cosine=1.1)
     assert masked < 0.01 < counted
 
 
 def test_equal_titles_are_positives_of_each_other() -> None:
     both = torch.eye(4)[[0, 1, 2]]
-    apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), alike=0.75)
-    same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), alike=0.75)
+    apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
+    same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
     assert apart < 0.01 < same  # orthogonal vectors of one title are pulled together

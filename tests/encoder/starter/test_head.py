@@ -6,7 +6,7 @@ from encoder.starter import head as heads
 from encoder.starter.tower import CLASSES, MID, POOLED
 
 
-def some_pictures() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def some_images() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     made = torch.Generator().manual_seed(3)
     return (
         torch.rand(40, POOLED, generator=made),
@@ -28,18 +28,18 @@ def test_a_saved_head_gives_the_same_vectors(tmp_path: Path) -> None:
     heads.save(head, tmp_path / "head.safetensors")
     stored = heads.load(tmp_path / "head.safetensors")
     with torch.inference_mode():
-        cosines = (head(*some_pictures()) * stored(*some_pictures())).sum(1)
+        cosines = (head(*some_images()) * stored(*some_images())).sum(1)
     assert cosines.min() > 0.99999  # half precision costs less than this
 
 
-def test_vectors_are_unit_and_lean_nowhere_that_all_texts_lean() -> None:
+def test_vectors_are_unit_and_orthogonal_to_the_direction_that_all_texts_share() -> None:
     head = a_head()
     with torch.inference_mode():
-        vectors = head(*some_pictures())
+        vectors = head(*some_images())
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(40))
     torch.testing.assert_close(vectors @ head.common, torch.zeros(40), atol=1e-5, rtol=0)
 
 
-def test_without_a_surprising_class_the_prior_is_silent_not_undefined() -> None:
+def test_without_an_unusual_class_the_prior_is_zero_not_undefined() -> None:
     head = a_head()
     assert torch.equal(head.prior(torch.zeros(2, CLASSES)), torch.zeros(2, heads.DIMENSION))

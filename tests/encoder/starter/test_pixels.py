@@ -6,9 +6,9 @@ from encoder.starter import pixels
 
 
 def red_disc_on_nothing(mode: str = "RGBA") -> Image.Image:
-    picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
-    ImageDraw.Draw(picture).ellipse((40, 40, 216, 216), fill=(200, 30, 40, 255))
-    return picture.convert(mode)
+    image = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
+    ImageDraw.Draw(image).ellipse((40, 40, 216, 216), fill=(200, 30, 40, 255))
+    return image.convert(mode)
 
 
 def test_transparency_shows_white() -> None:
@@ -41,7 +41,7 @@ def test_grey_of_any_depth_keeps_its_level(mode: str) -> None:
     assert shown[128, 128].tolist() == [255 if mode == "1" else 128] * 3
 
 
-def test_a_tall_picture_is_shown_whole_between_white_bars() -> None:
+def test_a_tall_image_is_shown_whole_between_white_bars() -> None:
     shown = np.asarray(pixels.square(Image.new("RGB", (300, 900), (10, 20, 30))))
     assert shown.shape == (256, 256, 3)
     assert shown[128, 128].tolist() == [10, 20, 30]
@@ -53,8 +53,8 @@ def test_extreme_sizes_come_out_square(size: tuple[int, int]) -> None:
     assert pixels.batch([Image.new("RGB", size)]).shape == (1, 256, 256, 3)
 
 
-def test_the_callers_picture_is_left_alone() -> None:
-    picture = red_disc_on_nothing()
-    before = picture.tobytes()
-    pixels.square(picture)
-    assert (picture.mode, picture.tobytes()) == ("RGBA", before)
+def test_the_callers_image_is_not_changed() -> None:
+    image = red_disc_on_nothing()
+    before = image.tobytes()
+    pixels.square(image)
+    assert (image.mode, image.tobytes()) == ("RGBA", before)

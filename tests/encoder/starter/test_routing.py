@@ -5,13 +5,13 @@ from PIL import Image
 from sentence_transformers import SentenceTransformer
 
 from encoder import starter
-from encoder.starter.errors import NotAPicture
+from encoder.starter.errors import NotAnImage
 
 RED = Image.new("RGB", (64, 64), "red")
 BLUE = Image.new("RGB", (64, 48), "blue")
 
 
-def test_texts_and_pictures_share_a_space_of_unit_vectors(model: SentenceTransformer) -> None:
+def test_texts_and_images_share_a_space_of_unit_vectors(model: SentenceTransformer) -> None:
     vectors = np.vstack([model.encode(["a red shoe", "a clock"]), model.encode([RED, BLUE])])
     assert vectors.shape == (4, starter.DIMENSION)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -19,7 +19,7 @@ def test_texts_and_pictures_share_a_space_of_unit_vectors(model: SentenceTransfo
     assert set(model.modalities) == {"text", "image"}
 
 
-def test_one_call_with_texts_and_pictures_is_refused(model: SentenceTransformer) -> None:
+def test_one_call_with_texts_and_images_is_refused(model: SentenceTransformer) -> None:
     with pytest.raises(ValueError, match="Encode each modality separately"):
         model.encode(["a red shoe", RED])
 
@@ -31,7 +31,7 @@ def test_the_query_and_document_calls_route_alike(model: SentenceTransformer) ->
 
 def test_a_query_that_looks_like_an_image_address_is_never_opened(model: SentenceTransformer) -> None:
     address = "http://127.0.0.1:9/shoe.jpg"
-    with pytest.raises(NotAPicture):
+    with pytest.raises(NotAnImage):
         model.encode([address])
     assert model.encode([{"text": address}]).shape == (1, starter.DIMENSION)
 
@@ -45,7 +45,7 @@ def test_preprocessing_makes_bytes_that_forward_accepts(model: SentenceTransform
     np.testing.assert_allclose(vectors, model.encode([RED, BLUE]), atol=1e-5)
 
 
-def test_a_pictures_vector_does_not_depend_on_its_batch(model: SentenceTransformer) -> None:
+def test_the_vector_of_an_image_does_not_depend_on_its_batch(model: SentenceTransformer) -> None:
     crowd = [Image.new("RGB", (32, 32), (i * 20, 90, 200 - i * 10)) for i in range(10)]
     together = model.encode(crowd, batch_size=10)
     alone = model.encode(crowd, batch_size=1)

@@ -15,7 +15,7 @@ def test_no_held_out_noun_is_in_a_training_title_or_keyword(number: int, every_p
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_every_test_picture_shows_a_held_out_noun(number: int, every_pair: list[Pair]) -> None:
+def test_every_test_image_shows_a_held_out_noun(number: int, every_pair: list[Pair]) -> None:
     held_out = splits.read()[number]
     _, test = splits.sides(every_pair, held_out)
     assert len(test) > 500

@@ -13,7 +13,7 @@ def tower() -> Tower:
 
 
 def drawings() -> torch.Tensor:
-    return torch.from_numpy(pixels.batch(golden.pictures())).permute(0, 3, 1, 2)
+    return torch.from_numpy(pixels.batch(golden.images())).permute(0, 3, 1, 2)
 
 
 def test_folding_does_not_change_what_the_network_computes(tower: Tower) -> None:
@@ -26,7 +26,7 @@ def test_folding_does_not_change_what_the_network_computes(tower: Tower) -> None
     torch.testing.assert_close(ours, published, atol=1e-4, rtol=0)
 
 
-def test_pooling_favours_what_fills_a_part_of_the_picture(tower: Tower) -> None:
+def test_pooling_favours_what_fills_a_part_of_the_image(tower: Tower) -> None:
     with torch.inference_mode():
         last, _ = tower.maps(drawings())
         pooled, mid = tower(drawings())
@@ -35,7 +35,7 @@ def test_pooling_favours_what_fills_a_part_of_the_picture(tower: Tower) -> None:
     assert (pooled <= last.amax((2, 3)) + 1e-6).all()
 
 
-def test_a_training_loop_cannot_wake_the_tower(tower: Tower) -> None:
+def test_a_training_loop_cannot_unfreeze_the_tower(tower: Tower) -> None:
     assert not tower.train().training
     assert not any(parameter.requires_grad for parameter in tower.parameters())
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from db.catalog.product import Image, Product
 from db.roles import Role
 from db.work import items as work
-from db.work.items import Seen
+from db.work.items import ImageMetadata
 from tests.support.shop import Worker, unit_vectors
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: 
     items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
     vectors = unit_vectors(len(items), dimension, seed)
     hashes = [sources[item.uri or ""] for item in items]
-    work.image_seen(worker.conn, items, [Seen(each, 10, 10, "0" * 64) for each in hashes])
+    work.record_image_metadata(worker.conn, items, [ImageMetadata(each, 10, 10, "0" * 64) for each in hashes])
     work.complete(worker.conn, worker.id, worker.model_id, "image", items, hashes, vectors)
     return vectors
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from db.errors import StatementRefused
 from db.work import items as work
-from db.work.items import Seen
+from db.work.items import ImageMetadata
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -135,8 +135,8 @@ def test_image_metadata_fills_in_what_the_feed_did_not_provide(shop: "Shop") -> 
     shop.run("update shop.product_image set phash = (repeat('1', 64))::bit(64) where uri = 'a-0.jpg'")
     worker = shop.worker()
     items = worker.claim("image")
-    seen = Seen(b"x" * 32, 640, 480, "0" * 64)
-    work.image_seen(worker.conn, items, [seen] * 2)
+    seen = ImageMetadata(b"x" * 32, 640, 480, "0" * 64)
+    work.record_image_metadata(worker.conn, items, [seen] * 2)
     rows = shop.run("select sha256, width, height, phash::text from shop.product_image order by uri")
     assert [tuple(row) for row in rows] == [(b"x" * 32, 640, 480, "1" * 64), (b"x" * 32, 640, 480, "0" * 64)]
     assert {row[3] for row in shop.work() if row[1] == "image"} == {"leased"}  # the image has not changed

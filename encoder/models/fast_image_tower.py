@@ -1,8 +1,9 @@
-"""The image towers of CLIP and SigLIP for throughput: the checkpoint's weights, its numbers, fewer passes over memory.
+"""The image towers of CLIP and SigLIP, built for throughput: the checkpoint's weights and results, fewer passes over
+memory.
 
-Against the module they are taken from: bytes go in, and their normalisation is folded into the patch embedding;
-queries, keys and values are one product; and CLIP's last layer, of which only the class token is read, computes just
-that.
+Differences from the transformers module: the input is bytes, and their normalisation is folded into the patch
+embedding; queries, keys and values are one matrix product; CLIP's last layer computes only the class token, because
+nothing else of it is read.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from torch.nn.functional import linear, normalize, scaled_dot_product_attention
 FAMILIES = ("clip", "siglip")
 
 
-class VisionTower(nn.Module):
+class FastImageTower(nn.Module):
     """uint8 (n, height, width, 3) -> unit vectors, float32 (n, dimension).
 
     `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` are its processor's, of values 0..1.
@@ -61,7 +62,7 @@ class VisionTower(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Pre-norm transformer layer. `read` is how many of the first tokens anybody reads afterwards."""
+    """Pre-norm transformer layer. `read`: how many of the first tokens are read afterwards."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()
@@ -83,13 +84,13 @@ class _Layer(nn.Module):
             q = q.view(n, read, self.heads, -1).transpose(1, 2)
             kv = linear(normed, self.weight[width:], self.bias[width:])
             k, v = kv.view(n, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, width)
-        x = x + self.out(seen)
+        attended = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, width)
+        x = x + self.out(attended)
         return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
 
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """The convolution over normalised values as a product with bytes less 128, in the order bytes lie in a patch."""
+    """The convolution over normalised values as a matrix product with bytes minus 128, in the byte order of a patch."""
     weight = conv.weight.double()
     spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
     centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]
