@@ -16,7 +16,7 @@ begin
     for n in 1..cardinality(p_queries) loop
         start := (n::bigint * p_count) % greatest(1, cardinality(p_drawn) - p_count + 1);
         began := clock_timestamp();
-        matched := (shop_private.search_matches(format('p.product_id between %L and %L', p_drawn[start + 1],
+        matched := (shop_private.collect_matches(format('p.product_id between %L and %L', p_drawn[start + 1],
             p_drawn[start + p_count]), p_count, p_count)).matched;
         perform shop_private.exact_leg('image', p_queries[n], 'true', matched, p_k, 1, p_table);
         times := times || extract(epoch from clock_timestamp() - began)::double precision * 1000;

@@ -21,12 +21,12 @@ begin
         k := p_k + (p_products[n] is not null)::int;  -- a product finds itself first
         truth := p_truth[n]::uuid[];
         leg := case when p_ef_search is not null
-            then shop_private.nearest_leg('image', p_queries[n], k, 1, p_index, p_ef_search)
-            else (shop_private.hnsw_leg('image', p_queries[n], p_condition, k, k, p_index, p_stop_margin, null,
-                100000)).leg end;
+            then shop_private.unfiltered_hnsw_leg('image', p_queries[n], k, 1, p_index, p_ef_search)
+            else (shop_private.filtered_hnsw_leg('image', p_queries[n], p_condition, k, k, p_index, p_stop_margin, null,
+                @hnsw_max_candidates@)).leg end;
         recalls := recalls || (select count(*) from unnest(truth) t where t = any(leg.product_ids))
             / greatest(1.0, cardinality(truth))::double precision;
-        examined := examined || leg.examined::double precision;
+        examined := examined || leg.rows_examined::double precision;
         times := times || leg.ms;
     end loop;
     select avg(r), avg(r) - @calibration_confidence@ * stddev_samp(r) / sqrt(count(*)) into recall, lowest

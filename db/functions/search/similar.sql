@@ -1,11 +1,12 @@
--- Products that look like one, itself left out. By the picture alone unless told otherwise; title_weight adds what
--- has a similar title.
+-- Products that look like one, itself left out. By the image alone by default; title_weight adds products with a
+-- similar title.
 --
 --   select sku, title, price from shop.similar('A-17', filter := '{"price": {"lt": 40}}');
 create or replace function shop.similar(
     sku text, filter jsonb default null, k integer default 10, catalog text default 'main',
     image_weight double precision default 1, title_weight double precision default 0,
-    min_similarity double precision default null, max_gap double precision default null, after text default null, route text default null
+    min_similarity double precision default null, max_gap double precision default null, after text default null,
+    route text default null
 )
 returns setof shop.search_result
 language sql stable set search_path = pg_catalog, pg_temp as $$

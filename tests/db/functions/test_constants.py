@@ -36,3 +36,16 @@ def test_a_statement_holds_the_value_of_a_constant() -> None:
         names.pop(word, None)
     statements = dict(functions.statements(names))
     assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["calibration/refresh_common_words"]
+
+
+def test_the_document_shows_the_numbers_of_search() -> None:
+    document = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    table = document.split("## Parameters", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", table, flags=re.M)
+    assert rows == [(c.name, f"{c.value:,}", c.unit, c.reason) for c in (*constants.LIMITS, *constants.SEARCH)]
+
+
+def test_every_sqlstate_of_our_own_is_documented() -> None:
+    document = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| (WS\d{3}) \|", document, flags=re.M)
+    assert documented == sorted({code for source in SQL.values() for code in re.findall(r"WS\d{3}", source)})

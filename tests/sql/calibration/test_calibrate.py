@@ -41,7 +41,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     assert tried == sorted(tried) and tried[-1] == found.slack
     assert {row["filter"] for row in found.measured} == {0.039, 0.102, 0.801, 1}
     settings = app.execute(text("select * from shop_private.search_settings()")).one()
-    assert (settings.ef_search, settings.slack) == (found.ef_search, found.slack)
+    assert (settings.ef_search, settings.stop_margin) == (found.ef_search, found.slack)
 
     said = StringIO()
     print_calibration(found, Console(file=said, width=200))

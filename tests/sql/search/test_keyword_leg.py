@@ -82,7 +82,7 @@ def test_a_catalog_has_a_language(stocked: "Shop") -> None:
     assert "german" in (raised.value.hint or "")
 
 
-def test_long_descriptions_and_odd_words_are_taken(stocked: "Shop", analyst: Connection) -> None:
+def test_long_descriptions_and_odd_words_are_indexed(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     many = " ".join(f"word{n}" for n in range(60_000))

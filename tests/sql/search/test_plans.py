@@ -51,7 +51,7 @@ def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
         "select sku from shop.searchable order by image_embedding <=> (select shop.product_vector('sku 7')) limit 10",
     ],
 )
-def test_a_search_that_many_products_match_uses_the_vector_index(analyst: Connection, search: str) -> None:
+def test_plain_ordered_sql_uses_the_vector_index_when_many_products_match(analyst: Connection, search: str) -> None:
     found, plan = scans(analyst, search)
     assert found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
     assert len(analyst.exec_driver_sql(search).all()) == 10

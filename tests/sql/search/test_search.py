@@ -66,7 +66,7 @@ def test_weights_and_rrf_k_shape_the_score_and_a_weight_of_zero_leaves_a_leg_out
     assert (steps["title"].route, steps["title"].ms, steps["image"].route) == ("left out", None, "exact")
 
 
-def test_every_product_comes_once_with_its_nearest_picture(stocked: "Shop", analyst: Connection) -> None:
+def test_every_product_is_returned_once_with_its_nearest_image(stocked: "Shop", analyst: Connection) -> None:
     rows = search(analyst, query="dark", title_weight=0, keyword_weight=0, k=12)
     nearest = stocked.run(
         "select distinct on (p.sku) p.sku, i.position, i.embedding <=> shop.clip_text('dark') as distance "
@@ -90,7 +90,7 @@ def test_matches_that_are_not_encoded_are_counted_in_the_reason(stocked: "Shop",
     assert {row.reason for row in rows} == {"1 more match but are not encoded"}
 
 
-def test_a_filter_that_nothing_matches_says_so(stocked: "Shop") -> None:
+def test_a_filter_without_matches_sends_a_notice(stocked: "Shop") -> None:
     with psycopg.connect(
         stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
     ) as conn:
@@ -101,7 +101,7 @@ def test_a_filter_that_nothing_matches_says_so(stocked: "Shop") -> None:
         assert said == ["no product was found: none matches the filter"]
 
 
-def test_less_like_this_pushes_away(analyst: Connection) -> None:
+def test_a_negative_weight_lowers_the_rank(analyst: Connection) -> None:
     def rank(sku: str, **named: Any) -> int:
         rows = search(analyst, title_weight=0, keyword_weight=0, k=12, **named)
         return next(row.rank for row in rows if row.sku == sku)
@@ -151,7 +151,7 @@ def test_similar_products_leave_the_product_itself_out(stocked: "Shop", analyst:
     assert seven.title_distance == pytest.approx(own_title, abs=2e-3)  # titles meet the product's title
 
 
-def test_catalogs_are_searched_apart(stocked: "Shop", analyst: Connection) -> None:
+def test_a_search_stays_in_its_catalog(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(product("elsewhere", "red shoes"), into="other")
@@ -163,7 +163,7 @@ def test_catalogs_are_searched_apart(stocked: "Shop", analyst: Connection) -> No
     assert raised.value.hint == "There are: main, other"
 
 
-def test_irrelevant_results_can_be_cut(analyst: Connection) -> None:
+def test_min_similarity_and_max_gap_cut_irrelevant_results(analyst: Connection) -> None:
     rows = search(analyst, query="dark", title_weight=0, keyword_weight=0, k=12)
     third = 1 - rows[2].image_distance
     cut = search(analyst, query="dark", title_weight=0, keyword_weight=0, k=12, min_similarity=third - 1e-6)
@@ -176,7 +176,7 @@ def test_irrelevant_results_can_be_cut(analyst: Connection) -> None:
     assert [row.rank for row in fused] == list(range(1, len(fused) + 1))
 
 
-def test_without_an_encoder_keywords_answer_when_asked_to(stocked: "Shop", analyst: Connection) -> None:
+def test_without_an_encoder_degrade_searches_keywords(stocked: "Shop", analyst: Connection) -> None:
     with pytest.raises(EncoderUnavailable):
         search(analyst, query="red shoes never asked")
     rows = search(analyst, query="red shoes never asked", degrade=True)
@@ -188,7 +188,7 @@ def test_without_an_encoder_keywords_answer_when_asked_to(stocked: "Shop", analy
         search(analyst, image=b"not seen before", degrade=True)
 
 
-def test_what_the_policy_hides_is_not_found(stocked: "Shop", analyst: Connection) -> None:
+def test_rows_hidden_by_a_policy_are_not_found(stocked: "Shop", analyst: Connection) -> None:
     with policy(stocked.database, "sku <> 's2'"):
         rows = search(analyst, query="red shoes", k=12)
         assert len(rows) == 11
@@ -197,7 +197,7 @@ def test_what_the_policy_hides_is_not_found(stocked: "Shop", analyst: Connection
         assert {(row.total, row.total_is) for row in filtered} == {(5, "exact")}
 
 
-def test_an_explanation_says_where_a_product_stands(analyst: Connection) -> None:
+def test_explain_search_shows_the_rank_of_a_product(analyst: Connection) -> None:
     rows = search(analyst, query="red shoes", k=12)
     seventh = rows[6]
     steps = {
@@ -224,7 +224,7 @@ REFUSED = [
     ({"query": ""}, "the query text is empty"),
     ({"query": " \t\n"}, "the query text is empty"),
     ({"query": "x" * 10_001}, "the query text is too long"),
-    ({"image": b""}, "the picture is empty"),
+    ({"image": b""}, "the image is empty"),
     ({"query": "dark", "k": 0}, "k is 0"),
     ({"query": "dark", "k": -1}, "k is -1"),
     ({"query": "dark", "k": 1001}, "k is 1001"),
@@ -277,12 +277,12 @@ def test_a_bad_argument_is_one_clear_error(analyst: Connection, named: dict[str,
 @pytest.mark.parametrize(
     "query", ["'", "a' or 1=1 --", "' | ! & ( ) : * <->", "\\", "👩‍👩‍👧", "שלום עולם", "x\u200by", "%_%", "a:*", "$1"]
 )
-def test_any_text_is_only_a_text(stocked: "Shop", analyst: Connection, query: str) -> None:
+def test_any_text_is_treated_as_text(stocked: "Shop", analyst: Connection, query: str) -> None:
     stocked.cache(query)
     assert len(search(analyst, query=query, k=5)) == 5
 
 
-def test_while_no_model_serves_a_search_says_so(shop: "Shop") -> None:
+def test_a_search_without_a_serving_model_raises_an_error(shop: "Shop") -> None:
     shop.run("update shop.model set status = 'building'")
     shop.run("select shop_private.serve_model()")
     with shop.database.connect(Role.ANALYST) as conn, pytest.raises(EncoderUnavailable, match="no model is serving"):

@@ -67,7 +67,7 @@ def nearest(lets_through: Any, k: int, seed: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("route", [None, "exact", "hnsw"])
 @pytest.mark.parametrize(("name", "condition", "lets_through"), FILTERS, ids=[name for name, _, _ in FILTERS])
-def test_the_answer_is_whole_and_near_by_every_route(
+def test_every_route_returns_all_results_and_the_nearest_ones(
     analyst: Connection, name: str, condition: str | None, lets_through: Any, route: str | None
 ) -> None:
     for k in (10, 60):
@@ -97,7 +97,7 @@ def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Conne
         assert routes[name] == {("exact", "exact")}, name
 
 
-def test_totals_are_what_they_are_called(analyst: Connection) -> None:
+def test_total_is_says_how_exact_the_total_is(analyst: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     for name, condition, lets_through in FILTERS[:-1]:
         for route in (None, "exact", "hnsw"):
@@ -111,7 +111,7 @@ def test_totals_are_what_they_are_called(analyst: Connection) -> None:
                 assert row.total == pytest.approx(matches, rel=0.05), name
 
 
-def test_what_the_index_leaves_short_is_finished_and_says_so(analyst: Connection) -> None:
+def test_an_incomplete_index_scan_is_completed_by_the_exact_route(analyst: Connection) -> None:
     far = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
     rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0)
     [(route, reason, examined)] = {(row.route, row.reason, row.rows_examined) for row in rows}
@@ -121,7 +121,7 @@ def test_what_the_index_leaves_short_is_finished_and_says_so(analyst: Connection
 
 
 @pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
-def test_products_of_many_pictures_are_counted_once(large: Database, condition: str | None) -> None:
+def test_products_with_many_images_are_counted_once(large: Database, condition: str | None) -> None:
     """A leg that has to be 50 deep is so many products, not pictures, and need not compare all for that."""
     truth = nearest(lambda n: n > 0, 300)
     with large.connect(None) as conn, conn.begin() as transaction:
@@ -142,7 +142,7 @@ def test_products_of_many_pictures_are_counted_once(large: Database, condition: 
         transaction.rollback()
 
 
-def test_an_index_that_comes_back_short_says_so_without_a_filter_too(large: Database) -> None:
+def test_an_incomplete_unfiltered_index_scan_gives_a_reason(large: Database) -> None:
     """Five of 20,000 products have a picture that is encoded."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
@@ -242,7 +242,7 @@ def test_the_keyword_leg_reads_its_indexes(large: Database, setup: str) -> None:
         assert "Seq Scan on product p" not in seen, seen
 
 
-def test_what_common_words_are_walked_with_does_not_stay_in_the_session(large: Database) -> None:
+def test_settings_for_common_words_do_not_stay_in_the_session(large: Database) -> None:
     alone = "select * from shop.search('{}', image_weight => 0, title_weight => 0)"
     before = [
         "reset role",
@@ -256,7 +256,7 @@ def test_what_common_words_are_walked_with_does_not_stay_in_the_session(large: D
         assert "Seq Scan on product p" not in seen, seen
 
 
-def test_words_that_rank_what_others_found_are_not_looked_up_in_all_products(large: Database) -> None:
+def test_common_words_rank_candidates_without_an_index_scan_over_all_products(large: Database) -> None:
     leg = (
         "shop_private.keyword_leg('20', 'main', 'true', null, "
         "array(select product_id from shop.product where brand = 'brand 20' order by product_id limit 100), 50, 20000)"
@@ -271,7 +271,7 @@ def test_words_that_rank_what_others_found_are_not_looked_up_in_all_products(lar
         assert "product_keywords_idx" not in seen, seen
 
 
-def test_words_that_everything_has_stay_cheap_when_there_is_nothing_else_to_go_by(analyst: Connection) -> None:
+def test_a_query_of_only_common_words_stays_fast(analyst: Connection) -> None:
     rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded, and need not be
     assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
     assert len({row.sku for row in rows}) == 40
@@ -303,7 +303,7 @@ def test_pages_neither_repeat_nor_skip(analyst: Connection) -> None:
             assert distances == sorted(distances)
 
 
-def test_a_page_may_begin_at_any_row_and_be_of_any_size(analyst: Connection) -> None:
+def test_a_page_can_start_at_any_row_with_any_size(analyst: Connection) -> None:
     first = search(analyst, query=QUERY, k=10)
     second = search(analyst, query=QUERY, k=10, after=first[-1].cursor)
     inside = search(analyst, query=QUERY, k=10, after=first[4].cursor)
@@ -340,7 +340,7 @@ def test_a_word_of_many_products_ranks_but_does_not_select(analyst: Connection) 
     assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # alone, it has to select
 
 
-def test_a_query_sees_products_as_they_are_now(large: Database) -> None:
+def test_a_search_sees_committed_changes(large: Database) -> None:
     """What matches is asked of the table, not of statistics."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")

@@ -1,0 +1,11 @@
+-- The direction between two vectors. Where one of them is null: the other one.
+create or replace function shop_private.mean_direction(a @vector@.halfvec, b @vector@.halfvec)
+returns @vector@.halfvec
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+    if a is null or b is null then
+        return coalesce(a, b);
+    end if;
+    return @vector@.l2_normalize(@vector@.l2_normalize(a)::@vector@.vector
+        operator(@vector@.+) @vector@.l2_normalize(b)::@vector@.vector)::@vector@.halfvec;
+end $$;

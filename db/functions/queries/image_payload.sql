@@ -1,0 +1,14 @@
+-- The bytes of a query image as they are encoded and cached. Refuses an image that is empty or too large.
+create or replace function shop_private.image_payload(p_image bytea)
+returns bytea
+language plpgsql stable parallel safe as $$
+begin
+    if length(p_image) = 0 then
+        raise exception using errcode = '22023', message = 'the image is empty: 0 bytes';
+    end if;
+    if length(p_image) > @max_image_bytes@ then
+        raise exception using errcode = '22023', hint = 'Scale the image down; models look at 224 to 512 pixels.',
+            message = format('the image is too large: %s bytes, at most @max_image_bytes@ (10 MB)', length(p_image));
+    end if;
+    return p_image;
+end $$;

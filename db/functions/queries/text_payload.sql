@@ -1,0 +1,15 @@
+-- The bytes of a query text as they are encoded and cached. Refuses a text that is empty or too long.
+create or replace function shop_private.text_payload(p_query text)
+returns bytea
+language plpgsql stable parallel safe as $$
+begin
+    if p_query !~ '\S' then
+        raise exception using errcode = '22023', message = 'the query text is empty',
+            hint = 'Describe what the product looks like, for example ''black leather backpack''.';
+    end if;
+    if length(p_query) > @max_text_length@ then
+        raise exception using errcode = '22023', hint = 'A model reads about 60 words; shorten the text.',
+            message = format('the query text is too long: %s characters, at most @max_text_length@', length(p_query));
+    end if;
+    return convert_to(p_query, 'UTF8');
+end $$;

@@ -1,0 +1,23 @@
+-- Refuses a request whose numbers or route cannot be used. It sets nothing: it runs inside run_search.
+create or replace function shop_private.check_request(p_request shop_private.search_request)
+returns void
+language plpgsql immutable as $$
+begin
+    if p_request.k is null or p_request.k not between 1 and @max_results@ then
+        raise exception using errcode = '22023', message = format('k is %s', coalesce(p_request.k::text, 'null')),
+            hint = 'k is a number from 1 to @max_results@; for further results give after := the last row''s cursor.';
+    end if;
+    if p_request.route not in ('exact', 'hnsw') then
+        raise exception using errcode = '22023', message = format('there is no route %L', p_request.route),
+            hint = 'exact, hnsw, or null to let the search choose.';
+    end if;
+    if exists (select from unnest(array[p_request.image_weight, p_request.title_weight, p_request.keyword_weight]) w
+               where w < 0 or w > @max_weight@ or w = 'NaN') then
+        raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
+            hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
+    end if;
+    if p_request.rrf_k not between 1 and @max_rrf_k@ then
+        raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',
+            hint = 'Usual is @default_rrf_k@.';
+    end if;
+end $$;

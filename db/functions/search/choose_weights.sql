@@ -1,0 +1,30 @@
+-- The weights and the depth of a run's legs: as requested, otherwise as fitted. An image says little about titles and
+-- nothing in words; without a vector (run.degraded) only keywords are searched. p_has_words: the query has a text.
+-- p_depth: depth that the caller wants, or null. It sets nothing: it runs inside run_search.
+create or replace function shop_private.choose_weights(
+    p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
+    p_depth integer, inout run shop_private.search_run
+)
+language plpgsql immutable as $$
+declare
+    legs integer;
+begin
+    if run.degraded is null then
+        run.image_weight := coalesce(p_request.image_weight, p_settings.image_weight);
+        run.title_weight := coalesce(
+            p_request.title_weight, case when p_has_words then p_settings.title_weight else 0 end);
+        run.keyword_weight := case when p_has_words
+            then coalesce(p_request.keyword_weight, p_settings.keyword_weight) else 0 end;
+    else
+        run.image_weight := 0;
+        run.title_weight := 0;
+        run.keyword_weight := case when p_has_words then 1 else 0 end;
+    end if;
+    run.rrf_k := coalesce(p_request.rrf_k, p_settings.rrf_k);
+    legs := (run.image_weight > 0)::integer + (run.title_weight > 0)::integer + (run.keyword_weight > 0)::integer;
+    if legs = 0 then
+        raise exception using errcode = '22023', message = 'every leg is left out by its weight',
+            hint = 'A query without a text has no keywords; give another leg a weight above 0.';
+    end if;
+    run.depth := coalesce(p_depth, shop_private.leg_depth(p_request.k, legs));
+end $$;

@@ -1,0 +1,15 @@
+-- The steps of shop.explain_search before the legs: the query's vectors, and the filter.
+create or replace function shop_private.explain_query(p_run shop_private.search_run)
+returns setof shop.search_step
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return query values
+        ('query', null::text, null::text, null::integer, null::integer, null::bigint, p_run.vector_ms,
+            case when p_run.degraded is not null then 'not encoded: ' || p_run.degraded
+                when p_run.image_vector is null then 'not encoded: by keywords alone'
+                else format('as vectors of model %s, revision %s', p_run.model, p_run.revision) end),
+        ('filter', case when p_run.condition = 'true' then 'none' when p_run.total_is = 'exact' then 'collected'
+            else 'too many to collect' end, null, null,
+            case when p_run.total_is = 'exact' then p_run.total::integer end, null, p_run.filter_ms,
+            format('%s; %s %s of %s products', p_run.condition, p_run.total_is, p_run.total, p_run.products));
+end $$;

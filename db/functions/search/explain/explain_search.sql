@@ -1,0 +1,35 @@
+-- How a search was answered, one step a row: the condition, the route of each leg and its index, how many rows it
+-- examined, and how long it took. With sku, also where that product stands in each leg, however far down.
+--
+--   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
+--
+-- Takes the arguments of shop.search. VOLATILE, because it measures.
+create or replace function shop.explain_search(
+    query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
+    k integer default 10, catalog text default 'main',
+    image_weight double precision default null, title_weight double precision default null,
+    keyword_weight double precision default null,
+    rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
+    degrade boolean default false, route text default null, sku text default null
+)
+returns setof shop.search_step
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    began constant timestamptz := clock_timestamp();
+    request constant shop_private.search_request := row(query, image, inputs, filter, k, catalog, image_weight,
+        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
+    run shop_private.search_run;
+begin
+    run := shop_private.run_search(request);
+    return query select s.* from shop_private.explain_query(run) s;
+    return query
+    select s.* from shop_private.explain_leg('image', run.image_leg, run.image_weight, run.depth) s
+    union all select s.* from shop_private.explain_leg('title', run.title_leg, run.title_weight, run.depth) s
+    union all select s.* from shop_private.explain_leg('keyword', run.keyword_leg, run.keyword_weight, run.depth) s;
+    return query select 'fusion', format('reciprocal rank, k %s', run.rrf_k), null::text, null::integer,
+        (select count(*)::integer from shop_private.fuse_legs(run, min_similarity, max_gap)), null::bigint,
+        extract(epoch from clock_timestamp() - began)::double precision * 1000, 'all of it';
+    if sku is not null then
+        return query select s.* from shop_private.explain_product(request, run, sku) s;
+    end if;
+end $$;

@@ -1,0 +1,64 @@
+-- Weighted reciprocal rank fusion of the legs (Cormack, Clarke and Buettcher, SIGIR 2009): a product scores
+-- weight / (rrf_k + rank) in each leg that found it.
+--
+-- Products whose image is less similar to the query than p_min_similarity, or less similar than the best one by more
+-- than p_max_gap, are left out. For that, an image that the image leg did not reach is compared here. `place` counts
+-- the rest from 1.
+create or replace function shop_private.fuse_legs(
+    p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
+)
+returns setof shop_private.fused_product
+language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+    image_leg constant shop_private.leg := p_run.image_leg;
+    title_leg constant shop_private.leg := p_run.title_leg;
+    keyword_leg constant shop_private.leg := p_run.keyword_leg;
+    image_weight constant double precision := p_run.image_weight;
+    title_weight constant double precision := p_run.title_weight;
+    keyword_weight constant double precision := p_run.keyword_weight;
+    rrf_k constant integer := p_run.rrf_k;
+    query_vector constant @vector@.halfvec := p_run.image_vector;
+    cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
+begin
+    return query
+    with contribution as (
+        select l.product_id, l.position, l.measure, l.rank::integer, 'image' as leg,
+            image_weight / (rrf_k + l.rank) as score
+        from unnest(image_leg.product_ids, image_leg.positions, image_leg.measures)
+            with ordinality as l(product_id, position, measure, rank)
+        union all
+        select l.product_id, null, l.measure, l.rank::integer, 'title', title_weight / (rrf_k + l.rank)
+        from unnest(title_leg.product_ids, title_leg.measures) with ordinality as l(product_id, measure, rank)
+        union all
+        select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank)
+        from unnest(keyword_leg.product_ids, keyword_leg.measures) with ordinality as l(product_id, measure, rank)
+    ), fused as (
+        select c.product_id, max(c.position) as position, sum(c.score) as score,
+            max(c.rank) filter (where c.leg = 'image') as image_rank,
+            max(c.measure) filter (where c.leg = 'image') as image_distance,
+            max(c.score) filter (where c.leg = 'image') as image_contribution,
+            max(c.rank) filter (where c.leg = 'title') as title_rank,
+            max(c.measure) filter (where c.leg = 'title') as title_distance,
+            max(c.score) filter (where c.leg = 'title') as title_contribution,
+            max(c.rank) filter (where c.leg = 'keyword') as keyword_rank,
+            max(c.measure) filter (where c.leg = 'keyword') as keyword_score,
+            max(c.score) filter (where c.leg = 'keyword') as keyword_contribution
+        from contribution c
+        group by c.product_id
+    ), compared as (
+        select f.*, 1 - coalesce(f.image_distance, v.embedding operator(@vector@.<=>) query_vector) as similarity
+        from fused f
+        left join lateral (
+            select i.embedding from shop.image_vector i
+            where cutting and f.image_distance is null and i.product_id = f.product_id and i.position = 0
+        ) v on true
+    )
+    select row_number() over (order by c.score desc, c.product_id), c.product_id, c.position, c.score,
+        c.image_rank, c.image_distance, c.image_contribution,
+        c.title_rank, c.title_distance, c.title_contribution,
+        c.keyword_rank, c.keyword_score, c.keyword_contribution
+    from (select c.*, max(c.similarity) over () as best from compared c) c
+    where not cutting or (c.similarity >= coalesce(p_min_similarity, -1)
+        and c.similarity >= coalesce(c.best - p_max_gap, -1))
+    order by 1;
+end $$;

@@ -1,0 +1,10 @@
+-- The valid HNSW index of a table, or null. While one index replaces another there are two: the newer one.
+create or replace function shop_private.hnsw_index(relation regclass)
+returns regclass
+language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select i.indexrelid::regclass from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am a on a.oid = c.relam
+    where i.indrelid = relation and a.amname = 'hnsw' and i.indisvalid
+    order by i.indexrelid desc limit 1
+$$;

@@ -1,0 +1,31 @@
+-- The weight of an entry of inputs. Raises an error for an entry that cannot be used.
+create or replace function shop_private.input_weight(p_entry jsonb)
+returns double precision
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    example constant text := shop_private.input_example();
+begin
+    if jsonb_typeof(p_entry) <> 'object' then
+        raise exception using errcode = '22023', hint = example,
+            message = format('an input is a %s, not an object', jsonb_typeof(p_entry));
+    end if;
+    if exists (select from jsonb_object_keys(p_entry) k
+            where k not in ('text', 'image', 'sku', 'vector', 'model', 'weight'))
+        or num_nonnulls(p_entry -> 'text', p_entry -> 'image', p_entry -> 'sku', p_entry -> 'vector') <> 1 then
+        raise exception using errcode = '22023', hint = example, message = format(
+            'an input has the keys %s', (select string_agg(k, ', ') from jsonb_object_keys(p_entry) k));
+    end if;
+    if exists (select from jsonb_each(p_entry) e
+            where e.key in ('text', 'image', 'sku') and jsonb_typeof(e.value) <> 'string') then
+        raise exception using errcode = '22023', message = 'text, image and sku of an input are strings',
+            hint = example;
+    end if;
+    if coalesce(jsonb_typeof(p_entry -> 'weight'), 'number') <> 'number'
+        or abs(coalesce((p_entry ->> 'weight')::numeric, 1)) not between @min_input_weight@ and @max_weight@ then
+        raise exception using errcode = '22023',
+            message = format('the weight %s of an input cannot be used', p_entry -> 'weight'),
+            hint = 'A weight is a number; -@max_weight@ to @max_weight@, and not nearer to 0 than @min_input_weight@. '
+                'Negative means: less like this.';
+    end if;
+    return coalesce((p_entry ->> 'weight')::double precision, 1);
+end $$;

@@ -1,0 +1,67 @@
+-- A query's vectors, one to compare with images and one to compare with titles, and its words.
+--
+-- Texts and images have one vector for both. A product given as input compares its image with images and its title
+-- with titles. Each input is a unit vector times its weight (negative: less like this); the sum is scaled back to unit
+-- length. Words are those of the texts with a positive weight. `named`: products given as input, which the results
+-- leave out.
+create or replace function shop_private.query_vectors(
+    p_request shop_private.search_request,
+    out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[]
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    input jsonb;
+    weight double precision;
+    vector @vector@.halfvec;  -- of one input
+    product_title @vector@.halfvec;
+    image_sum @vector@.vector;
+    title_sum @vector@.vector;
+    scale @vector@.vector;
+    given uuid;
+begin
+    if num_nonnulls(p_request.query, p_request.image, p_request.inputs) = 0 then
+        raise exception using errcode = '22023', message = 'nothing to search for',
+            hint = 'Give query (a text), image (the bytes of an image), inputs (a weighted list), or several of them.';
+    end if;
+    if p_request.inputs is null and (p_request.query is null or p_request.image is null) then  -- the usual case
+        words := p_request.query;
+        image_vector := coalesce(shop.clip_text(p_request.query), shop.clip_image(p_request.image));
+        title_vector := image_vector;
+        return;
+    end if;
+    for input, weight in
+        select i.input, i.weight
+        from shop_private.query_inputs(p_request.query, p_request.image, p_request.inputs) i
+    loop
+        product_title := null;
+        if input ? 'text' then
+            vector := shop.clip_text(input ->> 'text');
+            words := case when weight > 0 then concat_ws(' ', words, input ->> 'text') else words end;
+        elsif input ? 'image' then
+            vector := shop.clip_image(shop_private.base64_image(input ->> 'image'));
+        elsif input ? 'bytes' then
+            vector := shop.clip_image(p_request.image);
+        elsif input ? 'sku' then
+            vector := shop.product_vector(input ->> 'sku', p_request.catalog);
+            given := shop.product_id(input ->> 'sku', p_request.catalog);
+            named := named || given;
+            select t.embedding into product_title
+            from shop.title_vector t where t.product_id = given;
+        else
+            vector := shop_private.raw_vector(input);
+        end if;
+        scale := array_fill(weight::real, array[@vector@.vector_dims(vector)])::@vector@.vector;
+        vector := @vector@.l2_normalize(vector);
+        image_sum := coalesce(image_sum operator(@vector@.+) (vector::@vector@.vector operator(@vector@.*) scale),
+            vector::@vector@.vector operator(@vector@.*) scale);
+        vector := coalesce(@vector@.l2_normalize(product_title), vector);
+        title_sum := coalesce(title_sum operator(@vector@.+) (vector::@vector@.vector operator(@vector@.*) scale),
+            vector::@vector@.vector operator(@vector@.*) scale);
+    end loop;
+    if least(@vector@.vector_norm(image_sum), @vector@.vector_norm(title_sum)) < @min_inputs_norm@ then
+        raise exception using errcode = '22023', message = 'the inputs cancel each other out',
+            hint = 'Their weighted sum points nowhere; change the weights.';
+    end if;
+    image_vector := @vector@.l2_normalize(image_sum)::@vector@.halfvec;
+    title_vector := @vector@.l2_normalize(title_sum)::@vector@.halfvec;
+end $$;

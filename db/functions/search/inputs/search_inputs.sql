@@ -1,0 +1,28 @@
+-- The vectors and the words that a request searches for. `degraded`: why the query has no vectors although it needs
+-- them, when the request accepts that. It sets nothing: it runs inside run_search.
+create or replace function shop_private.search_inputs(
+    p_request shop_private.search_request,
+    out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
+    out degraded text
+)
+language plpgsql stable as $$
+declare
+    only_text constant boolean := p_request.query is not null and num_nonnulls(p_request.image, p_request.inputs) = 0;
+    without_vector_legs constant boolean := p_request.image_weight = 0 and p_request.title_weight = 0;
+    cuts constant boolean := num_nonnulls(p_request.min_similarity, p_request.max_gap) > 0;  -- compares vectors
+begin
+    if only_text and without_vector_legs and not cuts then
+        words := p_request.query;  -- by keywords alone: nothing is encoded
+    elsif p_request.degrade and p_request.query is not null then
+        begin
+            select q.image_vector, q.title_vector, q.words, q.named into image_vector, title_vector, words, named
+            from shop_private.query_vectors(p_request) q;
+        exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
+            degraded := sqlerrm;
+            words := p_request.query;
+        end;
+    else
+        select q.image_vector, q.title_vector, q.words, q.named into image_vector, title_vector, words, named
+        from shop_private.query_vectors(p_request) q;
+    end if;
+end $$;

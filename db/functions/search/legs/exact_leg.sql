@@ -1,0 +1,50 @@
+-- The nearest products by one kind of vector (p_part: image or title, stored in p_table), by comparing every product
+-- that meets the condition on p (shop.product). Where the matches of the serving model were collected, p_matched has
+-- them, and they are looked up in the order of the index. Each product counts once, with its nearest image.
+--
+-- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, hence a
+-- random_page_cost below PostgreSQL's default, which is made for disks.
+create or replace function shop_private.exact_leg(
+    p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
+    p_rows_per_product double precision, p_table regclass
+)
+returns shop_private.leg
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set random_page_cost = @exact_random_page_cost@
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+declare
+    leg shop_private.leg;
+    began constant timestamptz := clock_timestamp();
+    read_before constant bigint := case when p_matched is null then shop_private.rows_read(p_table) end;
+    nearest shop_private.candidate[];
+    row_limit integer := ceil(p_depth * greatest(1, least(p_rows_per_product, @max_images_per_product@)));
+    statement constant text := format('select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate)
+        from (select i.product_id, %s as position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
+            from %s i join shop.product p on p.product_id = i.product_id where %s order by distance limit $2) c',
+        case p_part when 'image' then 'i.position' else '0::smallint' end, p_table, p_condition);
+begin
+    loop
+        exit when p_matched = '{}';
+        if p_matched is null then
+            execute statement into nearest using p_vector, row_limit;
+        elsif p_part = 'image' then  -- static SQL keeps its plan: planning takes as long as 20 comparisons
+            select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate) into nearest from (
+                select i.product_id, i.position, (i.embedding operator(@vector@.<=>) p_vector) + 0 as distance
+                from shop.image_vector i where i.product_id = any(p_matched) order by distance limit row_limit) c;
+        else
+            select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate) into nearest from (
+                select t.product_id, t.position, (t.embedding operator(@vector@.<=>) p_vector) + 0 as distance
+                from shop.title_vector t where t.product_id = any(p_matched) order by distance limit row_limit) c;
+        end if;
+        leg := shop_private.leg_from_candidates(nearest, p_depth);
+        exit when cardinality(leg.product_ids) >= p_depth or coalesce(cardinality(nearest), 0) < row_limit;
+        row_limit := row_limit * 2;
+    end loop;
+    leg.route := 'exact';
+    leg.rows_examined := coalesce(shop_private.rows_read(p_table) - read_before, cardinality(p_matched));
+    leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
+    return leg;
+end $$;

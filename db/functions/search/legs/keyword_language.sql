@@ -1,0 +1,8 @@
+-- The text search configuration of a catalog. It sets nothing: it runs inside keyword_leg.
+create or replace function shop_private.keyword_language(p_catalog text)
+returns regconfig
+language plpgsql stable as $$
+begin
+    return ('pg_catalog.' || quote_ident(coalesce(max(c.language), 'english')))::regconfig
+        from shop.catalog c where c.catalog = p_catalog;
+end $$;

@@ -1,0 +1,15 @@
+-- The words of a text that no product has, as they were typed (trigrams know nothing of stems), or null. It sets
+-- nothing: it runs inside keyword_leg.
+create or replace function shop_private.misspelt_words(p_text text, p_language regconfig)
+returns text[]
+language plpgsql stable as $$
+begin
+    return array_agg(t.word)
+        from (
+            select distinct lower(m[1]) as word
+            from regexp_matches(left(p_text, @keyword_max_length@), '[[:alnum:]]{@typo_min_letters@,}', 'g') m
+            limit @keyword_max_words@) t,
+            tsvector_to_array(to_tsvector(p_language, t.word)) l(lexemes), plainto_tsquery(p_language, t.word) q
+        where l.lexemes <> '{}' and not exists (select from shop.common_word c where c.word = any(l.lexemes))
+            and not exists (select from shop.product p where p.keywords @@ q);
+end $$;

@@ -1,0 +1,23 @@
+-- Has a filtered scan of the HNSW index converged? See filtered_hnsw_leg. It sets nothing: it runs inside that
+-- function and is called many times a scan.
+create or replace function shop_private.scan_converged(
+    p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
+    p_stop_margin double precision, p_examined integer, p_batch_nearest double precision
+)
+returns boolean
+language plpgsql immutable as $$
+declare
+    products integer;
+    kth_distance double precision;
+    newest integer;  -- candidates examined until the newest of the nearest p_k came
+begin
+    select count(*), max(n.distance) filter (where n.place <= p_k), max(n.matched_after) filter (where n.place <= p_k)
+    into products, kth_distance, newest
+    from (
+        select min(m.distance) as distance, min(m.matched_after) as matched_after,
+            row_number() over (order by min(m.distance)) as place
+        from unnest(p_matching, p_matched_after) m(product_id, "position", distance, matched_after)
+        group by m.product_id) n;
+    return products >= p_depth and p_examined >= 2 * newest
+        and sqrt(2 * greatest(0, p_batch_nearest)) > sqrt(2 * greatest(0, kth_distance)) + p_stop_margin;
+end $$;

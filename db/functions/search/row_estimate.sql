@@ -1,0 +1,10 @@
+-- The planner's estimate of a table's rows: its density at the last ANALYZE times its pages now.
+create or replace function shop_private.row_estimate(relation regclass)
+returns bigint
+language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select (pg_relation_size(relation) / 8192 * case
+        when c.reltuples > 0 and c.relpages > 0 then c.reltuples / c.relpages
+        else 8192.0 / (select coalesce(sum(nullif(a.atttypmod, -1)), 0) * 2 + 100 from pg_attribute a
+                       where a.attrelid = relation and a.attname = 'embedding') end)::bigint
+    from pg_class c where c.oid = relation
+$$;

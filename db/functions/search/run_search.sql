@@ -1,0 +1,75 @@
+-- One search before fusion: its vectors, its condition, and what each leg found. shop.search ranks the result,
+-- shop.explain_search shows it. p_depth null: as deep as the first k results need.
+create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
+returns shop_private.search_run
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0  -- many searches run at the same time: each takes one core
+as $$
+declare
+    settings shop_private.search_settings;
+    run shop_private.search_run;
+    inputs record;  -- of query_vectors
+    leg record;
+    unfiltered boolean;
+    share double precision;  -- of all products, those that match: an estimate
+    matched uuid[];  -- the products that match, where there are few
+    step_began timestamptz := clock_timestamp();
+begin
+    perform shop_private.check_request(p_request);
+    settings := shop_private.search_settings();
+    run.model_id := settings.model_id;
+    run.model := settings.model;
+    run.revision := settings.revision;
+    run.calibration_id := settings.calibration_id;
+    run.products := settings.products;
+    run.condition := shop_private.search_condition(p_request);
+    unfiltered := run.condition = 'true';
+    inputs := shop_private.search_inputs(p_request);
+    run.image_vector := inputs.image_vector;
+    run.title_vector := inputs.title_vector;
+    run.degraded := inputs.degraded;
+    run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
+    run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
+
+    -- Few matches are compared without an index scan: one that gives up costs its own time plus the comparison.
+    step_began := clock_timestamp();
+    if p_request.route is null and not unfiltered then
+        select m.matched, m.share into matched, share
+        from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products) m;
+    end if;
+    run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
+    if inputs.named is not null then
+        matched := case when matched is not null
+            then array(select m from unnest(matched) m where m <> all(inputs.named)) end;
+        run.condition := case when unfiltered then '' else run.condition || ' and ' end
+            || format('p.product_id <> all(%L::uuid[])', inputs.named);
+    end if;
+
+    if run.image_weight > 0 then
+        leg := shop_private.vector_leg('image', run.image_vector, run.condition, p_request.k, run.depth,
+            p_request.route, share, settings, matched);
+        run.image_leg := leg.leg;
+        matched := leg.p_matched;
+    end if;
+    if run.title_weight > 0 then
+        leg := shop_private.vector_leg('title', run.title_vector, run.condition, p_request.k, run.depth,
+            p_request.route, share, settings, matched);
+        run.title_leg := leg.leg;
+        matched := leg.p_matched;
+    end if;
+    if run.keyword_weight > 0 then
+        run.keyword_leg := shop_private.keyword_leg(inputs.words, p_request.catalog, run.condition, matched,
+            (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products);
+    end if;
+
+    run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'
+        when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
+    run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
+        + coalesce((run.keyword_leg).rows_examined, 0);
+    run.total := coalesce(cardinality(matched), case when unfiltered then settings.products
+        when p_request.route is null then settings.exact_limit + 1
+        else cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)) end);
+    run.total_is := case when matched is not null then 'exact' when unfiltered then 'about' else 'at least' end;
+    return run;
+end $$;

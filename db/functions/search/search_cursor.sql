@@ -1,0 +1,18 @@
+-- The parts of a cursor. Raises an error when it is none, or belongs to another search (p_key).
+create or replace function shop_private.search_cursor(p_cursor text, p_key text)
+returns table (version text, first_k integer, place integer)
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    part constant text[] := regexp_match(
+        p_cursor, '^([0-9a-f]{32})\.([0-9]+(?:-[0-9]+)?)\.([0-9]{1,4})\.([0-9]{1,4})$');
+begin
+    if part is null or part[3]::integer not between 1 and @max_results@ then
+        raise exception using errcode = '22023', message = 'after is not a cursor',
+            hint = 'It is the value of the column cursor of a row of the page before.';
+    end if;
+    if part[1] <> p_key then
+        raise exception using errcode = '22023', message = 'the cursor belongs to another search',
+            hint = 'Give the same query, filter and options as on the first page; k may differ.';
+    end if;
+    return query select part[2], part[3]::integer, part[4]::integer;
+end $$;

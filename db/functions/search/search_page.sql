@@ -1,0 +1,30 @@
+-- One page of results: p_k of them behind the first p_skip. `place` counts from 1 over all pages.
+--
+-- The first p_first_k places are those of p_run, the search of the first page. The places behind them are those of
+-- p_window, the same search with its legs as deep as they go, without the products of the first page.
+create or replace function shop_private.search_page(
+    p_run shop_private.search_run, p_window shop_private.search_run, p_first_k integer, p_skip integer, p_k integer,
+    p_min_similarity double precision, p_max_gap double precision
+)
+returns setof shop_private.fused_product
+language plpgsql stable rows 20 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+begin
+    if p_skip + p_k <= p_first_k then
+        return query
+        select f.* from shop_private.fuse_legs(p_run, p_min_similarity, p_max_gap) f
+        where f.place > p_skip order by f.place limit p_k;
+        return;
+    end if;
+    return query
+    with first_page as (
+        select f.* from shop_private.fuse_legs(p_run, p_min_similarity, p_max_gap) f where f.place <= p_first_k
+    ), further as (
+        select (select count(*) from first_page) + row_number() over (order by w.place) as place, w.product_id,
+            w.position, w.score, w.image_rank, w.image_distance, w.image_contribution, w.title_rank, w.title_distance,
+            w.title_contribution, w.keyword_rank, w.keyword_score, w.keyword_contribution
+        from shop_private.fuse_legs(p_window, p_min_similarity, p_max_gap) w
+        where not exists (select from first_page f where f.product_id = w.product_id)
+    )
+    select r.* from (select f.* from first_page f union all select w.* from further w) r
+    where r.place > p_skip order by r.place limit p_k;
+end $$;

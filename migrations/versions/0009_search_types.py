@@ -1,0 +1,80 @@
+"""A search takes one request and gives one run: composite types instead of long lists of arguments."""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+# The arguments of shop.search.
+REQUEST = """
+create type shop_private.search_request as (
+    query text, image bytea, inputs jsonb, filter jsonb, k integer, catalog text,
+    image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer,
+    min_similarity double precision, max_gap double precision, degrade boolean, route text
+)"""
+
+# What a search is steered by: see shop_private.search_settings().
+SETTINGS = """
+create type shop_private.search_settings as (
+    model_id smallint, model text, revision text, image_table regclass, title_table regclass, image_index regclass,
+    title_index regclass, products bigint, images bigint, calibration_id bigint,
+    ef_search integer, stop_margin double precision, exact_us_per_row double precision,
+    hnsw_us_per_candidate double precision, exact_limit bigint,
+    image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer
+)"""
+
+# A search before fusion. total_is: exact, about, at least.
+RUN = """
+create type shop_private.search_run as (
+    model_id smallint, model text, revision text, calibration_id bigint, products bigint, depth integer,
+    image_leg shop_private.leg, title_leg shop_private.leg, keyword_leg shop_private.leg,
+    image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer,
+    image_vector {vector}.halfvec, title_vector {vector}.halfvec, condition text, route text, rows_examined bigint,
+    total bigint, total_is text, vector_ms double precision, filter_ms double precision, degraded text
+)"""
+
+FUSED = """
+create type shop_private.fused_product as (
+    place bigint, product_id uuid, position smallint, score double precision,
+    image_rank integer, image_distance double precision, image_contribution double precision,
+    title_rank integer, title_distance double precision, title_contribution double precision,
+    keyword_rank integer, keyword_score double precision, keyword_contribution double precision
+)"""
+
+
+USERS_OF_TYPES = (
+    "check_request",
+    "choose_weights",
+    "explain_product",
+    "explain_query",
+    "fuse_legs",
+    "query_vectors",
+    "run_search",
+    "search_condition",
+    "search_inputs",
+    "search_page",
+    "search_reason",
+    "search_settings",
+    "vector_leg",
+)
+
+
+def upgrade() -> None:
+    op.execute("alter type shop_private.near rename to candidate")
+    # The keyword leg's are scores, the others' distances.
+    op.execute("alter type shop_private.leg rename attribute scores to measures")
+    op.execute("alter type shop_private.leg rename attribute examined to rows_examined")
+    vector = op.get_bind().dialect.identifier_preparer.quote(op.get_context().opts["schemas"]["vector"])
+    for statement in (REQUEST, SETTINGS, RUN.format(vector=vector), FUSED):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.drop_functions("shop_private", *USERS_OF_TYPES)
+    for name in ("fused_product", "search_run", "search_settings", "search_request"):
+        op.execute(f"drop type shop_private.{name}")
+    op.execute("alter type shop_private.leg rename attribute rows_examined to examined")
+    op.execute("alter type shop_private.leg rename attribute measures to scores")
+    op.execute("alter type shop_private.candidate rename to near")
