@@ -6,26 +6,27 @@ from typing import Annotated
 
 import typer
 
+from db.functions.constants import MAX_RESULTS
 from db.roles import Role
 
 
 def search(
     text: Annotated[str | None, typer.Argument(help="What it looks like: 'black leather backpack'.")] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture to search by, alone or together with the text.")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image to search by, alone or together with the text.")] = None,
     filter_: Annotated[
         str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
     ] = None,
     where: Annotated[
         str | None, typer.Option(help='Instead: an SQL condition, on plain ordered SQL: "price < 80 OR price IS NULL".')
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=1000)] = 10,
+    k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=MAX_RESULTS)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Search products by what they look like and what their words say.
 
-    Pictures, titles and keywords are ranked together by shop.search; --sql shows the statement. Runs as the read-only
-    role analyst. A text that was never asked before needs a running encoder ("windowshop up" or "windowshop encode").
+    shop.search ranks images, titles and keywords together; --sql shows the statement. Runs as the read-only role
+    analyst. A text that was never searched before needs a running encoder ("windowshop up" or "windowshop encode").
     """
     import json
 
@@ -58,11 +59,10 @@ def calibrate(
     k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
     queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 150,
 ) -> None:
-    """Measure the encoded catalog, so that every search takes its faster route at the recall asked for.
+    """Measure the encoded catalog, so that every search takes its faster route at the target recall.
 
-    Worth running after a first load and whenever the catalog has doubled. Texts that people asked are the queries,
-    pictures of the catalog as long as there are none. Search goes by the result from then on; shop.calibration keeps
-    every run.
+    Run it after the first load and whenever the catalog has doubled. Its queries are texts that people searched, or
+    images of the catalog while there are none. Every later search uses the result; shop.calibration keeps every run.
     """
     from db import schema
     from db.engine import open_database

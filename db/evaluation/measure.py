@@ -18,10 +18,11 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
-from db.evaluation.asking import Filter, Hit, search
+from db.evaluation.asking import Filter, search
 from db.evaluation.fusion import LEGS, Weights, only
 from db.evaluation.judgements import JudgedQuery
 from db.evaluation.metrics import NDCG_DEPTH, Values, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
+from db.search.ranking import SearchHit
 
 Progress = Callable[[], None]
 
@@ -204,7 +205,9 @@ def _measure_leg(
     return MeasuredLeg(task, leg, k, setting, results, names, np.array(values))
 
 
-def _index_recall(conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[Hit] | None) -> float:
+def _index_recall(
+    conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[SearchHit] | None
+) -> float:
     """What the HNSW index finds of what an exact scan finds. `known`: the first k by whichever route was taken."""
 
     def distances(route: str) -> list[float]:

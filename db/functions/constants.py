@@ -12,6 +12,8 @@ from db.locks import Lock
 MAX_RESULTS = 1000
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_BASE64 = 14_000_000
+MAX_TEXT = 10_000
+MAX_INPUTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ LIMITS = (
     Constant("max_results", MAX_RESULTS, "products", "largest k, depth of a leg and window that pages are cut from"),
     Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "largest image of a query: 10 MB"),
     Constant("max_image_base64", MAX_IMAGE_BASE64, "characters", "10 MB in base64, with line breaks"),
-    Constant("max_text_length", 10_000, "characters", "a model reads about 60 words; the rest only costs"),
-    Constant("max_inputs", 20, "entries", "weighted inputs of a query; each may cost an encoding"),
+    Constant("max_text_length", MAX_TEXT, "characters", "a model reads about 60 words; the rest only costs"),
+    Constant("max_inputs", MAX_INPUTS, "entries", "weighted inputs of a query; each may cost an encoding"),
     Constant("min_input_weight", 0.001, "", "a smaller weight changes no ranking"),
     Constant("max_weight", 1000, "", "weight of an input or of a leg; far above any that was fitted"),
     Constant("max_rrf_k", 10_000, "ranks", "beyond it rank fusion hardly tells ranks apart"),

@@ -1,4 +1,4 @@
-"""Measuring the live catalog for the router (`shop.calibrate`), and what it found."""
+"""Measuring the live catalog for the choice of a route (`shop.calibrate`), and the result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,10 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The router's figures. Times in microseconds; `measured`: recall, candidates and milliseconds of each setting."""
+    """The figures that search chooses its route by. Times in microseconds.
+
+    `measured`: recall, candidates and milliseconds of each setting that was tried.
+    """
 
     model: str
     products: int
@@ -18,7 +21,7 @@ class Calibration:
     queries: int
     query_kind: str
     ef_search: int  # unfiltered
-    slack: float  # filtered; in Euclidean distance of unit vectors; see hnsw_leg.sql
+    slack: float  # stop margin of a filtered scan, a Euclidean distance of unit vectors: see filtered_hnsw_leg.sql
     exact_us_per_row: float
     hnsw_us_per_candidate: float
     crossover_rows: int
@@ -28,8 +31,10 @@ class Calibration:
 
 
 def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -> Calibration:
-    """Measure and store. Commit yourself. Raises StatementRefused for figures that make no sense, DatabaseError while
-    nothing is encoded."""
+    """Measure and store; the caller commits.
+
+    Raises StatementRefused for arguments that make no sense, DatabaseError while nothing is encoded.
+    """
     row = conn.execute(
         text(
             "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "

@@ -1,4 +1,4 @@
-"""What shoppers did, as their shop reports it: rows of shop.event."""
+"""Actions of shoppers that a shop reports: rows of shop.event."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

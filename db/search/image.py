@@ -1,10 +1,9 @@
-"""An image to search by, as it goes into SQL."""
+"""An image file to search by."""
 
 from pathlib import Path
 
 from db.errors import SettingsError
-
-MAX_IMAGE_BYTES = 10 * 1024 * 1024  # as shop.clip_image takes it
+from db.functions.constants import MAX_IMAGE_BYTES
 
 
 def read_image(path: Path) -> bytes:

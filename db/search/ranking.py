@@ -1,13 +1,15 @@
 """The search functions as typed calls: what `shop.search` and its family take and return.
 
-Works on a synchronous connection and inside `AsyncConnection.run_sync`. Errors are `db.errors`.
+The one caller of shop.search: the web service, the command line and the evaluation all come here. A new option of
+shop.search is a field of SearchParams. Works on a synchronous connection and inside `AsyncConnection.run_sync`. Errors
+are `db.errors`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -16,15 +18,18 @@ from sqlalchemy import Connection
 
 from db.engine import translated
 
-_NOTHING_FOUND = "no product was found: "  # how shop.search begins the notice it gives instead of rows
-_ONLY_KEYWORDS = "only keywords were searched"  # and its reason, when a query could not be encoded
-_HIT, _MISS = "query vector: cached", "query vector: to be encoded"  # what shop_private.query_vector says of each one
-CACHE_NOTICE_LEVEL = "debug1"  # the client_min_messages of sessions that hear that
+# SQLSTATEs of notices (docs/errors.md).
+NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
+CACHE_HIT, CACHE_MISS = "WS103", "WS104"
+CACHE_NOTICE_LEVEL = "debug1"  # sessions must set client_min_messages to this to receive CACHE_HIT and CACHE_MISS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchParams:
-    """The arguments of shop.search (docs/search.md). `inputs` and `filter` are JSON."""
+    """The arguments of shop.search, in its order and with its defaults (docs/search.md).
+
+    `inputs` and `filter` are JSON.
+    """
 
     query: str | None = None
     image: bytes | None = None
@@ -35,10 +40,27 @@ class SearchParams:
     image_weight: float | None = None
     title_weight: float | None = None
     keyword_weight: float | None = None
+    rrf_k: int | None = None
     min_similarity: float | None = None
     max_gap: float | None = None
     after: str | None = None
     degrade: bool = False
+    route: str | None = None
+
+
+OPTIONS = tuple(field.name for field in fields(SearchParams))
+OPTIONS_OF_EXPLAIN = tuple(name for name in OPTIONS if name != "after")
+OPTIONS_OF_SIMILAR = (
+    "filter",
+    "k",
+    "catalog",
+    "image_weight",
+    "title_weight",
+    "min_similarity",
+    "max_gap",
+    "after",
+    "route",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +102,11 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Results, best first, and what they have in common; without results that is not in `rows`. Cache hits and misses,
-    of texts and pictures, are known to sessions that hear messages of level CACHE_NOTICE_LEVEL."""
+    """Results, best first, and what is true of the search even when `rows` is empty.
+
+    `degraded`: only keywords were searched, because the query could not be encoded. Cache hits and misses, of texts
+    and images, are counted only in sessions whose client_min_messages is CACHE_NOTICE_LEVEL.
+    """
 
     rows: list[SearchHit]
     reason: str | None
@@ -92,7 +117,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class BrowseItem:
-    """A row of shop.browse: a product that is shown because it is there."""
+    """A row of shop.browse: a product listed without a query."""
 
     product_id: UUID
     sku: str
@@ -137,39 +162,53 @@ class Facet:
     note: str | None
 
 
+class _Notice(NamedTuple):
+    sqlstate: str | None
+    detail: str | None
+
+
 def _given(*names: str) -> str:
     return ", ".join(f"{name} => %({name})s" for name in names)
 
 
 _COLUMNS = ", ".join(field.name for field in fields(SearchHit))
-_ARGUMENTS = _given(*(field.name for field in fields(SearchParams) if field.name != "after"))
-_SEARCH = f"select {_COLUMNS} from shop.search({_ARGUMENTS}, after => %(after)s)"
-_EXPLAIN = f"select * from shop.explain_search({_ARGUMENTS})"
-_SIMILAR = (
-    f"select {_COLUMNS} from shop.similar(%(sku)s, "
-    f"{_given('filter', 'k', 'catalog', 'min_similarity', 'max_gap', 'after')}, "
-    "image_weight => coalesce(%(image_weight)s, 1), title_weight => coalesce(%(title_weight)s, 0))"
+_SEARCH = f"select {_COLUMNS} from shop.search({_given(*OPTIONS)})"
+_EXPLAIN = f"select * from shop.explain_search({_given(*OPTIONS_OF_EXPLAIN)})"
+_SIMILAR = f"select {_COLUMNS} from shop.similar({_given('sku', *OPTIONS_OF_SIMILAR)})"
+_TRIAL = (
+    f"select {_COLUMNS} from shop_private.trial_search(%(model)s, %(query)s, %(image)s, %(sku)s, %(filter)s, %(k)s, "
+    "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s)"
 )
 _BROWSE = f"select * from shop.browse({_given('filter', 'k', 'catalog')}, after => cast(%(after)s as uuid))"
 _FACETS = f"select * from shop.facets({_given('filter', 'fields', 'catalog', 'limit_values', 'buckets')})"
 
 
-def search(conn: Connection, asked: SearchParams) -> SearchResult:
-    return _ranking(conn, _SEARCH, asdict(asked))
+def search(conn: Connection, params: SearchParams) -> SearchResult:
+    return _result(conn, _SEARCH, asdict(params))
 
 
-def similar(conn: Connection, sku: str, asked: SearchParams) -> SearchResult:
-    """Products that look like one. Of `asked`, what shop.similar takes."""
-    return _ranking(conn, _SIMILAR, {**asdict(asked), "sku": sku})
+def similar(conn: Connection, sku: str, params: SearchParams) -> SearchResult:
+    """Products that look like one. Uses OPTIONS_OF_SIMILAR; by the image alone unless there are weights."""
+    weights = {"image_weight": _or(params.image_weight, 1), "title_weight": _or(params.title_weight, 0)}
+    return _result(conn, _SIMILAR, {**asdict(params), **weights, "sku": sku})
 
 
-def explain(conn: Connection, asked: SearchParams) -> list[ExplainStep]:
-    return [ExplainStep(*row) for row in _rows(conn, _EXPLAIN, asdict(asked))]
+def trial(conn: Connection, model: str, sku: str | None, params: SearchParams) -> SearchResult:
+    """The search as if `model` were serving, for a text, an image or the image of the product `sku`.
+
+    Takes filter, k, catalog and rrf_k; the weights must be given. Only the app may: no other role may have texts
+    encoded by a model that does not serve.
+    """
+    return _result(conn, _TRIAL, {**asdict(params), "model": model, "sku": sku})
 
 
-def browse(conn: Connection, asked: SearchParams) -> list[BrowseItem]:
-    """Products to look at when nothing is asked. Of `asked`, what shop.browse takes; `after` is a product_id."""
-    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(asked))]
+def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
+    return [ExplainStep(*row) for row in _rows(conn, _EXPLAIN, asdict(params))]
+
+
+def browse(conn: Connection, params: SearchParams) -> list[BrowseItem]:
+    """Products without a query. Uses filter, k, catalog and `after`, which is a product_id here."""
+    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(params))]
 
 
 def facets(
@@ -185,17 +224,24 @@ def facets(
     return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
 
 
-def _ranking(conn: Connection, statement: str, parameters: dict[str, Any]) -> SearchResult:
+def _or(weight: float | None, default: float) -> float:
+    return default if weight is None else weight
+
+
+def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> SearchResult:
     with _notices(conn) as notices:
         rows = [SearchHit(*row) for row in _rows(conn, statement, parameters)]
-    reason = rows[0].reason if rows else next((n for n in notices if n.startswith(_NOTHING_FOUND)), None)
-    reason = reason and reason.removeprefix(_NOTHING_FOUND)
-    degraded = (reason or "").startswith(_ONLY_KEYWORDS)
-    return SearchResult(rows, reason, degraded, notices.count(_HIT), notices.count(_MISS))
+    states = [notice.sqlstate for notice in notices]
+    if rows:
+        reason, degraded = rows[0].reason, not rows[0].complete
+    else:
+        reason = next((n.detail for n in notices if n.sqlstate in (NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS)), None)
+        degraded = NOTHING_FOUND_BY_KEYWORDS in states
+    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS))
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """By the driver's own cursor: what SQLAlchemy does with 31 columns costs half a millisecond."""
+    """Runs on the driver's own cursor: SQLAlchemy takes half a millisecond for 31 columns."""
     cursor = conn.connection.cursor()
     try:
         cursor.execute(statement, parameters)
@@ -207,17 +253,17 @@ def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[
 
 
 @contextmanager
-def _notices(conn: Connection) -> Iterator[list[str]]:
-    """The messages the database gives meanwhile."""
+def _notices(conn: Connection) -> Iterator[list[_Notice]]:
+    """The notices that the database sends inside the context."""
     raw = conn.connection.driver_connection
     assert raw is not None
-    said: list[str] = []
+    received: list[_Notice] = []
 
-    def hear(notice: Diagnostic) -> None:
-        said.append(notice.message_primary or "")
+    def receive(notice: Diagnostic) -> None:
+        received.append(_Notice(notice.sqlstate, notice.message_detail))
 
-    raw.add_notice_handler(hear)
+    raw.add_notice_handler(receive)
     try:
-        yield said
+        yield received
     finally:
-        raw.remove_notice_handler(hear)
+        raw.remove_notice_handler(receive)

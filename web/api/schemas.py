@@ -10,14 +10,11 @@ import msgspec
 from msgspec import Meta
 
 from db.catalog.validation import MAX_LENGTHS
-from db.functions.constants import MAX_IMAGE_BYTES, MAX_RESULTS
+from db.functions.constants import MAX_IMAGE_BASE64, MAX_INPUTS, MAX_RESULTS, MAX_TEXT
 
 MAX_SKU = MAX_LENGTHS["sku"]
 MAX_CATALOG = 63
 MAX_CURSOR = 200
-MAX_TEXT = 10_000
-MAX_INPUTS = 20  # texts, images, products and vectors of one search
-MAX_BASE64 = 4 * -(-MAX_IMAGE_BYTES // 3)  # 4 characters for each 3 bytes
 
 Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU)]
 Catalog = Annotated[str, Meta(max_length=MAX_CATALOG, description="The catalog that is searched.")]
@@ -25,7 +22,7 @@ TopK = Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="How many results."
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 InputWeight = Annotated[float, Meta(ge=-1000, le=1000)]
 Cursor = Annotated[str, Meta(max_length=MAX_CURSOR)]
-Base64 = Annotated[str, Meta(max_length=MAX_BASE64)]
+Base64 = Annotated[str, Meta(max_length=MAX_IMAGE_BASE64)]
 Vector = Annotated[list[float], Meta(max_length=4000)]
 ModelName = Annotated[str, Meta(max_length=40)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]

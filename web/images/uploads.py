@@ -3,13 +3,13 @@
 import asyncio
 import hashlib
 
+from db.functions.constants import MAX_IMAGE_BYTES
 from db.images.errors import ImageRejected
 from db.images.thumbnail_pool import ThumbnailPool
 from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
-MAX_BYTES = 10 * 1024 * 1024  # the limit of shop.clip_image
 EDGE = 512  # pixels: no supported model looks at more
 
 
@@ -26,7 +26,7 @@ class Uploads:
         image."""
         if not image:
             raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
-        if len(image) > MAX_BYTES:
+        if len(image) > MAX_IMAGE_BYTES:
             raise ApiError("too-large", "The image is larger than 10 MB.", hint="A smaller copy finds the same.")
         try:
             async with self._limiter:

@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from web.api.schemas import MAX_CATALOG, MAX_CURSOR, MAX_INPUTS, MAX_TEXT
+from db.functions.constants import MAX_INPUTS, MAX_TEXT
+from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
 FIELDS = ("product_type", "brand", "color", "availability")  # filtered by a list of values; the price by two bounds
 UNLIKE_WEIGHT = -0.5

@@ -9,18 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from db.search.calibration import Calibration
-from db.search.statement import Hit, Query, as_sql
+from db.search.statement import ListedProduct, Query, as_sql
 
 
 def shown_sql(query: Query, image: Path | None = None) -> str:
-    """The statement as it can be pasted into psql; a picture is read by psql itself."""
+    """The statement as it can be pasted into psql; psql itself reads the image."""
     if image is None:
         return as_sql(query).as_string(None) + ";"
-    statement = as_sql(query, sql.SQL("decode(:'picture', 'base64')")).as_string(None)
-    return f"\\set picture `base64 < {shlex.quote(str(image))}`\n{statement};"
+    statement = as_sql(query, sql.SQL("decode(:'image', 'base64')")).as_string(None)
+    return f"\\set image `base64 < {shlex.quote(str(image))}`\n{statement};"
 
 
-def print_hits(hits: list[Hit], console: Console | None = None) -> None:
+def print_hits(hits: list[ListedProduct], console: Console | None = None) -> None:
     console = console or Console()
     if not hits:
         console.print("No product matches. Is the catalog loaded and encoded? See: windowshop model list")

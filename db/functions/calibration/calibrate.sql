@@ -1,6 +1,6 @@
 -- Measure the live catalog for the router: the smallest ef_search whose recall@k surely reaches the target, the
--- smallest stop margin with which a filtered search reaches it (see filtered_hnsw_leg), what a comparison and a candidate of the
--- index cost, and how similar queries are to products that have nothing to do with them.
+-- smallest stop margin with which a filtered search reaches it (see filtered_hnsw_leg), what a comparison and a
+-- candidate of the index cost, and how similar queries are to products that have nothing to do with them.
 --
 -- Times are lower quartiles: what else runs on the machine is not the route's cost. Writes nothing but its own tables.
 -- The result is a row of shop.calibration, which search uses from then on.
@@ -44,7 +44,8 @@ begin
     from shop_private.calibration_background(sample.vectors, sample.products) b;
     result.exact_us_per_row := coalesce(
         shop_private.calibration_exact_cost(sample.vectors, k, s.image_table), s.exact_us_per_row);
-    result.ef_search := s.ef_search; result.slack := s.stop_margin; result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
+    result.ef_search := s.ef_search; result.slack := s.stop_margin;
+    result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
     result.measured := '[]';
     if s.image_index is not null and s.products >= @calibration_index_products@ then
         select e.ef_search, e.recall, e.measured into result.ef_search, result.recall, result.measured

@@ -1,0 +1,102 @@
+"""An option of shop.search stands in every place that offers it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from db.search.ranking import OPTIONS_OF_EXPLAIN, OPTIONS_OF_SIMILAR, SearchParams
+from web.api.schemas import GeneralSearch, Weights
+
+DOCS = Path(__file__).parents[3] / "docs"
+REST = {  # option: field of a search request
+    "query": "query",
+    "image": "image",
+    "inputs": "inputs",
+    "filter": "filter",
+    "k": "top_k",
+    "catalog": "catalog",
+    "image_weight": "weights.image",
+    "title_weight": "weights.title",
+    "keyword_weight": "weights.keyword",
+    "min_similarity": "min_similarity",
+    "max_gap": "max_gap",
+    "after": "page",
+}
+NOT_IN_REST = {
+    "rrf_k": "fitted together with the weights, for a whole site",
+    "degrade": "always on for texts",
+    "route": "for measurements only",
+}
+PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
+
+
+@pytest.fixture
+def admin(database: Database) -> Any:
+    with database.connect(None) as conn:
+        yield conn
+
+
+def arguments(conn: Connection, function: str) -> dict[str, Any]:
+    """The arguments of a function in its order, with their default values."""
+    rows = conn.execute(
+        text(
+            "select a.name, pg_get_function_arg_default(p.oid, a.place::integer) from pg_proc p, "
+            "unnest(p.proargnames) with ordinality as a(name, place) where p.oid = to_regproc(:function) "
+            "order by a.place"
+        ),
+        {"function": function},
+    ).all()
+    assert rows, function
+    return {name: default and conn.scalar(text(f"select {default}")) for name, default in rows}
+
+
+def test_search_params_are_the_arguments_of_shop_search(admin: Connection) -> None:
+    found = arguments(admin, "shop.search")
+    assert found == PARAMS
+    assert list(found) == list(PARAMS)
+
+
+def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Connection) -> None:
+    found = arguments(admin, "shop.explain_search")
+    assert found == {name: PARAMS[name] for name in OPTIONS_OF_EXPLAIN} | {"sku": None}
+    assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
+
+
+def test_similar_takes_its_part_of_the_arguments(admin: Connection) -> None:
+    found = arguments(admin, "shop.similar")
+    weights = {"image_weight": 1.0, "title_weight": 0.0}  # by the image alone
+    assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
+    query = {"query", "image", "inputs", "keyword_weight"}  # the query is a product
+    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade"}
+
+
+def test_the_request_type_holds_every_argument_but_the_cursor(admin: Connection) -> None:
+    attributes = admin.execute(
+        text(
+            "select attname from pg_attribute where attrelid = 'shop_private.search_request'::regclass order by attnum"
+        )
+    )
+    assert attributes.scalars().all() == [name for name in PARAMS if name != "after"]
+
+
+def test_rest_offers_every_option_or_says_why_not() -> None:
+    assert set(REST) | set(NOT_IN_REST) == set(PARAMS)
+    assert not set(REST) & set(NOT_IN_REST)
+    fields = {field.name: field.default for field in msgspec.structs.fields(GeneralSearch)}
+    fields |= {f"weights.{field.name}": field.default for field in msgspec.structs.fields(Weights)}
+    assert set(fields) - {"weights"} == set(REST.values()) | {"explain"}
+    assert {option: fields[name] for option, name in REST.items()} == {option: PARAMS[option] for option in REST}
+
+
+def test_the_documents_name_every_option() -> None:
+    table = (DOCS / "search.md").read_text(encoding="utf-8").split("## Options", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", table, flags=re.M)
+    shown = {None: "null", "main": "'main'", False: "false"}
+    assert rows == [(name, shown.get(default, str(default))) for name, default in PARAMS.items()]
+    api = (DOCS / "api.md").read_text(encoding="utf-8")
+    assert [name for name in REST.values() if f"`{name.split('.')[0]}`" not in api] == []
