@@ -106,13 +106,13 @@ def public_interface(database: Database) -> dict[str, list[str]]:
     """The arguments and the result of every public function, the columns of every result type and view, in order."""
     rows = admin(
         database,
-        "select format('%s argument', p.proname), a.place, concat_ws(' ', p.proargnames[a.place], "
+        "select p.proname || ' argument', a.place, concat_ws(' ', p.proargnames[a.place], "
         "format_type(a.type, null), case when a.place > p.pronargs - p.pronargdefaults then 'default' end) "
         "from pg_proc p, unnest(p.proargtypes) with ordinality a(type, place) "
         "where p.pronamespace = 'shop'::regnamespace "
-        "union all select format('%s returns', proname), 1, pg_get_function_result(oid) "
+        "union all select proname || ' returns', 1, pg_get_function_result(oid) "
         "from pg_proc where pronamespace = 'shop'::regnamespace "
-        "union all select format('%s column', c.relname), a.attnum, concat_ws(' ', a.attname, "
+        "union all select c.relname || ' column', a.attnum, concat_ws(' ', a.attname, "
         "format_type(a.atttypid, a.atttypmod)) from pg_class c join pg_attribute a on a.attrelid = c.oid "
         "and a.attnum > 0 and not a.attisdropped "
         "where c.relnamespace = 'shop'::regnamespace and c.relkind in ('c', 'v') order by 1, 2",
