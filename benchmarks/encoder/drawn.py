@@ -1,4 +1,4 @@
-"""JPEGs to measure with, made in processes of their own. Imports little, so that those start at once."""
+"""Draws JPEGs for measurements, in processes of their own. Imports little, so that the processes start quickly."""
 
 import multiprocessing
 from collections.abc import Sequence

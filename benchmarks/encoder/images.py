@@ -4,7 +4,7 @@
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-All see the same files, in the same minute. Only the pipeline hashes, marks what it has seen and strikes off a list.
+All see the same files, in the same minute. Only the pipeline hashes, records metadata and deletes work items.
 """
 
 import os
@@ -93,7 +93,7 @@ def run(device: str, count: int, side: int) -> None:
         {"alone": alone, "rounds": [{"wall": c.wall, "busy": c.busy, "cpu_seconds": u} for c, u in rounds], "kB": size},
         [
             Table(
-                "Busy, end to end (claim and open wait for what is before them)",
+                "Busy, end to end (claim and prepare wait for what is before them)",
                 ["stage", "busy", "of the whole"],
                 busy,
             )

@@ -1,4 +1,4 @@
-"""A load that goes wrong in every way at once: poison among the images, decoders that crash and hang, no memory left.
+"""A load with every fault together: bad images, decoders that crash and hang, no memory left.
 Every good image has its vector in the end, and the others are named."""
 
 import random

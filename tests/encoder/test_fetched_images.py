@@ -68,6 +68,6 @@ def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_f
             conn.execute(text("set shop.timeout_ms = 20000"))
             found = text("select sku from shop.search(image => :image, k => 1)")
             assert conn.scalar(found, {"image": png("red")}) == "red"
-            mended = text("select count(*) from shop.searchable where sku = 'dead'")
-            wait_until(lambda: conn.scalar(mended) == 1, 60, "the mended image encoded")
+            fixed = text("select count(*) from shop.searchable where sku = 'dead'")
+            wait_until(lambda: conn.scalar(fixed) == 1, 60, "the fixed image encoded")
             assert conn.scalar(found, {"image": png("green")}) == "dead"

@@ -25,7 +25,9 @@ def test_a_text_is_encoded_by_the_running_encoder_and_cached(
 ) -> None:
     with running_encoder(environment(clip_database), tmp_path / "log"):
         first = clip_text(clip_database, "black leather backpack")
-    assert clip_text(clip_database, "black leather backpack") == first  # nobody runs any more: from the cache
+    assert (
+        clip_text(clip_database, "black leather backpack") == first
+    )  # no encoder runs any more: the vector comes from the cache
     with clip_database.connect(Role.APP) as conn:
         assert conn.execute(text("select query, asked from shop.popular_queries")).all() == [
             ("black leather backpack", 1)

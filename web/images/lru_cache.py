@@ -1,4 +1,4 @@
-"""What was made or given, kept in bounded memory: what was used last stays longest."""
+"""An LRU cache bounded by bytes."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

@@ -269,7 +269,7 @@ def reset(send: Send) -> None:
 BROKEN = {
     "reset in the middle": reset,
     "cut short": HEAD + b"Content-Length: 100\r\n\r\nhalf",
-    "closed at once": b"",
+    "closed immediately": b"",
     "not HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
     "two lengths": HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nhalf!",
     "no length": HEAD + b"Content-Length: many\r\n\r\nhalf",

@@ -4,19 +4,19 @@ import pytest
 from encoder.starter.training.evaluate import mean, score
 
 # Four images on a circle, of two titles and two nouns.
-PICTURES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
+IMAGES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
 
 
 def test_scores_are_counted_by_distinct_title() -> None:
     texts = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], dtype=np.float32)
-    found = score(PICTURES, texts, titles=[0, 1, 1, 0], nouns=["cup", "cap", "cap", "cup"])
+    found = score(IMAGES, texts, titles=[0, 1, 1, 0], nouns=["cup", "cap", "cap", "cup"])
     assert (found.queries, found.images) == (2, 4)
     assert found.recall_1 == found.mrr == 1.0
 
 
 def test_rank_two_counts_for_recall_at_five_and_half_for_mrr() -> None:
     texts = np.array([[0.9, 0.3], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
-    found = score(PICTURES, texts, titles=[0, 1, 2, 3], nouns=list("abab"))
+    found = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=list("abab"))
     assert found.recall_1 == 0.5
     assert found.recall_5 == 1.0
     assert found.mrr == pytest.approx((1 + 1 / 3 + 1 + 1 / 2) / 4)
@@ -24,7 +24,7 @@ def test_rank_two_counts_for_recall_at_five_and_half_for_mrr() -> None:
 
 def test_r_precision_looks_at_as_many_results_as_are_relevant() -> None:
     texts = np.zeros((4, 2), dtype=np.float32)
-    neighbours = score(PICTURES, texts, titles=[0, 1, 2, 3], nouns=["cup", "cup", "cap", "cap"])
+    neighbours = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=["cup", "cup", "cap", "cap"])
     # The two in the middle are each other's nearest, so they find the wrong noun.
     assert neighbours.r_precision == 0.5
     assert mean([neighbours, neighbours])["r_precision"] == 0.5
