@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all of them; `python -m benchmarks queries`: one; `... report`: the page of all figures."""
+"""`python -m benchmarks` runs all of them, `... queries` one; `... report` writes the page of all figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,9 +40,9 @@ def encoding() -> None:
 def images(
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
     count: Annotated[int, typer.Option(min=64, help="JPEG files.")] = 2_000,
-    side: Annotated[int, typer.Option(min=64, help="Their longer side, in pixels.")] = 1500,
+    side: Annotated[int, typer.Option(min=64, help="The longer side of each, in pixels.")] = 1500,
 ) -> None:
-    """From JPEG files to committed rows, stage by stage, and against the plain loop."""
+    """From JPEG files to committed rows: stage by stage, and against the plain loop."""
     from benchmarks.encoder import images
 
     images.run(device, count, side)
@@ -82,7 +82,7 @@ def command() -> None:
 
 @app.command()
 def quality() -> None:
-    """What search finds of concepts the model never saw."""
+    """Relevance of search on concepts that the model never saw."""
     from benchmarks.relevance import quality
 
     quality.run()
@@ -90,8 +90,8 @@ def quality() -> None:
 
 @app.command()
 def loading(
-    rows: Annotated[int, typer.Option(min=20_000, help="Of the feed.")] = 1_000_000,
-    vectors: Annotated[int, typer.Option(min=1, help="Written each way; at most as many as rows.")] = 10_000,
+    rows: Annotated[int, typer.Option(min=20_000, help="Rows of the feed.")] = 1_000_000,
+    vectors: Annotated[int, typer.Option(min=1, help="Vectors written in each way; at most as many as rows.")] = 10_000,
 ) -> None:
     """A big Google feed into the catalog, and vectors into their table."""
     from benchmarks.loading import feed as loading
@@ -103,9 +103,9 @@ def loading(
 def web(
     rows: Annotated[int, typer.Option(help="Products of the larger catalog.")] = 100_000,
     folder: Annotated[Path | None, typer.Option(help="Keeps its database for the next run.")] = None,
-    overload_seconds: Annotated[int, typer.Option(help="How long five times the peak is asked.")] = 60,
+    overload_seconds: Annotated[int, typer.Option(help="How long requests come at five times the peak rate.")] = 60,
 ) -> None:
-    """The web service: beyond SQL, many at once, far too many."""
+    """The web service: its cost beyond SQL, its throughput, and an overload."""
     from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))

@@ -1,4 +1,4 @@
-"""What can be wrong with a model. Errors of images are in db/images/errors.py.
+"""Errors of models. Errors of images are in db/images/errors.py.
 
 EncoderError            (db/errors.py)
 ├── ModelUnavailable    no such model, or its folder is incomplete

@@ -1,4 +1,4 @@
-"""The worker's lease on what it has claimed, kept alive from a thread of its own."""
+"""A thread that keeps alive the worker's lease on its claimed items."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Heartbeat(threading.Thread):
-    """Beats every third of a lease, so that one missed beat does not lose it. A fault that is not the database's is
+    """Beats every third of a lease, so that one missed beat does not lose it. Any error but a DatabaseError is
     kept in `error` and sets `stop`, which ends the whole process."""
 
     def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:

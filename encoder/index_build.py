@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class IndexBuild:
-    """`defer` at the start; a call builds the deferred indexes, with `wait` before it returns, else in a thread."""
+    """`defer` leaves the indexes out; a later call builds them, in a thread unless `wait` is set."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait

@@ -1,7 +1,7 @@
 """The encoder process: models, heartbeat, query lane and catalog lane, and how they end together.
 
 SIGTERM or SIGINT finishes the current batches, gives claimed items back, and exits 0. A side thread that dies ends the
-process, so that its supervisor starts a whole one.
+process, so that its supervisor starts a complete one.
 """
 
 import signal
@@ -145,15 +145,14 @@ class _Encoder:
                 pass
 
     def encode_catalog(self, on_start: OnStart) -> None:
-        """Work through the catalog until `stop`, over lost connections; with `once` they end it."""
+        """Work through the catalog until `stop`. A lost connection is opened again; with `once` it is raised."""
         self._indexes.defer()
         is_lost = False
         while True:
             try:
                 if is_lost:
-                    _release(
-                        self._database, self._worker
-                    )  # items in the lost pipeline are claimed again, by any encoder
+                    # Any encoder may claim the items of the lost pipeline again.
+                    _release(self._database, self._worker)
                     self._heartbeat.beat()
                 return self._one_pass(on_start)
             except DatabaseError as error:
@@ -185,7 +184,7 @@ class _Encoder:
         return RunSummary(self._catalog.counters, self._pipeline.timer, left)
 
     def _one_pass(self, on_start: OnStart) -> None:
-        """The catalog lane's stages on connections of their own, until `stop`, or a database error."""
+        """The catalog lane's stages on connections of their own, until `stop` or a database error."""
         with ExitStack() as stack:
             claiming, preparing, writing = (stack.enter_context(self._database.connect(Role.ENCODER)) for _ in range(3))
             with claiming.begin():

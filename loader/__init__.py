@@ -1,1 +1,1 @@
-"""The loader: catalog files in, rows or named rejects out. It stands on `db` alone."""
+"""The loader: writes the rows of catalog files to the database, and lists those it rejects. It imports `db` only."""

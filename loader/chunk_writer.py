@@ -1,5 +1,5 @@
-"""Chunks of validated rows into the database, several at the same time: each is staged, upserted and committed on a
-connection of its own (a dry run rolls it back). Meanwhile the next ones are read and validated.
+"""Writes chunks of validated rows to the database, several at the same time. Each is staged, upserted and committed on
+a connection of its own (a dry run rolls it back). Meanwhile the next chunks are read and validated.
 
 PostgreSQL spends three times as long on a row as reading and validating it takes, and a connection uses one core.
 """
@@ -34,7 +34,7 @@ ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRef
 class ChunkWriter:
     """Enter it, `add` chunks, then `finish`: it returns when all are in. No SKU may be in two chunks.
 
-    An error in one chunk ends the load, after the chunks that are being written. The summary grows with each chunk.
+    An error in one chunk ends the load once the chunks in progress are written. The summary grows with each chunk.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Counts in `summary` each row that it reads, and what is noted about each row that it yields."""
+    """Counts the rows that it reads in `summary`, and notes the missing files of those that it yields."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

@@ -1,8 +1,8 @@
-"""A catalog into the database, in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
+"""Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
 A chunk is a transaction, a file is not. So encoders start on the first chunk while the rest is read, row locks are
-short, and a load that is cut off keeps what it committed: the next run finds those rows unchanged and goes on. Whatever
-makes the whole file unusable is found before the first chunk.
+short, and a load that is cut off keeps what it committed: the next run finds those rows unchanged and goes on. A fault
+that makes the whole file unusable is found before the first chunk.
 """
 
 import re

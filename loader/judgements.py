@@ -1,4 +1,4 @@
-"""A table of judgements into shop.judgement: query, picture or picture_sku; sku; grade; suite; catalog."""
+"""Loads a table into shop.judgement. Columns: query, picture or picture_sku; sku; grade; suite; catalog."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a load did, or a dry run would do."""
+"""The counts of a load, or of a dry run."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from loader.rejects import Reject
 class SyncCounts:
     """kept + marked + deleted + left = products of the catalog after its rows were loaded."""
 
-    kept: int  # named by the file, if only in a rejected row
+    kept: int  # named by the file, even if only in a rejected row
     marked: int  # as out of stock
     deleted: int
     left: int  # not named and not changed: they were out of stock already, or the sync was refused

@@ -32,7 +32,7 @@ def watch(
 ) -> None:
     """Load now. Then look at the file at `path` every `every` seconds and load it again if it has changed.
 
-    Each load `say`s one line. A load that fails also does, and is tried again after each interval: the file may be
+    Each load `say`s one line. A failed load does too, and is tried again after each interval: the file may be
     fixed, the database may come back. A folder is loaded every time. Ends by KeyboardInterrupt.
     """
     done: object = None  # the file's state at the last load that succeeded

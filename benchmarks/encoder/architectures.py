@@ -1,4 +1,4 @@
-"""The published architectures with random weights: as fast as the checkpoints, and they need no hub."""
+"""The published architectures with random weights: they are as fast as the checkpoints and need no hub."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class Architecture:
     vision: dict[str, int]
     patch: int
     dimension: int
-    gflop: float  # an image
+    gflop: float  # per image
     goal: int  # images/s on an H100
     side: int = 224
 
@@ -50,13 +50,13 @@ SIGLIP_B_16 = Architecture("SigLIP B/16", "siglip", _BASE, 16, 768, 35, 14_000)
 VIT_L_14 = Architecture("CLIP ViT-L/14", "clip", _LARGE, 14, 768, 162, 3_200)
 
 
-# So small that opening images is what takes the time.
+# So small that most of the time goes into opening images.
 _SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
 SMALL = Architecture("CLIP, one layer of 64", "clip", _SMALL, 32, 512, 0, 0)
 
 
 def save_clip(folder: Path, architecture: Architecture = VIT_B_32) -> Path:
-    """As a folder that loads like a published one, with a byte-level tokenizer."""
+    """Save a model folder that loads like a published one, with a byte-level tokenizer."""
     alphabet = ["<|startoftext|>", "<|endoftext|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

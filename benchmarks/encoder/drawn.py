@@ -13,7 +13,7 @@ DRAWINGS = Path(__file__).parents[2] / "loader" / "sample" / "images"
 
 
 def draw_all(paths: Sequence[Path], side: int) -> None:
-    """Distinct images, their longer side `side` pixels."""
+    """Draw distinct images whose longer side is `side` pixels."""
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(partial(_draw, side=side), paths, range(len(paths)), chunksize=64))
 

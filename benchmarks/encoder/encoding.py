@@ -23,7 +23,7 @@ from encoder.settings import EncoderSettings
 
 
 def plain_loop(paths: list[Path]) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the lane runs a thread a core instead
+    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the lane runs one thread per core instead
     module = starter.load("cpu")
     module.encode([Image.open(paths[0]).convert("RGB")])
     started = time.perf_counter()
@@ -38,7 +38,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         paths = measured.load_images(count)
         (model,) = load_models(measured.database, EncoderSettings(device="cpu")).values()
         model.warm_up()
-        drive(measured, model, EncoderSettings())  # titles, and everything warm
+        drive(measured, model, EncoderSettings())  # encodes the titles, and warms everything up
         rates: dict[int, float] = {}
         for batch in batches:  # tuned first, on a part of the catalog
             measured.forget_vectors(titles=False)

@@ -119,7 +119,7 @@ def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float
     pool = DecodePool(settings.decoders(), 5, size * shape.bytes, DecodeLimits(60, 10**8, 10**8))
     sources = [ImageSource(str(path.parent), path.name) for path in paths]
     try:
-        pool.begin(sources[:size], shape).close()  # processes are up
+        pool.begin(sources[:size], shape).close()  # now the processes have started
         started, under_way = time.perf_counter(), list[DecodeBatch]()
         for first in range(0, len(sources), size):
             under_way.append(pool.begin(sources[first : first + size], shape))
@@ -138,7 +138,7 @@ def _finish(opening: DecodeBatch) -> None:
 
 
 def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
-    """Images a second, of batches that are on the device already."""
+    """Images a second, from batches that are on the device already."""
     size, shape, threads = settings.images_a_batch(model.device), model.tower.shape, model_threads(model.device)
     pixels = torch.randint(0, 256, (size, shape.height, shape.width, 3), dtype=torch.uint8, device=model.device)
     batches = max(1, min(count, 20_000) // size)
@@ -150,7 +150,7 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 
 
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
-    """Seconds to claim everything, mark it seen and complete it, with vectors that cost nothing."""
+    """Seconds to claim all items, record their metadata and complete them, with vectors that cost nothing."""
     _again(measured)
     size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
@@ -184,7 +184,7 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the pipeline runs a thread a core instead
+    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the pipeline runs one per core instead
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])
     with measured.database.connect(None) as connection, connection.connection.cursor() as cursor:
@@ -201,7 +201,7 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
 
 
 def _without_index(measured: Site) -> None:
-    """As during a first load: the index is built after it. Titles have nothing to do here."""
+    """Drop the indexes, as a first load does, which builds them at its end. No titles are encoded here."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(
             "select indexrelid::regclass::text from pg_index where indrelid in ('shop.clip_image'::regclass, "

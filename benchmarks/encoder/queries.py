@@ -1,4 +1,4 @@
-"""Query texts in SQL: the cost of encoding one beyond the model's own compute, alone, among many, and under load.
+"""Query texts in SQL: what encoding one costs beyond the model's own compute, alone, among many, and under load.
 
 The baseline is the model called directly, in this process, on texts of the same kind, one call between any two SQL
 statements. Sessions are psycopg connections as the analyst.

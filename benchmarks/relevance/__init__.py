@@ -1,1 +1,1 @@
-"""What search finds, on held-out judged queries."""
+"""Relevance of search on held-out judged queries."""

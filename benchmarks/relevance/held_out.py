@@ -4,13 +4,13 @@ A query is a title of a held-out image, as in the starter's model card. Relevant
 (grade 3) and the others with its head noun (grade 1: a green apple for "red apple").
 
 - suite *semantic*, catalog `hidden`: a product's title holds none of the words of any query it is relevant for. It is
-  made of the image's own other tags ("cog cogwheel tool" for a gear), else of its category: the urban commuter bag
-  that somebody looks for as a black leather backpack. Keywords cannot find it; a title's meaning may, and the image.
+  made of the image's own other tags ("cog cogwheel tool" for a gear), else of its category: like the urban commuter bag
+  that somebody looks for as a black leather backpack. Keywords cannot find it; the title's meaning and the image may.
 - suite *lexical*, catalog `named`: the same title with the words in front ("gear cog cogwheel tool").
-- suite *neutral*, catalog `neutral`: the category alone ("tool"), as of a shop that says nothing about its images.
+- suite *neutral*, catalog `neutral`: the category alone ("tool"), as in a shop that says nothing about its images.
 
-All catalogs hold the same images, all suites the same queries and judgements: what differs between them is due to the
-words alone. Weights are fitted on the first two, which is what search is held to; the third shows where they end.
+All catalogs hold the same images, all suites the same queries and judgements: differences between them are due to the
+words alone. Weights are fitted on the first two suites, which have goals; the third shows the limits of such weights.
 """
 
 import csv
@@ -24,7 +24,7 @@ from encoder.starter.training.pairs import Pair, words
 
 SUITES = {"semantic": "hidden", "lexical": "named", "neutral": "neutral"}
 FITTED = ("semantic", "lexical")
-TAGS = 3  # in a title
+TAGS = 3  # tags in a title, at most
 
 
 def products(pairs: Sequence[Pair], categories: Sequence[str], catalog: str) -> Iterator[Product]:
@@ -35,7 +35,7 @@ def products(pairs: Sequence[Pair], categories: Sequence[str], catalog: str) -> 
             title = " ".join(tags) or kind
         if catalog == "named":
             title = f"{pair.title} {title}"
-        yield Product(pair.picture.stem, title, images=(Image(f"images/{pair.picture.name}"),))
+        yield Product(pair.image.stem, title, images=(Image(f"images/{pair.image.name}"),))
 
 
 def judgements(pairs: Sequence[Pair]) -> Iterator[Judgement]:
@@ -44,11 +44,11 @@ def judgements(pairs: Sequence[Pair]) -> Iterator[Judgement]:
             for pair in pairs:
                 if pair.noun == noun:
                     grade = 3 if pair.title == title else 1
-                    yield Judgement(suite, catalog, title, None, None, pair.picture.stem, grade)
+                    yield Judgement(suite, catalog, title, None, None, pair.image.stem, grade)
 
 
 def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
-    """For each pair the words of all titles that share its noun: those of every query it is relevant for."""
+    """For each pair, the words of all titles that share its noun, which are the queries it is relevant for."""
     taken: dict[str, set[str]] = {}
     for pair in pairs:
         taken.setdefault(pair.noun, set()).update(words(pair.title), {pair.noun})
@@ -65,7 +65,7 @@ def shares(phrase: str, taken: set[str]) -> bool:
 
 
 def _parts(category: str) -> list[str]:
-    """The most special one first: ["mammal", "animal", "nature", "animals"] of animals-nature/animal-mammal."""
+    """The most specific one first: ["mammal", "animal", "nature", "animals"] of animals-nature/animal-mammal."""
     return [part for part in reversed(re.split(r"[/_-]", category)) if part]
 
 
@@ -73,4 +73,4 @@ def categories(table: Path, pairs: Sequence[Pair]) -> list[str]:
     """The category of each pair, which training does not look at."""
     with table.open(newline="", encoding="utf-8") as stream:
         by_name = {Path(row["image"]).name: row["category"].lower() for row in csv.DictReader(stream)}
-    return [by_name[pair.picture.name] for pair in pairs]
+    return [by_name[pair.image.name] for pair in pairs]

@@ -1,4 +1,4 @@
-"""Is search better with meaning than without, and all legs together better than the best of them?
+"""Is search by meaning better than search by words alone, and are all legs together better than the best of them?
 
 For each committed split of the starter's concepts: a head trained without them, served by a real encoder; their
 images as products of a real database (benchmarks/relevance/held_out.py); fusion weights fitted by the code of
@@ -43,14 +43,14 @@ from windowshop.starter import gather
 
 CACHE = Path(".cache/starter")
 NAME = "held_out"
-WITHIN = 0.01  # nDCG@10 that the hybrid may lose to the best leg where that leg is at its best
+WITHIN = 0.01  # nDCG@10 by which the hybrid may be worse than the best leg of a suite
 
 
 @dataclass(frozen=True)
 class Split:
     products: int
     fitted: Fitted
-    values: dict[str, dict[str, Values]]  # suite -> leg -> nDCG@10 a query of the test half
+    values: dict[str, dict[str, Values]]  # suite -> leg -> nDCG@10 of each query of the test half
     seconds: dict[str, float]
 
 

@@ -1,4 +1,4 @@
-"""What search costs and finds, on a made-up catalog whose right answers are known.
+"""The cost and recall of search, on a made-up catalog whose right answers are known.
 
 data.py          the catalog and the queries: clusters, categories, prices, titles; seeded
 load.py          the catalog in a Windowshop database of its own, kept for the next run

@@ -21,7 +21,7 @@ LINES = {
 
 
 def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
-    """Filled: recall@10 of at least .98 and every result full. Hollow: not. None without matplotlib or figures."""
+    """Filled points have a recall@10 of at least .98 and no short result. None without matplotlib or figures."""
     try:
         import matplotlib
     except ImportError:

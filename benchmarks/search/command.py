@@ -1,4 +1,4 @@
-"""`python -m benchmarks search`: which parts, on how many products, kept where."""
+"""`python -m benchmarks search`: its options, and the parts that they choose."""
 
 import shutil
 import tempfile
@@ -23,9 +23,9 @@ PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")
 def search(
     parts: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
     rows: Annotated[int, typer.Option(help="Products; growth goes from a quarter to four times as many.")] = 100_000,
-    queries: Annotated[int, typer.Option(help="Of each kind, in each cell.")] = 100,
+    queries: Annotated[int, typer.Option(help="Queries of each kind in each cell.")] = 100,
     kind: Annotated[
-        list[str] | None, typer.Option(help=f"Of the filtered queries: {' or '.join(KINDS)}. Default: both.")
+        list[str] | None, typer.Option(help=f"Kind of the filtered queries: {' or '.join(KINDS)}. Default: both.")
     ] = None,
     folder: Annotated[Path | None, typer.Option(help="Keeps databases and indexes for the next run.")] = None,
     results: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
@@ -61,7 +61,7 @@ def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kin
 
 @contextmanager
 def _kept(folder: Path | None) -> Iterator[Path]:
-    """The folder, or a temporary one, which the server's own user must be able to reach."""
+    """The folder, or a temporary one that the server's own user can reach."""
     if folder is not None:
         yield folder
         return

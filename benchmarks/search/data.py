@@ -1,7 +1,7 @@
-"""A made-up catalog and queries to it. The same seed and size always give the same.
+"""A made-up catalog and queries to it. The same seed and size always give the same ones.
 
-Vectors are 512 numbers of unit length, rounded to half precision as they are stored, and every peer gets the
-rounded ones. They are built to resemble embeddings of products:
+Vectors are 512 numbers of unit length, rounded to half precision as they are stored; every peer gets the
+rounded vectors. They are built to resemble embeddings of products:
 
 - A few hundred clusters (kinds of products), and each category owns some of them: a filter on the category is a
   filter on a region. Every part of a vector has few large and many small components (they fall as n^-.5), so the
@@ -26,8 +26,8 @@ SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # of all products; ea
 OTHERS = 12  # categories that share the rest
 CLUSTERS = 500
 PRICES = 1000  # prices are spread evenly from 0 to here: price < 10 is true of 1%
-WEIGHTS = 5000  # so are weights
-VERSION = 1  # of what is generated: loaded databases of another version are not used again
+WEIGHTS = 5000  # weights are spread evenly from 0 to here, too
+VERSION = 1  # of the generated data: databases loaded with another version are not used again
 
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
@@ -39,7 +39,7 @@ _BLOCK = 50_000  # rows generated at a time
 
 @dataclass(frozen=True)
 class Queries:
-    """`vectors` (n, 512) in half precision; `clusters` (n,), the kind of product each asks for."""
+    """`vectors` (n, 512) in half precision; `clusters` (n,), the kind of product that each query is for."""
 
     vectors: NDArray[np.float16]
     clusters: NDArray[np.int64]
@@ -83,12 +83,12 @@ class Catalog:
 
     @cached_property
     def prices(self) -> NDArray[np.int64]:
-        """In cents: `share * PRICES` is more than exactly `share` of all products cost."""
+        """In cents. Exactly the share `s` of all products costs less than `s * PRICES`."""
         return self.price_rank * (PRICES * 100) // self.rows
 
     @cached_property
     def weights(self) -> NDArray[np.int64]:
-        """In tenths of grams, spread likewise."""
+        """In tenths of grams, spread like prices."""
         return self.weight_rank * (WEIGHTS * 10) // self.rows
 
     def queries(

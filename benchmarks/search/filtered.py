@@ -1,7 +1,7 @@
 """Filtered search: every share of matching products, in the query's own category, in another one, and anywhere.
 
-In each cell the best that PostgreSQL can do is found first: exact plans, and HNSW with the smallest ef_search that
-reaches the target, answer all queries, and the three fastest stay. Then those, the planner's own choice, shop.search
+In each cell PostgreSQL's best plans are found first: exact plans, and HNSW with the smallest ef_search that reaches the
+target, answer all queries, and the three fastest are kept. Then those, the planner's own choice, shop.search
 and the peers answer the same queries in turn. The fastest forced plan of that run is the oracle of the cell.
 """
 
@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def texts(self) -> list[str]:
-        """Under which the cache knows the queries."""
+        """The texts under which the query cache holds the vectors."""
         return [f"{self.name} {number}" for number in range(len(self.queries))]
 
 
@@ -57,8 +57,8 @@ class Cell:
 class Result:
     cell: Cell
     oracle: Figures
-    figures: dict[str, Figures]  # by what is in its name before the comma
-    uses_hnsw: bool  # the planner, with iterative scans on
+    figures: dict[str, Figures]  # by the part of the strategy's name before the comma
+    uses_hnsw: bool  # whether the planner does, with iterative scans on
 
 
 def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Cell]:
@@ -125,7 +125,7 @@ def measure(sessions: Sessions, cell: Cell, peers: Sequence[Peer], *, with_searc
 
 
 def run(shop: Shop, peers: Sequence[Peer], count: int, kinds: Sequence[Kind] = KINDS, *, with_search: bool) -> Report:
-    """`count` queries a cell."""
+    """`count` queries in each cell."""
     results = []
     with Sessions(shop) as sessions:
         for cell in cells(shop.catalog, count, kinds):
@@ -195,7 +195,7 @@ def goals(results: Sequence[Result]) -> list[Line]:
 
 
 def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
-    """What a call costs that compares nothing: no product is cheaper than 0."""
+    """The cost of a call that compares nothing, because no product is cheaper than 0."""
     nothing = {"price": {"lt": 0}}
     questions = Questions(sessions.shop.catalog.images, cell.queries, np.zeros(sessions.shop.catalog.rows, bool))
     text, vector, ping = in_turns(
@@ -213,7 +213,7 @@ def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """One a family and kind of query: a row a share, a column a strategy, its p50 and what is wrong with it."""
+    """A table for each family and kind of query: a row per share, a column per strategy; see LEGEND."""
     names = list(dict.fromkeys(name for each in results for name in each.figures))
     made = []
     for family, what in FAMILIES.items():

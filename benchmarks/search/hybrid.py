@@ -1,8 +1,8 @@
-"""Images, titles and words in one search: what it costs beyond its legs.
+"""Images, titles and words in one search: its cost beyond that of its legs.
 
-A leg's own cost is that of the raw statement of the vector legs (50 deep, as three legs are looked at, at the smallest
-ef_search whose recall@10 is .98), and of shop.search with keywords alone less the cost of a call that compares nothing.
-The cost of such a call is counted once.
+The cost of a vector leg is that of the raw statement for 50 rows, as many as shop.search reads of each of three legs,
+with the smallest ef_search whose recall@10 is .98. The cost of the keyword leg is that of shop.search with keywords
+alone, less the cost of a call that compares nothing. The cost of such a call is counted once.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, r
 
 
 def run(shop: Shop, count: int) -> Report:
-    """`count` queries, a quarter of each wording."""
+    """`count` queries in all, the same number of each wording."""
     queries = shop.catalog.queries("text", count, seed=2)
     found: dict[Wording, dict[str, Figures]] = {}
     for place, wording in enumerate(WORDINGS):

@@ -1,6 +1,7 @@
-"""The made-up catalog in a Windowshop database: loaded past the triggers and indexed afterwards, to take minutes.
+"""The made-up catalog in a Windowshop database: loaded without triggers and indexed afterwards, so that it takes
+minutes.
 
-The server's home is kept under the folder the caller names, one a size, and used again while the schema is the same.
+The server's home is kept under the caller's folder, one for each size, and used again while the schema is the same.
 """
 
 import hashlib
@@ -27,8 +28,8 @@ from migrations import upgrade as migrations
 from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
-GRAPH_BYTES = 2048  # of maintenance_work_mem a row, so that a graph under construction stays in memory
-CACHE_BYTES = 10_240  # of shared_buffers a row: tables and indexes fit
+GRAPH_BYTES = 2048  # of maintenance_work_mem per row, so that a graph under construction stays in memory
+CACHE_BYTES = 10_240  # of shared_buffers per row: tables and indexes fit
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Shop:
         return psycopg.connect(address(self.database, None), autocommit=True)
 
     def described(self) -> str:
-        """The server and what of its settings matters."""
+        """The server, and the settings that matter."""
         with self.admin() as conn:
             row = conn.execute(
                 "select format('PostgreSQL %s, pgvector %s, work_mem %s, shared_buffers %s, %s', "
@@ -117,7 +118,7 @@ def product_numbers(rows: int) -> dict[UUID, int]:
 
 
 def _product_id(number: int) -> bytes:
-    """What shop.product_id() says for this SKU."""
+    """The bytes of shop.product_id() for this SKU."""
     return hashlib.sha256(f"main\x1fsku-{number}".encode()).digest()[:16]
 
 
@@ -209,7 +210,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _digest(seed: int) -> str:
-    """Of the tables and the generator, on which the rows depend."""
+    """A hash of the tables and the generator, on which the rows depend."""
     versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
     said = b"".join(path.read_bytes() for path in versions) + f"{VERSION} {seed}".encode()
     return hashlib.sha256(said).hexdigest()[:8]

@@ -1,7 +1,7 @@
 """Other indexes on the same vectors, built once and kept beside the database.
 
-hnswlib and faiss live in this process and know no attributes: they are handed the set of matching products, made
-outside the clock. hnswlib asks a Python function about every product it meets, which a C++ program would not pay for.
+hnswlib and faiss live in this process and know no attributes: they get the set of matching products, whose making
+is not timed. hnswlib calls a Python function for every product it meets, a cost that a C++ program would not have.
 LanceDB evaluates the condition itself, through scalar indexes, and uses all cores for a query; the others use one.
 """
 
@@ -23,7 +23,7 @@ M, EF_CONSTRUCTION = 16, 200
 
 
 class Peer(ABC):
-    """`build_seconds` is None where the index was there already."""
+    """`build_seconds` is None if the index existed already."""
 
     name: str
     package: str
@@ -58,7 +58,7 @@ class Hnswlib(Peer):
     def _index(self) -> Any:
         import hnswlib
 
-        return hnswlib.Index("ip", DIMENSION)  # of unit vectors: the order of the cosine distance
+        return hnswlib.Index("ip", DIMENSION)  # for unit vectors, the order by cosine distance
 
     def _build(self, path: Path) -> None:
         index = self._index()
@@ -160,7 +160,7 @@ class LanceDB(Peer):
 
 
 def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = (Hnswlib, Faiss, LanceDB)) -> list[Peer]:
-    """Those that are installed; says which are not."""
+    """The installed peers; prints the names of the others."""
     for kind in kinds:
         if find_spec(kind.package) is None:
             print(f'{kind.name} is not installed: left out (pip install "windowshop[bench]")')

@@ -22,7 +22,7 @@ from benchmarks.search.load import Shop, address
 from benchmarks.search.timing import K, Questions, Strategy
 from db.roles import Role
 
-DEFAULT_EF = 40  # pgvector's
+DEFAULT_EF = 40  # pgvector's default
 FORCED = {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": 0, "jit": False}
 HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
 BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
@@ -32,7 +32,7 @@ BY_SEQUENCE = {**FORCED, "enable_indexscan": False, "enable_bitmapscan": False, 
 PLAIN = """
     select v.product_id from shop.bench_image v join shop.product p on p.product_id = v.product_id
     where {condition} order by (v.embedding <=> %(vector)b){expression} limit {k}"""
-# The order of relaxed iteration is not quite by distance.
+# Relaxed iteration returns rows in nearly, not exactly, the order of their distances.
 SORTED = """
     with nearest as materialized (
         select v.product_id, v.embedding <=> %(vector)b as distance
@@ -50,7 +50,7 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Filter:
-    """The same condition as shop.search takes it, as SQL on p, shop.product, and as LanceDB takes it."""
+    """One condition in three forms: for shop.search, as SQL on shop.product p, and for LanceDB."""
 
     json: Mapping[str, object] | None = None
     condition: str = "true"
@@ -59,7 +59,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Legs:
-    """Their weights; 0 leaves a leg out, None is the model's own."""
+    """The weights of the legs; 0 leaves a leg out, None is the model's own weight."""
 
     image: float | None = None
     title: float | None = None
@@ -70,8 +70,8 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections as the analyst, closed at the end: one for every set of settings, whatever ef_search is, so that they
-    are few and have met every page before."""
+    """Connections as the analyst, closed at the end. There is one for each set of settings without ef_search, so that
+    they are few and each has mapped every page before."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -89,7 +89,7 @@ class Sessions:
         if key not in self._known:
             conn = self._open.enter_context(psycopg.connect(address(self.shop.database, Role.ANALYST), autocommit=True))
             register_vector(conn)
-            conn.execute("select '[1]'::vector")  # loads the library: its settings are known from here on
+            conn.execute("select '[1]'::vector")  # loads the library, and with it its settings
             for name, value in settings.items():
                 conn.execute("select set_config(%s, %s, false)", (name, str(value)))
             self._known[key] = conn
@@ -103,7 +103,7 @@ class Sessions:
         parameters: Sequence[Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Strategy:
-        """`parameters` of each query, else its vector; the first column of the answer is a product_id."""
+        """`parameters` of each query; default: its vector. The first column of the answer is a product_id."""
         fixed = dict(settings or {})
         ef = str(fixed.pop("hnsw.ef_search", DEFAULT_EF))
         conn, numbers = self.connect(fixed), self.shop.numbers
@@ -119,7 +119,7 @@ class Sessions:
 
 
 def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: str, ef: int) -> Strategy:
-    """By the HNSW index with ef_search `ef`; iterative: off, relaxed_order."""
+    """The plan by the HNSW index with ef_search `ef`; `iterative` is off or relaxed_order."""
     name = f"HNSW ef {ef}" + ("" if iterative == "off" else " iterative")
     settings = {**HNSW, "hnsw.ef_search": ef, "hnsw.iterative_scan": iterative}
     statement = (PLAIN if iterative == "off" else SORTED).format(condition=condition, expression="", k=K)
@@ -127,14 +127,14 @@ def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: st
 
 
 def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Every matching row compared: through the product's indexes, by reading everything, as the planner likes."""
+    """Plans that compare every match: by the product's indexes, by a sequential scan, or as the planner chooses."""
     statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
     kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
     return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]
 
 
 def planner(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """What the planner makes of a plain statement: as pgvector comes, and with iterative scans on."""
+    """The planner's choice for a plain statement: with pgvector's defaults, and with iterative scans on."""
     statement = PLAIN.format(condition=condition, expression="", k=K)
     kinds = {"planner, stock": "off", "planner, iterative": "relaxed_order"}
     return [
@@ -164,7 +164,7 @@ def search(
     legs: Legs = ONLY_IMAGES,
     k: int = K,
 ) -> Strategy:
-    """shop.search by texts that are in the cache, or by vectors as JSON."""
+    """shop.search by texts whose vectors are in the cache, or by vectors as JSON."""
     fixed = {
         "filter": json.dumps(filter) if filter is not None else None,
         "k": k,
@@ -181,7 +181,7 @@ def search(
 
 
 def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
-    """Put query vectors into the cache under texts, as an encoder's answers are, so that searching needs none."""
+    """Put query vectors into the cache under texts, as an encoder does, so that searches need no encoder."""
     with shop.admin() as conn:
         register_vector(conn)
         conn.cursor().executemany(

@@ -1,4 +1,4 @@
-"""Strategies asked the same queries in turn; what each found and how long it took."""
+"""Runs the same queries by several strategies in turn, and computes the recall and the times of each."""
 
 import gc
 import time
@@ -16,7 +16,7 @@ K = 10
 TURN = 10  # queries of one strategy before the next has its turn
 EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)
 FINE_EFS = range(10, 1001, 10)
-_ROUNDING = 2e-6  # of similarities, in whatever order 512 products are summed
+_ROUNDING = 2e-6  # of similarities: 512 products may be summed in any order
 
 
 class Questions:
@@ -41,7 +41,7 @@ class Questions:
         return len(self.queries)
 
     def recall(self, number: int, products: Sequence[int]) -> float:
-        """The share of the right answers to a query that is among `products`; 1 where there are none."""
+        """The share of the right answers to a query that `products` contain; 1 if it has no right answer."""
         if self.needed == 0:
             return 1.0
         found = np.unique(np.asarray(products, np.int64))
@@ -65,7 +65,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one strategy over all queries: `recall` is the mean; `short` counts queries with fewer rows than there are."""
+    """One strategy over all queries: `recall` is the mean; `short` counts queries with too few rows."""
 
     name: str
     seconds: list[float]
@@ -73,7 +73,7 @@ class Figures:
     short: int
 
     def at(self, q: float) -> float:
-        """Seconds."""
+        """The quantile `q` in seconds."""
         return quantile(self.seconds, q)
 
     @property
@@ -97,8 +97,8 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     instead of .03: the server's process had gone to sleep). The first strategy finds the caches cold, so the order is
     drawn again for each turn.
 
-    All are asked once before. A new connection maps each page of the index as it first meets it, which for some hundred
-    queries costs several times what the search does; connections of a pool have done that long ago.
+    All are asked once before. A new connection maps each page of the index at its first use; for some hundred queries
+    that costs several times as much as the search. Connections of a pool have done that long ago.
     """
     order = np.random.default_rng(0)
     count = len(strategies[0].questions)
@@ -126,7 +126,7 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
 
 
 def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
-    """By one strategy alone; None as soon as ten queries took more than `patience` seconds each."""
+    """The figures of one strategy alone; None as soon as ten queries took more than `patience` seconds each."""
     seconds: list[float] = []
     answers: list[Any] = []
     strategy.ready()
@@ -150,14 +150,14 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
 def with_smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> Strategy:
-    """With the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
+    """The strategy with the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
     return make(smallest_ef(make, target, efs, patience))
 
 
 def smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> int:
-    """Of `efs` (ascending), the smallest whose recall reaches `target`, by halving; the last when none does.
+    """The smallest of `efs` (ascending) whose recall reaches `target`, by bisection; the last when none does.
 
     An ef that takes more than `patience` seconds a query counts as large enough.
     """

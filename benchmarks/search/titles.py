@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.search.data import CLUSTERS, Catalog
 
 VOCABULARY = 20_000
-OWN_WORDS = 6  # of each kind of product
+OWN_WORDS = 6  # words that each kind of product has of its own
 COLORS = ("black", "white", "red", "blue", "green", "yellow", "brown", "grey", "pink", "orange", "purple", "beige")
 SEASONS = ("spring", "summer", "autumn", "winter")
 
@@ -42,7 +42,7 @@ class Words:
 
 
 def mistyped(random: np.random.Generator, word: str) -> str:
-    """Two neighbouring letters exchanged, not the first."""
+    """The word with two neighbouring letters exchanged, but not the first."""
     at = int(random.integers(1, len(word) - 1))
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
@@ -57,7 +57,7 @@ def titles(catalog: Catalog) -> Iterator[str]:
 
 
 def query_texts(catalog: Catalog, clusters: NDArray[np.int64], wording: Wording) -> list[str]:
-    """A text for each kind of product. common: only words that are in 5 to 25% of all titles."""
+    """A text for each of `clusters`. With the wording "common" it has only words that are in 5 to 25% of all titles."""
     words = Words(catalog.seed)
     random = np.random.default_rng([catalog.seed, WORDINGS.index(wording), 2])
     texts = []

@@ -1,1 +1,1 @@
-"""What several benchmarks share: a throw-away site, and how figures are kept."""
+"""Shared by the benchmarks: a throw-away site, and the files that keep the figures."""

@@ -15,7 +15,7 @@ class Goal:
     result: str
     figure: str
     what: str
-    why: str = ""  # it is missed
+    why: str = ""  # the reason why it is missed
 
 
 @dataclass(frozen=True)

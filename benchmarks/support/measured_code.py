@@ -1,4 +1,4 @@
-"""Which code a result was measured on: the commit by name, and a digest of the files that the benchmark measures.
+"""The code that a result was measured on: its commit, and a digest of the files that the benchmark measures.
 
 The digest decides whether a result is stale. It needs no git history, and it does not change with commits elsewhere.
 """
@@ -22,7 +22,7 @@ def revision() -> str | None:
 
 
 def digest(paths: Sequence[str], root: Path = ROOT) -> str:
-    """Of the names and contents of the Python and SQL files at `paths`, which are files or folders below `root`."""
+    """A hash of the names and contents of the Python and SQL files at `paths`, files or folders below `root`."""
     found = hashlib.sha256()
     for file in sorted({file for path in paths for file in _files(root / path)}):
         found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")

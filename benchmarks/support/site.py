@@ -75,7 +75,7 @@ class Site:
 
 @contextmanager
 def site(model: NewModel | None = None) -> Iterator[Site]:
-    """Serves `model`, or else the starter."""
+    """A site that serves `model`; default: the starter."""
     home = Path(tempfile.mkdtemp(prefix="windowshop-bench-"))
     home.chmod(0o755)
     settings = Settings(home=home / "home")
@@ -112,7 +112,7 @@ def encoder(site: Site, env: Mapping[str, str] | None = None) -> Iterator[subpro
 def serving(
     environment: Mapping[str, str], settings: Mapping[str, str] | None = None, *, quiet: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`windowshop serve` as a process, without limits a minute; its address."""
+    """Run `windowshop serve` as a process without rate limits; yields its address."""
     own = {
         "WINDOWSHOP_WEB_RATE_PER_ADDRESS": "0",
         "WINDOWSHOP_WEB_RATE_PER_KEY": "0",

@@ -1,7 +1,7 @@
 """A load generator for the web service, in a process of its own so that it slows the service down little.
 
 `Asking` starts it: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a rate,
-requests start on schedule however many are still open, which is what overload means, and their latency counts from
+requests start on schedule however many are still open, as in a real overload, and their latency counts from
 the time they were due. Without a rate, each client sends its next request when it has its answer.
 
 The clients of a real shop run on other machines. Here they share processors with the service, so they must cost little
@@ -31,9 +31,7 @@ from benchmarks.web.http_client import Connections
 NO_ANSWER = 0  # the status of a request without an answer
 PATIENCE_SECONDS = 30  # for requests that are open at the end
 
-One = Callable[
-    [int, float], Coroutine[Any, Any, int]
-]  # sends the request of this number, due at this time, and returns its status
+One = Callable[[int, float], Coroutine[Any, Any, int]]  # (number, due time) -> status: sends one request
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Load:
     texts: Sequence[str]
     seconds: float
     clients: int = 1
-    rate: float | None = None  # requests a second
+    rate: float | None = None  # requests per second
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,7 +53,7 @@ class Answer:
     status: int
     retry_after: bool
     request_id: str
-    late: float  # seconds of these until it was sent, which are the load generator's own
+    late: float  # the part of `seconds` before it was sent: the load generator's own delay
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 times the peak rate.
 
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
-vectors are in the cache. The ways are called in turns of ten. The cost of a part is the difference between
+vectors are in the cache. The ways of searching are called in turns of ten. The cost of a part is the difference between
 two services, one with it and one without.
 """
 
@@ -41,7 +41,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Effort:
-    """How many turns, and how long the loads last."""
+    """The number of turns, and the length of the loads."""
 
     turns: int = 40
     seconds: float = 8
@@ -213,7 +213,7 @@ def _made_up(folder: Path, rows: int, effort: Effort) -> Measured:
 def _in_turns(
     database: Database, environment: Mapping[str, str], texts: Sequence[str], turns: int
 ) -> dict[str, list[float]]:
-    """The seconds of each call, by way of searching."""
+    """The seconds of each call, for each way of searching."""
     with ExitStack() as stack:
         conn = stack.enter_context(psycopg.connect(address(database, Role.ANALYST), autocommit=True))
         open_, silent, keyed = (

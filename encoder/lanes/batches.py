@@ -28,13 +28,13 @@ class PreparedBatch:
     rows: dict[bytes, int]  # source -> its row in `features`: equal titles and images are encoded once
     features: Features
     decoding: DecodeBatch | None = None
-    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # (dimension,) of images that the catalog already has
+    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # source -> vector (dimension,) already stored
 
 
 @dataclass(slots=True)
 class EncodedBatch:
     batch: PreparedBatch
-    vectors: list[Vectors | str]  # one for each item: (1, dimension), or why there is none
+    vectors: list[Vectors | str]  # one for each item: (1, dimension), or the reason it has none
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class CatalogLane:
         """
         was_reported = False
         while not stop.is_set():
-            with conn.begin():  # each time: meanwhile another model may serve, or one may be retired
+            with conn.begin():  # read in each round: models may be promoted or retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
             idle = True
             for model_id in current:
@@ -148,8 +148,9 @@ class CatalogLane:
         try:
             stored = self._store(conn, encoded)
         except DatabaseError as error:
-            if error.sqlstate != DEADLOCK:  # with a session that deletes the same products
+            if error.sqlstate != DEADLOCK:
                 raise
+            # Another session was deleting the same products: try once more.
             stored = self._store(conn, encoded)
         batch = encoded.batch
         self.counters.failed += len(batch.items) - stored

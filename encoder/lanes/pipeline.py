@@ -1,7 +1,7 @@
 """Stages in threads, with bounded queues between them and a timer on each.
 
-A stage may run in several threads: on a CPU, one model thread a core, each with a single torch thread, is faster than
-one model thread whose torch threads wait for each other at every layer, and far faster when the machine does other
+A stage may run in several threads: on a CPU, one model thread per core, each with a single torch thread, is faster
+than one model thread whose torch threads wait for each other at every layer, and far faster when the machine does other
 work too. The first stage to fail stops the others, and its error is raised.
 """
 

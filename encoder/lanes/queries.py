@@ -1,7 +1,7 @@
 """The query lane: encode texts and images that SQL sessions are waiting for, in batches.
 
 Wakes on NOTIFY and polls each second anyway. The transaction stays open while a batch is encoded, so that a dying
-encoder frees its requests immediately; `transaction_timeout` frees those of a hung one.
+encoder frees its requests immediately; `transaction_timeout` frees those of an encoder that hangs.
 """
 
 import threading
@@ -33,7 +33,7 @@ POLL_SECONDS = 1.0
 class QueryLane(threading.Thread):
     """Serves `models` (by model_id) until `stop` is set. `idle` is clear while requests wait: the catalog lane yields.
 
-    A fault that is not the database's is kept in `error` and sets `broken`, which ends the whole process.
+    Any error but the database's is kept in `error` and sets `broken`, which ends the whole process.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class QueryLane(threading.Thread):
         limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
         self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
-        self._seconds_each = 0.0  # measured seconds of compute a query, smoothed
+        self._seconds_each = 0.0  # compute seconds per query, a moving average
         self.idle = threading.Event()
         self.ready = threading.Event()
         self.error: BaseException | None = None
@@ -156,7 +156,7 @@ class QueryLane(threading.Thread):
         answers: Answers,
         refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once. When a batch fails, encode each input alone, so that one fails alone."""
+        """Encode each distinct input once. When a batch fails, encode each input alone: only a bad one fails."""
         if not wanted:
             return
         distinct = {request.key: value for request, value in wanted}

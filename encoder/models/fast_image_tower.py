@@ -19,7 +19,7 @@ FAMILIES = ("clip", "siglip")
 class FastImageTower(nn.Module):
     """uint8 (n, height, width, 3) -> unit vectors, float32 (n, dimension).
 
-    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` are its processor's, of values 0..1.
+    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` are its processor's, for values 0..1.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
@@ -62,7 +62,7 @@ class FastImageTower(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Pre-norm transformer layer. `read`: how many of the first tokens are read afterwards."""
+    """Pre-norm transformer layer. `read`: compute the output of this many first tokens only; None: of all."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()

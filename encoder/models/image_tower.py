@@ -66,7 +66,7 @@ def _dtype(device: str, precision: str) -> torch.dtype:
 
 
 def compiled_tower(tower: FastImageTower, batch: int) -> Forward:
-    """Full batches only: each other size would be compiled again, and a query is a single image."""
+    """Compiled for full batches only: any other size would be compiled again, and a query is a single image."""
     fast = torch.compile(tower, dynamic=False)
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
 

@@ -28,7 +28,7 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
 
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # what is downloaded of a model on a hub
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files downloaded from a hub
 
 Features = dict[str, Any]
 Vectors = NDArray[np.float32]  # (n, dimension), unit length

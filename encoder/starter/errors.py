@@ -1,4 +1,4 @@
-"""What can go wrong with the starter model.
+"""Errors of the starter model.
 
 StarterError (an EncoderError)
  ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)

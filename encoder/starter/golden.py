@@ -1,4 +1,4 @@
-"""Fixed inputs and the vectors that they must give: distinguishes a working installation from a broken one.
+"""Fixed inputs and the vectors that they must give: they tell a working installation from a broken one.
 
 ``golden.json`` holds the vectors; the images are drawn here, so no image file is needed.
 """

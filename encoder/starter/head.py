@@ -1,7 +1,7 @@
 """The only trained part: from the tower's features to MiniLM's 384 dimensions.
 
-It adds a learned correction to a prior that needs no training: how unusually high the classifier's score of each
-ImageNet class is, times the text vector of that class's name.
+It adds a learned correction to a prior that needs no training. The prior is a sum of the text vectors of ImageNet's
+class names; the weight of each is how unusually high the classifier scores that class.
 """
 
 from pathlib import Path

@@ -26,7 +26,7 @@ class Tower(nn.Module):
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError:
             raise MissingPackage("efficientnet-lite-pytorch==0.1.0") from None
-        # Their from_pretrained unpickles without weights_only: build, then load a checked state dict instead.
+        # The package's from_pretrained unpickles without weights_only, so a checked state dict is loaded instead.
         net = EfficientNet.from_name("efficientnet-lite0")
         net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         net.eval()
@@ -45,7 +45,7 @@ class Tower(nn.Module):
 
     def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """The last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
-        # Bytes are copied to the device, a quarter of the size of floats, and scaled there.
+        # Bytes, a quarter of the size of floats, are copied to the device and scaled there.
         scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
         x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
         mid: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Where rows come from. What a new format needs stands in CONTRIBUTING.md."""
+"""The sources of rows. CONTRIBUTING.md says how to add a format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ def _open_file(
     head = FileHead(file)
     name = kind or recognise(head)
     if kind is None and mapping and head.header and FILE_FORMATS[name].fixed_columns:
-        name = Format.DELIMITED  # a table whose columns the caller names is read as that
+        name = Format.DELIMITED  # with a mapping, any table is read as delimited text
     file_format = FILE_FORMATS[name]
     if not file_format.fixed_columns:
         return file_format.source(file, image_root=image_root, mapping=mapping)

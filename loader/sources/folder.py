@@ -1,4 +1,4 @@
-"""A folder of images. Each is a product: its path the SKU, its file name the title, its folder the product type."""
+"""A folder of images. Each is a product: its path is the SKU, its file name the title, its folder the product type."""
 
 import os
 import re

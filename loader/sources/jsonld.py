@@ -45,7 +45,7 @@ OF_THE_GROUP = (
     "gtin",
     "@id",
     "@type",
-)  # that its variants do not inherit
+)  # fields of a group that its variants do not inherit
 DEEPEST = 20
 
 

@@ -1,7 +1,7 @@
-"""Every format of a catalog file: how it is recognised, and what reads it.
+"""Every format of a catalog file: the function that recognises it, and the source that reads it.
 
-A source checks what concerns the whole file (readable, the right format, the needed columns) when it is created, and
-raises a LoaderError then. Its `rows()` streams, and turns whatever concerns one row into a `Reject`.
+A source checks the whole file (readable, the right format, the needed columns) when it is created, and raises a
+LoaderError then. Its `rows()` streams, and turns a fault in one row into a `Reject`.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,11 +43,11 @@ class CatalogSource(Protocol):
 class FileFormat:
     recognises: Callable[[FileHead], bool]
     source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
-    fixed_columns: str = ""  # why there is no `mapping`, which is then not passed
+    fixed_columns: str = ""  # why the format takes no `mapping`; if set, none is passed
     suffixes: tuple[str, ...] = ()  # a folder with exactly one file like this is read as that file
 
 
-# A file is tried against these in order. The last one takes what no other recognises.
+# A file is tried against these in order. The last one takes every file that no other recognises.
 FILE_FORMATS: dict[Format, FileFormat] = {
     Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
     Format.JSONLD: FileFormat(jsonld.recognises, jsonld.JsonLdSource, "schema.org's names are fixed"),

@@ -1,4 +1,4 @@
-"""Shopify's product export: each product has several rows, of its variants and of its images, under one handle.
+"""Shopify's product export: each product has several rows, for its variants and its images, under one handle.
 
 Each variant is a product; a product without variants is one. Rows of a handle usually follow each other, but need not.
 So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then read by handle.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # a pair's first new keywords that join its title
-_COLOUR_SHARE = 0.4  # of the captions, where one colour dominates the image
+_KEYWORDS = 3  # captions of title and keyword, from a pair's first keywords that say more than the title
+_COLOUR_SHARE = 0.4  # share of captions that name the colour, where one dominates the image
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )

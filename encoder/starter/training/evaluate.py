@@ -11,8 +11,8 @@ CUTS = (1, 5, 10)
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The scores of one split. ``recall_*`` is the share of queries (distinct titles) with an image of that title among
-    the first k of all test images; ``mrr`` the mean of 1 / rank of the first one; ``r_precision`` goes from
-    image to image: of the R others with the same head noun, the share among the R nearest."""
+    the first k of all test images; ``mrr`` the mean of 1 / rank of the first such image; ``r_precision``
+    goes from image to image: of the R others with the same head noun, the share among the R nearest."""
 
     recall_1: float
     recall_5: float

@@ -30,7 +30,7 @@ class Material:
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
 
 
-DAMPING = 0.25  # of the directions in which many logits move together; 0 leaves them as they are
+DAMPING = 0.25  # how much to damp the directions in which many logits move together; 0: not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
-    scale: float = 10.0  # of the cosines, at the start; learned
+    scale: float = 10.0  # initial factor of the cosines; learned
     false_negative_cosine: float = 0.75  # captions of different titles closer than this are no negatives
-    pseudo_pairs: int = 128  # a batch
-    pseudo_strength: float = 3.0  # of a pseudo-image's class, in standard deviations of its logit
+    pseudo_pairs: int = 128  # in each batch
+    pseudo_strength: float = 3.0  # shift along a pseudo-image's class, in standard deviations of its logit
     pseudo_noise: float = 0.5  # share of a real image's deviation from the mean, on a pseudo-image
 
 
@@ -65,8 +65,8 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 
 def _shared(scores: Tensor) -> Tensor:
-    """Directions (1000, SHARED) of the largest variance, for ``scores - (scores @ d) @ d.T``: the variance
-    along each loses a part that grows with how far it exceeds the next direction's."""
+    """Directions (1000, SHARED) of the largest variance, scaled for ``scores - (scores @ d) @ d.T``. That step
+    shrinks the deviation along each; the farther its variance exceeds the largest one left out, the more."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -140,10 +140,10 @@ def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tu
 
 
 class _PseudoPairs:
-    """Features of images that do not exist: each would activate one class, and is paired with its name.
+    """Features of images that do not exist. Each would activate one class, and is paired with that class's name.
 
-    The mean features, moved as the features of training images move with the class's logit (their covariance), plus
-    part of a real image's deviation as noise. Teaches the head 1,000 classes, most of which no pair shows.
+    They are the mean features, moved as the features of training images move with the class's logit (their covariance),
+    plus part of a real image's deviation as noise. They teach the head 1,000 classes, most of which no pair shows.
     """
 
     def __init__(self, material: Material, rows: Sequence[int], recipe: Recipe) -> None:

@@ -17,7 +17,7 @@ class Pair:
     image: Path
     title: str  # lower case
     keywords: tuple[str, ...]
-    noun: str  # the head noun of the title: the concept that splits and relevance go by
+    noun: str  # the head noun of the title: splits and relevance are defined by it
     source: str
     licence: str
 

@@ -35,7 +35,7 @@ class CatalogFile:
 
     @property
     def bytes_read(self) -> int:
-        """Of the file on disk: of a gzipped one, before unpacking."""
+        """Bytes of the file on disk; those of a gzipped file are counted before unpacking."""
         return self._read if self._file is None else self._file.tell()
 
     @contextmanager
@@ -88,7 +88,7 @@ def _size(path: Path) -> int:
         status = path.stat()
     except OSError as error:
         raise unreadable(path, error) from error
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
         mode = status.st_mode
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
         raise SourceUnreadable(f"{path} is {kind}, not a file", hint="Give the path of a catalog file.")

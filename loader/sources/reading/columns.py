@@ -1,4 +1,4 @@
-"""Which column of a table holds which field: by the usual names, or as `--map` says."""
+"""Assigns the columns of a table to fields: by the usual names, or as `--map` says."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Co
 
 
 def resolve_what_is_there(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """For a single record, which may lack names that others have: validation reports what it lacks."""
+    """For a single record, which may lack names that others have: validation reports the missing fields."""
     return _assigned(_places_of_names(path, names), mapping)
 
 

@@ -21,12 +21,12 @@ class FileHead:
 
     @cached_property
     def header(self) -> list[str]:
-        """Of a table of text; otherwise empty. Raises NotACatalog or NothingToLoad for a file in no known format."""
+        """The header of a table of text; else empty. Raises NotACatalog or NothingToLoad for an unknown format."""
         return [] if self.is_json or self.bytes.startswith((b"<", b"PAR1")) else Table(self._file).header
 
     @cached_property
     def names(self) -> list[str]:
-        """Of the columns of a table, or of the members of the first JSON object."""
+        """The names of a table's columns, or of the members of the first JSON object."""
         return list(self._first_object or ()) if self.is_json else self.header
 
     @property
@@ -41,7 +41,7 @@ class FileHead:
 
     @property
     def is_by_line(self) -> bool:
-        """Whether JSON is a document on each line, rather than one document."""
+        """Whether the file has a JSON document on each line, rather than one document."""
         first, *others = [line.rstrip() for line in self.bytes.splitlines() if line.strip()] or [b""]
         if others:  # a broken first line must not change the format of the file
             return others[0].lstrip().startswith((b"{", b"[")) and not first.endswith((b",", b":", b"[", b"{"))

@@ -10,7 +10,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
 
-MAX_SHAPES = 1000  # sets of names remembered; in some files every object has another set
+MAX_SHAPES = 1000  # sets of names remembered; in some files every object has a different one
 
 
 class KeyedRows:
@@ -31,7 +31,7 @@ class KeyedRows:
             return Reject(line, self.sku(record), str(error))
 
     def sku(self, record: Mapping[str, Any]) -> str:
-        """Of a record that is rejected; "" if it has none."""
+        """The SKU of a rejected record; "" if it has none."""
         try:
             place = self._columns(tuple(record)).places["sku"]
             return one_text("sku", list(record.values())[place])

@@ -19,7 +19,7 @@ class Offered(NamedTuple):
 
 
 def offered(offers: Any) -> Offered:
-    """Of several offers the lowest price in the first one's currency, and the best availability.
+    """Of several offers: the lowest price in the first one's currency, and the best availability.
 
     `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a malformed price.
     """
