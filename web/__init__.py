@@ -1,1 +1,1 @@
-"""REST and the search page. Nothing is served yet; the package holds its place in the layering."""
+"""The web service: the REST API and the search page."""

@@ -1,4 +1,4 @@
-"""The application: the routes on one database, inside the middleware that limits them."""
+"""The application: the routes, which use one database, inside the middleware that limits requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -88,7 +88,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[_lifespan],
-        guards=[guard] if needs_keys else [],  # not set without keys: Litestar copies a route to run its guards
+        guards=[guard] if needs_keys else [],  # none without keys: to run guards, Litestar copies the route
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,

@@ -27,11 +27,11 @@ class CannotListen(WindowshopError):
 
 
 def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises CannotListen for an address that is in use or not of this machine."""
+    """Serve until SIGTERM or Ctrl-C. Raises CannotListen for an address that is in use or is not local."""
     configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
-        # uvicorn handles signals while it runs and raises them again when it has stopped: then they are ignored.
+        # uvicorn handles signals while it runs and raises them again after it has stopped; these handlers ignore them.
         handlers = {number: signal.signal(number, lambda *_: None) for number in _stop_signals()}
         try:
             server.run(sockets=[listener])

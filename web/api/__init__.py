@@ -1,1 +1,1 @@
-"""The REST API: one file a resource, its schemas and its OpenAPI document."""
+"""The REST API: one file per resource, its schemas and its OpenAPI document."""

@@ -32,9 +32,7 @@ async def image(
     position: Annotated[int, QueryParameter(ge=0, le=99, description="Which of the product's images.")] = 0,
     size: Annotated[
         int | None,
-        QueryParameter(
-            ge=1, le=1024, description="Pixels that a thumbnail should have at least; none: the file itself."
-        ),
+        QueryParameter(ge=1, le=1024, description="Least edge of a thumbnail in pixels. Without it: the file itself."),
     ] = None,
 ) -> Response[bytes]:
     """An image of a product, when the catalog has it as a file. Results contain the address."""

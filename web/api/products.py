@@ -1,4 +1,4 @@
-"""Read, write and delete products. The rules for a product are in db/catalog/validation.py, the loader's too."""
+"""Read, write and delete products. db/catalog/validation.py checks them, as it does for the loader."""
 
 import hashlib
 from datetime import datetime
@@ -140,7 +140,7 @@ async def put_products(
     """Insert or replace up to 1,000 products in one transaction.
 
     Unchanged products are not written, and invalid ones are rejected with a reason. Changed titles and images are
-    encoded again by themselves.
+    encoded again automatically.
     """
     root = state.settings.image_root
     outcomes: list[Outcome] = []

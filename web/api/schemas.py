@@ -1,7 +1,7 @@
 """Bodies of requests and answers, as OpenAPI shows them.
 
-Unknown fields are refused: a misspelt option must not be ignored. Each search says in `arguments` what it passes to
-shop.search, so a new option is one field and one line there.
+Unknown fields are refused: a misspelt option must not be ignored. `arguments` of a search returns what it passes to
+shop.search, so a new option takes one field and one line there.
 """
 
 from typing import Annotated, Any, Literal
@@ -48,10 +48,10 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     page: Annotated[
         Cursor | None, Meta(description="`next` of the page before; all other fields must be the same.")
     ] = None
-    explain: Annotated[bool, Meta(description="Also return how the result came about, step by step.")] = False
+    explain: Annotated[bool, Meta(description="Also return every step of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Of shop.search. `explain` is none: it only adds to the answer."""
+        """The arguments of shop.search. `explain` is not among them: it only adds to the answer."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -67,7 +67,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class TextSearch(Options, forbid_unknown_fields=True, kw_only=True):
-    query: Annotated[Text, Meta(description="What the product looks like.")]
+    query: Annotated[Text, Meta(description="A description of the product.")]
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"query": self.query, "degrade": True}
@@ -87,7 +87,7 @@ class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     image: Annotated[Base64 | None, Meta(description="An image file in base64.")] = None
     sku: Sku | None = None
     vector: Vector | None = None
-    model: Annotated[ModelName | None, Meta(description="The model that made the vector.")] = None
+    model: Annotated[ModelName | None, Meta(description="The model that computed the vector.")] = None
     weight: InputWeight | None = None
 
 

@@ -1,4 +1,4 @@
-"""Searching: a request becomes the arguments of shop.search, and its rows the answer. The ranking is in SQL."""
+"""A request becomes the arguments of shop.search, and its rows become the answer. The ranking is in SQL."""
 
 import time
 from collections.abc import Callable
@@ -97,7 +97,7 @@ async def similar(
     ] = None,
     page: Annotated[str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the page before.")] = None,
 ) -> Response[Results]:
-    """Products that look like one product, which itself is left out."""
+    """Products that look like the given product, without that product itself."""
     options = Options(
         top_k=top_k,
         catalog=catalog,

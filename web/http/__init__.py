@@ -1,1 +1,1 @@
-"""What every request passes: limits, access, the database, errors, metrics."""
+"""The layers that every request passes: limits, access, the database, errors, metrics."""

@@ -110,13 +110,13 @@ def _token(scope: Scope) -> str | None:
 
 
 def _has_loopback_host(scope: Scope) -> bool:
-    """Protects against DNS rebinding: another site's name can resolve to this machine, but the Host header names it."""
+    """Protects against DNS rebinding: another site's name may resolve to this machine, but the Host header holds it."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
     return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
 
 
 def _client_address(scope: Scope) -> str:
-    """The address that a limit counts by. A client with IPv6 usually has a whole /64, so that counts as one."""
+    """The address that a limit counts by. An IPv6 client usually has a whole /64, so a /64 counts as one address."""
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

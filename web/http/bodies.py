@@ -21,12 +21,12 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
-    """`name` is of the form's part or the parameter that holds the JSON; None: the body itself. Raises ApiError."""
+    """`name`: the form part or the parameter that holds the JSON; None for the body itself. Raises ApiError."""
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
-    except (ValueError, RecursionError) as error:  # msgspec's own and UnicodeDecodeError are ValueErrors
+    except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         if name is not None:
             raise ApiError("invalid", f"{name} is not valid JSON.") from error
         raise ApiError("malformed", "The body is not valid JSON.") from error

@@ -1,4 +1,4 @@
-"""What this service knows of a request beyond its ASGI scope, from the outermost middleware to the log line."""
+"""The data of a request beyond its ASGI scope, from the outermost middleware to the log line."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from litestar.types import Scope
 
 from db.api_keys import ApiKey
 
-_NAME = "windowshop"  # in scope["state"], which a server gives every request a copy of
+_NAME = "windowshop"  # the key in scope["state"]; the server gives every request its own copy
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The database as the web service uses it: two pools, a concurrency limit for each, and the request's deadline.
 
 Searches read as `analyst` through the read address; all else goes to the primary as `app`. PostgreSQL ends a statement
-that takes as long as a request may. A statement is cancelled earlier when its request's deadline passes or its client
+that runs longer than a request may. A statement is cancelled earlier when its request's deadline passes or its client
 closes the connection.
 """
 
@@ -82,7 +82,7 @@ class Pools:
             return await _cancel_when_client_leaves(request, pool.run(call))
 
     async def write(self, request: Request[Any, Any, Any], call: Call[Result]) -> Result:
-        """Commits when `call` returns. A client that closes the connection does not cancel what it asked to write."""
+        """Commits when `call` returns. The write goes on when the client closes the connection."""
         async with self.write_limiter:
             _require_time_left(request)
             return await self._writing.run(lambda conn: in_transaction(conn, call), retry=False)

@@ -23,8 +23,8 @@ from web.settings import WebSettings
 
 PROBES = ("/health", "/ready")
 REFUSED = "refused"  # the route of requests that are refused before routing
-OVERLOADED = "The service answers as many requests as it may at the same time."
-_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # any other is one label of the metrics
+OVERLOADED = "The service is already answering its maximum number of requests."
+_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all others share one label in the metrics
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 # The body and headers of an error page, for a request that a browser's address bar sent; None for all others.
@@ -116,7 +116,7 @@ class RequestMiddleware:
     def _record(
         self, context: RequestContext, method: str, route: str | None, status: int | None, seconds: float
     ) -> None:
-        """Count the request and log it. Without a status the client had gone before its answer."""
+        """Count the request and log it. No status: the client left before its answer began."""
         route = route or "unmatched"
         status = status or 499
         method = method if method in _METHODS else "other"

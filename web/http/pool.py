@@ -1,7 +1,7 @@
 """Connections to the database that stay open while the service runs.
 
-Of the time that a cached search took beyond the database's own, half went into reaching it: SQLAlchemy's checkout, a
-ping, and messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once
+Half of the time that a cached search spent outside the database went into reaching it: SQLAlchemy's checkout, a ping,
+and messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once
 per connection. A search is one message, and the kernel tells whether the connection is still alive.
 """
 
@@ -103,14 +103,14 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """A server sends nothing on an idle connection except that it closes it, so readable data means a dead one."""
+    """On an idle connection a server sends data only when it closes it, so readable data means a dead connection."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)
 
 
 def _status(conn: Any) -> TransactionStatus:
-    """The status that libpq knows; UNKNOWN for a broken connection."""
+    """libpq's transaction status; UNKNOWN for a broken connection."""
     return TransactionStatus.UNKNOWN if conn.invalidated else TransactionStatus(_raw(conn).transaction_status)
 
 

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem details: the one place where an error becomes an HTTP status.
 
-Programs go by `type`, which is stable; `title` belongs to the type; `detail` and `hint` are for people. An answer tells
-nothing of the server's internals: an error that is not listed here is `internal`, and only the log has more of it.
+Programs decide by `type`, which is stable; `title` belongs to the type; `detail` and `hint` are for people. An answer
+reveals no internals of the server: an error that is not listed here is `internal`, and its details are only in the log.
 docs/errors.md has the cause and the cure of each type.
 """
 
@@ -37,7 +37,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 class Kind:
     status: int
     title: str
-    retry: bool = False  # may pass by itself: answered with Retry-After
+    retry: bool = False  # the cause may pass: answered with Retry-After
 
 
 KINDS = {
@@ -66,7 +66,7 @@ class ClientGone(Exception):
 
 
 class ApiError(Exception):
-    """An error with its problem type: what the client is told."""
+    """An error that is answered with a problem of type `kind`."""
 
     def __init__(self, kind: str, detail: str = "", *, hint: str = "", retry_after: int = RETRY_SECONDS) -> None:
         super().__init__(detail)
@@ -74,7 +74,7 @@ class ApiError(Exception):
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """What any error means to the client."""
+    """Any error as the problem that the client gets."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, DatabaseError):
@@ -106,7 +106,7 @@ _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that 
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder opened the query and says what is wrong with it
     "08": _UNAVAILABLE,
-    "22": _BAD_VALUE,  # PostgreSQL's own words for these quote internals
+    "22": _BAD_VALUE,  # PostgreSQL's own messages for these reveal internals
     "22023": ("invalid", None, None),
     "23": _BAD_VALUE,
     "40001": _LOCKED,
@@ -139,7 +139,7 @@ def _of_database(error: DatabaseError) -> ApiError:
 
 
 def _of_validation(error: ValidationException) -> ApiError:
-    """Of the path and the query string. Bodies are checked in web/http/bodies.py: here one can only be missing."""
+    """An invalid path or query string. Bodies are checked in web/http/bodies.py: here a body can only be missing."""
     items = [item for item in error.extra or [] if isinstance(item, dict)]
     if any(item.get("key") == "data" for item in items):
         return ApiError("malformed", "A JSON body is needed.")
@@ -163,7 +163,7 @@ def problem_and_headers(error: ApiError, request_id: str) -> tuple[Problem, dict
 
 
 def log_if_internal(error: Exception, kind: str, request_id: str) -> None:
-    """An error that nobody foresaw goes to the log whole; its answer has only the request's id."""
+    """An unexpected error is logged in full; its answer has only the request's id."""
     if kind == "internal":
         structlog.get_logger().error("unexpected error", request_id=request_id, exc_info=error)
 

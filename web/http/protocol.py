@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol with limits for slow clients and long headers, and with refusals that cost next to nothing.
 
-uvicorn's own time limit is for silent connections. It waits without limit for a client that sends its header byte by
-byte, keeps sending a body whose request was answered, or does not read its answers. While a request is being answered,
-the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets.
+uvicorn's own time limit is for silent connections. uvicorn waits without limit for a client that sends its header byte
+by byte, keeps sending a body whose request was answered, or does not read its answers. While a request is being
+answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ PATIENCE_SECONDS = 10.0
 MAX_HEADER_BYTES = 64 * 1024
 
 Header = tuple[bytes, bytes]
-# From the method, address and headers of a request: headers and body of the 503 that answers it, or None to go on.
+# Takes a request's method, address and headers. Returns headers and body of a 503, or None to go on.
 RefuseEarly = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header], bytes] | None]
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    _idle_since = 0.0  # when it last had no request to answer
+    _idle_since = 0.0  # when the connection opened or the last answer was complete
     _unread = 0  # bytes of answers that the client had not read at the last check
     _next_check: TimerHandle | None = None
     _in_header = False
@@ -109,7 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class CoalescingTransport:
-    """A transport that sends the head of an answer together with what follows: one system call and one packet."""
+    """A transport that sends the head of an answer together with the next bytes: one system call and one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

@@ -1,1 +1,1 @@
-"""Images that visitors see and send, and the memory that keeps them."""
+"""Thumbnails and visitors' uploads, and the bounded memory that keeps them."""

@@ -1,4 +1,4 @@
-"""Images that visitors of the page search by, kept a while in bounded memory so that an address can name one."""
+"""Images that visitors search by, kept in bounded memory for a while so that an address can name them."""
 
 import asyncio
 import hashlib
@@ -10,7 +10,7 @@ from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
-EDGE = 512  # pixels: no supported model looks at more
+EDGE = 512  # pixels: no supported model uses more
 
 
 class Uploads:
@@ -22,8 +22,8 @@ class Uploads:
         self._kept: LruCache[str] = LruCache(bytes_kept)
 
     async def keep(self, image: bytes) -> str:
-        """Keep a smaller version of it, and return its name. Raises ApiError for a file that is too large or no
-        image."""
+        """Keep a smaller version of the image and return its name. Raises ApiError for a file that is too large or
+        not an image."""
         if not image:
             raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
         if len(image) > MAX_IMAGE_BYTES:
@@ -40,5 +40,5 @@ class Uploads:
         return name
 
     def get(self, name: str) -> bytes | None:
-        """A WebP; None when it is not kept any more."""
+        """A WebP; None when it is no longer kept."""
         return self._kept.get(name)

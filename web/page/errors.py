@@ -1,4 +1,4 @@
-"""Problems in a visitor's words."""
+"""Problems as messages for visitors."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The templates, what they are given, and the headers of every page."""
+"""The templates, their variables, and the headers of every page."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from web.page.results import PageResult
 from web.page.state import PageState
 
 HEADERS = {
-    # The page loads only its own files, nothing inline, and images of other shops by https.
+    # The page loads only its own files, nothing inline, and images of any host by https.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' https:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",  # one address is both a page and a part of it
+    "Cache-Control": "no-store",  # one address answers with the page, or with a part of it for htmx
     "Vary": "HX-Request",
 }
 HTMX = msgspec.json.encode(

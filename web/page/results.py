@@ -14,7 +14,7 @@ from web.api.search import group_by_field
 from web.page import filters
 from web.page.state import FIELDS, PageState
 
-PAGE = 24  # products per page: whole rows of 2, 3, 4 and 6
+PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
 _FACETS = [*FIELDS, "price", filters.TOTAL_FIELD]
 _FACET_VALUES, _PRICE_RANGES = 20, 12
 
@@ -42,7 +42,7 @@ class PageResult:
         return self.search is not None and self.search.degraded
 
     def heading(self, state: PageState) -> str:
-        """How many products there are, as exactly as it is known."""
+        """The number of products, as exactly as it is known."""
         if not self.products:
             return "No products"
         if self.is_degraded and self.cursor:
@@ -53,7 +53,7 @@ class PageResult:
         return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
 
     def _total(self, state: PageState) -> tuple[int, str]:
-        """A number, and whether it is exact, about or at least that."""
+        """The number of products, and whether it is exact, an estimate (about) or a lower bound (at least)."""
         if not self.cursor and not state.after:  # all of them are on this page
             return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)

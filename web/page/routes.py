@@ -1,4 +1,4 @@
-"""The routes of the search page. Each state has one address, which htmx gets as the part that changes."""
+"""The routes of the search page. Each state has one address. htmx gets only the part that changes."""
 
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
         context=context(state, None, problem=problem),
         status_code=problem.status,
         headers=HEADERS | headers,
-        re_target="#results",  # also when more results were asked for, which would go elsewhere
+        re_target="#results",  # also for a request for more results, which would go elsewhere
         re_swap="outerHTML",
     )
 
@@ -56,7 +56,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 
 def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Why an image was not accepted, above the results, which stay."""
+    """Say above the results, which stay, why an image was not accepted."""
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",

@@ -1,4 +1,4 @@
-"""The state of the page: what a visitor searches for. Every state is an address, so it can be linked to."""
+"""The state of the page: a visitor's search. Every state has an address, so it can be linked to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ import msgspec
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
-FIELDS = ("product_type", "brand", "color", "availability")  # filtered by a list of values; the price by two bounds
+FIELDS = ("product_type", "brand", "color", "availability")  # filtered by lists of values; the price by two bounds
 UNLIKE_WEIGHT = -0.5
 _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
@@ -36,7 +36,7 @@ class PageState:
     price_max: float | None = None
     catalog: str = "main"
     after: str = ""
-    remarks: tuple[str, ...] = ()  # on parameters that make no sense
+    remarks: tuple[str, ...] = ()  # on invalid parameters
 
     @property
     def is_search(self) -> bool:
@@ -60,13 +60,13 @@ class PageState:
 
     @property
     def inputs(self) -> str | None:
-        """The products to be near to, and those to be far from, as inputs of shop.search."""
+        """The products of `like` and `unlike` as inputs of shop.search."""
         given: list[dict[str, Any]] = [{"sku": sku} for sku in self.like]
         given += [{"sku": sku, "weight": UNLIKE_WEIGHT} for sku in self.unlike]
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """This state with some changes; its first page, unless `after` is given."""
+        """This state with some changes, on the first page unless `after` is given."""
         return replace(self, **{"after": "", "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":
@@ -84,8 +84,7 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """From an address's parameters, whatever they are: what cannot be meant is left out, and `remarks` say so. Those it
-    does not know are none of its business."""
+    """The state of an address. An invalid value is left out, with a remark; an unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []
@@ -131,5 +130,5 @@ def _price(written: str) -> float | None:
 
 
 def amount(price: float | None) -> str:
-    """In as few characters as possible: 20, 9.5, 12.34."""
+    """A price in as few characters as possible: 20, 9.5, 12.34."""
     return "" if price is None else f"{price:.2f}".rstrip("0").rstrip(".")

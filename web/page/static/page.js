@@ -1,4 +1,4 @@
-// What htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
+// Things htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -36,7 +36,7 @@
     if (search(event.clipboardData?.files)) event.preventDefault();
   });
 
-  // --- history: typing without a pause is one step back
+  // --- history: "back" undoes all letters typed in a row as one step
 
   let typing = false;
   on("htmx:beforeHistoryUpdate", ({ detail }) => {
