@@ -35,7 +35,7 @@ MappingFile = Annotated[
 ]
 ImageRoot = Annotated[
     Path | None,
-    typer.Option(help="The folder image paths start at. Default: the catalog's own (Shopee: train_images)."),
+    typer.Option(help="The folder where image paths start. Default: the catalog's own (Shopee: train_images)."),
 ]
 Rejects = Annotated[
     Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
@@ -47,11 +47,11 @@ WithSync = Annotated[
 ]
 Delete = Annotated[bool, typer.Option("--delete", help="With --sync: delete them instead.")]
 MaxMissing = Annotated[
-    str | None, typer.Option(help="With --sync: leave them as they are when they are more than this. Default: 20%.")
+    str | None, typer.Option(help="With --sync: leave missing products as they are when more than this. Default: 20%.")
 ]
 Watch = Annotated[
     str | None,
-    typer.Option(metavar="INTERVAL", help="Load again each 30s, 15m, 2h ... when the file has changed."),
+    typer.Option(metavar="INTERVAL", help="Look at the file every 30s, 15m, 2h ...; load it when it has changed."),
 ]
 
 
@@ -101,7 +101,7 @@ def load(
     def opened() -> "CatalogSource":
         return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
 
-    source = opened()  # before the database: a wrong path must not wait for an embedded server to start
+    source = opened()  # opened before the database, because a wrong path must not wait for an embedded server to start
     with open_database(settings, on_progress=_say) as database:
         if every is not None:
             with suppress(KeyboardInterrupt):
@@ -124,7 +124,7 @@ def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOpt
 
 
 def _ingest(database: "Database", source: "CatalogSource", options: "LoadOptions") -> "LoadSummary":
-    """With a progress bar."""
+    """Load behind a progress bar."""
     from loader.ingest import ingest
 
     with _progress_bar() as progress:
@@ -144,8 +144,8 @@ def judge(
     path: Annotated[
         Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
     ],
-    suite: Annotated[str, typer.Option(help="Of rows that name none in a column suite.")] = "default",
-    catalog: Annotated[str, typer.Option(help="Of rows that name none in a column catalog.")] = "main",
+    suite: Annotated[str, typer.Option(help="The suite of rows that name none.")] = "default",
+    catalog: Annotated[str, typer.Option(help="The catalog of rows that name none.")] = "main",
     rejects: Rejects = None,
 ) -> None:
     """Load judgements, which "windowshop evaluate" measures search against: how well a product answers a query.

@@ -17,7 +17,7 @@ def search(
         str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
     ] = None,
     where: Annotated[
-        str | None, typer.Option(help='Instead: an SQL condition, on plain ordered SQL: "price < 80 OR price IS NULL".')
+        str | None, typer.Option(help='Run plain ordered SQL with this condition: "price < 80 OR price IS NULL".')
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=MAX_RESULTS)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
@@ -57,7 +57,7 @@ def search(
 def calibrate(
     target: Annotated[float, typer.Option(help="Recall@k the index has to reach.", min=0.5, max=0.9999)] = 0.98,
     k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
-    queries: Annotated[int, typer.Option(help="How many queries are tried.", min=5, max=1000)] = 150,
+    queries: Annotated[int, typer.Option(help="Number of queries to measure.", min=5, max=1000)] = 150,
 ) -> None:
     """Measure the encoded catalog, so that every search takes its faster route at the target recall.
 

@@ -3,7 +3,7 @@
 Not a command of `windowshop` itself: its training pairs are not installed.
 
 The first run computes the tower's features of all pairs, a few CPU-minutes; later runs read them from ``--cache``.
-Figures are of held-out concepts only: on its training images the head mostly remembers.
+Scores are measured on held-out concepts only, because the head mostly remembers its training images.
 """
 
 from pathlib import Path
