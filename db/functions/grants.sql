@@ -21,7 +21,7 @@ grant execute on function
     shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
--- The private functions behind them: one that runs with its caller's rights and only reads gives nobody any right.
+-- The private functions behind them: all that run with their caller's rights and only read. They add no rights.
 do $$
 declare
     helper regprocedure;
@@ -32,7 +32,7 @@ begin
     end loop;
 end $$;
 
--- app: what the loader and the web service do
+-- app: the loader and the web service
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
@@ -45,7 +45,7 @@ grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
     to @app@;
 
--- encoder: works through functions only
+-- encoder: writes through functions only
 grant select on shop.model to @encoder@;
 grant execute on function
     shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors,

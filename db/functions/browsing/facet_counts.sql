@@ -1,14 +1,15 @@
 -- How many products have each value of each field (n: its place in p_fields), and the share of the table that was
--- counted. number: the value, where every product that has it has a number.
+-- counted. number: the value as a number, or null if any product has it as another type.
 --
--- One pass over the table counts all fields: grouping sets count each of them, and where fields differ in the part of
--- the filter that they ignore, each counts the rows that meet its own condition, out of those that meet any.
+-- One pass over the table counts all fields, with a grouping set for each. Where fields differ in the part of the
+-- filter that they ignore, each counts the rows that meet its own condition, among the rows that meet any of the
+-- conditions.
 create or replace function shop_private.facet_counts(p_fields text[], p_filter jsonb, p_catalog text)
 returns table (n integer, value text, number numeric, products bigint, share numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-    part record;  -- of the statement; field n is its column fn, condition n its column cn
+    part record;  -- parts of the statement, in which field n is column fn and condition n is column cn
     condition text;
     share double precision;
 begin
@@ -41,7 +42,7 @@ begin
         where products > 0 group by n, value$q$,
         part.field, part.as_text, part.as_number, part.products, part.columns, part.conditions,
         case when share < 1 then format('tablesample system (%s) repeatable (0)', 100 * share) end, condition,
-        case when share < 1 then 'offset 0' end,  -- looked up for each row of the sample, not joined
+        case when share < 1 then 'offset 0' end,  -- a fence: looked up for each row of the sample, not joined
         part.sets)
     using share::numeric;
 end $$;

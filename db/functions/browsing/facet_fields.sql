@@ -1,5 +1,5 @@
--- Field n of shop.facets: the SQL that reads it from p (shop.product), and the condition that its products meet, which
--- is the filter without its own key for this field. Equal conditions have one number, so that each is tested once.
+-- For field n of shop.facets: the SQL expression that reads it from p (shop.product), and the condition that its
+-- products meet: the filter without this field's own key. Equal conditions share a number, so that each is tested once.
 create or replace function shop_private.facet_fields(p_fields text[], p_filter jsonb)
 returns table (n bigint, expression text, kind text, condition text, condition_number bigint)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,7 @@
--- Bounds of at most `buckets` ranges that hold about equally many products each, at round numbers: quantiles, each
--- rounded as far as the distance to its neighbours allows. `numbers` is in ascending order; products[n] products have
--- numbers[n]. A range starts at its bound and ends before the next one; the last bound closes the last range.
+-- The bounds of at most `buckets` ranges, at round numbers, with about equally many products in each range. They are
+-- quantiles, each rounded as far as the distance to its neighbours allows. `numbers` is in ascending order; products[n]
+-- products have numbers[n]. A range starts at its bound and ends before the next one; the last bound closes the last
+-- range.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
--- Measure the live catalog for the router: the smallest ef_search whose recall@k surely reaches the target, the
--- smallest stop margin with which a filtered search reaches it (see filtered_hnsw_leg), what a comparison and a
--- candidate of the index cost, and how similar queries are to products that have nothing to do with them.
+-- Measures the live catalog so that search can choose a route: the smallest ef_search whose recall@k reaches the target
+-- with 95 % confidence, the smallest stop margin with which a filtered search does (see filtered_hnsw_leg), the time of
+-- a comparison, the time of a candidate of the index, and how similar queries are to unrelated products.
 --
--- Times are lower quartiles: what else runs on the machine is not the route's cost. Writes nothing but its own tables.
+-- Times are lower quartiles, because other load on the machine is not a cost of the route. Writes only its own tables.
 -- The result is a row of shop.calibration, which search uses from then on.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150

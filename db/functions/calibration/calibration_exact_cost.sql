@@ -1,5 +1,5 @@
 -- Microseconds that the exact route takes for each matching product: the slope between a few and many products, which
--- leaves out what a search costs whatever it compares. Null where the catalog is too small to tell.
+-- leaves out the fixed cost of a search. Null where the catalog is too small to tell.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )

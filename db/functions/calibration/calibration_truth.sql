@@ -1,5 +1,5 @@
 -- The exact k nearest products of each query vector among those that meet the condition, each list as text. p_products:
--- the product that a query vector is of, which is left out; or null.
+-- for each vector the product whose image it is, which is left out; or null.
 create or replace function shop_private.calibration_truth(
     p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )

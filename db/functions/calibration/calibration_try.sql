@@ -1,5 +1,5 @@
 -- One setting of the index route, tried on every query: p_ef_search without a filter, or p_stop_margin with one.
--- recall: the mean recall@k; lowest: its lower confidence bound, because other queries will come than these;
+-- recall: the mean recall@k; lowest: its lower confidence bound, because later queries will differ from these;
 -- candidates: the median number examined; ms: the time of a search; us_per_candidate: the time of a candidate.
 create or replace function shop_private.calibration_try(
     p_queries @vector@.halfvec[], p_products uuid[], p_truth text[], p_condition text, p_k integer,

@@ -1,5 +1,5 @@
--- The similarity below which an image has nothing to do with the query: this many standard deviations above the mean
--- similarity of queries to random products. For min_similarity; it differs from model to model.
+-- The similarity below which an image has nothing to do with the query: `deviations` standard deviations above the mean
+-- similarity of queries to random products. Meant for min_similarity. It differs from model to model.
 create or replace function shop.relevance_floor(deviations double precision default 3)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

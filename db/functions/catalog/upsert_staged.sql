@@ -1,11 +1,11 @@
--- The one way into the catalog for a row. Reads the session's temporary table staged_product (see db/catalog/store.py),
--- whose rows are valid and unique by sku, and makes products and images equal to it: the columns of a staged row
--- replace the stored ones, and its list of images replaces the stored list. Equal rows are not written, so nothing is
--- encoded again for them; a product of which only images change counts as unchanged. The upsert reads no clock:
--- updated_at comes with the row.
+-- The loader and the web service write every product through this function. It reads the session's temporary table
+-- staged_product (see db/catalog/store.py), whose rows are valid and unique by sku, and makes products and images equal
+-- to it: the columns of a staged row replace the stored ones, and its list of images replaces the stored list. Equal
+-- rows are not written, so nothing is encoded again for them. A product whose images alone change counts as unchanged.
+-- The update takes updated_at from the inserted row and reads no clock of its own.
 --
--- The rows are looked up by key: the planner knows nothing of the temporary table, and would read the whole catalog for
--- each chunk of a load.
+-- Hash and merge joins are disabled, so that stored rows are looked up by key: the planner knows nothing of the
+-- temporary table, and would read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
 language plpgsql volatile

@@ -8,9 +8,9 @@ declare
     sign constant text := '{"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
     path text[];
     key text;
-    value text := 'p.attributes';  -- the SQL that reads it, as jsonb
+    value text := 'p.attributes';  -- the SQL that reads the attribute, as jsonb
     value_text text;  -- and as text
-    opening text := '';  -- the JSON around it, from the whole of attributes inwards
+    opening text := '';  -- the JSON objects around the attribute, outermost first
     closing text;
     items text[];
     or_null boolean;

@@ -40,7 +40,7 @@ begin
         exit when p_conditions > 1000;
     end loop;
 
-    if parts is null then  -- {} is true, and counts: a list may hold many
+    if parts is null then  -- {} is true; it counts, because a list may hold many
         p_conditions := p_conditions + 1;
         parts := '{true}';
     end if;

@@ -22,6 +22,6 @@ begin
     raise exception using errcode = '22023',
         message = format('%s has no field %s', concat_ws(' ', 'filter', p_place), to_jsonb(left(p_field, 80)))
             || coalesce('; did you mean "' || nearest || '"?', ''),
-        hint = format('Fields are %s, and attributes.<key> for what is none of them.',
+        hint = format('Fields are %s, and attributes.<key> for all others.',
             array_to_string(texts || others, ', '));
 end $$;

@@ -15,7 +15,7 @@ begin
         raise exception using errcode = '22023',
             message = format('filter %s: this field has no such operator', p_place),
             hint = format('Its operators are %s.', array_to_string(operators, ', ')) || case p_kind
-                when 'attribute' then format(' What is inside it is named %s.<key>.', left(p_field, 80)) else '' end;
+                when 'attribute' then format(' A value inside it is named %s.<key>.', left(p_field, 80)) else '' end;
     end if;
     if p_operator = 'exists' and jsonb_typeof(p_operand) <> 'boolean' then
         raise exception using errcode = '22023', hint = 'Write {"exists": true} or {"exists": false}.',

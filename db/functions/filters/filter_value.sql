@@ -1,6 +1,6 @@
--- A value of a filter (docs/filters.md), checked against what the field takes (p_kind) and its bounds, as text that
--- must still be quoted. A value that passes compares with any row without an error. text, number and time are returned
--- as they are; scalar and order (a scalar that can be ordered) as JSON.
+-- A value of a filter (docs/filters.md), checked against the kind of its field (p_kind) and the limits of length, as
+-- text that must still be quoted. A value that passes compares with any row without an error. text, number and time are
+-- returned as they are; scalar and order (a scalar that can be ordered) as JSON.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare
@@ -18,7 +18,7 @@ begin
         or p_kind = 'order' and type in ('string', 'number') then
         return p_value::text;
     elsif p_kind = 'time' and type = 'string'
-        -- Only what means the same in every session: no 'now', no 'infinity', no session time zone.
+        -- Only texts that mean the same in every session: no 'now', no 'infinity', no session time zone.
         and written ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?'
             '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
     then
@@ -39,7 +39,7 @@ begin
             when type = 'array' then 'Lists go with in and nin, and with eq and ne for an attribute that is one.'
             when p_kind = 'text' then 'Write for example "bags".'
             when p_kind = 'number' then 'Write for example 80 or 79.95.'
-            when type = 'object' then 'What is inside an attribute is named attributes.<key>.<key>.'
+            when type = 'object' then 'A value inside an attribute is named attributes.<key>.<key>.'
             else 'True and false have no order; they are found by eq.'
         end;
 end $$;

@@ -1,7 +1,8 @@
--- Fit the match thresholds of the serving model on products that people have grouped. truth: the field that names the
--- group, such as a GTIN or Shopee's label_group; it is read here and for scoring, never for matching. Half of the
--- groups is fitted on, the other half measures the result: the mean over products of F1 between the products it matches
--- and those it should match. The rows that use one signal alone show what each is worth; only the last row is stored.
+-- Fits the match thresholds of the serving model on products that people have grouped. truth: the field that names the
+-- group, such as a GTIN or Shopee's label_group; it is read here and for scoring, never for matching. The thresholds
+-- are fitted on half of the groups; the other half measures the result: the mean over products of F1 between the
+-- products that match it and those that should. The rows of a single signal show how well it works alone; only the last
+-- row is stored.
 create or replace function shop.calibrate_matching(
     catalog text default 'main', truth text default 'attributes.label_group'
 )

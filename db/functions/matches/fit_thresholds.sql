@@ -1,5 +1,5 @@
--- The thresholds (of phash, image, title, trigram; null: not used) near the given ones that are best on the half that
--- is fitted on: one after the other, first in large steps, then in small ones.
+-- Thresholds near the given ones (of phash, image, title, trigram; null: not used) with the best F1 on the half of the
+-- groups that is fitted on. They are varied one after the other, first in large steps, then in small ones.
 create or replace function shop_private.fit_thresholds(p_thresholds double precision[])
 returns double precision[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Group what is linked, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on.
--- Returns the smallest number of the group of each number.
+-- Groups linked items, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on.
+-- Returns for each number the smallest number of its group.
 --
 -- Two groups become one only if at least half of all pairs between them are linked, and only up to p_most members.
 -- Otherwise a chain of products, each a little like the next, would run through half a catalog.

@@ -1,10 +1,10 @@
--- Pairs of products that may be the same, with their distances: for each product that meets p_mine, those of its p_k
--- nearest whose first image is at most p_image away, or whose title is at most p_title away, and p_k with an equal
--- perceptual hash. The others are products that meet p_theirs (conditions on p, shop.product).
+-- Pairs of products that may be the same, with their distances: a meets p_mine, b meets p_theirs (conditions on p,
+-- shop.product). For each a they are: of its p_k nearest by first image, those at most p_image away; of its p_k nearest
+-- by title, those at most p_title away; and p_k with an equal perceptual hash.
 --
--- Up to @match_exact_products@ others are compared one by one. More are found through the HNSW indexes, where
--- hnsw.max_scan_tuples limits the scan for one product however few of the others meet p_theirs; a plan that sorts would
--- compare all of them, so it is disabled.
+-- Up to @match_exact_products@ products that meet p_theirs are compared one by one. More are found through the HNSW
+-- indexes, where hnsw.max_scan_tuples limits the scan for one product, even if few products meet p_theirs. A plan that
+-- sorts would compare all of them, so sorting is disabled.
 --
 -- An image identifies nothing, by hash or by vector, when it is flat (a perceptual hash sets 32 of its 64 bits, fewer
 -- without detail) or when more than @match_shared_images@ products show it, such as "no image yet".

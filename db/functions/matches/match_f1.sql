@@ -1,6 +1,6 @@
--- How well the groups of shop.match_products agree with those that people made: the mean over products of F1 between
--- the products found with it and those that share its truth, itself in both, as the Shopee competition scores it. truth
--- is read for scoring only; products without one are left out on both sides.
+-- How well the groups of shop.match_products agree with groups that people made, as the Shopee competition scores it:
+-- for each product F1 between the products of its found group and those that share its truth, itself in both, averaged
+-- over the products. truth is read for scoring only; products without one are left out on both sides.
 create or replace function shop.match_f1(catalog text default 'main', truth text default 'attributes.label_group')
 returns table (
     postings bigint, groups bigint, mean_precision double precision, mean_recall double precision,

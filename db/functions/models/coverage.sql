@@ -1,4 +1,5 @@
--- How far each model has come, a row for each catalog and model. The last four columns add up to products.
+-- How far the encoding of each catalog has come, a row for each catalog and model. The last four columns add up to
+-- products.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint,

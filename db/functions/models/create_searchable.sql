@@ -1,8 +1,8 @@
 -- The view shop.searchable over the vectors of a model, or over none: a row for each encoded product, with its first
 -- image.
 --
--- Inner joins and casts to the unsized type both leave the HNSW index in use; the cast lets the next model have another
--- dimension.
+-- Neither the inner joins nor the casts to the unsized type keep the HNSW index from being used. The casts let the next
+-- model have another dimension.
 create or replace function shop_private.create_searchable(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,10 +1,11 @@
--- Point every reader at one model, in the caller's transaction: first the four views, then the function that says whose
--- vectors they show. Readers hold a view from their first look at it, or at the model (shop_private.serving), to the
--- end of their transaction, so the switch waits for them, and whoever comes later waits behind the switch. The caller's
--- lock_timeout therefore limits the wait for all views together; after it the caller tries again.
+-- Points every reader at one model, in the caller's transaction: first the four views, then the function that returns
+-- the model whose vectors they show. A reader locks a view from its first read of it, or of the model
+-- (shop_private.serving), until its transaction ends. So the switch waits for these readers, and later readers wait
+-- behind the switch. The caller's lock_timeout therefore limits the wait for all views together; when it runs out the
+-- caller tries again.
 --
--- p_model null: the model that is serving now, or none; then the views are empty and searches report that no model is
--- serving.
+-- p_model null stands for the model that is serving now. If there is none, the views are empty and searches report that
+-- no model is serving.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

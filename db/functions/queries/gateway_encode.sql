@@ -1,6 +1,6 @@
--- The gateway's one procedure: file a request, wake an encoder, wait for the vector. It commits several times, which a
--- definer routine cannot do (nor one with a SET clause), so it runs with the gateway role's own few rights and its
--- search_path. On failure code is a SQLSTATE and err the message.
+-- The gateway's one procedure: it queues a request, wakes an encoder and waits for the vector. It commits several
+-- times, which neither a SECURITY DEFINER routine nor one with a SET clause can do, so it runs with the gateway role's
+-- own few rights and its search_path. On failure code is a SQLSTATE and err the message.
 --
 -- While an encoder works the procedure does not poll: the encoder holds an advisory lock on the request
 -- (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.

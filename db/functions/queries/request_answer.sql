@@ -1,5 +1,5 @@
 -- Store the vectors of requests in the cache and delete the requests. The arrays are parallel: one element for each
--- request. In plpgsql, which keeps its plans: every new query waits for this.
+-- request. Written in plpgsql, which keeps its plans, because every new query waits for this.
 create or replace function shop_private.request_answer(p_ids bigint[], p_embeddings @vector@.halfvec[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Refuses a request whose numbers or route cannot be used. It sets nothing: it runs inside run_search.
+-- Refuses a request whose numbers or route cannot be used. No SET clause: run_search calls it under its own settings.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$

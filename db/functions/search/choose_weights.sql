@@ -1,6 +1,6 @@
--- The weights and the depth of a run's legs: as requested, otherwise as fitted. An image says little about titles and
--- nothing in words; without a vector (run.degraded) only keywords are searched. p_has_words: the query has a text.
--- p_depth: depth that the caller wants, or null. It sets nothing: it runs inside run_search.
+-- The weights and the depth of a run's legs: as requested, otherwise as fitted. An image alone has no keywords and says
+-- little about titles; without a vector (run.degraded) only keywords are searched. p_has_words: the query has a text.
+-- p_depth: the depth that the caller wants, or null. No SET clause: run_search calls it under its own settings.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

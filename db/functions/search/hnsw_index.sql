@@ -1,4 +1,4 @@
--- The valid HNSW index of a table, or null. While one index replaces another there are two: the newer one.
+-- The valid HNSW index of a table, or null. While one index replaces another there are two; this is the newer one.
 create or replace function shop_private.hnsw_index(relation regclass)
 returns regclass
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

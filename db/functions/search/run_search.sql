@@ -1,4 +1,4 @@
--- One search before fusion: its vectors, its condition, and what each leg found. shop.search ranks the result,
+-- One search before fusion: its vectors, its condition, and the result of each leg. shop.search ranks the result,
 -- shop.explain_search shows it. p_depth null: as deep as the first k results need.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
@@ -9,10 +9,10 @@ as $$
 declare
     settings shop_private.search_settings;
     run shop_private.search_run;
-    inputs record;  -- of query_vectors
+    inputs record;  -- of search_inputs
     leg record;
     unfiltered boolean;
-    share double precision;  -- of all products, those that match: an estimate
+    share double precision;  -- estimated share of all products that match
     matched uuid[];  -- the products that match, where there are few
     step_began timestamptz := clock_timestamp();
 begin
@@ -32,7 +32,7 @@ begin
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
 
-    -- Few matches are compared without an index scan: one that gives up costs its own time plus the comparison.
+    -- Few matches are compared without an index scan: a scan that gives up costs its own time plus the comparison.
     step_began := clock_timestamp();
     if p_request.route is null and not unfiltered then
         select m.matched, m.share into matched, share

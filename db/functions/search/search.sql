@@ -2,14 +2,14 @@
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Always min(k, matching products) products. The columns say where each leg ranked a product and what that added to
--- its score, which route was taken, how many rows were examined, and whether the answer is complete. Distances are
--- cosine distances. min_similarity and max_gap cut results whose image is less similar than that, or less similar
--- than the best one's by more than that.
+-- Always returns min(k, matching products) products. The columns say where each leg ranked a product and what that
+-- added to its score, which route was taken, how many rows were examined, and whether the answer is complete. Distances
+-- are cosine distances. min_similarity leaves out products whose image is less similar than that, max_gap those whose
+-- image is less similar than the best one by more than that.
 --
 -- Pages: after := the last row's cursor. The first page is a search of its own; all further pages share one window of
 -- @max_results@ results, less the first page, so pages neither repeat nor skip while catalog, model and calibration
--- stay.
+-- stay the same.
 --
 -- How it grows: a new option is an argument with a default at the end, a new result column stands at the end of
 -- shop.search_result. Calls by name and selects by name go on working. A new argument means another signature: a

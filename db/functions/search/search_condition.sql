@@ -1,5 +1,5 @@
--- The condition on p (shop.product) that a request's catalog and filter mean. It sets nothing: it runs inside
--- run_search.
+-- The condition on p (shop.product) for a request's catalog and filter. No SET clause: run_search calls it under its
+-- own settings.
 create or replace function shop_private.search_condition(p_request shop_private.search_request)
 returns text
 language plpgsql stable as $$

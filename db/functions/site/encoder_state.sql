@@ -1,5 +1,5 @@
--- Whether an encoder is connected for the serving model, and how much waits for one. Counts stop at 10,000. Call it on
--- the primary: only there is the advisory lock visible that a connected encoder holds.
+-- Whether an encoder is connected for the serving model, and how many queries and items wait for one. Counts stop at
+-- 10,000. Call it on the primary: the advisory lock that a connected encoder holds is visible only there.
 create or replace function shop_private.encoder_state()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,6 @@
 -- Vectors that a model has already computed for images with these very bytes, so that they are not encoded again: one
--- for each hash, none for an unknown hash. A vector counts only if it is of the bytes that its image has now.
+-- for each hash, none for an unknown hash. A vector counts only if it was computed from the bytes that its image has
+-- now.
 create or replace function shop_private.known_vectors(p_model_id smallint, p_sources bytea[])
 returns table (source bytea, embedding @vector@.halfvec)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- A deleted image needs no encoding any more; once for each statement, as in products_inserted.
+-- Deletes the work items of deleted images. Runs once for each statement, as in products_inserted.
 create or replace function shop_private.product_images_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,11 +1,11 @@
--- A new image is encoded, however the row came; once for each statement, as in products_inserted.
+-- A new image is encoded, whoever inserted its row. Runs once for each statement, as in products_inserted.
 create or replace function shop_private.product_images_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into shop_private.work (product_id, model_id, part, position)
     select n.product_id, m.model_id, 'image', n.position
     from new_images n, shop.model m where m.status in ('building', 'serving')
-    on conflict (product_id, model_id, part, position) do update  -- a truncated table leaves its work behind
+    on conflict (product_id, model_id, part, position) do update  -- TRUNCATE leaves work items behind
     set state = 'pending', solo = 0, attempts = 0, due_at = excluded.due_at, worker_id = null, error = null;
     return null;
 end $$;

@@ -1,6 +1,6 @@
--- Give a worker its next items of one kind: either one item that must be tried alone, or up to p_limit others, oldest
--- first. Before that, items whose worker has lost its lease are released. Which of them stopped the worker is not
--- known, so each is tried alone, and is quarantined after three such attempts that never came back.
+-- Gives a worker its next items of one kind: either one item that must be tried alone, or up to p_limit others, oldest
+-- first. Before that, items whose worker has lost its lease are released. It is not known which of them stopped the
+-- worker, so each is tried alone, and is quarantined when a worker has stopped during three such attempts.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (

@@ -28,7 +28,7 @@ begin
     union all select s.* from shop_private.explain_leg('keyword', run.keyword_leg, run.keyword_weight, run.depth) s;
     return query select 'fusion', format('reciprocal rank, k %s', run.rrf_k), null::text, null::integer,
         (select count(*)::integer from shop_private.fuse_legs(run, min_similarity, max_gap)), null::bigint,
-        extract(epoch from clock_timestamp() - began)::double precision * 1000, 'all of it';
+        extract(epoch from clock_timestamp() - began)::double precision * 1000, 'time of the whole search';
     if sku is not null then
         return query select s.* from shop_private.explain_product(request, run, sku) s;
     end if;

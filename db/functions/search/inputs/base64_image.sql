@@ -1,4 +1,4 @@
--- The bytes of an image that an entry of inputs brings in base64.
+-- The bytes of an image that is given in base64 in an entry of inputs.
 create or replace function shop_private.base64_image(p_text text)
 returns bytea
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -11,6 +11,6 @@ begin
         return decode(p_text, 'base64');
     exception when invalid_parameter_value then
         raise exception using errcode = '22023', message = 'the image of an input is not base64',
-            hint = 'encode(bytea, ''base64'') makes it.';
+            hint = 'Write it with encode(bytea, ''base64'').';
     end;
 end $$;

@@ -1,5 +1,5 @@
--- The vectors and the words that a request searches for. `degraded`: why the query has no vectors although it needs
--- them, when the request accepts that. It sets nothing: it runs inside run_search.
+-- The vectors and the words that a request searches for. `degraded`: if the request accepts a search by keywords alone,
+-- the reason why its query could not be encoded. No SET clause: run_search calls it under its own settings.
 create or replace function shop_private.search_inputs(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],

@@ -1,9 +1,10 @@
 -- The nearest products by one kind of vector (p_part: image or title, stored in p_table), by comparing every product
--- that meets the condition on p (shop.product). Where the matches of the serving model were collected, p_matched has
--- them, and they are looked up in the order of the index. Each product counts once, with its nearest image.
+-- that meets the condition on p (shop.product). p_matched holds the matches where they were collected, which only a
+-- search of the serving model does; then they are looked up in the order of the index. Each product counts once, with
+-- its nearest image.
 --
 -- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, hence a
--- random_page_cost below PostgreSQL's default, which is made for disks.
+-- random_page_cost below PostgreSQL's default, which is meant for disks.
 create or replace function shop_private.exact_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
     p_rows_per_product double precision, p_table regclass

@@ -5,8 +5,8 @@
 --   (a) the nearest candidate of the newest batch is farther than the p_k-th match by p_stop_margin,
 --   (b) no top-k match was found in the second half of the scan,
 --   (c) p_depth products have matched.
--- So neither the density of the query's neighbourhood nor the number of neighbours that pass the filter has to be
--- known in advance, and small batches find as much in as many candidates as large ones. After Al-Jazzazi et al.,
+-- So neither the density of the query's neighbourhood nor the number of neighbours that pass the filter has to be known
+-- in advance, and small batches find as much as large ones in the same number of candidates. After Al-Jazzazi et al.,
 -- "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor Search" (2025), who multiply the
 -- distance. Here a margin is added to the Euclidean distance of unit vectors: how far the scan must go beyond a match
 -- depends on the distances between products, not on their distance from the query, and texts are farther from images
@@ -17,9 +17,9 @@
 -- anti-correlates with the neighbourhood, and an index finds distant products poorly. The caller then compares
 -- all that match. p_share null: never give up, accept the partial result.
 --
--- The join must keep the order of the index scan: nested loop only. The other join plans are disabled, and JIT is,
+-- The join must keep the order of the index scan: nested loop only. The other join plans are disabled, and so is JIT,
 -- which this plan's cost estimate would trigger.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library: its settings have no names before
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library, which defines its settings
 
 create or replace function shop_private.filtered_hnsw_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_index regclass,

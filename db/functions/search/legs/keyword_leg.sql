@@ -3,8 +3,8 @@
 -- A word that many products have does not select. It ranks the products that rarer words and the vector legs found
 -- (p_candidates, nearest first). When the query has only such words and there are no candidates, the rarest of them
 -- selects up to @keyword_common@ products: those that have it are about equally good, so the first ones of the table
--- will do. A word that no product has is taken for a typing error and looked up by its trigrams.
-do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads the library: its settings have no names before
+-- are taken. A word that no product has is taken for a typing error and looked up by its trigrams.
+do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads the library, which defines its settings
 
 create or replace function shop_private.keyword_leg(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_candidates uuid[], p_depth integer,

@@ -11,7 +11,7 @@ begin
             from (select p.product_id, p.keywords from shop.product p
                 where $2 is not null and p.keywords @@ $2 and %1$s limit $8) p
             union all
-            -- a few rows: "offset 0" keeps the planner from the index over the words of all products
+            -- a few rows: "offset 0" keeps the planner from using the keyword index, which covers all products
             select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer
             from (select p.* from shop.product p where p.product_id = any($3) offset 0) p
             where p.keywords @@ $1 and %1$s

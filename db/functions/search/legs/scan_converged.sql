@@ -1,5 +1,5 @@
--- Has a filtered scan of the HNSW index converged? See filtered_hnsw_leg. It sets nothing: it runs inside that
--- function and is called many times a scan.
+-- Has a filtered scan of the HNSW index converged? See filtered_hnsw_leg, which calls it many times per scan under its
+-- own settings: a SET clause here would cost time on each call.
 create or replace function shop_private.scan_converged(
     p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
     p_stop_margin double precision, p_examined integer, p_batch_nearest double precision

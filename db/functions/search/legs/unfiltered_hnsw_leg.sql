@@ -2,8 +2,8 @@
 -- candidates, as a plain ordered statement does it. Each product counts once, with its nearest image.
 --
 -- A second, larger scan follows only when several images of one product took the places of other products.
--- The plans are kept: making one takes a tenth of a millisecond.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library: its settings have no names before
+-- The plans are kept: planning takes a tenth of a millisecond.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library, which defines its settings
 
 create or replace function shop_private.unfiltered_hnsw_leg(
     p_part text, p_vector @vector@.halfvec, p_depth integer, p_rows_per_product double precision, p_index regclass,
