@@ -1,4 +1,4 @@
-"""Rows that passed validation and that the database still refuses: found by halving, so that each costs only itself."""
+"""Finds rows that passed validation but that the database refuses, by halving, so that all other rows are written."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -18,7 +18,7 @@ def write_each(
     """Write `rows` together, or in parts where the database refuses one of them. Parts come in the order of the rows.
 
     A refused row comes alone, with the error. `write` must leave nothing behind when it raises. Raises StatementRefused
-    when the statement is at fault and not a row.
+    when the statement itself is at fault.
     """
     try:
         result: Result | StatementRefused = write(rows)

@@ -65,7 +65,7 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """For catalogs without an image root: no path has a folder to start at."""
+    """For catalogs without an image root: there is no folder that a path could start at."""
 
     def uri(self, written: str) -> tuple[str, bool]:
         if address := _address(written):

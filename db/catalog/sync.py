@@ -36,7 +36,7 @@ _DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
 class Missing:
     """Counts of the catalog's products."""
 
-    to_change: int  # not named by the feed; unless they are to be deleted, only those not yet out of stock
+    to_change: int  # not named by the feed; for marking, without those already out of stock
     named: int
     products: int  # all of them
 

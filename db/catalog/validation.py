@@ -111,7 +111,7 @@ def _fault(name: str, text: str, longest: int) -> str | None:
 
 
 def _is_text(text: str) -> bool:
-    """False with a NUL, which PostgreSQL does not store, or a lone surrogate (a byte that is not UTF-8)."""
+    """False for a text with a NUL, which PostgreSQL does not store, or a lone surrogate (a byte that is not UTF-8)."""
     if "\x00" in text:
         return False
     if text.isascii():

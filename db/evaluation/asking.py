@@ -1,4 +1,4 @@
-"""A judged query, searched: by `shop.search`, or in a trial of a model that need not be serving."""
+"""Searches for a judged query, by `shop.search` or in a trial of a model that need not be serving."""
 
 import json
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Fusion weights for the serving model, fitted on half of the judged queries and tried on the other half.
+"""Fusion weights for the serving model, fitted on half of the judged queries and tested on the other half.
 
 A query's half is a hash of the query alone, so it stays on its side when judgements are added, and in every suite. Only
-queries with a text count: a search by picture alone goes by the picture unless it names weights itself.
+queries with a text count: a search by image alone uses only the image leg unless it names weights itself.
 """
 
 import json
@@ -17,7 +17,7 @@ from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_list
 from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
 
 DEPTH = 50  # of each leg's list: as far as shop.search looks for its first 10 results
-FEWEST = 10  # queries a half
+FEWEST = 10  # queries in each half
 METRIC = f"nDCG@{NDCG_DEPTH}"
 
 
@@ -73,7 +73,7 @@ def dev_queries(tasks: Sequence[Task]) -> int:
 
 
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[OnTest]:
-    """One a task, and one of them all where there are several."""
+    """One for each task and, if there are several, one for all of them together."""
     values = test_values(measured)
     rows = [beside(what, mine) for what, mine in values.items()]
     return [*rows, beside("together", joined(list(values.values())))] if len(rows) > 1 else rows
@@ -91,14 +91,14 @@ def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]
 
 
 def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
-    """Of several groups of queries as of one; of the legs that all of them have."""
+    """The values of several groups of queries as those of one group, for the legs that every group has."""
     return {
         leg: np.concatenate([each[leg] for each in values]) for leg in values[0] if all(leg in each for each in values)
     }
 
 
 def store(conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[OnTest]) -> None:
-    """Searches that name no weights go by these from now on. Within the caller's transaction, as the app."""
+    """Store weights, which searches that name none use from then on. Within the caller's transaction, as the app."""
     whole = tested[-1]
     detail = {
         "suites": list(suites),

@@ -1,9 +1,9 @@
 """Weighted reciprocal rank fusion, as `shop.search` does it, and the weights that suit judged queries best.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank there): Cormack, Clarke and Büttcher 2009, who
-took 60 for rrf_k. The larger it is, the less a first place counts against a tenth, and the more it counts to be in
-several lists at all: good among equals, bad where one leg is right and another is noise. Only the ratios of the weights
-matter, so the largest fitted one is 1.
+took 60 for rrf_k. The larger rrf_k is, the smaller the advantage of a first place over a tenth, and the larger the
+advantage of being in several lists: good where the legs are equally right, bad where one is right and another is noise.
+Only the ratios of the weights matter, so the largest fitted one is 1.
 """
 
 import itertools
@@ -23,7 +23,7 @@ RRF_KS = (3, 10, 30, 60)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each leg counts in a search, 0 leaves it out; and rrf_k."""
+    """The weight of each leg in a search (0 leaves the leg out), and rrf_k."""
 
     image: float = 1.0
     title: float = 1.0
@@ -49,7 +49,7 @@ def only(leg: str) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query: what each leg found, best first, and what was judged."""
+    """A query: the products that each leg found, best first, and the grades of the judged ones."""
 
     lists: Mapping[str, Sequence[UUID]]
     grades: Mapping[UUID, int]
@@ -66,14 +66,14 @@ def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
 
 
 def in_dev_half(query_id: UUID) -> bool:
-    """Half of all queries, by a hash that knows nothing else: the same query is on the same side in every suite."""
+    """Half of all queries, by a hash of the query alone: the same query is on the same side in every suite."""
     return query_id.bytes[-1] % 2 == 0
 
 
 def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
     """The weights with the highest mean nDCG@10 over the cases, and that mean.
 
-    Every point of a grid; of equally good ones that with the largest rrf_k, then the one nearest to equal weights.
+    Tries every point of a grid. Among equally good ones the largest rrf_k wins, then the weights nearest to equal.
     """
     ranks, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))
@@ -95,9 +95,9 @@ def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
 
 
 def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rank of each (case, product, leg), infinite where it was not found; gain a (case, product); best DCG a case.
+    """Rank of each (case, product, leg), infinite where not found; gain of each (case, product); best DCG of each case.
 
-    A case's products are in the order of their ids, which settles equal scores."""
+    A case's products are in the order of their ids, which decides between equal scores."""
     products = [sorted(set().union(*case.lists.values())) for case in cases]
     width = max(1, max(map(len, products)))
     ranks = np.full((len(cases), width, len(LEGS)), np.inf)

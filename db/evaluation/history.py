@@ -39,7 +39,7 @@ class Comparison:
 
 
 def check_may_keep(conn: Connection) -> None:
-    """Raises StatementRefused, before anything was measured for nothing."""
+    """Raises StatementRefused when this login may not: to be called before the measurement, which would be lost."""
     if not conn.scalar(text("select has_table_privilege('shop.evaluation', 'insert')")):
         raise StatementRefused(
             "this login may not keep evaluations", hint="Give the address of one that belongs to the role app."
@@ -48,7 +48,7 @@ def check_may_keep(conn: Connection) -> None:
 
 def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> int:
     """Write one run, within the caller's transaction, as the app. Returns its number."""
-    # Two runs that end at once get two numbers.
+    # Two runs that end at the same time get two numbers.
     conn.execute(text("lock table shop.evaluation in share row exclusive mode"))
     run = int(conn.scalar(text("select coalesce(max(run), 0) + 1 from shop.evaluation")) or 1)
     for leg in measured:
@@ -92,7 +92,7 @@ def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> i
 def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, list[StoredLeg]]:
     """A kept run by its number, or by "last": the newest that measured one of the tasks' suites.
 
-    Raises SettingsError when there is none, or when it did not measure the same queries against the same judgements.
+    Raises SettingsError when there is no such run.
     """
     suites = sorted({task.suite for task in tasks})
     if against == "last":
@@ -146,7 +146,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Paired: the differences of each query are what is resampled. Directions that only one run has are left out."""
+    """Compares in pairs: the differences of each query are resampled. Directions that only one run has are left out."""
     comparisons = []
     for leg in measured:
         then = next((one for one in stored if one.direction == leg.direction and _measures(one, leg.task)), None)

@@ -1,4 +1,4 @@
-"""Judgements: which product answers which query how well. In by SQL or by `add`; out as one `JudgedQuery` a query."""
+"""Judgements: which product answers which query how well. Written by SQL or by `add`, read as a `JudgedQuery` each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from db.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A row of shop.judgement. The query is a text, a picture (bytes, or the first one of a product), or both."""
+    """A row of shop.judgement. The query is a text, an image (bytes, or the first one of a product), or both."""
 
     suite: str
     catalog: str
@@ -33,23 +33,23 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A query of a suite and the grades of its judged products, by id. A picture's bytes stay in the database."""
+    """A query of a suite and the grades of its judged products, by id. An image's bytes stay in the database."""
 
     suite: str
     catalog: str
     query_id: UUID
-    label: str  # for people: the text, sku:..., the picture's sha256
+    label: str  # for people: the text, sku:..., the image's sha256
     text: str | None
-    picture_of: int | None  # the judgement_id of a row that holds the picture
+    picture_of: int | None  # the judgement_id of a row that holds the image
     picture_sku: str | None
     product_id: UUID | None  # of picture_sku
     grades: Mapping[UUID, int]
 
     @property
     def kind(self) -> str:
-        """What is asked with: "text", "image" or "text+image"."""
-        picture = "" if self.picture_of is None and self.picture_sku is None else "image"
-        return "+".join(filter(None, ("" if self.text is None else "text", picture)))
+        """The kind of query: "text", "image" or "text+image"."""
+        image = "" if self.picture_of is None and self.picture_sku is None else "image"
+        return "+".join(filter(None, ("" if self.text is None else "text", image)))
 
 
 _COLUMNS = "suite, catalog, query, picture, picture_sku, sku, grade"
@@ -82,7 +82,7 @@ def add(conn: Connection, judgements: Iterable[Judgement]) -> Counts:
             for one in judgements:
                 row = (one.suite, one.catalog, one.query, one.picture, one.picture_sku, one.sku, one.grade)
                 copy.write_row(row)
-    except psycopg.Error as error:  # COPY goes past SQLAlchemy and its translation
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, and so its translation of errors
         raise translated(error) from error
     counts = conn.execute(text(_ADD)).one()
     conn.execute(text("drop table pg_temp.staged_judgement"))

@@ -1,9 +1,9 @@
-"""Judged queries through `shop.search`, and how good what comes back is. Reads as the analyst; writes nothing.
+"""Runs judged queries through `shop.search` and measures the results. Reads as the analyst; writes nothing.
 
-tasks = prepare(conn, judgements.read(conn, suites), filters)   what is asked, and what it is measured against
+tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
 
-A *direction* is what is asked with and the leg that answers: text->image, text->title, text->keywords, text->hybrid,
+A *direction* is the kind of query and the leg that answers: text->image, text->title, text->keywords, text->hybrid,
 image->image, ... A leg is measured alone by giving the other legs the weight 0.
 """
 
@@ -37,7 +37,7 @@ class Task:
     filter: Filter | None
     selectivity: float | None  # share of the catalog's products that the filter lets through
     queries: Sequence[JudgedQuery]
-    left_out: int  # queries without a relevant product in the catalog and the filter, or whose own picture is missing
+    left_out: int  # queries without a relevant product in the catalog and the filter, or whose own image is not encoded
 
     @property
     def has_text(self) -> bool:
@@ -56,7 +56,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The model that answers, and what its searches go by."""
+    """The model that answers, with the weights and the calibration that its searches use."""
 
     model_id: int
     model: str
@@ -65,21 +65,21 @@ class Serving:
     calibration: Mapping[str, int] | None
 
     def by_itself(self, task: Task) -> Weights:
-        """What counts in a search that names no weights: of one without a text, the picture alone."""
+        """The weights of a search that names none: without a text, only the image leg counts."""
         return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`weights` are the hybrid's. None: what a search takes by itself, weights as well as route.
+    """`weights` are those of the hybrid. None leaves the weights, or the route, to the search.
 
-    `trial`: as if the model were serving, which it need not; by the exact route.
+    `trial`: search by the exact route as if the model were serving, even if it is not.
     """
 
     k: int = 10
     weights: Weights | None = None
     route: str | None = None
-    index_recall: bool = True  # of the vector legs: what the index finds of what an exact scan finds
+    index_recall: bool = True  # of the vector legs: share of an exact scan's results that the index finds
     trial: bool = False
 
 
@@ -89,7 +89,7 @@ class MeasuredLeg:
     leg: str
     k: int
     setting: Mapping[str, Any]
-    results: Sequence[Sequence[str]]  # SKUs a query
+    results: Sequence[Sequence[str]]  # SKUs of each query
     metrics: tuple[str, ...]
     values: Values  # (queries, metrics)
 
@@ -134,8 +134,8 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 
 
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
-    """Group the queries, and keep of their judgements what a search could find. A product of the catalog that is not
-    encoded stays: not to find it is a fault."""
+    """Group the queries, and keep the judgements of products that a search could find. A product of the catalog that
+    is not encoded stays: not finding it is a fault."""
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
     for suite, catalog, kind in groups:
@@ -157,7 +157,7 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Ask every query of the task at every leg. `on_progress` is called after each.
 
-    Raises DatabaseError when it is not, or no longer, `model` that answers.
+    Raises DatabaseError when a model other than `model` answers, or its settings have changed.
     """
     how = how or How()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]
@@ -208,7 +208,7 @@ def _measure_leg(
 def _index_recall(
     conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[SearchHit] | None
 ) -> float:
-    """What the HNSW index finds of what an exact scan finds. `known`: the first k by whichever route was taken."""
+    """The share of an exact scan's results that the HNSW index finds. `known`: the first k by the route taken."""
 
     def distances(route: str) -> list[float]:
         taken = {hit.route for hit in known or ()} == {route}
@@ -230,7 +230,7 @@ def _findable(
         passes = str(
             conn.scalar(text("select shop_private.filter_condition(cast(:f as jsonb))"), {"f": json.dumps(condition)})
         )
-        passes = passes.replace("%", "%%")  # SQL from the database goes past SQLAlchemy, whose colons it may contain
+        passes = passes.replace("%", "%%")  # run by the driver: SQLAlchemy would read its colons as parameters
         share = f"select avg(coalesce(({passes}), false)::integer)::float8 from shop.product p where p.catalog = %(in)s"
         selectivity = conn.exec_driver_sql(share, {"in": catalog}).scalar()
     rows = conn.exec_driver_sql(

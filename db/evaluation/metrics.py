@@ -1,5 +1,5 @@
 """How good a ranked list is, and how sure an average is. Pure functions; a grade is 0 (wrong) to 3 (exactly meant), and
-what nobody judged counts as 0."""
+an unjudged product counts as 0."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,7 +14,7 @@ Values = NDArray[np.float64]
 
 RESAMPLES = 5_000
 NDCG_DEPTH = 10
-_CHUNK = 2_000_000  # numbers drawn at once
+_CHUNK = 2_000_000  # numbers drawn at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Interval:
 
 
 def recall_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int) -> float:
-    """Share of the relevant products (grade 1 and up) among the first k. Above k relevant ones, 1 is out of reach."""
+    """Share of the relevant products (grade 1 and up) among the first k. It is below 1 if there are more than k."""
     relevant = {key for key, grade in grades.items() if grade > 0}
     return len(relevant.intersection(ranked[:k])) / len(relevant)
 
@@ -66,7 +66,7 @@ def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
 def bootstrap(values: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Interval]:
     """The mean of each column of (queries, columns) and its percentile interval over resampled queries.
 
-    Efron and Tibshirani 1993. The difference of two systems is bootstrapped by giving the differences, query by query.
+    Efron and Tibshirani 1993. To compare two systems, give their differences query by query.
     """
     count = len(values)
     if count == 0:

@@ -46,9 +46,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 self._reachable.check(ip)
             for number, ip in enumerate(ips):
                 try:
-                    share = seconds_left(timeout) / (
-                        len(ips) - number
-                    )  # an address that does not answer leaves time for the next
+                    # an address that does not answer leaves time for the next
+                    share = seconds_left(timeout) / (len(ips) - number)
                     return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                     if number == len(ips) - 1:

@@ -1,4 +1,4 @@
-"""What a fetcher may reach, and how much of it it may read."""
+"""The limits of a fetcher: where it may connect, and how much it may read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The SQL functions, one object a file, applied again after every upgrade, in this order: room by room, callees first.
+"""The SQL functions, one object per file. Every upgrade applies all of them again, in this order: callees first.
 
 `@word@` in a file is replaced: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions (`@vector@`,
 `@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of

@@ -1,7 +1,7 @@
 """The named numbers of the SQL functions. A SQL file names one as `@max_results@`.
 
-Each stands once, with its unit and how it was chosen. Python imports the limits that it checks as well.
-`docs/search.md` shows SEARCH as a table; a test compares the two.
+Each is defined once, with its unit and the reason for its value. Python imports the limits that it checks, too.
+`docs/search.md` shows LIMITS and SEARCH as a table; a test compares the two.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ LIMITS = (
     Constant("max_results", MAX_RESULTS, "products", "largest k, depth of a leg and window that pages are cut from"),
     Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "largest image of a query: 10 MB"),
     Constant("max_image_base64", MAX_IMAGE_BASE64, "characters", "10 MB in base64, with line breaks"),
-    Constant("max_text_length", MAX_TEXT, "characters", "a model reads about 60 words; the rest only costs"),
+    Constant("max_text_length", MAX_TEXT, "characters", "a model reads about 60 words; more only takes time"),
     Constant("max_inputs", MAX_INPUTS, "entries", "weighted inputs of a query; each may cost an encoding"),
     Constant("min_input_weight", 0.001, "", "a smaller weight changes no ranking"),
     Constant("max_weight", 1000, "", "weight of an input or of a leg; far above any that was fitted"),
@@ -40,12 +40,12 @@ LIMITS = (
 SEARCH = (
     Constant("leg_depth_factor", 3, "x k", "each leg ranks more products than are shown: fusion reorders them"),
     Constant("leg_depth_min", 50, "products", "so that fusion has something to reorder for a small k"),
-    Constant("exact_floor", 100, "matches", "up to here all are compared: an index scan costs no less"),
-    Constant("collect_limit", 20_000, "matches", "most that are collected to be compared after an index scan gave up"),
+    Constant("exact_floor", 100, "matches", "up to this many are all compared: an index scan costs no less"),
+    Constant("collect_limit", 20_000, "matches", "largest number collected for comparison after an index scan gave up"),
     Constant("collect_cost_factor", 2, "", "comparing costs twice as much while the matches are not collected"),
-    Constant("assumed_share", 0.5, "of products", "share that matches while no sample was taken: most match"),
-    Constant("sample_products", 300, "products", "sample that estimates how many match; takes below a millisecond"),
-    Constant("sample_deviation", 1.5, "", "three deviations: the square root of a count deviates by a half"),
+    Constant("assumed_share", 0.5, "of products", "share assumed to match when no sample was taken: most match"),
+    Constant("sample_products", 300, "products", "sample that estimates how many match; takes less than a millisecond"),
+    Constant("sample_deviation", 1.5, "", "three standard deviations of the square root of a count, each 0.5"),
     Constant("max_images_per_product", 100, "images", "bound on the rows read per product by the first scan"),
     Constant("default_ef_factor", 0.65, "", "x sqrt(products): recall@10 of .98 with texts, before a calibration"),
     Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
@@ -56,13 +56,13 @@ SEARCH = (
     Constant("max_ef_search", 1000, "candidates", "pgvector's own limit"),
     Constant("max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples: tuples visited, not returned"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan: small batches find as much as large ones"),
-    Constant("hnsw_max_candidates", 100_000, "candidates", "end of a filtered scan whatever else is true"),
+    Constant("hnsw_max_candidates", 100_000, "candidates", "a filtered scan always ends here"),
     Constant("hnsw_first_check", 10, "candidates", "PL/pgSQL fetches 10 rows first"),
     Constant("hnsw_check_every", 50, "candidates", "PL/pgSQL fetches 50 rows at a time from then on"),
-    Constant("hnsw_check_growth", 400, "candidates", "checks become rarer by this many: they take a tenth of the scan"),
+    Constant("hnsw_check_growth", 400, "candidates", "checks get rarer at each multiple: they take a tenth of a scan"),
     Constant("hnsw_scan_factor", 2.5, "x k / share", "candidates until convergence, tried with a made-up catalog"),
     Constant("hnsw_prior_batches", 5, "batches", "weight of the overall share while few candidates have been seen"),
-    Constant("hnsw_expected_matches", 8, "matches", "fewer expected say nothing about the neighbourhood"),
+    Constant("hnsw_expected_matches", 8, "matches", "fewer expected matches say nothing about the neighbourhood"),
     Constant("hnsw_anti_correlation", 4, "x fewer", "matches than expected: the filter excludes the neighbourhood"),
     Constant(
         "exact_random_page_cost", 1.8, "x seq_page_cost", "vectors are cached: reading one by key costs little more"
@@ -72,7 +72,7 @@ SEARCH = (
     Constant("keyword_max_words", 32, "words", "more words cost time and hardly change the ranking"),
     Constant("keyword_max_length", 1000, "characters", "the part of a text that is read for words"),
     Constant("typo_min_letters", 4, "letters", "shorter words have too few trigrams to be compared"),
-    Constant("typo_similarity", 0.5, "word similarity", "least for a title to fit a misspelt word"),
+    Constant("typo_similarity", 0.5, "word similarity", "smallest at which a title fits a misspelt word"),
     Constant("typo_weight", 0.5, "", "x similarity: score of a product found by a misspelt word"),
 )
 
@@ -98,7 +98,7 @@ CALIBRATION = (
     Constant("calibration_confidence", 1.645, "standard errors", "one-sided 95 % bound of the normal distribution"),
     Constant("calibration_few_products", 500, "products", "lower end of the slope of the exact route"),
     Constant("calibration_many_products", 2500, "products", "upper end of the slope of the exact route"),
-    Constant("calibration_index_products", 2000, "products", "below this every search compares all that match"),
+    Constant("calibration_index_products", 2000, "products", "below this every search compares all matches"),
 )
 
 TAGS = (Constant("max_zero_shot_comparisons", 5_000_000, "comparisons", "products times labels of one shop.zero_shot"),)

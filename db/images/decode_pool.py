@@ -1,7 +1,7 @@
-"""Images are decoded in processes of their own: a decoder that crashes, hangs or runs out of memory takes one of those
-along, not the encoder. The image that caused it is found by trying its neighbours alone.
+"""Images are decoded in processes of their own: a decoder that crashes, hangs or runs out of memory ends one of those,
+not the encoder. The image that caused it is found by decoding each image of its task alone.
 
-Pixels come back through memory that both sides share; only a few words an image cross the pipe.
+Pixels come back through memory that both sides share; only a few words per image cross the pipe.
 """
 
 import math
@@ -17,7 +17,7 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.pixels import InputShape, Pixels
 from db.images.worker_pool import FAILURES, SPAWN, WorkerPool, explain
 
-_MAX_TASK = 16  # images a task: few enough to spread over processes, enough to make a task's own cost small
+_MAX_TASK = 16  # images per task: few enough to spread over processes, enough to make a task's own cost small
 
 
 class DecodePool:

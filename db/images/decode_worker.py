@@ -1,6 +1,6 @@
 """Runs in a decoder process: from image files to the pixels that a model takes, in memory shared with the encoder.
 
-Imports little: an encoder starts one process a core, and another whenever an image has ended one.
+Imports little: an encoder starts one such process per core, and another whenever an image has ended one.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a process and its decoder processes send each other. Imports no Pillow: the sender never opens an image."""
+"""The messages between a process and its decoder processes. Imports no Pillow: the sender never opens an image."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """From an upright RGB image to the bytes a model's image tower takes. No torch here: decoder processes run this part.
 
-The device normalises the values, because it does that faster: they stay 0..255 until they are there.
+Values stay 0..255, because the device normalises them faster.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class InputShape:
 
     @property
     def bytes(self) -> int:
-        """Of one image, at most."""
+        """The largest size of one image."""
         return self.height * self.width * 3
 
     def at_least(self, width: int, height: int) -> tuple[int, int]:
@@ -65,9 +65,8 @@ class InputShape:
 
     def _crop(self, image: Image.Image) -> Image.Image:
         short = min(image.size)
-        if (
-            max(image.size) > 4 * short
-        ):  # only the middle of a 1 x 10,000 strip: resizing all of it would need gigabytes
+        # only the middle of a 1 x 10,000 strip: resizing all of it would need gigabytes
+        if max(image.size) > 4 * short:
             image = _middle(image, min(image.width, 4 * short), min(image.height, 4 * short))
         scaled = [self.edge if side == short else int(self.edge * side / short) for side in image.size]
         return _middle(self._resize(image, (scaled[0], scaled[1])), self.width, self.height)

@@ -1,4 +1,4 @@
-"""Thumbnails, made in decoder processes: an image that crashes or hangs its decoder costs one request, no service."""
+"""Thumbnails from decoder processes: an image that crashes or hangs its decoder fails one request, not the service."""
 
 from db.images import thumbnail_worker
 from db.images.errors import ImageRejected, ImageUnreadable
@@ -17,11 +17,11 @@ class ThumbnailPool:
         self._workers = WorkerPool(processes, limits.seconds, thumbnail_worker.warm_up)
 
     def thumbnail(self, data: bytes, edge: int) -> bytes:
-        """Wait for a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image has none."""
-        made = self._attempt(data, edge, _ATTEMPTS)
-        if isinstance(made, DecodeError):
-            raise (ImageRejected if made.final else ImageUnreadable)(made.reason)
-        return made
+        """Wait for a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image cannot be opened."""
+        result = self._attempt(data, edge, _ATTEMPTS)
+        if isinstance(result, DecodeError):
+            raise (ImageRejected if result.final else ImageUnreadable)(result.reason)
+        return result
 
     def close(self) -> None:
         """Kill the processes. Later calls raise ImageUnreadable."""

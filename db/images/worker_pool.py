@@ -57,7 +57,7 @@ class WorkerPool:
 
 
 def explain(failure: BaseException) -> str:
-    """Why a call has no result, of an image that was decoded alone in its process."""
+    """The reason why a call has no result, when it decoded a single image."""
     if isinstance(failure, ProcessExpired):
         code = failure.exitcode
         ending = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""Measuring the live catalog for the choice of a route (`shop.calibrate`), and the result."""
+"""Measures the live catalog so that search can choose a route (`shop.calibrate`), and returns the result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Calibration:
 def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -> Calibration:
     """Measure and store; the caller commits.
 
-    Raises StatementRefused for arguments that make no sense, DatabaseError while nothing is encoded.
+    Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded.
     """
     row = conn.execute(
         text(

@@ -102,7 +102,7 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Results, best first, and what is true of the search even when `rows` is empty.
+    """Results, best first, and properties of the search, which hold even when `rows` is empty.
 
     `degraded`: only keywords were searched, because the query could not be encoded. Cache hits and misses, of texts
     and images, are counted only in sessions whose client_min_messages is CACHE_NOTICE_LEVEL.
@@ -196,8 +196,8 @@ def similar(conn: Connection, sku: str, params: SearchParams) -> SearchResult:
 def trial(conn: Connection, model: str, sku: str | None, params: SearchParams) -> SearchResult:
     """The search as if `model` were serving, for a text, an image or the image of the product `sku`.
 
-    Takes filter, k, catalog and rrf_k; the weights must be given. Only the app may: no other role may have texts
-    encoded by a model that does not serve.
+    Takes filter, k, catalog and rrf_k; the weights must be given. Needs the app's rights: no other role may have
+    texts encoded by a model that does not serve.
     """
     return _result(conn, _TRIAL, {**asdict(params), "model": model, "sku": sku})
 

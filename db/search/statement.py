@@ -1,4 +1,4 @@
-"""A search of the command line: its SQL to show, and its results.
+"""A search by the command line: its results, and its SQL to show.
 
 Without an SQL condition it is a call of `shop.search`, which `db.search.ranking` runs. With one (`where`) it is plain
 ordered SQL on `shop.searchable`.
@@ -86,7 +86,7 @@ def _check(query: Query, *, has_image: bool = False) -> None:
     if query.text is not None and not query.text.strip():
         raise SettingsError("the query text is empty", hint="Describe what the product looks like.")
     if not 1 <= query.k <= MAX_RESULTS:
-        raise SettingsError(f"{query.k} results were asked for; 1 to {MAX_RESULTS} can be had")
+        raise SettingsError(f"{query.k} results were requested; a search returns 1 to {MAX_RESULTS}")
     if query.filter is None:
         return
     if query.where is not None:
