@@ -1,7 +1,7 @@
-"""Build the wheel, install it in an environment of its own, use it from there: `make wheel`.
+"""Build the wheel, install it in an environment of its own and use it from there: `make wheel`.
 
 The new environment sees the third-party packages of this one, but not the editable installation of Windowshop: a path
-in a .pth file makes modules importable and leaves the .pth files beside them alone.
+in a .pth file makes the modules below it importable, but Python does not process the .pth files there.
 """
 
 import os
@@ -30,7 +30,7 @@ NEEDED = (
     "web/page/static/*",
     "web/page/templates/*.html",
 )
-SETUPTOOLS = 77  # the first that knows license expressions
+SETUPTOOLS = 77  # the first version that supports license expressions
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def build(place: Path) -> Path:
-    """From a copy of the tree: setuptools would leave a build folder behind, and pack what an earlier one left."""
+    """Build from a copy: in the tree setuptools would leave a build folder, and pack the files of an earlier one."""
     source, dist = place / "source", place / "dist"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):

@@ -1,4 +1,4 @@
-"""Rules for the files of SQL: one object a file, few files a folder, short lines, short bodies, few parameters."""
+"""Rules for the files of SQL: one object per file, few files per folder, short lines, short bodies, few parameters."""
 
 import re
 from collections import Counter
@@ -66,7 +66,7 @@ def test_no_function_body_is_too_long() -> None:
 
 
 def test_no_private_function_takes_too_many_parameters() -> None:
-    """The public functions of schema shop keep theirs: callers name the arguments."""
+    """The public functions of schema shop may take more: callers name the arguments."""
     parameters = {
         match[1]: count_parameters(sql, match.end())
         for path in FILES
@@ -74,7 +74,7 @@ def test_no_private_function_takes_too_many_parameters() -> None:
         for match in re.finditer(r"^create or replace (?:function|procedure) (shop_private\.\w+)\(", sql, re.M)
     }
     assert parameters["shop_private.worker_heartbeat"] == 5
-    assert parameters["shop_private.calibration_try"] == 8  # what it returns is not counted
+    assert parameters["shop_private.calibration_try"] == 8  # result columns are not counted
     assert {name: count for name, count in parameters.items() if count > MAX_PARAMETERS} == {}
 
 

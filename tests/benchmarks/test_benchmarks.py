@@ -1,4 +1,4 @@
-"""The search benchmark on a thousand products: it measures what it says, in every cell."""
+"""The benchmarks on a thousand products: every cell is measured, and measured as it is described."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """Those that are installed and built in a second."""
+    """The installed peers among those that build their index within a second."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 
@@ -57,7 +57,7 @@ def test_loading_leaves_nothing_to_encode(shop: Shop) -> None:
         assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
 
 
-def test_an_answer_is_scored_by_how_many_of_the_nearest_matching_products_it_has(shop: Shop) -> None:
+def test_an_answer_is_scored_by_its_share_of_the_nearest_matching_products(shop: Shop) -> None:
     queries = shop.catalog.queries("text", QUERIES)
     similarity = queries.vectors.astype("f4") @ shop.catalog.images.astype("f4").T
     matching = shop.catalog.category == 0

@@ -13,7 +13,7 @@ BENCHMARKS = goals.read()
 KEPT = {path.stem: read(path) for path in RESULTS.glob("*.json")}
 
 
-def test_every_page_is_what_the_report_command_writes() -> None:
+def test_every_page_equals_the_output_of_the_report_command() -> None:
     written = page.pages()
 
     assert set(RESULTS.glob("*.md")) < set(written)

@@ -36,7 +36,7 @@ TEXTS = ["a red chair", "x", "Lederrucksack für Männer", "far too long for any
 
 
 def example_images() -> list[Image.Image]:
-    """A gradient, one that is not square, and a grey one."""
+    """A gradient, an image that is not square, and a grey image."""
     ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
     return [
         Image.fromarray(np.stack([ramp, ramp.T // 2, 255 - ramp], axis=-1)),
@@ -46,8 +46,8 @@ def example_images() -> list[Image.Image]:
 
 
 def fixed(family: str, folder: Path) -> Path:
-    """A tiny model whose weights depend on nothing but their names: no library's random numbers are in them. Its
-    tokenizer does not say how long a text may be, as some do not."""
+    """A tiny model whose weights depend only on their names, not on a library's random numbers. Its tokenizer sets no
+    maximum length of a text, as some real ones do not."""
     made = FAMILIES[family][0](folder)
     weights = load_file(made / "model.safetensors")
     for name, tensor in weights.items():
@@ -62,7 +62,7 @@ def fixed(family: str, folder: Path) -> Path:
 
 
 def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The same vectors by transformers alone."""
+    """The same vectors, computed by transformers alone."""
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     with torch.inference_mode():
         texts = model.get_text_features(**processor(text=TEXTS, return_tensors="pt", **FAMILIES[family][1]))
@@ -86,7 +86,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
     for name, rows in vectors.items():
         assert np.allclose(rows, expected[name], atol=1e-5), name
         assert np.allclose(rows, np.array(golden[family][name]), atol=1e-3), name
-        assert (rows @ rows[0])[1:].max() < 0.999, name  # inputs are told apart
+        assert (rows @ rows[0])[1:].max() < 0.999, name  # different inputs have different vectors
 
 
 def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     folder = tiny_models.make_clip(tmp_path / "clip")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    load(str(folder))  # beside safetensors they are not looked at
+    load(str(folder))  # beside safetensors they are ignored
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelUnavailable, match=r"pytorch_model\.bin .* is not safetensors"):
         load(str(folder))
@@ -152,7 +152,7 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match="cannot be loaded"):
             load(str(folder))
-    else:  # the library's own class stands in
+    else:  # the library's own class is used instead
         load(str(folder))
     assert not proof.exists()
 
@@ -164,7 +164,7 @@ ONE, TWO = "1" * 40, "2" * 40
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """A hub cache with two commits of shop/tiny-clip, of other weights; main is the first one."""
+    """A hub cache with two commits of shop/tiny-clip, with different weights; main is the first."""
     cache = tmp_path / "hub"
     repository = cache / "models--shop--tiny-clip"
     for seed, commit in enumerate((ONE, TWO)):
@@ -184,7 +184,7 @@ def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_with
         row = conn.execute(text("select name, source, revision, dimension from shop.model")).one()
     assert row == ("tiny_clip", "shop/tiny-clip", ONE, tiny_models.CLIP_DIMENSION)
 
-    (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # its author goes on
+    (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # its author commits again
     encoded = windowshop("encode", "--once", env=env)
     assert encoded.returncode == 0, encoded.stderr
 

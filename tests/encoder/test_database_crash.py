@@ -23,7 +23,7 @@ from tests.support.processes import running_encoder, wait_until
 
 @pytest.fixture
 def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Settings]]:
-    """A server of its own, which may be killed, with everything durable."""
+    """A server of its own that may be killed, with durable settings."""
     settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
     with open_database(settings) as database:
         model = load(str(clip_folder))
@@ -69,7 +69,7 @@ def test_killing_the_database_loses_nothing_that_was_acknowledged(
 
 
 def crash(home: Path) -> None:
-    """SIGKILL the postmaster; up again when this returns."""
+    """SIGKILL the postmaster and start the server again."""
     pid = embedded.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def crash(home: Path) -> None:
 
 
 def vectors(database: Database) -> set[tuple[object, ...]]:
-    """Every vector there is."""
+    """Every stored vector."""
     with database.connect(None) as conn:
         return {
             tuple(row)
@@ -98,7 +98,7 @@ def waiting(database: Database) -> int:
 
 
 def recall(database: Database, queries: int = 50, k: int = 10) -> float:
-    """recall@10 of the index that went through the kills, of images as queries; ties count as found."""
+    """recall@10 of the index that survived the kills, with images as queries; ties count as found."""
     nearest = text(
         "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
         "limit :k) "

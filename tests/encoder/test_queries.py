@@ -1,4 +1,4 @@
-"""A text becomes a vector inside SQL: one whole encoder process, psql-like sessions against it."""
+"""A text becomes a vector inside SQL: a whole encoder process answers sessions like those of psql."""
 
 import time
 from collections.abc import Callable

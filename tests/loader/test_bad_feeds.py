@@ -1,6 +1,6 @@
 """Faults in feeds of each format, and their messages. Delimited files: test_bad_files.py."""
 
-# ruff: noqa: E501 - a case a line: the tables are read as tables
+# ruff: noqa: E501 - one case per line, so that the tables read as tables
 
 import gzip
 import io
@@ -33,7 +33,7 @@ BOMB = (
 )
 OUTSIDE = b'<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + RSS + b"<item><g:id>&x;</g:id></item>" + END
 
-# what is wrong: file name, content, error, message, hint. Nothing of it is loaded.
+# fault: file name, content, error, message, hint. Nothing of the file is loaded.
 WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: empty": ("a.xml", b"", NothingToLoad, "a.xml is empty", ""),
     "XML: a page": ("a.xml", b"<!doctype html><html><body>404", NotACatalog, "a.xml is an HTML page, not a product feed", "without a login"),
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str,
     assert "\n" not in error.message
 
 
-# what is wrong with one row: file name, what is before it, the row, what follows; its line, SKU and reason
+# fault of one row: file name, content before the row, the row, content after it; line, SKU and reason as listed
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
@@ -130,7 +130,7 @@ def test_a_file_that_breaks_off_yields_its_rows_and_then_the_error(case: str, tm
 
 
 def until_damaged(path: Path) -> tuple[int, str]:
-    """How many rows come before the error, and what it says."""
+    """The number of rows before the error, and its message."""
     rows = 0
     try:
         for _ in open_source(path).rows():
@@ -210,7 +210,7 @@ def big_feed(name: str, path: Path, rows: int) -> None:
 
 @pytest.mark.parametrize("name", ["xml", "jsonl", "shopify", "parquet"])
 def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Path):
-    """Python's own memory; what pyarrow and SQLite hold is measured by benchmarks/loading.py."""
+    """Python's own memory; benchmarks/loading.py measures that of pyarrow and SQLite."""
     path = tmp_path / f"a.{name}"
     big_feed(name, path, 30_000)
     tracemalloc.start()
@@ -235,7 +235,7 @@ def test_progress_is_in_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
 
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A feed in which somebody cut, doubled or overwrote a few places."""
+    """A feed in which a few places are cut, doubled or overwritten."""
     name = draw(st.sampled_from(sorted(path.name for path in FIXTURES.iterdir())))
     content = (FIXTURES / name).read_bytes()
     for _ in range(draw(st.integers(1, 3))):
@@ -260,13 +260,13 @@ def test_any_damage_is_a_clear_error_or_rows_and_rejects(feed: tuple[str, bytes]
         pass
 
 
-def test_a_broken_first_line_does_not_make_another_format(tmp_path: Path):
+def test_a_broken_first_line_does_not_change_the_format(tmp_path: Path):
     (tmp_path / "a.jsonl").write_text('{"id": 1, "title": "a\n{"id": 2, "title": "b"}\n')
     found: list[Any] = list(open_source(tmp_path / "a.jsonl").rows())
     assert [type(one) for one in found] == [Reject, RawProduct]
 
 
-def test_a_wrong_format_by_name_says_what_is_expected(tmp_path: Path):
+def test_a_file_that_is_not_in_the_given_format_is_refused(tmp_path: Path):
     (tmp_path / "a.csv").write_text("sku,title\n1,a\n")
     for kind, message in (
         (Format.JSONL, "a.csv is not JSON Lines; line 1: not JSON"),

@@ -34,7 +34,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def database(databases: Any, template: str) -> Database:
-    """One for all cases; what is loaded is counted in a catalog that is empty again before each."""
+    """One database for all cases; its catalog is emptied before each."""
     copied: Database = databases.copy(template)
     return copied
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
 
 
 GOOD = b"good,Good one,5,\n"
-ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row in line 3, what is listed as its SKU, why
+ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row; its line, SKU and reason as listed
     "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "bad", "not UTF-8: byte 0xE9 at position 8 of line 3"),
     "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
     "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),
@@ -198,7 +198,7 @@ def test_a_path_without_read_permission_is_an_error(locked: str, load: Load, pub
     (folder / "goods.csv").write_text("sku,title\n1,a\n")
     (folder / locked).chmod(0)
     try:
-        if is_root := os.geteuid() == 0:  # who may read everything
+        if is_root := os.geteuid() == 0:  # root may read everything
             os.seteuid(NOBODY)
         error = error_of(load(folder / "goods.csv"))
     finally:

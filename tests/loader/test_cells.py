@@ -1,4 +1,4 @@
-"""A value as the text, image paths or keywords of a field."""
+"""The values of a feed become the text, image paths or keywords of a field."""
 
 from typing import Any
 

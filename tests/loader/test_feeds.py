@@ -127,7 +127,7 @@ FEED = {
 
 @pytest.mark.parametrize("name", ["merchant.tsv", "merchant.xml", "merchant_atom.xml", "merchant.jsonl"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_merchant_feed_is_the_same_products_in_every_spelling(
+def test_a_merchant_feed_gives_the_same_products_in_every_format(
     name: str, packed: bool, database: Database, tmp_path: Path
 ):
     path = shutil.copy(FIXTURES / name, tmp_path)
@@ -138,13 +138,13 @@ def test_a_merchant_feed_is_the_same_products_in_every_spelling(
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("merchant", 4, 4, 0)
     found = stored(database)
     for sku in FEED:
-        found[sku].get("attributes", {}).pop("link_self", None)  # which only Atom has
+        found[sku].get("attributes", {}).pop("link_self", None)  # only Atom has it
         if not found[sku].get("attributes", True):
             del found[sku]["attributes"]
     assert found == FEED
 
 
-def test_an_odd_merchant_xml_keeps_what_google_means_and_everything_else(database: Database, tmp_path: Path):
+def test_an_odd_merchant_xml_keeps_googles_fields_and_all_others(database: Database, tmp_path: Path):
     summary = load_catalog(database, FIXTURES / "merchant_odd.xml")
     assert (summary.read, summary.inserted, summary.rejected) == (3, 2, 1)
     assert stored(database) == {
@@ -223,7 +223,7 @@ def test_odd_json_lines_are_read_or_listed_with_their_line(database: Database, t
     ]
 
 
-def test_a_shopify_export_is_a_product_a_variant_and_one_for_a_handle_without_variants(
+def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_variants(
     database: Database, tmp_path: Path
 ):
     summary = load_catalog(database, FIXTURES / "shopify.csv")
@@ -362,7 +362,7 @@ def as_a_list(path: Path, tmp_path: Path) -> Path:
 
 
 def as_lines(path: Path, tmp_path: Path) -> Path:
-    """As a crawler keeps them: what each page carries on a line."""
+    """As a crawler stores them: the JSON of each page on one line."""
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"
@@ -418,7 +418,7 @@ def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database:
     }
 
 
-def test_parquets_own_types_become_what_json_has(database: Database, tmp_path: Path):
+def test_parquet_types_become_json_types(database: Database, tmp_path: Path):
     import datetime
 
     pyarrow = pytest.importorskip("pyarrow")
@@ -428,7 +428,7 @@ def test_parquets_own_types_become_what_json_has(database: Database, tmp_path: P
         {
             "sku": pyarrow.array([1001, 1002]),
             "title": ["One", "Two"],
-            "gtin": [4006381333931.0, None],  # as pandas makes it of a column with gaps
+            "gtin": [4006381333931.0, None],  # as pandas stores a column with gaps
             "price": pyarrow.array([Decimal("12.50"), Decimal("0.99")], pyarrow.decimal128(8, 2)),
             "since": [datetime.date(2026, 1, 2), None],
             "box": [{"cm": [1, 2, 3]}, None],
@@ -497,7 +497,7 @@ def test_a_format_is_recognised_by_the_first_bytes(content: str, kind: Format, t
     assert recognise(FileHead(CatalogFile(tmp_path / "goods.dat"))) is kind
 
 
-def test_a_format_that_is_named_is_used_without_looking(tmp_path: Path):
+def test_a_named_format_is_used_without_detection(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("posting_id,image,image_phash,title\n1,a.jpg,,One\n")
     assert open_source(tmp_path / "goods.csv", kind=Format.DELIMITED).name == "delimited"
     assert open_source(tmp_path / "goods.csv", kind=Format.MERCHANT).name == "merchant"
@@ -512,7 +512,7 @@ def test_the_documentation_names_every_format():
     assert [kind for kind in Format if f"| `{kind}` | " not in page] == []
 
 
-def test_a_mapping_file_is_the_same_as_flags_which_go_before_it(tmp_path: Path):
+def test_a_mapping_file_works_like_flags_and_flags_take_precedence(tmp_path: Path):
     path = tmp_path / "map.toml"
     path.write_text('sku = "Code"\ntitle = "Item name"\n')
     assert parse_mapping(["title=Label"], path) == {"sku": "Code", "title": "Label"}

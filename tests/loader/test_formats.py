@@ -1,4 +1,4 @@
-"""Each format, into the catalog."""
+"""Each format is loaded into the catalog."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A table of judgements: every good row in, every other row named with its reason."""
+"""A table of judgements: every good row is stored, every other row is named with its reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Delimited text: what csv.reader would swallow or crash on costs one line here."""
+"""Delimited text: a fault that csv.reader would swallow or crash on costs only its line here."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def test_a_quote_that_meets_a_later_quote_rejects_only_its_own_line():
     assert reasons(found) == [(1, "a quote is opened on this line and not closed")]
 
 
-def test_text_after_a_closing_quote_is_not_guessed_at():
+def test_text_after_a_closing_quote_is_rejected():
     found = read(b'1,"a" b\n2,c\n')
     assert cells(found) == [["2", "c"]]
     assert "text follows a closing quote" in reasons(found)[0][1]
@@ -91,7 +91,7 @@ def test_a_bare_carriage_return_rejects_only_its_line():
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=4), max_size=8))
-def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]):
+def test_rows_that_the_csv_module_writes_are_read_back(rows: list[list[str]]):
     rows = [[cell.strip(" ").replace("\r", "") for cell in row] for row in rows]
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     text = io.StringIO()

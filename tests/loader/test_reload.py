@@ -1,4 +1,4 @@
-"""Loading again: what is equal stays untouched, what changed is encoded again and nothing else, kills lose nothing."""
+"""Loading again: equal rows stay untouched, only changed titles and images are encoded again, kills lose nothing."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def work(database: Database) -> list[tuple[Any, ...]]:
 
 
 def versions(database: Database) -> list[tuple[Any, ...]]:
-    """Which physical version of each row there is: it changes with every write."""
+    """The physical version of each row: it changes with every write."""
     with database.connect(None) as conn:
         found = conn.execute(
             text(
@@ -110,7 +110,7 @@ def test_loading_the_same_again_writes_no_row_and_queues_no_work(encoded: Databa
         ("7,", "7,n.jpg", [("3", "image", 0)], 1),
     ],
 )
-def test_a_change_queues_what_must_be_encoded_again_and_nothing_else(
+def test_a_change_queues_only_items_that_must_be_encoded_again(
     encoded: Database, catalog: Path, old: str, new: str, queued: list[tuple[Any, ...]], images: int
 ):
     catalog.write_text(catalog.read_text().replace(old, new, 1))
@@ -263,7 +263,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_goes_on_from_there(
     monkeypatch.setattr(chunk_writer, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
-    stored = count(database)  # the chunks before it, and one that was on its way beside it
+    stored = count(database)  # the chunks before it, and those written at the same time
     assert 200 <= stored <= 600
     assert f"{stored} rows are in; the same command goes on from there." in (broken.value.hint or "")
     summary = load_catalog(database, path)

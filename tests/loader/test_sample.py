@@ -57,7 +57,7 @@ def test_the_sample_file_by_itself_needs_no_flags_and_has_no_prices(database: Da
     assert not any("price" in row.fields for row in _csv_rows())
 
 
-def test_the_read_me_counts_what_is_there():
+def test_the_counts_in_the_readme_are_right():
     for field, counts in (
         ("department", Counter(row.fields["product_type"] for row in rows())),
         ("source", Counter(row.attributes["source"] for row in rows())),

@@ -82,7 +82,7 @@ def test_products_that_the_feed_does_not_name_are_out_of_stock(database: Databas
     assert set(availability(database).values()) == {"in_stock"}
 
 
-def test_with_delete_they_are_gone_with_their_images_and_work(database: Database, tmp_path: Path):
+def test_with_delete_those_products_are_gone_with_their_images_and_work(database: Database, tmp_path: Path):
     with database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -125,7 +125,7 @@ def test_when_more_would_vanish_than_allowed_nothing_does(delete: bool, database
     assert counts(allowed) == ((6, 0, 4, 0) if delete else (6, 4, 0, 0))
 
 
-def test_a_feed_of_other_products_does_not_make_room_for_itself(database: Database, tmp_path: Path):
+def test_new_products_of_the_feed_do_not_raise_the_limit(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
     summary = load_catalog(database, feed(tmp_path / "feed.csv", range(100, 200)), sync=SyncOptions())
     assert summary.refused is not None
@@ -135,7 +135,7 @@ def test_a_feed_of_other_products_does_not_make_room_for_itself(database: Databa
 
 def test_products_marked_long_ago_do_not_count_against_the_limit(database: Database, tmp_path: Path):
     load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    for fewer in (9, 8, 7, 6, 5, 4):  # each time one of those that are left
+    for fewer in (9, 8, 7, 6, 5, 4):  # each time one of the remaining products
         assert counts(load_catalog(database, feed(tmp_path / "feed.csv", range(fewer)), sync=SyncOptions()))[1] == 1
 
 

@@ -23,7 +23,7 @@ def test_every_function_file_is_listed_once() -> None:
 
 
 def test_no_upsert_reads_the_clock_for_a_stored_row() -> None:
-    """now() in ON CONFLICT DO UPDATE cannot be sharded; the inserted row carries its time."""
+    """ON CONFLICT DO UPDATE with now() cannot be sharded, so the inserted row carries the time."""
     for path in FUNCTION_FILES:
         for clause in re.findall(r"on conflict[^;]*?do update(.*?);", path.read_text(), flags=re.S | re.I):
             clock = re.search(r"\b(now|clock_timestamp|statement_timestamp)\(\)|current_timestamp", clause)

@@ -98,7 +98,7 @@ def kind(value: Any) -> str:
 
 
 def lower(text: str) -> str:
-    """Lower case letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() uses context and can add some."""
+    """Lower case letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() uses context and can add letters."""
     return "".join(letter.lower()[0] for letter in text)
 
 

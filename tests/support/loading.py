@@ -1,4 +1,4 @@
-"""A catalog file into a database, in one call."""
+"""Loads a catalog file into a database in one call."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a database consists of, as text that two databases can be compared by."""
+"""The objects of a database as text, to compare two databases."""
 
 from db.engine import Database
 from tests.support.databases import admin
@@ -24,7 +24,7 @@ CATALOG = {
 
 
 def catalog(database: Database) -> dict[str, list[str]]:
-    """Everything the two schemas are made of, as text; object numbers left out."""
+    """Every object of the two schemas as text, without object ids."""
     schemas = "'shop'::regnamespace, 'shop_private'::regnamespace"
     return {
         kind: sorted(str(row) for row in admin(database, query.format(s=schemas))) for kind, query in CATALOG.items()
@@ -32,7 +32,7 @@ def catalog(database: Database) -> dict[str, list[str]]:
 
 
 def leftovers(database: Database) -> list[str]:
-    """Tables, views, functions and types that are there, but for alembic's own."""
+    """The tables, views, functions and types that exist, except alembic's own."""
     rows = admin(
         database,
         "select oid::regclass::text from pg_class where relnamespace::regnamespace::text in ('shop', 'shop_private') "

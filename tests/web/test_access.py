@@ -150,7 +150,7 @@ def test_a_made_up_forwarded_address_does_not_escape_the_limit(serve: Serve) -> 
         assert done == [200] * 5 + [429] * 3
 
 
-def test_a_trusted_proxys_forwarded_address_counts_but_not_what_its_client_added(serve: Serve) -> None:
+def test_the_address_that_a_trusted_proxy_forwards_counts_and_its_clients_claim_does_not(serve: Serve) -> None:
     from ipaddress import ip_network
 
     with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:

@@ -42,7 +42,7 @@ def test_the_examples_are_answered(client: httpx.Client) -> None:
 
 
 def test_problem_types_do_not_change() -> None:
-    """Programs go by the types, so one may be added, but none renamed or removed."""
+    """Programs decide by the types: one may be added, but none may be renamed or removed."""
     assert set(KINDS) >= {
         "malformed", "key-missing", "key-scope", "not-found", "method", "cursor-outdated", "too-large", "media-type",
         "invalid", "rate", "internal", "overloaded", "encoder-unavailable", "database-unavailable", "timeout",

@@ -37,7 +37,7 @@ def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, (64, 43)), (200, (256, 171)), (1024, (300, 200))])
 def test_a_thumbnail_fits_the_next_larger_size(client: httpx.Client, size: int, shown: tuple[int, int]) -> None:
-    for _ in range(2):  # made, then from memory
+    for _ in range(2):  # rendered, then from memory
         answer = client.get(address(client), params={"position": 0, "size": size})
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(BytesIO(answer.content)).size == shown
@@ -64,7 +64,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
 def test_a_file_that_became_something_else_is_not_served(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """Whatever the row says, and whatever is in its place now."""
+    """This holds for every path in the row, and for everything that may replace the file."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"

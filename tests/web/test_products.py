@@ -45,7 +45,7 @@ def test_a_product_is_inserted_then_unchanged_then_updated(shop: httpx.Client, o
     assert (str(price), uris) == ("13.00", ["7.png"])
 
 
-def test_only_what_changed_is_encoded_again(shop: httpx.Client, own_database: Database) -> None:
+def test_only_a_changed_title_is_encoded_again(shop: httpx.Client, own_database: Database) -> None:
     before = shop.get("/products/sku 1").json()
     given = {name: before[name] for name in ("sku", "title", "brand", "product_type", "price", "currency", "color")}
     given |= {"attributes": before["attributes"], "images": ["1.png"]}

@@ -90,7 +90,7 @@ def test_every_message_has_other_words(shop: Shop) -> None:
         assert words not in bodies
 
 
-def test_a_degraded_search_is_told_by_its_column(shop: Shop) -> None:
+def test_a_degraded_search_is_recognized_by_its_column(shop: Shop) -> None:
     found = search(shop.database, query="title of sku1 never asked", degrade=True)
     assert found.rows and found.degraded and found.reason
     found = search(shop.database, query="bag", degrade=True)

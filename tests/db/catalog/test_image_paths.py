@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
         ("inside.jpg", "inside.jpg", True),
         ("dangling.jpg", "dangling.jpg", False),
         ("nothing/here.jpg", "nothing/here.jpg", False),
-        ("%2e%2e/c.jpg", "%2e%2e/c.jpg", True),  # these characters are the name; nobody decodes them
+        ("%2e%2e/c.jpg", "%2e%2e/c.jpg", True),  # part of the name: percent signs are not decoded
         ("%2e%2e/a.jpg", "%2e%2e/a.jpg", False),
         ("...", "...", False),
         ("..a/b..jpg", "..a/b..jpg", False),

@@ -1,4 +1,4 @@
-"""Cells as shops write them."""
+"""Prices, availability and image hashes as shops write them."""
 
 from decimal import Decimal
 
@@ -55,14 +55,14 @@ def test_a_price_is_read_as_shops_write_it(cell: str, amount: str, currency: str
         ("$5", "is not a code of three letters"),
     ],
 )
-def test_a_price_that_cannot_be_held_is_refused_with_the_reason(cell: str, reason: str):
+def test_a_price_that_cannot_be_stored_is_refused_with_the_reason(cell: str, reason: str):
     with pytest.raises(ValueError, match=reason):
         values.price(cell)
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_is_a_price_the_database_holds_or_a_reason(cell: str):
+def test_any_text_gives_a_price_that_can_be_stored_or_a_reason(cell: str):
     try:
         amount, _ = values.price(cell)
     except ValueError as error:

@@ -76,7 +76,7 @@ def test_when_one_address_of_a_host_does_not_answer_the_next_is_used(
     assert made.read(f"http://cdn.example:{site.port}/") == b"image"
 
 
-@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no version 6 here")
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
 def test_an_ipv6_address_is_its_own_host_header(fetcher: MakeFetcher) -> None:
     with scripted_server("::1") as six:
         six.answers["/"] = response(b"image")
@@ -127,14 +127,14 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("drip", DRIPS)
-def test_a_slow_drip_ends_at_the_limit_of_seconds(fetcher: MakeFetcher, site: ScriptedServer, drip: str) -> None:
+def test_a_response_that_drips_ends_at_the_time_limit(fetcher: MakeFetcher, site: ScriptedServer, drip: str) -> None:
     site.answers["/"] = DRIPS[drip]
     error = refusal(fetcher(fetch_seconds=0.3), site.url())
     assert "no complete answer within 0.3 seconds" in error.message
     assert not error.final
 
 
-def test_redirects_share_one_limit_of_seconds(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_redirects_share_one_time_limit(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     def slow(number: int) -> Callable[[Send], None]:
         def answer(send: Send) -> None:
             time.sleep(0.15)
@@ -360,7 +360,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
-    """Serves an image under a certificate. `names` of the server are those it was asked for in the handshake."""
+    """Serves an image under a certificate. `requests` also holds the name that each handshake asks for (SNI)."""
     from contextlib import ExitStack
 
     with ExitStack() as running:

@@ -1,6 +1,6 @@
 """Addresses that a stranger may write into a product. None of them makes an encoder open a connection.
 
-Nothing is patched but what names resolve to. Servers listen on loopback; one that were reached would count it.
+Only name resolution is patched. Servers listen on loopback and count every connection.
 """
 
 import socket
@@ -15,9 +15,9 @@ from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server
 
-# {p} is the port of the listening servers, which is allowed: the port is never what saves us.
+# {p} is the port of the listening servers. It is allowed, so no address with {p} is refused because of its port.
 FORBIDDEN = [
-    # loopback and "this host", as numbers in every way somebody reads them
+    # loopback and "this host", as numbers in every notation that some program reads
     "http://127.0.0.1:{p}/",
     "https://127.0.0.1:{p}/",
     "http://127.0.0.2:{p}/",
@@ -46,7 +46,7 @@ FORBIDDEN = [
     "http://[::]:{p}/",
     "http://[0:0:0:0:0:0:0:1]:{p}/",
     "http://[::1%25lo]:{p}/",
-    # version 4 inside version 6
+    # IPv4 inside IPv6
     "http://[::ffff:127.0.0.1]:{p}/",
     "http://[::ffff:7f00:1]:{p}/",
     "http://[::127.0.0.1]:{p}/",
@@ -95,7 +95,7 @@ FORBIDDEN = [
     "http://mixed.example:{p}/",
     "http://mapped.example:{p}/",
     "http://six.example:{p}/",
-    # what one reader takes for the host and another one does not
+    # addresses whose host two parsers read differently
     "http://cdn.example@127.0.0.1:{p}/",
     "http://user:password@127.0.0.1:{p}/",
     "http://127.0.0.1:{p}@cdn.example/",
@@ -150,18 +150,18 @@ NAMES = {
 
 
 def to_loopback(host: str, _: int) -> list[str]:
-    """The worst of name servers: what it does not know is here."""
+    """The worst name server: every name that it does not know is loopback."""
     return NAMES.get(host, ["127.0.0.1"])
 
 
 @pytest.fixture
 def listening() -> Iterator[list[ScriptedServer]]:
-    """On both versions of loopback, at one port."""
+    """Servers on IPv4 and IPv6 loopback, at one port."""
     with scripted_server() as four:
         try:
             with scripted_server("::1", four.port) as six:
                 yield [four, six]
-        except OSError:  # a machine without version 6
+        except OSError:  # a machine without IPv6
             yield [four]
 
 
@@ -198,7 +198,7 @@ def test_the_servers_would_have_counted_a_connection(listening: list[ScriptedSer
 
 
 def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[ScriptedServer]) -> None:
-    """From a server that may be asked, 127.0.0.3, to each of them."""
+    """From 127.0.0.3, a server that is allowed, to each forbidden address."""
     with scripted_server("127.0.0.3", listening[0].port) as outside:
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
@@ -221,7 +221,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
         assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_a_name_that_resolves_to_public_first_and_private_later_is_resolved_once_a_connection(
+def test_a_name_that_resolves_to_public_first_and_private_later_is_resolved_once_per_connection(
     listening: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []

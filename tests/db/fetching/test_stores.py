@@ -1,4 +1,4 @@
-"""Object stores: only below the listed prefixes, bounded as web images are. This driver keeps them in memory."""
+"""Object stores: read only below the listed prefixes, with the limits of web images. The driver is in memory."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Numbers of the SQL functions stand once, under a name."""
+"""Each number of the SQL functions is defined once, under a name."""
 
 import re
 from pathlib import Path

@@ -56,9 +56,7 @@ def test_a_root_that_is_a_link_is_followed(root: Path) -> None:
     assert read_file(str(root.parent / "alias"), "a.png", 1000) == CONTENT
 
 
-def test_a_link_that_is_put_in_while_the_path_is_walked_is_not_followed(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_inserted_while_the_path_is_walked_is_not_followed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "a").mkdir()
     (root / "a" / "secret").write_bytes(b"harmless")
     opened = os.open

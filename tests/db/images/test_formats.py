@@ -1,4 +1,4 @@
-"""An image is what its first bytes say, not what its file is called."""
+"""The format of an image follows from its first bytes, not from the name of its file."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Thumbnails from decoder processes: what they look like, and what an image that ends its decoder costs."""
+"""Thumbnails from decoder processes: their look, and the cost of an image that ends its decoder."""
 
 import os
 import signal
@@ -94,7 +94,7 @@ def test_an_image_that_ends_its_decoder_costs_one_request(pool: ThumbnailPool, m
     assert pool.thumbnail(b"good", 64) == b"a thumbnail"
 
 
-def test_an_image_that_hangs_its_decoder_costs_one_request_and_the_limit_of_seconds(
+def test_an_image_that_hangs_its_decoder_costs_one_request_and_the_time_limit(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
@@ -122,7 +122,7 @@ def test_a_closed_pool_makes_no_thumbnail(pool: ThumbnailPool) -> None:
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
 
 
-def test_the_asking_process_never_imports_pillow(tmp_path: Path) -> None:
+def test_the_calling_process_never_imports_pillow(tmp_path: Path) -> None:
     image = tmp_path / "image.png"
     Image.new("RGB", (300, 200)).save(image)
     program = tmp_path / "program.py"

@@ -1,4 +1,4 @@
-"""An option of shop.search stands in every place that offers it."""
+"""Every interface of shop.search offers all of its options."""
 
 import re
 from pathlib import Path

@@ -26,7 +26,7 @@ def test_folding_does_not_change_what_the_network_computes(tower: Tower) -> None
     torch.testing.assert_close(ours, published, atol=1e-4, rtol=0)
 
 
-def test_pooling_favours_what_fills_a_part_of_the_image(tower: Tower) -> None:
+def test_pooled_features_lie_between_the_mean_and_the_maximum(tower: Tower) -> None:
     with torch.inference_mode():
         last, _ = tower.maps(drawings())
         pooled, mid = tower(drawings())

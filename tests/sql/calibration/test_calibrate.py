@@ -1,4 +1,4 @@
-"""shop.calibrate measures the catalog, and the router uses what it measured."""
+"""shop.calibrate measures the catalog, and the router uses the measurements."""
 
 from collections.abc import Iterator
 from io import StringIO

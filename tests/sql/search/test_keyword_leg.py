@@ -1,4 +1,4 @@
-"""The keyword leg: stems, typing errors, languages, and what counts more."""
+"""The keyword leg: stems, typing errors, languages and ranking."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -24,7 +24,7 @@ def analyst(large: Database) -> Iterator[Connection]:
 
 
 def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
-    """The indexes a statement is run with, and the whole plan as text."""
+    """The indexes that a statement uses, and its whole plan as text."""
     plan = conn.exec_driver_sql(f"explain (analyze, format json) {statement}").scalar()
     found: set[str] = set()
 
@@ -82,7 +82,7 @@ def test_a_narrow_filter_is_answered_exactly_and_with_every_match(analyst: Conne
     found, plan = scans(analyst, search)
     assert "product_product_type_idx" in found, plan
     assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
-    assert len(analyst.exec_driver_sql(search).all()) == 10  # all there are: every 2,000th of 20,000
+    assert len(analyst.exec_driver_sql(search).all()) == 10  # all matches: every 2,000th of 20,000
 
 
 @pytest.mark.parametrize("limit", [10, 100, 500])
@@ -95,7 +95,7 @@ def test_a_filtered_search_is_never_short_in_a_new_session(large: Database, limi
         assert conn.exec_driver_sql("show hnsw.iterative_scan").scalar() == "relaxed_order"
         assert len(conn.exec_driver_sql(search).all()) == limit
         conn.exec_driver_sql("set local hnsw.iterative_scan = off")
-        assert len(conn.exec_driver_sql(search).all()) < limit  # what the setting is for
+        assert len(conn.exec_driver_sql(search).all()) < limit  # which the setting prevents
 
 
 def test_the_nearest_products_are_found(analyst: Connection) -> None:

@@ -1,4 +1,4 @@
-"""shop.search on a handful of products: what it returns, what it is made of, and what it refuses."""
+"""shop.search on a handful of products: its results, its scores and its errors."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
-    """Twelve products of three pictures each; texts 'red shoes' and 'dark' are in the cache."""
+    """Twelve products of three images each; texts 'red shoes' and 'dark' are in the cache."""
     from tests.support.shop import product
 
     for n in range(12):
@@ -86,7 +86,7 @@ def test_a_filter_narrows_every_leg_and_totals_are_exact(analyst: Connection) ->
 def test_matches_that_are_not_encoded_are_counted_in_the_reason(stocked: "Shop", analyst: Connection) -> None:
     stocked.run("delete from shop.toy_image where product_id = shop.product_id('s1')")
     rows = search(analyst, query="dark", keyword_weight=0, filter='{"product_type": "footwear", "price": {"lt": 30}}')
-    assert "s1" in {row.sku for row in rows}  # its title is
+    assert "s1" in {row.sku for row in rows}  # its title is encoded
     assert {row.reason for row in rows} == {"1 more match but are not encoded"}
 
 
@@ -109,12 +109,12 @@ def test_a_negative_weight_lowers_the_rank(analyst: Connection) -> None:
     first = search(analyst, query="dark", title_weight=0, keyword_weight=0)[0]
     near = first.sku
     assert rank(near, query="dark") == 1
-    picture = '[{"text": "dark"}, {"vector": %s, "model": "toy", "weight": -1.5}]'
+    inputs = '[{"text": "dark"}, {"vector": %s, "model": "toy", "weight": -1.5}]'
     vector = analyst.scalar(
         text("select embedding::text from shop.image_vector where product_id = :id and position = :position"),
         {"id": first.product_id, "position": first.image_position},
     )
-    assert rank(near, inputs=picture % vector) > 1
+    assert rank(near, inputs=inputs % vector) > 1
 
 
 def test_inputs_are_a_weighted_sum_of_unit_vectors(stocked: "Shop", analyst: Connection) -> None:
@@ -125,12 +125,12 @@ def test_inputs_are_a_weighted_sum_of_unit_vectors(stocked: "Shop", analyst: Con
     expected = 2 * dark_vector / np.linalg.norm(dark_vector) + 0.5 * np.array(long) / np.linalg.norm(long)
     expected /= np.linalg.norm(expected)
     for row in search(analyst, inputs=inputs, k=12):
-        picture = stocked.value(
+        image = stocked.value(
             "select embedding::text from shop.toy_image where product_id = :id and position = :position",
             id=row.product_id,
             position=row.image_position,
         )
-        vector = np.array([float(x) for x in picture[1:-1].split(",")])
+        vector = np.array([float(x) for x in image[1:-1].split(",")])
         cosine = vector @ expected / np.linalg.norm(vector)
         assert row.image_distance == pytest.approx(1 - cosine, abs=2e-3)
 
@@ -148,7 +148,7 @@ def test_similar_products_leave_the_product_itself_out(stocked: "Shop", analyst:
         "where t.product_id = shop.product_id('s7') and own.product_id = shop.product_id('s4')"
     )
     [seven] = [row for row in narrow if row.sku == "s7"]
-    assert seven.title_distance == pytest.approx(own_title, abs=2e-3)  # titles meet the product's title
+    assert seven.title_distance == pytest.approx(own_title, abs=2e-3)  # titles are compared with the product's title
 
 
 def test_a_search_stays_in_its_catalog(stocked: "Shop", analyst: Connection) -> None:
@@ -184,7 +184,7 @@ def test_without_an_encoder_degrade_searches_keywords(stocked: "Shop", analyst: 
     assert {(row.complete, row.route) for row in rows} == {(False, "keyword")}
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
     assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)  # nothing to compare
-    with pytest.raises(EncoderUnavailable):  # a picture has no words
+    with pytest.raises(EncoderUnavailable):  # an image has no words
         search(analyst, image=b"not seen before", degrade=True)
 
 

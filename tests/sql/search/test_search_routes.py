@@ -14,7 +14,7 @@ from db.errors import EncoderUnavailable
 from db.roles import Role
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 
-# name, filter, and which products n = 1..20000 it lets through
+# name, filter, and which products n = 1..20000 pass it
 FILTERS: list[tuple[str, str | None, Any]] = [
     ("none", None, lambda n: n > 0),
     ("half", '{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80),
@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibrated(large: Database) -> Iterator[None]:
-    """Costs under which 20,000 products are many."""
+    """Costs under which 20,000 products count as many."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -57,7 +57,7 @@ def search(conn: Connection, **named: Any) -> list[Row[Any]]:
 
 
 def nearest(lets_through: Any, k: int, seed: int = 0) -> list[str]:
-    """The true nearest SKUs, counted in numpy."""
+    """The true nearest SKUs, computed by numpy."""
     numbers = np.arange(1, PRODUCTS + 1)
     distance = 1 - vectors(seed) @ query_vector()
     distance[~lets_through(numbers)] = np.inf
@@ -75,7 +75,7 @@ def test_every_route_returns_all_results_and_the_nearest_ones(
         rows = search(analyst, query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0, route=route)
         found = [row.sku for row in rows]
         assert len(found) == len(set(found)) == len(truth)
-        if route is None or name != "far brands":  # where a forced index finds, but not the nearest
+        if route is None or name != "far brands":  # there a forced index finds products, but not the nearest
             assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
         assert all(row.complete for row in rows)
         assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
@@ -122,16 +122,16 @@ def test_an_incomplete_index_scan_is_completed_by_the_exact_route(analyst: Conne
 
 @pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
 def test_products_with_many_images_are_counted_once(large: Database, condition: str | None) -> None:
-    """A leg that has to be 50 deep is so many products, not pictures, and need not compare all for that."""
+    """A leg of depth 50 counts products, not images, and does not need to compare all products for that."""
     truth = nearest(lambda n: n > 0, 300)
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
             text(
-                "with picture as (insert into shop.product_image (product_id, position, uri) "
+                "with added as (insert into shop.product_image (product_id, position, uri) "
                 "select p.product_id, n, 'https://cdn.example/more' from shop.product p, generate_series(1, 3) n "
                 "where p.sku = any(:near) returning product_id, position) "
                 "insert into shop.toy_image (product_id, position, embedding, source) "
-                "select i.product_id, p.position, i.embedding, i.source from picture p "
+                "select i.product_id, p.position, i.embedding, i.source from added p "
                 "join shop.toy_image i on i.product_id = p.product_id and i.position = 0"
             ),
             {"near": truth},
@@ -143,7 +143,7 @@ def test_products_with_many_images_are_counted_once(large: Database, condition: 
 
 
 def test_an_incomplete_unfiltered_index_scan_gives_a_reason(large: Database) -> None:
-    """Five of 20,000 products have a picture that is encoded."""
+    """Five of 20,000 products have an encoded image."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
             text(
@@ -171,7 +171,7 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Every plan a statement runs, those inside functions too, as auto_explain tells a superuser acting as analyst."""
+    """Every plan of a statement, inside functions too, as auto_explain reports it to a superuser acting as analyst."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
@@ -272,11 +272,11 @@ def test_common_words_rank_candidates_without_an_index_scan_over_all_products(la
 
 
 def test_a_query_of_only_common_words_stays_fast(analyst: Connection) -> None:
-    rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded, and need not be
+    rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded: keywords need no vector
     assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
     assert len({row.sku for row in rows}) == 40
     assert rows == search(analyst, query="title", k=40, image_weight=0, title_weight=0)
-    with pytest.raises(EncoderUnavailable):  # to cut by similarity takes a vector
+    with pytest.raises(EncoderUnavailable):  # a cut by similarity needs a vector
         search(analyst, query="title", image_weight=0, title_weight=0, min_similarity=0.1)
 
 
@@ -335,13 +335,13 @@ def test_a_word_of_many_products_ranks_but_does_not_select(analyst: Connection) 
     assert shares["titl"] == pytest.approx(1)
     leg = "select cardinality((shop_private.keyword_leg({}, 'main', 'true', null, {}, 50, 20000)).product_ids)"
     near = "array[shop.product_id('sku 1'), shop.product_id('sku 2')]"
-    assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # what the other legs found
+    assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the products of the other legs
     assert analyst.exec_driver_sql(leg.format("'title number77'", near)).scalar() == 3
-    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # alone, it has to select
+    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # without other legs it selects
 
 
 def test_a_search_sees_committed_changes(large: Database) -> None:
-    """What matches is asked of the table, not of statistics."""
+    """Matches are read from the table, not from statistics."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)

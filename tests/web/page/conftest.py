@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from encoder.models.loading import Model
 
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
-_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import: tests run without settings
+_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, because tests run without these variables
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -80,7 +80,7 @@ def visit(browser: "Browser") -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> dict[int, "Model"]:
-    """The loaded starter model, which the first database that has it puts in."""
+    """The starter model by its id, loaded once: sample_template puts it in."""
     return {}
 
 

@@ -167,7 +167,7 @@ def test_htmx_gets_the_part_that_changes_and_a_short_address(client: httpx.Clien
         "/?color=red&color=black",
     ],
 )  # fmt: skip
-def test_an_address_is_rendered_as_itself(client: httpx.Client, state: str) -> None:
+def test_an_address_is_kept_as_it_is(client: httpx.Client, state: str) -> None:
     assert client.get(state, headers=HTMX).headers["hx-push-url"] == state
 
 
