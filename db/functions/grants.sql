@@ -1,4 +1,4 @@
--- Every right of every role; a golden test holds the result. PUBLIC has none.
+-- Grants every right of every role; a golden test checks the result. PUBLIC has no rights.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 
@@ -21,7 +21,7 @@ grant execute on function
     shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
--- The private functions behind them: all that run with their caller's rights and only read. They add no rights.
+-- The public functions call private functions. Those that only read, with their caller's rights, add no rights.
 do $$
 declare
     helper regprocedure;
@@ -56,7 +56,7 @@ grant execute on function
 grant select on shop.coverage, shop.quarantine to @encoder@;
 grant execute on function shop_private.coverage, shop_private.work_quarantined to @encoder@;
 
--- gateway: the loopback connection; its procedure runs with these rights and no others
+-- gateway: the role of the loopback connection; its procedure runs with these rights only
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;
 grant execute on procedure shop_private.gateway_encode to @gateway@;

@@ -1,9 +1,11 @@
--- Measures the live catalog so that search can choose a route: the smallest ef_search whose recall@k reaches the target
--- with 95 % confidence, the smallest stop margin with which a filtered search does (see filtered_hnsw_leg), the time of
--- a comparison, the time of a candidate of the index, and how similar queries are to unrelated products.
+-- Measures the live catalog so that search can choose a route. It measures the smallest ef_search whose recall@k
+-- reaches the target with 95 % confidence, the smallest stop margin (see filtered_hnsw_leg) with which a filtered
+-- search reaches the same target, the time of one comparison, the time of one candidate of the index, and how similar
+-- queries are to unrelated products.
 --
--- Times are lower quartiles, because other load on the machine is not a cost of the route. Writes only its own tables.
--- The result is a row of shop.calibration, which search uses from then on.
+-- Times are lower quartiles, because other load on the machine is not a cost of the route. The function writes only
+-- shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row; search
+-- uses the row from then on.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

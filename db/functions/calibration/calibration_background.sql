@@ -1,5 +1,5 @@
--- How similar the queries are to unrelated products: mean and standard deviation of the similarity to 1,000 images
--- drawn at random.
+-- Measures how similar the queries are to unrelated products: returns the mean and the standard deviation of their
+-- similarity to 1,000 images drawn at random.
 create or replace function shop_private.calibration_background(
     p_queries @vector@.halfvec[], p_products uuid[], out mean double precision, out deviation double precision
 )

@@ -1,5 +1,5 @@
--- Microseconds that the exact route takes for each matching product: the slope between a few and many products, which
--- leaves out the fixed cost of a search. Null where the catalog is too small to tell.
+-- Returns the microseconds that the exact route takes for each matching product: the slope between a few and many
+-- products, which excludes the fixed cost of a search. Returns null where the catalog is too small to tell.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )

@@ -1,6 +1,6 @@
--- The query vectors to calibrate with: those of the latest query texts, or, while fewer than 20 texts are known, those
--- of the catalog's own images. Texts lie outside the distribution of the images and are the harder queries. products:
--- for each vector the product whose image it is, or null.
+-- Returns the query vectors to calibrate with: the vectors of the latest query texts or, while fewer than 20 texts are
+-- known, the vectors of the catalog's own images. Texts lie outside the distribution of the images and are the harder
+-- queries. products holds, for each image vector, the product that the image belongs to, and null for a text vector.
 create or replace function shop_private.calibration_queries(
     p_model_id smallint, p_count integer, out vectors @vector@.halfvec[], out products uuid[], out kind text
 )

@@ -1,10 +1,10 @@
--- The smallest stop margin (see filtered_hnsw_leg) whose recall@k under a filter reaches the target with 95 %
--- confidence, else the largest one tried, and the time of a candidate with it. measured: recall, candidates and time of
--- each one tried.
+-- Returns the smallest stop margin (see filtered_hnsw_leg) whose recall@k under a filter reaches the target with 95 %
+-- confidence, or the largest margin tried if none reaches it, and the time of one candidate with that margin. measured
+-- holds the recall, candidates and time of each margin tried.
 --
--- Three filters are tried: four products in five pass the first, one in ten the second, one in 25 the third. Each needs
--- at least the margin of the one before. product_id is a hash, so a bound on one of its bytes is a filter that draws a
--- fair sample.
+-- The function tries three filters: four products in five pass the first, one in ten the second, one in 25 the third.
+-- Each filter needs at least the margin of the filter before it. As product_id is a hash, a bound on one of its bytes
+-- is a filter that draws a fair sample.
 create or replace function shop_private.calibration_stop_margin(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
     p_index regclass, out stop_margin double precision, out us_per_candidate double precision, out measured jsonb

@@ -1,5 +1,6 @@
--- The exact k nearest products of each query vector among those that meet the condition, each list as text. p_products:
--- for each vector the product whose image it is, which is left out; or null.
+-- Returns the exact k nearest products of each query vector among the products that meet the condition. Each list is an
+-- array of ids cast to text. p_products holds, for each image vector, the product that the image belongs to, which the
+-- list excludes, and null for a text vector.
 create or replace function shop_private.calibration_truth(
     p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )

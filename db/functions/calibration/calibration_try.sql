@@ -1,6 +1,7 @@
--- One setting of the index route, tried on every query: p_ef_search without a filter, or p_stop_margin with one.
--- recall: the mean recall@k; lowest: its lower confidence bound, because later queries will differ from these;
--- candidates: the median number examined; ms: the time of a search; us_per_candidate: the time of a candidate.
+-- Tries one setting of the index route on every query: p_ef_search without a filter, or p_stop_margin with a filter.
+-- recall is the mean recall@k; lowest is its lower confidence bound, because later queries will differ from these
+-- queries; candidates is the median number of candidates examined; ms is the time of a search; us_per_candidate is the
+-- time of one candidate in microseconds.
 create or replace function shop_private.calibration_try(
     p_queries @vector@.halfvec[], p_products uuid[], p_truth text[], p_condition text, p_k integer,
     p_ef_search integer, p_stop_margin double precision, p_index regclass,

@@ -1,5 +1,6 @@
--- The similarity below which an image has nothing to do with the query: `deviations` standard deviations above the mean
--- similarity of queries to random products. Meant for min_similarity. It differs from model to model.
+-- Returns the similarity below which an image has nothing to do with the query: `deviations` standard deviations above
+-- the mean similarity of queries to random products. Callers pass the result as min_similarity. The value differs from
+-- model to model.
 create or replace function shop.relevance_floor(deviations double precision default 3)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

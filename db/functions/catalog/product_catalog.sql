@@ -1,5 +1,5 @@
--- A new product gets the language of its catalog. A catalog that is not known yet is stored with the product's
--- language.
+-- Gives a new product the language of its catalog. If the catalog is not known yet, stores the catalog with the
+-- product's language.
 create or replace function shop_private.product_catalog() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

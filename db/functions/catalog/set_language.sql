@@ -1,5 +1,5 @@
--- Set the language in which the keywords of a catalog are stemmed. Rewrites the catalog's rows; encodes nothing again.
--- Returns how many rows changed.
+-- Sets the language in which the keywords of a catalog are stemmed. The function rewrites the catalog's rows but causes
+-- no new encoding. Returns the number of changed rows.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,10 +1,10 @@
 -- The loader and the web service write every product through this function. It reads the session's temporary table
 -- staged_product (see db/catalog/store.py), whose rows are valid and unique by sku, and makes products and images equal
--- to it: the columns of a staged row replace the stored ones, and its list of images replaces the stored list. Equal
--- rows are not written, so nothing is encoded again for them. A product whose images alone change counts as unchanged.
--- The update takes updated_at from the inserted row and reads no clock of its own.
+-- to that table: the columns of a staged row replace the stored columns, and its list of images replaces the stored
+-- list. Equal rows are not written, so equal rows cause no new encoding. A product of which only the images changed
+-- counts as unchanged. The update takes updated_at from the inserted row and reads no clock of its own.
 --
--- Hash and merge joins are disabled, so that stored rows are looked up by key: the planner knows nothing of the
+-- Hash and merge joins are disabled, so that stored rows are looked up by key: the planner has no statistics of the
 -- temporary table, and would read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
@@ -17,14 +17,15 @@ declare
     p_image_root_id constant smallint := image_root_id;
     staged bigint;
 begin
-    -- In the order in which every writer locks products. Few columns, so that the sort fits in memory.
+    -- The keys are sorted in the order in which every writer locks products. The table has few columns, so that the
+    -- sort fits in memory.
     create temporary table staged_key on commit drop as
     select k.product_id, k.sku
     from (select shop.product_id(s.sku, p_catalog) as product_id, s.sku from pg_temp.staged_product s) k
     order by k.product_id;
     get diagnostics staged = row_count;
 
-    -- Equal rows are excluded before the insert: ON CONFLICT would lock each of them, which is a write.
+    -- Equal rows are excluded before the insert: ON CONFLICT would lock each equal row, which is a write.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,

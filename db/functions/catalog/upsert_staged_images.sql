@@ -1,5 +1,5 @@
--- The images of upsert_staged: makes those of the staged products (pg_temp.staged_key, pg_temp.staged_product) equal to
--- their staged lists. Returns how many were deleted, added or replaced.
+-- Writes the images for upsert_staged: makes the images of the staged products (pg_temp.staged_key,
+-- pg_temp.staged_product) equal to their staged lists. Returns how many images were deleted, added or replaced.
 create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,5 @@
--- The condition on p (shop.product) that keeps a search inside its catalog: 'true' where there is only one catalog.
+-- Returns the condition on p (shop.product) that keeps a search inside its catalog: 'true' if there is no other
+-- catalog.
 create or replace function shop_private.catalog_condition(catalog text)
 returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,5 @@
--- The condition of a list of objects (p_operator: and, or). p_conditions counts as in filter_group.
+-- Returns the SQL condition of a list of objects that p_operator joins (and, or). p_conditions counts the conditions of
+-- the whole filter.
 create or replace function shop_private.filter_choices(
     p_operator text, p_list jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$

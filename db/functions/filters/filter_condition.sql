@@ -1,8 +1,8 @@
--- The filter language (docs/filters.md): a JSON object becomes one SQL condition on p (shop.product), which the
--- searches run. Three rules keep it safe and fast:
+-- Translates a filter (docs/filters.md) from a JSON object into one SQL condition on p (shop.product), which the
+-- searches run. Three rules keep the condition safe and fast:
 --   * every value and every key is a quoted literal (%L, which is right under any standard_conforming_strings), and
 --     columns come from the list in filter_kind, so nothing that a caller writes becomes SQL;
---   * filter_value checks values against the field's type, so the condition never fails on a row, whatever it holds;
+--   * filter_value checks values against the field's type, so the condition raises no error on any row;
 --   * an indexed column stands alone on its side of an operator that its index supports.
 --
 -- This function pins search_path for the filter functions that it calls.

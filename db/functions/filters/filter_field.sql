@@ -1,5 +1,5 @@
--- The conditions of one field, one for each of its operators. A bare value means eq, a bare list means in. p_place:
--- where the object stands that holds the field.
+-- Returns the conditions of one field, one for each of its operators. A bare value means eq, a bare list means in.
+-- p_place is the path of the object that contains the field, for error messages.
 create or replace function shop_private.filter_field(p_field text, p_value jsonb, p_place text)
 returns text[] language plpgsql stable parallel safe as $$
 declare

@@ -1,5 +1,6 @@
--- The condition of one object of a filter: all its fields are required. p_place: where it stands in the filter, for
--- error messages, such as or[1]; null at the top. p_conditions counts the conditions of the whole filter.
+-- Translates one object of a filter into an SQL condition: a product must satisfy every field. p_place is the path of
+-- the object in the filter, for error messages, such as or[1], and null at the top. p_conditions counts the conditions
+-- of the whole filter.
 create or replace function shop_private.filter_group(
     p_group jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$
@@ -40,7 +41,7 @@ begin
         exit when p_conditions > 1000;
     end loop;
 
-    if parts is null then  -- {} is true; it counts, because a list may hold many
+    if parts is null then  -- {} is true; it counts as a condition, because a list may hold many of them
         p_conditions := p_conditions + 1;
         parts := '{true}';
     end if;

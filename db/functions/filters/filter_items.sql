@@ -1,4 +1,4 @@
--- The items of a list, checked; or_null: whether null is among them.
+-- Checks the items of a list and returns all but null. or_null says whether the list contains null.
 create or replace function shop_private.filter_items(
     p_kind text, p_list jsonb, p_place text, out items text[], out or_null boolean
 ) language plpgsql stable parallel safe as $$

@@ -1,5 +1,5 @@
--- What a field holds: text, number, time or attribute. Raises an error that suggests the right name if there is no such
--- field.
+-- Returns the kind of a field: text, number, time or attribute. If there is no such field, raises an error that
+-- suggests the right name.
 create or replace function shop_private.filter_kind(p_field text, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare

@@ -1,5 +1,5 @@
--- The condition of one operator of one field. A comparison with null is not a match, so an operator that negates is
--- written as "is not true" and keeps the products without a value.
+-- Returns the SQL condition of one operator of one field. A comparison with null is not a match, so a negating operator
+-- is written as "is not true", which keeps the products without a value.
 create or replace function shop_private.filter_test(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

@@ -1,6 +1,7 @@
--- A value of a filter (docs/filters.md), checked against the kind of its field (p_kind) and the limits of length, as
--- text that must still be quoted. A value that passes compares with any row without an error. text, number and time are
--- returned as they are; scalar and order (a scalar that can be ordered) as JSON.
+-- Checks a value of a filter (docs/filters.md) against the kind of its field (p_kind) and the limits of length. Returns
+-- the value as text, which the caller must still quote. A value that passes can be compared with any row without an
+-- error. For the kinds text, number and time the text is the value itself; for scalar and order (a scalar that has an
+-- order) it is JSON.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare
@@ -18,7 +19,7 @@ begin
         or p_kind = 'order' and type in ('string', 'number') then
         return p_value::text;
     elsif p_kind = 'time' and type = 'string'
-        -- Only texts that mean the same in every session: no 'now', no 'infinity', no session time zone.
+        -- Accepts only texts that mean the same in every session: no 'now', no 'infinity', no session time zone.
         and written ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?'
             '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
     then

@@ -1,8 +1,8 @@
--- Fits the match thresholds of the serving model on products that people have grouped. truth: the field that names the
--- group, such as a GTIN or Shopee's label_group; it is read here and for scoring, never for matching. The thresholds
--- are fitted on half of the groups; the other half measures the result: the mean over products of F1 between the
--- products that match it and those that should. The rows of a single signal show how well it works alone; only the last
--- row is stored.
+-- Fits the match thresholds of the serving model on products that people have grouped. truth is the field that names
+-- the group, such as a GTIN or Shopee's label_group; it is read here and for scoring, never for matching. The
+-- thresholds are fitted on half of the groups. The other half measures the result: for each product, F1 between the
+-- products that match it and the products that should match it, averaged over the products. The rows of a single signal
+-- show how well that signal works alone; only the thresholds of the last row are stored.
 create or replace function shop.calibrate_matching(
     catalog text default 'main', truth text default 'attributes.label_group'
 )

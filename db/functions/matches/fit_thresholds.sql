@@ -1,5 +1,5 @@
--- Thresholds near the given ones (of phash, image, title, trigram; null: not used) with the best F1 on the half of the
--- groups that is fitted on. They are varied one after the other, first in large steps, then in small ones.
+-- Returns thresholds near the given thresholds (of phash, image, title, trigram; null: not used) that have the best F1
+-- on the fitted half of the groups. Each threshold is varied in turn, first in large steps, then in small steps.
 create or replace function shop_private.fit_thresholds(p_thresholds double precision[])
 returns double precision[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

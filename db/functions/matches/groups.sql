@@ -1,8 +1,8 @@
--- Groups linked items, strongest link first: link n joins p_first[n] and p_second[n], which are numbers from 1 on.
--- Returns for each number the smallest number of its group.
+-- Groups linked items. Items are numbered from 1; link n joins the items p_first[n] and p_second[n], and the strongest
+-- link comes first. Returns, for each item, the smallest item number of its group.
 --
--- Two groups become one only if at least half of all pairs between them are linked, and only up to p_most members.
--- Otherwise a chain of products, each a little like the next, would run through half a catalog.
+-- Two groups are merged only if at least half of all pairs between them are linked and the merged group has at most
+-- p_most members. Otherwise a chain of products, each a little like the next, would run through half a catalog.
 create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
 returns integer[]
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -11,7 +11,7 @@ declare
     leader integer[] := array(select generate_series(1, total));
     successor integer[] := leader;  -- the members of a group form a ring
     size integer[] := array_fill(1, array[total]);
-    neighbour integer[];  -- of 1, of 2, ...; those of n start at start[n]
+    neighbour integer[];  -- neighbours of item 1, then of item 2, ...; the neighbours of n begin at start[n]
     start integer[];
     x integer;
     y integer;

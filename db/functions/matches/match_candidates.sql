@@ -1,13 +1,14 @@
--- Pairs of products that may be the same, with their distances: a meets p_mine, b meets p_theirs (conditions on p,
--- shop.product). For each a they are: of its p_k nearest by first image, those at most p_image away; of its p_k nearest
--- by title, those at most p_title away; and p_k with an equal perceptual hash.
+-- Returns pairs of products that may be the same, with their distances: product a meets p_mine, product b meets
+-- p_theirs (both are conditions on p, shop.product). A product b is a candidate for a in three cases: it is among the
+-- p_k nearest by first image and at most p_image away; it is among the p_k nearest by title and at most p_title away;
+-- or it is one of p_k products with the same perceptual hash.
 --
--- Up to @match_exact_products@ products that meet p_theirs are compared one by one. More are found through the HNSW
--- indexes, where hnsw.max_scan_tuples limits the scan for one product, even if few products meet p_theirs. A plan that
--- sorts would compare all of them, so sorting is disabled.
+-- If at most @match_exact_products@ products meet p_theirs, a is compared with each of these products. If more products
+-- meet it, the HNSW indexes find the nearest products. hnsw.max_scan_tuples then limits the scan for one product, even
+-- if few products meet p_theirs. A plan that sorts would compare all products, so sorting is disabled.
 --
--- An image identifies nothing, by hash or by vector, when it is flat (a perceptual hash sets 32 of its 64 bits, fewer
--- without detail) or when more than @match_shared_images@ products show it, such as "no image yet".
+-- An image identifies no product, by hash or by vector, if it is flat (a perceptual hash sets 32 of its 64 bits if the
+-- image has detail, otherwise fewer) or if more than @match_shared_images@ products show it, such as "no image yet".
 create or replace function shop_private.match_candidates(
     p_mine text, p_theirs text, p_k integer, p_image double precision, p_title double precision
 )

@@ -1,6 +1,7 @@
--- How well the groups of shop.match_products agree with groups that people made, as the Shopee competition scores it:
--- for each product F1 between the products of its found group and those that share its truth, itself in both, averaged
--- over the products. truth is read for scoring only; products without one are left out on both sides.
+-- Measures how well the groups of shop.match_products agree with groups that people made, as the Shopee competition
+-- scores them. For each product it takes F1 between the products of the found group and the products that share the
+-- truth, both including the product itself, and averages F1 over the products. truth is read for scoring only; products
+-- without a truth are dropped from both sets.
 create or replace function shop.match_f1(catalog text default 'main', truth text default 'attributes.label_group')
 returns table (
     postings bigint, groups bigint, mean_precision double precision, mean_recall double precision,

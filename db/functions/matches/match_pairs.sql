@@ -1,6 +1,6 @@
--- The candidates that score at least p_min_score. evidence names the signals that add a quarter or more to the score.
--- In such a pair the images or the titles account for half of the score, so candidates that are too far away for that
--- are not requested.
+-- Returns the candidate pairs that score at least p_min_score. evidence names the signals that add a quarter or more to
+-- the score. In each such pair, the images or the titles account for at least half of the score. Candidates too far
+-- away for that are therefore not requested.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )

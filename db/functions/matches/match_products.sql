@@ -1,7 +1,7 @@
--- Groups of products that are the same thing, among those that pass the filter: by image and title, never by an
--- attribute that says so. A row for each product that matches another one; evidence is that of its best match inside
--- the group. The filter applies to both sides of a pair: to work through a large catalog in parts, choose filters that
--- keep similar products together, such as one product type after the other.
+-- Groups the products that are the same thing, among the products that pass the filter. It compares images and titles,
+-- never an attribute that names a group. Returns a row for each product that matches another product; evidence is the
+-- evidence of its best match inside the group. The filter applies to both sides of a pair: to work through a large
+-- catalog in parts, choose filters that keep similar products together, such as one product type after the other.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50

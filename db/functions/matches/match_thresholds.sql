@@ -1,6 +1,6 @@
--- The match thresholds of the serving model: those that shop.calibrate_matching fitted, or the defaults. Vectors of one
--- model lie closer together than another's, so the defaults for vectors are shares of the median distance between two
--- random products (neighbours by product_id, which is a hash).
+-- Returns the match thresholds of the serving model: the thresholds that shop.calibrate_matching fitted, or the
+-- defaults. The vectors of one model lie closer together than the vectors of another, so the default thresholds for
+-- vectors are shares of the median distance between two random products (neighbours by product_id, which is a hash).
 create or replace function shop_private.match_thresholds(
     out phash double precision, out image double precision, out title double precision, out trigram double precision
 )

@@ -1,4 +1,5 @@
--- The groups in the form that the Shopee competition takes: each posting with all that match it, itself included.
+-- Returns the groups in the form that the Shopee competition requires: each posting with all postings that match it,
+-- itself included.
 create or replace function shop.submission(catalog text default 'main')
 returns table (posting_id text, matches text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

@@ -1,6 +1,6 @@
--- How close two titles are: the mean of the closeness by vector and by trigrams. Titles under 20 bytes count in
--- proportion to their length: "Flower" says what kind of thing it is, not which one. Without a search_path setting, so
--- that it is inlined.
+-- Returns how close two titles are: the mean of the closeness by vector and the closeness by trigrams. Titles under 20
+-- bytes count in proportion to their length: "Flower" names a kind of product, not a certain product. The function has
+-- no search_path setting, so that it is inlined.
 create or replace function shop_private.title_closeness(
     title_distance real, trigram_similarity real, title_length integer, title double precision, trigram double precision
 )

@@ -1,4 +1,4 @@
--- The mean F1 of the products of one half with these thresholds.
+-- Returns the mean F1 with these thresholds over the products of the fitted half or of the held-out half (p_held_out).
 create or replace function shop_private.trial_f1(p_thresholds double precision[], p_held_out boolean)
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- An image as a vector of the serving model; see clip_text.sql.
+-- Returns an image as a vector of the serving model; see clip_text.sql.
 create or replace function shop.clip_image(image bytea) returns @vector@.halfvec
 language plpgsql stable strict parallel restricted security definer cost 1000
 set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- How far the encoding of each catalog has come, a row for each catalog and model. The last four columns add up to
+-- Reports how much of each catalog is encoded, with a row for each catalog and model. The last four columns add up to
 -- products.
 create or replace function shop_private.coverage()
 returns table (

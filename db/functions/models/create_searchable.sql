@@ -1,7 +1,7 @@
--- The view shop.searchable over the vectors of a model, or over none: a row for each encoded product, with its first
--- image.
+-- Creates the view shop.searchable over the vectors of a model, or over no rows if no model is given. The view has a
+-- row for each encoded product, with its first image.
 --
--- Neither the inner joins nor the casts to the unsized type keep the HNSW index from being used. The casts let the next
+-- The HNSW index can be used in spite of the inner joins and the casts to the unsized type. The casts let the next
 -- model have another dimension.
 create or replace function shop_private.create_searchable(p_model text)
 returns void

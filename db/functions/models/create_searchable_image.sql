@@ -1,5 +1,5 @@
--- The view shop.searchable_image over the vectors of a model, or over none: a row for each encoded image, with its
--- product. See create_searchable.sql about the joins and casts.
+-- Creates the view shop.searchable_image over the vectors of a model, or over no rows if no model is given. The view
+-- has a row for each encoded image, with its product. create_searchable.sql explains the joins and casts.
 create or replace function shop_private.create_searchable_image(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

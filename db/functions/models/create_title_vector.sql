@@ -1,5 +1,5 @@
--- The view shop.title_vector over the vectors of a model, or over none: the vectors alone, with the columns that both
--- vector legs of shop.search read.
+-- Creates the view shop.title_vector over the vectors of a model, or over no rows if no model is given. The view has
+-- only the vectors and the columns that both vector legs of shop.search read.
 create or replace function shop_private.create_title_vector(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- The direction between two vectors. Where one of them is null: the other one.
+-- Returns the direction halfway between two vectors. If one vector is null, returns the other vector.
 create or replace function shop_private.mean_direction(a @vector@.halfvec, b @vector@.halfvec)
 returns @vector@.halfvec
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

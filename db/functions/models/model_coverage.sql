@@ -1,7 +1,7 @@
--- How far the encoding has come for each model that is kept current, a row for each model and part: done, waiting,
--- leased and quarantined add up to the items of the catalog (its images or titles). An item is done when it has a
--- vector and no work item. One that has neither is waiting: the model is being added, and its catalog has no work items
--- yet.
+-- Reports the progress of encoding for each model that is kept current, with a row for each model and part. done,
+-- waiting, leased and quarantined add up to the items of the catalog (its images or titles). An item is done when it
+-- has a vector and no work item. An item that has neither is waiting: its model is being added, and the catalog has no
+-- work items for that model yet.
 create or replace function shop_private.model_coverage()
 returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,

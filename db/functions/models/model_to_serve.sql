@@ -1,4 +1,5 @@
--- The model of this name. Raises an error if it cannot serve, or, unless p_force, if a switch to it would lose results.
+-- Returns the model of this name. Raises an error if the model cannot serve or, unless p_force, if a switch to it would
+-- lose results.
 create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
 returns shop.model
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,11 +1,11 @@
 -- Points every reader at one model, in the caller's transaction: first the four views, then the function that returns
--- the model whose vectors they show. A reader locks a view from its first read of it, or of the model
--- (shop_private.serving), until its transaction ends. So the switch waits for these readers, and later readers wait
--- behind the switch. The caller's lock_timeout therefore limits the wait for all views together; when it runs out the
--- caller tries again.
+-- the model whose vectors the views show. A reader locks a view when it first reads the view or the model
+-- (shop_private.serving), and holds the lock until its transaction ends. So the switch waits for these readers, and
+-- later readers wait for the switch. The caller's lock_timeout therefore limits the wait for all views together; when
+-- the time runs out, the caller tries again.
 --
--- p_model null stands for the model that is serving now. If there is none, the views are empty and searches report that
--- no model is serving.
+-- A null p_model stands for the model that is serving now. If no model is serving, the views are empty and searches
+-- report that no model is serving.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -22,7 +22,7 @@ begin
     end if;
 
     began := clock_timestamp();
-    -- in the order in which readers take them, see serving.sql
+    -- The views come in the order in which readers lock them, see serving.sql.
     foreach view in array array['searchable_image', 'searchable', 'image_vector', 'title_vector'] loop
         if lock_timeout > 0 then
             perform set_config('lock_timeout', greatest(1, lock_timeout

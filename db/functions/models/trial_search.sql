@@ -1,9 +1,10 @@
--- The results of shop.search(route => 'exact') if p_model were serving: the same legs and fusion on that model's own
--- tables. It judges a model before it serves. We cannot repoint the views temporarily: changing them, even in a
--- transaction that is rolled back, blocks every search until that transaction ends.
+-- Returns the results that shop.search(route => 'exact') would give if p_model were serving: it runs the same legs and
+-- fusion on the tables of that model. Evaluation uses it to judge a model before the model serves. We cannot repoint
+-- the views temporarily: changing them, even in a transaction that is rolled back, blocks every search until that
+-- transaction ends.
 --
--- The query is a text, an image (p_image, or the first image of the product p_sku, which the results leave out), or
--- both.
+-- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku, and the results
+-- exclude that product.
 create or replace function shop_private.trial_search(
     p_model text, p_text text, p_image bytea, p_sku text, p_filter jsonb, p_k integer, p_catalog text,
     p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_rrf_k integer

@@ -1,8 +1,8 @@
--- The gateway's one procedure: it queues a request, wakes an encoder and waits for the vector. It commits several
--- times, which neither a SECURITY DEFINER routine nor one with a SET clause can do, so it runs with the gateway role's
--- own few rights and its search_path. On failure code is a SQLSTATE and err the message.
+-- The only procedure of the gateway: it queues a request, wakes an encoder and waits for the vector. It commits several
+-- times, which neither a SECURITY DEFINER routine nor a routine with a SET clause can do. It therefore runs with the
+-- few rights and the search_path of the gateway role. On failure code is a SQLSTATE and err the message.
 --
--- While an encoder works the procedure does not poll: the encoder holds an advisory lock on the request
+-- The procedure does not poll while an encoder works on the request: the encoder holds an advisory lock on the request
 -- (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
@@ -52,7 +52,7 @@ begin
             code := 'WS002'; err := format('the encoder did not answer within %s ms', p_timeout_ms);
             exit;
         end if;
-        if waited then  -- the encoder that held the request went away: wake another
+        if waited then  -- the encoder that held the request is gone: wake another encoder
             perform pg_notify('shop_request', '');
             commit;
         end if;
@@ -64,7 +64,7 @@ begin
         perform pg_sleep(pause_ms / 1000.0);
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;
     end loop;
-    if err is not null then  -- unless an encoder holds the request: then its answer goes into the cache
+    if err is not null then  -- a request that an encoder holds stays, and its vector goes into the cache
         delete from shop_private.request where id in (
             select id from shop_private.request where id = request_id for update skip locked);
     end if;

@@ -1,5 +1,6 @@
--- Ask the gateway for a vector over this session's loopback connection, which is opened at the first cache miss.
--- The call is sent and its result fetched separately, so that a cancel or a statement_timeout takes effect meanwhile.
+-- Requests a vector from the gateway over this session's loopback connection, which is opened at the first cache miss.
+-- Sending the call and fetching its result are separate steps, so that a cancel or a statement_timeout takes effect
+-- while the call runs.
 create or replace function shop_private.gateway_fetch(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$
@@ -13,7 +14,7 @@ declare
 begin
     begin
         if connection = any (@dblink@.dblink_get_connections()) then
-            -- is_busy twice: the second reading sees a socket that was closed on the other side
+            -- is_busy is called twice: the second call notices that the server closed the socket
             if @dblink@.dblink_is_busy(connection) = 1 or @dblink@.dblink_is_busy(connection) = 1
                 or @dblink@.dblink_error_message(connection) <> 'OK' then
                 perform @dblink@.dblink_disconnect(connection);

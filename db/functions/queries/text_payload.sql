@@ -1,4 +1,5 @@
--- The bytes of a query text as they are encoded and cached. Refuses a text that is empty or too long.
+-- Returns the bytes of a query text, which are encoded and which give the cache key. Refuses a text that is empty or
+-- too long.
 create or replace function shop_private.text_payload(p_query text)
 returns bytea
 language plpgsql stable parallel safe as $$
