@@ -119,5 +119,20 @@ def report() -> None:
     page.write()
 
 
+@app.command()
+def against(
+    home: Annotated[Path, typer.Argument(help="An embedded server with a benchmark catalog, for this version.")],
+    other_home: Annotated[
+        Path, typer.Argument(help="A copy of it as it was before its upgrade, for the other version.")
+    ],
+    other_python: Annotated[Path, typer.Option(help="The interpreter of the other version's environment.")],
+    rows: Annotated[int, typer.Option(help="Products of the catalog.")] = 50_000,
+) -> None:
+    """This version and another one, the same searches in turns."""
+    from benchmarks.search import against
+
+    against.run(home, other_home, other_python, rows)
+
+
 app.command()(search)
 app()
