@@ -2,19 +2,17 @@
 
 import os
 import subprocess
-import sys
 from typing import Annotated
 
 import typer
 
-from db.roles import Role
-
-RoleOption = Annotated[Role | None, typer.Option(help="Connect as this role. Default: the administrator.")]
+from windowshop.options import RoleOption
+from windowshop.output.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The database: the embedded server, its schema, and connections to it. With WINDOWSHOP_DATABASE_URL set, your "
-    "own database is meant instead of the embedded one.",
+    help="The database: the embedded server, its schema, and connections to it. With WINDOWSHOP_DATABASE_URL set, they "
+    "use your own database instead of the embedded one.",
 )
 
 
@@ -25,7 +23,7 @@ def start() -> None:
     from db.settings import Settings
 
     settings = Settings.read()
-    running = server.start(settings.home, on_progress=_say)
+    running = server.start(settings.home, on_progress=say)
     typer.echo(f"PostgreSQL is running at {running.host}:{running.port}, data in {running.data}.")
 
 
@@ -41,7 +39,7 @@ def stop(force: Annotated[bool, typer.Option(help="Even while other commands use
 
 @app.command()
 def status() -> None:
-    """Where the database is, and whether its schema fits. Starts nothing."""
+    """Show where the database is and whether its schema fits. Starts nothing."""
     from db import schema
     from db.embedded import server
     from db.engine import open_database, server_facts
@@ -75,7 +73,7 @@ def url(
     from db.engine import open_database
     from db.settings import Settings
 
-    with open_database(Settings.read(), on_progress=_say) as database:
+    with open_database(Settings.read(), on_progress=say) as database:
         address = database.url(role).set(drivername="postgresql")
         if role is not None and not database.is_embedded:
             address = address.update_query_dict({"options": f"-c role={database.roles[role]}"})
@@ -90,7 +88,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
     from db.settings import Settings
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
+    with open_database(settings, on_progress=say) as database:
         address = database.url(role)
         program = "psql"
         environment: dict[str, str] = {}
@@ -121,20 +119,20 @@ def upgrade() -> None:
     from migrations.upgrade import upgrade as run
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
-        run(database, settings, _say)
+    with open_database(settings, on_progress=say) as database:
+        run(database, settings, say)
     typer.echo("The schema is up to date.")
 
 
 @app.command()
 def check() -> None:
-    """Compare the database with the code's own idea of it; say what differs."""
+    """Compare the database with the tables that this version expects; list what differs."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.upgrade import drift
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
+    with open_database(settings, on_progress=say) as database:
         drift(database, settings)
     typer.echo("No difference.")
 
@@ -147,7 +145,7 @@ def revision(message: Annotated[str, typer.Argument(help="What the revision does
     from migrations.upgrade import new_revision
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
+    with open_database(settings, on_progress=say) as database:
         typer.echo(new_revision(database, settings, message))
 
 
@@ -156,7 +154,7 @@ def downgrade(
     to: Annotated[str, typer.Argument(help="A revision; site@base drops the models' tables, base everything.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Go back to an earlier revision. Tables of later revisions are dropped with what is in them."""
+    """Go back to an earlier revision. Tables of later revisions are dropped with their rows."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.upgrade import downgrade as run
@@ -164,10 +162,6 @@ def downgrade(
     if not yes:
         typer.confirm(f"Drop everything newer than {to}?", abort=True)
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
+    with open_database(settings, on_progress=say) as database:
         run(database, settings, to)
     typer.echo(f"The schema is at {to}.")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

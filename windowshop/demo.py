@@ -1,6 +1,5 @@
-"""`windowshop demo` and `windowshop up`: everything at once, on one machine."""
+"""`windowshop demo` and `windowshop up`: database, encoder and web service together, on one machine."""
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windowshop.output.terminal import say
+
 if TYPE_CHECKING:
     from db.engine import Database
     from db.settings import Settings
 
 DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"), ("red shoes", None))
-DEMO_PICTURE = "fluent_1376.webp"
+DEMO_IMAGE = "fluent_1376.webp"
 IN_A_SECOND_TERMINAL = "\nGo on, in a second terminal:"
 AFTERWARDS = """
 Go on:
@@ -34,29 +35,29 @@ def demo(
     serve: Annotated[bool, typer.Option(help="End by serving the search page until Ctrl-C.")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the database running afterwards.")] = False,
 ) -> None:
-    """From nothing to picture search: database, sample catalog, encoding, three text queries and a picture query.
+    """From nothing to image search: database, sample catalog, encoding, three text queries and an image query.
 
     Then the search page is served on this machine until Ctrl-C.
     """
     from rich.console import Console
 
-    from db.embedded import server as embedded
+    from db.embedded import server
     from db.engine import open_database
     from db.settings import Settings
     from loader.sample import IMAGES, load_sample
 
     console = Console()
     settings = Settings.read()
-    with open_database(settings, on_progress=_step) as database:
+    with open_database(settings, on_progress=say) as database:
         _prepare(database, settings)
-        _step("Loading the sample catalog (its prices and availability are made up)")
+        say("Loading the sample catalog (its prices and availability are made up)")
         loaded = load_sample(database)
         console.print(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")
         with _encoding(database) as encoder:
-            _demo_queries(database, IMAGES / DEMO_PICTURE)
+            _demo_queries(database, IMAGES / DEMO_IMAGE)
             served = serve and _serve_the_page(database, encoder)
         if keep and database.is_embedded:
-            embedded.start(settings.home)
+            server.start(settings.home)
             console.print('\nThe database keeps running; "windowshop db stop" stops it.')
     if not served:
         console.print(AFTERWARDS + NEXT, highlight=False, markup=False, soft_wrap=True)
@@ -71,16 +72,16 @@ def up() -> None:
     from windowshop.output.encoding import encode_with_progress
 
     settings, encoding = Settings.read(), EncoderSettings.read()
-    with open_database(settings, on_progress=_step) as database:
+    with open_database(settings, on_progress=say) as database:
         _prepare(database, settings)
         models = load_models(database, encoding)
         address = database.url(None)
-        _step(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
-        _step("  windowshop db psql --role analyst")
-        _step('  windowshop search "a wooden chair"')
+        say(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
+        say("  windowshop db psql --role analyst")
+        say('  windowshop search "a wooden chair"')
         with _serving(database) as site:
             if site is not None:
-                _step(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
+                say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             encode_with_progress(database, models, encoding, once=False)
 
 
@@ -98,7 +99,7 @@ def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
         Console().print(text, highlight=False, markup=False, soft_wrap=True)
         while encoder.is_alive() and not stop.wait(0.2):
             pass
-        _step("Stopping")
+        say("Stopping")
     return True
 
 
@@ -112,7 +113,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
         from web.server import CannotListen, running
         from web.settings import WebSettings
     except ModuleNotFoundError as error:
-        _step(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
+        say(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
         yield None
         return
     settings = WebSettings.read()
@@ -122,7 +123,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
         except CannotListen as error:
             if not any_port:
                 raise
-            _step(f"The web service {error.message}, so it takes a free port.")
+            say(f"The web service {error.message}, so it takes a free port.")
             free = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "metrics_port": None})
             address = stack.enter_context(running(database, free))
         yield address
@@ -142,9 +143,10 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     if any(model.status == "serving" for model in models):
         return
     if not models:
-        _step("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
+        say("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
-    if not models or starter.NAME in [model.name for model in models]:  # a run killed between the two is made good
+    # A run may have been killed after it added the model.
+    if not models or starter.NAME in [model.name for model in models]:
         serve_model(database, starter.NAME)
 
 
@@ -155,7 +157,7 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
     from encoder.service import load_models, run
     from encoder.settings import EncoderSettings
 
-    _step("Loading the model")
+    say("Loading the model")
     settings = EncoderSettings.read()
     models = load_models(database, settings)
     stop, ready = threading.Event(), threading.Event()
@@ -184,26 +186,27 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
 
 def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread) -> None:
     """A progress bar until nothing is left to encode."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from db.roles import Role
     from db.work import items as work
+    from windowshop.output.progress import progress_bar
 
-    bars = (TextColumn("Encoding titles and pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with database.connect(Role.ENCODER) as conn, Progress(*bars) as progress:
-        task, total = progress.add_task("", total=None, visible=False), 0
+    total = 0
+    with (
+        database.connect(Role.ENCODER) as conn,
+        progress_bar("Encoding titles and images", counted=True, keep=True) as bar,
+    ):
         while encoder.is_alive():
             with conn.begin():
                 left = work.outstanding(conn, model_ids)
             waiting = left.pending + left.leased
             total = max(total, waiting)
-            progress.update(task, total=total, completed=total - waiting, visible=total > 0)
+            bar.update(total - waiting, total)
             if not waiting:
                 return
             time.sleep(0.1)
 
 
-def _demo_queries(database: "Database", picture: Path) -> None:
+def _demo_queries(database: "Database", image: Path) -> None:
     from rich.console import Console
 
     from db.roles import Role
@@ -215,16 +218,12 @@ def _demo_queries(database: "Database", picture: Path) -> None:
     with database.connect(Role.ANALYST, read=True) as conn:
         for query in (
             *(Query(text, where=where, k=5) for text, where in DEMO_TEXTS),
-            Query(image=read_image(picture), k=5),
+            Query(image=read_image(image), k=5),
         ):
-            shown = shown_sql(query, picture if query.image else None)
+            shown = shown_sql(query, image if query.image else None)
             started = time.perf_counter()
             hits = search(conn, query)
             elapsed = time.perf_counter() - started
             console.print(f"\n{shown}", highlight=False, markup=False, soft_wrap=True)
             print_hits(hits, console)
             console.print(f"{elapsed * 1000:.0f} ms, encoding of the query included", highlight=False)
-
-
-def _step(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

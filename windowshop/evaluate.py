@@ -1,45 +1,44 @@
 """`windowshop evaluate`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from db.roles import Role
+from windowshop.options import AsJson, RecallDepth, Suites
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from db.evaluation.fusion import Weights
+    from db.evaluation.run import Evaluation, EvaluationOptions
+
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="JSON", help="Measure under this filter; may be repeated. Default: none."),
+]
+HybridWeights = Annotated[
+    str | None,
+    typer.Option(help="Of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted ones, else 1 each."),
+]
+Route = Annotated[str | None, typer.Option(help="exact or hnsw. Default: the route that a search takes by itself.")]
+Against = Annotated[str | None, typer.Option(metavar="RUN", help='Compare with an earlier run: its number, or "last".')]
+Fit = Annotated[
+    bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and keep them.")
+]
+IndexRecall = Annotated[
+    bool, typer.Option(help="Also measure how much of an exact scan's result the HNSW index finds.")
+]
 
 
 def evaluate(
-    suite: Annotated[
-        list[str] | None, typer.Option("--suite", help="Which judgements; may be repeated. Default: default.")
-    ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="For recall@k.")] = 10,
-    filter_: Annotated[
-        list[str] | None,
-        typer.Option("--filter", metavar="JSON", help="Measure under this filter; may be repeated. Default: none."),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="Of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted ones, else 1 each."),
-    ] = None,
-    route: Annotated[
-        str | None, typer.Option(help="exact or hnsw. Default: what a search would take by itself.")
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="RUN", help='Compare with an earlier run: its number, or "last".')
-    ] = None,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and keep them.")
-    ] = False,
-    index_recall: Annotated[
-        bool, typer.Option(help="Also measure what the HNSW index finds of what an exact scan finds.")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    suite: Suites = None,
+    k: RecallDepth = 10,
+    filter_: Filters = None,
+    weights: HybridWeights = None,
+    route: Route = None,
+    against: Against = None,
+    fit: Fit = False,
+    index_recall: IndexRecall = True,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how well search answers judged queries, and keep the figures in shop.evaluation.
 
@@ -50,67 +49,67 @@ def evaluate(
     windowshop evaluate --against last                what has changed, and whether that could be chance
     windowshop evaluate --filter '{"price": {"lt": 80}}'
 
-    Searches as the read-only role analyst. Texts that were never asked before need a running encoder.
+    Searches as the read-only role analyst. Texts that were never searched before need a running encoder.
     """
-    from rich.console import Console
-
-    from db import schema
-    from db.engine import open_database
     from db.errors import SettingsError
-    from db.evaluation import fitting, history, judgements, measure
-    from db.settings import Settings
-    from windowshop.output import evaluation as report
+    from db.evaluation.run import EvaluationOptions
 
-    suites = list(dict.fromkeys(suite or ["default"]))
-    filters = [_parse_filter(each) for each in filter_] if filter_ else [None]
-    given = None if weights is None else _parse_weights(weights)
     if route not in (None, "exact", "hnsw"):
         raise SettingsError(f'--route "{route}" is neither exact nor hnsw')
     if fit and (filter_ or weights):
         raise SettingsError(
             "--fit goes without --filter and --weights", hint="Fit first, then measure under the filter."
         )
-    console, said = Console(), Console(stderr=True)
+    options = EvaluationOptions(
+        suites=list(dict.fromkeys(suite or ["default"])),
+        filters=[_parse_filter(each) for each in filter_] if filter_ else [None],
+        k=k,
+        weights=None if weights is None else _parse_weights(weights),
+        route=route,
+        against=against,
+        fit=fit,
+        index_recall=index_recall,
+    )
+    _print(_evaluated(options), as_json)
+
+
+def _evaluated(options: "EvaluationOptions") -> "Evaluation":
+    from db import schema
+    from db.engine import open_database
+    from db.evaluation import history, run
+    from db.settings import Settings
+    from windowshop.output.evaluation import print_left_out
+    from windowshop.output.progress import counted_steps
+
     with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as reading:
         conn = reading.execution_options(isolation_level="AUTOCOMMIT")
         schema.check(conn)
         with database.connect(Role.APP) as writing:
             history.check_may_keep(writing)
-        model = measure.serving(conn)
-        tasks = measure.prepare(conn, judgements.read(conn, suites), filters)
-        report.print_left_out(said, tasks)
-        tasks = [task for task in tasks if task.queries]
-        if not tasks:
-            raise SettingsError(f"nothing to measure in {', '.join(suites)}", hint="Are the judged products loaded?")
-        earlier = None
-        if against is not None:
-            earlier = history.find(conn, against, tasks)
-            history.refuse_unlike(*earlier, tasks, k)
-        with_text = [task for task in tasks if task.has_text]
-        fitted = None
-        if fit:
-            with progress(said, "Fitting weights", fitting.dev_queries(with_text)) as step:
-                fitted = fitting.fit_weights(conn, with_text, step)
-        measured = []
-        with progress(said, "Searching", measure.count(tasks)) as step:
-            for task in tasks:
-                taken = fitted.weights if fitted and task.has_text else given
-                measured += measure.measure(conn, task, model, measure.How(k, taken, route, index_recall), step)
-        comparisons = history.compare(conn, earlier[1], measured) if earlier else []
-        tested = fitting.on_test_half([leg for leg in measured if leg.task.has_text]) if fitted else []
-        with database.connect(Role.APP) as writing, writing.begin():
-            run = history.keep(writing, measured, model)
-            if fitted:
-                fitting.store(writing, model, suites, fitted, tested)
+        tasks = run.prepare(conn, options)
+        print_left_out(tasks)
+        return run.evaluate(database, conn, run.answerable(tasks), options, counted_steps)
+
+
+def _print(done: "Evaluation", as_json: bool) -> None:
+    from rich.console import Console
+
+    from windowshop.output import evaluation as report
+
     if as_json:
-        typer.echo(report.as_json(run, measured, model, earlier[0] if earlier else None, comparisons, fitted, tested))
+        typer.echo(
+            report.as_json(
+                done.run, done.measured, done.model, done.against, done.comparisons, done.fitted, done.tested
+            )
+        )
         return
-    report.print_measured(console, measured, model)
-    if fitted:
-        report.print_fitted(console, fitted, tested)
-    if earlier:
-        report.print_comparisons(console, earlier[0], comparisons)
-    console.print(f"Kept as run {run}: SELECT * FROM shop.evaluation WHERE run = {run}", highlight=False)
+    console = Console()
+    report.print_measured(console, done.measured, done.model)
+    if done.fitted:
+        report.print_fitted(console, done.fitted, done.tested)
+    if done.against is not None:
+        report.print_comparisons(console, done.against, done.comparisons)
+    console.print(f"Kept as run {done.run}: SELECT * FROM shop.evaluation WHERE run = {done.run}", highlight=False)
 
 
 def _parse_filter(written: str) -> dict[str, Any]:
@@ -146,13 +145,3 @@ def _parse_weights(written: str) -> "Weights":
             "left out. rrf_k=10 may be added.",
         ) from None
     return Weights(**{leg: values.get(leg, 0.0) for leg in LEGS}, rrf_k=rrf_k)
-
-
-@contextmanager
-def progress(console: "Console", what: str, total: int) -> Iterator[Callable[[], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)

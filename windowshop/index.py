@@ -1,22 +1,23 @@
 """`windowshop index`."""
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from db.roles import Role
-from windowshop.model import Json, every_model_status
+from windowshop.model import every_model_status
+from windowshop.options import AsJson
+from windowshop.output.terminal import say
 
-app = typer.Typer(no_args_is_help=True, help="Indexes: look at them, build what was left out, build them anew.")
+app = typer.Typer(no_args_is_help=True, help="Indexes: list them, build deferred ones, rebuild them.")
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Every HNSW index, and whatever else is left out: size, parameters, whether search may use it, and how far a build
-    has come."""
+def status(as_json: AsJson = False) -> None:
+    """Every HNSW index: size, parameters, whether search may use it, and how far a build has come; and every index that
+    is deferred."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -34,69 +35,54 @@ def status(as_json: Json = False) -> None:
     else:
         report.print_indexes(Console(), indexes)
     if left_out:
-        typer.echo(f'Left out until "windowshop index build": {", ".join(left_out)}.', err=True)
+        say(f'Deferred until "windowshop index build": {", ".join(left_out)}.')
 
 
 @app.command()
 def build() -> None:
-    """Build the indexes that were left out while tables were filled; search and loads go on meanwhile.
+    """Build the indexes that were deferred while tables were filled; search and loads go on meanwhile.
 
-    A load and "windowshop encode" do this by themselves when they are through; this is for one that was killed, and for
-    a login that may not build. One that an interrupted build left not valid is built again.
+    A load and "windowshop encode" do this by themselves at their end. Use this after one was killed, or when its login
+    may not build indexes. An index that an interrupted build left invalid is built again.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
     from db.engine import open_database
     from db.lifecycle import deferred_indexes
     from db.settings import Settings
+    from windowshop.output.progress import progress_bar
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with (
-        open_database(Settings.read()) as database,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("Building indexes", total=1.0)
+    with open_database(Settings.read()) as database, progress_bar("Building indexes", 1.0) as bar:
         built = deferred_indexes.build(
-            database,
-            on_progress=lambda name, phase, share: progress.update(
-                task, description=f"{name}: {phase}", completed=share
-            ),
+            database, on_progress=lambda name, phase, share: bar.update(share, 1.0, f"{name}: {phase}")
         )
         with database.connect(Role.ANALYST) as conn:
             left = [index.name for index in deferred_indexes.deferred(conn)]
     for name in built:
         typer.echo(f"built {name}")
     if left:
-        typer.echo(f"Somebody else is building; not there yet: {', '.join(left)}.")
+        typer.echo(f"Another session is building indexes; still missing: {', '.join(left)}.")
     elif not built:
-        typer.echo("No index is left out.")
+        typer.echo("No index is deferred.")
 
 
 @app.command()
 def rebuild(
-    model: Annotated[str | None, typer.Option(help="Of which model. Default: the serving one.")] = None,
-    m: Annotated[int, typer.Option("--m", help="Links of a vector in the graph.", min=2, max=100)] = 16,
+    model: Annotated[str | None, typer.Option(help="Whose indexes. Default: the serving model.")] = None,
+    m: Annotated[int, typer.Option("--m", help="Links of each vector in the graph.", min=2, max=100)] = 16,
     ef_construction: Annotated[
-        int, typer.Option("--ef-construction", help="How far a place in the graph is looked for.", min=4, max=1000)
+        int, typer.Option("--ef-construction", help="Candidates considered for each vector's links.", min=4, max=1000)
     ] = 64,
 ) -> None:
-    """Build a model's indexes anew beside the old ones, then drop those; search goes on all the while.
+    """Build a model's indexes again beside the old ones, then drop the old ones; search goes on meanwhile.
 
-    Larger figures find more and take longer to build. Interrupted? "windowshop db upgrade" goes on. Afterwards run
-    "windowshop calibrate".
+    Larger values find more and take longer to build. After an interruption "windowshop db upgrade" continues. Run
+    "windowshop calibrate" afterwards.
     """
     from db.engine import open_database
     from db.settings import Settings
     from migrations.reindex import rebuild_indexes
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_say) as database:
-        file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=_say)
+    with open_database(settings, on_progress=say) as database:
+        file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=say)
     typer.echo(f"wrote {file}")
-    typer.echo('The indexes are built. "windowshop calibrate" measures how far search has to look in them.')
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    typer.echo('The indexes are built. "windowshop calibrate" measures how far search must look in them.')

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loader.formats import Format
+from windowshop.output.terminal import say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from db.engine import Database
     from loader.ingest import LoadOptions
     from loader.sources import CatalogSource
@@ -102,7 +101,7 @@ def load(
         return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
 
     source = opened()  # opened before the database, because a wrong path must not wait for an embedded server to start
-    with open_database(settings, on_progress=_say) as database:
+    with open_database(settings, on_progress=say) as database:
         if every is not None:
             with suppress(KeyboardInterrupt):
                 watch_file(lambda: _ingest(database, opened(), options), source.path, every=every, say=typer.echo)
@@ -126,17 +125,15 @@ def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOpt
 def _ingest(database: "Database", source: "CatalogSource", options: "LoadOptions") -> "LoadSummary":
     """Load behind a progress bar."""
     from loader.ingest import ingest
+    from windowshop.output.progress import progress_bar
 
-    with _progress_bar() as progress:
-        task = progress.add_task(f"Loading {source.path.name}", total=None)
+    with progress_bar(f"Loading {source.path.name}") as bar:
         return ingest(
             database,
             source,
             options,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-            on_index=lambda name, phase, share: progress.update(
-                task, description=f"Building {name}, {phase}", completed=share, total=1
-            ),
+            on_progress=bar.update,
+            on_index=lambda name, phase, share: bar.update(share, 1, f"Building {name}, {phase}"),
         )
 
 
@@ -163,18 +160,18 @@ def judge(
     from db.settings import Settings
     from loader.ingest import check_catalog
     from loader.judgements import load_judgements
+    from windowshop.output.progress import progress_bar
 
     settings = Settings.read()
     check_catalog(catalog)
-    with open_database(settings, on_progress=_say) as database, _progress_bar() as progress:
-        task = progress.add_task(f"Loading {path.name}", total=None)
+    with open_database(settings, on_progress=say) as database, progress_bar(f"Loading {path.name}") as bar:
         done = load_judgements(
             database,
             path,
             suite=suite,
             catalog=catalog,
             rejects=rejects,
-            on_progress=lambda read, total: progress.update(task, completed=read, total=total),
+            on_progress=bar.update,
         )
     typer.echo(
         f"{done.read:,} judgements of {done.path}: {done.added:,} new, {done.changed:,} changed, "
@@ -182,21 +179,8 @@ def judge(
     )
     if done.unknown:
         shown = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
-        _say(f"warning: judged products not in the catalog, which count for nothing: {len(done.unknown):,} ({shown})")
+        say(f"warning: judged products not in the catalog, which count for nothing: {len(done.unknown):,} ({shown})")
     done.raise_if_rejected()
-
-
-def _progress_bar() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
 
 
 def _report(summary: "LoadSummary") -> None:
@@ -207,6 +191,6 @@ def _report(summary: "LoadSummary") -> None:
         (summary.dropped_hashes, "malformed image hashes left out, which the encoder will compute"),
     ):
         if count:
-            typer.echo(f"warning: {what}: {count:,}", err=True)
+            say(f"warning: {what}: {count:,}")
     if summary.dry_run:
         typer.echo("Dry run: nothing was changed.")

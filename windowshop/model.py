@@ -1,21 +1,19 @@
 """`windowshop model`."""
 
-import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from db.roles import Role
+from windowshop.options import AsJson, RecallDepth, Suites
+from windowshop.output.terminal import say
 
 if TYPE_CHECKING:
     from db.engine import Database
     from db.lifecycle.promotion import Switched
     from db.lifecycle.status import ModelStatus
-
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-
+    from db.lifecycle.trial import Trial
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -100,8 +98,8 @@ def list_models() -> None:
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Every model: how far it has come with pictures and titles, its indexes, its last evaluation."""
+def status(as_json: AsJson = False) -> None:
+    """Every model: how many images and titles are encoded, its indexes, its last evaluation."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -131,86 +129,93 @@ def every_model_status(database: "Database") -> "list[ModelStatus]":
 @app.command()
 def evaluate(
     name: str,
-    suite: Annotated[
-        list[str] | None, typer.Option("--suite", help="Which judgements; may be repeated. Default: default.")
-    ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="For recall@k.")] = 10,
+    suite: Suites = None,
+    k: RecallDepth = 10,
     fit: Annotated[
         bool, typer.Option("--fit", help="First fit the model's weights of the legs, and keep them.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a model that does not serve against the one that does, on judged queries, and keep the figures.
 
-    Both are asked by the exact route, so the models are compared and not their indexes; searches go on undisturbed.
+    Both answer by the exact route, so the models are compared and not their indexes; searches go on undisturbed.
     Needs an encoder that runs the model ("windowshop encode").
     """
-    from rich.console import Console
-
-    from db import schema
     from db.engine import open_database
-    from db.errors import SettingsError
+    from db.settings import Settings
+
+    suites = list(dict.fromkeys(suite or ["default"]))
+    with open_database(Settings.read()) as database:
+        tried = _tried(database, name, suites, k=k, fit=fit)
+    _print_trial(tried, as_json)
+
+
+def _tried(database: "Database", name: str, suites: list[str], *, k: int, fit: bool) -> "Trial":
+    from db import schema
     from db.evaluation import history
+    from db.evaluation.run import answerable
     from db.lifecycle import trial
     from db.lifecycle.status import coverage
-    from db.settings import Settings
-    from windowshop.evaluate import progress
-    from windowshop.output import evaluation as report
+    from windowshop.output.evaluation import print_left_out
+    from windowshop.output.progress import counted_steps
 
-    console, said = Console(), Console(stderr=True)
-    suites = list(dict.fromkeys(suite or ["default"]))
-    with open_database(Settings.read()) as database, database.connect(Role.APP) as reading:
+    with database.connect(Role.APP) as reading:
         conn = reading.execution_options(isolation_level="AUTOCOMMIT")
         schema.check(conn)
         history.check_may_keep(conn)
         model, rival, tasks = trial.prepare(conn, name, suites)
-        report.print_left_out(said, tasks)
-        tasks = [task for task in tasks if task.queries]
-        if not tasks:
-            raise SettingsError(f"nothing to measure in {', '.join(suites)}", hint="Are the judged products loaded?")
+        print_left_out(tasks)
+        tasks = answerable(tasks)
         for part, covered in coverage(conn)[name].items():
             if covered.unfinished:
-                said.print(
-                    f"{covered.unfinished} of {covered.items} {part}s are not encoded by {name}: never found.",
-                    style="yellow",
-                    highlight=False,
-                )
-        tried = trial.run(database, conn, model, rival, tasks, k=k, fit=fit, progress=partial(progress, said))
+                say(f"{covered.unfinished} of {covered.items} {part}s are not encoded by {name}: never found.")
+        return trial.run(database, conn, model, rival, tasks, k=k, fit=fit, progress=counted_steps)
+
+
+def _print_trial(tried: "Trial", as_json: bool) -> None:
+    from rich.console import Console
+
+    from windowshop.output import evaluation as report
+
     if as_json:
         typer.echo(
             report.as_json(
-                tried.run, tried.measured, model, tried.rival_run, tried.comparisons, tried.fitted, tried.tested
+                tried.run, tried.measured, tried.model, tried.rival_run, tried.comparisons, tried.fitted, tried.tested
             )
         )
         return
-    report.print_measured(console, tried.rival_measured, rival)
+    console = Console()
+    report.print_measured(console, tried.rival_measured, tried.rival)
     console.print()
-    report.print_measured(console, tried.measured, model)
+    report.print_measured(console, tried.measured, tried.model)
     if tried.fitted:
         report.print_fitted(console, tried.fitted, tried.tested)
     report.print_comparisons(console, tried.rival_run, tried.comparisons)
-    console.print(f"Kept as run {tried.run} ({name}) and run {tried.rival_run} ({rival.model}).", highlight=False)
+    console.print(
+        f"Kept as run {tried.run} ({tried.model.model}) and run {tried.rival_run} ({tried.rival.model}).",
+        highlight=False,
+    )
 
 
 @app.command()
 def promote(
     name: str,
-    force: Annotated[bool, typer.Option(help="Whatever speaks against it.")] = False,
+    force: Annotated[bool, typer.Option(help="Whatever the reasons against it are.")] = False,
     allow_quarantined: Annotated[
-        bool, typer.Option("--allow-quarantined", help="What could not be encoded counts as done.")
+        bool, typer.Option("--allow-quarantined", help="Count items that could not be encoded as done.")
     ] = False,
 ) -> None:
     """Let a model serve, in one transaction.
 
-    Refused while it does not cover the whole catalog, lacks a valid index on a catalog that needs one, no encoder runs
-    it, or its newest evaluation is worse than that of the model that serves.
+    Refused while the model does not cover the whole catalog, lacks a valid index that the catalog needs, has no
+    encoder, or did worse in its newest evaluation than the model that serves.
     """
     from db.engine import open_database
     from db.lifecycle import promotion
     from db.settings import Settings
 
     with open_database(Settings.read()) as database:
-        _say(promotion.promote(database, name, force=force, allow_quarantined=allow_quarantined))
+        _print_switch(promotion.promote(database, name, force=force, allow_quarantined=allow_quarantined))
 
 
 @app.command()
@@ -223,7 +228,7 @@ def rollback(
     from db.settings import Settings
 
     with open_database(Settings.read()) as database:
-        _say(promotion.rollback(database, force=force))
+        _print_switch(promotion.rollback(database, force=force))
 
 
 @app.command()
@@ -234,21 +239,17 @@ def retire(name: str) -> None:
     from migrations.retire import retire_model
 
     settings = Settings.read()
-    with open_database(settings, on_progress=_progress) as database:
-        files = retire_model(database, settings, name, _progress)
+    with open_database(settings, on_progress=say) as database:
+        files = retire_model(database, settings, name, say)
     for file in files:
         typer.echo(f"wrote {file}")
     typer.echo(f"Model {name} is retired." if files else f"Model {name} was retired already.")
     if files:
-        typer.echo('To have it again, empty at first: "windowshop model add" with the same source and name.')
+        typer.echo('To add it again, empty at first: "windowshop model add" with the same source and name.')
 
 
-def _say(switched: "Switched") -> None:
+def _print_switch(switched: "Switched") -> None:
     from windowshop.output.models import told
 
     for line in told(switched):
         typer.echo(line)
-
-
-def _progress(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

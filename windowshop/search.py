@@ -1,6 +1,5 @@
 """`windowshop search` and `windowshop calibrate`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from db.functions.constants import MAX_RESULTS
 from db.roles import Role
+from windowshop.output.terminal import say
 
 
 def search(
@@ -72,9 +72,5 @@ def calibrate(
 
     with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
         schema.check(conn)
-        _say("Measuring; half a minute for 100,000 products")
+        say("Measuring; half a minute for 100,000 products")
         print_calibration(run(conn, target_recall=target, k=k, queries=queries))
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

@@ -1,9 +1,10 @@
 """`windowshop serve` and `windowshop key create|list|revoke`."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
+
+from windowshop.output.terminal import say
 
 key_app = typer.Typer(
     no_args_is_help=True,
@@ -37,10 +38,10 @@ def serve(
 
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = WebSettings.read().model_copy(update=given)
-    with open_database(Settings.read(), on_progress=_print_progress) as database:
+    with open_database(Settings.read(), on_progress=say) as database:
         with database.connect(Role.ANALYST, read=True) as conn:
             schema.check(conn)
-        run(database, settings, on_ready=lambda address: _print_progress(f"Serving at {address}"))
+        run(database, settings, on_ready=lambda address: say(f"Serving at {address}"))
 
 
 @key_app.command("create")
@@ -107,16 +108,8 @@ def _as_owner(call: Any) -> Any:
     from db.engine import open_database
     from db.settings import Settings
 
-    with (
-        open_database(Settings.read(), on_progress=_print_progress) as database,
-        database.connect(None) as conn,
-        conn.begin(),
-    ):
+    with open_database(Settings.read(), on_progress=say) as database, database.connect(None) as conn, conn.begin():
         schema.check(conn)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.exec_driver_sql(f"set local role {owner}")
         return call(conn)
-
-
-def _print_progress(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

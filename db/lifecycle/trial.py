@@ -1,7 +1,6 @@
 """A model that does not serve, measured against the one that does: the same queries, both by the exact route."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,13 +8,11 @@ from sqlalchemy import Connection
 from db.engine import Database
 from db.errors import SettingsError
 from db.evaluation import fitting, history, judgements, measure
-from db.evaluation.fitting import Fitted, OnTest
+from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.history import Comparison
 from db.evaluation.measure import How, MeasuredLeg, Serving, Task
+from db.evaluation.run import ShowProgress, fit_weights
 from db.roles import Role
-
-Step = Callable[[], None]
-Progress = Callable[[str, int], AbstractContextManager[Step]]  # what is done, how many steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Trial:
     rival_measured: list[MeasuredLeg]
     comparisons: list[Comparison]
     fitted: Fitted | None
-    tested: list[OnTest]
+    tested: list[HeldOutResult]
 
 
 def prepare(conn: Connection, name: str, suites: Sequence[str]) -> tuple[Serving, Serving, list[Task]]:
@@ -52,14 +49,10 @@ def run(
     *,
     k: int,
     fit: bool,
-    progress: Progress,
+    progress: ShowProgress,
 ) -> Trial:
     """Measure both, and keep a run of each, the rival's with the higher number. `conn` is the app's, in autocommit."""
-    fitted = None
-    if fit:
-        with_text = [task for task in tasks if task.has_text]
-        with progress("Fitting weights", fitting.dev_queries(with_text)) as step:
-            fitted = fitting.fit_weights(conn, with_text, step, trial_of=model.model)
+    fitted = fit_weights(conn, tasks, progress, trial_of=model.model) if fit else None
     measured: list[MeasuredLeg] = []
     rival_measured: list[MeasuredLeg] = []
     with progress("Searching", 2 * measure.count(tasks)) as step:

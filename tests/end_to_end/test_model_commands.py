@@ -52,8 +52,8 @@ def status(env: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {model["model"]: model for model in json.loads(said(env, "model", "status", "--json"))}
 
 
-def test_from_added_to_serving_to_retired(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", PRODUCTS)
+def test_a_model_is_added_promoted_and_retired(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+    load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     said(env, "model", "add", str(tiny_models.make_siglip(tmp_path / "siglip")))
     said(env, "encode", "--once", "--no-queries", "--model", "clip")
     models = status(env)
@@ -62,7 +62,7 @@ def test_from_added_to_serving_to_retired(env: dict[str, str], clip_database: Da
     assert models["siglip"]["coverage"] == {"image": nothing, "title": nothing}
     assert models["clip"]["coverage"]["image"] == {**nothing, "done": PRODUCTS, "waiting": 0}
     assert [index["valid"] for index in models["siglip"]["indexes"]] == [True, True]
-    assert "12 of 12 pictures are not encoded, 12 of 12 titles" in refused(env, "model", "promote", "siglip")
+    assert "12 of 12 images are not encoded, 12 of 12 titles" in refused(env, "model", "promote", "siglip")
 
     with running_encoder(env, tmp_path / "log"):
         said(env, "encode", "--once", "--no-queries")
@@ -83,7 +83,7 @@ def test_from_added_to_serving_to_retired(env: dict[str, str], clip_database: Da
 
         promoted = said(env, "model", "promote", "siglip")
         assert "Search is served by siglip, which takes the place of clip." in promoted
-        assert "12 of 12 pictures, 12 of 12 titles" in promoted
+        assert "12 of 12 images, 12 of 12 titles" in promoted
         assert "Trial, suite default, text->hybrid: nDCG@10" in promoted
         assert "windowshop model rollback" in promoted
         with clip_database.connect(Role.ANALYST) as conn:
@@ -93,7 +93,7 @@ def test_from_added_to_serving_to_retired(env: dict[str, str], clip_database: Da
 
     table = said(env, "model", "status")
     print(table)
-    for shown in ("siglip", "serving", "building", "pictures", "titles", "valid", "nDCG@10", "run 3"):
+    for shown in ("siglip", "serving", "building", "images", "titles", "valid", "nDCG@10", "run 3"):
         assert shown in table, table
     assert "model siglip is serving" in refused(env, "model", "retire", "siglip")
     retired = said(env, "model", "retire", "clip")
@@ -105,7 +105,7 @@ def test_from_added_to_serving_to_retired(env: dict[str, str], clip_database: Da
     assert "was retired already" in said(env, "model", "retire", "clip")
 
 
-def test_indexes_are_listed_and_built_anew(two: dict[str, str]) -> None:
+def test_indexes_are_listed_and_rebuilt(two: dict[str, str]) -> None:
     rows = json.loads(said(two, "index", "status", "--json"))
     assert {(row["name"], row["m"], row["ef_construction"], row["valid"]) for row in rows} == {
         (f"{model}_{part}_hnsw", 16, 64, True) for model in ("clip", "siglip") for part in ("image", "title")
@@ -118,8 +118,8 @@ def test_indexes_are_listed_and_built_anew(two: dict[str, str]) -> None:
     assert "model nothing has no indexes" in refused(two, "index", "rebuild", "--model", "nothing")
 
 
-def test_an_index_that_is_left_out_is_shown_and_built(two: dict[str, str], clip_database: Database) -> None:
-    assert "No index is left out." in said(two, "index", "build")
+def test_a_deferred_index_is_listed_and_built(two: dict[str, str], clip_database: Database) -> None:
+    assert "No index is deferred." in said(two, "index", "build")
     assert defer_keywords(clip_database)
     with clip_database.connect(None) as conn, conn.begin():
         conn.execute(
@@ -133,7 +133,7 @@ def test_an_index_that_is_left_out_is_shown_and_built(two: dict[str, str], clip_
     assert [line.split()[-2:] for line in listed.splitlines() if "clip_image_hnsw" in line] == [["left", "out"]]
     names = (*KEYWORD_INDEXES, "clip_image_hnsw")
     assert said(two, "index", "build").splitlines() == [f"built {name}" for name in names]
-    assert "left out" not in said(two, "index", "status")
+    assert "Deferred" not in said(two, "index", "status")
 
 
 def test_mistakes_are_one_clear_line(two: dict[str, str]) -> None:

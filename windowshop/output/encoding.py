@@ -1,12 +1,10 @@
 """A running encoder at the terminal: progress bar and summary."""
 
-import sys
 import threading
 from collections.abc import Mapping
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from db.engine import Database
 from db.work.items import Outstanding
@@ -14,6 +12,7 @@ from encoder.lanes.batches import Counters
 from encoder.models.loading import Model
 from encoder.service import RunSummary, run, stopping_on_signals
 from encoder.settings import EncoderSettings
+from windowshop.output.progress import ProgressBar, progress_bar
 
 log = structlog.get_logger()
 
@@ -39,35 +38,26 @@ def encode_with_progress(
             )
             log.info("encoder has stopped", encoded=summary.counters.done, left=summary.left.pending)
             return summary
-        with Progress(
-            TextColumn("encoding"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not sys.stderr.isatty(),
-        ) as progress:
-            bar = _Bar(progress)
+        with progress_bar("encoding", counted=True, keep=True, console=console) as bar:
+            watcher = _Watcher(bar)
             try:
-                summary = run(database, models, settings, stop=stop, once=True, queries=queries, on_start=bar.start)
+                summary = run(database, models, settings, stop=stop, once=True, queries=queries, on_start=watcher.start)
             finally:
-                bar.finish()
+                watcher.finish()
     _print(console, summary)
     return summary
 
 
-class _Bar:
-    """Follows the counters from a thread of its own: the lanes do not know of a terminal."""
+class _Watcher:
+    """Copies the counters to the bar from a thread of its own: the lanes do not know of a terminal."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, counters: Counters, left: Outstanding) -> None:
-        task = self._progress.add_task("encoding", total=left.pending + left.leased, rate="")
-        self._thread = threading.Thread(target=self._follow, args=(counters, task), daemon=True)
+        self._thread = threading.Thread(target=self._follow, args=(counters, left.pending + left.leased), daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -75,17 +65,11 @@ class _Bar:
         if self._thread is not None:
             self._thread.join()
 
-    def _follow(self, counters: Counters, task: object) -> None:
-        while True:
+    def _follow(self, counters: Counters, total: int) -> None:
+        last = False
+        while not last:
             last = self._done.wait(0.2)
-            speed = self._progress.tasks[0].speed
-            self._progress.update(
-                task,  # type: ignore[arg-type]  # a TaskID
-                completed=counters.done,
-                rate=f"{speed:.0f}/s" if speed else "",
-            )
-            if last:
-                return
+            self._bar.update(counters.done, total, rate=True)
 
 
 def _print(console: Console, summary: RunSummary) -> None:

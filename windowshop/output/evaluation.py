@@ -1,4 +1,4 @@
-"""Evaluations as a person reads them, and as JSON."""
+"""Evaluations for people, and as JSON."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from db.evaluation.fitting import Fitted, OnTest
+from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.history import Comparison
 from db.evaluation.measure import MeasuredLeg, Serving, Task
 from db.evaluation.metrics import NDCG_DEPTH, Interval, bootstrap
@@ -19,11 +19,7 @@ from db.evaluation.metrics import NDCG_DEPTH, Interval, bootstrap
 def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Serving) -> None:
     console.print(f"model {model.model}, revision {model.revision}", highlight=False)
     for task in {id(leg.task): leg.task for leg in measured}.values():
-        passes = "" if task.selectivity is None else f", which {task.selectivity:.2%} of the products pass"
-        named = (
-            f"suite {task.suite}, catalog {task.catalog}: {len(task.queries)} {task.kind} queries{_under(task)}{passes}"
-        )
-        console.print(f"\n{named}", highlight=False, markup=False)
+        _print_task(console, task)
         legs = [leg for leg in measured if leg.task is task]
         metrics = list(dict.fromkeys(name for leg in legs for name in leg.metrics))
         table = _table("direction", *metrics)
@@ -42,18 +38,20 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
     console.print(note, highlight=False, markup=False)
 
 
-def print_left_out(console: Console, tasks: Sequence[Task]) -> None:
+def print_left_out(tasks: Sequence[Task]) -> None:
+    """On stderr, also beside JSON."""
+    console = Console(stderr=True)
     for task in tasks:
         if task.left_out:
             console.print(
                 f"{task.suite}, {task.kind} queries{_under(task)}: {task.left_out} left out: catalog {task.catalog} "
-                "lacks the products they want, or the encoded picture they ask with",
+                "lacks the relevant products, or the encoded image of the query",
                 highlight=False,
                 markup=False,
             )
 
 
-def print_fitted(console: Console, fitted: Fitted, tested: Sequence[OnTest]) -> None:
+def print_fitted(console: Console, fitted: Fitted, tested: Sequence[HeldOutResult]) -> None:
     console.print(
         f"Fitted on {fitted.dev} queries: {fitted.weights} (nDCG@10 {fitted.ndcg:.3f} there). "
         f"On the other {fitted.test}:",
@@ -95,7 +93,7 @@ def _print_task(console: Console, task: Task) -> None:
 
 def as_json(
     run: int | None, measured: Sequence[MeasuredLeg], model: Serving, against: int | None,
-    comparisons: Sequence[Comparison], fitted: Fitted | None, tested: Sequence[OnTest],
+    comparisons: Sequence[Comparison], fitted: Fitted | None, tested: Sequence[HeldOutResult],
 ) -> str:  # fmt: skip
     document: dict[str, Any] = {
         "run": run,

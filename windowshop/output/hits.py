@@ -1,4 +1,4 @@
-"""Search results, their SQL, and calibrations as a person reads them."""
+"""Search results, their SQL, and calibrations for people."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models and their indexes as a person reads them, and as JSON."""
+"""Models and their indexes for people, and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from db.lifecycle.indexes import IndexState
-from db.lifecycle.promotion import PLURAL, Switched
+from db.lifecycle.promotion import Switched
 from db.lifecycle.status import ModelStatus, PartCoverage
 
 COUNTS = ("items", "done", "waiting", "leased", "quarantined")
@@ -28,7 +28,7 @@ def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
         for part, covered in model.coverage.items():
             counts = [f"{getattr(covered, name):,}" for name in COUNTS]
             indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
-            table.add_row(*head, PLURAL[part], *counts, indexes, judged)
+            table.add_row(*head, f"{part}s", *counts, indexes, judged)
             head, judged = ["", "", "", ""], ""
     console.print(table)
 
@@ -37,7 +37,7 @@ def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
     table = _table("index", "model", "of", "vectors", "size", "m", "ef_construction", "state")
     for index in indexes:
         table.add_row(
-            index.name, index.model, PLURAL[index.part], f"about {index.rows:,}", f"{index.size / 2**20:,.1f} MB",
+            index.name, index.model, f"{index.part}s", f"about {index.rows:,}", f"{index.size / 2**20:,.1f} MB",
             str(index.m), str(index.ef_construction), index.state,
         )  # fmt: skip
     console.print(table)
@@ -69,7 +69,7 @@ def told(switched: Switched) -> list[str]:
 
 def _covered(kind: str, part: PartCoverage) -> str:
     given_up = f" ({part.quarantined:,} quarantined)" if part.quarantined else ""
-    return f"{part.done:,} of {part.items:,} {PLURAL[kind]}{given_up}"
+    return f"{part.done:,} of {part.items:,} {kind}s{given_up}"
 
 
 def _table(*columns: str) -> Table:

@@ -1,0 +1,54 @@
+"""Progress bars, on stderr; none where that is not a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class ProgressBar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def advance(self) -> None:
+        self._progress.advance(self._task)
+
+    def update(self, completed: float, total: float | None, what: str | None = None, *, rate: bool = False) -> None:
+        """`rate`: show completed items a second, too."""
+        speed = self._progress.tasks[self._task].speed if rate else None
+        shown = f"{speed:.0f}/s" if speed else ""
+        self._progress.update(self._task, completed=completed, total=total, description=what, rate=shown)
+
+
+@contextmanager
+def progress_bar(
+    what: str, total: float | None = None, *, counted: bool = False, keep: bool = False, console: Console | None = None
+) -> Iterator[ProgressBar]:
+    """`counted`: completed and total are whole items, otherwise a share is shown. `keep`: it stays on the screen when
+    it is full."""
+    console = console or Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn() if counted else TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=not keep, disable=not console.is_terminal) as progress:
+        yield ProgressBar(progress, progress.add_task(what, total=total, rate=""))
+
+
+@contextmanager
+def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar that each call of the function moves on by one."""
+    with progress_bar(what, total, counted=True) as bar:
+        yield bar.advance
