@@ -1,4 +1,4 @@
-"""Connections, and the one place where a driver's error becomes ours."""
+"""Connections, and the one place where a driver's error becomes one of ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from db.embedded import server as embedded
+from db.embedded import server
 from db.errors import (
     DatabaseError,
     DatabaseUnreachable,
@@ -32,7 +32,7 @@ SUPERUSER = "postgres"
 
 @dataclass(frozen=True)
 class Database:
-    """One database: the address written to, the one read from, and how to become a role.
+    """One database: the address for writing, the one for reading, and how to become a role.
 
     `password` is None when the addresses in the settings say who logs in: then a connection does SET ROLE if it may,
     and works with its login's own rights if it may not. With the embedded server every role logs in by itself.
@@ -64,7 +64,7 @@ class Database:
         return engine
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
-        """The same for a process that answers many at once: at most `connections`, kept open, in autocommit."""
+        """The same for a process with many requests: at most `connections`, kept open, in autocommit."""
         engine = create_async_engine(
             self.url(role, read=read),
             pool_size=connections,
@@ -91,15 +91,15 @@ class Database:
                 _become(connection, self.roles[role])
 
         if role is Role.ENCODER:
-            from pgvector.psycopg import register_vector  # numpy: only who writes vectors pays for it
+            from pgvector.psycopg import register_vector  # imports numpy, which only the encoder needs
 
             from db import vector_array
 
             @event.listens_for(engine, "connect")
-            def know_vectors(connection: Any, _record: object) -> None:
+            def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Arrays of vectors go out as binary: as text, one vector costs more than all else in an answer.
+                # Arrays of vectors are sent as binary: as text, one vector costs more than the rest of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
@@ -122,20 +122,20 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
             read = _parse("WINDOWSHOP_READ_DATABASE_URL", settings.read_database_url.get_secret_value())
         yield Database(write, read, roles)
         return
-    with embedded.attach(settings.home, on_progress=on_progress) as server:
-        secrets = embedded.secrets(settings.home)
-        url = _parse("embedded server", server.url(SUPERUSER, secrets.superuser, DATABASE))
-        _follow_port(settings.home / "gateway-port", url, server.port)
+    with server.attach(settings.home, on_progress=on_progress) as running:
+        secrets = server.secrets(settings.home)
+        url = _parse("embedded server", running.url(SUPERUSER, secrets.superuser, DATABASE))
+        _follow_port(settings.home / "gateway-port", url, running.port)
         yield Database(url, url, roles, secrets.role_password)
 
 
 def _follow_port(known: Path, url: URL, port: int) -> None:
-    """The embedded server moves to another port when its own is taken; the gateway's address in it must follow."""
+    """The embedded server moves to another port when its own is taken; the gateway's address must follow."""
     if known.is_file() and known.read_text() == str(port):
         return
     with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False)) as conn:
-        made = conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone()
-    if made is None:  # "windowshop db upgrade" comes first
+        exists = conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone()
+    if exists is None:  # "windowshop db upgrade" has yet to run
         return
     with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as conn:
         if conn.execute("select 1 from pg_foreign_server where srvname = 'shop_primary'").fetchone():
@@ -164,20 +164,20 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
 
 
 def _connection_error(message: str, address: str) -> DatabaseError:
+    """libpq says only in words why it could not connect: such an error has no SQLSTATE. An unknown or translated text
+    still names the address and the cause."""
     lines = message.splitlines() or ["no answer"]
     last = lines[-1] if "FATAL:" in message else lines[0]
+    cause = last.split("FATAL:")[-1].strip()
     if "password authentication failed" in message or "no password supplied" in message:
         return LoginRefused(
-            f"the server at {address} refused the login: {last.split('FATAL:')[-1].strip()}",
+            f"the server at {address} refused the login: {cause}",
             hint="Check the user and password in WINDOWSHOP_DATABASE_URL.",
         )
     if "does not exist" in message:
-        return DatabaseUnreachable(
-            last.split("FATAL:")[-1].strip(),
-            hint='Create it first, for example with "createdb", or correct the address.',
-        )
+        return DatabaseUnreachable(cause, hint='Create it first, for example with "createdb", or correct the address.')
     if "starting up" in message or "recovery mode" in message or "shutting down" in message:
-        return DatabaseUnreachable(f"{address}: {last.split('FATAL:')[-1].strip()}", hint="Try again in a moment.")
+        return DatabaseUnreachable(f"{address}: {cause}", hint="Try again in a moment.")
     return DatabaseUnreachable(
         f"no database answers at {address}: {last}",
         hint="Check WINDOWSHOP_DATABASE_URL, or unset it to use the embedded server.",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from db.embedded import server as embedded
+from db.embedded.server import Server, attach
 from db.engine import Database
 from db.roles import Role
 from db.settings import Settings
@@ -41,18 +41,18 @@ def public_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server(public_folder: Path) -> Iterator[embedded.Server]:
-    with embedded.attach(public_folder / "server") as running:
+def server(public_folder: Path) -> Iterator[Server]:
+    with attach(public_folder / "server") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def server_home(public_folder: Path, server: embedded.Server) -> Path:
+def server_home(public_folder: Path, server: Server) -> Path:
     return public_folder / "server"
 
 
 @pytest.fixture(scope="session")
-def databases(server: embedded.Server, server_home: Path) -> Iterator[Databases]:
+def databases(server: Server, server_home: Path) -> Iterator[Databases]:
     databases = Databases(server, server_home)
     yield databases
     databases.drop_all()

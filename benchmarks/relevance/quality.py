@@ -23,7 +23,7 @@ from benchmarks.support.report import Line, keep
 from benchmarks.support.site import Site, site
 from db.catalog.store import staging, upsert
 from db.evaluation import fitting, judgements
-from db.evaluation.fitting import Fitted, OnTest
+from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.fusion import LEGS
 from db.evaluation.measure import How, measure, prepare, serving
 from db.evaluation.metrics import Interval, Values
@@ -92,7 +92,7 @@ def run(numbers: Sequence[int] = range(1, splits.COUNT + 1)) -> None:
     keep("quality", title, lines, raw)
 
 
-def _lines(row: OnTest, *, held: bool) -> list[Line]:
+def _lines(row: HeldOutResult, *, held: bool) -> list[Line]:
     over = row.over[row.best_leg]
     goal, met = (f">= -{WITHIN}", over.value >= -WITHIN) if held else ("", None)
     return [

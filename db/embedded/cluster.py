@@ -1,8 +1,8 @@
-"""One PostgreSQL cluster below a home folder: made once, launched, halted. `db/embedded.py` decides when.
+"""One PostgreSQL cluster below a home folder: created once, launched, halted. `server.py` decides when.
 
-Every function that changes something expects its caller to hold the start lock. Whether the server runs is
-asked of the kernel: its processes inherit an exclusive lock on `server.lock`, so a stale postmaster.pid (from
-a crash, a reboot, a reused process id) misleads nobody.
+Every function that changes something expects its caller to hold the start lock. The kernel knows whether the server
+runs: its processes inherit an exclusive lock on `server.lock`, so a stale postmaster.pid (from a crash, a reboot, a
+reused process id) misleads nobody.
 """
 
 import os
@@ -18,14 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from db.embedded import binaries as postgres_binaries
-from db.embedded import file_lock
+from db.embedded import binaries, file_lock
 from db.embedded.binaries import Progress, as_user, environment
 from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # first choice; below the range that outgoing connections take their ports from
+PORTS = range(5433, 5500)  # first choice; below the ports of outgoing connections
 PORT_ATTEMPTS = 5
 INITDB_TIMEOUT = 120.0
 READY_TIMEOUT = 60.0  # includes recovery after a crash
@@ -54,19 +53,19 @@ log_truncate_on_rotation = on
 """
 
 
-def create(home: Path, binaries: Path, on_progress: Progress) -> None:
+def create(home: Path, programs: Path, on_progress: Progress) -> None:
     """initdb, unless the data folder is there. It appears complete or not at all."""
-    data, user = home / "data", postgres_binaries.server_user()
+    data, user = home / "data", binaries.server_user()
     if data.exists():
         owner = data.stat().st_uid
         if owner != user.pw_uid:
             raise EmbeddedServerError(
                 f"{data} belongs to user id {owner}, but the server would run as {user.pw_name}.",
-                hint="Run windowshop as the user who made it, or set WINDOWSHOP_HOME to another folder.",
+                hint="Run windowshop as the user who created it, or set WINDOWSHOP_HOME to another folder.",
             )
         return
     on_progress("Creating the database")
-    postgres_binaries.require_reachable(home, user)
+    binaries.require_reachable(home, user)
     for leftover in home.glob(".data-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     password = Secrets(home).superuser
@@ -76,22 +75,22 @@ def create(home: Path, binaries: Path, on_progress: Progress) -> None:
         if os.geteuid() == 0:
             for path in (staging, staging / "password"):
                 os.chown(path, user.pw_uid, user.pw_gid)
-        _initdb(staging, binaries, user)
+        _initdb(staging, programs, user)
         with (staging / "data" / "postgresql.conf").open("a") as file:
             file.write("\ninclude '../server.conf'\n")
         (staging / "data").rename(data)
 
 
-def _initdb(staging: Path, binaries: Path, user: pwd.struct_passwd) -> None:
+def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
     command = [
-        str(binaries / "bin" / "initdb"),
+        str(programs / "bin" / "initdb"),
         f"--pgdata={staging / 'data'}",
         f"--username={SUPERUSER}",
         f"--pwfile={staging / 'password'}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # The same order and case rules on every machine. pg_trgm and text search ask libc's character types,
-        # where under "C" no letter beyond ASCII is part of a word.
+        # The same order and case rules on every machine. pg_trgm and text search use libc's character types, and
+        # under "C" no letter beyond ASCII is part of a word.
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--locale=C",
@@ -103,7 +102,7 @@ def _initdb(staging: Path, binaries: Path, user: pwd.struct_passwd) -> None:
     try:
         done = subprocess.run(
             command,
-            env=environment(binaries),
+            env=environment(programs),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -123,7 +122,7 @@ def _initdb(staging: Path, binaries: Path, user: pwd.struct_passwd) -> None:
 
 
 def running(home: Path) -> bool:
-    """Whether any process of the server lives, one that is still starting or stopping included."""
+    """Whether any process of the server lives, also while it is starting or stopping."""
     return file_lock.is_held(home / "server.lock")
 
 
@@ -161,7 +160,7 @@ def _is_server_of(data: Path, pid: int) -> bool:
     except PermissionError:  # a container's root may not look at the folder
         with suppress(FileNotFoundError):
             name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
-            return name == "(postgres)" and state != "Z"  # Z: it ended, nobody collected it
+            return name == "(postgres)" and state != "Z"  # Z: a zombie
         return False
 
 
@@ -173,7 +172,7 @@ def persisted_port(home: Path) -> int | None:
 
 
 def ensure_running(home: Path, on_progress: Progress) -> int:
-    """The port of a server that accepts connections, launched if need be."""
+    """The port of a server that accepts connections, launched if needed."""
     if not running(home):
         return _launch(home, on_progress)
     port = _ready_port(home)
@@ -183,10 +182,10 @@ def ensure_running(home: Path, on_progress: Progress) -> int:
 
 
 def _launch(home: Path, on_progress: Progress) -> int:
-    binaries = postgres_binaries.unpack(home, on_progress)
-    create(home, binaries, on_progress)
+    programs = binaries.unpack(home, on_progress)
+    create(home, programs, on_progress)
     on_progress("Starting PostgreSQL")
-    data, user = home / "data", postgres_binaries.server_user()
+    data, user = home / "data", binaries.server_user()
     if postmaster(home) is not None:
         raise EmbeddedServerError(
             f"A PostgreSQL server that windowshop did not start uses {data}.",
@@ -196,7 +195,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
     _write_configuration(home / "server.conf")
     for _ in range(PORT_ATTEMPTS):
         port = _free_port(home)
-        _spawn(home, binaries, user, port)
+        _spawn(home, programs, user, port)
         if _ready_port(home) == port:
             fresh = home / "port.new"
             fresh.write_text(f"{port}\n")
@@ -208,7 +207,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
 
 
 def _write_configuration(path: Path) -> None:
-    # A container's /dev/shm often has 64 MB; a parallel index build wants maintenance_work_mem there.
+    # A container's /dev/shm often has 64 MB; a parallel index build allocates maintenance_work_mem there.
     shared = Path("/dev/shm")
     room = shutil.disk_usage(shared).total if shared.is_dir() else 0
     small = sys.platform == "linux" and room < SHARED_MEMORY_NEEDED
@@ -216,17 +215,17 @@ def _write_configuration(path: Path) -> None:
     path.chmod(0o644)
 
 
-def _spawn(home: Path, binaries: Path, user: pwd.struct_passwd, port: int) -> None:
+def _spawn(home: Path, programs: Path, user: pwd.struct_passwd, port: int) -> None:
     lock = file_lock.acquire(home / "server.lock", wait=1)  # a status command may hold it for an instant
     if lock is None:
         raise EmbeddedServerError(f"Another process keeps {home / 'server.lock'} locked.")
-    command = [str(binaries / "bin" / "pg_ctl"), "start", "--no-wait", "--silent"]
+    command = [str(programs / "bin" / "pg_ctl"), "start", "--no-wait", "--silent"]
     command += [f"--pgdata={home / 'data'}", f"--options=-p {port}"]
     try:
         with (home / "start.log").open("w") as log:
             subprocess.run(
                 command,
-                env=environment(binaries),
+                env=environment(programs),
                 cwd="/",
                 pass_fds=[lock.fd],
                 stdin=subprocess.DEVNULL,
@@ -242,7 +241,7 @@ def _spawn(home: Path, binaries: Path, user: pwd.struct_passwd, port: int) -> No
 
 
 def _ready_port(home: Path) -> int | None:
-    """Wait for a server that is on its way up. None when it ends or takes too long."""
+    """Wait for a server that is starting. None when it ends or takes too long."""
     deadline = time.monotonic() + READY_TIMEOUT
     while True:
         state = postmaster(home)

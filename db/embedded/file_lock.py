@@ -1,8 +1,8 @@
 """Advisory file locks that the kernel drops together with their holder, however it ends.
 
 A lock belongs to the open file, not to the process: a program started with `pass_fds` shares it and keeps it
-for as long as it runs. A forked child (multiprocessing) does not: it must not keep a server alive that its
-parent let go.
+for as long as it runs. A forked child (multiprocessing) does not: it must not keep a server alive that its parent
+has left.
 """
 
 import os
@@ -59,7 +59,7 @@ os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def acquire(path: Path, *, shared: bool = False, wait: float | None = 0) -> FileLock | None:
-    """The lock, or None when others still hold it after `wait` seconds. `wait=None` waits for ever."""
+    """The lock, or None when others still hold it after `wait` seconds. `wait=None` waits without limit."""
     # Private, because whoever can read a file can lock it.
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

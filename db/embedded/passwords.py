@@ -1,4 +1,4 @@
-"""The passwords of the embedded server's roles, in `<home>/secrets.json`: random, made when first needed."""
+"""The passwords of the embedded server's roles, in `<home>/secrets.json`: random, generated on first use."""
 
 import json
 import os

@@ -1,19 +1,19 @@
-"""The embedded PostgreSQL server: there while someone uses it, gone when the last one leaves.
+"""The embedded PostgreSQL server: it runs while somebody uses it.
 
-    with attach(home) as server: ...      a command; starts the server if need be, the last to leave stops it
-    start(home) ... stop(home)            `windowshop db start`: it stays in between, whoever comes and goes
+    with attach(home) as server: ...      a command: starts the server if needed; the last one to leave stops it
+    start(home) ... stop(home)            `windowshop db start`: it keeps running in between
 
 Who uses the server is counted by the kernel, so a killed process is never counted:
 
-    start.lock    exclusive, for the moment in which someone comes, goes, starts or stops
-    users.lock    shared, as long as someone is attached; asked about only under start.lock
-    bell.lock     shared, the same; the reaper sleeps until it is free
+    start.lock    exclusive, while somebody attaches, leaves, starts or stops
+    users.lock    shared, as long as somebody is attached; checked only under start.lock
+    bell.lock     shared, for the same time; the reaper sleeps until it is free
     reaper.lock   exclusive, as long as the reaper lives
     server.lock   exclusive, as long as any process of the server lives
 
 The reaper is a detached process. In the usual case it does nothing: the last one to leave stops the server.
-When that one was killed, the bell wakes the reaper, which takes start.lock, looks whether someone came
-meanwhile, and else stops the server. `<home>/keep` tells both to leave the server alone.
+When that one was killed, the bell wakes the reaper, which takes start.lock and stops the server unless somebody has
+attached meanwhile. `<home>/keep` tells both to leave the server running.
 """
 
 import os
@@ -27,9 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from db.embedded import binaries as postgres_binaries
-from db.embedded import cluster as postgres_cluster
-from db.embedded import file_lock
+from db.embedded import binaries, cluster, file_lock
 from db.embedded.binaries import Progress
 from db.embedded.cluster import HOST
 from db.embedded.file_lock import FileLock
@@ -57,7 +55,7 @@ class Server:
 @dataclass(frozen=True)
 class Status:
     running: bool
-    kept: bool  # started with `windowshop db start`: stays when nobody uses it
+    kept: bool  # started with `windowshop db start`: keeps running when nobody uses it
     data: Path
     pid: int | None
     port: int | None  # where it listens, or would listen next
@@ -71,7 +69,7 @@ def _quiet(_: str) -> None:
 
 @contextmanager
 def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
-    """Use the server, starting it if need be. The last one to leave waits until it is down."""
+    """Use the server, starting it if needed. The last one to leave waits until it is down."""
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
@@ -88,12 +86,12 @@ def start(home: Path, on_progress: Progress = _quiet) -> Server:
 
 
 def stop(home: Path, *, force: bool = False) -> bool:
-    """Stop the server. False when it was not running. Other users are in the way unless `force`."""
+    """Stop the server. False when it was not running. Refused while others use it, unless `force`."""
     home = home.absolute()
     if not home.exists():
         return False
     with _translated(home), _start_lock(home):
-        was_running = postgres_cluster.running(home)
+        was_running = cluster.running(home)
         if was_running and not force and file_lock.is_held(home / "users.lock", shared=True):
             users = ", ".join(map(str, _attached(home) or ())) or "unknown"
             raise EmbeddedServerError(
@@ -101,7 +99,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
                 hint="End them first, or use --force: their connections will break.",
             )
         (home / "keep").unlink(missing_ok=True)
-        if not postgres_cluster.halt(home, STOP_TIMEOUT):
+        if not cluster.halt(home, STOP_TIMEOUT):
             raise EmbeddedServerError(
                 f"The embedded server did not stop within {STOP_TIMEOUT:.0f} s.",
                 hint="It is still shutting down; ask again with windowshop db status.",
@@ -113,20 +111,20 @@ def status(home: Path) -> Status:
     """Changes nothing, waits for nothing."""
     home = home.absolute()
     with _translated(home):
-        state = postgres_cluster.postmaster(home) if postgres_cluster.running(home) else None
+        state = cluster.postmaster(home) if cluster.running(home) else None
         return Status(
             running=state is not None,
             kept=(home / "keep").exists(),
             data=home / "data",
             pid=state.pid if state else None,
-            port=state.port if state else postgres_cluster.persisted_port(home),
-            version=postgres_binaries.server_version(home),
+            port=state.port if state else cluster.persisted_port(home),
+            version=binaries.server_version(home),
             attached=_attached(home),
         )
 
 
 def secrets(home: Path) -> Secrets:
-    """The passwords of the server's roles. A role's password is made when first asked for."""
+    """The passwords of the server's roles. A role's password is generated on first use."""
     home = home.absolute()
     with _translated(home):
         _make_home(home)
@@ -134,8 +132,8 @@ def secrets(home: Path) -> Secrets:
 
 
 def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """A PostgreSQL program such as psql or pg_dump, and what its environment needs besides the caller's."""
-    folder = postgres_binaries.unpacked(home.absolute())
+    """A PostgreSQL program such as psql or pg_dump, and the environment variables it needs."""
+    folder = binaries.unpacked(home.absolute())
     if folder is None or not (folder / "bin" / name).exists():
         raise EmbeddedServerError(
             f"{name} is not unpacked below {home}.", hint="windowshop db start unpacks PostgreSQL's programs."
@@ -162,11 +160,11 @@ class _User:
         return all(released)
 
     def leave(self) -> None:
-        # Whatever goes wrong here is the reaper's to finish; it must not hide an error of the caller's.
+        # The reaper finishes what fails here; a failure must not hide the caller's own error.
         try:
             with suppress(EmbeddedServerError, OSError), _start_lock(self._home, LEAVE_TIMEOUT):
                 if self.drop() and _unused(self._home):
-                    postgres_cluster.halt(self._home, LEAVE_TIMEOUT)
+                    cluster.halt(self._home, LEAVE_TIMEOUT)
         finally:
             self.drop()
 
@@ -179,7 +177,7 @@ def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _U
             try:
                 if not (home / "keep").exists():
                     _ensure_reaper(home)  # first: a kill in between then leaves no server behind
-                port = postgres_cluster.ensure_running(home, on_progress)
+                port = cluster.ensure_running(home, on_progress)
                 if keep:
                     (home / "keep").touch()
             except BaseException:
@@ -199,7 +197,7 @@ def _ensure_reaper(home: Path) -> None:
     reaper = [sys.executable, "-m", "db.embedded.server", "reap", str(home), str(lock.fd)]
     try:
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child: nobody has to collect it
+            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child: it leaves no zombie
             cwd=Path(__file__).parents[2],
             pass_fds=[lock.fd],
             stdin=subprocess.DEVNULL,
@@ -213,16 +211,16 @@ def _ensure_reaper(home: Path) -> None:
 
 
 def reap(home: Path, own_lock: FileLock) -> None:
-    """Stop the server once nobody is attached, however the last one ended."""
+    """Stop the server once nobody is attached, even if the last one was killed."""
     while True:
         bell = file_lock.acquire(home / "bell.lock", wait=None)
         if bell is not None:
             bell.release()
         with _start_lock(home, wait=None):
             if not file_lock.is_held(home / "users.lock", shared=True):
-                if _unused(home) and not postgres_cluster.halt(home, STOP_TIMEOUT):
-                    postgres_cluster.halt(home, STOP_TIMEOUT, signal.SIGQUIT)
-                own_lock.release()  # before start.lock: the next to come must find that there is no reaper
+                if _unused(home) and not cluster.halt(home, STOP_TIMEOUT):
+                    cluster.halt(home, STOP_TIMEOUT, signal.SIGQUIT)
+                own_lock.release()  # before start.lock: the next to attach must see that there is no reaper
                 return
         time.sleep(file_lock.POLL_SECONDS)
 
@@ -261,7 +259,7 @@ def _translated(home: Path) -> Iterator[None]:
 
 
 def _attached(home: Path) -> tuple[int, ...] | None:
-    """Who holds users.lock, as Linux tells it in lines like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
+    """Process ids from lines of /proc/locks like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
     try:
         inode = (home / "users.lock").stat().st_ino
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]

@@ -1,5 +1,5 @@
-"""How good search is, measured in the database: judged queries, each leg and all together, kept as history.
+"""How good search is, measured in the database: judged queries, each leg alone and all together, stored as history.
 
-judgements.py (in and out) -> measure.py (through shop.search) -> history.py (kept, compared)
+run.py is one evaluation: judgements.py (read) -> measure.py (through shop.search) -> history.py (stored, compared)
 metrics.py and fusion.py are arithmetic; fitting.py finds the weights of the legs.
 """

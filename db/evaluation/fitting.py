@@ -30,7 +30,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class OnTest:
+class HeldOutResult:
     """Mean nDCG@10 on the test half of some queries: the hybrid, each leg alone, and hybrid minus leg, paired."""
 
     what: str
@@ -68,11 +68,11 @@ def fit_weights(
 
 
 def dev_queries(tasks: Sequence[Task]) -> int:
-    """How often `fit_weights` will report progress."""
+    """How many times `fit_weights` will report progress."""
     return sum(len(_half(task).queries) for task in tasks)
 
 
-def on_test_half(measured: Sequence[MeasuredLeg]) -> list[OnTest]:
+def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
     """One for each task and, if there are several, one for all of them together."""
     values = test_values(measured)
     rows = [beside(what, mine) for what, mine in values.items()]
@@ -97,7 +97,9 @@ def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
     }
 
 
-def store(conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[OnTest]) -> None:
+def store(
+    conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[HeldOutResult]
+) -> None:
     """Store weights, which searches that name none use from then on. Within the caller's transaction, as the app."""
     whole = tested[-1]
     detail = {
@@ -127,15 +129,15 @@ def _half(task: Task) -> Task:
     return replace(task, queries=[query for query in task.queries if in_dev_half(query.query_id)])
 
 
-def beside(what: str, values: dict[str, Values]) -> OnTest:
+def beside(what: str, values: dict[str, Values]) -> HeldOutResult:
     legs = [leg for leg in values if leg != "hybrid"]
     hybrid = values["hybrid"]
     if not len(hybrid):
         nothing = Interval(float("nan"), float("nan"), float("nan"))
-        return OnTest(what, 0, nothing, dict.fromkeys(legs, nothing), dict.fromkeys(legs, nothing))
+        return HeldOutResult(what, 0, nothing, dict.fromkeys(legs, nothing), dict.fromkeys(legs, nothing))
     averages = bootstrap(np.column_stack([hybrid, *(values[leg] for leg in legs)]))
     differences = bootstrap(np.column_stack([hybrid - values[leg] for leg in legs]))
-    return OnTest(
+    return HeldOutResult(
         what,
         len(hybrid),
         averages[0],

@@ -1,4 +1,4 @@
-"""Evaluations as rows: kept by the app, found again, and compared query by query."""
+"""Evaluations as rows: stored by the app, read again, and compared query by query."""
 
 import json
 from collections.abc import Sequence
@@ -123,7 +123,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
 
 
 def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
-    """Raises SettingsError where a difference between `run` and the tasks would mean nothing."""
+    """Raises SettingsError where the tasks cannot be compared with `run`."""
     for task in tasks:
         what = f"suite {task.suite}, {task.kind} queries"
         same = [one for one in stored if _measures(one, task)]

@@ -25,7 +25,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class JudgementCounts:
     added: int
     changed: int
     unchanged: int
@@ -67,7 +67,7 @@ select count(*) filter (where added), count(*) filter (where not added),
     (select count(*) from pg_temp.staged_judgement) - count(*) from written"""
 
 
-def add(conn: Connection, judgements: Iterable[Judgement]) -> Counts:
+def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
     """Within the caller's transaction, as the app. A product judged before gets its new grade; no two of the given ones
     may judge the same product for the same query."""
     conn.execute(text(_STAGE))
@@ -86,7 +86,7 @@ def add(conn: Connection, judgements: Iterable[Judgement]) -> Counts:
         raise translated(error) from error
     counts = conn.execute(text(_ADD)).one()
     conn.execute(text("drop table pg_temp.staged_judgement"))
-    return Counts(*counts)
+    return JudgementCounts(*counts)
 
 
 _READ = """

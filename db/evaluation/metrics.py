@@ -1,5 +1,7 @@
-"""How good a ranked list is, and how sure an average is. Pure functions; a grade is 0 (wrong) to 3 (exactly meant), and
-an unjudged product counts as 0."""
+"""How good a ranked list is, and how sure an average is: pure functions.
+
+A grade is 0 (wrong) to 3 (exactly what was meant); a product without a judgement counts as 0.
+"""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,7 +16,7 @@ Values = NDArray[np.float64]
 
 RESAMPLES = 5_000
 NDCG_DEPTH = 10
-_CHUNK = 2_000_000  # numbers drawn at a time
+_CHUNK = 2_000_000  # numbers drawn in one step
 
 
 @dataclass(frozen=True, slots=True)

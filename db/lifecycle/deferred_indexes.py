@@ -1,10 +1,10 @@
-"""Indexes that are left out while a table is filled for the first time, and built when it is full.
+"""Indexes that are deferred while a table is filled for the first time, and built when it is full.
 
-To build one over a full table takes a fraction of what it costs to keep it while rows pour in. `shop.deferred_index`
-has the definition of each that is left out, so whoever comes by can build it: the load or the encoder that left it out,
-the next one when that was killed, or `windowshop index build`. Until then search compares row by row.
+To build an index over a full table takes a fraction of the time that it costs to maintain it during a load.
+`shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred it builds it;
+when that one was killed, the next one or `windowshop index build` does. Until then search compares row by row.
 
-Only who may become the owner leaves any out: nobody else could build them.
+Only sessions that can SET ROLE owner defer indexes, because only they can build them.
 """
 
 import threading
@@ -21,8 +21,8 @@ from db.lifecycle.indexes import progress_of
 from db.locks import Lock
 
 KEYWORD_INDEXES = ("product_attributes_idx", "product_keywords_idx", "product_title_trgm_idx")
-FEW = 1_000  # vectors that are compared as fast as an index is asked
-MANY = 20_000  # vectors that are worth an index build of their own
+FEW = 1_000  # vectors: an exact scan is as fast as the index
+MANY = 20_000  # vectors: worth an index build of their own
 MOST_MEMORY = 2 << 20  # kB
 POLL_SECONDS = 0.5
 NO_MEMORY = ("53100", "53200")  # shared memory counts as disk
@@ -45,14 +45,14 @@ def deferred(conn: Connection) -> list[Deferred]:
 
 
 def defer_keywords(database: Database) -> bool:
-    """Leave out the indexes of words, trigrams and attributes, if there is no product yet. Returns whether they are."""
+    """Defer the indexes of words, trigrams and attributes, if there is no product yet. Returns whether it did."""
     return _defer(database, "product", KEYWORD_INDEXES, "select 1 from shop.product limit 1")
 
 
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
-    """Leave out the HNSW indexes of tables that are nearly empty and have much to come. Returns their names.
+    """Defer the HNSW indexes of nearly empty tables that wait for many vectors. Returns their names.
 
-    For an encoder, before it begins with the catalog.
+    For an encoder, before it starts with the catalog.
     """
     if not may_build(database):
         return []
@@ -78,7 +78,8 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
 def build(
     database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build what is left out: all of it, or these. Returns what was built; nothing while somebody else is at it.
+    """Build the deferred indexes, or those of them in `names`. Returns the names of those built; none while another
+    session builds.
 
     Searches, loads and encoders go on meanwhile. Raises DatabaseError where the login may not build.
     """
@@ -88,17 +89,19 @@ def build(
         schema.check(conn)
         if not deferred(conn) or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.INDEX_BUILD}):
             return []
-        wanted = [index for index in deferred(conn) if names is None or index.name in names]  # by now
+        wanted = [
+            index for index in deferred(conn) if names is None or index.name in names
+        ]  # those that are still deferred
         if not wanted:
             return []
         if not _may_become_owner(conn, database):
             raise DatabaseError(
-                f"this login may not build indexes; left out: {', '.join(index.name for index in wanted)}",
+                f"this login may not build indexes; deferred: {', '.join(index.name for index in wanted)}",
                 hint=f'Run "windowshop index build" as one who may become {database.roles.owner}.',
             )
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
-        conn.execute(text("set lock_timeout = 0"))  # one that strikes leaves an INVALID index behind
+        conn.execute(text("set lock_timeout = 0"))  # a timeout would leave an INVALID index
         conn.execute(text("set statement_timeout = 0"))
         for index in wanted:
             with _watched(database, index.name, on_progress):
@@ -110,7 +113,7 @@ def build(
 def build_vectors(
     database: Database, model_ids: Sequence[int], on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """The same for the HNSW indexes of these models, once all they wait for is encoded. For an encoder without work."""
+    """Build the deferred HNSW indexes of these models. For an encoder that has no work left."""
     with database.connect(None) as conn:
         names = conn.scalars(
             text(
@@ -130,7 +133,7 @@ def may_build(database: Database) -> bool:
 
 
 def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) -> bool:
-    """Drop the indexes and note how to build them, unless `has_rows` finds one or somebody holds the table."""
+    """Drop the indexes and note their definitions, unless `has_rows` finds a row or another session holds the table."""
     if not may_build(database):
         return False
     with database.connect(None) as conn:
@@ -143,13 +146,13 @@ def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) 
                 if conn.scalar(text(has_rows)) is not None:
                     return False
                 conn.execute(text(f'lock table shop."{table}" in access exclusive mode'))
-                if conn.scalar(text(has_rows)) is not None:  # came in while we waited
+                if conn.scalar(text(has_rows)) is not None:  # inserted while we waited
                     return False
                 conn.execute(_NOTE, {"table": table, "names": list(names)})
                 for name in names:
                     conn.execute(text(f'drop index if exists shop."{name}"'))
         except DatabaseError as error:
-            if error.sqlstate != "55P03":  # searches or loads hold it: then the index stays
+            if error.sqlstate != "55P03":  # searches or loads hold the table: its indexes stay
                 raise
             return False
     return True
@@ -172,7 +175,7 @@ def _build(conn: Connection, index: Deferred) -> None:
         except DatabaseError as error:
             if error.sqlstate not in NO_MEMORY:
                 raise
-            # Workers share the graph in memory the system has little of; alone it is the session's own.
+            # Parallel workers need shared memory, which is short here; a single process uses its own.
             conn.execute(text("set max_parallel_maintenance_workers = 0"))
             _drop_invalid(conn, index.name)
             conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})
@@ -180,15 +183,15 @@ def _build(conn: Connection, index: Deferred) -> None:
 
 
 def _drop_invalid(conn: Connection, name: str) -> None:
-    """What an interrupted build left."""
+    """Drop what an interrupted build left."""
     valid = text("select indisvalid from pg_index where indexrelid = to_regclass(:name)")
     if conn.scalar(valid, {"name": f'shop."{name}"'}) is False:
         conn.execute(text(f'drop index concurrently shop."{name}"'))
 
 
 def raise_memory(conn: Connection, table: str) -> None:
-    """Give the session memory to index shop.`table`: up to twice the table, which is what an HNSW graph takes. One that
-    does not fit takes three times as long. What the server gives anyway is never lowered."""
+    """Give the session memory to index shop.`table`: up to twice the table, the size of its HNSW graph. A graph
+    that does not fit takes three times as long to build. The server's own setting is never lowered."""
     conn.execute(
         text(
             "select set_config('maintenance_work_mem', greatest(s.setting::bigint, least(:most, "
@@ -201,7 +204,7 @@ def raise_memory(conn: Connection, table: str) -> None:
 
 @contextmanager
 def _watched(database: Database, name: str, on_progress: Progress) -> Iterator[None]:
-    """Report how a build goes on, from a connection beside it."""
+    """Report the progress of a build, from a second connection."""
     done = threading.Event()
 
     def watch() -> None:

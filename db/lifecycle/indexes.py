@@ -1,4 +1,4 @@
-"""The HNSW indexes of every model that has tables: what they are made of, whether search may use them."""
+"""The HNSW indexes of every model that has tables: their parameters, and whether search may use them."""
 
 import re
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`progress`: the share of the table that a build has read, where one is under way and its owner is asking.
-    `deferred`: left out while the table is filled, see db/deferred_indexes.py."""
+    """`progress`: the share of the table that a running build has read, for its owner.
+    `deferred`: not built while the table is filled, see deferred_indexes.py."""
 
     model: str
     part: Part
@@ -34,7 +34,7 @@ class IndexState:
         return "not valid" if self.progress is None else f"building, {self.progress:.0%}"
 
 
-# A parameter that was not given is pgvector's own.
+# A parameter that was not given has pgvector's default.
 _INDEXES = text(
     """
     select m.name, part, c.relname, shop_private.row_estimate(i.indrelid), pg_relation_size(c.oid),
@@ -67,12 +67,12 @@ _BUILDING = """
 
 def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexState]:
     found = []
-    left_out = {row.name: row for row in conn.execute(_DEFERRED)}
+    deferred_rows = {row.name: row for row in conn.execute(_DEFERRED)}
     for model, part, name, rows, size, m, ef_construction, valid, oid in conn.execute(_INDEXES):
         progress = None if valid else building.get(oid)
-        deferred = left_out.pop(name, None) is not None
+        deferred = deferred_rows.pop(name, None) is not None
         found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred))
-    for model, part, name, rows, definition in left_out.values():
+    for model, part, name, rows, definition in deferred_rows.values():
         given = dict(re.findall(r"(m|ef_construction)='?(\d+)", definition))
         m, ef_construction = int(given.get("m", 16)), int(given.get("ef_construction", 64))
         found.append(IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True))
@@ -80,12 +80,12 @@ def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexSt
 
 
 def building(conn: Connection) -> dict[int, float]:
-    """How far index builds have come, by the index's number. Only the builder's login and administrators are told."""
+    """The progress of index builds, by the index's oid. Only the builder's login and administrators can see it."""
     return {oid: share for oid, _, share in conn.execute(text(_BUILDING))}
 
 
 def progress_of(conn: Connection, name: str) -> tuple[str, float] | None:
-    """The phase of the build of an index, and the share of the phase that is done; None when it is not under way."""
+    """The phase of the build of an index, and the share of the phase that is done; None when no build runs."""
     row = conn.execute(
         text(f"{_BUILDING} and index_relid = to_regclass(:name)"), {"name": f'shop."{name}"'}
     ).one_or_none()

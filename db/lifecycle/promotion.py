@@ -1,4 +1,4 @@
-"""Promote, and go back: the checks that stand before a switch."""
+"""Promotion and rollback: the checks before search switches to another model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,8 @@ from db.lifecycle.serving import serve_model
 from db.lifecycle.status import PartCoverage, coverage
 from db.work.items import Part
 
-NEEDS_INDEX = 10_000  # vectors; to compare more with a query takes longer than a search may
-NAMED = 5  # quarantined products named in a refusal
-PLURAL = {"image": "pictures", "title": "titles"}
+NEEDS_INDEX = 10_000  # vectors; an exact scan of more takes too long for a search
+NAMED = 5  # quarantined products that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +35,18 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """What a switch did. `before`: the model that served until then; None when it was none, or this one."""
+    """What a switch did. `before`: the model that served until then; None when none did, or this one."""
 
     now: str
     before: str | None
     coverage: dict[Part, PartCoverage]
     duels: list[Duel]
-    overruled: list[str]  # what spoke against it, where it was forced
+    overruled: list[str]  # the reasons against it, where it was forced
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Let a model serve. Raises DatabaseError naming all that speaks against it, unless `force`; nothing does where no
-    other model serves."""
+    """Let a model serve. Raises DatabaseError with every reason against it, unless `force`; while no other model
+    serves, there is none."""
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:
         before = serving_name(conn)
@@ -92,7 +91,7 @@ def serving_name(conn: Connection) -> str | None:
 
 
 def trials(conn: Connection, name: str, rival: str) -> list[Duel]:
-    """A duel a suite, catalog and kind of query in which both took part; of several, the newest."""
+    """A duel for each suite, catalog and kind of query that both were measured on; of several, the newest."""
     pairs = conn.execute(
         text(
             """
@@ -143,7 +142,7 @@ def _gaps(conn: Connection, name: str, covered: dict[Part, PartCoverage], allow_
 
 def _unfinished(covered: dict[Part, PartCoverage]) -> str:
     return ", ".join(
-        f"{part.unfinished} of {part.items} {PLURAL[kind]} are not encoded"
+        f"{part.unfinished} of {part.items} {kind}s are not encoded"
         for kind, part in covered.items()
         if part.unfinished
     )
@@ -159,7 +158,7 @@ def _without_index(conn: Connection, name: str) -> list[str]:
         {"name": name},
     )
     return [
-        f'its {rows} {PLURAL[part]} have no valid index ("windowshop index status")'
+        f'its {rows} {part}s have no valid index ("windowshop index status")'
         for part, rows in sizes
         if rows > NEEDS_INDEX and part not in valid
     ]

@@ -1,4 +1,4 @@
-"""The site's models as rows: which there are, how far each has come, which one serves."""
+"""The site's models as rows: their state, their coverage, and which one serves."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.work.items import ModelRow
 
-SWITCH_SECONDS = 30.0  # how long a switch keeps trying to get past running searches
+SWITCH_SECONDS = 30.0  # how long a switch retries while searches run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def coverage(conn: Connection) -> list[Coverage]:
 def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     """Switch search to a model in one transaction, as the owner.
 
-    Readers hold the views they use, and whoever queues behind them holds up everybody else; so the switch waits half
-    a second at a time and then lets the readers pass. Raises DatabaseError when there is no such model, when the
-    switch would lose results (unless `force`), or when no gap is found in 30 seconds.
+    Searches lock the views they read, and later searches would queue behind a waiting switch. So the switch waits half
+    a second at a time and lets them pass in between. Raises DatabaseError when there is no such model, when the switch
+    would lose results (unless `force`), or when searches leave it no gap for 30 seconds.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

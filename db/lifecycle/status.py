@@ -1,4 +1,4 @@
-"""Each model with what one wants to know before it serves, or is let go."""
+"""Each model with its coverage, indexes and last evaluation: to decide whether to promote or retire it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class PartCoverage:
-    """Of the catalog's pictures or titles; the last four sum to the first."""
+    """Of the catalog's images or titles; the last four sum to the first."""
 
     items: int
     done: int

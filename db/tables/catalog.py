@@ -119,7 +119,7 @@ product_image = Table(
         r"else uri !~ '(^/|(^|/)\.\.(/|$)|\\|^[a-z]+:)' and length(uri) between 1 and 1000 end",
         name="uri",
     ),
-    Index(None, "phash", postgresql_where=text("position = 0")),  # equal first pictures
+    Index(None, "phash", postgresql_where=text("position = 0")),  # equal first images
     Index(None, "sha256"),  # identical files: encoded once
     schema=SHOP,
 )

@@ -1,4 +1,4 @@
-"""What people judged and did, and how good search was found to be."""
+"""Judgements and events of people, and evaluations of search."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +26,8 @@ from db.tables.metadata import SHOP, metadata
 
 _NOW = text("clock_timestamp()")
 
+# Relevance grades by people: how well a product answers a query. A query is a text, an image, or both; a product is
+# judged once for it in a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -56,8 +58,7 @@ judgement = Table(
     schema=SHOP,
 )
 
-# One row a suite, direction and setting that was measured.
-
+# A row a suite, direction and setting that was measured.
 evaluation = Table(
     "evaluation",
     metadata,
@@ -85,8 +86,7 @@ evaluation = Table(
     schema=SHOP,
 )
 
-# What each query of an evaluation found and scored, for paired comparison.
-
+# The results and metrics of each query of an evaluation, for paired comparison.
 evaluation_query = Table(
     "evaluation_query",
     metadata,
@@ -99,8 +99,7 @@ evaluation_query = Table(
     schema=SHOP,
 )
 
-# What shoppers did, as their shop reports it.
-
+# Searches, clicks and purchases of shoppers, as their shop reports them.
 event = Table(
     "event",
     metadata,

@@ -15,7 +15,3 @@ metadata = MetaData(
         "pk": "%(table_name)s_pkey",
     }
 )
-
-
-# building: vectors are filled and kept current; serving: queries meet its vectors; retired: its tables are gone.
-# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)

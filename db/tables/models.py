@@ -1,4 +1,4 @@
-"""The models of the site, which of them served when, and the indexes that a first load leaves out."""
+"""The models of the site, which of them served when, and the indexes that a first load defers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,12 +19,9 @@ from sqlalchemy.dialects.postgresql import ENUM
 
 from db.tables.metadata import SHOP, metadata
 
+# building: vectors are filled and kept current; serving: search uses its vectors; retired: its tables are dropped.
+# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)
 model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
-
-# pending -> leased (claim) -> row deleted (complete: the vector is stored in the same transaction)
-# leased -> pending, solo (lease ran out) ; leased -> pending, later (a fault of its own that may pass) ; leased ->
-# quarantined (third attempt, or an item that can never be encoded) ; any -> pending (title or picture changed, or an
-# operator retries)
 
 model = Table(
     "model",
@@ -43,7 +40,7 @@ model = Table(
     schema=SHOP,
 )
 
-# Which model served from when on: the way back.
+# Which model served from when on: `windowshop model rollback` goes back along it.
 
 serving_history = Table(
     "serving_history",
@@ -56,7 +53,7 @@ serving_history = Table(
     schema=SHOP,
 )
 
-# Left out while their table is filled for the first time; built, and struck off, once it is.
+# Not built while their table is filled for the first time; the row is deleted once the index is built.
 
 deferred_index = Table(
     "deferred_index",

@@ -1,4 +1,4 @@
-"""Encoded queries, requests to encode one, and the calibrations that search goes by."""
+"""Encoded queries, requests to encode one, and the calibrations that steer search."""
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
@@ -89,7 +89,7 @@ calibration = Table(
     schema=SHOP,
 )
 
-# Words in more products than the keyword leg looks through: they rank candidates, they do not find them.
+# Words in more products than the keyword leg scans: they rank candidates and find none.
 
 common_word = Table(
     "common_word",
@@ -113,6 +113,3 @@ tuning = Table(
     PrimaryKeyConstraint("model_id", "name"),
     schema=SHOP,
 )
-
-# What people say: this product answers that query so well. A query is a text, a picture, or both; a product is judged
-# once for it in a suite.

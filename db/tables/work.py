@@ -1,4 +1,13 @@
-"""The work list of the encoders, and the encoders themselves."""
+"""The work list of the encoders, and the encoders themselves.
+
+States of a work item:
+
+    pending -> leased        claimed
+    leased  -> row deleted   completed: the vector is stored in the same transaction
+    leased  -> pending       its lease ran out: it is tried alone next; or it failed in a way that may pass: later
+    leased  -> quarantined   after the third attempt, or when it can never be encoded
+    any     -> pending       its title or image changed, or an operator retries it
+"""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -66,6 +75,6 @@ work = Table(
     Index(
         "work_due_idx", "model_id", "part", "solo", "due_at", postgresql_where=text("state = 'pending'")
     ),  # the next batch, oldest first
-    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # what a dead worker held
+    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # the items of a dead worker
     schema=PRIVATE,
 )

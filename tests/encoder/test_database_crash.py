@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from db.embedded import cluster as postgres_cluster
-from db.embedded import server as embedded
+from db.embedded import cluster, server
 from db.engine import Database, open_database
 from db.lifecycle.serving import serve_model
 from db.settings import Settings
@@ -70,11 +69,11 @@ def test_killing_the_database_loses_nothing_that_was_acknowledged(
 
 def crash(home: Path) -> None:
     """SIGKILL the postmaster and start the server again."""
-    pid = embedded.status(home).pid
+    pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not postgres_cluster.running(home), 20, "its backends end")
-    with embedded.attach(home):
+    wait_until(lambda: not cluster.running(home), 20, "its backends end")
+    with server.attach(home):
         pass
 
 

@@ -56,7 +56,7 @@ def test_a_database_that_does_not_exist(env: dict[str, str]) -> None:
     )
 
 
-def test_an_address_that_is_none(env: dict[str, str]) -> None:
+def test_an_invalid_address(env: dict[str, str]) -> None:
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": "my database"}, code=2)
     assert "WINDOWSHOP_DATABASE_URL is not a database address" in said
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": "mysql://u@h/d"}, code=2)
@@ -83,8 +83,10 @@ def test_a_home_that_is_a_file(env: dict[str, str], tmp_path: Path) -> None:
     )
 
 
-def test_no_encoder_is_said_and_how_to_start_one(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", 3)
+def test_without_an_encoder_the_error_says_how_to_start_one(
+    env: dict[str, str], clip_database: Database, tmp_path: Path
+) -> None:
+    load_drawings(clip_database, tmp_path / "images", 3)
     assert windowshop("encode", "--once", "--no-queries", env=env).returncode == 0
     started = time.perf_counter()
     said = refused("search", "never asked", env=env, code=3)
@@ -93,13 +95,13 @@ def test_no_encoder_is_said_and_how_to_start_one(env: dict[str, str], clip_datab
     assert "windowshop encode" in said
 
 
-def test_searches_without_anything_to_search_for(env: dict[str, str]) -> None:
+def test_searches_without_a_query(env: dict[str, str]) -> None:
     assert "nothing to search for" in refused("search", env=env, code=2)
     assert "the query text is empty" in refused("search", "  ", env=env, code=2)
     refused("search", "chair", "-k", "0", env=env, code=2)
 
 
-def test_pictures_that_cannot_be_searched_by(env: dict[str, str], tmp_path: Path) -> None:
+def test_images_that_cannot_be_a_query(env: dict[str, str], tmp_path: Path) -> None:
     assert "is not a file" in refused("search", "--image", str(tmp_path / "gone.jpg"), env=env, code=2)
     (tmp_path / "big.jpg").write_bytes(bytes(11_000_000))
     assert "larger than 10 MB" in refused("search", "--image", str(tmp_path / "big.jpg"), env=env, code=2)
@@ -107,7 +109,7 @@ def test_pictures_that_cannot_be_searched_by(env: dict[str, str], tmp_path: Path
     assert "is empty" in refused("search", "--image", str(tmp_path / "empty.jpg"), env=env, code=2)
 
 
-def test_conditions_that_postgresql_does_not_take(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_conditions_that_postgresql_refuses(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
     with clip_database.connect(None) as conn:
         conn.execute(
             text(
@@ -125,7 +127,7 @@ def test_conditions_that_postgresql_does_not_take(env: dict[str, str], clip_data
     assert "syntax error" in where("price <")
     assert "permission denied" in where("exists (select from shop_private.request)")
     where("true); delete from shop.product; --")
-    load_drawings(clip_database, tmp_path / "pictures", 2)
+    load_drawings(clip_database, tmp_path / "images", 2)
     another = "true); commit; reset role; delete from shop.product; select sku from shop.searchable where (true"
     assert "multiple commands" in where(another)
     where("shop.product_id(sku) in (delete from shop.product returning product_id)")
@@ -159,20 +161,20 @@ def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: 
 
 
 def test_results_as_table_json_and_sql(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
-    load_drawings(clip_database, tmp_path / "pictures", 12)
-    picture = tmp_path / "pictures" / "3.png"
+    load_drawings(clip_database, tmp_path / "images", 12)
+    image = tmp_path / "images" / "3.png"
     with running_encoder(env, tmp_path / "log"):
         assert windowshop("encode", "--once", "--no-queries", env=env).returncode == 0
-        by_picture = windowshop("search", "--image", str(picture), "-k", "3", "--json", env=env)
-        assert by_picture.returncode == 0, by_picture.stderr
-        hits = json.loads(by_picture.stdout)
+        by_image = windowshop("search", "--image", str(image), "-k", "3", "--json", env=env)
+        assert by_image.returncode == 0, by_image.stderr
+        hits = json.loads(by_image.stdout)
         assert hits[0]["sku"] == "p3"
         assert hits[0]["similarity"] == pytest.approx(1, abs=0.01)
         assert len(hits) == 3
-        both = windowshop("search", "thing", "--image", str(picture), "--where", "title like '%1%'", env=env)
+        both = windowshop("search", "thing", "--image", str(image), "--where", "title like '%1%'", env=env)
         assert both.returncode == 0, both.stderr
         assert "p10" in both.stdout
-        shown = windowshop("search", "--image", str(picture), "-k", "1", "--sql", env=env).stdout
+        shown = windowshop("search", "--image", str(image), "-k", "1", "--sql", env=env).stdout
         ran = windowshop("db", "psql", "--role", "analyst", "-At", "-c", "select 1", env=env)
         assert ran.stdout.strip() == "1"
         script = tmp_path / "shown.sql"
@@ -184,9 +186,9 @@ def test_results_as_table_json_and_sql(env: dict[str, str], clip_database: Datab
         assert windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env).stdout.count("\n") == 10
 
 
-def test_model_serve_switches_and_says_why_not(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_model_serve_switches_or_says_why_not(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
     folder = tiny_models.make_siglip(tmp_path / "siglip")
-    load_drawings(clip_database, tmp_path / "pictures", 10)
+    load_drawings(clip_database, tmp_path / "images", 10)
     added = windowshop("model", "add", str(folder), env=env)
     assert added.returncode == 0, added.stderr
     assert "40 dimensions" in added.stdout
@@ -195,7 +197,7 @@ def test_model_serve_switches_and_says_why_not(env: dict[str, str], clip_databas
         assert windowshop("encode", "--once", "--no-queries", env=env).returncode == 0
         served = windowshop("model", "serve", "siglip", env=env)
         assert served.returncode == 0, served.stderr
-        found = windowshop("search", "--image", str(tmp_path / "pictures" / "4.png"), "-k", "1", "--json", env=env)
+        found = windowshop("search", "--image", str(tmp_path / "images" / "4.png"), "-k", "1", "--json", env=env)
         assert json.loads(found.stdout)[0]["sku"] == "p4"
         with clip_database.connect(Role.ANALYST) as conn:
             assert conn.scalar(text("select vector_dims(shop.clip_text('thing'))")) == 40
@@ -204,7 +206,7 @@ def test_model_serve_switches_and_says_why_not(env: dict[str, str], clip_databas
     assert "serving" in listed
 
 
-def test_help_teaches(env: dict[str, str]) -> None:
+def test_help_explains_every_command(env: dict[str, str]) -> None:
     for command in ((), ("db",), ("model",), ("load",), ("encode",), ("search",), ("up",), ("demo",)):
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0

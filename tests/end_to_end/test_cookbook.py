@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from db.catalog.product import RawProduct
-from db.embedded import server as embedded
+from db.embedded import server
 from db.engine import Database
 from db.lifecycle.serving import serve_model
 from db.roles import Role
@@ -90,7 +90,7 @@ class Part(SampleSource):
 @dataclass(frozen=True)
 class Kitchen:
     database: Database
-    folder: Path  # the psql session's own, with a picture in it
+    folder: Path  # the psql session's own, with an image in it
     psql: str
     environment: dict[str, str]
 
@@ -137,7 +137,7 @@ def kitchen(
     ingest(database, Part())
     admin = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     shutil.copy(IMAGES / "fluent_1376.webp", folder / "guitar.webp")
-    program, libraries = embedded.binary(server_home, "psql")
+    program, libraries = server.binary(server_home, "psql")
     environment = {**os.environ, "WINDOWSHOP_DATABASE_URL": admin, "WINDOWSHOP_HOME": str(home)}
     with psycopg.connect(admin, autocommit=True) as conn, running_encoder(environment, folder / "encoder.log"):
         conn.execute(SURROUNDINGS)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from db.embedded import server as embedded
+from db.embedded import server
 from tests.support.processes import COMMAND, wait_until, windowshop
 
 
@@ -24,7 +24,7 @@ def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
     folder.chmod(0o755)
     subprocess.run(["cp", "-al", str(server_home / "postgres"), str(folder)], check=True)
     yield folder
-    embedded.stop(folder, force=True)
+    server.stop(folder, force=True)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
-def test_the_demo_finds_the_kind_of_thing_that_was_asked_for(first: "subprocess.CompletedProcess[str]") -> None:
+def test_the_demo_finds_the_kind_of_thing_in_the_query(first: "subprocess.CompletedProcess[str]") -> None:
     _, chair, cup, shoes, guitar = first.stdout.split("\nSELECT sku")
     assert "Chair" in chair
     assert re.search("(?i)cup|mug|glass|drink|tea|milk", cup.split("LIMIT")[1])
@@ -85,7 +85,7 @@ def test_the_second_demo_encodes_nothing_again(
     second = windowshop("demo", "--no-serve", "--keep", env=env, timeout=120)
     assert second.returncode == 0, second.stderr
     assert "0 new, 1242 unchanged" in second.stdout
-    assert embedded.status(home).kept
+    assert server.status(home).kept
     assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
     assert windowshop("db", "stop", env=env).returncode == 0
 

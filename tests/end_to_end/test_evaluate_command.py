@@ -28,7 +28,7 @@ def random_vectors(count: int, seed: int) -> Any:
 @pytest.fixture
 def env(clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path) -> dict[str, str]:
     """45 products with random vectors, each titled by two words; the words' vectors are in the cache."""
-    load_drawings(clip_database, tmp_path / "pictures", PRODUCTS)
+    load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     with clip_database.connect(None) as conn, conn.begin():
         for n in range(PRODUCTS):
             title = f"{WORDS[n % 15]} {WORDS[(n * 7 + 3) % 15]}"
@@ -69,7 +69,7 @@ def judge(env: dict[str, str], folder: Path) -> None:
     assert done.stdout.startswith(f"{len(lines) - 1:,} judgements of judged.csv: {len(lines) - 1:,} new, 0 changed")
 
 
-def test_judged_measured_fitted_and_compared(env: dict[str, str], tmp_path: Path, clip_database: Database) -> None:
+def test_evaluate_measures_fits_and_compares(env: dict[str, str], tmp_path: Path, clip_database: Database) -> None:
     judge(env, tmp_path)
     first = windowshop("evaluate", "--weights", "image=1", env=env)
     assert first.returncode == 0, first.stderr
@@ -106,7 +106,7 @@ def test_judged_measured_fitted_and_compared(env: dict[str, str], tmp_path: Path
     assert "+.000 [+.000,+.000]" in table.stdout
 
 
-def test_given_weights_route_and_depth_are_what_is_measured_and_kept(env: dict[str, str], tmp_path: Path) -> None:
+def test_given_weights_route_and_k_are_measured_and_stored(env: dict[str, str], tmp_path: Path) -> None:
     judge(env, tmp_path)
     arguments = ("--weights", "keyword=1,rrf_k=5", "--route", "exact", "-k", "5", "--no-index-recall", "--json")
     done = windowshop("evaluate", *arguments, env=env)
@@ -143,9 +143,7 @@ def test_a_mistake_is_one_clear_line(clip_database: Database, environment: Calla
         assert "Traceback" not in done.stderr
 
 
-def test_queries_that_cannot_be_encoded_and_runs_that_do_not_compare_say_so(
-    env: dict[str, str], tmp_path: Path
-) -> None:
+def test_unencodable_queries_and_incomparable_runs_are_clear_errors(env: dict[str, str], tmp_path: Path) -> None:
     judge(env, tmp_path)
     assert windowshop("evaluate", env=env).returncode == 0
     (tmp_path / "more.csv").write_text("query,sku\nnever asked,p1\n")
@@ -159,7 +157,7 @@ def test_queries_that_cannot_be_encoded_and_runs_that_do_not_compare_say_so(
     assert "windowshop encode" in unanswered.stderr
 
 
-def test_a_login_that_cannot_keep_the_figures_is_told_before_the_measurement(
+def test_a_login_that_cannot_store_the_figures_fails_before_the_measurement(
     clip_database: Database, environment: Callable[..., dict[str, str]]
 ) -> None:
     done = windowshop("evaluate", env=environment(clip_database, Role.ANALYST))

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db.embedded import server as embedded
 from db.embedded.binaries import as_user, server_user
+from db.embedded.server import Server, binary, secrets
 from db.engine import Database
 from db.roles import Role
 from tests.support.images import load_drawings
@@ -20,9 +20,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 @pytest.fixture
-def replica_port(
-    server: embedded.Server, server_home: Path, public_folder: Path, clip_database: Database
-) -> Iterator[int]:
+def replica_port(server: Server, server_home: Path, public_folder: Path, clip_database: Database) -> Iterator[int]:
     """A streaming replica of the session's server."""
     home = public_folder / "replica"
     data = home / "data"
@@ -32,10 +30,10 @@ def replica_port(
     shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes it from beside data
     os.chown(data, user.pw_uid, user.pw_gid)
     data.chmod(0o700)
-    password = embedded.secrets(server_home).superuser
+    password = secrets(server_home).superuser
 
     def run(program: str, *arguments: str) -> None:
-        path, environment = embedded.binary(server_home, program)
+        path, environment = binary(server_home, program)
         subprocess.run(
             [str(path), *arguments],
             env={**os.environ, **environment, "PGPASSWORD": password},
@@ -61,7 +59,7 @@ def test_a_new_text_is_encoded_from_a_read_replica(
     clip_database: Database, replica_port: int, environment: Environment, tmp_path: Path
 ) -> None:
     env = environment(clip_database)
-    load_drawings(clip_database, tmp_path / "pictures", 30)
+    load_drawings(clip_database, tmp_path / "images", 30)
     with running_encoder(env, tmp_path / "log"):
         analyst = clip_database.url(Role.ANALYST).set(drivername="postgresql", port=replica_port)
         address = analyst.render_as_string(hide_password=False)

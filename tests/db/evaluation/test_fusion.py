@@ -52,7 +52,7 @@ def test_ndcg_of_more_relevant_products_than_fit_can_still_be_one() -> None:
 
 
 @given(rankings, judged, st.integers(1, 20))
-def test_every_metric_lies_between_nothing_and_the_best_order(
+def test_every_metric_lies_between_0_and_that_of_the_best_order(
     ranked: list[str], grades: dict[str, int], k: int
 ) -> None:
     best = sorted(grades, key=lambda key: -grades[key])
@@ -88,7 +88,7 @@ def test_recall_grows_with_k(ranked: list[str], grades: dict[str, int]) -> None:
     assert by_k == sorted(by_k)
 
 
-def test_index_recall_goes_by_distance_so_that_equals_may_stand_for_each_other() -> None:
+def test_index_recall_compares_distances_so_equally_distant_products_are_interchangeable() -> None:
     assert index_recall([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]) == 1
     assert index_recall([0.1, 0.3, 0.5], [0.1, 0.2, 0.3]) == pytest.approx(2 / 3)
     assert index_recall([0.1], [0.1, 0.2, 0.3]) == pytest.approx(1 / 3)
@@ -108,7 +108,7 @@ def test_a_bootstrap_interval_is_that_of_the_mean() -> None:
     assert interval.high == pytest.approx(values.mean() + half, abs=0.03)
 
 
-def test_a_bootstrap_interval_covers_the_truth_as_often_as_it_says() -> None:
+def test_a_95_percent_interval_covers_the_true_mean_in_95_percent_of_samples() -> None:
     rng = np.random.default_rng(11)
     hits = 0
     for trial in range(300):
@@ -190,14 +190,14 @@ def mean_ndcg(cases: Sequence[Case], weights: Weights) -> float:
 
 
 @pytest.mark.parametrize("good", LEGS)
-def test_the_only_leg_that_knows_anything_gets_the_weight(good: str) -> None:
+def test_the_only_informative_leg_gets_the_weight(good: str) -> None:
     rng = random.Random(5)
     weights, ndcg = fit([case(rng, good) for _ in range(30)])
     assert getattr(weights, good) == 1
     assert ndcg == pytest.approx(1)
 
 
-def test_legs_that_know_different_queries_share_the_weight() -> None:
+def test_legs_that_answer_different_queries_share_the_weight() -> None:
     rng = random.Random(6)
     weights, _ = fit([case(rng, leg) for _ in range(20) for leg in ("image", "keyword")])
     assert min(weights.image, weights.keyword) > weights.title
@@ -216,7 +216,7 @@ def test_fitted_weights_are_the_best_of_the_grid_by_the_plain_definition(seed: i
         assert mean_ndcg(cases, Weights(*others, 1, rrf_k=rrf_k)) <= ndcg + 1e-9
 
 
-def test_legs_that_agree_leave_what_a_search_does_by_itself() -> None:
+def test_legs_that_agree_are_fitted_to_the_default_weights() -> None:
     [only_one] = ids(1)
     weights, _ = fit([Case({leg: [only_one] for leg in LEGS}, {only_one: 1})])
     assert weights == Weights()

@@ -1,5 +1,5 @@
-"""Shopee's postings: those of one label group are the same product. The groups become judgements by SQL, and pictures
-are looked for by pictures."""
+"""Shopee's postings: those of one label group are the same product. The groups become judgements by SQL, and images
+are searched by images."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,7 @@ def postings(shop: "Shop", tmp_path: Path) -> "Shop":
     (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "train_images").mkdir()
     load_catalog(shop.database, tmp_path / "train.csv")
-    # Pictures and titles of a group share a direction; each picture and each title has a deviation of its own.
+    # Images and titles of a group share a direction; each image and each title has a deviation of its own.
     rng = np.random.default_rng(4)
     directions = {str(1000 + group): rng.standard_normal(24) for group in range(GROUPS)}
     group_of = dict(shop.run("select product_id, attributes ->> 'label_group' from shop.product"))
@@ -52,7 +52,7 @@ def postings(shop: "Shop", tmp_path: Path) -> "Shop":
     return shop
 
 
-def test_label_groups_are_judgements_and_picture_and_title_together_find_more_than_either(postings: "Shop") -> None:
+def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(postings: "Shop") -> None:
     postings.connect(Role.APP).exec_driver_sql(JUDGE)
     conn = postings.connect(Role.ANALYST)
     try:
@@ -62,7 +62,7 @@ def test_label_groups_are_judgements_and_picture_and_title_together_find_more_th
         by_itself = measure(conn, task, serving(conn))
         both = measure(conn, task, serving(conn), How(weights=Weights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]
-        assert by_itself[2].results == by_itself[0].results  # a search by picture alone goes by the picture
+        assert by_itself[2].results == by_itself[0].results  # a search by image alone uses only the image leg
         for query, results in zip(task.queries, both[2].results, strict=True):
             assert query.picture_sku not in results
         image, title, hybrid = (leg.column("nDCG@10") for leg in both)

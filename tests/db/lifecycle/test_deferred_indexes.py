@@ -1,4 +1,4 @@
-"""Indexes that are left out while a table is filled: built by whoever comes by, and search is right meanwhile."""
+"""Indexes that are deferred while a table is filled: the next session builds them, and search is right meanwhile."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +57,7 @@ def feed(folder: Path, rows: int) -> Path:
     return path
 
 
-def test_what_is_left_out_comes_back_as_it_was(own: "Shop") -> None:
+def test_deferred_indexes_are_built_with_their_old_definitions(own: "Shop") -> None:
     before = definitions(own)
     assert defer_keywords(own.database)
     assert set(before) - set(definitions(own)) == set(KEYWORD_INDEXES) == left_out(own)
@@ -74,7 +74,7 @@ def test_a_catalog_with_products_keeps_its_indexes(own: "Shop") -> None:
     assert definitions(own) == before
 
 
-def test_a_table_somebody_holds_keeps_its_indexes(own: "Shop") -> None:
+def test_a_locked_table_keeps_its_indexes(own: "Shop") -> None:
     before = definitions(own)
     with own.database.connect(Role.ANALYST) as reading:
         reading.exec_driver_sql("select * from shop.product")
@@ -83,7 +83,7 @@ def test_a_table_somebody_holds_keeps_its_indexes(own: "Shop") -> None:
     assert left_out(own) == set()
 
 
-def test_a_first_big_load_goes_without_and_builds_them_at_its_end(
+def test_a_large_first_load_defers_the_indexes_and_builds_them_at_its_end(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -106,18 +106,18 @@ def test_a_first_big_load_goes_without_and_builds_them_at_its_end(
     assert all(names == set() for names in during)
 
 
-def test_a_small_load_a_part_of_a_file_and_a_dry_run_keep_them(
+def test_a_small_load_a_limited_load_and_a_dry_run_keep_the_indexes(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(deferred_indexes, "defer_keywords", lambda _: pytest.fail("left out"))
+    monkeypatch.setattr(deferred_indexes, "defer_keywords", lambda _: pytest.fail("deferred"))
     load_catalog(own.database, feed(tmp_path, 200))
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
     load_catalog(own.database, feed(tmp_path, 200), limit=100)
     load_catalog(own.database, feed(tmp_path, 200), dry_run=True)
 
 
-def test_a_load_that_cannot_read_on_builds_what_it_left_out(
+def test_a_load_that_fails_builds_the_indexes_that_it_deferred(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -133,7 +133,7 @@ def test_a_load_that_cannot_read_on_builds_what_it_left_out(
     assert definitions(own) == before
 
 
-def test_the_next_load_builds_what_a_killed_one_left_out(
+def test_the_next_load_builds_the_indexes_that_a_killed_one_deferred(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -168,7 +168,7 @@ def test_keywords_typing_errors_and_filters_find_the_same_without_indexes(own: "
     assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
 
 
-def test_an_encoder_with_much_to_do_fills_empty_tables_without_hnsw_and_it_is_built_once(
+def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hnsw_index_once(
     own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -206,7 +206,7 @@ def test_a_table_that_has_vectors_keeps_its_index(own: "Shop", monkeypatch: pyte
     assert defer_vectors(own.database, [1]) == []
 
 
-def test_an_index_that_is_left_out_can_be_rebuilt_with_other_parameters(
+def test_a_deferred_index_can_be_rebuilt_with_other_parameters(
     own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -220,7 +220,7 @@ def test_an_index_that_is_left_out_can_be_rebuilt_with_other_parameters(
     assert left_out(own) == set()
 
 
-def test_only_one_builds_at_a_time(own: "Shop") -> None:
+def test_only_one_session_builds_indexes_at_a_time(own: "Shop") -> None:
     defer_keywords(own.database)
     with own.database.connect(None) as other:
         other.exec_driver_sql(f"select pg_advisory_lock({Lock.INDEX_BUILD})")
@@ -228,10 +228,10 @@ def test_only_one_builds_at_a_time(own: "Shop") -> None:
     assert build(own.database) == list(KEYWORD_INDEXES)
 
 
-def test_a_login_that_may_not_build_leaves_nothing_out(own: "Shop") -> None:
+def test_a_login_that_may_not_build_defers_nothing(own: "Shop") -> None:
     app = Database(own.database.url(Role.APP), own.database.url(Role.APP), own.database.roles)
     assert not defer_keywords(app)
     assert left_out(own) == set()
     defer_keywords(own.database)
-    with pytest.raises(DatabaseError, match="may not build indexes; left out: product_attributes_idx"):
+    with pytest.raises(DatabaseError, match="may not build indexes; deferred: product_attributes_idx"):
         build(app)

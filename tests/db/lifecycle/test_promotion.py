@@ -48,22 +48,22 @@ def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_
     assert [row.model for row in rows] == ["wide", "toy", "wide"]
 
 
-def test_what_is_not_encoded_refuses_the_promotion_with_its_number(filled: "Shop") -> None:
+def test_promotion_is_refused_with_the_number_of_items_that_are_not_encoded(filled: "Shop") -> None:
     filled.add("new", "newer", image_count=2)
-    with pytest.raises(DatabaseError, match="4 of 14 pictures are not encoded, 2 of 12 titles are not encoded"):
+    with pytest.raises(DatabaseError, match="4 of 14 images are not encoded, 2 of 12 titles are not encoded"):
         promote(filled.database, "wide")
     assert serving(filled) == "toy"
     assert promote(filled.database, "wide", force=True).overruled != []
     assert serving(filled) == "wide"
 
 
-def test_an_item_on_no_list_refuses_it_too(filled: "Shop") -> None:
+def test_promotion_is_refused_for_an_item_that_is_on_no_work_list(filled: "Shop") -> None:
     filled.run("delete from shop.wide_title where product_id = shop.product_id('sku 3')")
     with pytest.raises(DatabaseError, match="1 of 10 titles are not encoded"):
         promote(filled.database, "wide")
 
 
-def test_quarantined_items_are_named_and_have_to_be_accepted(filled: "Shop") -> None:
+def test_promotion_names_quarantined_items_and_needs_their_acceptance(filled: "Shop") -> None:
     filled.add(*(f"bad {n}" for n in range(7)))
     filled.encode_all(1, 24)
     worker = filled.worker(model_id=2)
@@ -85,16 +85,16 @@ def test_a_model_without_an_encoder_is_not_promoted(two_models: "Shop") -> None:
         promote(two_models.database, "wide")
 
 
-def test_a_catalog_that_needs_an_index_gets_no_model_without_one(
+def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
     filled: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
     try:
-        promote(filled.database, "wide")  # ten pictures need none
+        promote(filled.database, "wide")  # ten images need none
         rollback(filled.database)
         monkeypatch.setattr(promotion, "NEEDS_INDEX", 5)
         filled.run("vacuum analyze shop.wide_image, shop.wide_title")
-        with pytest.raises(DatabaseError, match="its 10 pictures have no valid index") as raised:
+        with pytest.raises(DatabaseError, match="its 10 images have no valid index") as raised:
             promote(filled.database, "wide")
         assert "titles" not in raised.value.message
     finally:
@@ -131,7 +131,7 @@ def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y",
 GOOD, BAD = [0.8, 0.9, 0.7, 0.8] * 5, [0.6, 0.8, 0.6, 0.7] * 5
 
 
-def test_a_model_that_was_found_worse_is_refused(filled: "Shop") -> None:
+def test_a_model_that_was_measured_worse_is_not_promoted(filled: "Shop") -> None:
     kept(filled, "wide", BAD)
     kept(filled, "toy", GOOD)
     with pytest.raises(DatabaseError, match=r"text->hybrid its nDCG@10 is 0.675, now 0.800: -0.125 \[") as raised:
@@ -148,7 +148,7 @@ def test_a_model_that_was_found_worse_is_refused(filled: "Shop") -> None:
         ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within its interval"),
     ],
 )
-def test_a_model_that_was_not_found_worse_is_promoted_and_the_figures_are_said(
+def test_a_model_that_was_not_measured_worse_is_promoted_and_its_figures_are_shown(
     filled: "Shop", scores: list[float], why: str
 ) -> None:
     kept(filled, "wide", scores)
@@ -168,23 +168,23 @@ def test_only_the_newest_trials_on_the_same_judgements_count(filled: "Shop") -> 
     assert (duel.run, duel.rival_run) == (3, 4)
 
 
-def test_a_model_that_fell_behind_is_not_gone_back_to(filled: "Shop") -> None:
+def test_rollback_refuses_a_model_that_fell_behind(filled: "Shop") -> None:
     promote(filled.database, "wide")
     filled.add("new")
     filled.encode_all(2, 40)
-    with pytest.raises(DatabaseError, match="toy fell behind: 1 of 11 pictures are not encoded, 1 of 11 titles"):
+    with pytest.raises(DatabaseError, match="toy fell behind: 1 of 11 images are not encoded, 1 of 11 titles"):
         rollback(filled.database)
     assert serving(filled) == "wide"
     assert rollback(filled.database, force=True).overruled != []
     assert serving(filled) == "toy"
 
 
-def test_without_an_earlier_model_there_is_no_way_back(filled: "Shop") -> None:
+def test_rollback_needs_an_earlier_model(filled: "Shop") -> None:
     with pytest.raises(DatabaseError, match="no other model has served before"):
         rollback(filled.database)
 
 
-def test_there_is_no_way_back_to_a_retired_model(filled: "Shop") -> None:
+def test_rollback_refuses_a_retired_model(filled: "Shop") -> None:
     promote(filled.database, "wide")
     filled.run("update shop.model set status = 'retired' where name = 'toy'")
     with pytest.raises(DatabaseError, match="model toy, revision revision 1, is retired"):
@@ -192,7 +192,7 @@ def test_there_is_no_way_back_to_a_retired_model(filled: "Shop") -> None:
 
 
 @pytest.mark.parametrize(("name", "said"), [("nonesuch", "no model 'nonesuch'"), ("wide", "'wide' is retired")])
-def test_what_is_not_there_cannot_be_promoted(filled: "Shop", name: str, said: str) -> None:
+def test_an_unknown_model_cannot_be_promoted(filled: "Shop", name: str, said: str) -> None:
     filled.run("update shop.model set status = 'retired' where name = 'wide'")
     with pytest.raises(DatabaseError, match=said):
         promote(filled.database, name, force=True)

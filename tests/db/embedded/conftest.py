@@ -1,0 +1,79 @@
+"""Homes of embedded servers, in throw-away folders."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from db.embedded import server
+
+ROOT = Path(__file__).parents[3]
+ATTACH = """
+import sys
+from pathlib import Path
+from db.embedded.server import attach
+with attach(Path(sys.argv[1])) as server:
+    print(server.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Like pytest's tmp_path, but the server's own user can reach it."""
+    path = Path(tempfile.mkdtemp(prefix="embedded-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def ready_home(folder: Path) -> Iterator[Path]:
+    """A home whose binaries and database are made; the tests that use it leave its server stopped."""
+    home = folder / "ready"
+    with server.attach(home):
+        pass
+    yield home
+    server.stop(home, force=True)
+
+
+@pytest.fixture
+def home(ready_home: Path) -> Iterator[Path]:
+    yield ready_home
+    server.stop(ready_home, force=True)
+
+
+@pytest.fixture
+def new_home(folder: Path, ready_home: Path) -> Iterator[Path]:
+    """A home with binaries but without a database."""
+    path = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
+    path.chmod(0o755)
+    hardlink(ready_home / "postgres", path / "postgres")
+    yield path
+    server.stop(path, force=True)
+
+
+@pytest.fixture
+def attached_process(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
+    """Starts a process that attaches, prints the port and stays until its input is closed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def launch(home: Path) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-c", ATTACH, str(home)]
+        processes.append(subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True))
+        return processes[-1]
+
+    yield launch
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def hardlink(folder: Path, to: Path) -> None:
+    shutil.copytree(folder, to, symlinks=True, copy_function=os.link)

@@ -1,0 +1,77 @@
+"""Fusion weights are fitted on half of the queries and tested on the other half."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Connection
+
+from db.errors import SettingsError
+from db.evaluation import fitting
+from db.evaluation.fusion import Weights, fuse, in_dev_half
+from db.evaluation.judgements import read
+from db.evaluation.measure import How, leg_lists, prepare, search, serving
+from db.roles import Role
+from tests.support.judging import fill, run, suite_of_words
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("no_judgements")
+
+
+def test_searches_use_fitted_weights_from_then_on(shop: "Shop", analyst: Connection) -> None:
+    suite_of_words(shop)
+    tasks = prepare(analyst, read(analyst, ["default"]))
+    fitted = fitting.fit_weights(analyst, tasks)
+    assert fitted.weights.keyword > 0.3
+    assert fitted.ndcg > 0.9
+    assert fitted.dev + fitted.test == 40
+    measured = run(analyst, How(weights=fitted.weights))
+    tested = fitting.on_test_half(measured)
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        fitting.store(conn, serving(conn), ["default"], fitted, tested)
+    assert serving(analyst).weights == fitted.weights
+    assert run(analyst)[3].results == measured[3].results  # without weights given
+    detail = analyst.exec_driver_sql("select detail from shop.tuning where name = 'keyword_weight'").scalar()
+    assert detail["suites"] == ["default"]
+    assert detail["best_leg"] == "keyword"
+    assert detail["before"] == {"image": 1, "title": 1, "keyword": 1, "rrf_k": 60}
+    assert detail["test_ndcg"]["value"] == pytest.approx(tested[0].hybrid.value)
+
+
+def test_searches_use_the_fitted_rrf_k_unless_they_name_one(shop: "Shop", analyst: Connection) -> None:
+    fill(shop, 3)
+    shop.cache("bag")
+    shop.run("insert into shop.tuning (model_id, name, value) values (1, 'rrf_k', 9)")
+    ask = "select score from shop.search('bag', title_weight := 0, keyword_weight := 0, k := 1{})"
+    assert analyst.exec_driver_sql(ask.format("")).scalar() == pytest.approx(1 / 10)
+    assert analyst.exec_driver_sql(ask.format(", rrf_k := 60")).scalar() == pytest.approx(1 / 61)
+    explained = analyst.exec_driver_sql("select route from shop.explain_search('bag') where step = 'fusion'").scalar()
+    assert explained == "reciprocal rank, k 9"
+
+
+def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connection) -> None:
+    """The fit goes by its own fusion of the legs' lists; it must be the one that searches then use."""
+    suite_of_words(shop)
+    [task] = prepare(analyst, read(analyst, ["default"]))
+    weights = Weights(0.3, 0.2, 0.5, rrf_k=7)
+    for query, lists in leg_lists(analyst, task, fitting.DEPTH):
+        found = [hit.product_id for hit in search(analyst, query, k=10, weights=weights)]
+        assert fuse(lists, weights)[:10] == found
+
+
+def test_the_test_half_holds_only_queries_that_were_not_fitted_on(shop: "Shop", analyst: Connection) -> None:
+    suite_of_words(shop)
+    measured = run(analyst)
+    [row] = fitting.on_test_half(measured)
+    queries = [n for n, query in enumerate(measured[0].task.queries) if not in_dev_half(query.query_id)]
+    assert row.queries == len(queries)
+    assert row.hybrid.value == pytest.approx(measured[3].column("nDCG@10")[queries].mean())
+    difference = measured[3].column("nDCG@10")[queries] - measured[2].column("nDCG@10")[queries]
+    assert row.over["keyword"].value == pytest.approx(difference.mean())
+
+
+def test_a_fit_needs_at_least_ten_queries_a_half(shop: "Shop", analyst: Connection) -> None:
+    suite_of_words(shop, 10)
+    with pytest.raises(SettingsError, match="weights fitted on fewer than 10 mean nothing"):
+        fitting.fit_weights(analyst, prepare(analyst, read(analyst, ["default"])))

@@ -1,0 +1,54 @@
+"""Judged queries on a toy model, and measurements of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from db.evaluation import history
+from db.evaluation.judgements import Judgement, add, read
+from db.evaluation.measure import How, MeasuredLeg, measure, prepare, serving
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+
+def judged(shop: "Shop", *rows: tuple[str, str, int], suite: str = "default", **fields: object) -> None:
+    """Rows of (query, sku, grade), as the app."""
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        add(conn, [one(query, sku, grade, suite=suite, **fields) for query, sku, grade in rows])
+
+
+def one(query: str | None, sku: str, grade: int, *, suite: str = "default", **fields: object) -> Judgement:
+    given = {"catalog": "main", "picture": None, "picture_sku": None, **fields}
+    return Judgement(suite=suite, query=query, sku=sku, grade=grade, **given)  # type: ignore[arg-type]
+
+
+def fill(shop: "Shop", count: int = 40) -> None:
+    """Products whose titles hold their own number's word; every word is in the query cache."""
+    shop.add(*(f"sku{n}" for n in range(count)))
+    shop.encode_all()
+
+
+def suite_of_words(shop: "Shop", count: int = 40) -> None:
+    """A query for each product: its own SKU, which keywords find and random vectors do not."""
+    fill(shop, count)
+    for n in range(count):
+        shop.cache(f"sku{n}", seed=n)
+    judged(shop, *((f"sku{n}", f"sku{n}", 3) for n in range(count)), *((f"sku{n}", f"sku{n + 1}", 1) for n in range(5)))
+
+
+def run(conn: Connection, how: How | None = None, **options: Any) -> list[MeasuredLeg]:
+    tasks = prepare(conn, read(conn, ["default"]))
+    model = serving(conn)
+    return [leg for task in tasks for leg in measure(conn, task, model, how, **options)]
+
+
+def by_direction(measured: Sequence[MeasuredLeg]) -> dict[str, MeasuredLeg]:
+    return {leg.direction: leg for leg in measured}
+
+
+def kept(shop: "Shop", measured: Sequence[MeasuredLeg]) -> int:
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        return history.keep(conn, measured, serving(conn))
