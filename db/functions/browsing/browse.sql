@@ -1,9 +1,10 @@
--- Products to show before a query is typed: those that pass the filter and have an encoded image, ordered by
--- product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index provides it.
+-- Returns products to show before a query is typed: the products that pass the filter and have an encoded image,
+-- ordered by product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index
+-- provides it.
 --
 --   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
 --
--- The next page: after := the product_id of the last row.
+-- For the next page, pass the product_id of the last row as after.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null
 )

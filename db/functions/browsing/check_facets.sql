@@ -1,4 +1,4 @@
--- Raises an error for an argument that shop.facets cannot use. p_fields has no repeats.
+-- Raises an error for an argument that shop.facets cannot use. p_fields names no field twice.
 create or replace function shop_private.check_facets(p_fields text[], p_limit_values integer, p_buckets integer)
 returns void
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

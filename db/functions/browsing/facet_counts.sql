@@ -1,15 +1,16 @@
--- How many products have each value of each field (n: its place in p_fields), and the share of the table that was
--- counted. number: the value as a number, or null if any product has it as another type.
+-- Counts the products that have each value of each field, and returns the share of the table that it read. n is the
+-- place of the field in p_fields. number is the value as a number, or null if any product stores the value as another
+-- type.
 --
--- One pass over the table counts all fields, with a grouping set for each. Where fields differ in the part of the
--- filter that they ignore, each counts the rows that meet its own condition, among the rows that meet any of the
--- conditions.
+-- One pass over the table counts all fields, with a grouping set for each field. The fields can differ in the part of
+-- the filter that they ignore. The pass then reads the rows that meet the condition of any field, and counts for each
+-- field the rows that meet the condition of that field.
 create or replace function shop_private.facet_counts(p_fields text[], p_filter jsonb, p_catalog text)
 returns table (n integer, value text, number numeric, products bigint, share numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-    part record;  -- parts of the statement, in which field n is column fn and condition n is column cn
+    part record;  -- parts of the statement: field n is its column fn, condition n its column cn
     condition text;
     share double precision;
 begin
@@ -35,14 +36,14 @@ begin
             from (
                 select %5$s, %6$s from shop.product p %7$s where %8$s
                     and exists (select from shop.image_vector v where v.product_id = p.product_id %9$s)
-                offset 0  -- a fence: planned together with the grouping sets, the join gets a bad plan
+                offset 0  -- a fence: planned together with the grouping sets, the join would get a bad plan
             ) as p
             group by grouping sets (%10$s)
         ) as s
         where products > 0 group by n, value$q$,
         part.field, part.as_text, part.as_number, part.products, part.columns, part.conditions,
         case when share < 1 then format('tablesample system (%s) repeatable (0)', 100 * share) end, condition,
-        case when share < 1 then 'offset 0' end,  -- a fence: looked up for each row of the sample, not joined
+        case when share < 1 then 'offset 0' end,  -- a fence: the vector is looked up for each sampled row, not joined
         part.sets)
     using share::numeric;
 end $$;

@@ -1,5 +1,6 @@
--- For field n of shop.facets: the SQL expression that reads it from p (shop.product), and the condition that its
--- products meet: the filter without this field's own key. Equal conditions share a number, so that each is tested once.
+-- Returns, for field n of shop.facets, the SQL expression that reads the field from p (shop.product), and the condition
+-- that its products meet: the filter without the key of this field. Equal conditions share a number, so that each
+-- condition is tested once.
 create or replace function shop_private.facet_fields(p_fields text[], p_filter jsonb)
 returns table (n bigint, expression text, kind text, condition text, condition_number bigint)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +19,7 @@ begin
     )
     select f.n, case f.kind
             when 'json' then 'p.attributes' || (
-                select string_agg(format(' -> %L', replace(k.key, '\.', '.')), '' order by k.i)  -- as in filters
+                select string_agg(format(' -> %L', replace(k.key, '\.', '.')), '' order by k.i)  -- "\." is a dot
                 from regexp_split_to_table(substr(f.name, 12), '(?<!\\)\.') with ordinality as k(key, i))
             else format('p.%I', f.name) end,
         f.kind, t.condition, t.number

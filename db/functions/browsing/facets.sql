@@ -1,11 +1,11 @@
--- How many products there are of each brand, colour, price range ...: what a search page shows beside its results.
+-- Counts the products of each brand, colour, price range and so on, which a search page shows beside its results.
 --
--- Counts the products that have an encoded image and pass the filter. Each field ignores the filter's own condition on
--- that field (its key at the top level of the filter), so choosing a brand does not hide the other brands. The query
--- does not narrow the counts: nearest neighbours have no natural end.
+-- The function counts the products that have an encoded image and pass the filter. Each field ignores the filter's own
+-- condition on that field (its key at the top level of the filter), so choosing a brand does not hide the other brands.
+-- The query does not narrow the counts, because a nearest-neighbour search has no natural last result.
 --
--- facet_counts counts every value. Here the most frequent values of a field are listed, the others are added up, and
--- numbers are divided into ranges.
+-- facet_counts counts every value. This function lists the most frequent values of a field, adds up the other values,
+-- and divides numbers into ranges.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
@@ -31,7 +31,7 @@ begin
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
     ),
-    placed as (  -- most frequent first; all beyond the limit share a place, products without a value have the last
+    placed as (  -- most frequent first; all values beyond the limit share a place; null has the last place
         select n, c.value, c.products, c.share, case when c.value is null then limit_values + 2
             else least(limit_values + 1, row_number() over (
                 partition by n, c.value is null order by c.products desc, c.value collate "C")) end as place

@@ -1,8 +1,8 @@
 -- The loader and the web service write every product through this function. It reads the session's temporary table
 -- staged_product (see db/catalog/store.py), whose rows are valid and unique by sku, and makes products and images equal
 -- to that table: the columns of a staged row replace the stored columns, and its list of images replaces the stored
--- list. Equal rows are not written, so equal rows cause no new encoding. A product of which only the images changed
--- counts as unchanged. The update takes updated_at from the inserted row and reads no clock of its own.
+-- list. Equal rows are neither written nor encoded again. A product of which only the images changed counts as
+-- unchanged. The update takes updated_at from the inserted row and reads no clock of its own.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key: the planner has no statistics of the
 -- temporary table, and would read the whole catalog for each chunk of a load.

@@ -1,4 +1,5 @@
--- Refuses a request whose numbers or route cannot be used. No SET clause: run_search calls it under its own settings.
+-- Refuses a request with a number out of range or an unknown route. The function has no SET clause: run_search calls it
+-- under its own settings.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$

@@ -1,6 +1,7 @@
--- The weights and the depth of a run's legs: as requested, otherwise as fitted. An image alone has no keywords and says
--- little about titles; without a vector (run.degraded) only keywords are searched. p_has_words: the query has a text.
--- p_depth: the depth that the caller wants, or null. No SET clause: run_search calls it under its own settings.
+-- Sets the weights and the depth of a run's legs: the requested values, otherwise the fitted values. An image alone has
+-- no keywords and says little about titles; without a vector (run.degraded) only keywords are searched. p_has_words
+-- says whether the query has a text. p_depth is the depth that the caller wants, or null. The function has no SET
+-- clause: run_search calls it under its own settings.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

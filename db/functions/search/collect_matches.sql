@@ -1,15 +1,16 @@
--- Collect the products that meet a condition on p (shop.product), if there are at most p_most; otherwise `matched` is
--- null.
+-- Collects the products that meet a condition on p (shop.product), if at most p_most products meet it; otherwise
+-- `matched` is null.
 --
--- Collecting stops at p_most. It does not start when a sample of random pages shows for certain that more products
--- match. `share`: the part of the sample that meets the condition; a share passed in saves the sample.
+-- Collecting stops once more than p_most products match. It does not start if a sample of random pages shows beyond
+-- doubt that more products match. `share` is the part of the sample that meets the condition; a caller that passes a
+-- share saves the sample.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
-set enable_indexscan = off  -- read in table order: vectors of neighbouring products are neighbours, too
+set enable_indexscan = off  -- reads in table order: the vectors of neighbouring products are stored side by side, too
 set enable_indexonlyscan = off
 as $$
 declare
@@ -21,7 +22,7 @@ begin
             tablesample system (%s) repeatable (0)', p_condition, least(100, 100.0 * @sample_products@ / p_products))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
-        -- Three standard deviations below the count: the square root of a count has a deviation of one half.
+        -- The lower bound is three standard deviations below the count: the square root of a count deviates by 0.5.
         if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then
             return;
         end if;

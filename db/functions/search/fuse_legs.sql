@@ -1,9 +1,9 @@
--- Weighted reciprocal rank fusion of the legs (Cormack, Clarke and Buettcher, SIGIR 2009): a product scores
--- weight / (rrf_k + rank) in each leg that found it.
+-- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009): a product scores weight /
+-- (rrf_k + rank) in each leg that found it.
 --
--- Products whose image is less similar to the query than p_min_similarity, or less similar than the best one by more
--- than p_max_gap, are left out. For that, an image that the image leg did not reach is compared here. `place` counts
--- the rest from 1.
+-- A product is dropped if its image is less similar to the query than p_min_similarity, or less similar than the best
+-- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. `place`
+-- numbers the remaining products from 1.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

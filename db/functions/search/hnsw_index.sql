@@ -1,4 +1,5 @@
--- The valid HNSW index of a table, or null. While one index replaces another there are two; this is the newer one.
+-- Returns the valid HNSW index of a table, or null. While one index replaces another, the table has two; the function
+-- then returns the newer index.
 create or replace function shop_private.hnsw_index(relation regclass)
 returns regclass
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- How many products each leg ranks for the first k results. A single leg needs no more than k.
+-- Returns how many products each leg ranks for the first k results. A single leg needs no more than k.
 create or replace function shop_private.leg_depth(p_k integer, p_legs integer)
 returns integer
 language sql immutable parallel safe as $$

@@ -1,4 +1,4 @@
--- The planner's estimate of a table's rows: its density at the last ANALYZE times its pages now.
+-- Returns the planner's estimate of a table's rows: its density at the last ANALYZE times its current number of pages.
 create or replace function shop_private.row_estimate(relation regclass)
 returns bigint
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,19 +1,19 @@
--- One search before fusion: its vectors, its condition, and the result of each leg. shop.search ranks the result,
--- shop.explain_search shows it. p_depth null: as deep as the first k results need.
+-- Runs a search up to the fusion: its vectors, its condition, and the result of each leg. shop.search ranks the result,
+-- shop.explain_search shows it. With p_depth null, the legs are as deep as the first k results need.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set max_parallel_workers_per_gather = 0  -- many searches run at the same time: each takes one core
+set max_parallel_workers_per_gather = 0  -- many searches run at the same time, so each uses one core
 as $$
 declare
     settings shop_private.search_settings;
     run shop_private.search_run;
-    inputs record;  -- of search_inputs
+    inputs record;  -- the result of search_inputs
     leg record;
     unfiltered boolean;
     share double precision;  -- estimated share of all products that match
-    matched uuid[];  -- the products that match, where there are few
+    matched uuid[];  -- the products that match, if few match
     step_began timestamptz := clock_timestamp();
 begin
     perform shop_private.check_request(p_request);

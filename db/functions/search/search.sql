@@ -1,21 +1,20 @@
--- The one search: by a text, an image, both, or a weighted list of inputs, inside a filter.
+-- Searches by a text, an image, both, or a weighted list of inputs, inside a filter.
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Always returns min(k, matching products) products. The columns say where each leg ranked a product and what that
--- added to its score, which route was taken, how many rows were examined, and whether the answer is complete. Distances
--- are cosine distances. min_similarity leaves out products whose image is less similar than that, max_gap those whose
--- image is less similar than the best one by more than that.
+-- Always returns min(k, matching products) products, unless a limit on similarity drops some. The columns say where
+-- each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were examined,
+-- and whether the answer is complete. Distances are cosine distances. min_similarity drops products whose image is less
+-- similar than this value. max_gap drops products whose image is less similar than the best image by more than this.
 --
--- Pages: after := the last row's cursor. The first page is a search of its own; all further pages share one window of
--- @max_results@ results, less the first page, so pages neither repeat nor skip while catalog, model and calibration
--- stay the same.
+-- For the next page, pass the last row's cursor as after. The first page is a search of its own. All further pages
+-- share one window of @max_results@ results, less the first page, so pages neither repeat nor skip products while
+-- catalog, model and calibration stay the same.
 --
--- How it grows: a new option is an argument with a default at the end, a new result column stands at the end of
--- shop.search_result. Calls by name and selects by name go on working. A new argument means another signature: a
--- revision drops the function, and its file creates it again in the same transaction. An option also goes into
--- SearchParams (db/search/ranking.py), explain_search.sql and docs/search.md; a test names every place that was
--- forgotten.
+-- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
+-- Calls by name and selects by name then keep working. A new argument changes the signature, so a revision drops the
+-- function, and its file creates the function again in the same transaction. An option also goes into SearchParams
+-- (db/search/ranking.py), explain_search.sql and docs/search.md; a test names every place that lacks the option.
 create or replace function shop.search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',
@@ -33,10 +32,10 @@ declare
         keyword_weight, rrf_k, min_similarity, max_gap, degrade, route));
     run shop_private.search_run;
     window_run shop_private.search_run;
-    first_version text;  -- of model and calibration, when the first page was searched
+    first_version text;  -- the model and calibration of the first page
     version text;
-    first_k integer := k;  -- of the first page
-    skip integer := 0;  -- places on the pages before
+    first_k integer := k;  -- k of the first page
+    skip integer := 0;  -- the number of results on earlier pages
     reason text;
 begin
     if after is not null then

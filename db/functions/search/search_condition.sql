@@ -1,5 +1,5 @@
--- The condition on p (shop.product) for a request's catalog and filter. No SET clause: run_search calls it under its
--- own settings.
+-- Returns the condition on p (shop.product) for a request's catalog and filter. The function has no SET clause:
+-- run_search calls it under its own settings.
 create or replace function shop_private.search_condition(p_request shop_private.search_request)
 returns text
 language plpgsql stable as $$

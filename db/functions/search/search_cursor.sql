@@ -1,4 +1,5 @@
--- The parts of a cursor. Raises an error for a text that is no cursor, or is the cursor of another search (p_key).
+-- Returns the parts of a cursor. Raises an error for a text that is no cursor, or that is the cursor of another search
+-- (p_key).
 create or replace function shop_private.search_cursor(p_cursor text, p_key text)
 returns table (version text, first_k integer, place integer)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

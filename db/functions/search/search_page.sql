@@ -1,7 +1,7 @@
--- One page of results: p_k of them behind the first p_skip. `place` counts from 1 over all pages.
+-- Returns one page of results: the p_k results after the first p_skip results. `place` counts from 1 over all pages.
 --
--- The first p_first_k places are those of p_run, the search of the first page. The places behind them are those of
--- p_window, the same search with legs of the largest depth, without the products of the first page.
+-- The first p_first_k places come from p_run, the search of the first page. The further places come from p_window, the
+-- same search with legs of the largest depth, without the products of the first page.
 create or replace function shop_private.search_page(
     p_run shop_private.search_run, p_window shop_private.search_run, p_first_k integer, p_skip integer, p_k integer,
     p_min_similarity double precision, p_max_gap double precision

@@ -1,5 +1,5 @@
--- A row of shop.search and shop.similar. Distances are cosine distances; a leg that did not find the product has nulls.
--- New columns come at the end, so that a site's own SQL on shop.search keeps working.
+-- The row type of shop.search and shop.similar. Distances are cosine distances. The columns of a leg that did not find
+-- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working.
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,

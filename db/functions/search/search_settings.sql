@@ -1,6 +1,6 @@
--- The figures that steer a search: the serving model, its tables and indexes, the fitted weights, and its newest
--- calibration, scaled to today's number of products. Before the first calibration: figures for 512 half-precision
--- numbers on one core.
+-- Returns the figures that control a search: the serving model, its tables and indexes, the fitted weights, and the
+-- newest calibration, scaled to the current number of products. Before the first calibration it returns default figures
+-- for vectors of 512 half-precision numbers on one core.
 create or replace function shop_private.search_settings()
 returns shop_private.search_settings
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Products that look like a given one, which is left out itself. By default the image alone ranks them; title_weight
--- adds products with a similar title.
+-- Returns products that look like a given product; the results exclude that product. By default the image alone ranks
+-- them; title_weight adds products with a similar title.
 --
 --   select sku, title, price from shop.similar('A-17', filter := '{"price": {"lt": 40}}');
 create or replace function shop.similar(

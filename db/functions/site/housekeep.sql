@@ -1,5 +1,5 @@
--- Delete what is no longer needed: requests that nobody waits for, the oldest query vectors beyond p_cache_rows,
--- workers whose lease ran out an hour ago. Then refresh the common words.
+-- Deletes rows that are no longer needed: requests older than 60 seconds, which no session waits for; the oldest query
+-- vectors beyond p_cache_rows; and workers whose lease ended more than an hour ago. Then refreshes the common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- The revision that these functions belong to. Every process checks it before it works.
+-- Returns the revision that these functions belong to. Every process checks the revision before it starts work.
 create or replace function shop.schema_revision()
 returns text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$ select '@revision@' $$;

@@ -1,5 +1,5 @@
--- Fit the temperature of shop.zero_shot on products whose field is tagged, and measure on the other half of them how
--- reliable its confidence is: the expected calibration error, in 15 equal bins of confidence.
+-- Fits the temperature of shop.zero_shot on one half of the products whose field is tagged, and measures on the other
+-- half how reliable the confidence is: the expected calibration error, in 15 equal bins of confidence.
 create or replace function shop.calibrate_zero_shot(
     field text default 'product_type', catalog text default 'main', filter jsonb default null,
     template text default null
@@ -24,7 +24,7 @@ begin
         select p.product_id, %1$s as tag, i.embedding, row_number() over (order by p.product_id) %% 2 = 0 as held_out
         from shop.product p join shop.image_vector i on i.product_id = p.product_id and i.position = 0
         where %1$s is not null and %2$s order by p.product_id limit 2000', tag, condition);
-    -- The most frequent tags; of those that differ only in case, one.
+    -- The labels are the 50 most frequent tags. Tags that differ only in case count as one tag.
     select array_agg(t.tag order by t.n desc, t.tag) into names from (
         select min(t.tag) as tag, count(*) as n from pg_temp.tagged_product t group by lower(t.tag)
         order by 2 desc, 1 limit 50) t;

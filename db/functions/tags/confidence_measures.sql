@@ -1,4 +1,4 @@
--- How good the confidence of shop.zero_shot is at this temperature, over the held-out products in
+-- Measures how good the confidence of shop.zero_shot is at this temperature, over the held-out products in
 -- pg_temp.tag_similarity: accuracy, expected calibration error and negative log likelihood.
 create or replace function shop_private.confidence_measures(
     p_temperature double precision, out accuracy double precision, out ece double precision, out nll double precision

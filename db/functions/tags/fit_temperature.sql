@@ -1,12 +1,13 @@
--- The temperature at which the tags in pg_temp.tag_similarity are most likely; held-out products are not used.
+-- Returns the temperature at which the tags in pg_temp.tag_similarity are most likely. Held-out products are not used.
 --
 -- The slope of the log likelihood over the scale 1/temperature is the mean of (similarity of the true label -
--- similarity expected under the softmax). It only falls as the scale grows, so bisection finds where it is 0.
+-- similarity expected under the softmax). The slope only falls as the scale grows, so bisection finds where the slope
+-- is 0.
 create or replace function shop_private.fit_temperature()
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-    lowest double precision := 0.003;  -- below it exp() would leave its range
+    lowest double precision := 0.003;  -- at a lower temperature exp() would underflow
     highest double precision := 10;
     temperature double precision;
     slope double precision;

@@ -1,4 +1,4 @@
--- The vector of each label, each encoded once. The label replaces {} in the template.
+-- Returns the vector of each label. The label replaces {} in the template, and each label is encoded once.
 create or replace function shop_private.label_vectors(labels text[], template text)
 returns @vector@.halfvec[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- A tag of a product as SQL over p (shop.product): a text column, or the value in its attributes under a path written
--- as in filters (dots descend, "\." is a dot in a key). A blank value is no tag.
+-- Returns the SQL that reads a tag of a product from p (shop.product): a text column, or the value in its attributes
+-- under a path written as in filters (dots descend, "\." is a dot in a key). A blank value is no tag.
 create or replace function shop_private.tag_expression(field text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,9 @@
--- The best of several labels for each product, by its first image: tags for products that have none.
+-- Returns the k best of several labels for each product, by its first image. The labels can tag products that have no
+-- tags.
 --
 -- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
--- on tagged products; without a reliable one, confidence is null and a notice says why. margin is how far a label's
--- similarity lies above that of the best other label.
+-- on tagged products; without a reliable temperature, confidence is null and a notice gives the reason. margin is how
+-- far a label's similarity lies above the similarity of the best other label.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
     field text default 'product_type', k integer default 1

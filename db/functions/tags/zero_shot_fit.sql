@@ -1,5 +1,6 @@
--- The temperature that shop.calibrate_zero_shot fitted for a field of the serving model, or the reason why there is no
--- reliable one. template: the one requested, else the one that the field was calibrated with, else the bare label.
+-- Returns the temperature that shop.calibrate_zero_shot fitted for a field of the serving model, or the reason why no
+-- reliable temperature exists. template is the requested template, otherwise the template of the calibration, otherwise
+-- the bare label.
 create or replace function shop_private.zero_shot_fit(
     field text, inout template text, out temperature double precision, out reason text
 )

@@ -1,10 +1,10 @@
--- Vectors that a model has already computed for images with these very bytes, so that they are not encoded again: one
--- for each hash, none for an unknown hash. A vector counts only if it was computed from the bytes that its image has
--- now.
+-- Returns the vectors that a model has already computed for images with exactly these bytes, so that these images are
+-- not encoded again: one vector for each hash, none for an unknown hash. A vector counts only if it was computed from
+-- the current bytes of its image.
 create or replace function shop_private.known_vectors(p_model_id smallint, p_sources bytea[])
 returns table (source bytea, embedding @vector@.halfvec)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- Without statistics, or where one placeholder image stands for many products, the planner would read the whole table.
+-- Without statistics, or if many products have the same placeholder image, the planner would read the whole table.
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');

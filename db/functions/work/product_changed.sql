@@ -1,4 +1,5 @@
--- A changed title is encoded again, however it changed. No other column of a product is encoded.
+-- Enqueues the title of a product whose title changed, whichever session changed it. No other column of a product is
+-- encoded.
 create or replace function shop_private.product_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,4 +1,4 @@
--- An image that was replaced by another is encoded again.
+-- Enqueues an image that replaced another image.
 create or replace function shop_private.product_image_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

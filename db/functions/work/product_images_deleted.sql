@@ -1,4 +1,4 @@
--- Deletes the work items of deleted images. Runs once for each statement, as in products_inserted.
+-- Deletes the work items of deleted images. Like products_inserted, the trigger runs once for each statement.
 create or replace function shop_private.product_images_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

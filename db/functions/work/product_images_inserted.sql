@@ -1,4 +1,5 @@
--- A new image is encoded, whoever inserted its row. Runs once for each statement, as in products_inserted.
+-- Enqueues new images, whichever session inserted their rows. Like products_inserted, the trigger runs once for each
+-- statement.
 create or replace function shop_private.product_images_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

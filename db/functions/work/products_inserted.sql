@@ -1,5 +1,5 @@
--- The title of a new product is encoded, whoever inserted its row. Rows are inserted by the thousand, so this trigger
--- runs once for each statement.
+-- Enqueues the titles of new products, whichever session inserted their rows. Rows are inserted by the thousand, so
+-- this trigger runs once for each statement.
 create or replace function shop_private.products_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,4 +1,5 @@
--- Store the image metadata that decoding found: content hash, size, and the perceptual hash unless the feed gave one.
+-- Stores the image metadata that decoding found: the content hash, the size, and the perceptual hash unless the image
+-- has one already.
 create or replace function shop_private.record_image_metadata(
     p_products uuid[], p_positions smallint[], p_sha256 bytea[], p_width integer[], p_height integer[], p_phash text[]
 ) returns void

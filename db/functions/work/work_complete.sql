@@ -1,5 +1,5 @@
--- Store vectors and delete their work items, in one transaction. Skips items whose lease was lost in the meantime, and
--- all items of a retired model. Returns how many vectors were stored. The arrays are parallel: one element for each
+-- Stores vectors and deletes their work items, in one transaction. Skips items whose lease was lost in the meantime,
+-- and all items of a retired model. Returns how many vectors were stored. The arrays are parallel: one element for each
 -- item.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
@@ -14,7 +14,7 @@ begin
         return 0;
     end if;
     execute format(
-        'with locked as materialized (  -- in the order in which a load locks them
+        'with locked as materialized (  -- locks the items in the same order as a load
              select w.ctid
              from shop_private.work w join unnest($4, $5) as i(product_id, position) using (product_id, position)
              where w.model_id = $2 and w.part = $3 and w.state = ''leased'' and w.worker_id = $1

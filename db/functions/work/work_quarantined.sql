@@ -1,4 +1,4 @@
--- The quarantined items and their errors.
+-- Returns the quarantined items and their errors.
 create or replace function shop_private.work_quarantined()
 returns table (model text, catalog text, sku text, part text, "position" smallint, uri text, error text)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,5 @@
--- Make a model's quarantined items pending again, after their cause was fixed. Returns how many.
+-- Makes a model's quarantined items pending again, after the cause of their errors was fixed. Returns the number of
+-- items.
 create or replace function shop_private.work_retry(p_model_id smallint)
 returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

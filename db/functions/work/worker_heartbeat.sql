@@ -1,4 +1,4 @@
--- A worker reports that it is alive: it keeps its items for another p_lease, by the database's clock.
+-- Records that a worker is alive: the worker keeps its items for another p_lease, by the database's clock.
 create or replace function shop_private.worker_heartbeat(
     p_worker uuid, p_host text, p_pid integer, p_device text, p_lease interval
 ) returns void

@@ -1,4 +1,5 @@
--- A worker stops in good order: the items that it holds are pending again, as if they had never been claimed.
+-- Releases the items of a worker that stops in good order: the items are pending again, as if nobody had claimed them.
+-- Returns the number of items.
 create or replace function shop_private.worker_release(p_worker uuid)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- The step of shop.explain_search that shows a leg.
+-- Returns the row of shop.explain_search that describes a leg.
 create or replace function shop_private.explain_leg(
     p_name text, p_leg shop_private.leg, p_weight double precision, p_depth integer
 )

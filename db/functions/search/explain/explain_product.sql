@@ -1,5 +1,5 @@
--- The steps of shop.explain_search about one product: its place in the fused ranking, and its exact rank by each kind
--- of vector among all that match.
+-- Returns the rows of shop.explain_search about one product: its place in the fused ranking, and its exact rank by each
+-- kind of vector among all products that match.
 create or replace function shop_private.explain_product(
     p_request shop_private.search_request, p_run shop_private.search_run, p_sku text
 )

@@ -1,9 +1,10 @@
--- How a search was answered, one step a row: the condition, the route of each leg and its index, how many rows it
--- examined, and how long it took. With sku, also where that product stands in each leg, however far down.
+-- Explains how a search was answered, with one row for each step: the condition, the route of each leg and its index,
+-- how many rows the leg examined, and how long it took. With sku, further rows show where that product ranks in each
+-- leg, however low it ranks.
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --
--- Takes the arguments of shop.search. VOLATILE, because it measures.
+-- It takes the arguments of shop.search. The function is VOLATILE, because it measures times.
 create or replace function shop.explain_search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',

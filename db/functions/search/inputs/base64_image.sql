@@ -1,4 +1,4 @@
--- The bytes of an image that is given in base64 in an entry of inputs.
+-- Returns the bytes of an image that an entry of inputs contains in base64.
 create or replace function shop_private.base64_image(p_text text)
 returns bytea
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- The hint of every error about an entry of inputs.
+-- Returns the hint of every error about an entry of inputs.
 create or replace function shop_private.input_example()
 returns text
 language sql immutable parallel safe as $$

@@ -1,4 +1,4 @@
--- The weight of an entry of inputs. Raises an error for an entry that cannot be used.
+-- Returns the weight of an entry of inputs. Raises an error for an entry that cannot be used.
 create or replace function shop_private.input_weight(p_entry jsonb)
 returns double precision
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

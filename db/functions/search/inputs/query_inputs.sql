@@ -1,4 +1,4 @@
--- The checked inputs of a query with their weights: query and image are inputs of weight 1.
+-- Returns the checked inputs of a query with their weights; p_query and p_image become inputs of weight 1.
 create or replace function shop_private.query_inputs(p_query text, p_image bytea, p_inputs jsonb)
 returns table (input jsonb, weight double precision)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

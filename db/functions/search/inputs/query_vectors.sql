@@ -1,9 +1,9 @@
--- A query's vectors, one to compare with images and one to compare with titles, and its words.
+-- Returns the two vectors of a query, one to compare with images and one to compare with titles, and its words.
 --
--- Texts and images have one vector for both. A product given as input compares its image with images and its title
--- with titles. Each input is a unit vector times its weight (negative: less like this); the sum is scaled back to unit
--- length. Words are those of the texts with a positive weight. `named`: products given as input, which the results
--- leave out.
+-- A text or an image has the same vector for both. A product given as input compares its image with images and its
+-- title with titles. Each input is a unit vector times its weight (negative: less like this); the sum is scaled back to
+-- unit length. words joins the texts with a positive weight. `named` lists the products given as input, which the
+-- results exclude.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[]
@@ -12,7 +12,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     input jsonb;
     weight double precision;
-    vector @vector@.halfvec;  -- of one input
+    vector @vector@.halfvec;  -- the vector of one input
     product_title @vector@.halfvec;
     image_sum @vector@.vector;
     title_sum @vector@.vector;
@@ -23,7 +23,7 @@ begin
         raise exception using errcode = '22023', message = 'nothing to search for',
             hint = 'Give query (a text), image (the bytes of an image), inputs (a weighted list), or several of them.';
     end if;
-    if p_request.inputs is null and (p_request.query is null or p_request.image is null) then  -- the usual case
+    if p_request.inputs is null and (p_request.query is null or p_request.image is null) then  -- one text or one image
         words := p_request.query;
         image_vector := coalesce(shop.clip_text(p_request.query), shop.clip_image(p_request.image));
         title_vector := image_vector;

@@ -1,4 +1,5 @@
--- A vector that the caller brings. It names its model: vectors of two models look alike and cannot be compared.
+-- Returns the unit vector of an entry of inputs that contains a vector. The entry must name its model, because vectors
+-- of two models look alike but cannot be compared.
 create or replace function shop_private.raw_vector(p_input jsonb)
 returns @vector@.halfvec
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,10 +1,10 @@
--- The nearest products by one kind of vector (p_part: image or title, stored in p_table), by comparing every product
--- that meets the condition on p (shop.product). p_matched holds the matches where they were collected, which only a
--- search of the serving model does; then they are looked up in the order of the index. Each product counts once, with
--- its nearest image.
+-- Finds the nearest products by one kind of vector (p_part: image or title, stored in p_table), by comparing every
+-- product that meets the condition on p (shop.product). p_matched lists the matching products if they were collected,
+-- and is null otherwise; only a search of the serving model collects them. Collected products are looked up in the
+-- order of the index. Each product counts once, with its nearest image.
 --
--- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, hence a
--- random_page_cost below PostgreSQL's default, which is meant for disks.
+-- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, so random_page_cost is
+-- below PostgreSQL's default, which is meant for disks.
 create or replace function shop_private.exact_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
     p_rows_per_product double precision, p_table regclass
@@ -31,7 +31,7 @@ begin
         exit when p_matched = '{}';
         if p_matched is null then
             execute statement into nearest using p_vector, row_limit;
-        elsif p_part = 'image' then  -- static SQL keeps its plan: planning takes as long as 20 comparisons
+        elsif p_part = 'image' then  -- static SQL keeps its plan; planning would take as long as 20 comparisons
             select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate) into nearest from (
                 select i.product_id, i.position, (i.embedding operator(@vector@.<=>) p_vector) + 0 as distance
                 from shop.image_vector i where i.product_id = any(p_matched) order by distance limit row_limit) c;

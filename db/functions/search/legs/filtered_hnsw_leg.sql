@@ -1,25 +1,25 @@
--- The nearest products by one kind of vector (p_part: image or title) that meet a condition on p (shop.product),
+-- Finds the nearest products by one kind of vector (p_part: image or title) that meet a condition on p (shop.product),
 -- through the HNSW index. Each product counts once, with its nearest image.
 --
--- The index returns one batch of candidates after another. The scan has converged when
+-- The index returns one batch of candidates after another. The scan has converged when all of this holds:
 --   (a) the nearest candidate of the newest batch is farther than the p_k-th match by p_stop_margin,
 --   (b) no top-k match was found in the second half of the scan,
 --   (c) p_depth products have matched.
--- So neither the density of the query's neighbourhood nor the number of neighbours that pass the filter has to be known
--- in advance, and small batches find as much as large ones in the same number of candidates. After Al-Jazzazi et al.,
--- "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor Search" (2025), who multiply the
--- distance. Here a margin is added to the Euclidean distance of unit vectors: how far the scan must go beyond a match
--- depends on the distances between products, not on their distance from the query, and texts are farther from images
--- than images are.
+-- So the scan needs no advance knowledge of how dense the query's neighbourhood is or how many neighbours pass the
+-- filter, and small batches find as many matches as large batches in the same number of candidates. The rule follows
+-- Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor Search" (2025),
+-- who multiply the distance. Here a margin is added to the Euclidean distance of unit vectors: how far the scan must go
+-- beyond a match depends on the distances between products, not on their distance from the query, and texts are farther
+-- from images than images are from each other.
 --
 -- The scan ends after p_max_candidates. It gives up earlier (converged = false) when it would need more candidates than
--- that, or when far fewer candidates match than p_share, the share of all products, predicts: then the filter
--- anti-correlates with the neighbourhood, and an index finds distant products poorly. The caller then compares
--- all that match. p_share null: never give up, accept the partial result.
+-- p_max_candidates, or when far fewer candidates match than p_share, the share of all products that match, predicts. In
+-- the second case the filter anti-correlates with the neighbourhood, and an index finds distant products poorly. The
+-- caller then compares all matching products. With p_share null the scan never gives up: it accepts the partial result.
 --
--- The join must keep the order of the index scan: nested loop only. The other join plans are disabled, and so is JIT,
--- which this plan's cost estimate would trigger.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library, which defines its settings
+-- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
+-- because this plan's cost estimate would trigger it.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.filtered_hnsw_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_index regclass,
@@ -48,17 +48,17 @@ declare
     distance double precision;
     matches boolean;
     matching shop_private.candidate[] := '{}';
-    matched_after integer[] := '{}';  -- for each of `matching`: candidates examined until it came
+    matched_after integer[] := '{}';  -- for each element of `matching`: the candidates examined up to it
     examined integer := 0;
     next_check integer := @hnsw_first_check@;
     previous_distance double precision := -1;
     place_in_batch integer := 0;
-    batch_nearest double precision;  -- distance of the first, therefore nearest, candidate of the newest batch
+    batch_nearest double precision;  -- distance of the first and therefore nearest candidate of the newest batch
 begin
     converged := false;
     for product_id, place, distance, matches in execute candidates using p_vector, p_max_candidates loop
         examined := examined + 1;
-        if distance <> previous_distance then  -- equal vectors are one element of the index
+        if distance <> previous_distance then  -- equal vectors share one element of the index
             place_in_batch := case when distance < previous_distance then 1 else place_in_batch % @hnsw_batch@ + 1 end;
             batch_nearest := case when place_in_batch = 1 then distance else batch_nearest end;
             previous_distance := distance;
@@ -71,7 +71,7 @@ begin
             next_check := examined + @hnsw_check_every@ * greatest(1, examined / @hnsw_check_growth@);
             converged := cardinality(matching) >= p_depth and shop_private.scan_converged(
                 matching, matched_after, p_k, p_depth, p_stop_margin, examined, batch_nearest);
-            -- The share that matches near the query is taken as the overall one until some batches say otherwise.
+            -- p_share is the prior for the share of candidates that match; it weighs @hnsw_prior_batches@ batches.
             exit when converged or p_share is not null and (
                 greatest(@hnsw_scan_factor@ * p_k, p_depth) * (examined + @hnsw_prior_batches@ * @hnsw_batch@)
                     > p_max_candidates * (cardinality(matching) + @hnsw_prior_batches@ * @hnsw_batch@ * p_share)

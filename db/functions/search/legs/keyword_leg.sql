@@ -1,10 +1,11 @@
--- The p_depth products whose words fit best: those that have every word first (a score above 1), then by ts_rank.
+-- Finds the p_depth products whose words fit best: products that contain every word come first (a score above 1), then
+-- the order is by ts_rank.
 --
--- A word that many products have does not select. It ranks the products that rarer words and the vector legs found
--- (p_candidates, nearest first). When the query has only such words and there are no candidates, the rarest of them
--- selects up to @keyword_common@ products: those that have it are about equally good, so the first ones of the table
--- are taken. A word that no product has is taken for a typing error and looked up by its trigrams.
-do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads the library, which defines its settings
+-- A common word, which many products contain, does not select products. It ranks the products that rarer words and the
+-- vector legs found (p_candidates, nearest first). If the query has only common words and there are no candidates, the
+-- rarest word selects the first @keyword_common@ products of the table that contain it, as these products are about
+-- equally good. A word that no product contains is treated as a typing error and looked up by its trigrams.
+do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
 
 create or replace function shop_private.keyword_leg(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_candidates uuid[], p_depth integer,
@@ -16,7 +17,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = @typo_similarity@
 set enable_bitmapscan = on
-set synchronize_seqscans = off  -- the first products of the table are always the same
+set synchronize_seqscans = off  -- so that the first products of the table are always the same
 as $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -51,7 +52,7 @@ begin
     elsif p_candidates is null then
         select array[c.word], @keyword_common@, c.share into selecting, selects_at_most, share
         from shop.common_word c where c.word = any(words) order by c.share limit 1;
-        -- A bitmap scan finds all products that have a word before it returns the first.
+        -- A bitmap scan finds all products that contain a word before it returns the first product.
         perform set_config('enable_bitmapscan', case when share > @keyword_scan_share@ then 'off' else 'on' end, true);
     end if;
 

@@ -1,6 +1,6 @@
--- The statement of the keyword leg. p_condition: on p (shop.product). Its parameters: $1 any word, $2 any selecting
--- word, $3 candidates of the vector legs, $4 depth, $5 misspelt words, $6 collected matches, $7 every word, $8 the most
--- products that $2 may select, or null.
+-- Returns the statement of the keyword leg. p_condition is a condition on p (shop.product). The parameters of the
+-- statement are: $1 any word, $2 any selecting word, $3 candidates of the vector legs, $4 depth, $5 misspelt words, $6
+-- collected matches, $7 every word, $8 the largest number of products that $2 may select, or null.
 create or replace function shop_private.keyword_statement(p_condition text, p_by_trigrams boolean)
 returns text
 language plpgsql immutable as $$
@@ -11,7 +11,7 @@ begin
             from (select p.product_id, p.keywords from shop.product p
                 where $2 is not null and p.keywords @@ $2 and %1$s limit $8) p
             union all
-            -- a few rows: "offset 0" keeps the planner from using the keyword index, which covers all products
+            -- These are few rows: "offset 0" keeps the planner off the keyword index, which covers all products.
             select p.product_id, ts_rank(p.keywords, $1, 1) + (p.keywords @@ $7)::integer
             from (select p.* from shop.product p where p.product_id = any($3) offset 0) p
             where p.keywords @@ $1 and %1$s

@@ -1,4 +1,4 @@
--- A leg from rows of vectors: the nearest p_depth products, each once, with its nearest row.
+-- Builds a leg from candidate vectors: the nearest p_depth products, each listed once with its nearest vector.
 create or replace function shop_private.leg_from_candidates(p_candidates shop_private.candidate[], p_depth integer)
 returns shop_private.leg
 language plpgsql immutable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$

@@ -1,5 +1,5 @@
--- The words of a text that no product has, as they were typed (trigrams know nothing of stems), or null. No SET clause:
--- keyword_leg calls it under its own settings.
+-- Returns the words of a text that no product contains, or null. The words are returned as they were typed, because
+-- trigrams do not work on stems. The function has no SET clause: keyword_leg calls it under its own settings.
 create or replace function shop_private.misspelt_words(p_text text, p_language regconfig)
 returns text[]
 language plpgsql stable as $$

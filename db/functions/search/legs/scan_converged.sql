@@ -1,5 +1,5 @@
--- Has a filtered scan of the HNSW index converged? See filtered_hnsw_leg, which calls it many times per scan under its
--- own settings: a SET clause here would cost time on each call.
+-- Returns whether a filtered scan of the HNSW index has converged. filtered_hnsw_leg, which defines the rule, calls
+-- this function many times per scan under its own settings: a SET clause here would cost time on each call.
 create or replace function shop_private.scan_converged(
     p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
     p_stop_margin double precision, p_examined integer, p_batch_nearest double precision
@@ -9,7 +9,7 @@ language plpgsql immutable as $$
 declare
     products integer;
     kth_distance double precision;
-    newest integer;  -- candidates examined until the newest of the nearest p_k came
+    newest integer;  -- the candidates examined up to the newest of the nearest p_k products
 begin
     select count(*), max(n.distance) filter (where n.place <= p_k), max(n.matched_after) filter (where n.place <= p_k)
     into products, kth_distance, newest

@@ -1,9 +1,9 @@
--- The nearest products by one kind of vector when every product matches: one scan of the HNSW index with p_ef
--- candidates, as a plain ordered statement does it. Each product counts once, with its nearest image.
+-- Finds the nearest products by one kind of vector when every product matches. It scans the HNSW index once with
+-- p_ef_search candidates, like a plain ordered statement. Each product counts once, with its nearest image.
 --
--- A second, larger scan follows only when several images of one product took the places of other products.
--- The plans are kept: planning takes a tenth of a millisecond.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads the library, which defines its settings
+-- A second, larger scan follows only if several images of one product took the places of other products. The function
+-- keeps its plans, because planning takes a tenth of a millisecond.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.unfiltered_hnsw_leg(
     p_part text, p_vector @vector@.halfvec, p_depth integer, p_rows_per_product double precision, p_index regclass,

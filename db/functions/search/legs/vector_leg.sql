@@ -1,16 +1,17 @@
--- A vector leg (p_part: image or title) by the cheapest route that is accurate enough. It always returns p_depth
--- products, or every product that matches when there are fewer.
+-- Runs a vector leg (p_part: image or title) by the cheapest route that is accurate enough. The leg always has p_depth
+-- products, or every product that matches if fewer match.
 --
 --   no filter                                  -> one scan of the HNSW index (unfiltered_hnsw_leg)
---   at most settings.exact_limit matches       -> compare them all (exact_leg)
+--   at most settings.exact_limit matches       -> compare all matches (exact_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg);
---                                                 when it gives up, compare them all
+--                                                 if it gives up, compare all matches
 --
--- A filter can correlate with the query (shoes in shoes) or anti-correlate with it, so the number of matches
--- (p_matched where they were collected, else p_share of all products) does not predict how many candidates the scan
--- must visit. The scan may cost as much as comparing all matches would.
+-- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it, so the number of
+-- matches does not predict how many candidates the scan must visit. That number is the length of p_matched if the
+-- matches were collected, otherwise the share p_share of all products. The scan may cost at most as much as comparing
+-- all matches.
 --
--- The first p_k products have the calibrated recall; the products behind them serve the fusion. p_route: the route
+-- The first p_k products have the calibrated recall; the products after them serve the fusion. p_route is the route
 -- that the caller forces, or null. A forced index scan has no cost limit.
 create or replace function shop_private.vector_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_route text,
@@ -31,7 +32,7 @@ declare
     matches constant double precision := coalesce(
         cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));  -- an estimate
     affordable constant double precision := p_settings.exact_us_per_row / p_settings.hnsw_us_per_candidate * matches
-        * case when p_matched is null then @collect_cost_factor@ else 1 end;  -- candidates
+        * case when p_matched is null then @collect_cost_factor@ else 1 end;  -- in candidates
     scan record;
     tried shop_private.leg;  -- an index scan that was not good enough
 begin
