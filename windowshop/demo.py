@@ -86,7 +86,7 @@ def up() -> None:
 
 
 def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
-    """Until SIGTERM or Ctrl-C. False where the web service is not installed."""
+    """Serve the page until SIGTERM or Ctrl-C. False if the web service is not installed."""
     from rich.console import Console
 
     from encoder.service import stopping_on_signals
@@ -105,9 +105,9 @@ def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
 
 @contextmanager
 def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | None]:
-    """The web service in this process for as long as the context lasts; its address, None where it is not installed.
+    """Run the web service in this process. Yields its address, or None if it is not installed.
 
-    With `any_port` a port in use is no error: a free one is taken, and no metrics are served.
+    With `any_port`, a port in use is no error: a free one is taken, and no metrics are served.
     """
     try:
         from web.server import CannotListen, running
@@ -130,7 +130,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
 
 
 def _prepare(database: "Database", settings: "Settings") -> None:
-    """Schema up to date, and a model serving: starter, where the site has none yet."""
+    """Upgrade the schema, and let a model serve: the starter, unless the site has one."""
     from db.lifecycle.serving import every_model, serve_model
     from db.roles import Role
     from encoder import starter
@@ -152,7 +152,7 @@ def _prepare(database: "Database", settings: "Settings") -> None:
 
 @contextmanager
 def _encoding(database: "Database") -> Iterator[threading.Thread]:
-    """An encoder in this process for as long as the context lasts, entered when the whole catalog is encoded."""
+    """Run an encoder in this process. The context is entered once the whole catalog is encoded."""
     from db.errors import EncoderError
     from encoder.service import load_models, run
     from encoder.settings import EncoderSettings

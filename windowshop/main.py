@@ -1,4 +1,4 @@
-"""The `windowshop` command: its groups, and how an error of ours reaches the terminal.
+"""The `windowshop` command: its groups, and the way its errors are printed.
 
 Every command imports what it needs only when it runs: `windowshop search` must not wait for torch.
 """
@@ -35,7 +35,7 @@ app.add_typer(serve.key_app, name="key")
 
 
 def main() -> None:
-    """Run a command; turn an error of ours into one clear line and its exit code."""
+    """Run a command; print a WindowshopError as one clear line and exit with its code."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

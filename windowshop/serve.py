@@ -46,7 +46,7 @@ def serve(
 
 @key_app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for: lower-case letters, digits, and _ . -")],
+    name: Annotated[str, typer.Argument(help="A name for the key's purpose: lower-case letters, digits, and _ . -")],
     scope: Annotated[
         list[str] | None, typer.Option(help="search, write, or admin (both); repeatable. Default: search.")
     ] = None,

@@ -133,7 +133,7 @@ def _routes(leg: MeasuredLeg) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Its cells break where there is no room, between a figure and its interval."""
+    """A table whose cells break between a figure and its interval where there is no room."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
         table.add_column(name, no_wrap=number == 0, overflow="fold")
