@@ -15,7 +15,7 @@ EditFiles = Callable[[Edit], None]
 
 @pytest.fixture
 def empty(databases: Databases) -> Database:
-    """A database in which nothing was ever done."""
+    """A new database, without any objects."""
     return databases.open(databases.create())
 
 

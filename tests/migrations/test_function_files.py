@@ -1,4 +1,4 @@
-"""What an upgrade does to functions whose files were changed, renamed or deleted."""
+"""An upgrade replaces or drops functions whose files were changed, renamed or deleted."""
 
 import re
 
@@ -15,7 +15,7 @@ from tests.support.databases import admin
 
 
 def routines(database: Database) -> dict[str, int]:
-    """Every function with its arguments, and its object number."""
+    """Every function with its arguments, and its object id."""
     rows = admin(
         database,
         "select oid::regprocedure::text, oid from pg_proc "
@@ -70,7 +70,7 @@ def test_a_private_function_that_no_file_defines_is_dropped(database: Database, 
 
 
 def test_every_definition_in_the_files_is_found() -> None:
-    """One that the pattern misses would be applied, yet never replaced when its arguments change."""
+    """A definition that the pattern misses would be applied, but not replaced when its arguments change."""
     extensions = dict.fromkeys(("vector", "dblink", "trgm"), "public")
     files = list(functions.statements({**Roles("shop_").by_word(), **extensions, "revision": "0001"}))
     starts = [
@@ -82,7 +82,7 @@ def test_every_definition_in_the_files_is_found() -> None:
     assert len(starts) > 100
 
 
-def test_a_view_of_ours_comes_back_with_the_function_it_shows(
+def test_a_view_of_ours_is_created_again_with_the_function_that_it_shows(
     database: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     grants = "select relacl::text from pg_class where oid = 'shop.coverage'::regclass"

@@ -44,7 +44,7 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     with pytest.raises(DatabaseError, match=r"cannot log in to itself as the gateway.*refused") as raised:
         upgrade(empty, wrong)
     assert "WINDOWSHOP_GATEWAY_HOST" in (raised.value.hint or "")
-    upgrade(empty, settings)  # and is mended by the right one
+    upgrade(empty, settings)  # the right address repairs it
 
 
 # --- a server that is not ours: several sites on it, an owner without superuser rights
@@ -186,7 +186,7 @@ def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenan
         shared = Settings(home=tmp_path / home, gateway_password="the same")  # type: ignore[arg-type]
         upgrade(database, shared)
     for database, home in ((first, "first"), (second, "second")):
-        upgrade(database, Settings(home=tmp_path / home))  # from here on each mapping knows it
+        upgrade(database, Settings(home=tmp_path / home))  # from here on each mapping holds it
 
 
 def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, settings: Settings) -> None:

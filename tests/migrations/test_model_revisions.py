@@ -86,7 +86,7 @@ def test_the_revisions_of_a_model_are_readable_formatted_code(database: Database
         assert done.returncode == 0, done.stdout
 
 
-def test_two_models_live_on_one_branch_and_go_together(with_toy: Database, settings: Settings) -> None:
+def test_two_models_are_on_one_branch_and_are_removed_together(with_toy: Database, settings: Settings) -> None:
     add_model(with_toy, settings, WIDE)
     assert sorted(scripts(settings.home).get_heads()) == [schema.HEAD, "model_wide_index"]
     serve_model(with_toy, "wide", force=True)
@@ -208,4 +208,4 @@ def test_an_index_that_an_interrupted_build_left_invalid_is_built_again(with_toy
     assert valid_indexes(with_toy) == {"toy_image_hnsw": True, "toy_title_hnsw": True}
     after = admin(with_toy, numbers)
     assert after[0] != before[0]  # another index
-    assert after[1] == before[1]  # this one was whole
+    assert after[1] == before[1]  # this one was valid

@@ -1,4 +1,4 @@
-"""The schema from nothing, up, down, again, interrupted, side by side, and on a server that is not ours."""
+"""The schema is created, upgraded, downgraded and upgraded again, also interrupted and in two processes at a time."""
 
 import shutil
 import subprocess
