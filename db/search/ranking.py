@@ -1,8 +1,9 @@
 """The search functions as typed calls: what `shop.search` and its family take and return.
 
-The one caller of shop.search: the web service, the command line and the evaluation all come here. A new option of
-shop.search is a field of SearchParams. Works on a synchronous connection and inside `AsyncConnection.run_sync`. Errors
-are `db.errors`.
+All calls of shop.search are here: the web service, the command line and the evaluation use this module. Only
+db/search/statement.py also writes such a call, as the text that `windowshop search --sql` shows. A new option of
+shop.search is a field of SearchParams. The functions work on a synchronous connection and inside
+`AsyncConnection.run_sync`. Errors are `db.errors`.
 """
 
 from collections.abc import Iterator

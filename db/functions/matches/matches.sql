@@ -13,7 +13,7 @@ declare
     theirs constant text := shop_private.catalog_condition(catalog);
 begin
     if not exists (select from shop.product p where p.product_id = own_id) then
-        raise exception using errcode = '02000',
+        raise exception using errcode = '42704',
             message = format('there is no product %s in catalog %L', coalesce(quote_literal(p_sku), 'null'), catalog);
     end if;
     return query

@@ -12,9 +12,8 @@
 -- catalog, model and calibration stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
--- Calls by name and selects by name then keep working. A new argument changes the signature, so a revision drops the
--- function, and its file creates the function again in the same transaction. An option also goes into SearchParams
--- (db/search/ranking.py), explain_search.sql and docs/search.md; a test names every place that lacks the option.
+-- Calls by name and selects by name then keep working. A new argument changes the signature: the upgrade drops and
+-- creates the function by itself. CONTRIBUTING.md ("A search option") names every place that needs the option.
 create or replace function shop.search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',

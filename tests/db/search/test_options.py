@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from db.engine import Database
 from db.search.ranking import OPTIONS_OF_EXPLAIN, OPTIONS_OF_SIMILAR, SearchParams
+from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, Weights
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -26,11 +27,6 @@ REST = {  # option: field of a search request
     "min_similarity": "min_similarity",
     "max_gap": "max_gap",
     "after": "page",
-}
-NOT_IN_REST = {
-    "rrf_k": "fitted together with the weights, for a whole site",
-    "degrade": "always on for texts",
-    "route": "for measurements only",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 

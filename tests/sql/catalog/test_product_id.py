@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.errors import StatementRefused
+from db.engine import Database
+from db.errors import EncoderUnavailable, StatementRefused
+from db.roles import Role
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -47,7 +49,17 @@ def test_a_products_vector_is_found_by_its_sku(shop: "Shop") -> None:
     shop.encode_all()
     assert shop.value("select shop.product_vector('a') = image_embedding from shop.searchable where sku = 'a'")
     shop.run("insert into shop.product (product_id, sku, title) values (shop.product_id('c'), 'c', 'C')")
-    with pytest.raises(Exception, match="no encoded image"):
+    with pytest.raises(StatementRefused, match="no encoded image"):
         shop.run("select shop.product_vector('c')")
-    with pytest.raises(Exception, match="no product 'd' in catalog 'outlet'"):
+    with pytest.raises(StatementRefused, match="no product 'd' in catalog 'outlet'") as missing:
         shop.run("select shop.product_vector('d', 'outlet')")
+    assert missing.value.sqlstate == "42704"
+
+
+def test_the_vector_of_a_product_needs_a_serving_model(database: Database) -> None:
+    with (
+        database.connect(Role.ANALYST) as conn,
+        pytest.raises(EncoderUnavailable, match="no model is serving") as raised,
+    ):
+        conn.exec_driver_sql("select shop.product_vector('a')")
+    assert raised.value.sqlstate == "WS005"
