@@ -48,6 +48,16 @@ class NewModel:
     dimension: int
 
 
+def check_name(name: str) -> None:
+    """Raises SettingsError when the name cannot name tables."""
+    if not NAME.fullmatch(name) or name in TAKEN:
+        raise SettingsError(
+            f"{name!r} cannot be a model name",
+            hint="Lower-case letters, digits and _, a letter first, 40 characters at most, not ending in _index. "
+            "Choose one with --as NAME.",
+        )
+
+
 def add_model(
     database: Database, settings: Settings, model: NewModel, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
@@ -56,12 +66,7 @@ def add_model(
 
     Raises SettingsError when the name cannot name tables, or is taken by other weights or another dimension.
     """
-    if not NAME.fullmatch(model.name) or model.name in TAKEN:
-        raise SettingsError(
-            f"{model.name!r} cannot be a model name",
-            hint="Lower-case letters, digits and _, a letter first, 40 characters at most, not ending in _index. "
-            "Choose one with --as NAME.",
-        )
+    check_name(model.name)
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         known = conn.execute(

@@ -37,10 +37,13 @@ def add(
     """
     from db.engine import open_database
     from db.settings import Settings
-    from encoder.models.loading import load, model_name
-    from migrations.model_revisions import NewModel, add_model
+    from migrations.model_revisions import NewModel, add_model, check_name
 
     settings = Settings.read()
+    if name is not None:
+        check_name(name)  # before the seconds that torch and the model take to load
+    from encoder.models.loading import load, model_name
+
     folder = Path(source).expanduser()
     source = str(folder.resolve()) if folder.is_dir() else source
     loaded = load(source)
