@@ -23,7 +23,7 @@ def test_every_function_file_is_listed_once() -> None:
 
 
 def test_no_upsert_reads_the_clock_for_a_stored_row() -> None:
-    """ON CONFLICT DO UPDATE with now() cannot be sharded, so the inserted row carries the time."""
+    """ON CONFLICT DO UPDATE with now() cannot be sharded, so the inserted row must contain the time."""
     for path in FUNCTION_FILES:
         for clause in re.findall(r"on conflict[^;]*?do update(.*?);", path.read_text(), flags=re.S | re.I):
             clock = re.search(r"\b(now|clock_timestamp|statement_timestamp)\(\)|current_timestamp", clause)
@@ -70,7 +70,7 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
 
 
 def test_no_function_is_overloaded(migrated: psycopg.Connection[Any]) -> None:
-    """A new defaulted argument would leave two functions and make calls ambiguous."""
+    """CREATE OR REPLACE with a new defaulted argument would leave two functions, and calls would be ambiguous."""
     rows = migrated.execute(
         "select proname from pg_proc where pronamespace::regnamespace::text in ('shop', 'shop_private') "
         "group by 1 having count(*) > 1"
@@ -107,7 +107,8 @@ def test_every_unique_index_of_a_product_table_contains_the_product(migrated: ps
 
 
 def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
-    """VOLATILE loses the vector index; IMMUTABLE would encode while planning; a parallel worker has no loopback."""
+    """A VOLATILE function prevents the use of the vector index, an IMMUTABLE one would encode during planning, and a
+    parallel worker has no gateway connection."""
     rows = migrated.execute(
         "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
         "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
@@ -136,7 +137,7 @@ def test_every_foreign_key_to_a_product_cascades(migrated: psycopg.Connection[An
 
 
 def test_every_foreign_key_to_a_product_has_an_index(migrated: psycopg.Connection[Any]) -> None:
-    """Without one, deleting a product reads whole tables."""
+    """Without an index on the foreign key, deleting a product reads whole tables."""
     rows = migrated.execute(
         "select conrelid::regclass::text, conname from pg_constraint c where contype = 'f' "
         "and confrelid in ('shop.product'::regclass, 'shop.product_image'::regclass) and not exists "

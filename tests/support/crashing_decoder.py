@@ -1,4 +1,4 @@
-"""Replaces the decoder with a faulty one: some files crash its process, some hang it."""
+"""A faulty decoder: files that begin with CRASHES end its process, and files that begin with HANGS make it hang."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Databases on the test run's server."""
+"""Creates databases on the test run's server and runs statements in them as the administrator."""
 
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ _numbers = count(1)
 
 
 def admin(database: Database, statement: str) -> list[Any]:
-    """Run statements as the administrator; the rows of the last one."""
+    """Run statements as the administrator. Returns the rows of the last statement."""
     with database.connect(None) as conn, conn.begin():
         done = conn.exec_driver_sql(statement)
         return list(done.all()) if done.returns_rows else []
@@ -48,7 +48,7 @@ class Databases:
         return name
 
     def copy(self, template: str) -> Database:
-        """A copy of a migrated database. The gateway of the copy points to the copy."""
+        """Copy a migrated database and return the copy's name. The gateway of the copy points to the copy."""
         database = self.open(self.create(template))
         with database.connect(None) as conn, conn.begin():
             password = self._secrets.role_password(ROLES.gateway)

@@ -76,7 +76,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _exact(value: Any) -> Any:
-    """Numbers are decimals, as JSON writes them."""
+    """Returns the value with its numbers as exact decimals, as JSON writes numbers."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 Session = psycopg.Connection[Any]
-Product = Mapping[str, Any]  # its columns; attributes are parsed JSON
+Product = Mapping[str, Any]  # column: value; attributes are parsed JSON
 
 COLUMNS = ("sku", "title", "brand", "product_type", "color", "size", "price", "created_at", "attributes")
 
@@ -36,6 +36,6 @@ def compiled_or_refused(conn: Session, wanted: Any) -> str | psycopg.Error:
 
 
 def found(conn: Session, condition: str) -> list[str]:
-    """The matching SKUs. Without parameters psycopg sends plain text, which may hold several statements, so only the
-    compiler stands between a filter and an injection."""
+    """Returns the matching SKUs. Without parameters psycopg sends plain text, which may hold several statements, so
+    only the compiler stands between a filter and an injection."""
     return sorted(row[0] for row in conn.execute(f"select p.sku from shop.product p where {condition}"))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The web service as a process that tests put under load and stop."""
+"""Starts the web service as a process, for tests that put the service under load and stop it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def service(env: Mapping[str, str], log: Path, port: int, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """`windowshop serve`, which answers at the port. The process is killed at the end if it still runs."""
+    """Start `windowshop serve` and wait until it answers at the port. Kill it at the end if it still runs."""
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
     with log.open("wb") as output:
@@ -46,12 +46,12 @@ def stop(process: subprocess.Popen[bytes], within: float = 30) -> int:
 
 
 def log_lines(log: Path) -> list[dict[str, Any]]:
-    """The log lines of requests."""
+    """Returns the log lines that describe requests, parsed."""
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def gauge(port: int, name: str) -> float:
-    """A value of /metrics. The name includes the labels as /metrics writes them."""
+    """Returns one value of /metrics. The name includes the labels as /metrics writes them."""
     shown = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=20).text
     found = re.search(rf"^{re.escape(name)} (\S+)$", shown, re.MULTILINE)
     assert found, shown

@@ -1,4 +1,4 @@
-"""Judged queries on a toy model, and measurements of them."""
+"""Stores judged queries on the toy model and measures them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def judged(shop: "Shop", *rows: tuple[str, str, int], suite: str = "default", **fields: object) -> None:
-    """Rows of (query, sku, grade), as the app."""
+    """Store judgements from rows of (query, sku, grade), as the app."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [one(query, sku, grade, suite=suite, **fields) for query, sku, grade in rows])
 
@@ -26,13 +26,13 @@ def one(query: str | None, sku: str, grade: int, *, suite: str = "default", **fi
 
 
 def fill(shop: "Shop", count: int = 40) -> None:
-    """Products whose titles hold their own number's word; every word is in the query cache."""
+    """Load and encode products. The title of the product with SKU `sku<n>` holds the word `sku<n>`."""
     shop.add(*(f"sku{n}" for n in range(count)))
     shop.encode_all()
 
 
 def suite_of_words(shop: "Shop", count: int = 40) -> None:
-    """A query for each product: its own SKU, which keywords find and random vectors do not."""
+    """Judge, for each product, the query that is its SKU. Keywords find the product; random vectors do not."""
     fill(shop, count)
     for n in range(count):
         shop.cache(f"sku{n}", seed=n)

@@ -1,4 +1,5 @@
-"""20,000 products with known vectors. Triggers are off and indexes are built last, so filling takes seconds."""
+"""A catalog of 20,000 products with known vectors. Triggers are off while it is filled, and indexes are built last, so
+filling takes seconds."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ CLUSTER = 7
 
 
 def vectors(seed: int) -> NDArray[np.float32]:
-    """Unit vectors around 50 centres, like a catalog's embeddings. Shape (20000, 24); product n is row n - 1."""
+    """Unit vectors around 50 centres, like a catalog's embeddings, in shape (20000, 24). Row n - 1 is of product n."""
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIMENSION))
     noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((PRODUCTS, DIMENSION))
     made = centres[np.arange(PRODUCTS) % CLUSTERS] + noise
@@ -35,8 +36,8 @@ def product_id(sku: str) -> str:
 
 
 def fill(databases: Databases, database: Database) -> None:
-    """Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. Its brand names its
-    cluster, so the products of a brand are neighbours."""
+    """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. Its
+    brand names its cluster, so the products of a brand are neighbours."""
     with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
         conn.execute("set session_replication_role = replica")
         conn.execute("insert into shop.catalog (catalog) values ('main')")

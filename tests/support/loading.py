@@ -20,6 +20,6 @@ def load_catalog(
     on_progress: Progress = lambda done, total: None,
     **options: Any,
 ) -> LoadSummary:
-    """`options` are those of `LoadOptions`."""
+    """`options` are the fields of `LoadOptions`."""
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""Products with chosen image and title vectors, and calls of the match functions."""
+"""Adds products with chosen image and title vectors, and calls the match functions."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,8 +23,8 @@ FLAT = "1" + "0" * 63
 
 @dataclass(frozen=True)
 class Posting:
-    """A product whose image and title vectors are given by numbers: 5 and 5.1 have cosine distance .1, 5 and 6 are
-    unrelated."""
+    """A product whose image and title vectors are given by numbers. The vectors of 5 and 5.1 have cosine distance 0.1,
+    and the vectors of 5 and 6 are unrelated."""
 
     sku: str
     image: float

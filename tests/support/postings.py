@@ -33,7 +33,7 @@ class Posting:
 
 
 def write_postings(folder: Path, groups: range, seed: int = 0) -> list[Posting]:
-    """Write `train.csv` and `train_images/`: two to six postings for each of these products of the sample."""
+    """Write `train.csv` and `train_images/`, with two to six postings for each of the sample's products in `groups`."""
     with (SAMPLE / "products.csv").open(newline="", encoding="utf-8") as stream:
         things = list(csv.DictReader(stream))
     random.Random(0).shuffle(things)
@@ -66,7 +66,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
-    """Another seller's version of the same image: several small edits, sometimes a large one."""
+    """Returns another seller's version of the same image, with several small edits and sometimes a large one."""
     photo = original
     width, height = photo.size
     cut = chance.choice((0, 0, 0.03, 0.08, 0.2))
@@ -83,7 +83,7 @@ def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def _words(thing: dict[str, str], chance: random.Random) -> list[str]:
-    """The words of a product: its name, some of its keywords, often a maker and a model number."""
+    """Returns the words of a product: its name, some of its keywords, often a maker and a model number."""
     keywords = [word for word in thing["keywords"].replace(";", " ").split() if len(word) > 2]
     own = thing["title"].split() + chance.sample(keywords, min(len(keywords), chance.randint(1, 3)))
     if chance.random() < 0.6:

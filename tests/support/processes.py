@@ -1,4 +1,4 @@
-"""`windowshop` in child processes, for tests that watch, stop or kill them."""
+"""Runs `windowshop` in child processes, for tests that watch, stop or kill them."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> subproc
 
 @contextmanager
 def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An encoder that is ready to answer. It is stopped at the end."""
+    """Start an encoder and wait until it is ready to answer. It is stopped at the end."""
     process = start_encoder(env, *arguments, log=log)
     try:
         wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "encoder ready")
@@ -47,7 +47,7 @@ def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Itera
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The condition's first true value. The test fails if there is none in time."""
+    """Wait for the condition and return its first true value. Fails after `seconds`; `what` is for the message."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """Exit status of `work` in a forked child."""
+    """Run `work` in a forked child. Returns the child's exit status."""
     child = os.fork()
     if child == 0:
         status = 1

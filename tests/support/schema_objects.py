@@ -1,4 +1,4 @@
-"""The objects of a database as text, to compare two databases."""
+"""Describes the objects of a database as text, so that a test can compare two databases."""
 
 from db.engine import Database
 from tests.support.databases import admin
@@ -24,7 +24,7 @@ CATALOG = {
 
 
 def catalog(database: Database) -> dict[str, list[str]]:
-    """Every object of the two schemas as text, without object ids."""
+    """Returns every object of the two schemas as text without object ids, by kind."""
     schemas = "'shop'::regnamespace, 'shop_private'::regnamespace"
     return {
         kind: sorted(str(row) for row in admin(database, query.format(s=schemas))) for kind, query in CATALOG.items()
@@ -32,7 +32,7 @@ def catalog(database: Database) -> dict[str, list[str]]:
 
 
 def leftovers(database: Database) -> list[str]:
-    """The tables, views, functions and types that exist, except alembic's own."""
+    """Returns the names of the existing tables, views, functions and types, except alembic's own."""
     rows = admin(
         database,
         "select oid::regclass::text from pg_class where relnamespace::regnamespace::text in ('shop', 'shop_private') "

@@ -1,4 +1,4 @@
-"""HTTP servers on loopback that send exactly the bytes that a test scripts, malformed or hostile ones too."""
+"""HTTP servers on loopback that send exactly the bytes that a test scripts, even malformed or hostile bytes."""
 
 import socketserver
 import ssl
@@ -29,11 +29,11 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 def dripping(start: bytes, drop: bytes) -> Answer:
-    """A response that sends a drop at a time and never ends."""
+    """A response that sends a few bytes at a time and never ends."""
 
     def answer(send: Send) -> None:
         send(start)
-        while True:  # until the client has gone
+        while True:  # until the client disconnects
             send(drop)
             time.sleep(0.02)
 
@@ -42,7 +42,7 @@ def dripping(start: bytes, drop: bytes) -> Answer:
 
 @dataclass
 class ScriptedServer:
-    """Answers by path. A list of answers is given in order, and the last one repeats."""
+    """A server with scripted answers by path. A list of answers is sent in order, and the last answer repeats."""
 
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
@@ -87,7 +87,7 @@ def scripted_server(
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with suppress(OSError):  # the client has gone
+            with suppress(OSError):  # the client disconnected
                 script.serve(self.request)
 
     class LoopbackServer(socketserver.ThreadingTCPServer):

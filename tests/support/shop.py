@@ -39,7 +39,7 @@ def unit_vectors(count: int, dimension: int = TOY.dimension, seed: int = 0) -> N
 
 @dataclass
 class Worker:
-    """An encoder's catalog lane, one call at a time."""
+    """The database calls of an encoder's catalog lane, one method for each."""
 
     conn: Connection
     model_id: int = 1
@@ -63,7 +63,7 @@ class Worker:
 
 
 class Shop:
-    """A database, and the actions of a test on it."""
+    """A database with the actions that tests take on it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -74,7 +74,7 @@ class Shop:
         self._open.close()
 
     def connect(self, role: Role | None) -> Connection:
-        """A connection that commits every statement. It is closed after the test."""
+        """Returns a connection that commits every statement. It is closed after the test."""
         conn = self._open.enter_context(self.database.connect(role))
         return conn.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -88,7 +88,7 @@ class Shop:
         return self.run(statement, **parameters)[0][0]
 
     def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/images")) -> Any:
-        """The upsert of `windowshop load`, with the rights of the app."""
+        """Upsert products as `windowshop load` does, with the rights of the app."""
         with self.database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for product in products:
@@ -120,7 +120,7 @@ class Shop:
         worker.release()
 
     def work(self, sku: str | None = None) -> list[tuple[str, str, int, str]]:
-        """The work items in order: (sku, part, position, state)."""
+        """Returns the work items in order, as (sku, part, position, state)."""
         rows = self.run(
             "select p.sku, w.part::text, w.position, w.state::text from shop_private.work w "
             "join shop.product p using (product_id) where p.sku = coalesce(cast(:sku as text), p.sku) "
@@ -183,7 +183,7 @@ def toy_template(databases: Databases, template: str, public_folder: Path) -> tu
 
 @pytest.fixture(scope="session")
 def two_model_template(databases: Databases, toy_template: tuple[str, Path], public_folder: Path) -> str:
-    """The toy model serves. A model of another dimension is building beside it."""
+    """A migrated database in which the toy model serves and a model of another dimension has the status building."""
     import shutil
 
     name, toy_home = toy_template
@@ -196,7 +196,7 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
 
 @contextmanager
 def _emptied(database: Database) -> Iterator[Shop]:
-    """The same database for every test, emptied before each: ten times faster than a copy."""
+    """Empty the database that all tests share, which is ten times faster than a copy for each test."""
     made = Shop(database)
     for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
@@ -252,7 +252,7 @@ def three_models(databases: Databases, two_model_template: str, public_folder: P
 
 @pytest.fixture(scope="session")
 def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
-    """20,000 products with indexed vectors of the toy model: see tests/support/large_catalog.py."""
+    """The 20,000 products of tests/support/large_catalog.py, with indexed vectors of the toy model."""
     database = databases.copy(toy_template[0])
     large_catalog.fill(databases, database)
     return database

@@ -1,4 +1,4 @@
-"""The web service on a socket, and query vectors that need no encoder."""
+"""Serves the web service on a socket, with query vectors in the cache so that tests need no encoder."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def cache(conn: Any, kind: bytes, payload: bytes, query: str | None, seed: int) -> None:
-    """Put the vector of a text (t) or an image (i) into the cache, so that no encoder is needed."""
+    """Put the vector of a text (kind t) or an image (kind i) into the cache, so that no encoder is needed."""
     conn.execute(
         text(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
@@ -47,7 +47,8 @@ def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
-    """An encoder that answers every new query with a random vector, or refuses every query with this reason."""
+    """Run an encoder that answers every new query with a random vector. With `refuse` it refuses every query with that
+    reason."""
     stop, ready = threading.Event(), threading.Event()
 
     def work() -> None:

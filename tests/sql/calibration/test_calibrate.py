@@ -30,7 +30,7 @@ def app(large: Database) -> Iterator[Connection]:
 
 def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> None:
     found = calibrate(app, target_recall=0.95, k=10, queries=30)
-    assert found.query_kind == "image"  # one known query text is too few
+    assert found.query_kind == "image"  # the cache has one query text, which is too few
     assert found.queries == 30
     assert found.recall is not None and found.recall >= 0.95
     assert found.products == pytest.approx(PRODUCTS, rel=0.02)

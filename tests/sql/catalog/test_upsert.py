@@ -72,7 +72,7 @@ def test_counts_separate_new_changed_and_equal_products(shop: "Shop") -> None:
     shop.load(Product("a", "A"), Product("b", "B"), Product("c", "C"))
     counts = shop.load(Product("a", "A"), Product("b", "B", price=Decimal(1)), Product("d", "D"))
     assert counts == UpsertCounts(inserted=1, updated=1, unchanged=1, images=0)
-    assert shop.value("select count(*) from shop.product") == 4  # c was not staged and is kept
+    assert shop.value("select count(*) from shop.product") == 4  # product c was not staged, so it is kept
 
 
 @pytest.mark.parametrize(

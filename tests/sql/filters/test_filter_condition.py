@@ -55,7 +55,8 @@ def some_products(count: int, seed: int = 5) -> list[Product]:
 
 
 class Shelf:
-    """Products, and two analyst sessions: one uses indexes, one reads rows and parses literals differently."""
+    """Products and two analyst sessions. One session uses indexes. The other reads every row and parses literals
+    differently."""
 
     def __init__(self, products: list[Product], by_index: Session, by_row: Session) -> None:
         self.products, self.by_index, self.by_row = products, by_index, by_row
@@ -94,13 +95,13 @@ times = st.builds(
 
 def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     few = st.lists(values | st.none(), max_size=4)
-    return few | few.map(lambda items: items * 101)  # many items take another path
+    return few | few.map(lambda items: items * 101)  # a list of many items is compiled differently
 
 
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """A field with its operands: `values` for all operators, `others` for those that accept more."""
+    """A field with its operands. Every operator accepts `values`; some operators also accept `others`."""
     operands = {
         **dict.fromkeys(("eq", "ne"), values | st.none() | others.get("equal", st.none())),
         **dict.fromkeys(("in", "nin"), listed(values)),
@@ -173,16 +174,16 @@ shared_rows = settings(max_examples=250, deadline=None, suppress_health_check=[H
 @given(filters)
 def test_random_filters_find_the_same_products_as_python(shelf: Shelf, wanted: dict[str, Any]) -> None:
     condition = compiled(shelf.by_index, wanted)
-    assert condition == compiled(shelf.by_row, wanted)  # independent of the session's settings
+    assert condition == compiled(shelf.by_row, wanted)  # the compiled SQL does not depend on the session's settings
     expected = sorted(product["sku"] for product in shelf.products if matches(product, wanted))
     assert found(shelf.by_index, condition) == expected, condition
-    # It is one expression: negating it as a whole gives the other products.
+    # The condition is one expression, so its negation finds all other products.
     others = sorted({product["sku"] for product in shelf.products} - set(expected))
     assert found(shelf.by_row, f"coalesce(not {condition}, true)") == others, condition
 
 
 def each_test() -> Iterator[dict[str, Any]]:
-    """Every operator of every field with every value that it accepts."""
+    """Yields every operator of every field with every value that the operator accepts."""
     columns = {"title": TEXTS, "brand": TEXTS, "price": NUMBERS, "created_at": tuple(str(time) for time in TIMES)}
     for name in (*columns, *NAMES):
         ordered = columns.get(name, (*TEXTS, *NUMBERS))

@@ -1,4 +1,4 @@
-"""Errors of the filter language: the place, the reason and a hint; and the limits of size."""
+"""An error of the filter language names the place and the reason and gives a hint. The size of a filter is limited."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +52,7 @@ def analyst(databases: Databases, template: str) -> Iterator[Session]:
         ({"attributes.a..b": 5}, "filter attributes.a..b names no attribute", "attributes.<key>"),
     ],
 )  # fmt: skip
-def test_a_wrong_filter_gets_the_place_the_reason_and_a_hint(
+def test_the_error_for_a_wrong_filter_has_the_place_the_reason_and_a_hint(
     analyst: Session, wanted: Any, message: str, hint: str
 ) -> None:
     with pytest.raises(psycopg.Error) as refused:
@@ -83,7 +83,7 @@ def nested(depth: int, innermost: Any) -> Any:
     ],
     ids=["depth", "conditions", "empty conditions", "items", "items of eq", "characters", "price", "digits", "bytes"],
 )
-def test_a_filter_at_the_limit_works_and_one_beyond_it_is_rejected(analyst: Session, most: Any, too_much: Any) -> None:
+def test_a_filter_at_the_limit_works_and_a_larger_one_is_rejected(analyst: Session, most: Any, too_much: Any) -> None:
     found(analyst, compiled(analyst, most))
     with pytest.raises(psycopg.errors.ProgramLimitExceeded) as refused:
         compiled(analyst, too_much)

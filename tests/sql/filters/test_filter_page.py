@@ -1,4 +1,5 @@
-"""docs/filters.md is true: examples find the stated products, its errors are raised, its SQL is what is compiled."""
+"""docs/filters.md is true: its examples find the stated products, its errors are raised, and its SQL is the output of
+the compiler."""
 
 import json
 import re
@@ -15,7 +16,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "filters.md"
 
 
 def tables() -> dict[str, list[list[str]]]:
-    """The page's tables, by their headings: rows of cells, without backticks."""
+    """Returns the page's tables by their headings. A table is a list of rows of cells, without backticks."""
     read: dict[str, list[list[str]]] = {}
     for table in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(encoding="utf-8"), flags=re.M):
         head, _, *rows = (

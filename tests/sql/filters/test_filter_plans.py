@@ -1,4 +1,4 @@
-"""Plans of compiled filters: through the index of the field, where it has one."""
+"""The plan of a compiled filter uses the field's index, if the field has an index."""
 
 import re
 from collections.abc import Iterator

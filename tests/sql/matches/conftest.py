@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fitted(shop: "Shop") -> Iterator["Shop"]:
-    """A shop whose model has thresholds, so that distances mean the same in every test, whatever the catalog."""
+    """A shop whose model has thresholds, so that a distance means the same in every test and every catalog."""
     shop.run("delete from shop.tuning")
     for name, value in THRESHOLDS.items():
         shop.run(

@@ -23,8 +23,8 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
 def test_f1_is_scored_as_the_competition_does(fitted: "Shop") -> None:
     add(
         fitted,
-        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c is missed
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # alone, and found alone
+        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no group contains c
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # the label and the result have d alone
         Posting("e", 1, 1),  # without a label
     )
     [row] = call(fitted, "match_f1")
@@ -41,7 +41,7 @@ def test_a_submission_lists_every_posting_with_all_its_matches(fitted: "Shop") -
 
 
 def test_calibration_fits_thresholds_and_measures_each_signal(fitted: "Shop") -> None:
-    """Images of a product are .3 apart, more than the current threshold; titles are random."""
+    """The images of one product are 0.3 apart, more than the current threshold. Titles are random."""
     chance = random.Random(5)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=30)) for _ in range(360)]
     add(

@@ -19,7 +19,7 @@ def test_a_group_has_the_smallest_product_id_and_its_size(fitted: "Shop") -> Non
 
 
 def test_a_chain_of_similar_products_is_not_one_group(fitted: "Shop") -> None:
-    """Each step is near enough; the ends are far apart."""
+    """Neighbours in the chain are near enough to match, but its two ends are far apart."""
     add(fitted, *(Posting(f"p{n}", 1 + n * 0.15, 10 + n, SAUCEPAN[n:] * 2) for n in range(6)))
     linked = {(row.sku, n) for n in range(6) for row in call(fitted, "matches", sku=f"p{n}")}
     assert {(f"p{n + 1}", n) for n in range(5)} <= linked
@@ -27,7 +27,7 @@ def test_a_chain_of_similar_products_is_not_one_group(fitted: "Shop") -> None:
 
 
 def in_python(links: list[tuple[int, int]], most: int) -> list[int]:
-    """The rule of shop_private.groups, written in the simplest way."""
+    """Implements the rule of shop_private.groups in the simplest way."""
     of = {n: {n} for n in range(1, 1 + max((n for link in links for n in link), default=0))}
     near = {frozenset(link) for link in links}
     for a, b in links:

@@ -1,4 +1,4 @@
-"""The same product under several SKUs is found by image and title, never by an attribute that says so."""
+"""The same product under several SKUs is found by image and title, never by an equal attribute."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     ("other", "evidence"),
     [
         (Posting("b", 1.19, 2, SAUCEPAN), "image"),
-        (Posting("b", 1.25, 2, SAUCEPAN), None),  # near, but not near enough for the image alone
+        (Posting("b", 1.25, 2, SAUCEPAN), None),  # the image is near, but not near enough to match without the title
         (Posting("b", 2, 1.05), "title"),
-        (Posting("b", 2, 1.05, SAUCEPAN), None),  # an equal meaning in other words
-        (Posting("b", 1.25, 1.05, SAUCEPAN), "image+title"),  # both together suffice
+        (Posting("b", 2, 1.05, SAUCEPAN), None),  # the title has nearly the same meaning in other words
+        (Posting("b", 1.25, 1.05, SAUCEPAN), "image+title"),  # image and title together are near enough
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 6)), "phash+image"),
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 7)), None),
         (Posting("b", 1, 1, BACKPACK, DETAILED), "phash+image+title"),
@@ -120,7 +120,7 @@ def test_a_filter_applies_to_both_products_and_catalogs_stay_separate(fitted: "S
     assert call(fitted, "matches", sku="a", catalog="outlet") == []
 
 
-def test_many_products_are_found_through_the_indexes_as_few_are_without(fitted: "Shop") -> None:
+def test_matches_among_many_products_are_found_through_the_indexes(fitted: "Shop") -> None:
     made = [
         Posting(f"p{n}-{copy}", n + copy * 0.04, 5000 + n + copy * 0.05, f"{n * 7919 % 10007} thing number {n * 31}")
         for n in range(700)

@@ -1,7 +1,7 @@
-"""Matching as the Shopee competition scores it, on postings in its layout and with the starter model's real vectors.
+"""The Shopee competition's score of matching, on postings in its layout and with the starter model's real vectors.
 
-The thresholds' defaults were chosen on other groups than these. The images of a group come from one drawing, which is
-easier than the images of real sellers; see `postings.py`.
+The default thresholds were chosen on other groups. The images of a group come from one drawing, which makes them easier
+to match than the images of real sellers; see `postings.py`.
 """
 
 import shutil

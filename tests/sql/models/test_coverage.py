@@ -39,7 +39,7 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
         model="toy",
         status="serving",
         products=6,
-        searchable=2,  # done, second image bad
+        searchable=2,  # the products `done` and `second image bad`
         waiting=1,
         quarantined=2,
         without_picture=1,

@@ -124,7 +124,7 @@ def test_the_columns_add_up_to_the_catalog_during_loads_and_encoding(two_models:
 
 
 def look(conn: Connection) -> None:
-    """Coverage and a count of the tables, in one snapshot."""
+    """Check coverage against a count of the tables in the same snapshot."""
     with conn.begin():
         conn.execute(text("set transaction isolation level repeatable read"))
         items = {
@@ -144,8 +144,6 @@ def look(conn: Connection) -> None:
             for part, covered in parts.items():
                 assert covered.items == items[part]
                 assert covered.done + covered.waiting + covered.leased + covered.quarantined == items[part]
-                assert covered.waiting == listed.get(
-                    (model, part, "pending"), 0
-                )  # and every waiting item has a work item
+                assert covered.waiting == listed.get((model, part, "pending"), 0)  # every waiting item has a work item
                 assert covered.leased == listed.get((model, part, "leased"), 0)
                 assert covered.quarantined == listed.get((model, part, "quarantined"), 0)

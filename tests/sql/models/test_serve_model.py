@@ -1,4 +1,5 @@
-"""Switching models: views, functions and status in one transaction; refused if it would lose results."""
+"""A switch of models changes views, functions and status in one transaction. It is refused if searches would lose
+results."""
 
 import threading
 import time
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def served(shop: "Shop") -> tuple[list[str], int]:
-    """The serving models, and the dimension of searches."""
+    """Returns the names of the serving models and the dimension of the vectors that searches use."""
     names = [row.name for row in shop.run("select name from shop.model where status = 'serving'")]
     return names, shop.value("select vector_dims(image_embedding) from shop.searchable limit 1")
 
@@ -80,7 +81,7 @@ def test_an_unknown_model_is_refused(two_models: "Shop") -> None:
 
 def test_switching_to_the_serving_model_changes_nothing(two_models: "Shop") -> None:
     fill(two_models)
-    serve_model(two_models.database, "toy")  # needs no running encoder
+    serve_model(two_models.database, "toy")  # a model that serves already needs no running encoder
     assert served(two_models) == (["toy"], 24)
 
 

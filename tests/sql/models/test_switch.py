@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 40
 MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}
-ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # the product nearest to the one query, in each model's space
+ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # the product nearest to the test's only query, by model
 
 NEAREST = (
     "select sku, image_embedding <=> {v} as distance from shop.searchable order by image_embedding <=> {v} limit 1"
@@ -32,7 +32,7 @@ Answer = tuple[str, float]
 
 
 def fill(shop: "Shop") -> None:
-    """turned is toy in a rotated space: a query vector of one is valid in the other, but wrong."""
+    """The space of turned is toy's space, rotated. A query vector of toy is valid in it, but finds wrong products."""
     chance = np.random.default_rng(8)
     spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
     spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]
@@ -77,7 +77,8 @@ def in_a_snapshot(conn: Connection) -> list[Answer]:
 
 
 def keeping_the_vector(conn: Connection) -> list[Answer]:
-    """Encoded in one statement, used in the next: an ordinary transaction, or a function in plpgsql."""
+    """Encode the query in one statement and use the vector in the next, as ordinary transactions and plpgsql functions
+    do."""
     with transaction(conn, "read committed"):
         vector = conn.scalar(text("select shop.clip_text('bag')::text"))
         return [one(conn, NEAREST.format(v=f"'{vector}'")), *searched(conn)]
@@ -170,7 +171,7 @@ def test_a_query_that_waited_for_a_switch_is_answered_by_the_new_model(
     fill(three_models)
     conn, admin = three_models.connect(Role.ANALYST), three_models.connect(None)
     pid = conn.exec_driver_sql("select pg_backend_pid()").scalar_one()
-    assert {sku for sku, _ in asking(conn)} == {"s3"}  # its cached functions and plans are of the old model
+    assert {sku for sku, _ in asking(conn)} == {"s3"}  # the session's cached plans belong to the old model
     answers: list[Answer] = []
     asker = threading.Thread(target=lambda: answers.extend(asking(conn)))
     with transaction(admin, "read committed"):

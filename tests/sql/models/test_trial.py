@@ -98,7 +98,7 @@ def test_a_trial_uses_the_vectors_of_the_given_model(two_models: "Shop") -> None
     assert [sku for sku, _, _ in found] == [row.sku for row in two_models.run(exact)]
 
 
-def test_a_product_that_the_model_has_not_encoded_finds_nothing(two_models: "Shop") -> None:
+def test_a_search_by_a_product_that_the_model_has_not_encoded_finds_nothing(two_models: "Shop") -> None:
     fill(two_models)
     two_models.run("delete from shop.wide_image where product_id = shop.product_id('sku5')")
     assert asked(two_models.connect(Role.APP), TRIAL, model="wide", sku="sku5") == []
@@ -133,7 +133,8 @@ def tried(shop: "Shop", name: str = "wide", *, fit: bool = False) -> trial.Trial
 
 
 def judged(shop: "Shop", queries: int) -> None:
-    """query7 should find sku7, which has toy's vector of the query. For wide, and as keywords, it is noise."""
+    """Judge that query7 should find sku7. Toy's vectors of the two are equal. For wide and for keywords the query is
+    unrelated to the product."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [Judgement("default", "main", f"query{n}", None, None, f"sku{n}", 3) for n in range(queries)])
     shop.run(

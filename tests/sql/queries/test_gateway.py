@@ -1,4 +1,4 @@
-"""The gateway: a text becomes a vector inside any statement, or a clear error comes in time."""
+"""The gateway turns a text into a vector inside any statement, or raises a clear error in time."""
 
 import threading
 import time
@@ -119,7 +119,7 @@ def test_the_same_text_from_many_sessions_is_cached_once(shop: "Shop", together:
 def test_a_miss_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
     with shop.encoder():
         analyst.exec_driver_sql(begin)
-        analyst.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot
+        analyst.exec_driver_sql("select count(*) from shop.product")  # the transaction takes its snapshot here
         for query in ("one", "two", "one"):
             assert ask(analyst, query) == 24
         analyst.exec_driver_sql("commit")
@@ -265,7 +265,7 @@ def test_when_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop",
     assert ask(analyst, "known") == 24  # a cached query needs no connection
 
 
-def test_when_the_server_cannot_reach_itself_the_error_says_who_can_fix_it(shop: "Shop", analyst: Connection) -> None:
+def test_when_the_gateway_cannot_connect_the_error_says_who_can_fix_it(shop: "Shop", analyst: Connection) -> None:
     port = shop.value("select current_setting('port')")
     shop.run("alter server shop_primary options (set port '1')")
     try:

@@ -26,7 +26,7 @@ def ask(shop: "Shop", payload: bytes, seconds_ago: int) -> None:
     )
 
 
-def test_requests_that_nobody_waits_for_are_deleted(shop: "Shop") -> None:
+def test_unclaimed_requests_older_than_a_minute_are_deleted(shop: "Shop") -> None:
     ask(shop, b"old", 61)
     ask(shop, b"new", 5)
     housekeep(shop)
@@ -50,7 +50,7 @@ def test_the_cache_keeps_the_newest_rows(shop: "Shop") -> None:
     assert shop.value("select count(*) from shop_private.query_embedding") == 2
 
 
-def test_a_worker_that_is_long_gone_is_deleted_unless_it_holds_items(shop: "Shop") -> None:
+def test_a_worker_whose_lease_expired_long_ago_is_deleted_unless_it_holds_items(shop: "Shop") -> None:
     shop.add("a")
     gone, holds, late = shop.worker(), shop.worker(), shop.worker()
     holds.claim()
@@ -79,4 +79,4 @@ def test_popular_queries_count_how_often_a_text_was_encoded(shop: "Shop") -> Non
 
         wait_until(lambda: shop.value("select count(*) from shop_private.request") == 0, 10, "answers")
         rows = app.execute(text("select query, model, asked from shop.popular_queries")).all()
-    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # the image is not among them
+    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # queries by image are not listed

@@ -47,7 +47,7 @@ def cache(shop: "Shop", query: str, vector: NDArray[np.float32]) -> None:
 
 
 def add(shop: "Shop", products: Sequence[Product], vectors: NDArray[np.float32], *, into: str = "main") -> None:
-    """Products with one image each, encoded as these vectors."""
+    """Load products with one image each and store these vectors as their encodings."""
     shop.load(*products, into=into)
     by_title = {product.title: vector for product, vector in zip(products, vectors, strict=True)}
     worker = shop.worker()
@@ -62,7 +62,7 @@ def thing(number: int, **fields: Any) -> Product:
 
 
 def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
-    """Images near a label, and the true label of each, drawn from the softmax at TRUE_TEMPERATURE."""
+    """Returns the true label of each image, drawn from the softmax at TRUE_TEMPERATURE, and the images' vectors."""
     random = np.random.default_rng(seed)
     leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
     vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))
@@ -192,7 +192,7 @@ def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(labelled
 def test_confidence_needs_the_field_and_template_that_were_calibrated(labelled: "Shop") -> None:
     tagged(labelled, 250)
     calibrate(labelled, "'color', template => 'a photo of a {}'")
-    assert zero_shot(labelled, field="color")[0].confidence is not None  # with the calibrated template
+    assert zero_shot(labelled, field="color")[0].confidence is not None  # the default template is the calibrated one
     assert zero_shot(labelled, field="color", template="a photo of a {}")[0].confidence is not None
     assert zero_shot(labelled, field="color", template="{}")[0].confidence is None
     assert zero_shot(labelled, field="material")[0].confidence is None

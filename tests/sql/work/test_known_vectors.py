@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:
-    """Encode all pending images; `sources` has the sha256 of each uri. Returns the vectors in the order of the uris."""
+    """Encode all pending images. `sources` maps uris to sha256 hashes. Returns the vectors in the order of the uris."""
     items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
     vectors = unit_vectors(len(items), dimension, seed)
     hashes = [sources[item.uri or ""] for item in items]
@@ -99,4 +99,4 @@ def test_a_lookup_uses_the_index_even_without_statistics(shop: "Shop") -> None:
         )
         scans, lookups, rows = conn.execute(read).one()
     assert (scans, lookups) == (0, 512)
-    assert rows <= 1  # of 300 equal images
+    assert rows <= 1  # the catalog has 300 equal images

@@ -1,4 +1,4 @@
-"""Claims: no two workers hold one item, and an item that stops workers is tried alone, three times."""
+"""No two workers hold the same item. An item that stops workers is tried alone, three times."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ def test_items_of_an_open_claim_are_skipped(shop: "Shop") -> None:
     one, two = shop.worker(), shop.worker()
     one.conn.exec_driver_sql("begin")
     assert skus(one.claim(limit=1)) == ["a"]
-    assert sorted(skus(two.claim())) == ["b", "c"]  # immediately: it does not wait for the other worker
+    assert sorted(skus(two.claim())) == ["b", "c"]  # without waiting for the other worker
     one.conn.exec_driver_sql("rollback")
     assert skus(two.claim()) == ["a"]
 
@@ -95,7 +95,7 @@ def test_after_a_lease_expires_each_item_is_tried_alone(shop: "Shop") -> None:
     first, second, third = two.claim(), two.claim(), two.claim()
     assert [len(first), len(second), len(third)] == [1, 1, 1]
     assert {item.attempts for item in (*first, *second, *third)} == {1}
-    assert skus(two.claim()) == ["d"]  # then the other item, in a batch again
+    assert skus(two.claim()) == ["d"]  # d is claimed in a batch again
 
 
 def test_an_unknown_worker_holds_nothing(shop: "Shop") -> None:
@@ -104,9 +104,9 @@ def test_an_unknown_worker_holds_nothing(shop: "Shop") -> None:
     assert len(shop.worker().claim()) == 1
 
 
-def test_an_item_that_stops_three_workers_alone_is_quarantined_with_a_reason(shop: "Shop") -> None:
+def test_an_item_that_stops_three_workers_when_tried_alone_is_quarantined_with_a_reason(shop: "Shop") -> None:
     shop.add("poison")
-    for attempts in range(4):  # in a batch, then alone three times
+    for attempts in range(4):  # the first claim is in a batch, the next three are alone
         worker = shop.worker()
         [item] = worker.claim()
         assert item.attempts == attempts
@@ -117,7 +117,7 @@ def test_an_item_that_stops_three_workers_alone_is_quarantined_with_a_reason(sho
     assert tuple(row) == ("poison", "title", "the encoder stopped while it held this item")
 
 
-def test_a_solo_item_does_not_wait_behind_batches(shop: "Shop") -> None:
+def test_an_item_to_be_tried_alone_does_not_wait_behind_batches(shop: "Shop") -> None:
     shop.add("poison")
     worker = shop.worker()
     worker.claim()

@@ -1,4 +1,4 @@
-"""Storing vectors: a vector exists exactly when its work item is gone, and only if it is of the current content."""
+"""An item has either a work item or a stored vector, and a stored vector always belongs to the current content."""
 
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(shop: "Shop") -> None:
     assert one.complete(items) == 0
     assert stored(shop) == 0
     assert two.complete(alone) == 1
-    assert one.complete(items) == 0  # and not later either
+    assert one.complete(items) == 0  # a second attempt stores nothing either
     assert stored(shop) == 1
 
 
@@ -78,10 +78,10 @@ def test_a_change_that_commits_while_the_vector_is_stored_wins(shop: "Shop") -> 
     worker = shop.worker()
     items = worker.claim()
     with shop.database.connect(None) as writer:
-        writer.execute(text("update shop.product set title = 'another'"))  # not committed yet
+        writer.execute(text("update shop.product set title = 'another'"))  # this transaction is still open
         worker.conn.exec_driver_sql("set lock_timeout = '200ms'")
         with pytest.raises(Exception, match="lock timeout"):
-            worker.complete(items)  # waits for that transaction
+            worker.complete(items)  # waits for the writer's transaction
         writer.commit()
     assert worker.complete(items) == 0
     assert stored(shop) == 0
@@ -115,7 +115,7 @@ def test_the_schema_rejects_vectors_that_are_not_unit_vectors_of_the_model(
     with pytest.raises(StatementRefused, match=message):
         worker.complete(items, vectors=np.stack([good, vector]))
     assert stored(shop) == 0
-    assert worker.release() == 2  # nothing is lost: the worker still holds both items and releases them
+    assert worker.release() == 2  # the worker still holds both items and can release them
     assert len(worker.claim()) == 2
 
 

@@ -83,7 +83,7 @@ def test_a_worker_that_releases_its_items_leaves_no_trace(shop: "Shop") -> None:
     [others] = two.claim()
     assert one.release() == 2
     [again] = two.claim()
-    assert (again.title, again.attempts) == ("title of solo", 1)  # the attempt did not count
+    assert (again.title, again.attempts) == ("title of solo", 1)  # the released attempt did not count
     assert two.complete([others]) == 1  # the other worker's lease is unchanged
     assert shop.value("select count(*) from shop_private.worker where worker_id = :id", id=one.id) == 0
 
@@ -96,7 +96,7 @@ def test_retry_makes_quarantined_items_pending_as_if_new(two_models: "Shop") -> 
             worker.fail(item, final=True)
     assert work.retry(worker.conn, 2) == 2
     again = worker.claim()
-    assert [item.attempts for item in again] == [0, 0]  # in one batch
+    assert [item.attempts for item in again] == [0, 0]  # both items are claimed in one batch
     assert two_models.worker(model_id=1).claim() == []
     assert work.retry(worker.conn, 2) == 0
 

@@ -32,12 +32,12 @@ def test_a_heartbeat_keeps_all_items_of_a_worker(shop: "Shop") -> None:
     one, two = shop.worker(), shop.worker()
     items = one.claim()
     shop.expire(one)
-    one.beat()  # late, but before anybody claimed its items
+    one.beat()  # the heartbeat is late, but no other worker has claimed the items
     assert two.claim() == []
     assert one.complete(items) == 2
 
 
-def test_a_restarted_worker_is_a_new_worker(shop: "Shop") -> None:
+def test_each_start_of_an_encoder_registers_a_new_worker(shop: "Shop") -> None:
     shop.worker()
     shop.worker()
     assert shop.value("select count(distinct worker_id) from shop_private.worker") == 2

@@ -1,4 +1,4 @@
-"""Which model's work an encoder takes next: the serving model's first, for queries and for the catalog."""
+"""An encoder takes the work of the serving model first, for queries and for the catalog."""
 
 import threading
 from types import SimpleNamespace

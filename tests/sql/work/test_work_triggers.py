@@ -1,4 +1,4 @@
-"""Which changes of the catalog create work items, whoever makes them."""
+"""Changes of titles and images create work items, whichever client makes the change."""
 
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,7 @@ def test_every_current_model_gets_its_own_work_items(two_models: "Shop") -> None
     assert two_models.run("select model_id from shop_private.work order by 1") == [(1,), (2,)]
 
 
-def test_a_failed_title_starts_over_when_it_changes(shop: "Shop") -> None:
+def test_a_change_of_a_quarantined_title_resets_its_work_item(shop: "Shop") -> None:
     shop.run("update shop.product set title = 'bad'")
     worker = shop.worker()
     worker.fail(worker.claim()[0], final=True)
