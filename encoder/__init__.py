@@ -1,1 +1,1 @@
-"""The encoder: the one process that runs a model. It answers queries first and works through the catalog meanwhile."""
+"""The encoder is the only process that runs a model. Queries come first; the catalog is encoded between them."""

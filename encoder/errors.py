@@ -1,7 +1,7 @@
 """Errors of models. Errors of images are in db/images/errors.py.
 
 EncoderError            (db/errors.py)
-├── ModelUnavailable    no such model, or its folder is incomplete
+├── ModelUnavailable    the model does not exist, or its folder is incomplete
 └── ModelMismatch       the weights or their dimension differ from those the model was added with
 """
 

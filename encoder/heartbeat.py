@@ -16,15 +16,15 @@ log = structlog.get_logger()
 
 
 class Heartbeat(threading.Thread):
-    """Beats every third of a lease, so that one missed beat does not lose it. Any error but a DatabaseError is
-    kept in `error` and sets `stop`, which ends the whole process."""
+    """Beats three times within a lease, so that one missed beat does not lose the lease. A DatabaseError is logged. Any
+    other error is kept in `error` and sets `stop`, which ends the whole process."""
 
     def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
         super().__init__(name="heartbeat")
         self.error: BaseException | None = None
         self._database, self._worker, self._device, self._lease = database, worker, device, lease
         self._stop_event = stop
-        self.beat()  # before anything can be claimed
+        self.beat()  # the worker needs a lease before it claims items
 
     def beat(self) -> None:
         with self._database.connect(Role.ENCODER) as conn, conn.begin():

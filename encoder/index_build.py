@@ -1,4 +1,4 @@
-"""Vector indexes that a backfill leaves out, because they are built faster once it is done."""
+"""Drops vector indexes before a backfill and builds them after it, which is faster than maintaining them."""
 
 import threading
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class IndexBuild:
-    """`defer` leaves the indexes out; a later call builds them, in a thread unless `wait` is set."""
+    """`defer` drops the indexes. Calling the object builds them, in a thread unless `wait` is set."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait
@@ -28,7 +28,7 @@ class IndexBuild:
         if self._wait:
             self._build()
         elif self._thread is None or not self._thread.is_alive():
-            # Daemon: an encoder that is stopped does not wait for it; the next encoder builds the indexes.
+            # A daemon thread: an encoder that stops does not wait for the build; the next encoder builds the indexes.
             self._thread = threading.Thread(target=self._build, name="index", daemon=True)
             self._thread.start()
 

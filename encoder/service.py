@@ -1,7 +1,7 @@
-"""The encoder process: models, heartbeat, query lane and catalog lane, and how they end together.
+"""The encoder process runs the models, the heartbeat, the query lane and the catalog lane, and ends them together.
 
-SIGTERM or SIGINT finishes the current batches, gives claimed items back, and exits 0. A side thread that dies ends the
-process, so that its supervisor starts a complete one.
+After SIGTERM or SIGINT the process finishes the current batches, gives claimed items back, and exits 0. A side thread
+that dies ends the process, so that the supervisor starts a complete process.
 """
 
 import signal
@@ -44,7 +44,7 @@ class RunSummary:
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process immediately."""
+    """SIGTERM and SIGINT set `stop`; a second signal ends the process immediately."""
 
     def handle(number: int, _frame: object) -> None:
         if stop.is_set():
@@ -62,7 +62,8 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
     """Load the models that the database keeps current, by model_id, the serving one first.
 
-    Raises ModelUnavailable when there is none, ModelMismatch when the weights differ from those it was added with.
+    Raises ModelUnavailable if there is no such model, ModelMismatch if a model's weights differ from those with which
+    it was added.
     """
     with database.connect(Role.ENCODER) as conn:
         schema.check(conn)
@@ -91,12 +92,12 @@ def run(
     on_start: OnStart = lambda _counters, _left: None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> RunSummary:
-    """Serve queries and work through the catalog until `stop`; with `once`, until the work list is empty.
+    """Serve queries and encode the catalog until `stop` is set or, with `once`, until the work list is empty.
 
     `on_start` gets the counters and the outstanding work at the start of each pass over the catalog.
     """
     for model in models.values():
-        model.warm_up()  # before the liveness lock is taken: a visible encoder must be able to answer
+        model.warm_up()  # before it takes the liveness lock: a visible encoder must be able to answer
     encoder = _Encoder(database, models, settings, stop=stop, once=once, queries=queries)
     try:
         encoder.start()
@@ -108,7 +109,7 @@ def run(
 
 
 class _Encoder:
-    """One worker and its threads. `stop` is set from outside to end it, and by a side thread that fails."""
+    """One worker and its threads. The caller sets `stop` to end the worker; a side thread that fails sets it too."""
 
     def __init__(
         self,
@@ -145,13 +146,14 @@ class _Encoder:
                 pass
 
     def encode_catalog(self, on_start: OnStart) -> None:
-        """Work through the catalog until `stop`. A lost connection is opened again; with `once` it is raised."""
+        """Encode the catalog until `stop` is set. After a database error, connect again; with `once`, raise the
+        error."""
         self._indexes.defer()
         is_lost = False
         while True:
             try:
                 if is_lost:
-                    # Any encoder may claim the items of the lost pipeline again.
+                    # Give back the items of the lost pipeline, so that any encoder may claim them.
                     _release(self._database, self._worker)
                     self._heartbeat.beat()
                 return self._one_pass(on_start)
@@ -175,7 +177,7 @@ class _Encoder:
         _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Raises the error of a side thread that failed."""
+        """Returns what the run did and what work is left. Raises the error of a side thread that failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error
@@ -184,7 +186,7 @@ class _Encoder:
         return RunSummary(self._catalog.counters, self._pipeline.timer, left)
 
     def _one_pass(self, on_start: OnStart) -> None:
-        """The catalog lane's stages on connections of their own, until `stop` or a database error."""
+        """Run the catalog lane, each stage on a connection of its own, until `stop` is set or the database fails."""
         with ExitStack() as stack:
             claiming, preparing, writing = (stack.enter_context(self._database.connect(Role.ENCODER)) for _ in range(3))
             with claiming.begin():
@@ -193,7 +195,7 @@ class _Encoder:
             self._pipeline.run("claim", batches, self._catalog.stages(preparing, writing))
 
     def _let_queries_pass(self) -> None:
-        """Queries first: a catalog batch starts when no query waits, or after a second anyway."""
+        """Wait until no query waits, for at most a second, before a catalog batch starts."""
         if self._queries is not None:
             self._queries.idle.wait(1.0)
 

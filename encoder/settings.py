@@ -79,7 +79,7 @@ class EncoderSettings(EnvironmentSettings):
     @field_validator("object_stores")
     @classmethod
     def _prefixes(cls, written: list[str]) -> list[str]:
-        """Each gets a slash at its end, so that s3://shop does not allow s3://shop-secrets."""
+        """End each prefix with a slash, so that s3://shop does not allow s3://shop-secrets."""
         prefixes = [each if each.endswith("/") else f"{each}/" for each in written]
         for each in prefixes:
             if not _STORE.fullmatch(each):

@@ -1,1 +1,1 @@
-"""The loader: writes the rows of catalog files to the database, and lists those it rejects. It imports `db` only."""
+"""The loader writes the rows of catalog files to the database, and lists the rows it rejects. It imports `db` only."""

@@ -1,7 +1,9 @@
-"""Writes chunks of validated rows to the database, several at the same time. Each is staged, upserted and committed on
-a connection of its own (a dry run rolls it back). Meanwhile the next chunks are read and validated.
+"""Writes several chunks of validated rows to the database at the same time. Each chunk is staged, upserted and
+committed on a connection of its own; a dry run rolls the chunk back. While chunks are written, the next ones are read
+and validated.
 
-PostgreSQL spends three times as long on a row as reading and validating it takes, and a connection uses one core.
+Writing a row takes PostgreSQL three times as long as reading and validating it takes the loader, and one connection
+uses only one core.
 """
 
 import threading
@@ -24,17 +26,18 @@ from loader.rejects import Reject
 from loader.summary import LoadSummary
 
 CONNECTIONS = 2
-WAITING = 1  # chunks that wait for a connection
+WAITING = 1  # at most this many chunks wait for a connection
 TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
-ATTEMPTS = 5
+ATTEMPTS = 5  # at most this many for a chunk, when the errors are transient
 
 ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
 
 
 class ChunkWriter:
-    """Enter it, `add` chunks, then `finish`: it returns when all are in. No SKU may be in two chunks.
+    """A context manager: `add` the chunks, then `finish`. No SKU may be in two chunks.
 
-    An error in one chunk ends the load once the chunks in progress are written. The summary grows with each chunk.
+    After an error in one chunk, the chunks in progress are still written, and then the load ends. Each written chunk is
+    counted in the summary.
     """
 
     def __init__(
@@ -61,13 +64,13 @@ class ChunkWriter:
         return self
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
-        """Returns when the next chunk may be prepared."""
+        """Queue a chunk. Returns when there is room for the next one."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         while len(self._pending) > CONNECTIONS + WAITING:
             self._count(self._pending.popleft().result())
 
     def finish(self) -> None:
-        """Wait until all chunks are in."""
+        """Wait until all chunks are written."""
         while self._pending:
             self._count(self._pending.popleft().result())
 
@@ -93,7 +96,8 @@ class ChunkWriter:
                 self._summary.add(counts)
 
     def _write_chunk(self, chunk: list[ValidatedProduct]) -> ChunkResult:
-        """In SKU order, so that two loads of the same rows wait for each other's locks instead of deadlocking."""
+        """Write the rows in SKU order, so that two loads of the same rows wait for each other's locks and do not
+        deadlock."""
         if not hasattr(self._thread_local, "connection"):
             self._thread_local.connection = self._connections.enter_context(self._database.connect(Role.APP))
         return list(write_each(self._upsert_with_retry, sorted(chunk, key=lambda row: row.product.sku)))

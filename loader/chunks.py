@@ -1,4 +1,4 @@
-"""The rows of a source: read, validated, and gathered in chunks. A row that is refused goes to `reject` instead."""
+"""Reads and validates the rows of a source, and gathers them in chunks. A row that is refused goes to `reject`."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -11,11 +11,11 @@ from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
-CHUNK_ROWS = 5_000
-CHUNK_CHARACTERS = 16 << 20
-PROGRESS_ROWS = 500
+CHUNK_ROWS = 5_000  # at most this many rows in a chunk
+CHUNK_CHARACTERS = 16 << 20  # a chunk ends at the row that exceeds this many characters
+PROGRESS_ROWS = 500  # rows between two reports of progress
 
-Progress = Callable[[int, int | None], None]  # bytes or files done, and their total if it is known
+Progress = Callable[[int, int | None], None]  # bytes or files read so far, and the total if it is known
 
 
 def validated_chunks(
@@ -26,7 +26,8 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Counts the rows that it reads in `summary`, and notes the missing files of those that it yields."""
+    """Yields chunks of valid rows. `summary` counts all rows read, and notes the missing image files of the valid
+    rows."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

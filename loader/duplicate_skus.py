@@ -1,12 +1,13 @@
-"""On which line each SKU of a file was first seen, for files of any length."""
+"""Remembers on which line each SKU of a file was first seen, for files of any length."""
 
 import sqlite3
 
 
 class FirstLines:
-    """Memory stays at a few MB: a nameless SQLite database lives in a cache that spills to a temporary file.
+    """Keeps the lines in a nameless SQLite database. Its cache spills to a temporary file, so memory stays at a few MB.
 
-    The staging table's key cannot do this: it sees one chunk at a time, and its error would cost the whole chunk.
+    The staging table's key cannot find duplicates: it sees one chunk at a time, and its error would reject the whole
+    chunk.
     """
 
     def __enter__(self) -> "FirstLines":
@@ -17,7 +18,7 @@ class FirstLines:
         return self
 
     def earlier(self, sku: str, line: int) -> int | None:
-        """The line on which this SKU was seen before; None when it is new."""
+        """Returns the line on which this SKU was first seen, or None if the SKU is new."""
         if self._lines.execute("insert or ignore into first values (?, ?)", (sku, line)).rowcount:
             return None
         found: int = self._lines.execute("select line from first where sku = ?", (sku,)).fetchone()[0]

@@ -1,14 +1,14 @@
-"""Errors of a whole catalog file. A faulty row is no error but a `Reject` (see loader/rejects.py).
+"""Errors of a whole catalog file. A faulty row raises no error but becomes a `Reject` (see loader/rejects.py).
 
 LoaderError                  (db/errors.py: exit code 6)
-├── SourceUnreadable         the path is missing, no file or folder, or may not be read, or the disk fails
-├── NotACatalog              a file, but not one of the formats, or its header cannot be understood
+├── SourceUnreadable         the path does not exist or may not be read, is no file or folder, or the disk fails
+├── NotACatalog              the file has none of the formats, or its header cannot be understood
 │   └── MissingColumns       no column holds the SKU, or the title
-├── SourceDamaged            the file cannot be read past some place; the rows before it are good
-├── NothingToLoad            no row, no image
+├── SourceDamaged            the file can be read up to some place only; the rows before that place are good
+├── NothingToLoad            there is no row or no image
 ├── RejectsUnwritable        the list of rejected rows cannot be written
 ├── SyncRefused              the rows are loaded, but products that the file does not name were left unchanged
-└── RowsRejected             the good rows are loaded, the others are listed
+└── RowsRejected             the good rows are loaded; the rejected rows are listed in a file
 """
 
 from db.errors import LoaderError

@@ -1,6 +1,7 @@
-"""The names of the formats. They import nothing, because the command line lists them in its help.
+"""The names of the formats. This module imports no reader, so that the command line can list the names in its help
+fast.
 
-How each is recognised and opened stands in loader/sources/registry.py.
+loader/sources/registry.py has the functions that recognise and open each format.
 """
 
 from enum import StrEnum

@@ -1,8 +1,8 @@
 """Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
-A chunk is a transaction, a file is not. So encoders start on the first chunk while the rest is read, row locks are
-short, and a load that is cut off keeps what it committed: the next run finds those rows unchanged and goes on. A fault
-that makes the whole file unusable is found before the first chunk.
+Each chunk is a transaction of its own. So encoders start on the first chunk while the rest of the file is read, row
+locks are short, and a load that is cut off keeps the chunks it committed: the next run finds their rows unchanged and
+goes on. A fault that makes the whole file unusable is found before the first chunk.
 """
 
 import re
@@ -24,7 +24,7 @@ from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
-WORTH_DEFERRING = 50_000  # rows; for fewer, building the indexes afterwards saves less than it costs
+WORTH_DEFERRING = 50_000  # with fewer rows than this, deferring the indexes saves less time than building them takes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LoadOptions:
     catalog: str = "main"
     rejects: Path | None = None  # default: `<source>.rejects.csv` in the working directory
     dry_run: bool = False
-    limit: int | None = None  # rows to read
+    limit: int | None = None  # at most this many rows are read; None reads all
     sync: SyncOptions | None = None
 
 
@@ -46,10 +46,10 @@ def ingest(
 ) -> LoadSummary:
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products are left alone.
 
-    Rejected rows are listed in a file and counted, not raised. A dry run does everything and rolls back, so its counts
-    are those of a load. The first big load into an empty database leaves out the indexes for keywords and builds them
-    at its end; any load builds those that a killed load left out. Raises LoaderError or DatabaseError; the chunks
-    committed before it stay.
+    Rejected rows are counted and listed in a file; they raise no error. A dry run writes everything and rolls it back,
+    so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes and
+    builds them at its end. If that load was killed, the next load builds them. Raises LoaderError or DatabaseError; the
+    chunks committed before the error stay.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, source.path, options.catalog, options.dry_run)
@@ -116,7 +116,7 @@ def _load_rows(
 
 
 def _expected_rows(source: CatalogSource, options: LoadOptions, read: int) -> float:
-    """An estimate from the rows read so far; 0 when the source does not know its size."""
+    """Returns an estimate from the `read` rows so far, or 0 if the size of the source is not known."""
     expected = read * source.size / source.done if source.size and source.done else 0.0
     return expected if options.limit is None else min(expected, options.limit)
 
@@ -134,7 +134,7 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
 
 @contextmanager
 def _keyword_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
-    """Build every missing keyword index at the end, also when the source could not be read to its end."""
+    """Build every missing keyword index after the block, even if the source could not be read to its end."""
     try:
         yield
     except (SourceUnreadable, SourceDamaged):

@@ -1,4 +1,4 @@
-"""Loads a table into shop.judgement. Columns: query, picture or picture_sku; sku; grade; suite; catalog."""
+"""Loads a table into shop.judgement. Its columns are query, picture or picture_sku, sku, grade, suite and catalog."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}
 
 @dataclass
 class Judged:
-    """read = added + changed + unchanged + rejected."""
+    """The counts of a load, where read = added + changed + unchanged + rejected."""
 
     path: Path
     read: int = 0
@@ -56,10 +56,11 @@ def load_judgements(
     rejects: Path | None = None,
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Judged:
-    """All good rows of the table, in one transaction; a product judged before gets its new grade.
+    """Load all good rows of the table in one transaction. If a product was judged before, the new grade replaces the
+    old.
 
-    `suite` and `catalog` are for rows that name none. Images are paths below the table's folder. Raises LoaderError or
-    DatabaseError, and then nothing has changed.
+    `suite` and `catalog` apply to rows without a suite or catalog. Images are paths below the table's folder. After a
+    LoaderError or DatabaseError, nothing has changed.
     """
     table = Table(CatalogFile(path))
     places = _places(table)
@@ -126,7 +127,7 @@ def _checked(table: Table, places: dict[str, int], suite: str, catalog: str) -> 
 
 
 def _judgement(cells: dict[str, str], suite: str, catalog: str, root: ImageRoot, folder: Path) -> Judgement:
-    """Raises ValueError with the reason if the row is no judgement."""
+    """Returns the judgement in a row. Raises ValueError with the reason if the row is invalid."""
     query, picture, picture_sku = (cells.get(name) or None for name in ("query", "picture", "picture_sku"))
     suite, catalog = cells.get("suite") or suite, cells.get("catalog") or catalog
     grade = cells.get("grade") or "1"

@@ -1,4 +1,4 @@
-"""The options `--format`, `--map` and `--map-file`, parsed."""
+"""Parses the options `--format`, `--map` and `--map-file`."""
 
 import tomllib
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[
 
 
 def _read_file(path: Path) -> dict[str, str]:
-    """TOML with a line for each field: title = "Item name"."""
+    """Reads TOML with a line for each field, such as title = "Item name"."""
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

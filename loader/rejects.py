@@ -1,4 +1,5 @@
-"""The rejects file: `line,sku,reason`, a line for each rejected row. Written only if there are any, and only whole."""
+"""The rejects file has a line `line,sku,reason` for each rejected row. A load without rejected rows writes no file, and
+a load that fails leaves no half-written file."""
 
 import csv
 import os
@@ -19,7 +20,7 @@ class Reject:
     """A row that is not loaded, and why."""
 
     line: int
-    sku: str  # "" where the row could not be read that far
+    sku: str  # "" if the SKU could not be read
     reason: str
 
 
@@ -79,6 +80,6 @@ class RejectsFile:
 
 
 def _cell(text: str) -> str:
-    """Safe to open in a spreadsheet, which would run a cell that begins like a formula."""
+    """Quotes a text that begins like a formula, because a spreadsheet would run it. Escapes unprintable characters."""
     shown = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return "'" + shown if shown.startswith(("=", "+", "-", "@")) else shown

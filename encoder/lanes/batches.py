@@ -15,7 +15,7 @@ class ClaimedBatch:
     part: Part
     items: list[Item]
     errors: list[tuple[Item, DecodeError]] = field(default_factory=list)
-    decoding: DecodeBatch | None = None  # of the items, when they are images
+    decoding: DecodeBatch | None = None  # the decoding of the items' images; None for titles
 
 
 @dataclass(slots=True)
@@ -23,23 +23,23 @@ class PreparedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    sources: list[bytes]  # sha256 of each title or image
-    metadata: list[ImageMetadata]  # of each image; empty for titles
-    rows: dict[bytes, int]  # source -> its row in `features`: equal titles and images are encoded once
+    sources: list[bytes]  # the SHA-256 of each item's title or image
+    metadata: list[ImageMetadata]  # one for each image; empty for titles
+    rows: dict[bytes, int]  # source -> row in `features`; equal titles or images share a row
     features: Features
     decoding: DecodeBatch | None = None
-    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # source -> vector (dimension,) already stored
+    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # source -> its stored vector (dimension,)
 
 
 @dataclass(slots=True)
 class EncodedBatch:
     batch: PreparedBatch
-    vectors: list[Vectors | str]  # one for each item: (1, dimension), or the reason it has none
+    vectors: list[Vectors | str]  # for each item a vector (1, dimension), or why it has none
 
 
 @dataclass(slots=True)
 class Counters:
-    """What a run has done so far; the progress bar reads it."""
+    """How many images and titles a run has encoded so far, and how many items failed. The progress bar reads them."""
 
     image: int = 0
     title: int = 0

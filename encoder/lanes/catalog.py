@@ -1,9 +1,9 @@
-"""The catalog lane: claim titles and images in batches, encode them, store the vectors.
+"""The catalog lane claims titles and images in batches, encodes them, and stores the vectors.
 
-    claim (fetch, begin to decode) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
+    claim (fetch, start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
-No transaction is open while images are decoded or encoded. An item that must be tried alone is alone in the whole
-pipeline, so that it is known to be the cause if the process dies.
+No transaction is open while images are decoded or encoded. While an item is tried alone, the pipeline holds
+no other item: if the process dies, that item is known to be the cause.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ log = structlog.get_logger()
 
 PARTS: tuple[Part, ...] = ("title", "image")
 DEADLOCK = "40P01"
-DEPTH = 2  # batches between two stages
-_SLOT_BYTES = 128 * 2**20
+DEPTH = 2  # at most this many batches wait between two stages
+_SLOT_BYTES = 128 * 2**20  # at most this many bytes of pixels in an image batch
 
 
 class CatalogLane:
-    """One worker's pass over the work list. `read` and each stage run in threads of their own."""
+    """One worker's pass over the work list. `read` has a thread of its own, and so has each stage."""
 
     def __init__(
         self,
@@ -59,7 +59,8 @@ class CatalogLane:
             "image": {n: max(1, min(settings.images_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
-        # A slot for each batch that can be open: claimed, queued, prepared, queued, and one in each model thread.
+        # One slot for each batch that can be open: one in claim, DEPTH queued, one in prepare, DEPTH queued, and one in
+        # each model thread.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())
@@ -70,13 +71,13 @@ class CatalogLane:
         self._finished = threading.Condition()
 
     def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[ClaimedBatch]:
-        """Claimed batches, until `stop` is set or, with `once`, until no work remains.
+        """Yields claimed batches until `stop` is set or, with `once`, until no work remains.
 
-        The serving model's work comes first; other models get a batch while it has none.
+        The serving model's items come first; other models get a batch when the serving model has no items.
         """
         was_reported = False
         while not stop.is_set():
-            with conn.begin():  # read in each round: models may be promoted or retired
+            with conn.begin():  # in each round, because models may be promoted or retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
             idle = True
             for model_id in current:
@@ -102,7 +103,7 @@ class CatalogLane:
                 stop.wait(0.2 if once else 1.0)
 
     def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
-        """The stages after the claim. Each connection is used by one thread only."""
+        """Returns the stages that follow the claim. Each connection is used by one thread only."""
         return [
             Stage("prepare", lambda claimed: self.prepare(reading, claimed)),
             Stage("model", self.encode, self._threads),
@@ -110,8 +111,8 @@ class CatalogLane:
         ]
 
     def prepare(self, conn: Connection, claimed: ClaimedBatch) -> PreparedBatch | None:
-        """The batch that the model takes. Images that cannot be decoded fail here and leave the batch; None when no
-        image remains."""
+        """Returns the batch for the model, or None if no image remains. Images that cannot be decoded are marked as
+        failed and leave the batch."""
         batch = self._titles(claimed) if claimed.part == "title" else self._images(conn, claimed)
         if claimed.errors:
             with conn.begin():
@@ -150,7 +151,7 @@ class CatalogLane:
         except DatabaseError as error:
             if error.sqlstate != DEADLOCK:
                 raise
-            # Another session was deleting the same products: try once more.
+            # Another session was deleting the same products, so a second attempt can succeed.
             stored = self._store(conn, encoded)
         batch = encoded.batch
         self.counters.failed += len(batch.items) - stored
@@ -158,7 +159,7 @@ class CatalogLane:
         self._finish()
 
     def _store(self, conn: Connection, encoded: EncodedBatch) -> int:
-        """Store vectors and failures in one transaction. Returns the number of vectors."""
+        """Store vectors and failures in one transaction. Returns the number of stored vectors."""
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
@@ -175,7 +176,7 @@ class CatalogLane:
         return len(good)
 
     def start_over(self) -> None:
-        """Forget the batches of a pipeline that was torn down."""
+        """Forget the batches of a pipeline that ended with an error."""
         self._pool.abandon()
         self._in_flight = 0
 
@@ -252,7 +253,8 @@ class CatalogLane:
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
-        """Halve a batch that fails, down to single inputs: it may need too much memory, or one input may be bad."""
+        """Encode a batch. A batch that fails is halved, down to single inputs, because it may need too much memory or
+        hold one bad input."""
         try:
             vectors = model.forward(features)
             return [vectors[n : n + 1] for n in range(size)]

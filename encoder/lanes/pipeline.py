@@ -1,8 +1,8 @@
-"""Stages in threads, with bounded queues between them and a timer on each.
+"""Runs stages in threads, with bounded queues between the stages, and measures how long each stage is busy.
 
 A stage may run in several threads: on a CPU, one model thread per core, each with a single torch thread, is faster
-than one model thread whose torch threads wait for each other at every layer, and far faster when the machine does other
-work too. The first stage to fail stops the others, and its error is raised.
+than one model thread whose torch threads wait for each other at every layer. When the machine does other work too, the
+difference is larger. The first stage to fail stops the others, and its error is raised.
 """
 
 import queue
@@ -15,7 +15,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`work` takes the output of the previous stage and returns the input of the next; None drops the batch."""
+    """`work` takes the output of the previous stage and returns the input of the next stage, or None to drop the
+    batch."""
 
     name: str
     work: Callable[[Any], Any]
@@ -24,7 +25,8 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """Seconds that each stage was busy, averaged over its threads; `wall` from start to end."""
+    """`busy` is how many seconds each stage worked, averaged over its threads; `wall` is the seconds from start to
+    end."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
@@ -47,7 +49,8 @@ class Pipeline:
         self.timer = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
-        """Drive every batch of `reader` through `stages`. The time that `reader` waits for work counts for `first`."""
+        """Drive every batch of `reader` through `stages`. `first` names the reader in the timer; its time includes
+        waiting for work."""
         started = time.perf_counter()
         self.timer.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
         queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]

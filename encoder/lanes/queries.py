@@ -1,7 +1,8 @@
-"""The query lane: encode texts and images that SQL sessions are waiting for, in batches.
+"""The query lane encodes, in batches, the texts and images that SQL sessions are waiting for.
 
-Wakes on NOTIFY and polls each second anyway. The transaction stays open while a batch is encoded, so that a dying
-encoder frees its requests immediately; `transaction_timeout` frees those of an encoder that hangs.
+The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction stays open while a batch
+is encoded, so that a dying encoder frees its requests immediately; `transaction_timeout` frees the requests of an
+encoder that hangs.
 """
 
 import threading
@@ -26,14 +27,16 @@ Input = TypeVar("Input")
 Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
-HOUSEKEEPING_SECONDS = 15.0
+HOUSEKEEPING_SECONDS = 15.0  # at least this long between two clean-ups of the cache
 POLL_SECONDS = 1.0
 
 
 class QueryLane(threading.Thread):
-    """Serves `models` (by model_id) until `stop` is set. `idle` is clear while requests wait: the catalog lane yields.
+    """Serves `models` (by model_id) until `stop` is set. While requests wait, `idle` is clear and the catalog lane
+    yields.
 
-    Any error but the database's is kept in `error` and sets `broken`, which ends the whole process.
+    After a database error the lane reconnects. Any other error is kept in `error` and sets `broken`, which ends the
+    whole process.
     """
 
     def __init__(
@@ -54,14 +57,14 @@ class QueryLane(threading.Thread):
         limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
         self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
-        self._seconds_each = 0.0  # compute seconds per query, a moving average
+        self._seconds_each = 0.0  # a moving average of the compute seconds per query
         self.idle = threading.Event()
         self.ready = threading.Event()
         self.error: BaseException | None = None
         self.idle.set()
 
     def run(self) -> None:
-        """Reconnects until it succeeds; any error but a database error ends the process (see service.py)."""
+        """Serves until `stop` is set, and then stops the decoder process."""
         try:
             self._run()
         finally:
@@ -87,7 +90,7 @@ class QueryLane(threading.Thread):
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:
-        # For this lane only: the catalog lane commits durably, and its transactions may take longer.
+        # These settings are for this lane only: the catalog lane commits durably, and its transactions may take longer.
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
@@ -134,7 +137,8 @@ class QueryLane(threading.Thread):
         return answers, refusals
 
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """Images of unknown origin are decoded in another process, as the catalog's images are."""
+        """Decode the images in another process, as for the catalog, because their origin is unknown. Then encode
+        them."""
         decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
         try:
             decoded: list[tuple[int, DecodedImage]] = []
@@ -156,7 +160,8 @@ class QueryLane(threading.Thread):
         answers: Answers,
         refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once. When a batch fails, encode each input alone: only a bad one fails."""
+        """Encode each distinct input once. If the batch fails, encode each input alone, so that only a bad input
+        fails."""
         if not wanted:
             return
         distinct = {request.key: value for request, value in wanted}

@@ -1,1 +1,1 @@
-"""CLIP, SigLIP and other models that sentence-transformers loads."""
+"""Loads and runs CLIP, SigLIP and the other models that sentence-transformers supports."""

@@ -1,9 +1,9 @@
-"""The image towers of CLIP and SigLIP, built for throughput: the checkpoint's weights and results, fewer passes over
-memory.
+"""The image towers of CLIP and SigLIP, built for throughput. They use the checkpoint's weights, give the same results,
+and pass over memory less often.
 
 Differences from the transformers module: the input is bytes, and their normalisation is folded into the patch
 embedding; queries, keys and values are one matrix product; CLIP's last layer computes only the class token, because
-nothing else of it is read.
+the other tokens' outputs are not used.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ FAMILIES = ("clip", "siglip")
 
 
 class FastImageTower(nn.Module):
-    """uint8 (n, height, width, 3) -> unit vectors, float32 (n, dimension).
+    """Maps images, uint8 (n, height, width, 3), to unit vectors, float32 (n, dimension).
 
-    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` are its processor's, for values 0..1.
+    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` come from its processor, for values 0..1.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
@@ -46,7 +46,7 @@ class FastImageTower(nn.Module):
         n, height, width, _ = pixels.shape
         p = self.patch
         patches = pixels.view(n, height // p, p, width // p, p, 3).permute(0, 1, 3, 2, 4, 5)
-        centred = patches.reshape(n, -1, p * p * 3).to(self.patch_weight.dtype) - 128  # exact in bf16
+        centred = patches.reshape(n, -1, p * p * 3).to(self.patch_weight.dtype) - 128  # -128..127 is exact in bfloat16
         x = linear(centred, self.patch_weight, self.patch_bias) + self.position
         if self.first is not None:
             x = torch.cat([self.first.expand(n, 1, -1), x], 1)
@@ -62,7 +62,8 @@ class FastImageTower(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Pre-norm transformer layer. `read`: compute the output of this many first tokens only; None: of all."""
+    """A pre-norm transformer layer. Only the outputs of the first `read` tokens are computed; None computes all of
+    them."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()
@@ -90,7 +91,8 @@ class _Layer(nn.Module):
 
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """The convolution over normalised values as a matrix product with bytes minus 128, in the byte order of a patch."""
+    """Returns weight and bias of a matrix product that takes a patch's bytes minus 128, in the patch's byte order, and
+    gives the result of `conv` on normalised values."""
     weight = conv.weight.double()
     spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
     centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]

@@ -17,17 +17,18 @@ Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the devic
 @dataclass(frozen=True)
 class ImageTower:
     shape: InputShape
-    forward: Forward | None  # None: only the model's own processor can prepare its images
+    forward: Forward | None  # None if only the model's own processor can prepare its images
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
-    """The image tower of a model that sentence-transformers loaded; CLIP's and SigLIP's is rebuilt as FastImageTower.
+    """Returns the image tower of a model that sentence-transformers loaded. CLIP's and SigLIP's towers are rebuilt as
+    FastImageTower.
 
-    precision: auto, float32, bfloat16 or float16. compiled: batches of exactly this size go through torch.compile; 0:
-    none. Both apply to CLIP and SigLIP only.
+    `precision` is auto, float32, bfloat16 or float16. Batches of exactly `compiled` images go through torch.compile; 0
+    compiles nothing. Both arguments apply to CLIP and SigLIP only.
     """
     routes = getattr(module[0], "sub_modules", {})
-    if "image" in routes and hasattr(routes["image"][0], "shape"):  # starter
+    if "image" in routes and hasattr(routes["image"][0], "shape"):  # the starter model
         route = routes["image"][0]
         return ImageTower(route.shape, lambda pixels: route({"pixel_values": pixels.permute(0, 3, 1, 2)})[_VECTOR])
     own = getattr(module[0], "model", None)
@@ -42,7 +43,8 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
 
 
 def input_shape(processor: Any) -> InputShape | None:
-    """The input shape of a transformers image processor, or None when it does more than resize and crop."""
+    """Returns the input shape of a transformers image processor, or None if the processor does more than resize, crop
+    and normalise."""
     wanted = ("do_resize", "do_rescale", "do_normalize")
     if not all(getattr(processor, name, False) for name in wanted) or getattr(processor, "do_pad", False):
         return None
@@ -62,11 +64,12 @@ def input_shape(processor: Any) -> InputShape | None:
 def _dtype(device: str, precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if device.startswith("cuda") else torch.float32
-    return getattr(torch, precision)  # type: ignore[no-any-return]  # settings allow nothing else
+    return getattr(torch, precision)  # type: ignore[no-any-return]  # the settings allow only names of torch types
 
 
 def compiled_tower(tower: FastImageTower, batch: int) -> Forward:
-    """Compiled for full batches only: any other size would be compiled again, and a query is a single image."""
+    """Compile `tower` for batches of exactly `batch` images. Other sizes, such as a query of one image, run uncompiled:
+    torch would compile again for each size."""
     fast = torch.compile(tower, dynamic=False)
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
 

@@ -1,8 +1,9 @@
-"""Load a model by name or folder: one object that turns texts and images into unit vectors.
+"""Loads a model by name or folder as one object that turns texts and images into unit vectors.
 
-Everything is a sentence-transformers model: `starter`, a name on a hub, a folder saved by sentence-transformers, or a
-plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` (processor, any
-thread) and `forward` (device). Decoder processes resize images by `tower.shape`, without the model.
+Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
+a plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` runs the
+processor in any thread, and `forward` runs the model on its device. Decoder processes resize images by `tower.shape`,
+without the model.
 """
 
 import hashlib
@@ -47,19 +48,20 @@ class Model:
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
-        # As {"text": ...}: sentence-transformers would open a bare string that looks like a path or URL as an image.
-        # Locked: a fast tokenizer sets its truncation in each call and fails when two threads call it.
+        # Texts are wrapped as {"text": ...}, because sentence-transformers would open a bare string that looks like a
+        # path or URL as an image. The lock is needed because a fast tokenizer sets its truncation in each call and
+        # fails when two threads call it.
         with self._tokenizing:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 
     def prepare_pixels(self, pixels: Sequence[Pixels] | Pixels) -> Features:
-        """Takes images as `tower.shape` makes them, (height, width, 3) each."""
+        """Takes images that `tower.shape` has prepared, each (height, width, 3)."""
         if self.tower.forward is None:
             return dict(self._module.preprocess([Image.fromarray(one) for one in pixels]))
         return {"pixels": torch.from_numpy(pixels if isinstance(pixels, np.ndarray) else np.stack(pixels))}
 
     def forward(self, features: Features) -> Vectors:
-        """Unit vectors, (n, dimension). Raises ModelMismatch when the vector of an input is zero or not finite."""
+        """Returns unit vectors, (n, dimension). Raises ModelMismatch if a vector is zero or not finite."""
         with torch.inference_mode():
             output = self._forward(batch_to_device(features, torch.device(self.device)))
             vectors = torch.nn.functional.normalize(output.float(), dim=-1).cpu().numpy()
@@ -89,12 +91,13 @@ class Model:
 
 
 def split(features: Features, start: int, end: int) -> Features:
-    """The inputs start..end of a batch."""
+    """Returns the inputs from `start` up to, but not including, `end`."""
     return {key: value[start:end] if isinstance(value, torch.Tensor) else value for key, value in features.items()}
 
 
 def pick_device(name: str) -> str:
-    """A torch device; `auto` picks the best one. Raises ModelUnavailable for a device that this machine lacks."""
+    """Returns a torch device; `auto` picks cuda, else mps, else cpu. Raises ModelUnavailable for a device that this
+    machine lacks."""
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -107,7 +110,8 @@ def pick_device(name: str) -> str:
 
 
 def model_threads(device: str) -> int:
-    """How many threads should run a model on this device, see lanes/pipeline.py. On a CPU, one torch thread each."""
+    """Returns how many threads should run a model on this device (see lanes/pipeline.py). On a CPU, limits each of them
+    to one torch thread."""
     if device != "cpu":
         return 1
     torch.set_num_threads(1)
@@ -119,7 +123,7 @@ def load(
 ) -> Model:
     """Load `starter`, a folder, or a name on a hub at `revision` (from the local cache when offline).
 
-    `precision` and `compiled`: see `image_tower`. Raises ModelUnavailable, which names the missing part.
+    `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable, which names the missing part.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
@@ -160,7 +164,7 @@ def load(
 
 
 def folder_revision(folder: Path) -> str:
-    """A content hash of a model folder: 16 hex digits."""
+    """Returns 16 hex digits of a hash over the contents of a model folder."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".safetensors", ".txt", ".model")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
@@ -170,14 +174,14 @@ def folder_revision(folder: Path) -> str:
 
 
 def model_name(source: str) -> str:
-    """The name a source gets in the database: `sentence-transformers/clip-ViT-B-32` -> `clip_vit_b_32`."""
+    """Returns the name of a source in the database: `sentence-transformers/clip-ViT-B-32` -> `clip_vit_b_32`."""
     last = source.rstrip("/").rsplit("/", 1)[-1].lower()
     return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", last)).strip("_")[:40] or "model"
 
 
 def _fix_text_length(module: SentenceTransformer) -> None:
-    """Make CLIP truncate texts at its position table instead of failing on longer ones, and pad texts for SigLIP, which
-    was trained on texts of full length: its vectors of unpadded texts are noise."""
+    """Make CLIP truncate texts at the length of its position table, because it fails on longer texts. Pad texts for
+    SigLIP, because it was trained on texts of full length and its vectors of unpadded texts are noise."""
     transformer = module[0]
     config: Any = getattr(getattr(transformer, "model", None), "config", None)
     length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
@@ -191,13 +195,15 @@ def _fix_text_length(module: SentenceTransformer) -> None:
 
 
 def _hub_folder(source: str, revision: str | None) -> Path:
-    """The local snapshot of a model at a commit; only configuration and safetensors are ever downloaded."""
+    """Returns the local snapshot of a model at a commit. Downloads only configuration, tokenizer files and
+    safetensors."""
     repository = source if "/" in source else f"sentence-transformers/{source}"
     return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """Without safetensors, libraries fall back to pickles, which can run any code."""
+    """Refuse a folder whose weights are pickles: libraries load those when there are no safetensors, and a pickle can
+    run any code."""
     for path in folder.rglob("*_model*.bin"):
         if not any(path.parent.glob("*.safetensors")):
             raise ModelUnavailable(

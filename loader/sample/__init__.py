@@ -1,8 +1,8 @@
-"""The sample catalog: 1,242 drawings of things, to try Windowshop without a catalog of one's own.
+"""The sample catalog of 1,242 drawings, to try Windowshop without a catalog of your own.
 
-Titles, departments, keywords and images are real (README.md beside this file says whose). The drawings are not for
-sale: price, currency and availability are made up here, from each SKU, and each product says so in
-`attributes.made_up`.
+Titles, departments, keywords and images are real; README.md beside this file names their authors. The drawings are not
+for sale, so this module derives a made-up price, currency and availability from each SKU. The attribute `made_up` of
+each product lists these fields.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 IMAGES = FOLDER / "images"
 MADE_UP = ["price", "currency", "availability"]
 
-# US dollars: roughly the lowest and the highest price in the department
+# Roughly the lowest and the highest price in each department, in US dollars
 PRICES = {
     "Arts & stationery": (2, 60),
     "Clothing & accessories": (8, 150),
@@ -46,11 +46,11 @@ AVAILABILITIES = (
     ("out_of_stock", 0.94),
     ("preorder", 0.97),
     ("backorder", 1.0),
-)  # cumulative shares
+)  # each with the cumulative share of products up to and including it
 
 
 class SampleSource:
-    """The rows of products.csv with made-up prices and stock, the same on every machine and in any order."""
+    """The rows of products.csv with made-up prices and availability, which depend only on the SKU."""
 
     name = "sample"
 
@@ -78,13 +78,13 @@ def load_sample(
 def with_made_up_offer(row: RawProduct) -> RawProduct:
     chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
     low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
-    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # evenly spread on a logarithmic scale, as prices are
+    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # like real prices, evenly spread on a logarithmic scale
     availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
     offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}
     return replace(row, fields={**row.fields, **offer}, attributes={**row.attributes, "made_up": MADE_UP})
 
 
 def _chance(sku: str, what: str) -> float:
-    """A number in [0, 1) from the SKU. Not by Python's hash(), which differs from run to run."""
+    """Returns a number in [0, 1) that depends only on the arguments. Python's hash() would differ from run to run."""
     digest = hashlib.sha256(f"{what} of {sku}".encode()).digest()
     return int.from_bytes(digest[:6]) / (1 << 48)

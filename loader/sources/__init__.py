@@ -1,4 +1,4 @@
-"""The sources of rows. CONTRIBUTING.md says how to add a format."""
+"""Opens a catalog file or folder as a source of rows. CONTRIBUTING.md says how to add a format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ def open_source(
     mapping: Mapping[str, str] | None = None,
     image_root: Path | None = None,
 ) -> CatalogSource:
-    """The source at `path`. Its format is recognised if `kind` is None. Raises LoaderError or SettingsError."""
+    """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError."""
     mapping = mapping or {}
     check_fields(mapping)
     try:
@@ -56,7 +56,7 @@ def _open_file(
 
 
 def _table_in(folder: Path, kind: Format | None) -> Path | None:
-    """The one table of a folder; None for a folder without any, which is a folder of images."""
+    """Returns the only table of a folder, or None for a folder of images, which has no table."""
     if kind is Format.FOLDER:
         return None
     tables = sorted(entry for entry in folder.iterdir() if _is_table(entry) and entry.is_file())

@@ -1,4 +1,5 @@
-"""A folder of images. Each is a product: its path is the SKU, its file name the title, its folder the product type."""
+"""A source for folders of images. Each image is a product: the path gives the SKU, the file name the title, and the
+folder's name the product type."""
 
 import os
 import re
@@ -14,10 +15,10 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", 
 
 
 class FolderSource:
-    """Includes subfolders; skips hidden files, other files and linked folders. Rows come in path order."""
+    """Includes subfolders. Skips hidden files, linked folders and files that are no images. Rows come in path order."""
 
     name = "folder"
-    size = None  # counting the files would take a second walk
+    size = None  # unknown: counting the files would take a second walk through the folders
 
     def __init__(self, path: Path) -> None:
         try:
@@ -44,7 +45,8 @@ class FolderSource:
 
 
 def _images(folder: Path, prefix: str) -> Iterator[str | OSError]:
-    """Paths below the first folder. Memory holds the names in this folder and in its parents."""
+    """Yields the paths of the images, or the error of a folder that cannot be read. Only the names in this folder and
+    in its parents are in memory."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(

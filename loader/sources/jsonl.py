@@ -1,4 +1,4 @@
-"""JSON Lines: an object on each line, whose names are read like the headers of a table."""
+"""A source for JSON Lines, with an object on each line. The objects' names are read like the headers of a table."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -45,7 +45,7 @@ class JsonLinesSource:
 
 
 def _first_names(file: CatalogFile, lines: int = 100) -> list[str]:
-    """All names in the first objects; each object may leave out what is empty."""
+    """Returns all names in the first `lines` objects, because a single object may omit its empty fields."""
     names: dict[str, str] = {}
     reason = None
     with closing(values(file)) as first_values:

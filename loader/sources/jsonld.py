@@ -1,4 +1,4 @@
-"""schema.org products in JSON-LD, as pages carry them: one document, or a document on each line.
+"""A source for schema.org products in JSON-LD, as web pages embed them: one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. A
 ProductGroup becomes the products of its hasVariant, which inherit the fields that they lack.
@@ -18,9 +18,9 @@ from loader.sources.reading.json_text import parse, values
 from loader.sources.reading.lines import BOM, NOT_UTF8
 from loader.sources.reading.offers import offered
 
-MAX_DOCUMENT = 16 << 20  # bytes; a document is parsed whole
+MAX_DOCUMENT = 16 << 20  # at most this many bytes, because a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
-TEXTS = {  # our field: schema.org's names; the first one present counts
+TEXTS = {  # our field: schema.org's names for it, of which the first one present is read
     "sku": ("sku", "productID", "mpn"),
     "title": ("name",),
     "description": ("description",),
@@ -45,8 +45,8 @@ OF_THE_GROUP = (
     "gtin",
     "@id",
     "@type",
-)  # fields of a group that its variants do not inherit
-DEEPEST = 20
+)  # the fields of a group that its variants do not inherit
+DEEPEST = 20  # products nested deeper than this many levels are not found
 
 
 def recognises(head: FileHead) -> bool:
@@ -74,7 +74,7 @@ class JsonLdSource:
         return self._file.bytes_read
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        """In a single document, the `line` of a product is its number."""
+        """Yields the products. In a single document, a product's `line` is its number, counted from 1."""
         if self._document is not None:
             for number, product in enumerate(products(self._document), 1):
                 yield row(number, product)
@@ -89,7 +89,7 @@ class JsonLdSource:
 
 
 def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Every product in a document; of a group, its variants."""
+    """Yields every product in a document. A group with variants yields the variants."""
     if depth > DEEPEST:
         return
     if isinstance(value, list):
@@ -147,7 +147,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
 
 
 def _unwrapped(value: Any) -> Any:
-    """{"@value": "Red bag", "@language": "en"} and {"@id": "https://..."} as the text they hold."""
+    """{"@value": "Red bag", "@language": "en"} and {"@id": "https://..."} are replaced by the text in them."""
     if isinstance(value, list):
         return [_unwrapped(member) for member in value]
     if isinstance(value, dict):
@@ -159,7 +159,8 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _properties(value: Any) -> dict[str, Any]:
-    """additionalProperty: a list of {"@type": "PropertyValue", "name": "Width", "value": 12, "unitText": "cm"}."""
+    """Returns attributes from additionalProperty, a list of {"@type": "PropertyValue", "name": "Width", "value": 12,
+    "unitText": "cm"}."""
     found: dict[str, Any] = {}
     for member in _list(value):
         if isinstance(member, dict) and isinstance(member.get("name"), str) and member.get("value") is not None:

@@ -1,6 +1,7 @@
-"""Google Merchant Center feeds. As XML they are RSS or Atom, with the fields of a product in the namespace g.
+"""A source for Google Merchant Center feeds. XML feeds are RSS or Atom, with the fields of a product in the namespace
+g.
 
-As delimited text or JSON Lines they need no reader of their own: their fields are usual names.
+Feeds of delimited text or JSON Lines need no reader of their own, because their fields have the usual names.
 """
 
 import re
@@ -24,10 +25,10 @@ from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 
-FIELDS = frozenset(("id", "title", "link", "image_link"))  # every feed has them
+FIELDS = frozenset(("id", "title", "link", "image_link"))  # the fields that every feed has
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
-PIECE = 64 * 1024
+PIECE = 64 * 1024  # bytes that the parser gets at a time
 
 
 def recognises(head: FileHead) -> bool:
@@ -47,7 +48,7 @@ def merchant_source(
 
 @dataclass
 class _Element:
-    tag: str  # in the form of the parser: {namespace}name
+    tag: str  # {namespace}name, as the parser writes it
     texts: list[str] = field(default_factory=list)
     members: dict[str, Any] = field(default_factory=dict)
 
@@ -59,28 +60,29 @@ class _Element:
 class _Item:
     line: int
     depth: int
-    size: int = 0  # characters, of names too
+    size: int = 0  # characters in texts, names and attributes
     too_long: bool = False
     values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
 
     def record(self) -> dict[str, Any]:
-        """A name in Google's namespace takes precedence over RSS's or Atom's own, and that over all others."""
+        """Returns the values by name. Google's namespace takes precedence over RSS's or Atom's, which takes precedence
+        over all others."""
         google, own, others = self.values
         return {**others, **own, **google}
 
 
 class _Items:
-    """The target of the parser. Keeps one item at a time, and drops its text past MAX_RECORD."""
+    """Collects the items from the parser's events. The text of an item is dropped once it exceeds MAX_RECORD."""
 
     def __init__(self, path: Path) -> None:
         self.whole: list[_Item] = []
         self.active = False
-        self.expat: Any = None  # knows the current line
+        self.expat: Any = None  # the inner parser, which knows the current line
         self._path = path
         self._root = ""
         self._depth = 0
         self._item: _Item | None = None
-        self._open: list[_Element] = []  # of the item, outermost first
+        self._open: list[_Element] = []  # the open elements of the item, outermost first
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self.active = True
@@ -123,7 +125,7 @@ class _Items:
         pass
 
     def _grown(self, by: int) -> bool:
-        """Add to the size of the item. False once it is too long."""
+        """Add to the size of the item. Returns False once the item is too long."""
         item = self._item
         assert item is not None
         item.size += by
@@ -176,7 +178,7 @@ class MerchantXmlSource:
                     yield from found.whole
                     found.whole.clear()
                     quiet = 0 if found.active else quiet + len(piece)
-                    if quiet > 2 * MAX_RECORD:  # the parser holds all of a tag until it ends
+                    if quiet > 2 * MAX_RECORD:  # the parser keeps a tag in memory until the tag ends
                         line = found.expat.CurrentLineNumber
                         raise SourceDamaged(f"{self.path.name}: a tag or comment before line {line} is {TOO_LONG}")
                 parser.close()
@@ -202,7 +204,7 @@ class MerchantXmlSource:
 
 
 def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
-    """An Atom link has its address in the attribute href and its kind in the attribute rel."""
+    """Returns a new element. An Atom link has its address in the attribute href and its kind in the attribute rel."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
     return _Element(name, [attributes["href"]] if "href" in attributes else [])
@@ -219,7 +221,7 @@ def _rank(tag: str, item: _Item) -> dict[str, Any]:
 
 
 def _put(members: dict[str, Any], name: str, value: Any) -> None:
-    """A repeated name makes a list."""
+    """Add a value. The values of a repeated name become a list."""
     if value in ("", {}):
         return
     if name not in members:

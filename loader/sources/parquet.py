@@ -1,4 +1,5 @@
-"""Parquet, a few hundred rows at a time. Its column names are read like the headers of a table."""
+"""A source for Parquet files. Reads a few hundred rows at a time, and treats column names like the headers of a
+table."""
 
 import datetime
 import math
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
     from pyarrow.parquet import ParquetFile
 
-BATCH_ROWS = 512
-BATCH_BYTES = 16 << 20
-PAGE_BUFFER = 1 << 20
+BATCH_ROWS = 512  # at most this many rows are read at a time
+BATCH_BYTES = 16 << 20  # at most this many bytes of rows, by their average size
+PAGE_BUFFER = 1 << 20  # bytes read from the disk at a time
 
 
 def recognises(head: FileHead) -> bool:
@@ -29,7 +30,8 @@ def recognises(head: FileHead) -> bool:
 
 
 class ParquetSource:
-    """A row's `line` is its number from 1. NaN, which pandas writes for a missing number, is an empty cell."""
+    """The `line` of a row is its number, counted from 1. NaN, which pandas writes for a missing number, is an empty
+    cell."""
 
     name = "parquet"
 
@@ -80,7 +82,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
     if file.is_gzip:
         raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it: gunzip.")
     try:
-        # read pages as they are needed, not whole row groups ahead
+        # These arguments read pages when they are needed, instead of whole row groups in advance.
         return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)
     except (OSError, ValueError, NotImplementedError) as error:
         raise NotACatalog(
@@ -89,7 +91,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
 
 
 def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Each row as a record, and the faults of the values that are left out of it."""
+    """Yields each row as a record of its good values, with the faults of its other values."""
     for cells in zip(*map(_values, batch.columns), strict=True):
         record, faults = {}, []
         for name, cell in zip(batch.schema.names, cells, strict=True):
@@ -103,7 +105,7 @@ def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]
 def _values(column: "Array") -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:  # one such cell must not cost the batch
+    except UnicodeDecodeError:  # a cell that is not UTF-8 must not fail the whole batch
         return list(map(_value, column))
     return values
 
@@ -116,7 +118,7 @@ def _value(cell: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value in the types of JSON. Raises ValueError with its fault."""
+    """Returns the value as a JSON type. Raises ValueError with the reason if that is impossible."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -132,7 +134,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
     if isinstance(value, UnicodeDecodeError):
-        raise ValueError("is not UTF-8")  # noqa: TRY004 - the value stands for what is in the file
+        raise ValueError("is not UTF-8")  # noqa: TRY004 - the fault is in the file, not in our types
     kind = type(value).__name__
     raise ValueError(f"is a {kind} value, which cannot be stored; give an image's path or address")
 

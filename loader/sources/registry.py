@@ -1,7 +1,7 @@
-"""Every format of a catalog file: the function that recognises it, and the source that reads it.
+"""Lists, for each format of a catalog file, the function that recognises it and the source that reads it.
 
-A source checks the whole file (readable, the right format, the needed columns) when it is created, and raises a
-LoaderError then. Its `rows()` streams, and turns a fault in one row into a `Reject`.
+Creating a source raises a LoaderError if the file cannot be read, has the wrong format or lacks a needed column. Its
+`rows()` streams the rows, and turns a faulty row into a `Reject`.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class CatalogSource(Protocol):
 
     @property
     def image_root(self) -> Path:
-        """The folder at which relative image paths start; absolute."""
+        """The absolute path of the folder at which relative image paths start."""
 
     @property
     def size(self) -> int | None:
@@ -36,18 +36,19 @@ class CatalogSource(Protocol):
         """How much of the source has been read, in bytes or files."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        """Once. Memory stays bounded whatever the size. Raises SourceUnreadable when the disk fails."""
+        """Yields the rows; may be called once. Memory stays bounded for files of any size. Raises SourceUnreadable if
+        the disk fails."""
 
 
 @dataclass(frozen=True)
 class FileFormat:
     recognises: Callable[[FileHead], bool]
     source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
-    fixed_columns: str = ""  # why the format takes no `mapping`; if set, none is passed
-    suffixes: tuple[str, ...] = ()  # a folder with exactly one file like this is read as that file
+    fixed_columns: str = ""  # why the format takes no `mapping`; "" if it takes one
+    suffixes: tuple[str, ...] = ()  # if a folder has exactly one file with such a suffix, that file is loaded
 
 
-# A file is tried against these in order. The last one takes every file that no other recognises.
+# The formats in the order in which they are tried. The last one takes every file that no other format recognises.
 FILE_FORMATS: dict[Format, FileFormat] = {
     Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
     Format.JSONLD: FileFormat(jsonld.recognises, jsonld.JsonLdSource, "schema.org's names are fixed"),
@@ -69,5 +70,5 @@ TABLE_SUFFIXES = frozenset(suffix for each in FILE_FORMATS.values() for suffix i
 
 
 def recognise(head: FileHead) -> Format:
-    """Raises NotACatalog or NothingToLoad for a file in none of the formats."""
+    """Returns the format of a file. Raises NotACatalog or NothingToLoad for a file in none of the formats."""
     return next(name for name, each in FILE_FORMATS.items() if each.recognises(head))

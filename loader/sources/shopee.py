@@ -1,6 +1,7 @@
-"""The layout of the Shopee product-matching data: train.csv or test.csv beside a folder of images.
+"""A source for the Shopee product-matching data: train.csv or test.csv beside a folder of images.
 
-posting_id,image,image_phash,title,label_group      label_group only in train.csv: postings of the same product
+The columns are posting_id,image,image_phash,title,label_group. Only train.csv has label_group, which is equal for
+postings of the same product.
 """
 
 from collections.abc import Iterator

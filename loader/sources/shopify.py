@@ -1,7 +1,8 @@
-"""Shopify's product export: each product has several rows, for its variants and its images, under one handle.
+"""A source for Shopify's product export. Several rows with the same handle hold the variants and images of one product.
 
-Each variant is a product; a product without variants is one. Rows of a handle usually follow each other, but need not.
-So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then read by handle.
+Each variant is loaded as a product, and so is a product without variants. The rows of a handle usually follow each
+other, but need not. So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then
+read by handle.
 """
 
 import json
@@ -23,7 +24,7 @@ from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.html_text import plain_text
 from loader.sources.reading.table import Table
 
-# Our names for the columns; Shopify's, the older template's first.
+# Our name for each column, and Shopify's names: the older template's name comes first.
 NAMES = {
     "handle": ("handle", "url_handle"),
     "title": ("title",),
@@ -51,7 +52,7 @@ OF_A_VARIANT = (
     "price",
     "barcode",
     "option1_value",
-)  # a row with one of them is a variant; any other holds only an image
+)  # a row with a value in one of these columns is a variant; any other row holds only an image
 OPTION_FIELDS = {"color": "color", "colour": "color", "size": "size", "material": "material"}
 
 
@@ -65,7 +66,7 @@ class _Product:
     """The rows of one handle, combined."""
 
     line: int
-    cells: Mapping[str, str]  # of the row with the title
+    cells: Mapping[str, str]  # the cells of the row with the title
     option_names: list[str]
     variants: int = 0
     images: list[tuple[float, str]] = field(default_factory=list)
@@ -108,7 +109,7 @@ class ShopifySource:
                 if isinstance(record, Reject):
                     yield record
                 elif handle := record.cells[self._places["handle"]].strip():
-                    # SQLite takes no surrogates, but rows with any were rejected before
+                    # SQLite takes no surrogates, but rows with surrogates were rejected before
                     store.execute("insert into row values (?, ?, ?)", (handle, record.line, json.dumps(record.cells)))
                 else:
                     yield Reject(record.line, "", "the handle is empty")
@@ -138,7 +139,7 @@ class ShopifySource:
                 options = [named[f"option{n}_name"] for n in (1, 2, 3)]
                 found = _Product(line, named, options)
             variants += _is_variant(named)
-            if named["image"] and len(images) <= MAX_IMAGES:  # one more than allowed, which validation then rejects
+            if named["image"] and len(images) <= MAX_IMAGES:  # one image too many, so that validation rejects the row
                 images.append((_position(named["image_position"], len(images)), named["image"]))
         if found is not None:
             found.variants, found.images = variants, sorted(images, key=lambda image: image[0])
@@ -155,7 +156,7 @@ class ShopifySource:
         }
         several = product.variants > 1
         shown = " / ".join(options.values())
-        sku = variant["sku"].removeprefix("'")  # Shopify writes it so that a spreadsheet keeps leading zeros
+        sku = variant["sku"].removeprefix("'")  # Shopify's apostrophe makes spreadsheets keep leading zeros
         fields = {
             "sku": sku or ("/".join((handle, *options.values())) if several else handle),
             "title": f"{of_all['title']} - {shown}" if several and shown else of_all["title"],
@@ -198,7 +199,8 @@ def _position(cell: str, otherwise: int) -> float:
 
 
 def _availability(product: Mapping[str, str], variant: Mapping[str, str]) -> str:
-    """The quantity counts only if Shopify tracks it; shops with several locations export none."""
+    """Returns the availability. The quantity is used only if Shopify tracks it; shops with several locations export no
+    quantity."""
     if product["status"].lower() in ("draft", "archived") or product["published"].lower() == "false":
         return "out_of_stock"
     sold_out = (

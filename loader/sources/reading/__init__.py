@@ -1,1 +1,1 @@
-"""What the formats share: files, lines, tables, cells."""
+"""Reads files, lines, tables and cells for all formats."""

@@ -1,4 +1,4 @@
-"""A file of bytes, plain or gzipped, that is opened safely and knows how much of it has been read."""
+"""Opens a plain or gzipped file safely, and counts the bytes read from it."""
 
 import gzip
 import io
@@ -11,16 +11,18 @@ from typing import BinaryIO
 
 from loader.errors import SourceDamaged, SourceUnreadable
 
-HEAD_BYTES = 64 * 1024  # a header is shorter
-BUFFER = 256 * 1024
+HEAD_BYTES = 64 * 1024  # longer than any header
+BUFFER = 256 * 1024  # bytes read at a time
 GZIP = b"\x1f\x8b"
-# Feeds compress 5 to 20 times. A file of a few MB must not unpack to so much that it keeps a loader busy for days.
+# Feeds compress 5 to 20 times. A file of a few MB must not unpack to so much that it keeps a loader busy for days. So
+# an unpacked file may have at most MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED bytes if that is
+# more.
 MAX_EXPANSION = 200
-ALWAYS_ALLOWED = 64 << 20  # bytes
+ALWAYS_ALLOWED = 64 << 20
 
 
 class CatalogFile:
-    """Raises SourceUnreadable or SourceDamaged when it is created, so that a wrong path loads nothing."""
+    """Creating it raises SourceUnreadable or SourceDamaged, so that a wrong path loads nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,17 +32,17 @@ class CatalogFile:
         with self.opened(unpack=False) as file:
             self.is_gzip = file.read(len(GZIP)) == GZIP
         with self.opened() as file:
-            self.head = file.read(HEAD_BYTES)  # unpacked
+            self.head = file.read(HEAD_BYTES)  # the first bytes after unpacking
         self._read = 0
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file on disk; those of a gzipped file are counted before unpacking."""
+        """The number of bytes read from the disk, so for a gzipped file the number of packed bytes."""
         return self._read if self._file is None else self._file.tell()
 
     @contextmanager
     def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
-        """The bytes from the start. Raises SourceUnreadable when the disk fails, SourceDamaged when unpacking does."""
+        """The file from its start. Raises SourceUnreadable if the disk fails, SourceDamaged if unpacking fails."""
         try:
             with self.path.open("rb", buffering=BUFFER) as file:
                 self._file = file
@@ -68,7 +70,7 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
         count = self._gzip.readinto(buffer)
         self._size += count
         if self._size > ALWAYS_ALLOWED and self._size > MAX_EXPANSION * self._packed.tell():

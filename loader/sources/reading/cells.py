@@ -1,6 +1,6 @@
-"""The value of one cell, or of one member of a JSON object, as the text, image paths or keywords of a field.
+"""Turns the value of a cell, or of a member of a JSON object, into the text, image paths or keywords of a field.
 
-Each function raises ValueError with the reason for a value that its field cannot take.
+If the field cannot take the value, the functions raise ValueError with the reason.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-ALTERNATIVES = ("color", "size", "material")  # fields in which feeds write several values as red/blue
+ALTERNATIVES = ("color", "size", "material")  # several values of these fields are joined as in red/blue
 IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000
 _BETWEEN_PATHS = re.compile(r"[|;]")
@@ -53,7 +53,7 @@ def _paths_of_member(member: Any) -> list[str]:
 
 
 def words(value: Any) -> list[str]:
-    """Keywords: a list, or a text that separates them by | or ;, or else by commas."""
+    """Returns keywords from a list, or from a text that separates them by | or ;, or else by commas."""
     if isinstance(value, str):
         parts = re.split(r"[|;]" if re.search(r"[|;]", value) else ",", value)
         return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
@@ -82,13 +82,13 @@ def _texts(field: str, value: Any) -> Iterator[str]:
 
 
 def _money(value: Mapping[str, Any]) -> str:
-    """{"value": "12.50", "currency": "EUR"}, or {"amountMicros": "12500000", "currencyCode": "EUR"}."""
+    """Takes {"value": "12.50", "currency": "EUR"}, or {"amountMicros": "12500000", "currencyCode": "EUR"}."""
     currency = value.get("currency") or value.get("currencyCode") or ""
     amount = value.get("value", value.get("amount"))
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
         amount = Decimal(micros) / MICROS
     if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
-        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - of the file, not of ours
+        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the type is the file's
     return f"{amount} {currency}".strip()
 
 

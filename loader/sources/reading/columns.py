@@ -1,4 +1,4 @@
-"""Assigns the columns of a table to fields: by the usual names, or as `--map` says."""
+"""Assigns the columns of a table to fields by their usual names, or as `--map` says."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 
 NEEDED = ("sku", "title")
 
-# The names that shops use, the best one first. When two columns have names of the same field, the other column becomes
-# an attribute.
+# The column names that shops use for each field, best first. If several columns have a name of the same field, the
+# field takes the column with the best name, and the other columns become attributes.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "handle", "article_number"),
@@ -34,21 +34,21 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "picture_url", "image_link",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
-    "image_link": ("image_link",),  # after "image": beside a column of files it is only a link
+    "image_link": ("image_link",),  # comes after "image", so that beside a column of files this column is only a link
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
 }  # fmt: skip
 
 
 def normalised(name: str) -> str:
-    """One spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
+    """Returns the same spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\s_-]+", "_", words).lower().removeprefix("g:")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions in a record. `rest` are the columns that no field claims, under their normalised names."""
+    """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names."""
 
     places: Mapping[str, int]
     rest: Mapping[str, int]
@@ -85,9 +85,10 @@ def _stripped(cell: Any) -> Any:
 
 
 def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """`mapping` is from a field to the header of its column, and takes precedence over the usual names.
+    """Returns the columns of a table. `mapping` gives the header for a field, and takes precedence over the usual
+    names.
 
-    Raises MissingColumns, or NotACatalog for a header that names two columns alike.
+    Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
     found = _places_of_names(path, header)
     for field, name in mapping.items():
@@ -108,7 +109,8 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Co
 
 
 def resolve_what_is_there(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Columns:
-    """For a single record, which may lack names that others have: validation reports the missing fields."""
+    """Returns the columns of a single record. A record may lack a name that others have; validation then reports the
+    missing field."""
     return _assigned(_places_of_names(path, names), mapping)
 
 

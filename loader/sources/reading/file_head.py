@@ -1,4 +1,4 @@
-"""The beginning of a file, from which the formats recognise their own."""
+"""The beginning of a file, by which each format recognises its files."""
 
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,8 @@ class FileHead:
 
     @cached_property
     def header(self) -> list[str]:
-        """The header of a table of text; else empty. Raises NotACatalog or NothingToLoad for an unknown format."""
+        """The header of a text table; empty for JSON, XML and Parquet. Raises NotACatalog or NothingToLoad for an
+        unknown format."""
         return [] if self.is_json or self.bytes.startswith((b"<", b"PAR1")) else Table(self._file).header
 
     @cached_property
@@ -31,7 +32,7 @@ class FileHead:
 
     @property
     def is_json_lines(self) -> bool:
-        """Raises NotACatalog for any other JSON."""
+        """Whether the file is JSON Lines. Raises NotACatalog for any other JSON."""
         if self.is_json and not self.is_by_line and self._first_object is None:
             raise NotACatalog(
                 f"{self._file.path.name} is one JSON document, but not of schema.org products",

@@ -1,4 +1,4 @@
-"""The visible text of a piece of HTML."""
+"""Extracts the visible text of a piece of HTML."""
 
 from html.parser import HTMLParser
 
@@ -11,7 +11,8 @@ UNSEEN = frozenset(("script", "style", "template", "head", "noscript"))
 
 
 def plain_text(html: str) -> str:
-    """No tags, entities resolved, a line for each block. Never raises: an unclosed tag is text or ends at the end."""
+    """Returns the text without tags, with entities resolved and a line for each block. Never raises: an unclosed tag is
+    taken as text, or as closed at the end."""
     if "<" not in html and "&" not in html:
         return html.strip()
     words = _Words()

@@ -1,4 +1,5 @@
-"""JSON as strict as the database: no NaN, no number beyond a double, no name twice in an object."""
+"""Parses JSON as strictly as the database does: NaN, numbers beyond a double and repeated names in an object are
+errors."""
 
 import json
 import math
@@ -11,7 +12,7 @@ from loader.sources.reading.lines import NOT_UTF8, TOO_LONG, Lines, bad_byte
 
 
 def parse(text: str) -> Any:
-    """Raises ValueError with the reason."""
+    """Returns the value of a JSON text. Raises ValueError with the reason if the text is not valid."""
     try:
         return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_constant=_number)
     except json.JSONDecodeError as error:
@@ -22,7 +23,7 @@ def parse(text: str) -> Any:
 
 
 def values(file: CatalogFile) -> Generator[tuple[int, Any] | Reject]:
-    """The value of each JSON line that is not blank, with its line number."""
+    """Yields the line number and value of each JSON line that is not blank."""
     with file.opened() as opened:
         for number, raw in Lines(opened):
             if raw is None:

@@ -1,4 +1,4 @@
-"""Records whose values carry their names: JSON objects, rows of Parquet, items of XML."""
+"""Turns records that map names to values (JSON objects, rows of Parquet, items of XML) into products."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +10,12 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
 
-MAX_SHAPES = 1000  # sets of names remembered; in some files every object has a different one
+MAX_SHAPES = 1000  # at most this many sets of names are remembered: in some files each object has a different set
 
 
 class KeyedRows:
-    """Turns such records into rows. Raises MissingColumns if `names`, those of the first records, lack SKU or title."""
+    """Turns records into rows. `names` are the names in the first records; MissingColumns is raised if they lack SKU or
+    title."""
 
     def __init__(self, path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> None:
         resolve(path, names, mapping)
@@ -31,7 +32,7 @@ class KeyedRows:
             return Reject(line, self.sku(record), str(error))
 
     def sku(self, record: Mapping[str, Any]) -> str:
-        """The SKU of a rejected record; "" if it has none."""
+        """Returns the SKU of a rejected record, or "" if the record has none."""
         try:
             place = self._columns(tuple(record)).places["sku"]
             return one_text("sku", list(record.values())[place])

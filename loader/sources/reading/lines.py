@@ -1,13 +1,13 @@
-"""The physical lines of a file, in bounded memory: a line that is too long is dropped while it is read."""
+"""Reads the physical lines of a file in bounded memory: a line that is too long is dropped while it is read."""
 
 from typing import BinaryIO
 
-MAX_RECORD = 1 << 20  # bytes of a line, a record, an item; the longest feed descriptions are a hundredth of it
+MAX_RECORD = 1 << 20  # at most this many bytes in a line, record or item; the longest descriptions have a hundredth
 BOM = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """Iterate once: (number from 1, the line as bytes; None where it is longer than MAX_RECORD)."""
+    """Iterates once over (line number from 1, line). The line is None if it has more than MAX_RECORD bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Price, currency and availability of a product from its schema.org offers."""
+"""Reads price, currency and availability of a product from its schema.org offers."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -19,7 +19,7 @@ class Offered(NamedTuple):
 
 
 def offered(offers: Any) -> Offered:
-    """Of several offers: the lowest price in the first one's currency, and the best availability.
+    """Several offers give the lowest price in the currency of the first price, and the best availability.
 
     `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a malformed price.
     """
@@ -64,7 +64,7 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """The offer's own value, or else that of its first price specification."""
+    """Returns the offer's own value, or else the value in its first price specification."""
     if offer.get(name) is not None:
         return offer[name]
     specifications = offer.get("priceSpecification")

@@ -1,8 +1,8 @@
-"""Delimited text, record by record, in bounded memory. A broken record costs its own line, not those after it.
+"""Reads delimited text record by record, in bounded memory. A broken record rejects only its first line.
 
-The csv module reads an unclosed quote to the end of the file. Here the lines of the record being read are remembered:
-when it turns out broken (never closed, text after a closing quote, too long), its first line is rejected and reading
-goes on with the second. Bytes that are not UTF-8 reject the record they are in.
+For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are remembered:
+if the record is broken (a quote that is not closed, text after a closing quote, too many bytes), its first line is
+rejected and reading goes on with its second line. Bytes that are not UTF-8 reject the record that contains them.
 """
 
 import csv
@@ -19,7 +19,7 @@ from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, 
 class Record:
     line: int
     cells: list[str]
-    fault: str | None = None  # why it is rejected, though it has cells
+    fault: str | None = None  # why the record is rejected; None for a good record
 
 
 class _TooLong(Exception):
@@ -27,7 +27,7 @@ class _TooLong(Exception):
 
 
 class _Text:
-    """The lines of a file as text. Lines of the current record can be given back, to be read again."""
+    """The lines of a file as text. The lines of the current record can be given back and are then read again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.bad_byte: str | None = None
@@ -69,7 +69,7 @@ class _Text:
 
 
 class Records:
-    """Iterate once: `Record` or `Reject`, in the order of the file. Blank lines are skipped."""
+    """Iterates once over the records and rejects in the order of the file. Blank lines are skipped."""
 
     def __init__(self, file: BinaryIO, delimiter: str) -> None:
         self._text = _Text(file)
@@ -77,7 +77,7 @@ class Records:
 
     def __iter__(self) -> Iterator[Record | Reject]:
         text = self._text
-        # strict: without it, text after a closing quote is guessed at, and the end of the file closes any quote
+        # Without `strict`, the reader accepts text after a closing quote, and the end of the file closes any quote.
         reader = csv.reader(text, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         while True:
             text.begin_record()
@@ -96,7 +96,7 @@ class Records:
 
 
 def _why(error: Exception, lines: int) -> str:
-    said = str(error)  # csv.Error carries nothing but its text; it serves only to word the reason
+    said = str(error)  # csv.Error has no other details; the text only words the reason
     if isinstance(error, _TooLong) and lines == 1:
         return f"the line is {TOO_LONG}"
     if "field limit" in said:

@@ -1,4 +1,5 @@
-"""A file of delimited text with a header. Its delimiter is detected; its records have as many cells as the header."""
+"""Reads a file of delimited text with a header. Detects the delimiter, and rejects records whose number of cells
+differs from the header's."""
 
 import io
 from collections.abc import Iterator
@@ -24,13 +25,13 @@ OTHER_FORMATS = {
 
 
 class Table:
-    """Raises NotACatalog or NothingToLoad when it is created, so that a wrong file loads nothing."""
+    """Creating it raises NotACatalog or NothingToLoad, so that a wrong file loads nothing."""
 
     def __init__(self, file: CatalogFile) -> None:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header = _header(file)
-        self.sku_place: int | None = None  # once set, rejects name their SKU where it can be read
+        self.sku_place: int | None = None  # the column of the SKU; if set, rejects name their SKU
         self._file = file
 
     @property
@@ -51,13 +52,14 @@ class Table:
         if record.fault:
             return Reject(record.line, self._sku(record), record.fault)
         if len(record.cells) != width:
-            # padding or truncating would move values into the wrong columns
+            # The row is rejected, because padding or truncating it would move values into the wrong columns.
             reason = f"the row has {len(record.cells)} cells, the header {width}"
             return Reject(record.line, self._sku(record), reason)
         return record
 
     def _sku(self, record: Record) -> str:
-        """In a row of another width, only the first cell is certain to be in its own column."""
+        """Returns the SKU, or "" if it is uncertain: in a row with too few or too many cells, only the first cell is
+        certain to be in its column."""
         place = self.sku_place
         if place is None or not (place == 0 or len(record.cells) == len(self.header)):
             return ""
@@ -90,6 +92,6 @@ def _header(file: CatalogFile) -> tuple[str, list[str]]:
 
 
 def _fit(header: list[str]) -> tuple[int, int]:
-    """How well a delimiter splits the header: the number of usual names, then the number of all names."""
+    """Returns how well a delimiter splits the header: the number of usual names, and the number of all names."""
     known = {name for names in USUAL_NAMES.values() for name in names}
     return len(known.intersection(map(normalised, header))), len(header)
