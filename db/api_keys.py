@@ -1,6 +1,6 @@
-"""API keys: random tokens, of which the database stores the SHA-256.
+"""API keys. A key is a random token, of which the database stores only the SHA-256.
 
-A slow hash protects passwords that people choose. A token of 256 random bits needs none: nobody can guess it.
+Passwords that people choose need a slow hash. A token of 256 random bits does not, because nobody can guess it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-SCOPES = ("search", "write", "admin")  # admin includes the others
+SCOPES = ("search", "write", "admin")  # admin includes the other scopes
 PREFIX = "ws_"
 
 
@@ -35,7 +35,7 @@ class ListedKey:
 
 
 def create(conn: Connection, name: str, scopes: Sequence[str]) -> str:
-    """Returns the token, which is stored nowhere. Raises StatementRefused for a name in use."""
+    """Create a key and return its token, which is stored nowhere. Raises StatementRefused for a name in use."""
     token = PREFIX + secrets.token_urlsafe(32)
     conn.execute(
         text("insert into shop_private.api_key (name, hash, scopes) values (:name, :hash, :scopes)"),
@@ -52,7 +52,7 @@ def every_key(conn: Connection) -> list[ListedKey]:
 
 
 def revoke(conn: Connection, name: str) -> bool:
-    """False when there is no active key of this name."""
+    """Revoke the active key of this name. Returns False when there is no such key."""
     done = conn.execute(
         text(
             "update shop_private.api_key set revoked_at = clock_timestamp() where name = :name and revoked_at is null"
@@ -63,7 +63,7 @@ def revoke(conn: Connection, name: str) -> bool:
 
 
 def use(conn: Connection, token: str) -> ApiKey | None:
-    """The active key of a token, or None. Records the use."""
+    """Return the active key of a token, or None, and record the use."""
     row = conn.execute(text("select * from shop_private.api_key_use(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)
 

@@ -1,4 +1,4 @@
-"""Connections, and the one place where a driver's error becomes one of ours."""
+"""Connects to the database, and translates every error of the driver into a WindowshopError."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,16 +26,17 @@ from db.errors import (
 from db.roles import Role, Roles
 from db.settings import Settings
 
-DATABASE = "windowshop"  # the embedded server's one database
+DATABASE = "windowshop"  # the only Windowshop database of the embedded server
 SUPERUSER = "postgres"
 
 
 @dataclass(frozen=True)
 class Database:
-    """One database: the address for writing, the one for reading, and how to become a role.
+    """A database: the address for writing, the address for reading, and how a connection becomes a role.
 
-    `password` is None when the addresses in the settings say who logs in: then a connection does SET ROLE if it may,
-    and works with its login's own rights if it may not. With the embedded server every role logs in by itself.
+    With the embedded server every role logs in by itself, and `password` returns the password of a role. Otherwise
+    `password` is None and the addresses in the settings contain the login: a connection then runs SET ROLE if its login
+    may, and keeps the rights of its login if not.
     """
 
     write: URL
@@ -48,7 +49,7 @@ class Database:
         return self.password is not None
 
     def url(self, role: Role | None, *, read: bool = False) -> URL:
-        """The address to connect to as `role`; None is the administrator who runs migrations."""
+        """Return the address to connect to as `role`; None stands for the administrator who runs migrations."""
         url = self.read if read else self.write
         if self.password is None:
             return url
@@ -58,13 +59,13 @@ class Database:
         return url.set(username=name, password=self.password(name))
 
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
-        """An engine whose sessions act as `role` and whose errors are WindowshopErrors."""
+        """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args={"connect_timeout": 5})
         self._listen(engine, role)
         return engine
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
-        """The same for a process with many requests: at most `connections`, kept open, in autocommit."""
+        """Return such an engine for a process with many requests: up to `connections` stay open, in autocommit mode."""
         engine = create_async_engine(
             self.url(role, read=read),
             pool_size=connections,
@@ -99,13 +100,13 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Arrays of vectors are sent as binary: as text, one vector costs more than the rest of an answer.
+                # Vectors are sent in binary: as text, a single vector costs more time than the rest of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
     @contextmanager
     def connect(self, role: Role | None, *, read: bool = False) -> Iterator[Connection]:
-        """One connection, closed at the end. Commit yourself, or use `conn.begin()`."""
+        """Yield a connection and close it at the end. The caller commits, or uses `conn.begin()`."""
         engine = self.engine(role, read=read)
         with engine.connect() as conn:
             yield conn
@@ -113,7 +114,7 @@ class Database:
 
 @contextmanager
 def open_database(settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> Iterator[Database]:
-    """The database the settings name, or the embedded one, which runs at least as long as the context."""
+    """Yield the database that the settings name, or the embedded one, whose server runs while the context is open."""
     roles = Roles(settings.role_prefix)
     if settings.database_url is not None:
         write = _parse("WINDOWSHOP_DATABASE_URL", settings.database_url.get_secret_value())
@@ -130,7 +131,7 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
 
 
 def _follow_port(known: Path, url: URL, port: int) -> None:
-    """The embedded server moves to another port when its own is taken; the gateway's address must follow."""
+    """Tell the gateway the port of the embedded server, which changes when another program takes the old port."""
     if known.is_file() and known.read_text() == str(port):
         return
     with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False)) as conn:
@@ -144,7 +145,7 @@ def _follow_port(known: Path, url: URL, port: int) -> None:
 
 
 def translated(error: psycopg.Error, address: str = "the database") -> DatabaseError:
-    """The WindowshopError that says what `error` means to a user."""
+    """Return the WindowshopError that says what `error` means to a user."""
     state = error.sqlstate
     message = (error.diag.message_primary or str(error)).strip()
     hint = error.diag.message_hint
@@ -156,7 +157,7 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
     elif state == "57014":
         kind, hint = StatementRefused, hint or "It ran into its time limit; narrow it, or raise the limit."
     elif isinstance(error, psycopg.DataError) or (state or "")[:2] in ("22", "23", "25", "42", "54"):
-        # a DataError without a state: what the driver does not send, such as NUL in a text
+        # a DataError without a state: a value that the driver refuses to send, such as a text with NUL
         kind = StatementRefused
     raised = kind(message, hint=hint)
     raised.sqlstate = state
@@ -164,8 +165,8 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
 
 
 def _connection_error(message: str, address: str) -> DatabaseError:
-    """libpq says only in words why it could not connect: such an error has no SQLSTATE. An unknown or translated text
-    still names the address and the cause."""
+    """Translate an error of libpq, which has no SQLSTATE and gives the reason only in words. If the text is unknown or
+    in another language, the result still names the address and the cause."""
     lines = message.splitlines() or ["no answer"]
     last = lines[-1] if "FATAL:" in message else lines[0]
     cause = last.split("FATAL:")[-1].strip()
@@ -185,7 +186,7 @@ def _connection_error(message: str, address: str) -> DatabaseError:
 
 
 def _become(connection: Any, role: str) -> None:
-    """`connection` is psycopg's, or SQLAlchemy's cover of its asynchronous one."""
+    """Set the role. `connection` is psycopg's, or SQLAlchemy's wrapper of psycopg's asynchronous connection."""
     cursor = connection.cursor()
     cursor.execute(
         "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set') from pg_roles r "
@@ -212,7 +213,7 @@ def _parse(name: str, value: str) -> URL:
 
 
 def server_facts(conn: Connection) -> dict[str, Any]:
-    """Versions and place of the server behind a connection, for status lines."""
+    """Return the versions of the server, the name of the database and whether it is a replica, for status lines."""
     row = conn.execute(
         text(
             "select current_setting('server_version') as postgresql, current_database() as database, "

@@ -1,20 +1,20 @@
-"""Every error Windowshop raises on purpose, and the exit code a shell sees.
+"""Every error that Windowshop raises on purpose, with the exit code of the command.
 
     WindowshopError
     ├── SettingsError            a setting or an argument is wrong                    2
-    ├── DatabaseError            PostgreSQL said no                                   3
+    ├── DatabaseError            PostgreSQL refused or failed                         3
     │   ├── DatabaseUnreachable  nothing answers at that address
     │   ├── LoginRefused         wrong user or password
-    │   ├── MissingExtension     pgvector or dblink is not there
+    │   ├── MissingExtension     pgvector or dblink is not installed
     │   ├── SchemaMismatch       the schema is behind or ahead of this code
-    │   ├── DependentObjects     an upgrade would break what a site has built on our functions
+    │   ├── DependentObjects     an upgrade would break objects of a site that use our functions
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
     │   └── EncoderUnavailable   a text or image could not be encoded
     ├── EmbeddedServerError      the embedded server cannot be started                4
     ├── EncoderError             a model or an image (see encoder/errors.py)         5
     └── LoaderError              a catalog file (see loader/errors.py)                6
 
-A message says what and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
+A message says what went wrong and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
 """
 
 

@@ -4,8 +4,8 @@ from enum import IntEnum
 
 
 class Lock(IntEnum):
-    ENCODER_ALIVE = 740_000  # with the id of a model: an encoder for that model is connected (shared)
-    REQUEST_CLAIMED = 740_001  # with the id of a request: an encoder works on it
-    UPGRADE = 740_100  # one migration at a time
+    ENCODER_ALIVE = 740_000  # with a model id, shared: an encoder for that model is connected
+    REQUEST_CLAIMED = 740_001  # with a request id: an encoder works on that request
+    UPGRADE = 740_100  # one session runs migrations
     COMMON_WORDS = 740_101  # one session refreshes shop.common_word
     INDEX_BUILD = 740_200  # one session builds the deferred indexes

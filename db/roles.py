@@ -5,8 +5,8 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    OWNER = "owner"  # owns every object; nobody logs in as it
-    GATEWAY = "gateway"  # the loopback connection a query text is encoded over
+    OWNER = "owner"  # owns every object; nobody logs in as this role
+    GATEWAY = "gateway"  # the loopback connection that requests the encoding of queries
     ENCODER = "encoder"
     APP = "app"  # loader and web
     ANALYST = "analyst"  # reads and searches
@@ -36,5 +36,5 @@ class Roles:
         return [self[role] for role in Role]
 
     def by_word(self) -> dict[str, str]:
-        """`{"owner": "shop_owner", ...}`: what `@owner@` in a function file stands for."""
+        """Return the name that replaces each role's word in a function file: `{"owner": "shop_owner", ...}`."""
         return {str(role): self[role] for role in Role}

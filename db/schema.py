@@ -1,21 +1,21 @@
-"""Does the schema in the database fit this code? Asked by every process before it works."""
+"""Checks that the schema in the database fits this code. Every process runs this check before it starts work."""
 
 from sqlalchemy import Connection, text
 
 from db.errors import SchemaMismatch
 
-HEAD = "0009"  # the newest revision of the project; a test holds it equal to the head of migrations/versions
+HEAD = "0009"  # the newest revision; a test checks that it is the head of migrations/versions
 
 
 def applied(conn: Connection) -> str | None:
-    """The revision of the database; None when it has no Windowshop schema."""
+    """Return the revision of the database, or None when the database has no Windowshop schema."""
     if conn.scalar(text("select to_regprocedure('shop.schema_revision()')")) is None:
         return None
     return str(conn.scalar(text("select shop.schema_revision()")))
 
 
 def check(conn: Connection) -> None:
-    """Raises SchemaMismatch when the schema is missing, behind or ahead."""
+    """Raise SchemaMismatch when the schema is missing, behind or ahead."""
     revision = applied(conn)
     if revision is None:
         raise SchemaMismatch(

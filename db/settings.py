@@ -1,4 +1,4 @@
-"""Settings every process shares, read once from the environment (`WINDOWSHOP_...`) and passed down."""
+"""Settings that every process shares. A process reads them once from the environment (`WINDOWSHOP_...`)."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from db.errors import SettingsError
 
 
 def default_home() -> Path:
-    """The user's data folder; as root a folder of the system, because the server runs as a user of its own."""
+    """Return the user's data folder, or for root a system folder, because the server then runs as another user."""
     return Path("/var/lib/windowshop") if os.geteuid() == 0 else user_data_path("windowshop")
 
 
@@ -21,7 +21,7 @@ class EnvironmentSettings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment. Raises SettingsError naming the variable at fault."""
+        """Read the environment. Raises SettingsError that names the wrong variable."""
         try:
             return cls()
         except ValidationError as error:

@@ -1,6 +1,6 @@
-"""A batch of vectors as one binary parameter of type halfvec[], laid out by numpy.
+"""Sends a batch of vectors as one binary parameter of type halfvec[], which numpy lays out.
 
-One Python object for each vector would take several times as long as the server takes to store it.
+Converting each vector in Python would take several times as long as the server takes to store the vector.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from psycopg.pq import Format
 
 @dataclass(frozen=True, slots=True)
 class VectorArray:
-    """(n, dimension) float32, sent as half precision."""
+    """An array of n float32 vectors, shape (n, dimension), which is sent in half precision."""
 
     vectors: NDArray[np.float32]
 
 
 def register(connection: Any) -> None:
-    """Let a psycopg connection send VectorArray; pgvector's types are already registered with it."""
+    """Let a psycopg connection send VectorArray. pgvector's types must be registered with the connection already."""
     halfvec = connection.adapters.types["halfvec"]
 
     class VectorArrayDumper(Dumper):
@@ -34,7 +34,7 @@ def register(connection: Any) -> None:
 
 
 def packed(vectors: NDArray[np.float32], element_oid: int) -> bytes:
-    """PostgreSQL's binary array: a header, then each element's length and the bytes that halfvec_recv reads."""
+    """Encode PostgreSQL's binary array: a header, then each element's length and the bytes that halfvec_recv reads."""
     count, dimension = vectors.shape
     if count == 0:
         return np.array([0, 0, element_oid], dtype=">i4").tobytes()

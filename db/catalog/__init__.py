@@ -1,1 +1,1 @@
-"""Products: their shape, the rules they pass, and how they enter the database."""
+"""Products: their fields, the rules that validate them, and the functions that store them."""

@@ -1,4 +1,4 @@
-"""Finds rows that passed validation but that the database refuses, by halving, so that all other rows are written."""
+"""Finds, by halving, the rows that passed validation but that the database refuses, and writes all other rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 def write_each(
     write: Callable[[Sequence[Row]], Result], rows: Sequence[Row]
 ) -> Iterator[tuple[Sequence[Row], Result | StatementRefused]]:
-    """Write `rows` together, or in parts where the database refuses one of them. Parts come in the order of the rows.
+    """Write `rows` together, or in parts if the database refuses a row. Yields the parts in the order of the rows.
 
-    A refused row comes alone, with the error. `write` must leave nothing behind when it raises. Raises StatementRefused
-    when the statement itself is at fault.
+    A refused row is a part of its own, with the error. `write` must leave nothing behind when it raises. Raises
+    StatementRefused when the statement itself is at fault.
     """
     try:
         result: Result | StatementRefused = write(rows)

@@ -1,4 +1,4 @@
-"""Image paths of a catalog, which must stay below the image root. Nothing is opened here: the encoder does that."""
+"""Checks that the image paths of a catalog stay below the image root. Only the encoder opens the files."""
 
 import os
 import re
@@ -19,10 +19,10 @@ class ImageRoot:
         self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
 
     def uri(self, written: str) -> tuple[str, bool]:
-        """The address or path as it is stored, and whether the file exists (always true of an address).
+        """Return the address or path as it is stored, and whether the file exists (always True for an address).
 
         Paths are never decoded: a percent sequence is part of a file's name. Raises ValueError with the reason when
-        the path leaves the root, by itself or through links, or is not the path of a file.
+        the path leaves the root, directly or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, True
@@ -65,7 +65,7 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """For catalogs without an image root: there is no folder that a path could start at."""
+    """Accepts only addresses, for catalogs without an image root: a path has no folder to start from."""
 
     def uri(self, written: str) -> tuple[str, bool]:
         if address := _address(written):

@@ -1,4 +1,4 @@
-"""A product, in the vocabulary of product feeds: as a feed writes it, and as the database takes it."""
+"""Products in the vocabulary of product feeds: as a feed writes them (RawProduct) and as the database stores them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ COLUMNS = (
     "item_group_id", "link", "image_link", "color", "size", "material", "condition",
 )  # fmt: skip
 
-# RawProduct, Product and ValidatedProduct are not frozen: a load builds one of each per row, and a frozen dataclass
-# takes three times as long to build.
+# RawProduct, Product and ValidatedProduct are not frozen: a load builds one object of each class per row, and
+# building a frozen dataclass takes three times as long.
 
 
 @dataclass(slots=True)
 class RawProduct:
-    """A product as text, not yet validated. `fields` go by the names of `COLUMNS`."""
+    """A product as text, not yet validated. The keys of `fields` are names in `COLUMNS`."""
 
     fields: Mapping[str, str]
-    images: Sequence[str] = ()  # paths below the image root, or addresses; the first one is shown
-    image_phash: str | None = None  # of the first image, 16 hexadecimal digits
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # whatever is not one of COLUMNS
-    line: int = 0  # where it begins in its file; in a folder, the number of the image
+    images: Sequence[str] = ()  # paths below the image root, or addresses; pages show the first image
+    image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields that are not in COLUMNS
+    line: int = 0  # the line where the product begins; in a folder, the number of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Image:
 
 @dataclass(slots=True)
 class Product:
-    """A product that the database takes. `images` are in order; the first one is shown."""
+    """A product that the database takes. `images` are in order; pages show the first image."""
 
     sku: str
     title: str
@@ -62,5 +62,5 @@ class Product:
 class ValidatedProduct:
     product: Product
     missing_files: int  # images that are not on this disk
-    dropped_hash: bool  # its image_phash was malformed
-    line: int  # of its RawProduct
+    dropped_hash: bool  # the image_phash of the product was malformed
+    line: int  # the line of its RawProduct

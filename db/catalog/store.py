@@ -1,4 +1,4 @@
-"""Products of a catalog: written through the one upsert, deleted, and read.
+"""Writes the products of a catalog through shop.upsert_staged, deletes them and reads them.
 
 with conn.begin():
     with staging(conn) as stage:
@@ -47,7 +47,7 @@ _COPY = f"copy pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_u
 
 @contextmanager
 def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
-    """Yields a function that stages one product for `upsert` in the same transaction. Each SKU once."""
+    """Yields a function that stages one product for `upsert` in the same transaction. Stage each SKU only once."""
     conn.execute(text(_STAGING_TABLE))
     raw = conn.connection.driver_connection
     assert raw is not None
@@ -55,15 +55,15 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
         with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
 
             def stage(product: Product) -> None:
-                # As text: psycopg would look into each list and mapping for its type, which takes longer than
-                # all the columns.
+                # These are sent as text: psycopg would inspect each list and mapping for its type, which takes longer
+                # than all the columns.
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array(image.uri for image in product.images)
                 phashes = _array(image.phash for image in product.images)
                 copy.write_row((*_columns(product), attributes, uris, phashes))
 
             yield stage
-    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, and so its translation of errors
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy and therefore its translation of errors
         raise translated(error) from error
 
 
@@ -71,7 +71,7 @@ _columns = attrgetter(*COLUMNS)
 
 
 def _array(texts: Iterable[str | None]) -> str:
-    """In PostgreSQL's text format for arrays."""
+    """Format texts as a PostgreSQL array."""
     return "{" + ",".join("NULL" if text is None else _quoted(text) for text in texts) + "}"
 
 
@@ -80,9 +80,9 @@ def _quoted(text: str) -> str:
 
 
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:
-    """Make the catalog's products equal to the staged ones. `image_root` is the folder their relative paths start at.
+    """Make the catalog's products equal to the staged products. Relative image paths start at the folder `image_root`.
 
-    Leaves products that were not staged, and those that are equal already, untouched.
+    Products that were not staged or that are equal already stay untouched.
     """
     root_id = None
     if image_root is not None:
@@ -98,9 +98,9 @@ def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None =
 def put(
     conn: Connection, products: Sequence[Product], *, catalog: str = "main", image_root: Path | None = None
 ) -> list[PutStatus | StatementRefused]:
-    """Insert or replace a few products inside the caller's transaction. Each SKU once.
+    """Insert or replace a few products inside the caller's transaction. Pass each SKU only once.
 
-    Returns the status of each, or the error with which the database refuses it.
+    Returns, for each product, its status or the error with which the database refused it.
     """
 
     def write(part: Sequence[Product]) -> list[PutStatus]:
@@ -117,14 +117,14 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # in SKU order: every writer locks in the same order, so that none deadlock
+        # in SKU order, because writers that lock in the same order do not deadlock
         for part, result in write_each(write, sorted(products, key=attrgetter("sku"))):
             of_each = [result] if isinstance(result, StatementRefused) else result
             outcomes.update(zip((product.sku for product in part), of_each, strict=True))
     return [outcomes[product.sku] for product in products]
 
 
-# By INSERT and not by COPY as above: the web service's driver connections are asynchronous.
+# `put` stages with INSERT instead of COPY, because the web service's driver connections are asynchronous.
 _STAGE = text(
     f"insert into pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_uris, image_phashes) values "
     f"({', '.join(f':{column}' for column in COLUMNS)}, cast(:attributes as jsonb), cast(:uris as text[]), "
@@ -152,13 +152,13 @@ def _state(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, tup
 
 
 def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
-    """False when there is no such product."""
+    """Delete a product. Returns False when there is no such product."""
     statement = text("delete from shop.product where product_id = shop.product_id(:sku, :catalog)")
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
-    """The product's columns, and its `images` as (position, uri) in order. None when there is no such product."""
+    """Return a product's columns and its `images` as (position, uri) in order, or None if there is no such product."""
     statement = text(
         f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "
         "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri) "
@@ -170,7 +170,7 @@ def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str,
 
 
 def image_file(conn: Connection, product_id: UUID, position: int) -> tuple[str, str] | None:
-    """The folder of an image and its path below that folder. None unless the image is a file."""
+    """Return the folder of an image and its path below that folder, or None if the image is not a file."""
     statement = text(
         "select shop_private.image_folder(i.image_root_id), i.uri from shop.product_image i "
         "join shop.product p using (product_id) "

@@ -1,7 +1,7 @@
-"""Products that a catalog holds and a feed does not name: found, then marked as out of stock or deleted.
+"""Finds the products of a catalog that a feed does not name, then marks them as out of stock or deletes them.
 
-The SKUs that a feed names go to a temporary table of the loading session. So memory does not grow with the feed, and a
-killed load leaves nothing behind.
+The SKUs that a feed names go to a temporary table of the loading session. Memory therefore does not grow with the feed,
+and a killed load leaves nothing behind.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# Without a key: it is joined only once, as a whole, and a product that is named twice does no harm.
+# The table has no key: it is joined only once, as a whole, and a product that is named twice does no harm.
 _BEGIN = text("create temporary table named (product_id uuid not null)")
 _NAME = text("insert into pg_temp.named select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s")
 _MISSING = """
@@ -36,13 +36,13 @@ _DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
 class Missing:
     """Counts of the catalog's products."""
 
-    to_change: int  # not named by the feed; for marking, without those already out of stock
-    named: int
-    products: int  # all of them
+    to_change: int  # products that the feed does not name; when marking, without products already out of stock
+    named: int  # products that the feed names
+    products: int  # all products of the catalog
 
 
 def begin(conn: Connection) -> None:
-    """Create the table of named products. Once a session."""
+    """Create the table of named products. Call this once per session."""
     conn.execute(_BEGIN)
 
 
@@ -52,7 +52,7 @@ def name(conn: Connection, skus: Sequence[str], catalog: str) -> None:
 
 
 def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
-    """List the products that the feed does not name, for `change`."""
+    """Store and count the products that the feed does not name. `change` then works through them."""
     conn.execute(text("analyze pg_temp.named"))
     conn.execute(text(_MISSING if delete else _MISSING + _STILL_OFFERED), {"catalog": catalog})
     conn.execute(text("create unique index on pg_temp.missing (number)"))
@@ -61,5 +61,5 @@ def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
 
 
 def change(conn: Connection, after: int, rows: int, *, delete: bool) -> int:
-    """Mark or delete the missing products after the first `after`, at most `rows`. Returns how many were changed."""
+    """Mark or delete up to `rows` missing products, skipping the first `after`. Returns how many were changed."""
     return conn.execute(_DELETE if delete else _MARK, {"after": after, "rows": rows}).rowcount

@@ -1,6 +1,6 @@
 """Turns a `RawProduct` into a `Product` that passes every constraint of the database, or lists all its faults.
 
-The loader's files and `PUT /products` go by the same rules. Spelling is corrected where it can mean only one thing:
+The loader's files and `PUT /products` follow the same rules. Spelling is corrected where it has only one meaning:
 white space, letter case, availability words, decimal commas. Values are never guessed, cut or dropped. The one
 exception is a malformed image hash: it is dropped, because the encoder computes its own.
 """
@@ -14,7 +14,7 @@ from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
 MAX_IMAGES = 100
-# product_type stays short: it is in a B-tree index, whose entries hold at most 2.7 kB
+# characters; product_type stays short, because an entry of its B-tree index holds at most 2.7 kB
 SHORT, LONG = 500, 100_000
 MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
@@ -24,10 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def validate(raw: RawProduct, root: ImageRoot | None) -> ValidatedProduct | list[str]:
-    """The product, or the list of its faults. Without a root, every image must be an address."""
+    """Return the product, or the list of its faults. Without a root, every image must be an address."""
     faults: list[str] = []
     texts: dict[str, Any] = {}
-    # one test for all cells of the row: nearly every row passes, and a test per cell takes longer
+    # One test covers all cells of the row, because nearly every row passes and a test per cell takes longer.
     all_text = _is_text("".join(raw.fields.values()))
     for name, cell in raw.fields.items():
         if (not all_text or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
@@ -83,7 +83,7 @@ def _read_values(texts: dict[str, Any], faults: list[str]) -> None:
 
 
 def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[str]) -> tuple[list[Image], int]:
-    """The images, and how many of them are not on this disk. An image that is named twice counts once."""
+    """Return the images, and how many image files are not on this disk. An image that is named twice counts once."""
     images: dict[str, Image] = {}
     missing = 0
     for path in raw.images:
@@ -111,7 +111,7 @@ def _fault(name: str, text: str, longest: int) -> str | None:
 
 
 def _is_text(text: str) -> bool:
-    """False for a text with a NUL, which PostgreSQL does not store, or a lone surrogate (a byte that is not UTF-8)."""
+    """Return False for a text with NUL, which PostgreSQL cannot store, or a lone surrogate (a byte outside UTF-8)."""
     if "\x00" in text:
         return False
     if text.isascii():
@@ -124,7 +124,7 @@ def _is_text(text: str) -> bool:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string in an attribute, keys included."""
+    """Yield every string in an attribute, including keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,18 +1,18 @@
-"""One cell at a time: from the way shops write it to the value the catalog holds. Raises ValueError with the reason."""
+"""Converts a cell from the way shops write it to the value in the catalog, or raises ValueError with the reason."""
 
 import re
 from decimal import Decimal
 from functools import lru_cache
 
 MAX_PRICE = Decimal("9999999999.99")  # numeric(12,2)
-MAX_PRICE_LENGTH = 50  # characters, with white space and currency
+MAX_PRICE_LENGTH = 50  # characters, including white space and currency
 
-_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # not $ and ¥: several currencies use them
+_SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # $ and ¥ are missing, because several currencies use them
 _AMOUNT = r"(?P<sign>[+-]?)(?P<amount>[0-9][0-9.,]*|\.[0-9]+)"
 _CURRENCY = r"[A-Za-z]{3}|[€£₹$¥]"
 _PRICE = re.compile(rf"(?P<before>{_CURRENCY})?\s*{_AMOUNT}\s*(?P<after>{_CURRENCY})?")
 
-# Commas and dots: only patterns that mean exactly one number. "1,299" could be 1299 or 1.299, so it is refused.
+# These patterns of commas and dots mean exactly one number. "1,299" could be 1299 or 1.299, so it is refused.
 _PLAIN = re.compile(r"[0-9]+\.?|[0-9]*\.[0-9]+")
 _THOUSANDS_COMMA = re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,2}")
 _THOUSANDS_DOT = re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}")
@@ -28,7 +28,7 @@ _AVAILABILITY = {
 
 @lru_cache(maxsize=10_000)  # a catalog has fewer distinct prices than products
 def price(cell: str) -> tuple[Decimal, str | None]:
-    """The amount, and the currency when the cell names one: "12.50", "12.50 USD", "€ 1.299,00"."""
+    """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00"."""
     match = _PRICE.fullmatch(cell.strip())
     if match is None or len(cell) > MAX_PRICE_LENGTH:
         raise ValueError(f'price "{_shown(cell)}" is not a number; write it like 12.50 or 12.50 USD')
@@ -55,7 +55,7 @@ def currency(cell: str) -> str:
 
 @lru_cache
 def availability(cell: str) -> str:
-    """From feed values ("in stock", "in_stock") and from schema.org's ("https://schema.org/InStock")."""
+    """Read a feed's value ("in stock", "in_stock") or schema.org's value ("https://schema.org/InStock")."""
     word = re.sub(r"[\s_-]", "", cell.rstrip("/").rpartition("/")[2]).lower()
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{_shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
@@ -63,7 +63,7 @@ def availability(cell: str) -> str:
 
 
 def phash(cell: str) -> str:
-    """From 16 hexadecimal digits to the 64 binary digits of a bit(64)."""
+    """Convert 16 hexadecimal digits to the 64 binary digits of a bit(64)."""
     if re.fullmatch("[0-9a-fA-F]{16}", cell) is None:
         raise ValueError(f'image_phash "{_shown(cell)}" is not 16 hexadecimal digits')
     return f"{int(cell, 16):064b}"

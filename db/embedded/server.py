@@ -1,19 +1,19 @@
-"""The embedded PostgreSQL server: it runs while somebody uses it.
+"""The embedded PostgreSQL server, which runs while a process uses it.
 
-    with attach(home) as server: ...      a command: starts the server if needed; the last one to leave stops it
-    start(home) ... stop(home)            `windowshop db start`: it keeps running in between
+    with attach(home) as server: ...      a command starts the server if needed; the last process to leave stops it
+    start(home) ... stop(home)            `windowshop db start`: the server keeps running until `stop`
 
-Who uses the server is counted by the kernel, so a killed process is never counted:
+The kernel counts the processes that use the server, by their file locks, so a killed process is not counted:
 
-    start.lock    exclusive, while somebody attaches, leaves, starts or stops
-    users.lock    shared, as long as somebody is attached; checked only under start.lock
-    bell.lock     shared, for the same time; the reaper sleeps until it is free
+    start.lock    exclusive, while a process attaches, leaves, starts or stops
+    users.lock    shared, as long as a process is attached; checked only under start.lock
+    bell.lock     shared, for the same time; the reaper sleeps until this lock is free
     reaper.lock   exclusive, as long as the reaper lives
     server.lock   exclusive, as long as any process of the server lives
 
-The reaper is a detached process. In the usual case it does nothing: the last one to leave stops the server.
-When that one was killed, the bell wakes the reaper, which takes start.lock and stops the server unless somebody has
-attached meanwhile. `<home>/keep` tells both to leave the server running.
+The reaper is a detached process. Usually it does nothing, because the last process to leave stops the server. If that
+process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
+process has attached. While the file `<home>/keep` exists, both leave the server running.
 """
 
 import os
@@ -34,9 +34,9 @@ from db.embedded.file_lock import FileLock
 from db.embedded.passwords import Secrets
 from db.errors import EmbeddedServerError
 
-START_LOCK_TIMEOUT = 180.0  # longer than a first start on a slow disk
-LEAVE_TIMEOUT = 10.0
-STOP_TIMEOUT = 60.0
+START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
+LEAVE_TIMEOUT = 10.0  # seconds
+STOP_TIMEOUT = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Server:
 @dataclass(frozen=True)
 class Status:
     running: bool
-    kept: bool  # started with `windowshop db start`: keeps running when nobody uses it
+    kept: bool  # started with `windowshop db start`: runs even when no process uses it
     data: Path
     pid: int | None
-    port: int | None  # where it listens, or would listen next
-    version: str | None  # PostgreSQL's, None before the first start
-    attached: tuple[int, ...] | None  # process ids; None where the system does not tell
+    port: int | None  # the port of the server, or of its next start
+    version: str | None  # the version of PostgreSQL; None before the first start
+    attached: tuple[int, ...] | None  # process ids; None if the system does not report them
 
 
 def _quiet(_: str) -> None:
@@ -69,7 +69,7 @@ def _quiet(_: str) -> None:
 
 @contextmanager
 def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
-    """Use the server, starting it if needed. The last one to leave waits until it is down."""
+    """Use the server, and start it if needed. The last process to leave stops the server and waits for that."""
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
@@ -79,14 +79,17 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
 
 
 def start(home: Path, on_progress: Progress = _quiet) -> Server:
-    """Start the server, or keep the one that runs, until `stop`."""
+    """Start the server unless it runs, and keep it running until `stop`."""
     server, user = _enter(home.absolute(), on_progress, keep=True)
     user.leave()
     return server
 
 
 def stop(home: Path, *, force: bool = False) -> bool:
-    """Stop the server. False when it was not running. Refused while others use it, unless `force`."""
+    """Stop the server. Returns whether it was running.
+
+    Raises EmbeddedServerError while other processes use the server, unless `force`.
+    """
     home = home.absolute()
     if not home.exists():
         return False
@@ -108,7 +111,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
 
 
 def status(home: Path) -> Status:
-    """Changes nothing, waits for nothing."""
+    """Return the state of the server, without a wait and without a change."""
     home = home.absolute()
     with _translated(home):
         state = cluster.postmaster(home) if cluster.running(home) else None
@@ -124,7 +127,7 @@ def status(home: Path) -> Status:
 
 
 def secrets(home: Path) -> Secrets:
-    """The passwords of the server's roles. A role's password is generated on first use."""
+    """Return the passwords of the server's roles. A role's password is created on first use."""
     home = home.absolute()
     with _translated(home):
         _make_home(home)
@@ -132,7 +135,7 @@ def secrets(home: Path) -> Secrets:
 
 
 def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """A PostgreSQL program such as psql or pg_dump, and the environment variables it needs."""
+    """Return the path of a PostgreSQL program such as psql or pg_dump, and the environment variables it needs."""
     folder = binaries.unpacked(home.absolute())
     if folder is None or not (folder / "bin" / name).exists():
         raise EmbeddedServerError(
@@ -142,7 +145,7 @@ def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
 
 
 class _User:
-    """One attachment: shared locks that end with this process, or with `leave`."""
+    """One attachment to the server: two shared locks, which end with this process or with `leave`."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -155,12 +158,12 @@ class _User:
             self._locks.append(lock)
 
     def drop(self) -> bool:
-        """False in a forked child: the attachment is its parent's."""
+        """Release the locks. Returns False in a forked child, because the attachment belongs to its parent."""
         released = [lock.release() for lock in self._locks]
         return all(released)
 
     def leave(self) -> None:
-        # The reaper finishes what fails here; a failure must not hide the caller's own error.
+        # If stopping fails here, the reaper stops the server. A failure must not hide the caller's own error.
         try:
             with suppress(EmbeddedServerError, OSError), _start_lock(self._home, LEAVE_TIMEOUT):
                 if self.drop() and _unused(self._home):
@@ -176,7 +179,7 @@ def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _U
             user = _User(home)
             try:
                 if not (home / "keep").exists():
-                    _ensure_reaper(home)  # first: a kill in between then leaves no server behind
+                    _ensure_reaper(home)  # before the start: if we are killed after that, the reaper stops the server
                 port = cluster.ensure_running(home, on_progress)
                 if keep:
                     (home / "keep").touch()
@@ -197,7 +200,7 @@ def _ensure_reaper(home: Path) -> None:
     reaper = [sys.executable, "-m", "db.embedded.server", "reap", str(home), str(lock.fd)]
     try:
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child: it leaves no zombie
+            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child, so it leaves no zombie
             cwd=Path(__file__).parents[2],
             pass_fds=[lock.fd],
             stdin=subprocess.DEVNULL,
@@ -211,7 +214,7 @@ def _ensure_reaper(home: Path) -> None:
 
 
 def reap(home: Path, own_lock: FileLock) -> None:
-    """Stop the server once nobody is attached, even if the last one was killed."""
+    """Stop the server once no process is attached, even if the last one was killed."""
     while True:
         bell = file_lock.acquire(home / "bell.lock", wait=None)
         if bell is not None:
@@ -220,7 +223,7 @@ def reap(home: Path, own_lock: FileLock) -> None:
             if not file_lock.is_held(home / "users.lock", shared=True):
                 if _unused(home) and not cluster.halt(home, STOP_TIMEOUT):
                     cluster.halt(home, STOP_TIMEOUT, signal.SIGQUIT)
-                own_lock.release()  # before start.lock: the next to attach must see that there is no reaper
+                own_lock.release()  # before start.lock, so that the next process starts a new reaper
                 return
         time.sleep(file_lock.POLL_SECONDS)
 
@@ -259,7 +262,7 @@ def _translated(home: Path) -> Iterator[None]:
 
 
 def _attached(home: Path) -> tuple[int, ...] | None:
-    """Process ids from lines of /proc/locks like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
+    """Read process ids from lines of /proc/locks like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
     try:
         inode = (home / "users.lock").stat().st_ino
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]

@@ -1,7 +1,7 @@
-"""The SQL functions, one object per file. Every upgrade applies all of them again, in this order: callees first.
+"""The SQL functions, one object per file. Every upgrade applies all files again, in the order below: callees first.
 
-`@word@` in a file is replaced: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions (`@vector@`,
-`@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of
+An upgrade replaces each `@word@` in a file: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions
+(`@vector@`, `@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of
 `db/locks.py` (`@lock_upgrade@`). Nothing else is substituted.
 """
 

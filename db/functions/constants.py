@@ -1,6 +1,6 @@
 """The named numbers of the SQL functions. A SQL file names one as `@max_results@`.
 
-Each is defined once, with its unit and the reason for its value. Python imports the limits that it checks, too.
+Each number is defined once, with its unit and the reason for its value. Python imports the limits that it checks.
 `docs/search.md` shows LIMITS and SEARCH as a table; a test compares the two.
 """
 
@@ -25,42 +25,42 @@ class Constant:
 
 
 LIMITS = (
-    Constant("max_results", MAX_RESULTS, "products", "largest k, depth of a leg and window that pages are cut from"),
+    Constant("max_results", MAX_RESULTS, "products", "largest k, depth of a leg, and window of pages"),
     Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "largest image of a query: 10 MB"),
     Constant("max_image_base64", MAX_IMAGE_BASE64, "characters", "10 MB in base64, with line breaks"),
     Constant("max_text_length", MAX_TEXT, "characters", "a model reads about 60 words; more only takes time"),
     Constant("max_inputs", MAX_INPUTS, "entries", "weighted inputs of a query; each may cost an encoding"),
     Constant("min_input_weight", 0.001, "", "a smaller weight changes no ranking"),
-    Constant("max_weight", 1000, "", "weight of an input or of a leg; far above any that was fitted"),
-    Constant("max_rrf_k", 10_000, "ranks", "beyond it rank fusion hardly tells ranks apart"),
+    Constant("max_weight", 1000, "", "largest weight of an input or a leg; far above any fitted weight"),
+    Constant("max_rrf_k", 10_000, "ranks", "largest rrf_k; above it rank fusion hardly tells ranks apart"),
     Constant("min_vector_norm", 1e-6, "", "a shorter vector has no direction in half precision"),
     Constant("min_inputs_norm", 0.001, "", "inputs whose weighted sum is shorter cancel each other out"),
 )
 
 SEARCH = (
     Constant("leg_depth_factor", 3, "x k", "each leg ranks more products than are shown: fusion reorders them"),
-    Constant("leg_depth_min", 50, "products", "so that fusion has something to reorder for a small k"),
-    Constant("exact_floor", 100, "matches", "up to this many are all compared: an index scan costs no less"),
+    Constant("leg_depth_min", 50, "products", "least depth of a leg, so that fusion can reorder for a small k"),
+    Constant("exact_floor", 100, "matches", "up to this many, all are compared: an index scan costs no less"),
     Constant("collect_limit", 20_000, "matches", "largest number collected for comparison after an index scan gave up"),
     Constant("collect_cost_factor", 2, "", "comparing costs twice as much while the matches are not collected"),
     Constant("assumed_share", 0.5, "of products", "share assumed to match when no sample was taken: most match"),
     Constant("sample_products", 300, "products", "sample that estimates how many match; takes less than a millisecond"),
     Constant("sample_deviation", 1.5, "", "three standard deviations of the square root of a count, each 0.5"),
-    Constant("max_images_per_product", 100, "images", "bound on the rows read per product by the first scan"),
+    Constant("max_images_per_product", 100, "images", "most rows that the first scan reads per product"),
     Constant("default_ef_factor", 0.65, "", "x sqrt(products): recall@10 of .98 with texts, before a calibration"),
     Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
     Constant("default_stop_margin", 0.03, "distance", "0.015 to 0.02 suit texts, 0.02 to 0.035 images"),
     Constant("default_exact_us", 4, "us per row", "512 half-precision numbers on one core"),
     Constant("default_hnsw_us", 10, "us per candidate", "512 half-precision numbers on one core"),
-    Constant("default_rrf_k", 60, "ranks", "as Cormack, Clarke and Buettcher (2009) use it, while none is fitted"),
+    Constant("default_rrf_k", 60, "ranks", "the value of Cormack, Clarke and Buettcher (2009), until one is fitted"),
     Constant("max_ef_search", 1000, "candidates", "pgvector's own limit"),
     Constant("max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples: tuples visited, not returned"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan: small batches find as much as large ones"),
-    Constant("hnsw_max_candidates", 100_000, "candidates", "a filtered scan always ends here"),
+    Constant("hnsw_max_candidates", 100_000, "candidates", "most candidates of a filtered scan"),
     Constant("hnsw_first_check", 10, "candidates", "PL/pgSQL fetches 10 rows first"),
     Constant("hnsw_check_every", 50, "candidates", "PL/pgSQL fetches 50 rows at a time from then on"),
-    Constant("hnsw_check_growth", 400, "candidates", "checks get rarer at each multiple: they take a tenth of a scan"),
-    Constant("hnsw_scan_factor", 2.5, "x k / share", "candidates until convergence, tried with a made-up catalog"),
+    Constant("hnsw_check_growth", 400, "candidates", "checks become rarer at each multiple, to take a tenth of a scan"),
+    Constant("hnsw_scan_factor", 2.5, "x k / share", "candidates until convergence, measured on a synthetic catalog"),
     Constant("hnsw_prior_batches", 5, "batches", "weight of the overall share while few candidates have been seen"),
     Constant("hnsw_expected_matches", 8, "matches", "fewer expected matches say nothing about the neighbourhood"),
     Constant("hnsw_anti_correlation", 4, "x fewer", "matches than expected: the filter excludes the neighbourhood"),
@@ -72,12 +72,12 @@ SEARCH = (
     Constant("keyword_max_words", 32, "words", "more words cost time and hardly change the ranking"),
     Constant("keyword_max_length", 1000, "characters", "the part of a text that is read for words"),
     Constant("typo_min_letters", 4, "letters", "shorter words have too few trigrams to be compared"),
-    Constant("typo_similarity", 0.5, "word similarity", "smallest at which a title fits a misspelt word"),
+    Constant("typo_similarity", 0.5, "word similarity", "least similarity at which a title fits a misspelt word"),
     Constant("typo_weight", 0.5, "", "x similarity: score of a product found by a misspelt word"),
 )
 
 BROWSING = (
-    Constant("max_facet_fields", 20, "fields", "a search page shows fewer"),
+    Constant("max_facet_fields", 20, "fields", "most fields of a call; a search page shows fewer"),
     Constant("max_facet_values", 1000, "values", "largest limit_values"),
     Constant("max_facet_buckets", 100, "ranges", "largest number of ranges of a number"),
     Constant("facets_exact_products", 100_000, "products", "more matches than this are counted in a sample"),
@@ -104,13 +104,13 @@ CALIBRATION = (
 TAGS = (Constant("max_zero_shot_comparisons", 5_000_000, "comparisons", "products times labels of one shop.zero_shot"),)
 
 MATCHES = (
-    Constant("match_exact_products", 2000, "products", "up to this many are compared one by one"),
+    Constant("match_exact_products", 2000, "products", "up to this many products are compared one by one"),
     Constant("match_scan_tuples", 2000, "vectors", "hnsw.max_scan_tuples for one product"),
     Constant("match_shared_images", 50, "products", "an image that more products show is a placeholder"),
-    Constant("match_phash_min_bits", 16, "bits of 64", "a hash with fewer bits set or unset is of a flat image"),
+    Constant("match_phash_min_bits", 16, "bits of 64", "with fewer bits set or unset, the image is flat"),
     Constant("match_max_products", 50_000, "products", "largest shop.match_products: about 2 ms a product"),
     Constant("match_sample_products", 2000, "products", "sample of shop.calibrate_matching"),
-    Constant("match_min_groups", 50, "groups", "fewest for shop.calibrate_matching: one half fits, one measures"),
+    Constant("match_min_groups", 50, "groups", "fewest for shop.calibrate_matching: half of them fit, half measure"),
     Constant("match_phash_bits", 6, "bits of 64", "default threshold of the perceptual hash"),
     Constant("match_trigram_distance", 0.5, "1 - similarity", "default threshold of the trigrams"),
     Constant("match_image_share", 0.22, "share", "default image threshold, of the median distance of two images"),
@@ -119,7 +119,7 @@ MATCHES = (
 
 
 def values() -> Iterator[tuple[str, str]]:
-    """(name, SQL literal) of every constant and of every advisory lock."""
+    """Yield (name, SQL literal) for every constant and every advisory lock."""
     for constant in (*LIMITS, *SEARCH, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES):
         yield constant.name, repr(constant.value)
     for lock in Lock:

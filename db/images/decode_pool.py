@@ -1,7 +1,7 @@
-"""Images are decoded in processes of their own: a decoder that crashes, hangs or runs out of memory ends one of those,
-not the encoder. The image that caused it is found by decoding each image of its task alone.
+"""Decodes images in separate processes: an image that crashes or hangs its decoder, or uses up the memory, ends a
+decoder process and not the encoder. Each image of the failed task is then decoded alone, to find the bad image.
 
-Pixels come back through memory that both sides share; only a few words per image cross the pipe.
+Pixels come back through shared memory; only a few words per image cross the pipe.
 """
 
 import math
@@ -17,11 +17,11 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.pixels import InputShape, Pixels
 from db.images.worker_pool import FAILURES, SPAWN, WorkerPool, explain
 
-_MAX_TASK = 16  # images per task: few enough to spread over processes, enough to make a task's own cost small
+_MAX_TASK = 16  # images per task: few enough to spread over processes, enough to keep the cost per task small
 
 
 class DecodePool:
-    """`processes` decoders, and memory for `slots` open batches of at most `slot_bytes` of pixels each."""
+    """A pool of `processes` decoders, with memory for `slots` open batches of up to `slot_bytes` of pixels each."""
 
     def __init__(self, processes: int, slots: int, slot_bytes: int, limits: DecodeLimits) -> None:
         self._memory = SPAWN.RawArray("B", slots * slot_bytes)
@@ -35,7 +35,7 @@ class DecodePool:
         self._open_batches: set[DecodeBatch] = set()
 
     def begin(self, sources: Sequence[ImageSource], shape: InputShape) -> "DecodeBatch":
-        """Begin to decode images. Every DecodeBatch has to be closed; at most `slots` are open at a time."""
+        """Begin to decode images. The caller closes every DecodeBatch; at most `slots` batches are open at a time."""
         if len(sources) * shape.bytes > self._slot_bytes:
             raise ValueError(f"{len(sources)} images of {shape.bytes} bytes do not fit into {self._slot_bytes}")
         batch = DecodeBatch(self, list(sources), shape, self._free.get_nowait())
@@ -60,7 +60,7 @@ class DecodePool:
             self._free.put(offset)
 
     def abandon(self) -> None:
-        """Close all open batches, after their pipeline has been torn down."""
+        """Close all open batches. Call this after their pipeline has stopped."""
         for batch in list(self._open_batches):
             batch.close()
 
@@ -69,7 +69,7 @@ class DecodePool:
 
 
 class DecodeBatch:
-    """Images that are being decoded. `results` waits for them; their pixels are valid until `close`."""
+    """A batch of images in decoding. `results` waits for the images; their pixels are valid until `close`."""
 
     def __init__(self, pool: DecodePool, sources: list[ImageSource], shape: InputShape, offset: int) -> None:
         self._pool, self._sources, self._shape, self._offset = pool, sources, shape, offset
@@ -86,7 +86,7 @@ class DecodeBatch:
         return results
 
     def pixels(self, decoded: Iterable[tuple[int, DecodedImage]]) -> Pixels | list[Pixels]:
-        """The pixels of images given by their places: one array (n, height, width, 3), or a list of arrays where each
+        """Return the pixels of the images at these places: one array (n, height, width, 3), or a list of arrays if each
         image has a size of its own."""
         chosen = list(decoded)
         every = self._pool.pixels(self._offset, len(self._sources), self._shape)
@@ -99,7 +99,7 @@ class DecodeBatch:
         return every if len(chosen) == len(self._sources) else every[[place for place, _ in chosen]]
 
     def close(self) -> None:
-        """Give the memory back. Waits until no decoder writes there any more."""
+        """Give the memory back, once no decoder writes to it any more."""
         wait([task for _, task in self._tasks])
         self._pool.release(self, self._offset)
 

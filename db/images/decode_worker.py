@@ -1,6 +1,6 @@
-"""Runs in a decoder process: from image files to the pixels that a model takes, in memory shared with the encoder.
+"""Runs in a decoder process: decodes image files to a model's input pixels, in memory shared with the encoder.
 
-Imports little: an encoder starts one such process per core, and another whenever an image has ended one.
+The module imports little, because an encoder starts a process per core, and a new one when an image has ended one.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _memory: Any = None
 
 
 def share(memory: Any) -> None:
-    """Called once when the process starts: pixels are written to `memory`."""
+    """Set the memory for pixels. The pool calls this once when the process starts."""
     global _memory
     _memory = memory
 

@@ -1,8 +1,8 @@
-"""What can be wrong with an image.
+"""Errors of images.
 
 EncoderError            (db/errors.py)
-└── ImageRejected       these bytes will never be an image here        -> quarantined immediately
-    └── ImageUnreadable the file cannot be read now, a later try may   -> tried again, alone
+└── ImageRejected       this image can never be opened                 -> quarantined immediately
+    └── ImageUnreadable the file cannot be read now, but maybe later   -> tried again, alone
 """
 
 from db.errors import EncoderError

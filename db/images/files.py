@@ -1,4 +1,4 @@
-"""Image files below an image root, read so that no path leads to a file outside it."""
+"""Reads image files below an image root so that no path leads to a file outside the root."""
 
 import os
 import stat
@@ -8,9 +8,9 @@ from db.images.errors import ImageRejected, ImageUnreadable
 
 
 def read_file(root: str, uri: str, max_bytes: int) -> bytes:
-    """The bytes of an image file below `root`.
+    """Return the bytes of an image file below `root`.
 
-    A symbolic link may lead elsewhere below the root. The resolved path is then opened folder by folder without
+    A symbolic link may lead to another path below the root. The resolved path is then opened folder by folder without
     following links, so that a link created in the meantime cannot lead out. Raises ImageRejected when the path leaves
     the root, is no plain file or is too large, ImageUnreadable when the file cannot be read now.
     """

@@ -1,8 +1,8 @@
-"""The image formats that Windowshop opens and serves: those that web browsers show."""
+"""The image formats that Windowshop opens and serves. Web browsers show all of them."""
 
 from db.images.errors import ImageRejected
 
-# Pillow's name of each format -> its media type.
+# Maps Pillow's name of each format to its media type.
 FORMATS = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -12,19 +12,19 @@ FORMATS = {
     "AVIF": "image/avif",
 }
 
-# Media type -> places in the file and the bytes that stand there.
+# Maps a media type to places in the file and the bytes at each place.
 _SIGNATURES: dict[str, tuple[tuple[int, tuple[bytes, ...]], ...]] = {
     "image/jpeg": ((0, (b"\xff\xd8\xff",)),),
     "image/png": ((0, (b"\x89PNG\r\n\x1a\n",)),),
     "image/webp": ((0, (b"RIFF",)), (8, (b"WEBP",))),
     "image/gif": ((0, (b"GIF87a", b"GIF89a")),),
-    "image/bmp": ((0, (b"BM",)), (6, (bytes(4),))),  # reserved, zero; a text beginning with BM has none
+    "image/bmp": ((0, (b"BM",)), (6, (bytes(4),))),  # reserved zeros, which a text that begins with BM lacks
     "image/avif": ((4, (b"ftypavif", b"ftypavis")),),
 }
 
 
 def media_type(data: bytes) -> str:
-    """The media type of an image, by its first bytes: a file's name proves nothing. Raises ImageRejected."""
+    """Return the media type of an image by its first bytes, as a file's name proves nothing. Raises ImageRejected."""
     for kind, signature in _SIGNATURES.items():
         if all(data.startswith(choices, place) for place, choices in signature):
             return kind

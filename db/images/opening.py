@@ -1,7 +1,7 @@
-"""From the bytes of an image file to an upright image, or a reason why not.
+"""Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
-Only formats that web browsers show are opened, only the first frame, and nothing is decoded before its declared size
-is known to be within bounds. Runs in decoder processes: Pillow's decoders are C code that parses files of strangers.
+It opens only formats that web browsers show and only the first frame, and checks the declared size before it decodes.
+The code runs in decoder processes, because Pillow's decoders are C code that parses files of strangers.
 """
 
 import warnings
@@ -20,8 +20,8 @@ _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    image: Image.Image  # upright; of a large JPEG possibly a smaller version
-    width: int  # pixels of the file, upright
+    image: Image.Image  # upright; possibly a smaller version of a large JPEG
+    width: int  # pixels of the upright image in the file
     height: int
 
 
@@ -30,7 +30,7 @@ def open_image(
 ) -> OpenedImage:
     """Decode an image to RGB, with transparency laid on white; with `keep_alpha` a transparent image becomes RGBA.
 
-    `at_least` maps an image's width and height to the smallest size it may be decoded at. Raises ImageRejected with
+    `at_least` maps an image's width and height to the smallest size that decoding may return. Raises ImageRejected with
     a reason that a shop can act on.
     """
     if not data:
@@ -43,7 +43,7 @@ def open_image(
                 if width * height > max_pixels:
                     raise ImageRejected(f"{width} x {height} pixels, at most {max_pixels} in all")
                 if at_least is not None:
-                    image.draft(None, at_least(width, height))  # only JPEG can
+                    image.draft(None, at_least(width, height))  # has an effect on JPEG only
                 image.load()
                 if image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
                     width, height = height, width
@@ -67,7 +67,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey: keep the tones, not the low byte
-        import numpy as np  # a tenth of a second, which most decoder processes need not spend
+        import numpy as np  # the import takes 0.1 s, which most decoder processes can save
 
         grey = np.asarray(image, dtype=np.float64)
         return Image.fromarray((grey / 257).clip(0, 255).astype(np.uint8)).convert("RGB")

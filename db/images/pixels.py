@@ -1,4 +1,4 @@
-"""From an upright RGB image to the bytes a model's image tower takes. No torch here: decoder processes run this part.
+"""Turns an upright RGB image into the input of a model's image tower. Decoder processes run this code, without torch.
 
 Values stay 0..255, because the device normalises them faster.
 """
@@ -21,8 +21,8 @@ class InputShape:
 
     crop     the shortest edge becomes `edge`, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, whatever the proportions (SigLIP)
-    pad      the whole image on a white ground (starter)
-    within   only made smaller, proportions kept: for models whose own processor does the rest
+    pad      the whole image is centred on a white ground (starter)
+    within   a larger image is reduced in proportion; the model's own processor does the rest
     """
 
     height: int
@@ -33,13 +33,13 @@ class InputShape:
 
     @property
     def bytes(self) -> int:
-        """The largest size of one image."""
+        """The largest size of one image, in bytes."""
         return self.height * self.width * 3
 
     def at_least(self, width: int, height: int) -> tuple[int, int]:
-        """The smallest width and height that a `width` x `height` image may be decoded at. A JPEG decoder gives an
-        image of half, a quarter or an eighth the size in a fraction of the time, and moves a vector less than saving
-        the file at another quality would."""
+        """Return the smallest size to which a `width` x `height` image may be decoded. A JPEG decoder returns an image
+        of half, a quarter or an eighth the size in a fraction of the time. That changes the vector less than saving
+        the file at another quality does."""
         if self.fit == "crop":
             return self.edge, self.edge
         if self.fit == "stretch":
@@ -48,14 +48,14 @@ class InputShape:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def pixels(self, image: Image.Image) -> Pixels:
-        """The pixels of an RGB image. The resampling is exact where the model's published processor uses Pillow."""
+        """Return an RGB image's pixels, identical to the model's published processor if that processor uses Pillow."""
         if self.fit == "crop":
             return np.asarray(self._crop(image))
         if self.fit == "stretch":
             return np.asarray(self._resize(image, (self.width, self.height)))
         scale = self._scale(image.width, image.height)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        # reducing_gap: a 4,000 px photograph is first averaged down by whole factors, several times faster.
+        # reducing_gap first averages a 4,000 px photograph down by whole factors, which is several times faster.
         fitted = image if image.size == size else image.resize(size, self._filter, reducing_gap=2.0)
         if self.fit == "within" or size == (self.width, self.height):
             return np.asarray(fitted)
@@ -65,7 +65,7 @@ class InputShape:
 
     def _crop(self, image: Image.Image) -> Image.Image:
         short = min(image.size)
-        # only the middle of a 1 x 10,000 strip: resizing all of it would need gigabytes
+        # A 1 x 10,000 strip is cut to its middle first, because resizing the whole strip would need gigabytes.
         if max(image.size) > 4 * short:
             image = _middle(image, min(image.width, 4 * short), min(image.height, 4 * short))
         scaled = [self.edge if side == short else int(self.edge * side / short) for side in image.size]

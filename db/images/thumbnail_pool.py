@@ -1,23 +1,23 @@
-"""Thumbnails from decoder processes: an image that crashes or hangs its decoder fails one request, not the service."""
+"""Makes thumbnails in decoder processes, so that an image that crashes or hangs its decoder fails only one request."""
 
 from db.images import thumbnail_worker
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.messages import DecodeError, DecodeLimits
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
-LIMITS = DecodeLimits(seconds=5)  # half of what a web request may take by default
-_ATTEMPTS = 2  # a process may have been ended by another image or from outside
+LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
+_ATTEMPTS = 2  # the first may fail because another image or a signal ended the process
 
 
 class ThumbnailPool:
-    """Starts its processes with the first thumbnail. Safe to call from several threads."""
+    """A pool that starts its processes with the first thumbnail. Several threads may call it."""
 
     def __init__(self, processes: int = 2, limits: DecodeLimits = LIMITS) -> None:
         self._limits = limits
         self._workers = WorkerPool(processes, limits.seconds, thumbnail_worker.warm_up)
 
     def thumbnail(self, data: bytes, edge: int) -> bytes:
-        """Wait for a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image cannot be opened."""
+        """Return a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image cannot be opened."""
         result = self._attempt(data, edge, _ATTEMPTS)
         if isinstance(result, DecodeError):
             raise (ImageRejected if result.final else ImageUnreadable)(result.reason)

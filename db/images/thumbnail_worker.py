@@ -1,6 +1,6 @@
-"""Runs in a decoder process: from the bytes of an image file to the bytes of a thumbnail.
+"""Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail.
 
-Functions import Pillow themselves: the web service imports this module to name them, and never opens an image.
+Pillow is imported inside the functions: the web service imports this module only to name them, and opens no image.
 """
 
 from io import BytesIO
@@ -10,13 +10,13 @@ from db.images.messages import DecodeError, DecodeLimits
 
 
 def warm_up() -> None:
-    """Called once when the process starts, so that no request waits for these imports."""
+    """Import Pillow early. The pool calls this when the process starts, so that no request waits for the import."""
 
     import db.images.opening  # noqa: F401
 
 
 def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """A WebP that fits a square of `edge` pixels, upright; never larger than the image itself."""
+    """Return an upright WebP that fits a square of `edge` pixels and is never larger than the image itself."""
     from db.images.opening import open_image
 
     try:
@@ -26,6 +26,6 @@ def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeErr
         image.save(buffer, "WEBP", quality=80)
     except ImageRejected as error:
         return DecodeError(error.message, error.final)
-    except (OSError, ValueError, MemoryError) as error:  # of the resampling or the WebP encoder
+    except (OSError, ValueError, MemoryError) as error:  # from the resampling or the WebP encoder
         return DecodeError(f"no thumbnail: {error or type(error).__name__}", final=False)
     return buffer.getvalue()

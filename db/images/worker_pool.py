@@ -1,4 +1,4 @@
-"""Processes that run risky calls: one that crashes, hangs or runs out of memory dies alone and is replaced."""
+"""Runs risky calls in child processes: a process that crashes, hangs or runs out of memory is replaced."""
 
 import multiprocessing
 import signal
@@ -13,11 +13,11 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 SPAWN = multiprocessing.get_context("spawn")  # forking a process with a GPU or threads breaks it
-FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # of a call whose process died
+FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # raised by a call whose process died
 
 
 class WorkerPool:
-    """`processes` child processes, started by the first call. A call that takes longer than `seconds` is killed."""
+    """A pool of child processes, started by the first call. A call that takes longer than `seconds` is killed."""
 
     def __init__(
         self, processes: int, seconds: float, initializer: Callable[..., None], initial_arguments: tuple[Any, ...] = ()
@@ -31,11 +31,11 @@ class WorkerPool:
     def submit(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> ProcessFuture[Result]:
-        """Raises BrokenProcessPool after `close`. The future raises one of FAILURES when its process died."""
+        """Start a call. Raises BrokenProcessPool after `close`. The future raises one of FAILURES if it fails."""
         with self._guard:
             if self._closed:
                 raise BrokenProcessPool("closed")
-            if self._pool is None or not self._pool.active:  # or broken: a process was killed while it was idle
+            if self._pool is None or not self._pool.active:  # inactive: a process was killed while idle
                 self._end()
                 self._pool = ProcessPool(
                     self._processes,
@@ -57,7 +57,7 @@ class WorkerPool:
 
 
 def explain(failure: BaseException) -> str:
-    """The reason why a call has no result, when it decoded a single image."""
+    """Return the reason why a call that decoded a single image has no result."""
     if isinstance(failure, ProcessExpired):
         code = failure.exitcode
         ending = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
