@@ -1,4 +1,4 @@
-"""Build the wheel, install it in an environment of its own and use it from there: `make wheel`.
+"""Build the wheel, install it in a new environment and use it there. `make wheel` runs this.
 
 The new environment sees the third-party packages of this one, but not the editable installation of Windowshop: a path
 in a .pth file makes the modules below it importable, but Python does not process the .pth files there.
@@ -36,7 +36,7 @@ SETUPTOOLS = 77  # the first version that supports license expressions
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="windowshop-wheel-") as folder:
         place = Path(folder)
-        place.chmod(0o755)  # the embedded server runs as another user when this one is root
+        place.chmod(0o755)  # when the current user is root, the embedded server runs as another user
         wheel = build(place)
         check_contents(wheel)
         environment = install(wheel, place / "environment")
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def build(place: Path) -> Path:
-    """Build from a copy: in the tree setuptools would leave a build folder, and pack the files of an earlier one."""
+    """Build from a copy. In the tree, setuptools would leave a build folder and pack the files of an earlier build."""
     source, dist = place / "source", place / "dist"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
@@ -54,7 +54,7 @@ def build(place: Path) -> Path:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), str(source)]
     if int(metadata.version("setuptools").split(".")[0]) >= SETUPTOOLS:
-        command.append("--no-build-isolation")  # nothing to fetch
+        command.append("--no-build-isolation")  # the installed setuptools is recent enough, so pip fetches nothing
     if subprocess.run(command, check=False).returncode:
         raise SystemExit(
             f"The wheel cannot be built. Without a package index it takes setuptools >= {SETUPTOOLS} in this "

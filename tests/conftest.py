@@ -24,7 +24,7 @@ pytest_plugins = ["tests.support.shop"]
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_developer_settings() -> Iterator[None]:
-    """Settings of the developer's environment must not reach a test."""
+    """Remove the developer's settings from the environment, so that they do not affect a test."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield

@@ -1,4 +1,4 @@
-"""Rules for the files of SQL: one object per file, few files per folder, short lines, short bodies, few parameters."""
+"""Rules for SQL files: one object in each file, few files in a folder, short lines and bodies, few parameters."""
 
 import re
 from collections import Counter
@@ -17,8 +17,8 @@ TRIGGER = re.compile(r"^create or replace trigger .*?execute function shop_priva
 BODY = re.compile(r"^create or replace (?:function|procedure) (\S+?)\(.*?\bas (\$\w*\$)(.*?)\2", re.M | re.S)
 
 
-def test_every_object_stands_in_a_file_of_its_own_name() -> None:
-    """A view and its private function may share a name and a file; a trigger stands with its function."""
+def test_every_object_is_defined_in_a_file_of_its_name() -> None:
+    """A view and its private function may share a name and a file. A trigger is defined with its function."""
     wrong = []
     for path in FILES:
         sql = path.read_text(encoding="utf-8")
@@ -28,8 +28,9 @@ def test_every_object_stands_in_a_file_of_its_own_name() -> None:
     assert wrong == []
 
 
-def test_a_view_that_a_function_creates_stands_in_the_file_named_after_it() -> None:
-    """The views over the serving model's vectors: searchable is created in create_searchable.sql."""
+def test_a_view_that_a_function_creates_is_in_the_file_named_after_it() -> None:
+    """The views of the serving model's vectors are created by functions, such as searchable in
+    create_searchable.sql."""
     created = {
         (path.stem, name)
         for path in FILES
@@ -79,7 +80,7 @@ def test_no_private_function_takes_too_many_parameters() -> None:
 
 
 def count_parameters(sql: str, start: int) -> int:
-    """The IN and INOUT parameters of the list that starts here."""
+    """Returns the number of IN and INOUT parameters in the list that starts at `start`."""
     depth, names = 0, [""]
     for character in sql[start:]:
         if character == ")" and depth == 0:

@@ -1,4 +1,4 @@
-"""The benchmarks on a thousand products: every cell is measured, and measured as it is described."""
+"""The benchmarks run on a thousand products and measure every cell as it is described."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """The installed peers among those that build their index within a second."""
+    """The installed libraries among those whose index is built within a second."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 

@@ -1,4 +1,4 @@
-"""A batch of vectors as one binary parameter: the server reads the values of the numpy array, in half precision."""
+"""A batch of vectors is sent as one binary parameter. The server reads the array's values in half precision."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The catalog lane as whole processes: every good image gets exactly one vector, whatever happens to the encoder."""
+"""Encoder processes run the catalog lane. Every good image gets exactly one vector, whatever happens to an encoder."""
 
 import random
 import time
@@ -29,14 +29,14 @@ def rows(database: Database, query: str) -> list[tuple[object, ...]]:
 
 
 def assert_complete(database: Database, count: int) -> None:
-    """Exactly one vector for each title and image, and no work remains."""
+    """Check that each title and image has exactly one vector and that no work remains."""
     assert left(database) == Outstanding(0, 0, 0)
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_image") == [(count, count)]
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_title") == [(count, count)]
     assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
 
 
-def test_once_encodes_everything_prints_a_summary_and_does_nothing_the_second_time(
+def test_once_encodes_everything_and_prints_a_summary_and_a_second_run_encodes_nothing(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 60)
@@ -80,7 +80,7 @@ def test_bad_images_are_quarantined_with_their_reason_and_good_images_are_encode
     assert_complete(clip_database, 40)
 
 
-def test_sigterm_finishes_current_batches_and_gives_other_items_back(
+def test_sigterm_finishes_current_batches_and_releases_other_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 1500)
@@ -105,7 +105,7 @@ def test_two_encoders_share_the_work(clip_database: Database, environment: Envir
 
 
 def held_by(database: Database, pid: int) -> int:
-    """How many items the encoder process holds."""
+    """Returns the number of items that the encoder process holds."""
     held = rows(
         database,
         "select count(*) from shop_private.work join shop_private.worker using (worker_id) "
@@ -117,7 +117,7 @@ def held_by(database: Database, pid: int) -> int:
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
-    """SIGKILL encoders in the middle of their work, `kills` times, then let one encoder finish."""
+    """SIGKILL `kills` encoders in turn in the middle of their work, then let one encoder finish."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
     interrupted = 0
@@ -125,7 +125,7 @@ def kill_again_and_again(
         process = start_encoder(env, log=log)
         wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"encoder {number} at work")
         time.sleep(chance.uniform(0, 0.3))
-        interrupted += held_by(database, process.pid) > 0  # between two batches it may hold nothing
+        interrupted += held_by(database, process.pid) > 0  # between two batches an encoder may hold nothing
         process.kill()
         process.wait()
     assert interrupted > kills / 2
@@ -139,7 +139,7 @@ def kill_again_and_again(
     print(f"finished {time.monotonic() - started:.0f} s after the last of {interrupted} kills at work")
 
 
-def test_kills_lose_nothing_double_nothing_and_quarantine_nothing(
+def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 900)

@@ -62,7 +62,7 @@ def fixed(family: str, folder: Path) -> Path:
 
 
 def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The same vectors, computed by transformers alone."""
+    """Returns the vectors of the same inputs, computed with transformers alone."""
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     with torch.inference_mode():
         texts = model.get_text_features(**processor(text=TEXTS, return_tensors="pt", **FAMILIES[family][1]))
@@ -76,7 +76,7 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
 def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
     folder = fixed(family, tmp_path / family)
     model = load(str(folder))
-    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would be padded to its longest
+    alone = [model.encode_texts([each]) for each in TEXTS]  # in a batch, texts would be padded to the longest
     vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("UPDATE_GOLDEN"):
@@ -91,7 +91,8 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
 
 def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:
     model = load(str(fixed("clip", tmp_path / "clip")))
-    whole, more, less = model.encode_texts(["a" * 75, "a" * 75 + " and more", "a" * 74])  # 75, a start and an end: 77
+    # 75 tokens, a start token and an end token make 77.
+    whole, more, less = model.encode_texts(["a" * 75, "a" * 75 + " and more", "a" * 74])
     assert np.allclose(whole, more, atol=1e-6)
     assert not np.allclose(whole, less, atol=1e-3)
 
@@ -102,7 +103,7 @@ def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     folder = tiny_models.make_clip(tmp_path / "clip")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    load(str(folder))  # beside safetensors they are ignored
+    load(str(folder))  # pickled weights beside safetensors are ignored
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelUnavailable, match=r"pytorch_model\.bin .* is not safetensors"):
         load(str(folder))
@@ -152,12 +153,12 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match="cannot be loaded"):
             load(str(folder))
-    else:  # the library's own class is used instead
+    else:  # the library uses its own class instead
         load(str(folder))
     assert not proof.exists()
 
 
-# --- by name and commit, from the cache
+# --- models are loaded by name and commit, from the cache
 
 ONE, TWO = "1" * 40, "2" * 40
 
@@ -184,7 +185,7 @@ def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_with
         row = conn.execute(text("select name, source, revision, dimension from shop.model")).one()
     assert row == ("tiny_clip", "shop/tiny-clip", ONE, tiny_models.CLIP_DIMENSION)
 
-    (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # its author commits again
+    (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # the model's author commits again
     encoded = windowshop("encode", "--once", env=env)
     assert encoded.returncode == 0, encoded.stderr
 

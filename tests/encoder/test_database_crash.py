@@ -1,4 +1,4 @@
-"""PostgreSQL killed under a working encoder: acknowledged rows stay, and the encoder continues by itself."""
+"""PostgreSQL is killed while an encoder works. Acknowledged rows stay, and the encoder continues without a restart."""
 
 import os
 import random
@@ -22,7 +22,7 @@ from tests.support.processes import running_encoder, wait_until
 
 @pytest.fixture
 def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Settings]]:
-    """A server of its own that may be killed, with durable settings."""
+    """A database on a server that only this test uses, so it may be killed. Its settings are durable."""
     settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
     with open_database(settings) as database:
         model = load(str(clip_folder))
@@ -59,7 +59,7 @@ def test_killing_the_database_loses_nothing_that_was_acknowledged(
     print(f"{len(healed)} of {kills} kills in the middle of the work; on again after at most {max(healed):.1f} s")
     assert len(vectors(database)) == 2 * count
     with database.connect(None) as conn:
-        assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing quarantined
+        assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing is waiting or quarantined
     survived = recall(database)
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("reindex table shop.clip_image"))
@@ -78,7 +78,7 @@ def crash(home: Path) -> None:
 
 
 def vectors(database: Database) -> set[tuple[object, ...]]:
-    """Every stored vector."""
+    """Returns the key of every stored vector."""
     with database.connect(None) as conn:
         return {
             tuple(row)
@@ -97,7 +97,7 @@ def waiting(database: Database) -> int:
 
 
 def recall(database: Database, queries: int = 50, k: int = 10) -> float:
-    """recall@10 of the index that survived the kills, with images as queries; ties count as found."""
+    """Returns recall@10 of the index that survived the kills, with images as queries. Ties count as found."""
     nearest = text(
         "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
         "limit :k) "

@@ -50,7 +50,8 @@ def test_every_good_image_is_encoded_and_every_bad_image_is_named(
     poisoned = chance.sample(range(count), max(len(POISON), count // 100))
     reasons = {}
     for place, number in enumerate(poisoned):
-        reason = list(POISON)[place % 3 if place >= len(POISON) else place]  # one hangs: each costs a time limit
+        # Only one image hangs the decoder, because each image that hangs costs a time limit.
+        reason = list(POISON)[place % 3 if place >= len(POISON) else place]
         (folder / f"{number}.png").write_bytes(POISON[reason])
         reasons[f"p{number}"] = reason
     monkeypatch.setattr(decode_worker, "decode_all", crashing_decoder.decode_all)
@@ -84,7 +85,7 @@ def encode_all(database: Database, folder: Path, settings: EncoderSettings) -> N
 
 
 def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> list[int]:
-    """One forward pass of several inputs in twenty fails. Returns a counter of the failures."""
+    """Make one in twenty forward passes of several inputs fail. Returns a counter of the failures."""
     forward, failed, guard = Model.forward, [0], threading.Lock()
 
     def sometimes(model: Model, features: Features) -> Vectors:

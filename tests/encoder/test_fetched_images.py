@@ -1,4 +1,4 @@
-"""A feed whose images are on the web, from its file to the search that finds them."""
+"""A feed whose images are on the web is loaded and encoded, and a search finds its products."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -47,7 +47,7 @@ def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_f
             "WINDOWSHOP_ENCODER_FETCH_PORTS": str(site.port),
         }
         loaded = windowshop("load", str(feed), "--format", "merchant", env=env)
-        assert loaded.returncode == 6, loaded.stderr  # the file: row is rejected, and only that one
+        assert loaded.returncode == 6, loaded.stderr  # only the row with a file: address is rejected
         assert "6 new" in " ".join((loaded.stdout + loaded.stderr).split())
         encoded = windowshop("encode", "--once", env=env)
         assert encoded.returncode == 0, encoded.stderr

@@ -1,4 +1,5 @@
-"""Loading models by name and folder: CLIP and SigLIP by their real loading code, starter where meaning matters."""
+"""Models are loaded by name and folder. Tiny CLIP and SigLIP models test the real loading code, and starter tests
+whether vectors are meaningful."""
 
 from pathlib import Path
 
@@ -84,14 +85,14 @@ def test_siglip_texts_are_padded_to_full_length_and_clip_texts_end_at_the_last_t
     assert clip.prepare_texts(["a" * 500])["input_ids"].shape == (1, 77)
 
 
-def test_the_revision_of_a_folder_is_its_content(folder: Path) -> None:
+def test_the_revision_of_a_folder_depends_only_on_its_content(folder: Path) -> None:
     one = load(str(tiny_models.make_clip(folder / "one", seed=1)))
     same = load(str(tiny_models.make_clip(folder / "same", seed=1)))
     other = load(str(tiny_models.make_clip(folder / "other", seed=2)))
     assert one.revision == same.revision != other.revision
 
 
-def test_starter_finds_the_kind_of_thing() -> None:
+def test_starter_finds_images_of_the_thing_that_a_text_names() -> None:
     starter = load("starter")
     images = Path(__file__).parents[2] / "loader" / "sample" / "images"
     guitar = starter.encode_images([Image.open(images / "fluent_1376.webp").convert("RGB")])[0]

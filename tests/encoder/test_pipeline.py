@@ -1,4 +1,4 @@
-"""The pipeline: everything goes through once, nothing waits forever, the first error is raised."""
+"""Every batch passes the pipeline once, no stage waits forever, and the first error is raised."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from encoder.lanes.pipeline import Pipeline, Stage
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_everything_goes_through_exactly_once(threads: int) -> None:
+def test_every_batch_passes_every_stage_exactly_once(threads: int) -> None:
     written: list[int] = []
     pipeline = Pipeline()
     stages = [Stage("model", lambda number: number * 2, threads), Stage("write", written.append)]
@@ -46,7 +46,7 @@ def test_an_empty_batch_skips_the_later_stages() -> None:
     assert sorted(written) == list(range(1, 20, 2))
 
 
-def test_a_slow_writer_holds_the_reader_back() -> None:
+def test_a_reader_is_never_far_ahead_of_a_slow_writer() -> None:
     ahead = 0
     written: list[int] = []
 

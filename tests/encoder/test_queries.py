@@ -1,4 +1,4 @@
-"""A text becomes a vector inside SQL: a whole encoder process answers sessions like those of psql."""
+"""An encoder process turns the text in a SQL statement into a vector, for sessions such as psql's."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def test_a_text_is_encoded_by_the_running_encoder_and_cached(
         first = clip_text(clip_database, "black leather backpack")
     assert (
         clip_text(clip_database, "black leather backpack") == first
-    )  # no encoder runs any more: the vector comes from the cache
+    )  # no encoder is running, so the vector comes from the cache
     with clip_database.connect(Role.APP) as conn:
         assert conn.execute(text("select query, asked from shop.popular_queries")).all() == [
             ("black leather backpack", 1)

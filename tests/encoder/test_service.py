@@ -1,4 +1,4 @@
-"""The encoder as a whole: no part of it dies unnoticed."""
+"""The encoder with all its lanes: no lane fails unnoticed."""
 
 import threading
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_first_backfill_defers_its_indexes_and_builds_them_at_the_end(
 
 
 def indexes(database: Database) -> set[str]:
-    """The HNSW indexes a search may use."""
+    """Returns the names of the valid HNSW indexes, which searches may use."""
     with database.connect(None) as conn:
         return set(
             conn.scalars(

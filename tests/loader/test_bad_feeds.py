@@ -1,4 +1,4 @@
-"""Faults in feeds of each format, and their messages. Delimited files: test_bad_files.py."""
+"""Every fault in a feed has a clear message. test_bad_files.py has the faults of delimited files."""
 
 # ruff: noqa: E501 - one case per line, so that the tables read as tables
 
@@ -33,7 +33,7 @@ BOMB = (
 )
 OUTSIDE = b'<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + RSS + b"<item><g:id>&x;</g:id></item>" + END
 
-# fault: file name, content, error, message, hint. Nothing of the file is loaded.
+# Faults after which nothing of the file is loaded. Each has a file name, content, error, message and hint.
 WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: empty": ("a.xml", b"", NothingToLoad, "a.xml is empty", ""),
     "XML: a page": ("a.xml", b"<!doctype html><html><body>404", NotACatalog, "a.xml is an HTML page, not a product feed", "without a login"),
@@ -80,7 +80,8 @@ def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str,
     assert "\n" not in error.message
 
 
-# fault of one row: file name, content before the row, the row, content after it; line, SKU and reason as listed
+# Faults of one row. Each has a file name, the content before the row, the row, the content after it, and the line, SKU
+# and reason in the list of rejects.
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
@@ -121,7 +122,7 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGED)
-def test_a_file_that_breaks_off_yields_its_rows_and_then_the_error(case: str, tmp_path: Path):
+def test_a_truncated_file_yields_its_rows_and_then_the_error(case: str, tmp_path: Path):
     name, content, message = DAMAGED[case]
     (tmp_path / name).write_bytes(content)
     rows, error = until_damaged(tmp_path / name)
@@ -210,7 +211,7 @@ def big_feed(name: str, path: Path, rows: int) -> None:
 
 @pytest.mark.parametrize("name", ["xml", "jsonl", "shopify", "parquet"])
 def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Path):
-    """Python's own memory; benchmarks/loading.py measures that of pyarrow and SQLite."""
+    """This test measures Python's own memory; benchmarks/loading.py measures the memory of pyarrow and SQLite."""
     path = tmp_path / f"a.{name}"
     big_feed(name, path, 30_000)
     tracemalloc.start()
@@ -224,7 +225,7 @@ def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["xml", "jsonl"])
-def test_progress_is_in_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
+def test_progress_counts_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
     big_feed(name, tmp_path / "a", 5_000)
     (tmp_path / f"a.{name}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
     source = open_source(tmp_path / f"a.{name}.gz")
@@ -235,7 +236,7 @@ def test_progress_is_in_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
 
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A feed in which a few places are cut, doubled or overwritten."""
+    """Draws a feed in which a few places are cut out, doubled or overwritten."""
     name = draw(st.sampled_from(sorted(path.name for path in FIXTURES.iterdir())))
     content = (FIXTURES / name).read_bytes()
     for _ in range(draw(st.integers(1, 3))):

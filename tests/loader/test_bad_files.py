@@ -1,4 +1,4 @@
-"""Every broken catalog file gets one clear message and an exit code, and costs no good row."""
+"""Every broken catalog file gets one clear message and an exit code, and every good row is loaded."""
 
 import csv
 import os
@@ -34,7 +34,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def database(databases: Any, template: str) -> Database:
-    """One database for all cases; its catalog is emptied before each."""
+    """The database that all cases share. Its catalog is emptied before each case."""
     copied: Database = databases.copy(template)
     return copied
 
@@ -46,7 +46,7 @@ def load(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Load:
-    """`windowshop load ...` in an empty working directory, into an empty catalog."""
+    """Runs `windowshop load ...` in an empty working directory, into an empty catalog."""
     with database.connect(Role.APP) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
     for name, value in environment(database).items():
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
 
 
 GOOD = b"good,Good one,5,\n"
-ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row; its line, SKU and reason as listed
+ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row, then its line, SKU and reason in the list of rejects
     "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "bad", "not UTF-8: byte 0xE9 at position 8 of line 3"),
     "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
     "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),

@@ -1,4 +1,4 @@
-"""The values of a feed become the text, image paths or keywords of a field."""
+"""The cells of a feed become the text, image paths or keywords of a field."""
 
 from typing import Any
 
@@ -86,5 +86,5 @@ def test_words_are_a_list_or_a_text_with_one_kind_of_separator():
         ("", ""),
     ],
 )
-def test_html_is_read_as_its_words(html: str, text: str):
+def test_html_becomes_plain_text(html: str, text: str):
     assert plain_text(html) == text

@@ -1,4 +1,4 @@
-"""`windowshop load` as a shell sees it."""
+"""The output and the exit codes of `windowshop load`."""
 
 from collections.abc import Callable
 from pathlib import Path

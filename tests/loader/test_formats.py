@@ -54,7 +54,7 @@ def images(database: Database) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in found]
 
 
-def test_the_shopee_folder_is_its_training_table_and_images(database: Database, shopee: Path):
+def test_a_shopee_folder_is_loaded_from_its_training_table_and_images(database: Database, shopee: Path):
     summary = load_catalog(database, shopee)
     assert (summary.source, summary.path) == ("shopee", shopee / "train.csv")
     assert (summary.read, summary.inserted, summary.images) == (3, 3, 3)
@@ -131,11 +131,12 @@ def test_columns_of_other_names_are_mapped(database: Database, tmp_path: Path):
     )
     assert (summary.inserted, summary.missing_files) == (1, 0)
     assert products(database)["1"]["title"] == "Chair"
-    assert products(database)["1"]["attributes"] == {"name": "internal"}  # a mapped field leaves the usual name free
+    # The title comes from a mapped column, so the column `name` is an attribute.
+    assert products(database)["1"]["attributes"] == {"name": "internal"}
     assert images(database)[0][3] == str(tmp_path / "images")
 
 
-def test_a_folder_with_one_table_is_that_table(tmp_path: Path):
+def test_a_folder_with_one_table_is_loaded_from_that_table(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title\n1,One\n")
     (tmp_path / "README.txt").write_text("about")
     assert open_source(tmp_path).path == tmp_path / "goods.csv"
@@ -145,7 +146,7 @@ def test_a_folder_with_one_table_is_that_table(tmp_path: Path):
         open_source(tmp_path)
 
 
-def test_a_folder_of_images_is_a_product_for_each_image(database: Database, tmp_path: Path):
+def test_each_image_of_a_folder_becomes_a_product(database: Database, tmp_path: Path):
     folder = tmp_path / "images"
     (folder / "hand-bags").mkdir(parents=True)
     (folder / ".cache").mkdir()
@@ -175,7 +176,7 @@ def test_a_file_name_that_is_not_utf8_is_a_reject(tmp_path: Path, database: Data
     assert "not UTF-8" in (tmp_path / "images.rejects.csv").read_text()
 
 
-def test_a_folder_without_images_is_nothing_to_load(tmp_path: Path, database: Database):
+def test_a_folder_without_images_is_an_error(tmp_path: Path, database: Database):
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToLoad, match="holds no rows"):
         load_catalog(database, tmp_path / "empty")

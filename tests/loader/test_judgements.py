@@ -1,4 +1,4 @@
-"""A table of judgements: every good row is stored, every other row is named with its reason."""
+"""Every good row of a table of judgements is stored, and every other row is reported with the reason."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("row", "reason"), WRONG)
-def test_a_row_that_is_no_judgement_is_named_and_the_others_are_in(database: Database, row: str, reason: str) -> None:
+def test_a_bad_row_is_reported_and_the_other_rows_are_stored(database: Database, row: str, reason: str) -> None:
     Path("empty.png").touch()
     done = load(database, f"query,picture,picture_sku,sku,grade\nbag,,,fine,3\n{row}\nshoe,,,fine,3\n")
     assert (done.read, done.added, done.rejected) == (3, 2, 1)
@@ -97,7 +97,7 @@ def test_a_row_that_is_no_judgement_is_named_and_the_others_are_in(database: Dat
         done.raise_if_rejected()
 
 
-def test_suites_and_catalogs_that_the_database_would_refuse_are_rejects(database: Database) -> None:
+def test_rows_with_invalid_suite_or_catalog_names_are_rejects(database: Database) -> None:
     done = load(database, f"query,sku,suite,catalog\nbag,a,{'x' * 101},\nbag,b,,My Shop\nbag,c,,\n")
     assert (done.added, done.rejected) == (1, 2)
 
@@ -106,7 +106,7 @@ def test_judged_products_that_are_not_in_the_catalog_are_named(database: Databas
     assert load(database, "query,sku\nbag,b\nbag,a\n").unknown == ["a", "b"]
 
 
-def test_a_table_without_the_columns_changes_nothing(database: Database) -> None:
+def test_a_table_without_the_required_columns_changes_nothing(database: Database) -> None:
     for header in ("query,grade\nbag,3\n", "sku,grade\na,3\n"):
         with pytest.raises(MissingColumns, match="needs a column sku, and one of query, picture and picture_sku"):
             load(database, header)
@@ -119,7 +119,7 @@ def test_a_table_without_the_columns_changes_nothing(database: Database) -> None
     assert stored(database) == []
 
 
-def test_one_row_the_database_refuses_leaves_nothing_half_done(database: Database) -> None:
+def test_a_row_that_the_database_refuses_rolls_back_the_whole_load(database: Database) -> None:
     load(database, "query,sku\nbag,a\n")
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("alter table shop.judgement add constraint late check (sku <> 'b')"))

@@ -1,4 +1,4 @@
-"""Delimited text: a fault that csv.reader would swallow or crash on costs only its line here."""
+"""A fault in delimited text rejects only its own line, even where csv.reader would hide the fault or crash."""
 
 import csv
 import io

@@ -1,4 +1,5 @@
-"""Loading again: equal rows stay untouched, only changed titles and images are encoded again, kills lose nothing."""
+"""A second load leaves equal rows untouched, and only changed titles and images are encoded again. Kills lose
+nothing."""
 
 import os
 import signal
@@ -43,7 +44,7 @@ def catalog(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoded(database: Database, catalog: Path) -> Database:
-    """The catalog loaded and, as far as the work list knows, encoded."""
+    """A database with the catalog loaded and an empty work list, as if the catalog were encoded."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8)"))
     load_catalog(database, catalog)
@@ -65,7 +66,7 @@ def work(database: Database) -> list[tuple[Any, ...]]:
 
 
 def versions(database: Database) -> list[tuple[Any, ...]]:
-    """The physical version of each row: it changes with every write."""
+    """Returns the physical version of each row, which changes with every write."""
     with database.connect(None) as conn:
         found = conn.execute(
             text(
@@ -90,7 +91,7 @@ def contents(database: Database, catalog: str = "main") -> list[tuple[Any, ...]]
         return [tuple(row) for row in found]
 
 
-def test_loading_the_same_again_writes_no_row_and_queues_no_work(encoded: Database, catalog: Path):
+def test_a_second_load_of_the_same_file_writes_no_row_and_queues_no_work(encoded: Database, catalog: Path):
     before = versions(encoded)
     summary = load_catalog(encoded, catalog)
     assert (summary.inserted, summary.updated, summary.unchanged, summary.images) == (0, 0, 3, 0)
@@ -121,7 +122,7 @@ def test_a_change_queues_only_items_that_must_be_encoded_again(
     assert work(encoded) == queued
 
 
-def test_products_that_are_not_in_the_file_stay(encoded: Database, catalog: Path):
+def test_products_that_are_not_in_the_file_are_kept(encoded: Database, catalog: Path):
     catalog.write_text(HEADER + "4,New bag,1,\n")
     assert load_catalog(encoded, catalog).inserted == 1
     assert [row[0] for row in contents(encoded)] == ["1", "2", "3", "4"]
@@ -162,7 +163,7 @@ def test_counts_add_up_and_duplicates_are_found_across_chunks(
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 3)
     lines = [f"{n % 8},Title {n},{n},\n" for n in range(20)]
-    lines[1] = "1,,1,\n"  # the first good row of a SKU is the one that is kept
+    lines[1] = "1,,1,\n"  # of several rows with one SKU, the first good row is kept
     (tmp_path / "goods.csv").write_text(HEADER + "".join(lines))
     summary = load_catalog(database, tmp_path / "goods.csv")
     assert (summary.read, summary.rejected, summary.inserted, summary.accepted) == (20, 12, 8, 8)
@@ -221,7 +222,7 @@ def test_two_concurrent_loads_of_the_same_rows_both_finish(
     assert len(contents(database)) == 2000
 
 
-def test_a_load_that_is_killed_and_run_again_equals_one_that_was_not(
+def test_a_load_that_is_killed_and_repeated_stores_the_same_as_an_undisturbed_load(
     database: Database, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     path = tmp_path / "goods.csv"
@@ -242,7 +243,7 @@ def test_a_load_that_is_killed_and_run_again_equals_one_that_was_not(
     assert contents(database)[0] == ("0", "Title 0", Decimal("0.50"), "{}", ["0.jpg"])
 
 
-def test_a_broken_connection_is_an_error_and_the_next_load_goes_on_from_there(
+def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remaining_rows(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 100)
@@ -263,7 +264,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_goes_on_from_there(
     monkeypatch.setattr(chunk_writer, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
-    stored = count(database)  # the chunks before it, and those written at the same time
+    stored = count(database)  # the chunks before the broken one, and the chunks written at the same time
     assert 200 <= stored <= 600
     assert f"{stored} rows are in; the same command goes on from there." in (broken.value.hint or "")
     summary = load_catalog(database, path)
@@ -304,7 +305,7 @@ def test_reading_needs_the_same_memory_whatever_the_size(tmp_path: Path):
         tracemalloc.stop()
 
 
-def test_the_command_line_is_cheap_to_import():
+def test_the_command_line_imports_no_heavy_library():
     code = "import sys, windowshop.load; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'sqlite3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -1,4 +1,4 @@
-"""The sample catalog as the demo loads it."""
+"""The demo's sample catalog is complete and labels its made-up values."""
 
 from collections import Counter
 from decimal import Decimal
@@ -21,7 +21,7 @@ def rows() -> list[RawProduct]:
     return found  # type: ignore[return-value]
 
 
-def test_the_sample_loads_whole_and_says_what_is_made_up(database: Database, tmp_path: Path):
+def test_every_product_of_the_sample_is_loaded_and_names_its_made_up_fields(database: Database, tmp_path: Path):
     summary = load_sample(database)
     assert (summary.read, summary.inserted, summary.rejected, summary.missing_files) == (1242, 1242, 0, 0)
     assert summary.images == 1242
@@ -39,7 +39,7 @@ def test_the_sample_loads_whole_and_says_what_is_made_up(database: Database, tmp
     assert tuple(offers) == (1242, 1242, 1242, 1242, True, True, True, True)
 
 
-def test_made_up_offers_belong_to_the_sku_and_fit_the_department():
+def test_made_up_offers_depend_only_on_the_sku_and_fit_the_department():
     for row in rows():
         low, high = PRICES[row.fields["product_type"]]
         assert low <= Decimal(row.fields["price"]) <= high + 1

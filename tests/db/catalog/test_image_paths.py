@@ -1,4 +1,4 @@
-"""No path leaves the image root."""
+"""A path that leads out of the image root is refused."""
 
 import os
 from pathlib import Path

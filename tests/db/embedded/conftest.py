@@ -1,4 +1,4 @@
-"""Homes of embedded servers, in throw-away folders."""
+"""Homes of embedded servers, in temporary folders."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ with attach(Path(sys.argv[1])) as server:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Like pytest's tmp_path, but the server's own user can reach it."""
+    """A folder like pytest's tmp_path that the server's operating system user can reach."""
     path = Path(tempfile.mkdtemp(prefix="embedded-"))
     path.chmod(0o755)
     yield path
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """A home whose binaries and database are made; the tests that use it leave its server stopped."""
+    """A home with binaries and a database. Tests that use it must leave its server stopped."""
     home = folder / "ready"
     with server.attach(home):
         pass

@@ -1,4 +1,4 @@
-"""The home of an embedded server: passwords, users, folders, and errors that say what to do."""
+"""The home of an embedded server has safe passwords, users and folders, and its errors say what to do."""
 
 import os
 import pwd
@@ -100,7 +100,7 @@ def test_an_ordinary_user_runs_the_server_as_themselves(new_home: Path) -> None:
         assert not cluster.running(new_home)
 
     assert in_child(work) == 0
-    # Root would run it as somebody else, who could not read the data.
+    # Root would run the server as another user, who could not read the data.
     with pytest.raises(EmbeddedServerError, match="belongs to"):
         server.start(new_home)
 

@@ -1,4 +1,4 @@
-"""An analyst, and a shop in which nothing is judged after a test."""
+"""An analyst's connection, and the removal of judgements after each test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ def no_judgements(shop: "Shop") -> Iterator[None]:
     yield
     for table in ("judgement", "evaluation", "tuning", "calibration"):
         shop.run(f"delete from shop.{table}")
-    shop.run("delete from shop.catalog where catalog <> 'main'")  # a search of the only catalog is another search
+    # A search takes another path when there is only one catalog.
+    shop.run("delete from shop.catalog where catalog <> 'main'")
 
 
 @pytest.fixture

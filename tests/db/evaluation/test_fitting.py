@@ -31,7 +31,7 @@ def test_searches_use_fitted_weights_from_then_on(shop: "Shop", analyst: Connect
     with shop.database.connect(Role.APP) as conn, conn.begin():
         fitting.store(conn, serving(conn), ["default"], fitted, tested)
     assert serving(analyst).weights == fitted.weights
-    assert run(analyst)[3].results == measured[3].results  # without weights given
+    assert run(analyst)[3].results == measured[3].results  # no weights are given, so the fitted ones apply
     detail = analyst.exec_driver_sql("select detail from shop.tuning where name = 'keyword_weight'").scalar()
     assert detail["suites"] == ["default"]
     assert detail["best_leg"] == "keyword"
@@ -51,7 +51,7 @@ def test_searches_use_the_fitted_rrf_k_unless_they_name_one(shop: "Shop", analys
 
 
 def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connection) -> None:
-    """The fit goes by its own fusion of the legs' lists; it must be the one that searches then use."""
+    """The fit fuses the legs' lists in Python, and its result must equal the fusion in shop.search."""
     suite_of_words(shop)
     [task] = prepare(analyst, read(analyst, ["default"]))
     weights = Weights(0.3, 0.2, 0.5, rrf_k=7)
@@ -71,7 +71,7 @@ def test_the_test_half_holds_only_queries_that_were_not_fitted_on(shop: "Shop", 
     assert row.over["keyword"].value == pytest.approx(difference.mean())
 
 
-def test_a_fit_needs_at_least_ten_queries_a_half(shop: "Shop", analyst: Connection) -> None:
+def test_a_fit_needs_at_least_ten_queries_in_each_half(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop, 10)
     with pytest.raises(SettingsError, match="weights fitted on fewer than 10 mean nothing"):
         fitting.fit_weights(analyst, prepare(analyst, read(analyst, ["default"])))

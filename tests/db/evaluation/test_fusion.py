@@ -1,4 +1,4 @@
-"""Metrics, bootstrap, fusion and fitting: values worked out by hand, and what must hold for any list."""
+"""Metrics, bootstrap, fusion and fitting give the values computed by hand, and keep their properties for any list."""
 
 import itertools
 import math
@@ -45,14 +45,14 @@ def test_ndcg_of_a_list_worked_out_by_hand() -> None:
     assert found / best == pytest.approx(4.5 / 9.392789260714372)
 
 
-def test_ndcg_of_more_relevant_products_than_fit_can_still_be_one() -> None:
+def test_ndcg_can_be_one_even_with_more_than_k_relevant_products() -> None:
     grades = dict.fromkeys(KEYS, 1)
     assert ndcg_at_k(list(KEYS), grades, 10) == pytest.approx(1)
     assert recall_at_k(list(KEYS), grades, 10) == pytest.approx(10 / len(KEYS))
 
 
 @given(rankings, judged, st.integers(1, 20))
-def test_every_metric_lies_between_0_and_that_of_the_best_order(
+def test_every_metric_lies_between_0_and_its_value_for_the_best_order(
     ranked: list[str], grades: dict[str, int], k: int
 ) -> None:
     best = sorted(grades, key=lambda key: -grades[key])
@@ -127,7 +127,7 @@ def test_the_same_values_give_the_same_interval_and_columns_do_not_mix() -> None
 
 def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     rng = np.random.default_rng(2)
-    hard = rng.random(300)  # queries differ far more than the systems do
+    hard = rng.random(300)  # the difference between queries is far larger than the difference between systems
     [difference] = bootstrap(((hard + 0.02 + rng.normal(0, 0.01, 300)) - hard)[:, None])
     assert difference.low > 0
     [before, now] = bootstrap(np.column_stack([hard, hard + 0.02]))
@@ -152,7 +152,7 @@ def test_a_fused_score_is_the_sum_of_weights_over_sixty_plus_rank() -> None:
     # a: 1/61; b: 1/62 + 2/61; c: 2/62
     assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 2, 1)) == [b, c, a]
     assert 1 / 61 < 2 / 62 < 1 / 62 + 2 / 61
-    # with rrf_k 1 a first place counts twice a third: a: 1/2; b: 1/3; c: 1.4/3
+    # with rrf_k 1, a: 1/2 and b: 1/3; the title leg has weight 0, so c is not found
     assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 0, 1, rrf_k=1)) == [a, b]
 
 
@@ -161,7 +161,7 @@ def test_a_leg_without_weight_finds_nothing() -> None:
     assert fuse({"image": [a], "keyword": [b]}, only("keyword")) == [b]
 
 
-def test_equal_scores_stand_in_the_order_of_their_ids() -> None:
+def test_products_with_equal_scores_are_ordered_by_id() -> None:
     a, b = ids(2)
     assert fuse({"image": [a], "title": [b]}, Weights()) == sorted([a, b])
 
@@ -178,7 +178,7 @@ def test_only_the_ratio_of_the_weights_matters(one: Sequence[int], other: Sequen
 
 
 def case(rng: random.Random, good: str) -> Case:
-    """A query whose leg `good` has the relevant products on top, and whose other legs are shuffled."""
+    """A query for which the leg `good` ranks the relevant products first and the other legs rank at random."""
     keys = [UUID(int=rng.getrandbits(128)) for _ in range(30)]
     lists = {leg: rng.sample(keys, 30) for leg in LEGS}
     lists[good] = keys
@@ -190,7 +190,7 @@ def mean_ndcg(cases: Sequence[Case], weights: Weights) -> float:
 
 
 @pytest.mark.parametrize("good", LEGS)
-def test_the_only_informative_leg_gets_the_weight(good: str) -> None:
+def test_the_only_informative_leg_gets_the_largest_weight(good: str) -> None:
     rng = random.Random(5)
     weights, ndcg = fit([case(rng, good) for _ in range(30)])
     assert getattr(weights, good) == 1
@@ -222,12 +222,12 @@ def test_legs_that_agree_are_fitted_to_the_default_weights() -> None:
     assert weights == Weights()
 
 
-def test_a_query_that_nothing_finds_does_not_stop_a_fit() -> None:
+def test_a_query_whose_relevant_product_is_not_found_does_not_stop_a_fit() -> None:
     [missing] = ids(1)
     assert fit([Case({leg: [] for leg in LEGS}, {missing: 1})])[1] == 0
 
 
-def test_halves_are_a_hash_of_the_query_alone() -> None:
+def test_the_half_of_a_query_depends_only_on_its_id() -> None:
     queries = [uuid4() for _ in range(2000)]
     dev = sum(in_dev_half(query) for query in queries)
     assert 850 < dev < 1150

@@ -1,4 +1,4 @@
-"""Judgements go in and come out as queries."""
+"""Judgements are stored and read back as queries with their graded products."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_a_judgement_made_again_gets_the_new_grade_and_an_equal_one_is_left_alone(shop: "Shop") -> None:
+def test_a_repeated_judgement_replaces_the_grade_and_an_equal_one_is_not_written(shop: "Shop") -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():
         counts = add(conn, [one("bag", "a", 3), one("bag", "b", 1)])
         assert (counts.added, counts.changed, counts.unchanged) == (2, 0, 0)
@@ -25,7 +25,7 @@ def test_a_judgement_made_again_gets_the_new_grade_and_an_equal_one_is_left_alon
     assert shop.run("select sku, grade from shop.judgement order by sku") == [("a", 3), ("b", 2), ("c", 0)]
 
 
-def test_judgements_are_an_ordinary_table_to_the_app_and_one_query_is_judged_once_a_product(shop: "Shop") -> None:
+def test_the_app_may_insert_judgements_and_a_query_has_one_judgement_for_each_product(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     app.exec_driver_sql("insert into shop.judgement (query, sku, grade) values ('bag', 'a', 2)")
     app.exec_driver_sql("insert into shop.judgement (suite, query, sku) values ('other', 'bag', 'a')")
@@ -58,7 +58,7 @@ def test_a_query_of_10000_characters_can_be_judged_and_evaluated(shop: "Shop", a
     assert shop.value("select count(*) from shop.evaluation_query where query = :long", long=long) == 4
 
 
-def test_a_query_is_the_same_in_every_suite_and_another_with_an_image(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_has_the_same_id_in_every_suite_and_another_id_with_an_image(shop: "Shop", analyst: Connection) -> None:
     judged(shop, ("bag", "a", 1))
     judged(shop, ("bag", "a", 1), suite="other")
     judged(shop, ("bag", "a", 1), suite="third", picture=b"picture")

@@ -1,5 +1,5 @@
-"""Shopee's postings: those of one label group are the same product. The groups become judgements by SQL, and images
-are searched by images."""
+"""Shopee's postings of one label group show the same product. A SQL statement turns the groups into judgements, and the
+queries are images."""
 
 import re
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
     try:
         [task] = prepare(conn, read(conn, ["groups"]))
         assert task.kind == "image"
-        assert len(task.queries) == GROUPS * POSTINGS  # the posting without others asks nothing
+        assert len(task.queries) == GROUPS * POSTINGS  # the posting that is alone in its group is no query
         by_itself = measure(conn, task, serving(conn))
         both = measure(conn, task, serving(conn), How(weights=Weights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]
@@ -70,7 +70,8 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
             assert 0.3 < alone.mean() < 0.99
             [difference] = bootstrap((hybrid - alone)[:, None])
             assert difference.low > 0
-        with pytest.raises(SettingsError, match="of 0 queries with a text"):  # weights are for searches with words
+        # Weights are fitted only on queries with a text.
+        with pytest.raises(SettingsError, match="of 0 queries with a text"):
             fitting.fit_weights(conn, [])
     finally:
         postings.run("delete from shop.judgement")

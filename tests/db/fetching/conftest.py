@@ -24,7 +24,8 @@ def unknown(host: str, _: int) -> list[str]:
 
 @pytest.fixture
 def fetcher(site: ScriptedServer) -> Iterator[Callable[..., Fetcher]]:
-    """Makes fetchers that try once. Loopback and the server's port are allowed, as a shop allows its own network."""
+    """Returns a function that makes fetchers, which try once. Loopback and the server's port are allowed, as a shop
+    allows its own network."""
     made = []
 
     def make(resolver: Callable[[str, int], list[str]] = unknown, **settings: Any) -> Fetcher:

@@ -1,4 +1,4 @@
-"""Addresses that a stranger may write into a product. None of them makes an encoder open a connection.
+"""An encoder opens no connection to a forbidden address that a stranger writes into a product.
 
 Only name resolution is patched. Servers listen on loopback and count every connection.
 """
@@ -87,7 +87,7 @@ FORBIDDEN = [
     "http://168.63.129.16/metadata/",
     "http://2852039166/latest/meta-data/",
     "http://metadata.google.internal/computeMetadata/v1/",
-    # names that lead inside
+    # names that resolve to internal addresses
     "http://localhost:{p}/",
     "http://LOCALHOST:{p}/",
     "http://localhost.localdomain:{p}/",
@@ -150,7 +150,7 @@ NAMES = {
 
 
 def to_loopback(host: str, _: int) -> list[str]:
-    """The worst name server: every name that it does not know is loopback."""
+    """The worst possible name server: every unknown name resolves to loopback."""
     return NAMES.get(host, ["127.0.0.1"])
 
 
@@ -189,7 +189,7 @@ def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(lis
     assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_the_servers_would_have_counted_a_connection(listening: list[ScriptedServer]) -> None:
+def test_the_servers_count_a_connection_to_an_allowed_address(listening: list[ScriptedServer]) -> None:
     for each in listening:
         with socket.create_connection((each.host, each.port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -198,7 +198,7 @@ def test_the_servers_would_have_counted_a_connection(listening: list[ScriptedSer
 
 
 def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[ScriptedServer]) -> None:
-    """From 127.0.0.3, a server that is allowed, to each forbidden address."""
+    """An allowed server at 127.0.0.3 redirects to each forbidden address."""
     with scripted_server("127.0.0.3", listening[0].port) as outside:
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
@@ -208,7 +208,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
         for number, written in enumerate(FORBIDDEN):
             target = written.format(p=outside.port).strip()
             if not target.isascii() or not target.isprintable() or "//" not in target:
-                continue  # no header can hold it, or it leads to the same server
+                continue  # no header can hold this address, or it leads to the same server
             outside.answers[f"/{number}"] = redirect(target)
             try:
                 fetcher.read(outside.url(f"/{number}"))

@@ -1,4 +1,4 @@
-"""Object stores: read only below the listed prefixes, with the limits of web images. The driver is in memory."""
+"""Object stores are read only below the listed prefixes and with the limits of web images. The driver is in memory."""
 
 import threading
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_no_other_address_is_requested(address: str) -> None:
     assert asked == []
 
 
-def test_unless_a_prefix_is_listed_no_store_is_read() -> None:
+def test_no_store_is_read_unless_a_prefix_is_listed() -> None:
     error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://images/a.jpg")
     assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
     assert error.final

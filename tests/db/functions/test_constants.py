@@ -23,7 +23,7 @@ def test_constants_have_different_names() -> None:
     assert len(names) == len(set(names))
 
 
-def test_lock_keys_stand_in_one_file() -> None:
+def test_lock_keys_are_defined_in_one_file() -> None:
     keys = re.compile("|".join(rf"{lock // 1000}_?{lock % 1000:03}" for lock in Lock))
     packages = ("db", "encoder", "loader", "migrations", "web", "windowshop")
     files = [path for package in packages for path in (ROOT / package).rglob("*.*") if path.suffix in (".py", ".sql")]

@@ -24,19 +24,19 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "uri", ["../secret", "a/../../secret", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "%2e%2e/secret"]
 )
-def test_a_path_that_leads_out_is_not_read(root: Path, uri: str) -> None:
+def test_a_path_that_leads_out_of_the_root_is_not_read(root: Path, uri: str) -> None:
     (root / "a").mkdir()
     with pytest.raises(ImageRejected):
         read_file(str(root), uri, 1000)
 
 
-def test_a_path_upwards_is_rejected_for_good(root: Path) -> None:
+def test_a_path_to_a_parent_folder_is_rejected_permanently(root: Path) -> None:
     with pytest.raises(ImageRejected, match="leaves the image root") as raised:
         read_file(str(root), "../secret", 1000)
     assert raised.value.final
 
 
-def test_a_link_out_of_the_root_is_rejected_for_good(root: Path) -> None:
+def test_a_link_out_of_the_root_is_rejected_permanently(root: Path) -> None:
     (root / "link.jpg").symlink_to(root.parent / "secret")
     with pytest.raises(ImageRejected, match="leaves the image root") as raised:
         read_file(str(root), "link.jpg", 1000)
@@ -86,7 +86,7 @@ def test_a_socket_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
             read_file(str(root), "socket", 1000)
 
 
-def test_a_missing_file_may_come_back(root: Path) -> None:
+def test_a_missing_file_is_a_temporary_error(root: Path) -> None:
     with pytest.raises(ImageUnreadable, match="No such file") as raised:
         read_file(str(root), "gone.jpg", 1000)
     assert not raised.value.final

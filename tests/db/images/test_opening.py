@@ -1,4 +1,4 @@
-"""Images as shops send them: odd but good ones open upright on white, bad ones are refused with a reason."""
+"""Unusual but valid images of shops are opened upright on white, and bad images are refused with a reason."""
 
 import struct
 import zlib
@@ -98,7 +98,7 @@ def test_transparency_becomes_white() -> None:
     assert open_image(encoded(palette, "PNG", transparency=0), MAX).image.getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_sixteen_bit_grey_keeps_its_tones() -> None:
+def test_a_sixteen_bit_grey_image_keeps_its_tones() -> None:
     tones = np.array([[0, 257 * 100], [257 * 200, 65535]], dtype=np.uint16)
     opened = np.asarray(open_image(encoded(Image.fromarray(tones), "PNG"), MAX).image)[..., 0]
     assert opened.tolist() == [[0, 100], [200, 255]]

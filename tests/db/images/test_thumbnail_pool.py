@@ -1,4 +1,4 @@
-"""Thumbnails from decoder processes: their look, and the cost of an image that ends its decoder."""
+"""Decoder processes make thumbnails, and an image that ends its decoder costs only its own request."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ ENDS, HANGS = b"this ends the decoder", b"this never comes back"
 
 
 def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """Stands in for a decoder with a fault."""
+    """A decoder with a fault, in place of the real one."""
     if data == ENDS:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANGS:
@@ -116,7 +116,7 @@ def test_decoders_killed_while_idle_are_replaced(pool: ThumbnailPool) -> None:
     assert opened(pool.thumbnail(image, 64)).size == (64, 43)
 
 
-def test_a_closed_pool_makes_no_thumbnail(pool: ThumbnailPool) -> None:
+def test_a_closed_pool_refuses_to_make_a_thumbnail(pool: ThumbnailPool) -> None:
     pool.close()
     with pytest.raises(ImageUnreadable):
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)

@@ -1,4 +1,5 @@
-"""Indexes that are deferred while a table is filled: the next session builds them, and search is right meanwhile."""
+"""Indexes are deferred while a table is filled. The next session builds them, and searches are correct without
+them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
 
 @pytest.fixture
 def own(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
-    """A shop in a database of its own: others would miss the indexes."""
+    """A shop in a database of its own, because other tests need the indexes that these tests drop."""
     from tests.support.shop import Shop
 
     made = Shop(databases.copy(toy_template[0]))
@@ -39,7 +40,7 @@ def own(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"
 
 
 def definitions(shop: "Shop") -> dict[str, str]:
-    """Of the indexes that search may use."""
+    """Returns the definitions of the valid indexes, which search may use."""
     rows = shop.run(
         "select c.relname, pg_get_indexdef(c.oid) from pg_index i join pg_class c on c.oid = i.indexrelid "
         "where c.relnamespace = 'shop'::regnamespace and i.indisvalid"
@@ -102,7 +103,7 @@ def test_a_large_first_load_defers_the_indexes_and_builds_them_at_its_end(
     assert len(during) == 4
     assert definitions(own) == before
     during.clear()
-    load_catalog(own.database, feed(tmp_path, 400))  # not the first one
+    load_catalog(own.database, feed(tmp_path, 400))  # a second load defers nothing
     assert all(names == set() for names in during)
 
 
@@ -133,7 +134,7 @@ def test_a_load_that_fails_builds_the_indexes_that_it_deferred(
     assert definitions(own) == before
 
 
-def test_the_next_load_builds_the_indexes_that_a_killed_one_deferred(
+def test_the_next_load_builds_the_indexes_that_a_killed_load_deferred(
     own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -145,7 +146,7 @@ def test_the_next_load_builds_the_indexes_that_a_killed_one_deferred(
     assert definitions(own) == before
 
 
-def test_keywords_typing_errors_and_filters_find_the_same_without_indexes(own: "Shop") -> None:
+def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_without_indexes(own: "Shop") -> None:
     titles = ("Black leather backpack", "Canvas tote", "Leather wallet", "Steel lamp")
     defer_keywords(own.database)
     own.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
@@ -175,7 +176,8 @@ def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hn
 
     shutil.copytree(toy_template[1], settings.home)
     monkeypatch.setattr(deferred_indexes, "MANY", 30)
-    rebuild_indexes(own.database, settings, m=8, ef_construction=32)  # chosen before anything is there
+    # The parameters can be chosen while the tables are empty.
+    rebuild_indexes(own.database, settings, m=8, ef_construction=32)
     before = definitions(own)
     own.add(*(f"p{n:03}" for n in range(29)))
     assert defer_vectors(own.database, [1]) == []
@@ -186,7 +188,7 @@ def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hn
     own.cache("bag")
     with own.database.connect(Role.ANALYST) as conn:
         assert len(search(conn, Query("bag", k=10))) == 10
-    assert build_vectors(own.database, [2]) == []  # another model's
+    assert build_vectors(own.database, [2]) == []  # model 2 has no deferred index
     assert build_vectors(own.database, [1]) == ["toy_title_hnsw"]
     assert definitions(own) == before
     assert build_vectors(own.database, [1]) == []

@@ -1,4 +1,5 @@
-"""A model may serve when it covers the catalog, has its indexes, and was not found worse; and there is a way back."""
+"""A model may serve when it covers the catalog, has its indexes and was not measured worse. Promotion can be rolled
+back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def fill(shop: "Shop") -> None:
-    """Ten products, encoded by both models; toy serves, and nothing else ever has."""
+    """Load ten products and encode them with both models. Only toy has ever served."""
     shop.add(*(f"sku {n}" for n in range(10)))
     shop.encode_all(1, 24)
     shop.encode_all(2, 40)
@@ -25,7 +26,7 @@ def fill(shop: "Shop") -> None:
 
 @pytest.fixture
 def filled(two_models: "Shop") -> Iterator["Shop"]:
-    """The same, and an encoder runs each."""
+    """A filled shop with an encoder running for each model."""
     fill(two_models)
     with two_models.encoder(1), two_models.encoder(2, dimension=40):
         yield two_models
@@ -90,7 +91,7 @@ def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
 ) -> None:
     filled.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
     try:
-        promote(filled.database, "wide")  # ten images need none
+        promote(filled.database, "wide")  # ten images need no index
         rollback(filled.database)
         monkeypatch.setattr(promotion, "NEEDS_INDEX", 5)
         filled.run("vacuum analyze shop.wide_image, shop.wide_title")
@@ -102,7 +103,7 @@ def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
 
 
 def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y", trial: bool = True) -> None:
-    """A run of nothing but nDCG@10 of the hybrid, a query a score."""
+    """Store an evaluation run that has only the hybrid's nDCG@10, with one query for each score."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         evaluation = conn.scalar(
             text(
@@ -163,12 +164,12 @@ def test_only_the_newest_trials_on_the_same_judgements_count(filled: "Shop") -> 
     kept(filled, "wide", GOOD)
     kept(filled, "toy", BAD)
     kept(filled, "wide", BAD, yardstick="other judgements, which toy was never measured on")
-    kept(filled, "toy", [1.0] * 20, trial=False)  # an evaluation by the index, with whatever weights
+    kept(filled, "toy", [1.0] * 20, trial=False)  # an ordinary evaluation, which uses the index and any weights
     [duel] = promote(filled.database, "wide").duels
     assert (duel.run, duel.rival_run) == (3, 4)
 
 
-def test_rollback_refuses_a_model_that_fell_behind(filled: "Shop") -> None:
+def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled: "Shop") -> None:
     promote(filled.database, "wide")
     filled.add("new")
     filled.encode_all(2, 40)

@@ -63,11 +63,11 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_its_part_of_the_arguments(admin: Connection) -> None:
+def test_similar_takes_the_arguments_of_shop_search_except_the_query(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
-    weights = {"image_weight": 1.0, "title_weight": 0.0}  # by the image alone
+    weights = {"image_weight": 1.0, "title_weight": 0.0}  # similar products are found by the image alone by default
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
-    query = {"query", "image", "inputs", "keyword_weight"}  # the query is a product
+    query = {"query", "image", "inputs", "keyword_weight"}  # absent because the query is a product
     assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade"}
 
 
@@ -80,7 +80,7 @@ def test_the_request_type_holds_every_argument_but_the_cursor(admin: Connection)
     assert attributes.scalars().all() == [name for name in PARAMS if name != "after"]
 
 
-def test_rest_offers_every_option_or_says_why_not() -> None:
+def test_rest_offers_every_option_or_a_reason_for_its_absence() -> None:
     assert set(REST) | set(NOT_IN_REST) == set(PARAMS)
     assert not set(REST) & set(NOT_IN_REST)
     fields = {field.name: field.default for field in msgspec.structs.fields(GeneralSearch)}

@@ -3,7 +3,7 @@ import pytest
 
 from encoder.starter.training.evaluate import mean, score
 
-# Four images on a circle, of two titles and two nouns.
+# The vectors of four images, as points on a circle. The images have two titles and two nouns.
 IMAGES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
 
 
@@ -22,9 +22,9 @@ def test_rank_two_counts_for_recall_at_five_and_half_for_mrr() -> None:
     assert found.mrr == pytest.approx((1 + 1 / 3 + 1 + 1 / 2) / 4)
 
 
-def test_r_precision_looks_at_as_many_results_as_are_relevant() -> None:
+def test_r_precision_counts_as_many_results_as_there_are_relevant_images() -> None:
     texts = np.zeros((4, 2), dtype=np.float32)
     neighbours = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=["cup", "cup", "cap", "cap"])
-    # The two in the middle are each other's nearest, so they find the wrong noun.
+    # The second and fourth images are each other's nearest, so each finds an image of the other noun.
     assert neighbours.r_precision == 0.5
     assert mean([neighbours, neighbours])["r_precision"] == 0.5

@@ -21,7 +21,7 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def material() -> fit.Material:
-    """Random features and random captions: nothing to generalise from, so only a working loss can learn them."""
+    """Random features and random captions. They have no common pattern, so only a working loss can learn them."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     shape = (PAIRS, views.COUNT)
@@ -65,7 +65,7 @@ def test_the_same_seed_trains_the_same_head(material: fit.Material) -> None:
     torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-5, rtol=1e-4)
 
 
-def test_a_lookalike_caption_is_no_negative() -> None:
+def test_a_caption_like_the_images_own_is_not_counted_as_a_negative() -> None:
     images = torch.eye(3)[[0, 0, 2]]
     texts = torch.nn.functional.normalize(torch.tensor([[1.0, 0, 0], [0.9, 0.3, 0], [0, 0, 1.0]]), dim=1)
     labels = torch.arange(3)
@@ -78,4 +78,4 @@ def test_equal_titles_are_positives_of_each_other() -> None:
     both = torch.eye(4)[[0, 1, 2]]
     apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
     same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
-    assert apart < 0.01 < same  # orthogonal vectors of one title are pulled together
+    assert apart < 0.01 < same  # the loss pulls orthogonal vectors of one title together

@@ -19,7 +19,7 @@ def test_transparency_shows_white() -> None:
 
 @pytest.mark.parametrize("mode", ["P", "RGBa"])
 def test_palette_and_premultiplied_transparency_look_the_same(mode: str) -> None:
-    # A palette of 256 colours and an alpha of one bit move edges a little.
+    # A palette of 256 colours and an alpha channel of one bit change the edges a little.
     plain = np.asarray(pixels.square(red_disc_on_nothing()), dtype=int)
     other = np.asarray(pixels.square(red_disc_on_nothing(mode)), dtype=int)
     assert np.abs(plain - other).mean() < 1.5

@@ -24,7 +24,7 @@ def test_one_call_with_texts_and_images_is_refused(model: SentenceTransformer) -
         model.encode(["a red shoe", RED])
 
 
-def test_the_query_and_document_calls_route_alike(model: SentenceTransformer) -> None:
+def test_the_query_and_document_calls_give_the_vectors_of_encode(model: SentenceTransformer) -> None:
     np.testing.assert_allclose(model.encode_query(["a clock"]), model.encode(["a clock"]), atol=1e-5)
     np.testing.assert_allclose(model.encode_document([RED]), model.encode([RED]), atol=1e-5)
 

@@ -22,7 +22,7 @@ def test_every_test_image_shows_a_held_out_noun(number: int, every_pair: list[Pa
     assert {every_pair[row].noun for row in test} == held_out
 
 
-def test_the_committed_splits_are_the_drawn_ones(every_pair: list[Pair]) -> None:
+def test_the_committed_splits_equal_the_splits_that_the_code_draws(every_pair: list[Pair]) -> None:
     assert splits.read() == splits.draw(every_pair)
 
 
