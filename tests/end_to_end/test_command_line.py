@@ -1,4 +1,5 @@
-"""Each mistake at the command line: one clear line that says what, where and what to do; an exit code; no traceback."""
+"""Each mistake at the command line has one clear line with the fault, the place and the cure, an exit code and no
+traceback."""
 
 import json
 import shutil
@@ -20,7 +21,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 def refused(*arguments: str, env: dict[str, str], code: int, cwd: Path | None = None) -> str:
-    """Standard error of a command that must fail with `code`."""
+    """Run a command that must fail with `code`. Returns its standard error."""
     done = windowshop(*arguments, env=env, cwd=cwd)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -34,7 +35,7 @@ def env(clip_database: Database, environment: Environment) -> dict[str, str]:
     return environment(clip_database)
 
 
-def test_no_database_at_the_address(env: dict[str, str]) -> None:
+def test_an_address_without_a_database_server_is_an_error(env: dict[str, str]) -> None:
     env = {**env, "WINDOWSHOP_DATABASE_URL": "postgresql://someone:secret@127.0.0.1:9/shop"}
     said = refused("search", "chair", env=env, code=3)
     assert "no database answers at 127.0.0.1:9/shop" in said
@@ -42,28 +43,28 @@ def test_no_database_at_the_address(env: dict[str, str]) -> None:
     assert "secret" not in said
 
 
-def test_wrong_password(env: dict[str, str], clip_database: Database) -> None:
+def test_a_wrong_password_is_an_error(env: dict[str, str], clip_database: Database) -> None:
     wrong = clip_database.write.set(drivername="postgresql", password="wrong").render_as_string(hide_password=False)
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": wrong}, code=3)
     assert "password authentication failed" in said
     assert "wrong" not in said
 
 
-def test_a_database_that_does_not_exist(env: dict[str, str]) -> None:
+def test_a_missing_database_is_an_error(env: dict[str, str]) -> None:
     url = env["WINDOWSHOP_DATABASE_URL"].rsplit("/", 1)[0] + "/nowhere"
     assert 'database "nowhere" does not exist' in refused(
         "db", "upgrade", env={**env, "WINDOWSHOP_DATABASE_URL": url}, code=3
     )
 
 
-def test_an_invalid_address(env: dict[str, str]) -> None:
+def test_an_invalid_address_is_an_error(env: dict[str, str]) -> None:
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": "my database"}, code=2)
     assert "WINDOWSHOP_DATABASE_URL is not a database address" in said
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": "mysql://u@h/d"}, code=2)
     assert "needs PostgreSQL" in said
 
 
-def test_a_database_without_the_schema(env: dict[str, str], databases: Databases) -> None:
+def test_a_database_without_the_schema_is_an_error(env: dict[str, str], databases: Databases) -> None:
     empty = databases.admin_url(databases.create())
     said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": empty}, code=3)
     assert "has no Windowshop schema" in said
@@ -75,7 +76,7 @@ def test_a_setting_out_of_range_is_named(env: dict[str, str]) -> None:
     assert "WINDOWSHOP_STATEMENT_TIMEOUT_MS" in said
 
 
-def test_a_home_that_is_a_file(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_home_that_is_a_file_is_an_error(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     embedded = {name: value for name, value in env.items() if name != "WINDOWSHOP_DATABASE_URL"}
     assert str(tmp_path / "file") in refused(
@@ -95,13 +96,13 @@ def test_without_an_encoder_the_error_says_how_to_start_one(
     assert "windowshop encode" in said
 
 
-def test_searches_without_a_query(env: dict[str, str]) -> None:
+def test_a_search_without_a_query_is_an_error(env: dict[str, str]) -> None:
     assert "nothing to search for" in refused("search", env=env, code=2)
     assert "the query text is empty" in refused("search", "  ", env=env, code=2)
     refused("search", "chair", "-k", "0", env=env, code=2)
 
 
-def test_images_that_cannot_be_a_query(env: dict[str, str], tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_a_query_is_an_error(env: dict[str, str], tmp_path: Path) -> None:
     assert "is not a file" in refused("search", "--image", str(tmp_path / "gone.jpg"), env=env, code=2)
     (tmp_path / "big.jpg").write_bytes(bytes(11_000_000))
     assert "larger than 10 MB" in refused("search", "--image", str(tmp_path / "big.jpg"), env=env, code=2)
@@ -109,7 +110,9 @@ def test_images_that_cannot_be_a_query(env: dict[str, str], tmp_path: Path) -> N
     assert "is empty" in refused("search", "--image", str(tmp_path / "empty.jpg"), env=env, code=2)
 
 
-def test_conditions_that_postgresql_refuses(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_a_condition_that_postgresql_refuses_is_an_error(
+    env: dict[str, str], clip_database: Database, tmp_path: Path
+) -> None:
     with clip_database.connect(None) as conn:
         conn.execute(
             text(
@@ -135,7 +138,7 @@ def test_conditions_that_postgresql_refuses(env: dict[str, str], clip_database: 
         assert conn.scalar(text("select count(*) from shop.product")) == 2
 
 
-def test_models_that_cannot_be_added(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_added_is_an_error(env: dict[str, str], tmp_path: Path) -> None:
     assert "no model folder" in refused("model", "add", str(tmp_path / "gone"), env=env, code=5)
     (tmp_path / "empty").mkdir()
     assert "cannot be loaded" in refused("model", "add", str(tmp_path / "empty"), env=env, code=5)
@@ -160,7 +163,7 @@ def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: 
     assert "no model folder" in refused("encode", "--once", env=env, code=5)
 
 
-def test_results_as_table_json_and_sql(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_results_are_printed_as_table_json_or_sql(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
     load_drawings(clip_database, tmp_path / "images", 12)
     image = tmp_path / "images" / "3.png"
     with running_encoder(env, tmp_path / "log"):
@@ -186,7 +189,9 @@ def test_results_as_table_json_and_sql(env: dict[str, str], clip_database: Datab
         assert windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env).stdout.count("\n") == 10
 
 
-def test_model_serve_switches_or_says_why_not(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_model_serve_switches_the_model_or_gives_the_reason(
+    env: dict[str, str], clip_database: Database, tmp_path: Path
+) -> None:
     folder = tiny_models.make_siglip(tmp_path / "siglip")
     load_drawings(clip_database, tmp_path / "images", 10)
     added = windowshop("model", "add", str(folder), env=env)
@@ -206,7 +211,7 @@ def test_model_serve_switches_or_says_why_not(env: dict[str, str], clip_database
     assert "serving" in listed
 
 
-def test_help_explains_every_command(env: dict[str, str]) -> None:
+def test_help_describes_every_command(env: dict[str, str]) -> None:
     for command in ((), ("db",), ("model",), ("load",), ("encode",), ("search",), ("up",), ("demo",)):
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0

@@ -1,4 +1,5 @@
-"""docs/sql.md: every recipe runs as the role it names, on part of the sample catalog as the starter model sees it."""
+"""Every recipe of docs/sql.md runs with the role that it names, on a part of the sample catalog that the starter model
+encoded."""
 
 import os
 import re
@@ -28,7 +29,7 @@ from tests.support.processes import running_encoder, wait_until
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 GUITAR = "WS-00461"
 
-# What a shop has beside the catalog, and what Windowshop gathers while it is used. The sample has no brands.
+# The shop's own tables, brands (the sample has none), and events, judgements and evaluations as a shop gathers them.
 SURROUNDINGS = f"""
 update shop.product set brand = (array['Acme', 'Borealis', 'Casa'])[1 + abs(hashtext(sku) % 3)] where sku like 'WS-%5';
 create schema bi authorization shop_app;
@@ -57,7 +58,7 @@ insert into shop.evaluation_query (evaluation_id, query_id, query, results, metr
 class Recipe:
     heading: str
     text: str
-    blocks: list[tuple[str, str]]  # language and what is in the fence
+    blocks: list[tuple[str, str]]  # the language and the text of each fenced block
 
     @property
     def role(self) -> Role:
@@ -76,7 +77,7 @@ RECIPES = list(recipes())
 
 
 class Part(SampleSource):
-    """A quarter of the sample, its musical instruments, and what recipes name."""
+    """A part of the sample: its musical instruments, the products that recipes name, and some of all others."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in super().rows():
@@ -90,7 +91,7 @@ class Part(SampleSource):
 @dataclass(frozen=True)
 class Kitchen:
     database: Database
-    folder: Path  # the psql session's own, with an image in it
+    folder: Path  # the working folder of psql, with an image in it
     psql: str
     environment: dict[str, str]
 
@@ -108,7 +109,7 @@ class Kitchen:
                     return rows
 
     def rows_of_psql(self, block: str, role: Role) -> int:
-        """Rows printed, and rows written to CSV files."""
+        """Run a block in psql. Returns the number of rows that it prints or writes to CSV files."""
         done = subprocess.run(
             [self.psql, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", self.address(role)],
             input=block, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
@@ -149,13 +150,13 @@ def kitchen(
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.heading for recipe in RECIPES])
-def test_the_recipe_runs_and_brings_rows(kitchen: Kitchen, recipe: Recipe) -> None:
+def test_a_recipe_runs_and_returns_rows(kitchen: Kitchen, recipe: Recipe) -> None:
     [(language, block)] = recipe.blocks
     run = {"sql": kitchen.rows_of_sql, "psql": kitchen.rows_of_psql}[language]
     assert run(block, recipe.role) > 0 or "-- no rows expected\n" in block
 
 
-def test_there_are_many_recipes_each_with_its_own_heading_and_a_word_of_explanation() -> None:
+def test_there_are_many_recipes_each_with_a_unique_heading_and_an_explanation() -> None:
     headings = [recipe.heading for recipe in RECIPES]
     assert len(headings) >= 20
     assert len(set(headings)) == len(headings)

@@ -1,4 +1,4 @@
-"""What a newcomer runs: `windowshop demo` and `windowshop up`, on an embedded server of their own."""
+"""A newcomer's first commands, `windowshop demo` and `windowshop up`, run on a new embedded server."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tests.support.processes import COMMAND, wait_until, windowshop
 
 @pytest.fixture(scope="module")
 def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
-    """A new home; only the unpacked binaries are there already."""
+    """A new home that has only the unpacked binaries."""
     folder = public_folder / "newcomer"
     folder.mkdir()
     folder.chmod(0o755)
@@ -66,7 +66,7 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
-def test_the_demo_finds_the_kind_of_thing_in_the_query(first: "subprocess.CompletedProcess[str]") -> None:
+def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subprocess.CompletedProcess[str]") -> None:
     _, chair, cup, shoes, guitar = first.stdout.split("\nSELECT sku")
     assert "Chair" in chair
     assert re.search("(?i)cup|mug|glass|drink|tea|milk", cup.split("LIMIT")[1])
@@ -74,7 +74,7 @@ def test_the_demo_finds_the_kind_of_thing_in_the_query(first: "subprocess.Comple
     assert guitar.count("uitar") >= 3
 
 
-def test_the_second_demo_encodes_nothing_again(
+def test_a_second_demo_encodes_no_product_again(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
 ) -> None:
     last = (

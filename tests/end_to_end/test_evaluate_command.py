@@ -1,4 +1,4 @@
-"""`windowshop judge` and `windowshop evaluate` as a shell sees them, on a database that serves a tiny random CLIP."""
+"""The output and exit codes of `windowshop judge` and `windowshop evaluate`, on a database that serves a tiny CLIP."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,8 @@ def random_vectors(count: int, seed: int) -> Any:
 
 @pytest.fixture
 def env(clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path) -> dict[str, str]:
-    """45 products with random vectors, each titled by two words; the words' vectors are in the cache."""
+    """The environment of a database with 45 products, which have random vectors and two words each as titles. The
+    words' vectors are in the cache."""
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     with clip_database.connect(None) as conn, conn.begin():
         for n in range(PRODUCTS):

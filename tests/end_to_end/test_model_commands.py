@@ -1,4 +1,4 @@
-"""The life of a model from the shell: added, watched, judged, promoted, taken back, re-indexed, retired."""
+"""A model is added, watched, judged, promoted, rolled back, re-indexed and retired from the shell."""
 
 import json
 from collections.abc import Callable
@@ -23,13 +23,13 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def env(clip_database: Database, environment: Environment) -> dict[str, str]:
-    """The tiny CLIP serves an empty catalog."""
+    """The environment of an empty catalog that the tiny CLIP serves."""
     return {**environment(clip_database), "COLUMNS": "220"}
 
 
 @pytest.fixture
 def two(env: dict[str, str], clip_database: Database, settings: Settings) -> dict[str, str]:
-    """Beside it another model is being built, which nobody will have to load."""
+    """The same environment with a second model in status building. No test loads that model."""
     add_model(clip_database, settings, NewModel("siglip", "siglip", "revision 1", 40))
     return env
 

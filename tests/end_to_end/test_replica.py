@@ -1,4 +1,4 @@
-"""Searching, `clip_text` of a new text included, works on a hot standby: its gateway entry points at the primary."""
+"""Searches and `clip_text` of a new text work on a hot standby, because its gateway entry points to the primary."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def replica_port(server: Server, server_home: Path, public_folder: Path, clip_database: Database) -> Iterator[int]:
-    """A streaming replica of the session's server."""
+    """The port of a streaming replica of the test run's server."""
     home = public_folder / "replica"
     data = home / "data"
     user = server_user()
     data.mkdir(parents=True)
     home.chmod(0o755)
-    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes it from beside data
+    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes this file from the folder above data
     os.chown(data, user.pw_uid, user.pw_gid)
     data.chmod(0o700)
     password = secrets(server_home).superuser

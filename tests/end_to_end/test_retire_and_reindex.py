@@ -1,4 +1,4 @@
-"""Site revisions for what becomes of a model: retired, taken back, added again; indexes built anew under searches."""
+"""Site revisions retire a model, restore it and add it again, and rebuild its indexes while searches run."""
 
 import shutil
 import subprocess
@@ -32,7 +32,7 @@ PRODUCTS = 300
 
 @pytest.fixture(scope="module")
 def two_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """toy serves, wide is being built; the catalog is encoded by both, each vector in a place of its own."""
+    """A migrated database in which toy serves and wide is building. Both have encoded the catalog."""
     database, home = databases.copy(template), public_folder / "retire-home"
     for model in (TOY, WIDE):
         add_model(database, Settings(home=home), model)
@@ -82,7 +82,7 @@ WIDE_TABLES = [
 # --- retire
 
 
-def test_a_retired_model_has_no_tables_no_work_and_no_cached_queries_but_is_remembered(
+def test_a_retired_model_is_listed_but_has_no_tables_no_work_and_no_cached_queries(
     two: Database, settings: Settings
 ) -> None:
     admin(
@@ -100,7 +100,7 @@ def test_a_retired_model_has_no_tables_no_work_and_no_cached_queries_but_is_reme
         assert set(coverage(conn)) == {"toy"}
         _, wide = model_status(conn, {})
         assert (wide.status, wide.coverage, wide.indexes, wide.evaluation) == ("retired", {}, [], None)
-    admin(two, "update shop.product set title = 'changed again'")  # and nothing is listed for it
+    admin(two, "update shop.product set title = 'changed again'")  # the change creates no work item for wide
     assert admin(two, "select distinct model_id from shop_private.work") == [(1,)]
     drift(two, settings)
     assert retire_model(two, settings, "wide") == []
@@ -130,7 +130,7 @@ def _readable(files: list[Path]) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_a_model_that_is_added_again_has_the_whole_catalog_as_work(two: Database, settings: Settings) -> None:
+def test_a_model_that_is_added_again_has_work_items_for_the_whole_catalog(two: Database, settings: Settings) -> None:
     retire_model(two, settings, "wide")
     with pytest.raises(SettingsError, match="already there with other weights"):
         add_model(two, settings, NewModel("wide", "wide", "revision 2", 40))
@@ -172,7 +172,7 @@ def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
 
 
 def test_retirement_does_not_block_searches(two: Database, settings: Settings) -> None:
-    """A search is under way all the time; none waits for another one's end and the retirement in turn."""
+    """At least one search is running at any time, and no search waits for the retirement."""
     searching = threading.Event()
     stop, errors, done = threading.Event(), list[BaseException](), list[int]()
 
@@ -269,8 +269,8 @@ def test_an_interrupted_rebuild_is_finished_by_the_next_upgrade(
     assert indexes(two) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
 
 
-def test_an_index_being_built_shows_how_far_it_has_come(two: Database, databases: Databases) -> None:
-    """Held up by a transaction that began before it: its first phase waits for that one's end."""
+def test_an_index_that_is_being_built_shows_its_progress(two: Database, databases: Databases) -> None:
+    """An open transaction that began before the build holds the build in its first phase."""
     name = str(two.write.database)
     with psycopg.connect(databases.admin_url(name)) as writer:
         writer.execute("update shop.toy_image set source = 'y' where product_id = shop.product_id('s1')")
@@ -291,10 +291,11 @@ def test_an_index_being_built_shows_how_far_it_has_come(two: Database, databases
             with two.connect(Role.ANALYST) as conn:
                 return {index.name: index.state for index in every_index(conn, found)}
 
-        # PostgreSQL tells of the build before it says of which index
+        # PostgreSQL reports the build before it names the index.
         wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 20, "the build to begin")
         unknown = states(told=False)
-        assert unknown["toy_image_hnsw_next"] == "not valid"  # to whom PostgreSQL does not tell
+        # PostgreSQL reports no progress to a session without rights on the build.
+        assert unknown["toy_image_hnsw_next"] == "not valid"
         assert unknown["toy_image_hnsw"] == "valid"
         writer.commit()
     builder.join()
@@ -331,4 +332,4 @@ def test_search_results_stay_the_same_during_a_rebuild(two: Database, settings: 
         for thread in threads:
             thread.join()
     assert errors == []
-    assert len(seen) == 1  # 300 vectors: either index finds the nearest ten
+    assert len(seen) == 1  # among 300 vectors, the old and the new index find the same ten

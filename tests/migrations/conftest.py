@@ -9,7 +9,7 @@ from db.engine import Database
 from db.settings import Settings
 from tests.support.databases import Databases
 
-Edit = Callable[[str, str], str]  # a function file's name and SQL to its new SQL
+Edit = Callable[[str, str], str]  # maps the name and the SQL of a function file to its new SQL
 EditFiles = Callable[[Edit], None]
 
 
@@ -29,7 +29,7 @@ def with_toy(databases: Databases, toy_template: tuple[str, Path], settings: Set
 
 @pytest.fixture
 def edit_files(monkeypatch: pytest.MonkeyPatch) -> EditFiles:
-    """Have the next upgrade apply edited copies of the function files."""
+    """Returns a function that makes the next upgrade apply edited copies of the function files."""
     original = functions.statements
 
     def edit_all(edit: Edit) -> None:

@@ -15,7 +15,7 @@ from tests.support.databases import admin
 
 
 def routines(database: Database) -> dict[str, int]:
-    """Every function with its arguments, and its object id."""
+    """Returns the object id of every function, by name and arguments."""
     rows = admin(
         database,
         "select oid::regprocedure::text, oid from pg_proc "
@@ -24,7 +24,7 @@ def routines(database: Database) -> dict[str, int]:
     return dict(map(tuple, rows))
 
 
-def test_an_upgrade_without_changes_replaces_every_function_in_its_place(
+def test_an_upgrade_without_changes_replaces_every_function_and_keeps_its_object_id(
     database: Database, settings: Settings
 ) -> None:
     before = routines(database)
@@ -82,7 +82,7 @@ def test_every_definition_in_the_files_is_found() -> None:
     assert len(starts) > 100
 
 
-def test_a_view_of_ours_is_created_again_with_the_function_that_it_shows(
+def test_a_public_view_is_created_again_with_its_function_and_keeps_its_grants(
     database: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     grants = "select relacl::text from pg_class where oid = 'shop.coverage'::regclass"

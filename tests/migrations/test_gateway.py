@@ -1,4 +1,4 @@
-"""The gateway of copies of a database, and of several sites on one server that belongs to somebody else."""
+"""The gateway works in copies of a database and on a server of another owner that hosts several sites."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,11 +47,11 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     upgrade(empty, settings)  # the right address repairs it
 
 
-# --- a server that is not ours: several sites on it, an owner without superuser rights
+# --- several sites on a server of another owner, where a site's owner has no superuser rights
 
 
 class Tenants:
-    """Databases on a server that belongs to somebody else, and roles with a prefix of their own."""
+    """Creates databases on a server of another owner. Each site's roles have a prefix of their own."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -68,7 +68,7 @@ class Tenants:
 
     def admin(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(self._databases.admin_url(database), autocommit=True) as conn:
-            conn.execute(statement)  # type: ignore[arg-type]  # from the code under test, or from here
+            conn.execute(statement)  # type: ignore[arg-type]  # the statement comes from the code under test or from this file
 
     def drop(self, *prefixes: str) -> None:
         for name in self._made:
@@ -112,7 +112,9 @@ def test_a_plain_owner_needs_exactly_the_printed_commands(
     serve_model(managed, "toy")
     with managed.connect(Role.ANALYST) as conn:
         assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
-        with pytest.raises(EncoderUnavailable, match="no encoder is connected"):  # said by the gateway: it was reached
+        with pytest.raises(
+            EncoderUnavailable, match="no encoder is connected"
+        ):  # this message comes from the gateway, so the gateway was reached
             conn.exec_driver_sql("select shop.clip_text('a')")
     with managed.connect(Role.ENCODER) as conn:
         assert conn.exec_driver_sql("select count(*) from shop.coverage").scalar() == 0
@@ -146,7 +148,7 @@ def test_an_owner_without_createrole_gets_a_clear_error(
 
 
 @pytest.mark.parametrize("login", [None, "managed_admin"])
-def test_dblink_that_public_may_use_is_refused_with_the_command(
+def test_a_dblink_that_public_may_use_is_refused_with_the_command_that_revokes_it(
     tenants: Tenants, managed: Database, settings: Settings, login: str | None
 ) -> None:
     database = managed if login else tenants.database("managed_")
@@ -186,7 +188,7 @@ def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenan
         shared = Settings(home=tmp_path / home, gateway_password="the same")  # type: ignore[arg-type]
         upgrade(database, shared)
     for database, home in ((first, "first"), (second, "second")):
-        upgrade(database, Settings(home=tmp_path / home))  # from here on each mapping holds it
+        upgrade(database, Settings(home=tmp_path / home))  # each user mapping now holds the shared password
 
 
 def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, settings: Settings) -> None:
@@ -198,5 +200,5 @@ def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, setting
     assert admin(database, look) == before
     assert "password=" in str(before)
     admin(database, "alter role tenant_gateway password 'changed behind our back'")
-    upgrade(database, settings)  # a new one, that works
+    upgrade(database, settings)  # the upgrade sets a new password that works
     assert admin(database, look) != before

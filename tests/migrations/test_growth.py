@@ -1,4 +1,4 @@
-"""How the public interface grows, and what an upgrade does with what a site has built on it.
+"""The public interface only grows, and an upgrade keeps the site's objects that depend on it or stops before a change.
 
 New options of a function are defaulted arguments at the end, new result columns come at the end. Arguments make the
 upgrade drop and create the function, so a site's own views and functions on it stop that upgrade before any change.
@@ -73,7 +73,7 @@ def shop_with_chair(with_toy: Database) -> Database:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A revision of the project that is still to be applied, and commits in its middle."""
+    """Add a revision to the project that is not applied yet and that commits in its middle."""
     versions = tmp_path / "versions"
     shutil.copytree(PROJECT_REVISIONS, versions)
     (versions / "9999_next.py").write_text(NEXT_REVISION)
@@ -105,7 +105,8 @@ def edited(sql: str, pattern: str, new: str) -> str:
 
 
 def public_interface(database: Database) -> dict[str, list[str]]:
-    """The arguments and the result of every public function, the columns of every result type and view, in order."""
+    """Returns the arguments and the result of every public function and the columns of every result type and view, in
+    order."""
     rows = admin(
         database,
         "select p.proname || ' argument', a.place, concat_ws(' ', p.proargnames[a.place], "
@@ -126,7 +127,7 @@ def public_interface(database: Database) -> dict[str, list[str]]:
 
 
 def test_the_public_interface_only_grows_at_the_end(database: Database) -> None:
-    """The file holds what is promised. What is new is added to it; what stands there stays."""
+    """The golden file lists the promised interface. New lines are added to it, and its lines are never changed."""
     present = public_interface(database)
     promised: dict[str, list[str]] = {}
     for line in GOLDEN.read_text().splitlines():
@@ -139,7 +140,7 @@ def test_the_public_interface_only_grows_at_the_end(database: Database) -> None:
     assert present == promised, "add the new lines to public_interface.golden.txt"
 
 
-def test_an_upgrade_that_changes_no_signature_keeps_what_is_built_on_search(
+def test_an_upgrade_that_changes_no_signature_keeps_objects_that_depend_on_search(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)
@@ -150,7 +151,7 @@ def test_an_upgrade_that_changes_no_signature_keeps_what_is_built_on_search(
     assert admin(shop_with_chair, "select site.first(), site.late()") == [("chair-1", "chair-1")]
 
 
-def test_a_new_column_alone_keeps_what_is_built_on_search(
+def test_a_new_result_column_alone_keeps_objects_that_depend_on_search(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)
@@ -163,7 +164,7 @@ def test_a_new_column_alone_keeps_what_is_built_on_search(
 
 
 @pytest.mark.usefixtures("next_revision")
-def test_a_new_argument_stops_before_any_change_and_names_what_is_built_on_search(
+def test_an_upgrade_with_a_new_argument_changes_nothing_and_names_dependent_objects(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)
@@ -199,7 +200,7 @@ def test_a_new_argument_stops_before_any_change_and_names_what_is_built_on_searc
     admin(shop_with_chair, "create view site.best as select sku, score from shop.search('chair')")
 
 
-def test_rows_of_a_result_type_stop_a_new_column(
+def test_an_upgrade_with_a_new_result_column_stops_if_the_site_stores_the_result_type(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(
@@ -224,7 +225,7 @@ def test_rows_of_a_result_type_stop_a_new_column(
     assert admin(shop_with_chair, "select sku, boosted from site.late()") == [("chair-1", 2.0)]
 
 
-def test_a_result_column_cannot_change(database: Database, settings: Settings, edit_files: EditFiles) -> None:
+def test_a_result_column_cannot_change_its_type(database: Database, settings: Settings, edit_files: EditFiles) -> None:
     edit_files(
         lambda name, sql: sql.replace("cursor text\n", "cursor bytea\n") if name == "search/search_result" else sql
     )
@@ -232,7 +233,7 @@ def test_a_result_column_cannot_change(database: Database, settings: Settings, e
         upgrade(database, settings)
 
 
-def test_private_functions_change_without_asking_and_a_site_that_uses_one_is_told(
+def test_an_upgrade_that_changes_private_functions_names_the_sites_dependent_objects(
     database: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     old = "shop_private.work_outstanding(p_models smallint[])"

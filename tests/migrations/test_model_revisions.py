@@ -86,20 +86,22 @@ def test_the_revisions_of_a_model_are_readable_formatted_code(database: Database
         assert done.returncode == 0, done.stdout
 
 
-def test_two_models_are_on_one_branch_and_are_removed_together(with_toy: Database, settings: Settings) -> None:
+def test_two_models_are_on_one_branch_and_a_downgrade_removes_the_newer_one(
+    with_toy: Database, settings: Settings
+) -> None:
     add_model(with_toy, settings, WIDE)
     assert sorted(scripts(settings.home).get_heads()) == [schema.HEAD, "model_wide_index"]
     serve_model(with_toy, "wide", force=True)
     drift(with_toy, settings)
     with with_toy.connect(Role.ANALYST) as conn:
         assert [(row.name, row.status) for row in every_model(conn)] == [("toy", "building"), ("wide", "serving")]
-    downgrade(with_toy, settings, "model_toy_index")  # only the newer one, though it serves
+    downgrade(with_toy, settings, "model_toy_index")  # removes only the newer model, although it serves
     with with_toy.connect(Role.ANALYST) as conn:
         assert [row.name for row in every_model(conn)] == ["toy"]
     assert admin(with_toy, "select count(*) from shop.searchable") == [(0,)]
 
 
-def test_adding_a_model_lists_the_whole_catalog_as_its_work(with_toy: Database, settings: Settings) -> None:
+def test_adding_a_model_creates_work_items_for_the_whole_catalog(with_toy: Database, settings: Settings) -> None:
     insert_products(with_toy, 5)
     add_model(with_toy, settings, WIDE)
     assert waiting(with_toy) == {("toy", "image"): 5, ("toy", "title"): 5, ("wide", "image"): 5, ("wide", "title"): 5}
@@ -123,18 +125,18 @@ def waiting(database: Database) -> dict[tuple[str, str], int]:
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
-def test_a_product_of_a_concurrent_transaction_is_listed_for_a_new_model(
+def test_a_product_of_a_concurrent_transaction_gets_work_items_for_a_new_model(
     database: Database, settings: Settings, isolation: str
 ) -> None:
     with database.connect(Role.APP) as writer:
         writer.exec_driver_sql(f"set transaction isolation level {isolation}")
-        writer.exec_driver_sql("select 1 from shop.product")  # the snapshot is taken: no model is known in it
+        writer.exec_driver_sql("select 1 from shop.product")  # the snapshot is taken before the model is added
         if isolation == "read committed":
             insert_one(writer)
         adding = threading.Thread(target=lambda: add_model(database, settings, TOY))
         adding.start()
         time.sleep(1.0)
-        assert adding.is_alive()  # it waits for this transaction
+        assert adding.is_alive()  # the thread that adds the model waits for this transaction
         if isolation == "repeatable read":
             insert_one(writer)
         writer.commit()
@@ -146,7 +148,7 @@ def insert_one(conn: Any) -> None:
     conn.exec_driver_sql("insert into shop.product (product_id, sku, title) values (shop.product_id('s'), 's', 't')")
 
 
-def test_products_that_are_loaded_while_a_model_is_added_are_listed_once(
+def test_products_that_are_loaded_while_a_model_is_added_get_work_items_once(
     database: Database, settings: Settings
 ) -> None:
     stop, loaded = threading.Event(), []
@@ -172,7 +174,7 @@ def test_products_that_are_loaded_while_a_model_is_added_are_listed_once(
     assert waiting(database) == {("toy", "title"): len(loaded)}
 
 
-def test_the_next_upgrade_builds_indexes_that_an_interrupted_one_did_not_reach(
+def test_the_next_upgrade_builds_indexes_that_an_interrupted_upgrade_did_not_build(
     database: Database, settings: Settings
 ) -> None:
     insert_products(database, 3)
@@ -207,5 +209,5 @@ def test_an_index_that_an_interrupted_build_left_invalid_is_built_again(with_toy
     upgrade(with_toy, settings)
     assert valid_indexes(with_toy) == {"toy_image_hnsw": True, "toy_title_hnsw": True}
     after = admin(with_toy, numbers)
-    assert after[0] != before[0]  # another index
-    assert after[1] == before[1]  # this one was valid
+    assert after[0] != before[0]  # the image index was built again
+    assert after[1] == before[1]  # the title index was valid and is kept

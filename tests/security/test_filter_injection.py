@@ -39,7 +39,7 @@ PAYLOADS = (
     "$.a ? (@ > 1)", "and", "or", "eq", "attributes.note",
 )  # fmt: skip
 
-# Places that take a text as a value: each payload is valid here.
+# Places that take a text as a value. Every payload is valid there.
 VALUES: dict[str, Callable[[str], Any]] = {
     "value": lambda payload: {"brand": payload},
     "ne": lambda payload: {"brand": {"ne": payload}},
@@ -60,7 +60,7 @@ VALUES: dict[str, Callable[[str], Any]] = {
     "not": lambda payload: {"not": {"not": {"and": [{"brand": {"eq": payload, "exists": True}}]}}},
 }
 
-# Places that refuse the text, or take it as the name of an attribute.
+# Places that refuse a text or take it as the name of an attribute.
 ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "field": lambda payload: {payload: "x"},
     "field in or": lambda payload: {"or": [{"not": {payload: ["x"]}}]},
@@ -80,7 +80,7 @@ ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "ordered key": lambda payload: {"not": {f"attributes.{escaped(payload)}": {"lt": "z", "ne": None}}},
 }
 
-# Everything an injected statement could change, without the counters that the server itself keeps in its catalog.
+# Everything that an injected statement could change, except the server's own counters in its catalog.
 STATE = """
 select (select md5(string_agg(t::text, e'\\n' order by t::text)) from (
         select oid, proname, prosrc, prosqlbody, proowner, proacl, prosecdef, proconfig from pg_proc) t) as functions,
@@ -166,6 +166,6 @@ def test_a_payload_at_any_other_place_is_a_literal_or_a_clean_error(session: Ses
             literals += 1
             assert found(session, condition) == literal(wanted), (payload, condition)
     if "key" in place:
-        assert literals >= len(PAYLOADS) - 2  # "." and ".." name nothing
+        assert literals >= len(PAYLOADS) - 2  # "." and ".." are not names of attributes
     else:
         assert literals <= 2  # the payloads that name a field or an operator

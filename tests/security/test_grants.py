@@ -1,4 +1,4 @@
-"""Least privilege: a golden file lists every privilege, and tests try the most important prohibitions.
+"""Every role has only the privileges that a golden file lists, and tests try the most important prohibitions.
 
 After an intended change: UPDATE_GOLDEN=1 pytest tests/security/test_grants.py, then read the difference.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Every privilege of every role but the object's owner. A test below checks the objects of dblink.
+# Every privilege of every role except the object's owner. Another test checks the objects of dblink.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -121,9 +121,8 @@ def test_only_the_owner_may_use_dblink(shop: "Shop", role: Role) -> None:
 @pytest.fixture
 def analyst(shop: "Shop") -> Connection:
     conn = shop.connect(Role.ANALYST)
-    conn.exec_driver_sql(
-        "set default_transaction_read_only = off"
-    )  # a session can change this setting, so privileges alone must protect
+    # An analyst can change this setting, so privileges alone must protect the tables.
+    conn.exec_driver_sql("set default_transaction_read_only = off")
     return conn
 
 
@@ -198,7 +197,7 @@ def test_an_analyst_cannot_call_internal_functions(analyst: Connection, call: st
     denied(analyst, call)
 
 
-def test_an_analyst_cannot_use_the_loopback_connection_of_its_session(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_use_the_gateway_connection_of_its_session(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         analyst.exec_driver_sql("select shop.clip_text('opens the connection')")
         denied(analyst, "select shop_dblink.dblink_exec('shop_gateway', 'delete from shop_private.request')")
@@ -212,7 +211,7 @@ def test_an_analyst_cannot_see_the_gateways_password(shop: "Shop", analyst: Conn
 
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.APP, Role.ENCODER, Role.GATEWAY])
-def test_no_role_can_become_another(shop: "Shop", role: Role) -> None:
+def test_no_role_can_switch_to_another_role(shop: "Shop", role: Role) -> None:
     with shop.database.connect(role) as conn:
         for other in Role:
             if other is not role:
@@ -229,14 +228,14 @@ def test_the_encoder_cannot_access_tables_directly(shop: "Shop") -> None:
             denied(encoder, f"delete from {table}")
 
 
-def test_the_gateway_reads_only_requests_and_cached_vectors(shop: "Shop") -> None:
+def test_the_gateway_cannot_read_other_tables_or_change_cached_vectors(shop: "Shop") -> None:
     gateway = shop.connect(Role.GATEWAY)
     for table in ("shop_private.work", "shop_private.worker", "shop.product", "shop.model", "shop.searchable"):
         denied(gateway, f"select * from {table}")
     denied(gateway, "update shop_private.query_embedding set query = 'x'")
 
 
-def test_the_app_writes_only_products(shop: "Shop") -> None:
+def test_the_app_writes_products_but_no_vectors_models_work_or_cached_queries(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     shop.add("a")
     app.exec_driver_sql("update shop.product set price = 1")
