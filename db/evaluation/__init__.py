@@ -1,5 +1,5 @@
-"""How good search is, measured in the database: judged queries, each leg alone and all together, stored as history.
+"""Measures how good search is: runs judged queries by each leg alone and by all legs together, and keeps the results.
 
-run.py is one evaluation: judgements.py (read) -> measure.py (through shop.search) -> history.py (stored, compared)
+run.py runs one evaluation: judgements.py (reads) -> measure.py (searches) -> history.py (stores, compares).
 metrics.py and fusion.py are arithmetic; fitting.py finds the weights of the legs.
 """

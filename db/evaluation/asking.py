@@ -1,4 +1,4 @@
-"""Searches for a judged query, by `shop.search` or in a trial of a model that need not be serving."""
+"""Runs the search of a judged query, by `shop.search` or as a trial of a model that need not serve."""
 
 import json
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ def search(
     route: str | None = None,
     trial_of: str | None = None,
 ) -> list[SearchHit]:
-    """The k best products for a judged query. A product that is the query is left out.
+    """Return the k best products for a judged query. If the query is a product, the results exclude that product.
 
-    `trial_of`: a model that is searched as if it were serving, by the exact route. That takes weights, and the app's
-    rights: no other role may have texts encoded by a model that does not serve.
+    `trial_of` names a model that is searched as if it were serving, by the exact route. A trial needs weights and the
+    role app, because no other role may have texts encoded by a model that does not serve.
 
-    Raises EncoderUnavailable naming the query.
+    Raises EncoderUnavailable with the name of the query.
     """
     params = SearchParams(
         query=query.text,

@@ -1,7 +1,7 @@
-"""Fusion weights for the serving model, fitted on half of the judged queries and tested on the other half.
+"""Fits the fusion weights of a model on half of the judged queries and tests them on the other half.
 
-A query's half is a hash of the query alone, so it stays on its side when judgements are added, and in every suite. Only
-queries with a text count: a search by image alone uses only the image leg unless it names weights itself.
+A hash of the query alone decides its half, so a query stays in its half when judgements are added, and in every suite.
+Only queries with a text count: a search by image alone uses only the image leg unless the search names weights.
 """
 
 import json
@@ -16,22 +16,22 @@ from db.evaluation.fusion import Case, Weights, fit, in_dev_half
 from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_lists
 from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
 
-DEPTH = 50  # of each leg's list: as far as shop.search looks for its first 10 results
-FEWEST = 10  # queries in each half
+DEPTH = 50  # products in each leg's list, as in a search for 10 results
+FEWEST = 10  # at least this many queries in each half
 METRIC = f"nDCG@{NDCG_DEPTH}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     weights: Weights
-    ndcg: float  # of the dev half, fused here
+    ndcg: float  # mean of the dev half, with the fusion of this module
     dev: int
     test: int
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutResult:
-    """Mean nDCG@10 on the test half of some queries: the hybrid, each leg alone, and hybrid minus leg, paired."""
+    """Mean nDCG@10 on the test half of some queries: of the hybrid, of each leg, and the paired difference (`over`)."""
 
     what: str
     queries: int
@@ -47,9 +47,9 @@ class HeldOutResult:
 def fit_weights(
     conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None, trial_of: str | None = None
 ) -> Fitted:
-    """`tasks` are of queries with a text; `trial_of` names a model that need not be serving.
+    """Fit weights on the dev half. All queries of `tasks` have a text; `trial_of` names a model that need not serve.
 
-    Raises SettingsError when there are too few to fit or to test on.
+    Raises SettingsError when a half has too few queries.
     """
     halves = [in_dev_half(query.query_id) for task in tasks for query in task.queries]
     dev, test = sum(halves), len(halves) - sum(halves)
@@ -68,19 +68,19 @@ def fit_weights(
 
 
 def dev_queries(tasks: Sequence[Task]) -> int:
-    """How many times `fit_weights` will report progress."""
+    """Return how many times `fit_weights` will report progress."""
     return sum(len(_half(task).queries) for task in tasks)
 
 
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
-    """One for each task and, if there are several, one for all of them together."""
+    """Return a result for each task and, if there are several tasks, a result for all tasks together."""
     values = test_values(measured)
     rows = [beside(what, mine) for what, mine in values.items()]
     return [*rows, beside("together", joined(list(values.values())))] if len(rows) > 1 else rows
 
 
 def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]:
-    """nDCG@10 of each query of the test half: task -> leg -> values."""
+    """Return the nDCG@10 of each query of the test half, by task and leg."""
     several = len({leg.task.catalog for leg in measured}) > 1
     values: dict[str, dict[str, Values]] = {}
     for leg in measured:
@@ -91,7 +91,7 @@ def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]
 
 
 def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
-    """The values of several groups of queries as those of one group, for the legs that every group has."""
+    """Join the values of several groups of queries, for the legs that every group has."""
     return {
         leg: np.concatenate([each[leg] for each in values]) for leg in values[0] if all(leg in each for each in values)
     }
@@ -100,7 +100,7 @@ def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
 def store(
     conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[HeldOutResult]
 ) -> None:
-    """Store weights, which searches that name none use from then on. Within the caller's transaction, as the app."""
+    """Store the default weights of searches, as the app and in the caller's transaction."""
     whole = tested[-1]
     detail = {
         "suites": list(suites),

@@ -1,9 +1,9 @@
-"""Weighted reciprocal rank fusion, as `shop.search` does it, and the weights that suit judged queries best.
+"""Weighted reciprocal rank fusion, as in `shop.search`, and a search for the weights that suit judged queries best.
 
-A product's score is the sum over the legs of weight / (rrf_k + its rank there): Cormack, Clarke and Büttcher 2009, who
-took 60 for rrf_k. The larger rrf_k is, the smaller the advantage of a first place over a tenth, and the larger the
-advantage of being in several lists: good where the legs are equally right, bad where one is right and another is noise.
-Only the ratios of the weights matter, so the largest fitted one is 1.
+A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
+(2009) used 60 for rrf_k. A larger rrf_k gives a first place less advantage over a tenth, and gives a product in several
+lists more advantage. That is good if the legs are equally right, and bad if one leg is right and another is noise.
+Only the ratios of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 
 LEGS = ("image", "title", "keyword")
-LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # ratios, so they grow by factors
+LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # the weights to try; only ratios matter, so the steps are factors
 RRF_KS = (3, 10, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weight of each leg in a search (0 leaves the leg out), and rrf_k."""
+    """The weight of each leg in a search (0 disables the leg), and rrf_k."""
 
     image: float = 1.0
     title: float = 1.0
@@ -32,7 +32,7 @@ class Weights:
 
     @classmethod
     def tuned(cls, rows: Mapping[str, float]) -> "Weights":
-        """From rows of shop.tuning, by name."""
+        """Build weights from the rows of shop.tuning, by name."""
         return cls(**{leg: rows.get(f"{leg}_weight", 1.0) for leg in LEGS}, rrf_k=int(rows.get("rrf_k", 60)))
 
     def as_tuning(self) -> dict[str, float]:
@@ -49,14 +49,14 @@ def only(leg: str) -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query: the products that each leg found, best first, and the grades of the judged ones."""
+    """A query: the products that each leg found, best first, and the grades of its judged products."""
 
     lists: Mapping[str, Sequence[UUID]]
     grades: Mapping[UUID, int]
 
 
 def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
-    """Everything that any leg with a weight found, best first; equal scores in the order of their ids."""
+    """Return the products that any leg with a weight found, best first. Equal scores are in the order of their ids."""
     scores: dict[UUID, float] = {}
     for leg, found in lists.items():
         if weight := getattr(weights, leg):
@@ -66,14 +66,14 @@ def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
 
 
 def in_dev_half(query_id: UUID) -> bool:
-    """Half of all queries, by a hash of the query alone: the same query is on the same side in every suite."""
+    """Return whether a query is in the dev half. A hash of the query decides, so every suite has the same half."""
     return query_id.bytes[-1] % 2 == 0
 
 
 def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
-    """The weights with the highest mean nDCG@10 over the cases, and that mean.
+    """Return the weights with the highest mean nDCG@10 over the cases, and that mean.
 
-    Tries every point of a grid. Among equally good ones the largest rrf_k wins, then the weights nearest to equal.
+    Tries every point of a grid. Among equally good points the largest rrf_k wins, then the largest sum of weights.
     """
     ranks, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))
@@ -95,9 +95,11 @@ def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
 
 
 def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rank of each (case, product, leg), infinite where not found; gain of each (case, product); best DCG of each case.
+    """Return the rank of each (case, product, leg), infinite if not found, the gain of each (case, product), and the
+    best DCG of each case.
 
-    A case's products are in the order of their ids, which decides between equal scores."""
+    The products of a case are in the order of their ids, which decides between equal scores.
+    """
     products = [sorted(set().union(*case.lists.values())) for case in cases]
     width = max(1, max(map(len, products)))
     ranks = np.full((len(cases), width, len(LEGS)), np.inf)

@@ -1,4 +1,4 @@
-"""Evaluations as rows: stored by the app, read again, and compared query by query."""
+"""Stores evaluations as rows, reads them, and compares two evaluations query by query."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class StoredLeg:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Now minus then, over the same queries."""
+    """The difference of a metric, the new value minus the old one, over the same queries."""
 
     measured: MeasuredLeg
     metric: str
@@ -39,7 +39,7 @@ class Comparison:
 
 
 def check_may_keep(conn: Connection) -> None:
-    """Raises StatementRefused when this login may not: to be called before the measurement, which would be lost."""
+    """Raise StatementRefused if this login may not store evaluations. This comes before the long measurement."""
     if not conn.scalar(text("select has_table_privilege('shop.evaluation', 'insert')")):
         raise StatementRefused(
             "this login may not keep evaluations", hint="Give the address of one that belongs to the role app."
@@ -47,8 +47,8 @@ def check_may_keep(conn: Connection) -> None:
 
 
 def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> int:
-    """Write one run, within the caller's transaction, as the app. Returns its number."""
-    # Two runs that end at the same time get two numbers.
+    """Store a run as the app, in the caller's transaction. Returns the number of the run."""
+    # The lock gives two runs that end at the same time two numbers.
     conn.execute(text("lock table shop.evaluation in share row exclusive mode"))
     run = int(conn.scalar(text("select coalesce(max(run), 0) + 1 from shop.evaluation")) or 1)
     for leg in measured:
@@ -90,7 +90,7 @@ def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> i
 
 
 def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, list[StoredLeg]]:
-    """A kept run by its number, or by "last": the newest that measured one of the tasks' suites.
+    """Return the stored run with the number `against`; "last" is the newest run that measured one of the tasks' suites.
 
     Raises SettingsError when there is no such run.
     """
@@ -123,7 +123,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
 
 
 def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
-    """Raises SettingsError where the tasks cannot be compared with `run`."""
+    """Raise SettingsError if the tasks cannot be compared with `run`."""
     for task in tasks:
         what = f"suite {task.suite}, {task.kind} queries"
         same = [one for one in stored if _measures(one, task)]
@@ -146,7 +146,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Compares in pairs: the differences of each query are resampled. Directions that only one run has are left out."""
+    """Compare in pairs by resampling the difference of each query. Directions that only one run has are skipped."""
     comparisons = []
     for leg in measured:
         then = next((one for one in stored if one.direction == leg.direction and _measures(one, leg.task)), None)

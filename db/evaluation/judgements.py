@@ -1,4 +1,4 @@
-"""Judgements: which product answers which query how well. Written by SQL or by `add`, read as a `JudgedQuery` each."""
+"""Judgements of how well a product answers a query. SQL or `add` writes them; `read` returns them by query."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from db.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A row of shop.judgement. The query is a text, an image (bytes, or the first one of a product), or both."""
+    """A row of shop.judgement. The query is a text, an image (bytes, or a product's first image), or both."""
 
     suite: str
     catalog: str
@@ -33,16 +33,16 @@ class JudgementCounts:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A query of a suite and the grades of its judged products, by id. An image's bytes stay in the database."""
+    """A query of a suite and the grades of its judged products by product_id. Image bytes stay in the database."""
 
     suite: str
     catalog: str
     query_id: UUID
-    label: str  # for people: the text, sku:..., the image's sha256
+    label: str  # a name for people: the text, sku:..., or the image's sha256
     text: str | None
     picture_of: int | None  # the judgement_id of a row that holds the image
     picture_sku: str | None
-    product_id: UUID | None  # of picture_sku
+    product_id: UUID | None  # the id of the product picture_sku
     grades: Mapping[UUID, int]
 
     @property
@@ -68,8 +68,10 @@ select count(*) filter (where added), count(*) filter (where not added),
 
 
 def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
-    """Within the caller's transaction, as the app. A product judged before gets its new grade; no two of the given ones
-    may judge the same product for the same query."""
+    """Add judgements as the app, in the caller's transaction. A product that was judged before gets the new grade.
+
+    No two of `judgements` may judge the same product for the same query.
+    """
     conn.execute(text(_STAGE))
     raw = conn.connection.driver_connection
     assert raw is not None
@@ -82,7 +84,7 @@ def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
             for one in judgements:
                 row = (one.suite, one.catalog, one.query, one.picture, one.picture_sku, one.sku, one.grade)
                 copy.write_row(row)
-    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, and so its translation of errors
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy and therefore its translation of errors
         raise translated(error) from error
     counts = conn.execute(text(_ADD)).one()
     conn.execute(text("drop table pg_temp.staged_judgement"))
@@ -104,7 +106,7 @@ order by suite, catalog, label, query_id"""
 
 
 def read(conn: Connection, suites: Sequence[str]) -> list[JudgedQuery]:
-    """Every query of the suites. Raises SettingsError for a suite without judgements."""
+    """Return every query of the suites. Raises SettingsError for a suite without judgements."""
     queries = [
         JudgedQuery(
             row.suite, row.catalog, row.query_id, row.label, row.text, row.picture_of, row.picture_sku, row.product_id,
@@ -125,7 +127,7 @@ def read(conn: Connection, suites: Sequence[str]) -> list[JudgedQuery]:
 
 
 def unknown(conn: Connection, products: Iterable[tuple[str, str]]) -> list[str]:
-    """Of these (catalog, SKU), the SKUs that no product has."""
+    """Return the SKUs of these (catalog, SKU) pairs that no product has."""
     pairs = sorted(products)
     rows = conn.execute(
         text(

@@ -1,9 +1,9 @@
-"""Runs judged queries through `shop.search` and measures the results. Reads as the analyst; writes nothing.
+"""Runs judged queries through `shop.search` and measures the results. The analyst can run it; nothing is written.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
 
-A *direction* is the kind of query and the leg that answers: text->image, text->title, text->keywords, text->hybrid,
+A *direction* is the kind of query and the leg that answers it: text->image, text->title, text->keywords, text->hybrid,
 image->image, ... A leg is measured alone by giving the other legs the weight 0.
 """
 
@@ -29,7 +29,7 @@ Progress = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Queries of one kind, one suite, one catalog, under one filter; grades are of products that pass it."""
+    """Queries of one kind, one suite, one catalog, under one filter. Only products that pass the filter have grades."""
 
     suite: str
     catalog: str
@@ -49,37 +49,37 @@ class Task:
 
     @property
     def yardstick(self) -> str:
-        """Equal when queries and judgements are: only then do two runs measure the same thing."""
+        """A hash of the queries and judgements. Two runs are comparable only if their hashes are equal."""
         lines = [f"{one.query_id} {key} {one.grades[key]}\n" for one in self.queries for key in sorted(one.grades)]
         return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The model that answers, with the weights and the calibration that its searches use."""
+    """The measured model, with the weights and the calibration that its searches use."""
 
     model_id: int
     model: str
     revision: str
-    weights: Weights  # of a search that names none
+    weights: Weights  # the defaults of a search
     calibration: Mapping[str, int] | None
 
     def by_itself(self, task: Task) -> Weights:
-        """The weights of a search that names none: without a text, only the image leg counts."""
+        """Return the default weights of a search: without a text, only the image leg counts."""
         return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`weights` are those of the hybrid. None leaves the weights, or the route, to the search.
+    """How to measure. `weights` are the weights of the hybrid. With None the search chooses the weights or the route.
 
-    `trial`: search by the exact route as if the model were serving, even if it is not.
+    `trial` searches by the exact route as if the model were serving, even if it is not.
     """
 
     k: int = 10
     weights: Weights | None = None
     route: str | None = None
-    index_recall: bool = True  # of the vector legs: share of an exact scan's results that the index finds
+    index_recall: bool = True  # also measure which share of an exact scan's results the index finds
     trial: bool = False
 
 
@@ -102,7 +102,7 @@ class MeasuredLeg:
 
 
 def serving(conn: Connection) -> Serving:
-    """Raises DatabaseError when no model is serving."""
+    """Return the serving model. Raises DatabaseError when no model is serving."""
     name = conn.scalar(text("select name from shop.model where status = 'serving'"))
     if name is None:
         raise DatabaseError("no model is serving", hint='Choose one with "windowshop model serve NAME".')
@@ -110,7 +110,7 @@ def serving(conn: Connection) -> Serving:
 
 
 def as_if_serving(conn: Connection, name: str) -> Serving:
-    """Raises DatabaseError when the model is not kept current."""
+    """Return a model as if it were serving. Raises DatabaseError when the model is not kept current."""
     row = conn.execute(
         text("select model_id, name, revision from shop.model where name = :name and status <> 'retired'"),
         {"name": name},
@@ -134,8 +134,10 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 
 
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
-    """Group the queries, and keep the judgements of products that a search could find. A product of the catalog that
-    is not encoded stays: not finding it is a fault."""
+    """Group the queries into tasks, and keep the judgements of products that a search could find.
+
+    A product of the catalog that is not encoded keeps its judgement: a search that misses the product is at fault.
+    """
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
     for suite, catalog, kind in groups:
@@ -155,7 +157,7 @@ def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[
 def measure(
     conn: Connection, task: Task, model: Serving, how: How | None = None, on_progress: Progress = lambda: None
 ) -> list[MeasuredLeg]:
-    """Ask every query of the task at every leg. `on_progress` is called after each.
+    """Run every query of the task on every leg. `on_progress` is called after each search.
 
     Raises DatabaseError when a model other than `model` answers, or its settings have changed.
     """
@@ -167,7 +169,7 @@ def measure(
 
 
 def count(tasks: Sequence[Task]) -> int:
-    """How often `measure` reports progress over the tasks."""
+    """Return how often `measure` reports progress over the tasks."""
     return sum(len(task.queries) * len(task.legs) for task in tasks)
 
 
@@ -208,7 +210,7 @@ def _measure_leg(
 def _index_recall(
     conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[SearchHit] | None
 ) -> float:
-    """The share of an exact scan's results that the HNSW index finds. `known`: the first k by the route taken."""
+    """Return the share of an exact scan's results that the HNSW index finds. `known` has the results already found."""
 
     def distances(route: str) -> list[float]:
         taken = {hit.route for hit in known or ()} == {route}
@@ -223,14 +225,14 @@ def _index_recall(
 def _findable(
     conn: Connection, catalog: str, queries: Sequence[JudgedQuery], condition: Filter | None
 ) -> tuple[set[UUID], float | None]:
-    """The judged products that are in the catalog and pass the filter, and the share of the catalog that passes it."""
+    """Return the judged products of the catalog that pass the filter, and the share of the catalog that passes it."""
     judged = list({key for query in queries for key in query.grades})
     passes, selectivity = "true", None
     if condition is not None:
         passes = str(
             conn.scalar(text("select shop_private.filter_condition(cast(:f as jsonb))"), {"f": json.dumps(condition)})
         )
-        passes = passes.replace("%", "%%")  # run by the driver: SQLAlchemy would read its colons as parameters
+        passes = passes.replace("%", "%%")  # for the driver; SQLAlchemy would read colons as parameters
         share = f"select avg(coalesce(({passes}), false)::integer)::float8 from shop.product p where p.catalog = %(in)s"
         selectivity = conn.exec_driver_sql(share, {"in": catalog}).scalar()
     rows = conn.exec_driver_sql(
@@ -254,7 +256,7 @@ def _narrowed(query: JudgedQuery, findable: set[UUID]) -> JudgedQuery:
 def leg_lists(
     conn: Connection, task: Task, depth: int, on_progress: Progress = lambda: None, trial_of: str | None = None
 ) -> Iterator[tuple[JudgedQuery, dict[str, list[UUID]]]]:
-    """Each query with what each leg finds alone, best first."""
+    """Yield each query with the products that each leg finds alone, best first."""
     for query in task.queries:
         lists = {
             leg: [hit.product_id for hit in search(conn, query, k=depth, weights=only(leg), trial_of=trial_of)]

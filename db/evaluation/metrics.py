@@ -1,6 +1,6 @@
-"""How good a ranked list is, and how sure an average is: pure functions.
+"""Pure functions that measure how good a ranked list is and how certain an average is.
 
-A grade is 0 (wrong) to 3 (exactly what was meant); a product without a judgement counts as 0.
+A grade is 0 (wrong) to 3 (exactly what was searched for); an unjudged product counts as 0.
 """
 
 import math
@@ -29,20 +29,23 @@ class Interval:
 
 
 def recall_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int) -> float:
-    """Share of the relevant products (grade 1 and up) among the first k. It is below 1 if there are more than k."""
+    """Return the share of the relevant products (grade 1 to 3) that are among the first k.
+
+    With more than k relevant products, recall@k cannot reach 1.
+    """
     relevant = {key for key, grade in grades.items() if grade > 0}
     return len(relevant.intersection(ranked[:k])) / len(relevant)
 
 
 def reciprocal_rank(ranked: Sequence[Key], grades: Mapping[Key, int]) -> float:
-    """1 / rank of the first relevant product; 0 when the list has none."""
+    """Return 1 / rank of the first relevant product, or 0 if the list has no relevant product."""
     return next((1 / rank for rank, key in enumerate(ranked, 1) if grades.get(key, 0) > 0), 0.0)
 
 
 def ndcg_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int = NDCG_DEPTH) -> float:
-    """Discounted cumulative gain, 2^grade - 1 over log2(rank + 1), as a share of the best order's.
+    """Return the discounted cumulative gain, 2^grade - 1 over log2(rank + 1), as a share of the best order's gain.
 
-    Järvelin and Kekäläinen 2002; the exponential gain is that of Burges et al. 2005.
+    Järvelin and Kekäläinen (2002) define it; Burges et al. (2005) introduced the exponential gain.
     """
     return _dcg([grades.get(key, 0) for key in ranked[:k]]) / ideal_dcg(grades, k)
 
@@ -56,9 +59,9 @@ def _dcg(grades: Sequence[int]) -> float:
 
 
 def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
-    """Share of an exact list that an approximate one holds, both as distances, nearest first.
+    """Return the share of an exact list that an approximate list contains. Both are distances, nearest first.
 
-    By distance, not by name: of products that are equally far, either may stand in the list (as ann-benchmarks counts).
+    It compares distances and not ids, as ann-benchmarks does: of two equally distant products, either is correct.
     """
     if not exact:
         return 1.0
@@ -66,9 +69,9 @@ def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
 
 
 def bootstrap(values: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Interval]:
-    """The mean of each column of (queries, columns) and its percentile interval over resampled queries.
+    """Return the mean of each column of (queries, columns) and its 95 % percentile interval over resampled queries.
 
-    Efron and Tibshirani 1993. To compare two systems, give their differences query by query.
+    Efron and Tibshirani (1993) describe the method. To compare two systems, pass their differences query by query.
     """
     count = len(values)
     if count == 0:

@@ -1,4 +1,4 @@
-"""One evaluation of the serving model, from the judged queries to rows of shop.evaluation."""
+"""Runs an evaluation of the serving model, from the judged queries to rows of shop.evaluation."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ from db.evaluation.measure import How, MeasuredLeg, Serving, Task
 from db.roles import Role
 
 StepDone = Callable[[], None]
-ShowProgress = Callable[[str, int], AbstractContextManager[StepDone]]  # of what, in how many steps
+ShowProgress = Callable[[str, int], AbstractContextManager[StepDone]]  # arguments: the activity and its number of steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class EvaluationOptions:
     suites: Sequence[str] = ("default",)
     filters: Sequence[Filter | None] = (None,)
     k: int = 10
-    weights: Weights | None = None  # of the hybrid. None: those of a search that names none
+    weights: Weights | None = None  # of the hybrid; None: the defaults of a search
     route: str | None = None
     against: str | None = None  # the number of an earlier run, or "last"
     fit: bool = False
@@ -34,7 +34,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`comparisons`: this run minus the run `against`, query by query."""
+    """The result of an evaluation. `comparisons` are this run minus the run `against`, query by query."""
 
     run: int
     model: Serving
@@ -46,12 +46,12 @@ class Evaluation:
 
 
 def prepare(conn: Connection, options: EvaluationOptions) -> list[Task]:
-    """Every task, those without an answerable query included."""
+    """Return every task, including tasks without an answerable query."""
     return measure.prepare(conn, judgements.read(conn, options.suites), options.filters)
 
 
 def answerable(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that have queries. Raises SettingsError when there are none."""
+    """Return the tasks that have queries. Raises SettingsError when no task has any."""
     kept = [task for task in tasks if task.queries]
     if not kept:
         suites = ", ".join(sorted({task.suite for task in tasks}))
@@ -62,7 +62,7 @@ def answerable(tasks: Sequence[Task]) -> list[Task]:
 def evaluate(
     database: Database, conn: Connection, tasks: Sequence[Task], options: EvaluationOptions, progress: ShowProgress
 ) -> Evaluation:
-    """Fit, if asked, measure, compare, and keep the figures. `conn` is the analyst's, in autocommit."""
+    """Fit weights if requested, measure, compare, and store the results. `conn` is the analyst's, in autocommit."""
     model = measure.serving(conn)
     earlier = _earlier(conn, tasks, options)
     fitted = fit_weights(conn, tasks, progress) if options.fit else None
@@ -89,7 +89,7 @@ def fit_weights(conn: Connection, tasks: Sequence[Task], progress: ShowProgress,
 
 
 def _earlier(conn: Connection, tasks: Sequence[Task], options: EvaluationOptions) -> tuple[int, list[StoredLeg]] | None:
-    """Before anything is measured, so that a run that cannot be compared with costs no time."""
+    """Find the run to compare with. This comes before the measurement, so that an unfit run fails without delay."""
     if options.against is None:
         return None
     run, stored = history.find(conn, options.against, tasks)

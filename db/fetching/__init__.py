@@ -1,7 +1,7 @@
-"""Images behind URLs: one guarded way from a URL to bytes.
+"""Fetches the images behind URLs, and guards every request.
 
-The author of a product decides which URLs an encoder requests, so a URL is input from a stranger. It may lead to public
-hosts and to object stores that the operator has listed, and nowhere else.
+The author of a product decides which URLs an encoder requests, so a URL is input from a stranger. A URL may lead only
+to public hosts and to object stores that the operator has listed.
 """
 
 from db.fetching.fetcher import Fetcher

@@ -1,4 +1,4 @@
-"""Which URLs may be requested: http and https, usual ports, public hosts, and the operator's exceptions."""
+"""Decides which URLs may be requested: http and https, usual ports, public hosts, and the operator's exceptions."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,25 +14,25 @@ Network = IPv4Network | IPv6Network
 
 PORTS = {"http": 80, "https": 443}
 
-# Networks that `is_global` allows, or allows in some versions of Python, although no public image is there: protocol
-# assignments, 6to4 relays, the address at which Azure serves its own machines.
+# `is_global` allows these networks in some or all versions of Python, but they serve no public images: protocol
+# assignments, 6to4 relays, and the address at which Azure serves its own machines.
 _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
-# Of IPv6 only the allocated unicast range, without the networks that embed an IPv4 address (Teredo, 6to4; mapped
+# IPv6 is limited to the allocated unicast range, without the networks that embed an IPv4 address (Teredo, 6to4; mapped
 # addresses and NAT64 lie outside the range) and without documentation.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # as the last label: resolvers read 0x7f.1 and 2130706433 as 127.0.0.1
+_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # as last label; resolvers read 0x7f.1 and 2130706433 as 127.0.0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
-    networks: Sequence[Network] = ()  # may be reached although they are not public
-    ports: Collection[int] = ()  # besides 80 and 443
+    networks: Sequence[Network] = ()  # networks that are allowed although they are not public
+    ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
 
     def url(self, written: str) -> httpx2.URL:
-        """Parse a URL. The result is what is requested: nothing is parsed twice. Raises ImageRejected."""
+        """Parse and check a URL. The request uses the result, so no URL is parsed twice. Raises ImageRejected."""
         if "\\" in written or written != written.strip():
             raise ImageRejected("not a URL")
         try:
@@ -51,7 +51,7 @@ class Reachable:
         return url
 
     def follow(self, url: httpx2.URL, location: str) -> httpx2.URL:
-        """The URL that a redirect leads to. Raises ImageRejected."""
+        """Return the URL that a redirect leads to. Raises ImageRejected if that URL may not be requested."""
         try:
             target = self.url(str(url.join(location)))
         except (httpx2.InvalidURL, ValueError):
@@ -63,7 +63,7 @@ class Reachable:
         return target
 
     def check(self, ip: Ip) -> None:
-        """Raises ImageRejected. The message does not contain the address: it may come from an internal name server."""
+        """Raise ImageRejected for a forbidden address, without naming it: an internal name server may have given it."""
         if not any(ip in network for network in self.networks) and not _is_public(ip):
             raise ImageRejected("leads to an address that is not public")
 

@@ -1,7 +1,7 @@
-"""Connections to exactly the address that was checked, which end at a deadline.
+"""Connects to exactly the address that was checked, until a deadline.
 
-httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed it. Here the
-"timeouts" of a request are one moment of `time.monotonic()`, and each read gets the time that remains until then.
+httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed the timeout. Here
+the "timeouts" of a request are a deadline, a value of `time.monotonic()`, and each read gets the time that remains.
 """
 
 import socket
@@ -20,7 +20,7 @@ Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the p
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Raises OSError; UnicodeError for a text that cannot be a host name."""
+    """Return the addresses of a host. Raises OSError, or UnicodeError for a text that cannot be a host name."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
@@ -38,7 +38,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Raises ImageRejected when any address of the host is forbidden: a name that mixes both kinds is a trap."""
+        """Connect. Raises ImageRejected if any address of the host is forbidden: a name with both kinds is a trap."""
         assert timeout is not None
         try:
             ips = self._addresses(host, port, timeout)
@@ -46,7 +46,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 self._reachable.check(ip)
             for number, ip in enumerate(ips):
                 try:
-                    # an address that does not answer leaves time for the next
+                    # an address that does not answer leaves time for the next address
                     share = seconds_left(timeout) / (len(ips) - number)
                     return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):

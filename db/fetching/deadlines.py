@@ -1,4 +1,4 @@
-"""Work that must end at a deadline: a moment of `time.monotonic()`."""
+"""Ends work at a deadline, which is a value of `time.monotonic()`."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def seconds_left(deadline: float) -> float:
-    """The time until the deadline, more than zero. Raises TimeoutError."""
+    """Return the seconds until the deadline, more than zero. Raises TimeoutError after the deadline."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -18,8 +18,10 @@ def seconds_left(deadline: float) -> float:
 
 
 def call_until(deadline: float, call: Callable[[], Result]) -> Result:
-    """The call's result, or its error. Raises TimeoutError at the deadline, while the call continues in its thread: a
-    resolver or a storage driver cannot be interrupted."""
+    """Return the result of the call, or raise its error. Raises TimeoutError at the deadline.
+
+    The call then continues in its thread, because a resolver or a storage driver cannot be interrupted.
+    """
     future: Future[Result] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""From a URL to bytes: bounded in size and time, a few requests to each host at a time, retried where that may help."""
+"""Fetches the bytes of a URL, within limits of size, time and requests per host, and retries if that may help."""
 
 import email.utils
 import threading
@@ -33,13 +33,13 @@ _GONE = (403, 404, 410)
 
 
 class _Retryable(ImageUnreadable):
-    """Worth another attempt within the same call, after at least `seconds`."""
+    """An error that justifies another attempt within the same call, after at least `seconds`."""
 
     seconds = 0.0
 
 
 class Fetcher:
-    """Safe to call from several threads. One for each process, so that its limits hold."""
+    """Reads URLs. Several threads may call it; a process has only one Fetcher, so that its limits hold."""
 
     def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
@@ -66,7 +66,7 @@ class Fetcher:
         )
 
     def read(self, address: str) -> bytes:
-        """Raises ImageRejected when no attempt can succeed, ImageUnreadable when a later one may."""
+        """Return the bytes of a URL. Raises ImageRejected if no attempt can succeed, otherwise ImageUnreadable."""
         try:
             if address.partition("://")[0] in SCHEMES:
                 return self._stores.read(address)
@@ -77,7 +77,7 @@ class Fetcher:
             raise kind(f"{address}: {error.message}") from error
 
     def close(self) -> None:
-        """Calls in progress raise ImageUnreadable."""
+        """Close all connections. Calls in progress raise ImageUnreadable."""
         self._closed.set()
         self._pool.close()
 
@@ -86,7 +86,7 @@ class Fetcher:
         return max(self._backoff(state), error.seconds if isinstance(error, _Retryable) else 0.0)
 
     def _attempt(self, url: httpx2.URL) -> bytes:
-        """One attempt, redirects included, within the limit of seconds; waiting for a slot does not count."""
+        """Make one attempt, including redirects, within the time limit. The wait for a slot does not count."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
             with self._slots.of(url.raw_host):
@@ -99,7 +99,7 @@ class Fetcher:
         raise ImageRejected(f"more than {MAX_REDIRECTS} redirects")
 
     def _ask(self, url: httpx2.URL, deadline: float) -> bytes | httpx2.URL:
-        """The body, or the URL that a redirect leads to."""
+        """Return the body, or the URL that a redirect leads to."""
         headers = [
             (b"Host", url.netloc),
             (b"User-Agent", self._agent),
@@ -165,12 +165,12 @@ class _Slots:
     def of(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with slot, self._all:  # in this order: requests that wait for a slow host do not block others
+        with slot, self._all:  # host first, so that requests that wait for a slow host do not block others
             yield
 
 
 def _seconds(retry_after: str) -> float:
-    """The seconds of a Retry-After header, which is a number or a date; 0 when it is neither."""
+    """Return the seconds of a Retry-After header, which is a number or a date, or 0 if the header is neither."""
     if retry_after.strip().isdecimal():
         return float(retry_after)
     try:

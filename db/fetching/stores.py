@@ -1,5 +1,5 @@
-"""Images in object stores, below the prefixes that the operator has listed. Credentials and endpoints are settings of
-the drivers."""
+"""Reads images from object stores, below the prefixes that the operator has listed. The drivers have settings of their
+own for credentials and endpoints."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Stores:
                 ) from error
 
     def read(self, address: str) -> bytes:
-        """Raises ImageRejected, ImageUnreadable."""
+        """Return the bytes of an object. Raises ImageRejected or ImageUnreadable."""
         scheme, _, path = address.partition("://")
         if not address.startswith(self._prefixes):
             raise ImageRejected("outside the object stores that are read (WINDOWSHOP_ENCODER_OBJECT_STORES)")

@@ -31,7 +31,10 @@ class WorkerPool:
     def submit(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> ProcessFuture[Result]:
-        """Start a call. Raises BrokenProcessPool after `close`. The future raises one of FAILURES if it fails."""
+        """Start a call. Raises BrokenProcessPool after `close`.
+
+        The future raises one of FAILURES if its process dies.
+        """
         with self._guard:
             if self._closed:
                 raise BrokenProcessPool("closed")

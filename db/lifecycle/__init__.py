@@ -1,1 +1,1 @@
-"""The life of a model beside others: watched while it is filled, judged, promoted, taken back, retired."""
+"""The lifecycle of a model: its coverage, its indexes, its trial against the serving model, promotion and rollback."""

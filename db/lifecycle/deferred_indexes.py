@@ -1,8 +1,9 @@
-"""Indexes that are deferred while a table is filled for the first time, and built when it is full.
+"""Defers indexes while a table is filled for the first time, and builds them when the table is full.
 
-To build an index over a full table takes a fraction of the time that it costs to maintain it during a load.
-`shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred it builds it;
-when that one was killed, the next one or `windowshop index build` does. Until then search compares row by row.
+Building an index on a full table takes a fraction of the time that maintaining the index during a load takes.
+`shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index
+builds it. If that process was killed, the next load or encoder or `windowshop index build` builds it. Until then search
+compares row by row.
 
 Only sessions that can SET ROLE owner defer indexes, because only they can build them.
 """
@@ -21,13 +22,13 @@ from db.lifecycle.indexes import progress_of
 from db.locks import Lock
 
 KEYWORD_INDEXES = ("product_attributes_idx", "product_keywords_idx", "product_title_trgm_idx")
-FEW = 1_000  # vectors: an exact scan is as fast as the index
-MANY = 20_000  # vectors: worth an index build of their own
-MOST_MEMORY = 2 << 20  # kB
+FEW = 1_000  # up to this many vectors, an exact scan is as fast as the index
+MANY = 20_000  # from this many waiting vectors on, a separate index build is worthwhile
+MOST_MEMORY = 2 << 20  # kB, at most
 POLL_SECONDS = 0.5
-NO_MEMORY = ("53100", "53200")  # shared memory counts as disk
+NO_MEMORY = ("53100", "53200")  # SQLSTATEs: disk full, which includes shared memory, and out of memory
 
-Progress = Callable[[str, str, float], None]  # index, phase, share done
+Progress = Callable[[str, str, float], None]  # arguments: index, phase, completed share of the phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ def deferred(conn: Connection) -> list[Deferred]:
 
 
 def defer_keywords(database: Database) -> bool:
-    """Defer the indexes of words, trigrams and attributes, if there is no product yet. Returns whether it did."""
+    """Defer the indexes of words, trigrams and attributes if no product exists. Returns whether they are deferred."""
     return _defer(database, "product", KEYWORD_INDEXES, "select 1 from shop.product limit 1")
 
 
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
     """Defer the HNSW indexes of nearly empty tables that wait for many vectors. Returns their names.
 
-    For an encoder, before it starts with the catalog.
+    An encoder calls this before it starts with the catalog.
     """
     if not may_build(database):
         return []
@@ -78,10 +79,10 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
 def build(
     database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred indexes, or those of them in `names`. Returns the names of those built; none while another
-    session builds.
+    """Build the deferred indexes, or only those in `names`. Returns the names of the built indexes, and no name while
+    another session builds.
 
-    Searches, loads and encoders go on meanwhile. Raises DatabaseError where the login may not build.
+    Searches, loads and encoders continue during a build. Raises DatabaseError if the login may not build.
     """
     engine = database.engine(None).execution_options(isolation_level="AUTOCOMMIT")
     built = []
@@ -91,7 +92,7 @@ def build(
             return []
         wanted = [
             index for index in deferred(conn) if names is None or index.name in names
-        ]  # those that are still deferred
+        ]  # read again: another session may have built some
         if not wanted:
             return []
         if not _may_become_owner(conn, database):
@@ -113,7 +114,7 @@ def build(
 def build_vectors(
     database: Database, model_ids: Sequence[int], on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred HNSW indexes of these models. For an encoder that has no work left."""
+    """Build the deferred HNSW indexes of these models. An encoder calls this when it has no work left."""
     with database.connect(None) as conn:
         names = conn.scalars(
             text(
@@ -133,7 +134,7 @@ def may_build(database: Database) -> bool:
 
 
 def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) -> bool:
-    """Drop the indexes and note their definitions, unless `has_rows` finds a row or another session holds the table."""
+    """Drop the indexes and store their definitions, unless `has_rows` finds a row or the table is locked."""
     if not may_build(database):
         return False
     with database.connect(None) as conn:
@@ -146,13 +147,13 @@ def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) 
                 if conn.scalar(text(has_rows)) is not None:
                     return False
                 conn.execute(text(f'lock table shop."{table}" in access exclusive mode'))
-                if conn.scalar(text(has_rows)) is not None:  # inserted while we waited
+                if conn.scalar(text(has_rows)) is not None:  # another session inserted a row while we waited
                     return False
                 conn.execute(_NOTE, {"table": table, "names": list(names)})
                 for name in names:
                     conn.execute(text(f'drop index if exists shop."{name}"'))
         except DatabaseError as error:
-            if error.sqlstate != "55P03":  # searches or loads hold the table: its indexes stay
+            if error.sqlstate != "55P03":  # a search or load locks the table, so its indexes stay
                 raise
             return False
     return True
@@ -175,7 +176,7 @@ def _build(conn: Connection, index: Deferred) -> None:
         except DatabaseError as error:
             if error.sqlstate not in NO_MEMORY:
                 raise
-            # Parallel workers need shared memory, which is short here; a single process uses its own.
+            # Parallel workers need shared memory, which was too small; a single process uses its own memory.
             conn.execute(text("set max_parallel_maintenance_workers = 0"))
             _drop_invalid(conn, index.name)
             conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})
@@ -183,7 +184,7 @@ def _build(conn: Connection, index: Deferred) -> None:
 
 
 def _drop_invalid(conn: Connection, name: str) -> None:
-    """Drop what an interrupted build left."""
+    """Drop the INVALID index that an interrupted build left behind."""
     valid = text("select indisvalid from pg_index where indexrelid = to_regclass(:name)")
     if conn.scalar(valid, {"name": f'shop."{name}"'}) is False:
         conn.execute(text(f'drop index concurrently shop."{name}"'))

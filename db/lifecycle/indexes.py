@@ -11,13 +11,15 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`progress`: the share of the table that a running build has read, for its owner.
-    `deferred`: not built while the table is filled, see deferred_indexes.py."""
+    """An HNSW index. `progress` is the share of the table that a running build has read; only its owner sees it.
+
+    `deferred` is true while the table is filled without the index, see deferred_indexes.py.
+    """
 
     model: str
     part: Part
     name: str
-    rows: int  # of the table, about
+    rows: int  # estimated rows of the table
     size: int  # bytes
     m: int
     ef_construction: int
@@ -34,7 +36,7 @@ class IndexState:
         return "not valid" if self.progress is None else f"building, {self.progress:.0%}"
 
 
-# A parameter that was not given has pgvector's default.
+# A missing parameter has pgvector's default.
 _INDEXES = text(
     """
     select m.name, part, c.relname, shop_private.row_estimate(i.indrelid), pg_relation_size(c.oid),
@@ -80,12 +82,12 @@ def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexSt
 
 
 def building(conn: Connection) -> dict[int, float]:
-    """The progress of index builds, by the index's oid. Only the builder's login and administrators can see it."""
+    """Return the progress of index builds by index oid. Only the builder's login and administrators can see it."""
     return {oid: share for oid, _, share in conn.execute(text(_BUILDING))}
 
 
 def progress_of(conn: Connection, name: str) -> tuple[str, float] | None:
-    """The phase of the build of an index, and the share of the phase that is done; None when no build runs."""
+    """Return the phase of an index build and the completed share of that phase, or None if no build runs."""
     row = conn.execute(
         text(f"{_BUILDING} and index_relid = to_regclass(:name)"), {"name": f'shop."{name}"'}
     ).one_or_none()

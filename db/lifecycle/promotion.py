@@ -1,4 +1,4 @@
-"""Promotion and rollback: the checks before search switches to another model."""
+"""Promotes a model and rolls back, after checks that search loses nothing by the switch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +16,8 @@ from db.lifecycle.serving import serve_model
 from db.lifecycle.status import PartCoverage, coverage
 from db.work.items import Part
 
-NEEDS_INDEX = 10_000  # vectors; an exact scan of more takes too long for a search
-NAMED = 5  # quarantined products that a refusal names
+NEEDS_INDEX = 10_000  # with more vectors, an exact scan takes too long for a search
+NAMED = 5  # a refusal names at most this many quarantined products
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,25 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """What a switch did. `before`: the model that served until then; None when none did, or this one."""
+    """The result of a switch. `before` is the other model that served until then, or None."""
 
     now: str
     before: str | None
     coverage: dict[Part, PartCoverage]
     duels: list[Duel]
-    overruled: list[str]  # the reasons against it, where it was forced
+    overruled: list[str]  # the reasons against a switch that was forced
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Let a model serve. Raises DatabaseError with every reason against it, unless `force`; while no other model
-    serves, there is none."""
+    """Let a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
+
+    While no other model serves, there are no reasons against it.
+    """
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:
         before = serving_name(conn)
         covered = coverage(conn).get(name, {})
-        if covered and before is not None and before != name:  # nothing covered: an unknown model, or a retired one
+        if covered and before is not None and before != name:  # an unknown or retired model has no coverage
             duels = trials(conn, name, before)
             against = [*_gaps(conn, name, covered, allow_quarantined), *_without_index(conn, name), *_worse(duels)]
     if against and not force:
@@ -61,8 +63,10 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 
 
 def rollback(database: Database, *, force: bool = False) -> Switched:
-    """Back to the model that served before; a second time, forward again. Raises DatabaseError when there is none, or
-    when it fell behind (unless `force`)."""
+    """Switch back to the model that served before; a second call switches forward again.
+
+    Raises DatabaseError if no model served before or, unless `force`, if that model fell behind.
+    """
     with _as_owner(database) as conn:
         before, name = serving_name(conn), _previous(conn)
         covered = coverage(conn)[name]
@@ -91,7 +95,7 @@ def serving_name(conn: Connection) -> str | None:
 
 
 def trials(conn: Connection, name: str, rival: str) -> list[Duel]:
-    """A duel for each suite, catalog and kind of query that both were measured on; of several, the newest."""
+    """Return the newest duel for each suite, catalog and kind of query that both models were measured on."""
     pairs = conn.execute(
         text(
             """

@@ -1,4 +1,4 @@
-"""The site's models as rows: their state, their coverage, and which one serves."""
+"""Reads the state and coverage of the site's models, and switches the serving model."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.work.items import ModelRow
 
-SWITCH_SECONDS = 30.0  # how long a switch retries while searches run
+SWITCH_SECONDS = 30.0  # a switch retries for this long while searches run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     """Switch search to a model in one transaction, as the owner.
 
     Searches lock the views they read, and later searches would queue behind a waiting switch. So the switch waits half
-    a second at a time and lets them pass in between. Raises DatabaseError when there is no such model, when the switch
-    would lose results (unless `force`), or when searches leave it no gap for 30 seconds.
+    a second at a time and lets these searches pass in between. Raises DatabaseError if the model does not exist, if the
+    switch would lose results (unless `force`), or if searches leave no gap for 30 seconds.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

@@ -1,4 +1,4 @@
-"""Each model with its coverage, indexes and last evaluation: to decide whether to promote or retire it."""
+"""Reports the coverage, indexes and last evaluation of each model, to help decide about promotion or retirement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class PartCoverage:
-    """Of the catalog's images or titles; the last four sum to the first."""
+    """Counts of the catalog's images or titles. `items` is the sum of the other four."""
 
     items: int
     done: int
@@ -32,7 +32,7 @@ class LastEvaluation:
     at: datetime
     suite: str
     direction: str
-    ndcg: Mapping[str, float]  # value, low, high
+    ndcg: Mapping[str, float]  # keys: value, low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ModelStatus:
     source: str
     revision: str
     dimension: int
-    coverage: Mapping[Part, PartCoverage]  # none of a retired model
+    coverage: Mapping[Part, PartCoverage]  # empty for a retired model
     indexes: list[IndexState]
     evaluation: LastEvaluation | None
 
@@ -57,7 +57,7 @@ _LAST = text(
 
 
 def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelStatus]:
-    """Every model, in the order in which they were added. `building`: of db.lifecycle.indexes."""
+    """Return every model in the order of its addition. `building` is the result of db.lifecycle.indexes.building."""
     covered = coverage(conn)
     indexes = every_index(conn, building)
     last = {(row[0], row[1]): LastEvaluation(*row[2:]) for row in conn.execute(_LAST)}
@@ -77,7 +77,7 @@ def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelS
 
 
 def coverage(conn: Connection) -> dict[str, dict[Part, PartCoverage]]:
-    """By model and part; of every model that is kept current."""
+    """Return the coverage of every model that is kept current, by model and part."""
     found: dict[str, dict[Part, PartCoverage]] = {}
     rows = conn.execute(
         text("select model, part::text, items, done, waiting, leased, quarantined from shop.model_coverage")

@@ -1,4 +1,4 @@
-"""A model that does not serve, measured against the one that does: the same queries, both by the exact route."""
+"""Measures a model that does not serve against the serving model, with the same queries and by the exact route."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from db.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`comparisons`: the model minus the rival, query by query."""
+    """The result of a trial. `comparisons` are the model minus the rival, query by query."""
 
     model: Serving
     rival: Serving
@@ -31,8 +31,10 @@ class Trial:
 
 
 def prepare(conn: Connection, name: str, suites: Sequence[str]) -> tuple[Serving, Serving, list[Task]]:
-    """The model, its rival, and what both are asked. Raises DatabaseError or SettingsError when there is nothing to
-    compare."""
+    """Return the model, its rival, and the tasks for both.
+
+    Raises DatabaseError or SettingsError when there is nothing to compare.
+    """
     rival = measure.serving(conn)
     model = measure.as_if_serving(conn, name)
     if model.model_id == rival.model_id:
@@ -51,7 +53,10 @@ def run(
     fit: bool,
     progress: ShowProgress,
 ) -> Trial:
-    """Measure both, and keep a run of each, the rival's with the higher number. `conn` is the app's, in autocommit."""
+    """Measure both models and store a run of each; the rival's run has the higher number.
+
+    `conn` is the app's, in autocommit.
+    """
     fitted = fit_weights(conn, tasks, progress, trial_of=model.model) if fit else None
     measured: list[MeasuredLeg] = []
     rival_measured: list[MeasuredLeg] = []

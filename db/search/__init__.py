@@ -1,1 +1,1 @@
-"""`shop.search` and its family as typed calls."""
+"""Typed calls of `shop.search` and the related SQL functions."""

@@ -8,19 +8,19 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The figures that search chooses its route by. Times in microseconds.
+    """The figures by which search chooses its route. Fields with `us` are in microseconds.
 
-    `measured`: recall, candidates and milliseconds of each setting that was tried.
+    `measured` has the recall, candidates and milliseconds of each setting that was tried.
     """
 
     model: str
     products: int
     k: int
     target_recall: float
-    recall: float | None  # None: so few products that the index is not used
+    recall: float | None  # None: the index is not used for so few products
     queries: int
     query_kind: str
-    ef_search: int  # unfiltered
+    ef_search: int  # for a search without a filter
     slack: float  # stop margin of a filtered scan, a Euclidean distance of unit vectors: see filtered_hnsw_leg.sql
     exact_us_per_row: float
     hnsw_us_per_candidate: float
@@ -31,7 +31,7 @@ class Calibration:
 
 
 def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -> Calibration:
-    """Measure and store; the caller commits.
+    """Measure and store the figures; the caller commits.
 
     Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded.
     """

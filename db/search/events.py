@@ -1,4 +1,4 @@
-"""Actions of shoppers that a shop reports: rows of shop.event."""
+"""Records the actions of shoppers that a shop reports, as rows of shop.event."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

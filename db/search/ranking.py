@@ -22,12 +22,12 @@ from db.engine import translated
 # SQLSTATEs of notices (docs/errors.md).
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
 CACHE_HIT, CACHE_MISS = "WS103", "WS104"
-CACHE_NOTICE_LEVEL = "debug1"  # sessions must set client_min_messages to this to receive CACHE_HIT and CACHE_MISS
+CACHE_NOTICE_LEVEL = "debug1"  # a session receives CACHE_HIT and CACHE_MISS only with this client_min_messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchParams:
-    """The arguments of shop.search, in its order and with its defaults (docs/search.md).
+    """The arguments of shop.search, in the same order and with the same defaults (docs/search.md).
 
     `inputs` and `filter` are JSON.
     """
@@ -66,7 +66,7 @@ OPTIONS_OF_SIMILAR = (
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A row of shop.search and shop.similar. Distances are cosine distances; null for a leg that did not find it."""
+    """A row of shop.search and shop.similar. Distances are cosine distances. A leg without the product has None."""
 
     rank: int
     product_id: UUID
@@ -103,10 +103,10 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Results, best first, and properties of the search, which hold even when `rows` is empty.
+    """The results of a search, best first, and its properties, which are valid even if `rows` is empty.
 
-    `degraded`: only keywords were searched, because the query could not be encoded. Cache hits and misses, of texts
-    and images, are counted only in sessions whose client_min_messages is CACHE_NOTICE_LEVEL.
+    `degraded` means that the query could not be encoded and only keywords were searched. Cache hits and misses of texts
+    and images are counted only in sessions whose client_min_messages is CACHE_NOTICE_LEVEL.
     """
 
     rows: list[SearchHit]
@@ -151,7 +151,7 @@ class ExplainStep:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A row of shop.facets: a value, a range, all other values, or the products that have none."""
+    """A row of shop.facets: a value, a range, all other values, or the products without a value."""
 
     field: str
     value: str | None
@@ -189,16 +189,16 @@ def search(conn: Connection, params: SearchParams) -> SearchResult:
 
 
 def similar(conn: Connection, sku: str, params: SearchParams) -> SearchResult:
-    """Products that look like one. Uses OPTIONS_OF_SIMILAR; by the image alone unless there are weights."""
+    """Return products that look like a given one. Uses OPTIONS_OF_SIMILAR; without weights, the image alone counts."""
     weights = {"image_weight": _or(params.image_weight, 1), "title_weight": _or(params.title_weight, 0)}
     return _result(conn, _SIMILAR, {**asdict(params), **weights, "sku": sku})
 
 
 def trial(conn: Connection, model: str, sku: str | None, params: SearchParams) -> SearchResult:
-    """The search as if `model` were serving, for a text, an image or the image of the product `sku`.
+    """Search as if `model` were serving, for a text, an image or the image of the product `sku`.
 
-    Takes filter, k, catalog and rrf_k; the weights must be given. Needs the app's rights: no other role may have
-    texts encoded by a model that does not serve.
+    Uses filter, k, catalog and rrf_k of `params`, and requires its weights. Only the role app may call this, because no
+    other role may have texts encoded by a model that does not serve.
     """
     return _result(conn, _TRIAL, {**asdict(params), "model": model, "sku": sku})
 
@@ -208,7 +208,7 @@ def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
 
 
 def browse(conn: Connection, params: SearchParams) -> list[BrowseItem]:
-    """Products without a query. Uses filter, k, catalog and `after`, which is a product_id here."""
+    """Return products without a query. Uses filter, k, catalog and `after`, which is a product_id here."""
     return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(params))]
 
 
@@ -242,7 +242,7 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Runs on the driver's own cursor: SQLAlchemy takes half a millisecond for 31 columns."""
+    """Return the rows by the driver's own cursor, because SQLAlchemy takes half a millisecond for 31 columns."""
     cursor = conn.connection.cursor()
     try:
         cursor.execute(statement, parameters)
@@ -255,7 +255,7 @@ def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[
 
 @contextmanager
 def _notices(conn: Connection) -> Iterator[list[_Notice]]:
-    """The notices that the database sends inside the context."""
+    """Collect the notices that the database sends inside the context."""
     raw = conn.connection.driver_connection
     assert raw is not None
     received: list[_Notice] = []

@@ -1,7 +1,7 @@
-"""A search by the command line: its results, and its SQL to show.
+"""Runs the searches of the command line, and shows their SQL.
 
-Without an SQL condition it is a call of `shop.search`, which `db.search.ranking` runs. With one (`where`) it is plain
-ordered SQL on `shop.searchable`.
+Without an SQL condition, a search is a call of `shop.search`, which `db.search.ranking` runs. With a condition
+(`where`), a search is plain ordered SQL on `shop.searchable`.
 """
 
 import json
@@ -23,7 +23,7 @@ COLUMNS = ("sku", "title", "product_type", "price", "currency", "availability")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`filter` is JSON (docs/filters.md), `where` an SQL condition on shop.searchable."""
+    """A query of the command line. `filter` is JSON (docs/filters.md), `where` an SQL condition on shop.searchable."""
 
     text: str | None = None
     image: bytes | None = None
@@ -34,7 +34,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ListedProduct:
-    """A line of the command line's list, whichever statement found it."""
+    """A product in the command line's list of results."""
 
     sku: str
     title: str
@@ -42,14 +42,14 @@ class ListedProduct:
     price: Decimal | None
     currency: str | None
     availability: str | None
-    similarity: float | None  # cosine of query and image; None: its image was not among the nearest
-    score: float | None = None  # of rank fusion
+    similarity: float | None  # cosine of query and image; None: the image leg did not find the product
+    score: float | None = None  # the score of rank fusion
 
 
 def search(conn: Connection, query: Query) -> list[ListedProduct]:
-    """The k best products, best first.
+    """Return the k best products, best first.
 
-    Raises SettingsError for an empty or unbounded query, StatementRefused for a condition PostgreSQL does not take,
+    Raises SettingsError for an empty or unbounded query, StatementRefused for a condition that PostgreSQL refuses,
     EncoderUnavailable when the query cannot be encoded.
     """
     _check(query)
@@ -71,7 +71,7 @@ def search(conn: Connection, query: Query) -> list[ListedProduct]:
 
 
 def as_sql(query: Query, image_literal: sql.Composable | None = None) -> sql.Composed:
-    """The statement to show. `image_literal` is shown in place of the image's bytes."""
+    """Return the statement to show, with `image_literal` in place of the image's bytes."""
     _check(query, has_image=image_literal is not None)
     return _ranked(query, image_literal) if query.where is None else _ordered(query, image_literal)
 
@@ -111,7 +111,7 @@ def _ranked(query: Query, image_literal: sql.Composable | None) -> sql.Composed:
 
 
 def _arguments(params: SearchParams, image_literal: sql.Composable | None) -> Iterator[sql.Composable]:
-    """Every option that is not at its default, and k."""
+    """Yield k and every option that differs from its default."""
     for option in fields(SearchParams):
         value = getattr(params, option.name)
         if option.name == "image" and image_literal is not None:
@@ -123,7 +123,7 @@ def _arguments(params: SearchParams, image_literal: sql.Composable | None) -> It
 def _search_where(conn: Connection, query: Query) -> list[ListedProduct]:
     raw = conn.connection.driver_connection
     assert raw is not None
-    raw.prepare_threshold = 0  # a prepared statement is one statement: a condition cannot end it and begin another
+    raw.prepare_threshold = 0  # a prepared statement cannot hold a second one that a condition might append
     try:
         rows = conn.exec_driver_sql(_ordered(query, None).as_string(raw), execution_options={"no_parameters": True})
     except StatementRefused as error:
@@ -141,7 +141,7 @@ def _ordered(query: Query, image_literal: sql.Composable | None) -> sql.Composed
     vector = sql.SQL("SELECT {}").format(_vector(query, image_literal))
     where: sql.Composable = sql.SQL("")
     if query.where:
-        # The user's own condition, run as a role that can only read. The newline ends a comment in it.
+        # The user's own condition runs as a role that can only read. The newline ends a comment in the condition.
         end = "\n)\n" if "--" in query.where else ")\n"
         where = sql.SQL("WHERE (" + query.where.replace("{", "{{").replace("}", "}}") + end).format()
     return sql.SQL(
