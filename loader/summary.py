@@ -11,17 +11,17 @@ from loader.rejects import Reject
 
 @dataclass(frozen=True)
 class SyncCounts:
-    """kept + marked + deleted + left = products of the catalog after its rows were loaded."""
+    """What a sync did, where kept + marked + deleted + left = products of the catalog after its rows were loaded."""
 
-    kept: int  # named by the file, even if only in a rejected row
-    marked: int  # as out of stock
+    kept: int  # products that the file names, even if only in a rejected row
+    marked: int  # products marked as out of stock
     deleted: int
-    left: int  # not named and not changed: they were out of stock already, or the sync was refused
+    left: int  # unnamed products that were out of stock already, or all unnamed products if the sync was refused
 
 
 @dataclass
 class LoadSummary:
-    """read = rejected + inserted + updated + unchanged, also for a dry run, which writes nothing."""
+    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run has the same counts."""
 
     source: str
     path: Path
@@ -32,17 +32,18 @@ class LoadSummary:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
-    images: int = 0  # added, replaced or removed
-    missing_files: int = 0  # images of accepted rows that are not on this disk
+    images: int = 0  # images added, replaced or removed
+    missing_files: int = 0  # images of accepted rows whose files are not on this disk
     without_image: int = 0
     dropped_hashes: int = 0
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None
-    refused: SyncRefused | None = None  # why the sync changed nothing
+    refused: SyncRefused | None = None  # why the sync changed nothing; None if it was not refused
 
     def note(self, row: ValidatedProduct, times: int = 1) -> None:
-        """Count an accepted row's peculiarities; `times=-1` takes them back when the database refuses the row."""
+        """Count what is missing in an accepted row. If the database refuses the row later, `times=-1` subtracts it
+        again."""
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
         self.dropped_hashes += times * row.dropped_hash
@@ -58,7 +59,7 @@ class LoadSummary:
         return self.inserted + self.updated + self.unchanged
 
     def line(self) -> str:
-        """All counts in one line."""
+        """Returns all counts in one line."""
         counts = (
             f"{self.read:,} rows of {self.path} ({self.source}), catalog {self.catalog}: {self.inserted:,} new, "
             f"{self.updated:,} changed, {self.unchanged:,} unchanged, {self.rejected:,} rejected; "
@@ -72,13 +73,13 @@ class LoadSummary:
         )
 
     def raise_if_incomplete(self) -> None:
-        """Raises SyncRefused or RowsRejected, so that the exit code tells that something was left undone."""
+        """Raises SyncRefused or RowsRejected, so that the exit code shows that the load is incomplete."""
         if self.refused is not None:
             raise self.refused
         self.raise_if_rejected()
 
     def raise_if_rejected(self) -> None:
-        """Raises RowsRejected, so that the exit code tells that not every row is in."""
+        """Raises RowsRejected, so that the exit code shows that not every row was loaded."""
         if self.first_reject is None:
             return
         line, reason = self.first_reject.line, self.first_reject.reason

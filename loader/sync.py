@@ -1,8 +1,8 @@
-"""`--sync`: products that the file does not name are marked as out of stock, or deleted.
+"""`--sync` marks the products that the file does not name as out of stock, or deletes them.
 
-It happens after the last row, and only when the whole file was read and every row names its SKU: a product whose row
-cannot be read must not vanish. The loaded rows are committed by then. Products are changed in short transactions. A
-sync that is cut off is finished by the next one, which finds the remaining products again.
+The sync runs after the loaded rows are committed, and only if the whole file was read and every row names its SKU: a
+product whose row cannot be read must not vanish. Products are changed in short transactions. If a sync is cut off, the
+next sync finds the remaining products and changes them.
 """
 
 import re
@@ -19,20 +19,20 @@ from loader.errors import SyncRefused
 from loader.rejects import Reject
 from loader.summary import LoadSummary, SyncCounts
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 5_000  # at most this many products in a transaction
 _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
 class MissingLimit:
-    """How many products one sync may change: a share of the catalog before the load, or a number."""
+    """How many products one sync may change, as a share of the catalog before the load or as a number."""
 
     share: float | None = None
     number: int | None = None
 
     @classmethod
     def parse(cls, written: str) -> "MissingLimit":
-        """From "20%" or "500". Raises SettingsError."""
+        """Parses "20%" or "500". Raises SettingsError."""
         if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)\s*%", written.strip()):
             share = float(match[1]) / 100
             if share <= 1:
@@ -55,7 +55,7 @@ class SyncOptions:
 
 
 class SyncRun:
-    """The sync of one load: pass it every row with `name` or `reject`, then `finish`."""
+    """The sync of one load. Call `name` or `reject` for every row, and then `finish`."""
 
     def __init__(self, conn: Connection, catalog: str, path: Path, options: SyncOptions) -> None:
         self._conn = conn
@@ -69,17 +69,17 @@ class SyncRun:
             sync.begin(conn)
 
     def name(self, skus: Iterable[str]) -> None:
-        """Record that the file names these SKUs, and those of the rows rejected so far."""
+        """Record that the file names these SKUs and the SKUs of the rows rejected so far."""
         with self._conn.begin():
             sync.name(self._conn, [*skus, *self._rejected], self._catalog)
         self._rejected.clear()
 
     def reject(self, reject: Reject) -> None:
-        """The product of a rejected row is kept as it is. A row without a usable SKU stops the whole sync."""
+        """Keep the product of a rejected row unchanged. A row without a valid SKU makes `finish` refuse the sync."""
         sku = reject.sku.strip()
         if len(sku) <= MAX_LENGTHS["sku"] and _SKU.fullmatch(sku):
             self._rejected.append(sku)
-            if len(self._rejected) == BATCH_ROWS:  # so that memory stays bounded in a file of rejects only
+            if len(self._rejected) == BATCH_ROWS:  # bounds the memory for a file of rejects only
                 self.name(())
         else:
             self._nameless += 1
@@ -90,7 +90,7 @@ class SyncRun:
         with self._conn.begin():
             missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
         inserted = 0 if summary.dry_run else summary.inserted
-        there = missing.to_change + max(0, missing.named - inserted)  # in the catalog before this load
+        there = missing.to_change + max(0, missing.named - inserted)  # the size of the catalog before this load
         summary.refused = self._refusal(missing.to_change, there)
         changed = 0
         if summary.refused is None:
@@ -131,7 +131,8 @@ class SyncRun:
 
 
 def file_state(path: Path) -> tuple[int, int, int] | None:
-    """Differs when the file was written or replaced. The same for every folder; None when the path cannot be read."""
+    """Returns a value that changes when the file is written or replaced. For folders the value is constant, for an
+    unreadable path None."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""`--watch`: load again whenever the file has changed, until interrupted."""
+"""`--watch` loads a file again whenever it has changed, until interrupted."""
 
 import datetime
 import re
@@ -14,7 +14,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_interval(written: str) -> float:
-    """Seconds, from "30s", "15m", "2h" or "1d". Raises SettingsError."""
+    """Returns the seconds in "30s", "15m", "2h" or "1d". Raises SettingsError."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])", written.strip())
     seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
@@ -30,10 +30,11 @@ def watch(
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Load now. Then look at the file at `path` every `every` seconds and load it again if it has changed.
+    """Load now. Then check the file at `path` every `every` seconds, and load it again if it has changed.
 
-    Each load `say`s one line. A failed load does too, and is tried again after each interval: the file may be
-    fixed, the database may come back. A folder is loaded every time. Ends by KeyboardInterrupt.
+    Each load, also a failed one, passes one line to `say`. A failed load is tried again after each interval, because
+    the file may be fixed or the database may come back. A folder is loaded after each interval. KeyboardInterrupt ends
+    the loop.
     """
     done: object = None  # the file's state at the last load that succeeded
     while True:
@@ -44,7 +45,8 @@ def watch(
 
 
 def _once(load: Callable[[], LoadSummary], say: Callable[[str], None]) -> bool:
-    """Load once. False if it failed; rejected rows are no failure: they stay rejected until the file changes."""
+    """Load once. Returns whether the load succeeded. A load with rejected rows counts as a success, because the rows
+    stay rejected until the file changes."""
     try:
         summary = load()
     except (DatabaseError, LoaderError) as error:

@@ -1,4 +1,4 @@
-"""`python -m windowshop`."""
+"""Runs the command line as `python -m windowshop`."""
 
 from windowshop.main import main
 

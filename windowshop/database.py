@@ -1,4 +1,4 @@
-"""`windowshop db`: the embedded server, connections, and the schema."""
+"""`windowshop db` runs the embedded server, opens connections, and upgrades the schema."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ from windowshop.output.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The database: the embedded server, its schema, and connections to it. With WINDOWSHOP_DATABASE_URL set, they "
-    "use your own database instead of the embedded one.",
+    help="The database: the embedded server, its schema, and connections to it. If WINDOWSHOP_DATABASE_URL is set, "
+    "these commands use your own database instead of the embedded one.",
 )
 
 
@@ -28,7 +28,7 @@ def start() -> None:
 
 
 @app.command()
-def stop(force: Annotated[bool, typer.Option(help="Even while other commands use it.")] = False) -> None:
+def stop(force: Annotated[bool, typer.Option(help="Stop it even while other commands use it.")] = False) -> None:
     """Stop the embedded server."""
     from db.embedded import server
     from db.settings import Settings
@@ -82,7 +82,7 @@ def url(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context, role: RoleOption = None) -> None:
-    """Open psql; everything after the options is passed on: windowshop db psql --role analyst -c "SELECT 1"."""
+    """Open psql, and pass it the remaining arguments: windowshop db psql --role analyst -c "SELECT 1"."""
     from db.embedded import server
     from db.engine import open_database
     from db.settings import Settings
@@ -95,7 +95,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
         if database.is_embedded:
             path, environment = server.binary(settings.home, "psql")
             program = str(path)
-        if address.password:  # not on the command line, where every user of the machine can read it
+        if address.password:  # every user of the machine could read a password on the command line
             environment = {**environment, "PGPASSWORD": str(address.password)}
         if role is not None and not database.is_embedded:
             environment = {**environment, "PGOPTIONS": f"-c role={database.roles[role]}"}

@@ -1,4 +1,4 @@
-"""`windowshop demo` and `windowshop up`: database, encoder and web service together, on one machine."""
+"""`windowshop demo` and `windowshop up` run database, encoder and web service together on one machine."""
 
 import threading
 import time
@@ -86,7 +86,7 @@ def up() -> None:
 
 
 def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
-    """Serve the page until SIGTERM or Ctrl-C. False if the web service is not installed."""
+    """Serve the page until SIGTERM or Ctrl-C. Returns False if the web service is not installed."""
     from rich.console import Console
 
     from encoder.service import stopping_on_signals
@@ -130,7 +130,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
 
 
 def _prepare(database: "Database", settings: "Settings") -> None:
-    """Upgrade the schema, and let a model serve: the starter, unless the site has one."""
+    """Upgrade the schema. If no model serves, let the starter model serve, unless the site has only other models."""
     from db.lifecycle.serving import every_model, serve_model
     from db.roles import Role
     from encoder import starter
@@ -145,14 +145,14 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     if not models:
         say("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
-    # A run may have been killed after it added the model.
+    # The starter may exist but not serve, if an earlier run was killed after adding it.
     if not models or starter.NAME in [model.name for model in models]:
         serve_model(database, starter.NAME)
 
 
 @contextmanager
 def _encoding(database: "Database") -> Iterator[threading.Thread]:
-    """Run an encoder in this process. The context is entered once the whole catalog is encoded."""
+    """Run an encoder in this process. The block starts once the whole catalog is encoded."""
     from db.errors import EncoderError
     from encoder.service import load_models, run
     from encoder.settings import EncoderSettings
@@ -185,7 +185,7 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
 
 
 def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread) -> None:
-    """A progress bar until nothing is left to encode."""
+    """Show a progress bar until nothing is left to encode."""
     from db.roles import Role
     from db.work import items as work
     from windowshop.output.progress import progress_bar

@@ -1,4 +1,4 @@
-"""`windowshop encode` and `windowshop retry`."""
+"""The commands `windowshop encode` and `windowshop retry`."""
 
 from typing import Annotated
 
@@ -14,12 +14,12 @@ def encode(
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps. Default: WINDOWSHOP_ENCODER_DEVICE.")
     ] = None,
-    queries: Annotated[bool, typer.Option(help="Answer query texts and images as well.")] = True,
+    queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
 ) -> None:
-    """Run an encoder: answers query texts and images immediately, and encodes the catalog meanwhile.
+    """Run an encoder. It encodes query texts and images immediately, and the catalog between them.
 
-    Start several, on any machine that reaches the database; they share the work. Stop with Ctrl-C or SIGTERM: current
-    batches are finished, other claimed items are given back.
+    Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM an encoder
+    finishes the current batches and gives other claimed items back.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -36,7 +36,7 @@ def encode(
 
 
 def retry() -> None:
-    """Try quarantined items again, after their cause is fixed (see the view shop.quarantine)."""
+    """Try quarantined items again, once their errors are fixed (the view shop.quarantine lists both)."""
     from db import schema
     from db.engine import open_database
     from db.roles import Role

@@ -1,4 +1,4 @@
-"""`windowshop evaluate`."""
+"""The command `windowshop evaluate`."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,12 +17,12 @@ Filters = Annotated[
 ]
 HybridWeights = Annotated[
     str | None,
-    typer.Option(help="Of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted ones, else 1 each."),
+    typer.Option(help="Weights of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted ones, else 1 each."),
 ]
 Route = Annotated[str | None, typer.Option(help="exact or hnsw. Default: the route that a search takes by itself.")]
 Against = Annotated[str | None, typer.Option(metavar="RUN", help='Compare with an earlier run: its number, or "last".')]
 Fit = Annotated[
-    bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and keep them.")
+    bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and store them.")
 ]
 IndexRecall = Annotated[
     bool, typer.Option(help="Also measure how much of an exact scan's result the HNSW index finds.")
@@ -40,16 +40,16 @@ def evaluate(
     index_recall: IndexRecall = True,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well search answers judged queries, and keep the figures in shop.evaluation.
+    """Measure how well search answers judged queries, and store the figures in shop.evaluation.
 
     \b
-    windowshop judge judgements.csv                   columns query, sku, grade (0 wrong, 3 exactly what was meant)
-    windowshop evaluate                               each leg alone, and all together
-    windowshop evaluate --fit                         weights of image, title and keywords from the judgements
-    windowshop evaluate --against last                what has changed, and whether that could be chance
+    windowshop judge judgements.csv                   columns query, sku, grade (0 wrong, 3 exactly right)
+    windowshop evaluate                               measure each leg alone, and all legs together
+    windowshop evaluate --fit                         fit the weights of image, title and keywords first
+    windowshop evaluate --against last                compare with the last run, with confidence intervals
     windowshop evaluate --filter '{"price": {"lt": 80}}'
 
-    Searches as the read-only role analyst. Texts that were never searched before need a running encoder.
+    The searches run as the read-only role analyst. Texts that were never searched before need a running encoder.
     """
     from db.errors import SettingsError
     from db.evaluation.run import EvaluationOptions

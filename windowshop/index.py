@@ -1,4 +1,4 @@
-"""`windowshop index`."""
+"""The commands of `windowshop index`."""
 
 import json
 from dataclasses import asdict
@@ -16,8 +16,8 @@ app = typer.Typer(no_args_is_help=True, help="Indexes: list them, build deferred
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Every HNSW index: size, parameters, whether search may use it, and how far a build has come; and every index that
-    is deferred."""
+    """Show every HNSW index with size, parameters, build progress and whether search may use it, and every deferred
+    index."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -40,10 +40,10 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def build() -> None:
-    """Build the indexes that were deferred while tables were filled; search and loads go on meanwhile.
+    """Build the indexes that were deferred while tables were filled. Searches and loads continue during the build.
 
-    A load and "windowshop encode" do this by themselves at their end. Use this after one was killed, or when its login
-    may not build indexes. An index that an interrupted build left invalid is built again.
+    A load and "windowshop encode" build the indexes at their end. Run this command if they were killed, or if their
+    login may not build indexes. An index that an interrupted build left invalid is built again.
     """
     from db.engine import open_database
     from db.lifecycle import deferred_indexes
@@ -66,16 +66,18 @@ def build() -> None:
 
 @app.command()
 def rebuild(
-    model: Annotated[str | None, typer.Option(help="Whose indexes. Default: the serving model.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model whose indexes are rebuilt. Default: the serving model.")
+    ] = None,
     m: Annotated[int, typer.Option("--m", help="Links of each vector in the graph.", min=2, max=100)] = 16,
     ef_construction: Annotated[
         int, typer.Option("--ef-construction", help="Candidates considered for each vector's links.", min=4, max=1000)
     ] = 64,
 ) -> None:
-    """Build a model's indexes again beside the old ones, then drop the old ones; search goes on meanwhile.
+    """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.
 
-    Larger values find more and take longer to build. After an interruption "windowshop db upgrade" continues. Run
-    "windowshop calibrate" afterwards.
+    Larger values give a higher recall and take longer to build. "windowshop db upgrade" continues an interrupted build.
+    Run "windowshop calibrate" afterwards.
     """
     from db.engine import open_database
     from db.settings import Settings

@@ -1,4 +1,4 @@
-"""`windowshop load` and `windowshop judge`."""
+"""The commands `windowshop load` and `windowshop judge`."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,40 +17,41 @@ if TYPE_CHECKING:
     from loader.sync import SyncOptions
 
 CatalogPath = Annotated[
-    Path, typer.Argument(help="A catalog file, or a folder that holds one, or a folder of images.", metavar="PATH")
+    Path, typer.Argument(help="A catalog file, a folder with one catalog file, or a folder of images.", metavar="PATH")
 ]
-LoadCatalog = Annotated[str, typer.Option(help="Which catalog the rows belong to; a SKU is unique in its catalog.")]
+LoadCatalog = Annotated[str, typer.Option(help="The catalog that the rows belong to. A SKU is unique in its catalog.")]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", help=f"{', '.join(Format)}. Default: recognised by its content."),
+    typer.Option("--format", help=f"{', '.join(Format)}. Default: recognised by the content."),
 ]
 Mapping = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="FIELD=COLUMN", help='Which column holds a field: --map title="Item name".'),
+    typer.Option("--map", metavar="FIELD=COLUMN", help='The column that holds a field: --map title="Item name".'),
 ]
 MappingFile = Annotated[
     Path | None,
-    typer.Option(help='The same as lines of a TOML file: title = "Item name". --map takes precedence over it.'),
+    typer.Option(help='A TOML file with such lines as title = "Item name". --map takes precedence over the file.'),
 ]
 ImageRoot = Annotated[
     Path | None,
-    typer.Option(help="The folder where image paths start. Default: the catalog's own (Shopee: train_images)."),
+    typer.Option(help="The folder where image paths start. Default: the catalog's folder (Shopee: train_images)."),
 ]
 Rejects = Annotated[
-    Path | None, typer.Option(help="Where rejected rows are listed. Default: NAME.rejects.csv in this folder.")
+    Path | None, typer.Option(help="The file that lists rejected rows. Default: NAME.rejects.csv in this folder.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row, count what would change, change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and count the changes, but change nothing.")]
 RowLimit = Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")]
 WithSync = Annotated[
     bool, typer.Option("--sync", help="Mark products of the catalog that the file does not name as out of stock.")
 ]
-Delete = Annotated[bool, typer.Option("--delete", help="With --sync: delete them instead.")]
+Delete = Annotated[bool, typer.Option("--delete", help="With --sync: delete these products instead of marking them.")]
 MaxMissing = Annotated[
-    str | None, typer.Option(help="With --sync: leave missing products as they are when more than this. Default: 20%.")
+    str | None,
+    typer.Option(help="With --sync: if more products than this are missing, change none of them. Default: 20%."),
 ]
 Watch = Annotated[
     str | None,
-    typer.Option(metavar="INTERVAL", help="Look at the file every 30s, 15m, 2h ...; load it when it has changed."),
+    typer.Option(metavar="INTERVAL", help="Check the file every 30s, 15m, 2h ..., and load it if it has changed."),
 ]
 
 
@@ -69,19 +70,20 @@ def load(
     max_missing: MaxMissing = None,
     watch: Watch = None,
 ) -> None:
-    """Load a catalog: new rows go in, changed rows are updated, equal rows are not touched or encoded again.
+    """Load a catalog. New rows are added, changed rows are updated, and equal rows are neither written nor encoded
+    again.
 
     \b
     windowshop load products.csv                      columns by their usual names: sku, title, price, image ...
     windowshop load export.csv --map sku=Code --map title="Item name" --image-root images
     windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
     windowshop load products_export.csv               Shopify's product export
-    windowshop load products.jsonl                    JSON Lines, schema.org JSON-LD, Parquet
+    windowshop load products.jsonl                    JSON Lines; schema.org JSON-LD and Parquet load alike
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
 
-    Rows that cannot be loaded are listed with line and reason, the others are loaded, and the exit code is 6.
+    If rows cannot be loaded, they are listed with line and reason, the other rows are loaded, and the exit code is 6.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -141,20 +143,21 @@ def judge(
     path: Annotated[
         Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
     ],
-    suite: Annotated[str, typer.Option(help="The suite of rows that name none.")] = "default",
-    catalog: Annotated[str, typer.Option(help="The catalog of rows that name none.")] = "main",
+    suite: Annotated[str, typer.Option(help="The suite of rows without a suite.")] = "default",
+    catalog: Annotated[str, typer.Option(help="The catalog of rows without a catalog.")] = "main",
     rejects: Rejects = None,
 ) -> None:
-    """Load judgements, which "windowshop evaluate" measures search against: how well a product answers a query.
+    """Load judgements of how well products answer queries. "windowshop evaluate" measures search by them.
 
     \b
     query,sku,grade
-    black leather backpack,B-1022,3                   3: exactly what was meant
-    black leather backpack,B-0310,1                   1: acceptable; 0: wrong, like every product that is not listed
+    black leather backpack,B-1022,3                   3: exactly what was searched for
+    black leather backpack,B-0310,1                   1: acceptable; 0: wrong, as is every unlisted product
 
-    Instead of query, or beside it: picture (an image file below the table's folder) or picture_sku (the first image of
-    that product, which is then left out of the results). A product judged again gets its new grade. Rows that cannot be
-    loaded are listed with line and reason, the others are loaded, and the exit code is 6.
+    A row may have an image instead of the query or beside it: picture names an image file below the table's folder, and
+    picture_sku a product whose first image is used and which is left out of the results. If a product was judged
+    before, the new grade replaces the old. If rows cannot be loaded, they are listed with line and reason, the other
+    rows are loaded, and the exit code is 6.
     """
     from db.engine import open_database
     from db.settings import Settings

@@ -1,6 +1,6 @@
-"""The `windowshop` command: its groups, and the way its errors are printed.
+"""The `windowshop` command: registers the command groups and prints errors.
 
-Every command imports what it needs only when it runs: `windowshop search` must not wait for torch.
+Every command imports its modules only when it runs, so that `windowshop search` does not wait for torch.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""`windowshop model`."""
+"""The commands of `windowshop model`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +31,7 @@ def add(
         str | None, typer.Option("--as", help="Name in the database. Default: made from the source.")
     ] = None,
 ) -> None:
-    """Add a model: read its dimension, write a reviewable migration for its tables, apply it, list the catalog as work.
+    """Add a model. Writes a reviewable migration for its tables, applies it, and puts the catalog on the work list.
 
     Example: windowshop model add sentence-transformers/clip-ViT-B-32
     """
@@ -59,9 +59,11 @@ def add(
 @app.command("serve")
 def serve(
     name: str,
-    force: Annotated[bool, typer.Option(help="Even if its encoder is down or the catalog is not encoded yet.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Switch even if its encoder is down or the catalog is not encoded yet.")
+    ] = False,
 ) -> None:
-    """Switch search to a model, in one transaction. Refused while that would lose results, unless forced."""
+    """Switch search to a model, in one transaction. Refused if search would lose results, unless forced."""
     from db.engine import open_database
     from db.lifecycle.serving import serve_model
     from db.settings import Settings
@@ -73,7 +75,7 @@ def serve(
 
 @app.command("list")
 def list_models() -> None:
-    """The models, and how much of the catalog each has encoded."""
+    """List the models, and how much of the catalog each model has encoded."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -102,7 +104,7 @@ def list_models() -> None:
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Every model: how many images and titles are encoded, its indexes, its last evaluation."""
+    """Show for every model how many images and titles are encoded, its indexes, and its last evaluation."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -135,14 +137,14 @@ def evaluate(
     suite: Suites = None,
     k: RecallDepth = 10,
     fit: Annotated[
-        bool, typer.Option("--fit", help="First fit the model's weights of the legs, and keep them.")
+        bool, typer.Option("--fit", help="First fit the weights of the legs for this model, and store them.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model that does not serve against the one that does, on judged queries, and keep the figures.
+    """Compare a model with the serving model on judged queries, and store the figures.
 
-    Both answer by the exact route, so the models are compared and not their indexes; searches go on undisturbed.
-    Needs an encoder that runs the model ("windowshop encode").
+    Both answer by the exact route, so the models are compared and not their indexes. Searches are not affected. An
+    encoder must run the model ("windowshop encode").
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -203,15 +205,15 @@ def _print_trial(tried: "Trial", as_json: bool) -> None:
 @app.command()
 def promote(
     name: str,
-    force: Annotated[bool, typer.Option(help="Whatever the reasons against it are.")] = False,
+    force: Annotated[bool, typer.Option(help="Promote the model even if a check fails.")] = False,
     allow_quarantined: Annotated[
-        bool, typer.Option("--allow-quarantined", help="Count items that could not be encoded as done.")
+        bool, typer.Option("--allow-quarantined", help="Promote even if some items could not be encoded.")
     ] = False,
 ) -> None:
     """Let a model serve, in one transaction.
 
-    Refused while the model does not cover the whole catalog, lacks a valid index that the catalog needs, has no
-    encoder, or did worse in its newest evaluation than the model that serves.
+    Refused if the model does not cover the whole catalog, lacks a valid index that the catalog needs, has no encoder,
+    or did worse in its newest evaluation than the serving model.
     """
     from db.engine import open_database
     from db.lifecycle import promotion
@@ -223,9 +225,11 @@ def promote(
 
 @app.command()
 def rollback(
-    force: Annotated[bool, typer.Option(help="Even if its encoder is down or it fell behind.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Go back even if its encoder is down or its vectors are out of date.")
+    ] = False,
 ) -> None:
-    """Back to the model that served before, in one transaction. A second time: forward again."""
+    """Go back to the model that served before, in one transaction. A second rollback undoes the first."""
     from db.engine import open_database
     from db.lifecycle import promotion
     from db.settings import Settings
@@ -236,7 +240,7 @@ def rollback(
 
 @app.command()
 def retire(name: str) -> None:
-    """Stop encoding with a model that does not serve, and free its tables, by a reviewable migration."""
+    """Stop encoding with a model that does not serve. A reviewable migration drops its tables."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.retire import retire_model

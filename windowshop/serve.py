@@ -1,4 +1,4 @@
-"""`windowshop serve` and `windowshop key create|list|revoke`."""
+"""The commands `windowshop serve` and `windowshop key create|list|revoke`."""
 
 from typing import Annotated, Any
 
@@ -15,10 +15,10 @@ key_app = typer.Typer(
 def serve(
     host: Annotated[str | None, typer.Option(help="Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")] = None,
     port: Annotated[
-        int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any that is free.", min=0, max=65535)
+        int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535)
     ] = None,
 ) -> None:
-    """Serve the search page and the REST API until Ctrl-C or SIGTERM; open requests are finished first.
+    """Serve the search page and the REST API until Ctrl-C or SIGTERM, and then finish the open requests.
 
     New texts and images need a running encoder ("windowshop encode"). /openapi/openapi.json describes the API.
     """

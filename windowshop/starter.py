@@ -1,9 +1,9 @@
 """Train and evaluate the starter head: ``python -m windowshop.starter evaluate`` or ``... train``.
 
-Not a command of `windowshop` itself: its training pairs are not installed.
+This is not a command of `windowshop`, because the training pairs are not installed with the package.
 
-The first run computes the tower's features of all pairs, a few CPU-minutes; later runs read them from ``--cache``.
-Scores are measured on held-out concepts only, because the head mostly remembers its training images.
+The first run computes the tower's features of all pairs, which takes a few CPU-minutes; later runs read the features
+from ``--cache``. Scores are measured on held-out concepts only, because the head mostly remembers its training images.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ _COLUMNS = {
 
 @app.command()
 def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> None:
-    """Train a head for each committed split and print its scores on the held-out side."""
+    """Train a head for each committed split, and print its scores on the held-out side."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
@@ -59,7 +59,7 @@ def train(
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Train one head and write it: the shipped one, on all pairs, or one with a split's concepts held out."""
+    """Train a head on all pairs, as it is shipped, or on a split's training side, and write it to a file."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
@@ -78,13 +78,13 @@ def train(
 
 @app.command("draw-splits")
 def draw_splits(seed: Annotated[int, typer.Option()] = splits.SEED) -> None:
-    """Draw the committed splits again; the same pairs give the same file."""
+    """Draw the committed splits again. The same pairs and seed give the same file."""
     splits.write(splits.draw(pairs.read(), seed))
 
 
 @app.command("golden")
 def write_golden() -> None:
-    """Store the vectors of the shipped head for the fixed inputs; run once after training it."""
+    """Store the vectors of the shipped head for the fixed inputs. Run this once after training the head."""
     golden.write(assemble("cpu", weights.HEAD_FILE))
 
 

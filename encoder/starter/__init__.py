@@ -22,10 +22,10 @@ DIMENSION = 384
 
 
 def load(device: str = "cpu", head: Path = HEAD_FILE) -> "SentenceTransformer":
-    """An ordinary sentence-transformers model. ``encode`` takes texts or PIL images, not both in one call.
+    """Returns an ordinary sentence-transformers model. ``encode`` takes texts or PIL images, not both in one call.
 
-    Vectors have unit norm. Opens no network connection. ``head`` may be a head that the training command exported, to
-    measure on concepts that it has not seen.
+    Vectors have unit norm. Loading opens no network connection. ``head`` may be a head that the training command
+    exported with held-out concepts, on which it can then be measured.
 
     Raises MissingPackage or UnexpectedWeights (both StarterError).
     """

@@ -16,12 +16,13 @@ def assemble(device: str, head: Path) -> SentenceTransformer:
     router = Router(
         {"text": list(text_tower("cpu").children()), "image": [image]},
         default_route="text",
-        # By modality alone: encode_query and encode_document pass a task, which must not change the route.
+        # The route depends on the modality alone: encode_query and encode_document pass a task, which must not change
+        # it.
         route_mappings={(None, "text"): "text", (None, "image"): "image"},
     )
     return SentenceTransformer(modules=[router], device=device, local_files_only=True).eval()
 
 
 def text_tower(device: str) -> SentenceTransformer:
-    """all-MiniLM-L6-v2, unmodified: transformer, mean pooling, normalisation."""
+    """Returns the unmodified all-MiniLM-L6-v2: transformer, mean pooling and normalisation."""
     return SentenceTransformer(str(weights.text_folder()), device=device, local_files_only=True)

@@ -1,6 +1,6 @@
-"""Fixed inputs and the vectors that they must give: they tell a working installation from a broken one.
+"""Checks an installation by fixed inputs and the vectors that the model must give for them.
 
-``golden.json`` holds the vectors; the images are drawn here, so no image file is needed.
+``golden.json`` holds the vectors. The images are drawn here, so no image file is needed.
 """
 
 import json
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 FILE = Path(__file__).with_name("golden.json")
-AGREES = 0.9999  # least cosine between machines; float rounding stays above .999999
+AGREES = 0.9999  # cosines must be at least this; float rounding between machines keeps them above .999999
 
 TEXTS = ("black leather backpack", "a pair of running shoes", "red apple", "wall clock")
 
 
 def images() -> list[Image.Image]:
-    """A red ball, a clock face on a transparent background, and a wide house."""
+    """Draws a red ball, a clock face on a transparent background, and a wide house."""
     ball = Image.new("RGB", (256, 256), "white")
     pen = ImageDraw.Draw(ball)
     pen.ellipse((38, 38, 218, 218), fill=(205, 32, 38))
@@ -41,12 +41,12 @@ def images() -> list[Image.Image]:
 
 
 def vectors(model: "SentenceTransformer") -> np.ndarray:
-    """float32 (7, 384): the texts, then the images."""
+    """Returns the vectors of the texts and then of the images, float32 (7, 384)."""
     return np.vstack([model.encode(list(TEXTS)), model.encode(images())])
 
 
 def agreement(model: "SentenceTransformer") -> float:
-    """The least cosine between what ``model`` gives now and the stored vectors; see AGREES."""
+    """Returns the least cosine between the vectors of ``model`` and the stored ones; see AGREES."""
     stored = np.array(json.loads(FILE.read_text(encoding="utf-8")))
     cosines = (vectors(model) * stored).sum(1) / np.linalg.norm(stored, axis=1)
     return float(cosines.min())

@@ -1,7 +1,7 @@
-"""The only trained part: from the tower's features to MiniLM's 384 dimensions.
+"""The head, the only trained part of the model, maps the tower's features to MiniLM's 384 dimensions.
 
-It adds a learned correction to a prior that needs no training. The prior is a sum of the text vectors of ImageNet's
-class names; the weight of each is how unusually high the classifier scores that class.
+The head adds a learned correction to a prior that needs no training. The prior is a weighted sum of the text vectors of
+ImageNet's class names. A class has a large weight if the classifier scores it unusually high.
 """
 
 from pathlib import Path
@@ -18,14 +18,14 @@ HIDDEN = 512
 SHARED = 32
 
 _RESIDUAL = 0.3  # weight of the learned part beside the prior
-_SERVED_PRIOR = 0.3  # weight of the prior added again when serving: it knows concepts that no pair has taught
+_SERVED_PRIOR = 0.3  # weight of the prior added again when serving: it covers concepts that no training pair shows
 
-# Stored as float16. Statistics stay float32: they take little space, and some values are tiny.
+# These tensors are stored as float16. Statistics stay float32: they take little space, and some values are tiny.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
 
 class Head(nn.Module):
-    """(pooled (n, 1280), mid (n, 1024), logits (n, 1000)) -> unit vectors (n, 384)."""
+    """Maps pooled (n, 1280), mid (n, 1024) and logits (n, 1000) to unit vectors (n, 384)."""
 
     classes: Tensor
     common: Tensor
@@ -37,7 +37,7 @@ class Head(nn.Module):
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("classes", torch.zeros(CLASSES, DIMENSION))  # text vectors, centred
-        self.register_buffer("common", torch.zeros(DIMENSION))  # unit: the direction that all texts share
+        self.register_buffer("common", torch.zeros(DIMENSION))  # the unit vector of the direction that all texts share
         self.register_buffer("logit_mean", torch.zeros(CLASSES))
         self.register_buffer("logit_sd", torch.ones(CLASSES))
         self.register_buffer("shared", torch.zeros(CLASSES, SHARED))  # scaled directions, see ``prior``
@@ -53,34 +53,35 @@ class Head(nn.Module):
         return self._unit(self.learned(pooled, mid, prior) + _SERVED_PRIOR * prior)
 
     def prior(self, logits: Tensor) -> Tensor:
-        """Training-free: (n, 1000) class logits -> unit vectors (n, 384)."""
+        """Maps class logits (n, 1000) to unit vectors (n, 384), without training."""
         surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
         # The cube makes the few classes that stand out dominate, without a fixed number of them.
         return self._unit(surprise.pow(3) @ self.classes)
 
     def standardised(self, logits: Tensor) -> Tensor:
-        """z-scores over the training images, damped along the directions in which many classes move together
-        (animal or thing, round or long): those tell little about the class."""
+        """Returns z-scores over the training images. They are damped along the directions in which many classes move
+        together (animal or thing, round or long), because these directions tell little about the class."""
         scores = (logits - self.logit_mean) / self.logit_sd
         return scores - (scores @ self.shared) @ self.shared.T
 
     def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
-        """The input of the loss: unit vectors (n, 384)."""
+        """Returns the unit vectors (n, 384) that the loss takes."""
         # The square root compresses pooled activations, which are distributed like counts.
         inputs = self.norm(torch.cat((pooled.sqrt(), mid), 1))
         correction = self.out(gelu(self.hidden(self.dropout(inputs))))
         return self._unit(self.gain * prior + _RESIDUAL * correction)
 
     def _unit(self, vectors: Tensor) -> Tensor:
-        """Unit length, without the component along the direction that all texts share: an image with a large one
-        would be found by every query (removing it gains 1 to 2 points of recall@5 on held-out concepts)."""
+        """Removes the component along the direction that all texts share, and scales to unit length. An image with a
+        large such component would be found by every query. The removal gains 1 to 2 points of recall@5 on held-out
+        concepts."""
         along = vectors @ self.common
         return normalize(vectors - along[:, None] * self.common, dim=1)
 
 
 def save(head: Head, path: Path) -> None:
-    """Matrices as float16, statistics as float32: about 3.5 MB."""
+    """Write a file of about 3.5 MB, with matrices as float16 and statistics as float32."""
     tensors = {
         name: tensor.to(torch.float16 if name in _MATRICES else torch.float32).contiguous()
         for name, tensor in head.state_dict().items()

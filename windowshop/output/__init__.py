@@ -1,1 +1,1 @@
-"""What commands print: tables, progress, figures."""
+"""Prints the tables, progress bars and figures of commands."""

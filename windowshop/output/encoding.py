@@ -1,4 +1,4 @@
-"""A running encoder at the terminal: progress bar and summary."""
+"""Shows a running encoder at the terminal, with a progress bar and a summary."""
 
 import threading
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def encode_with_progress(
     queries: bool = True,
     console: Console | None = None,
 ) -> RunSummary:
-    """Run the encoder until a signal, or until the work list is empty; with `once`, behind a progress bar."""
+    """Run the encoder until a signal. With `once`, run it until the work list is empty, and show a progress bar."""
     console = console or Console(stderr=True)
     stop = threading.Event()
     names = ", ".join(f"{model.source} on {model.device}" for model in models.values())
@@ -49,7 +49,8 @@ def encode_with_progress(
 
 
 class _Watcher:
-    """Copies the counters to the bar from a thread of its own: the lanes do not know of a terminal."""
+    """Copies the counters to the progress bar in a thread of its own, so that the lanes need not know about a
+    terminal."""
 
     def __init__(self, bar: ProgressBar) -> None:
         self._bar = bar

@@ -1,4 +1,4 @@
-"""Evaluations for people, and as JSON."""
+"""Prints evaluations as tables and as JSON."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
 
 
 def print_left_out(tasks: Sequence[Task]) -> None:
-    """On stderr, also beside JSON."""
+    """Print on stderr how many queries were left out, so that JSON on stdout stays valid."""
     console = Console(stderr=True)
     for task in tasks:
         if task.left_out:
@@ -133,7 +133,7 @@ def _routes(leg: MeasuredLeg) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """A table whose cells break between a figure and its interval where there is no room."""
+    """Returns a table whose cells break between a figure and its interval if the terminal is narrow."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
         table.add_column(name, no_wrap=number == 0, overflow="fold")

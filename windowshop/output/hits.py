@@ -1,4 +1,4 @@
-"""Search results, their SQL, and calibrations for people."""
+"""Prints search results, their SQL, and calibrations."""
 
 import shlex
 from pathlib import Path
@@ -13,7 +13,7 @@ from db.search.statement import ListedProduct, Query, as_sql
 
 
 def shown_sql(query: Query, image: Path | None = None) -> str:
-    """The statement as it can be pasted into psql; psql itself reads the image."""
+    """Returns the statement in a form that can be pasted into psql, which then reads the image file itself."""
     if image is None:
         return as_sql(query).as_string(None) + ";"
     statement = as_sql(query, sql.SQL("decode(:'image', 'base64')")).as_string(None)

@@ -1,4 +1,4 @@
-"""Models and their indexes for people, and as JSON."""
+"""Prints models and their indexes as tables and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def as_json(models: Sequence[ModelStatus]) -> str:
 
 
 def told(switched: Switched) -> list[str]:
-    """What a switch did, and how to go back."""
+    """Returns lines that say what a switch did and how to go back."""
     before = switched.before
     lines = [f"Search is served by {switched.now}{'' if before is None else f', which takes the place of {before}'}."]
     lines += [f"Forced, although {reason}." for reason in switched.overruled]

@@ -1,4 +1,4 @@
-"""Progress bars, on stderr; none where that is not a terminal."""
+"""Progress bars on stderr. Nothing is shown if stderr is not a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class ProgressBar:
         self._progress.advance(self._task)
 
     def update(self, completed: float, total: float | None, what: str | None = None, *, rate: bool = False) -> None:
-        """`rate`: show completed items a second, too."""
+        """Move the bar. With `rate`, it also shows how many items are completed per second."""
         speed = self._progress.tasks[self._task].speed if rate else None
         shown = f"{speed:.0f}/s" if speed else ""
         self._progress.update(self._task, completed=completed, total=total, description=what, rate=shown)
@@ -33,8 +33,8 @@ class ProgressBar:
 def progress_bar(
     what: str, total: float | None = None, *, counted: bool = False, keep: bool = False, console: Console | None = None
 ) -> Iterator[ProgressBar]:
-    """`counted`: completed and total are whole items, otherwise a share is shown. `keep`: it stays on the screen when
-    it is full."""
+    """Shows a bar. With `counted` it shows the numbers of completed and of all items, otherwise a percentage. With
+    `keep` the bar stays on the screen after the block."""
     console = console or Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -49,6 +49,6 @@ def progress_bar(
 
 @contextmanager
 def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar that each call of the function moves on by one."""
+    """Shows a bar, and yields a function that moves the bar forward by one item."""
     with progress_bar(what, total, counted=True) as bar:
         yield bar.advance

@@ -1,4 +1,4 @@
-"""Lines for the person at the terminal; what a command prints for programs goes to stdout instead."""
+"""Prints messages for people on stderr. The results of a command go to stdout, where programs can read them."""
 
 import sys
 

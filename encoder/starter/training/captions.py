@@ -1,4 +1,4 @@
-"""The captions of each image, and their text vectors (computed once, because MiniLM is frozen)."""
+"""Builds the captions of each image and their text vectors, which are computed once because MiniLM is frozen."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # captions of title and keyword, from a pair's first keywords that say more than the title
-_COLOUR_SHARE = 0.4  # share of captions that name the colour, where one dominates the image
+_KEYWORDS = 3  # at most this many keywords, each with a word that the title lacks, make a caption with the title
+_COLOUR_SHARE = 0.4  # if a colour dominates the image, this share of its captions names the colour
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
@@ -28,12 +28,12 @@ _RECOLOURED = 2  # the view whose hues were turned
 @dataclass(frozen=True, slots=True)
 class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
-    titles: np.ndarray  # int (pairs,): which text is the title; equal for equal titles
-    plain: list[list[int]]  # by pair: texts that fit every view
-    coloured: list[list[int | None]]  # by pair and view: the text that names its colour
+    titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
+    plain: list[list[int]]  # for each pair, the texts that fit every view
+    coloured: list[list[int | None]]  # for each pair and view, the text that names its colour
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
-        """A caption for this view of this pair: an index into ``vectors``."""
+        """Returns a random caption for this view of this pair, as an index into ``vectors``."""
         named = self.coloured[pair][view]
         if named is not None and rng.random() < _COLOUR_SHARE:
             return named
@@ -56,12 +56,13 @@ def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", 
 
 
 def usable_views(pair: Pair) -> range:
-    """Views that the title fits: one that names a colour is wrong once the hues are turned."""
+    """Returns the views that the title fits. A title that names a colour is wrong once the hues are turned."""
     return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
 
 
 def classes(model: "SentenceTransformer", cache: Path) -> np.ndarray:
-    """Text vectors of the ImageNet classes, float32 (1000, 384), unit norm: first name and description."""
+    """Returns a text vector for each ImageNet class, float32 (1000, 384), unit norm: the sum of the vectors of its
+    first name and of its description."""
     rows = [line.split("\t") for line in _CLASSES.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     first = encode([names.split(",")[0] for _, names, _ in rows], model, cache)
     every = encode([f"{names}: {definition}" for _, names, definition in rows], model, cache)
@@ -71,7 +72,7 @@ def classes(model: "SentenceTransformer", cache: Path) -> np.ndarray:
 
 
 def encode(texts: list[str], model: "SentenceTransformer", cache: Path) -> np.ndarray:
-    """MiniLM vectors of ``texts``, kept under ``cache``."""
+    """Returns the MiniLM vectors of ``texts``, and caches them in the folder ``cache``."""
     key = hashlib.sha256("\0".join([*texts, *weights.TEXT_FILES.values()]).encode()).hexdigest()[:12]
     path = cache / f"texts-{key}.npy"
     if not path.exists():

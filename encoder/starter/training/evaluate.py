@@ -1,4 +1,4 @@
-"""How well images are found by words that training has not seen."""
+"""Measures how well images are found by words that training has not seen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,9 +10,12 @@ CUTS = (1, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of one split. ``recall_*`` is the share of queries (distinct titles) with an image of that title among
-    the first k of all test images; ``mrr`` the mean of 1 / rank of the first such image; ``r_precision``
-    goes from image to image: of the R others with the same head noun, the share among the R nearest."""
+    """The scores of one split. The queries are the distinct titles.
+
+    ``recall_k`` is the share of queries with an image of that title among the first k of all test images. ``mrr`` is
+    the mean of 1 / rank of the first such image. For ``r_precision`` the query is an image: if R other images have the
+    same head noun, it is their share among the R nearest images.
+    """
 
     recall_1: float
     recall_5: float
@@ -24,7 +27,7 @@ class Scores:
 
 
 def score(images: np.ndarray, texts: np.ndarray, titles: Sequence[int], nouns: Sequence[str]) -> Scores:
-    """``images`` and ``texts`` are unit vectors, row by row of the test side: image and its title's vector."""
+    """Score one split. Each row of ``images`` and ``texts`` holds the unit vectors of a test image and of its title."""
     title = np.asarray(titles)
     _, queries = np.unique(title, return_index=True)
     relevant = title[queries][:, None] == title[None, :]
@@ -47,7 +50,7 @@ def mean(scores: Sequence[Scores]) -> Mapping[str, float]:
 
 
 def _first_ranks(similarity: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """1-based rank of the best relevant column in each row."""
+    """Returns the 1-based rank of the best relevant column in each row."""
     best = np.where(relevant, similarity, -np.inf).max(1, keepdims=True)
     return np.asarray(1 + (similarity > best).sum(1))
 

@@ -1,4 +1,5 @@
-"""The frozen tower's features of every view of every pair: computed once (minutes), then read from a cache."""
+"""Computes the frozen tower's features of every view of every pair. This takes minutes once; later runs read a
+cache."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from encoder.starter.tower import MID, POOLED, Tower
 from encoder.starter.training import views
 from encoder.starter.training.pairs import Pair
 
-BATCH = 8  # pairs at a time, three views each: larger batches do not fit into a core's cache
+BATCH = 8  # pairs in a forward pass, with three views each; more do not fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features
 
 
 def _key(pairs: Sequence[Pair]) -> str:
-    """A hash of all inputs, so that a stale cache is never read."""
+    """Returns a hash of all inputs, so that a stale cache is never read."""
     digest = hashlib.sha256(f"{views.VERSION} {sorted(weights.IMAGE_FILES.values())}".encode())
     for pair in pairs:
         digest.update(pair.image.read_bytes())

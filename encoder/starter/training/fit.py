@@ -1,4 +1,4 @@
-"""Training the head: symmetric contrastive learning on cached features, about 20 CPU-seconds."""
+"""Trains the head by symmetric contrastive learning on cached features, in about 20 CPU-seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from encoder.starter.training.pairs import Pair
 
 
 def use_threads(count: int) -> None:
-    """Threads of torch, in this process."""
+    """Set the number of torch threads in this process."""
     torch.set_num_threads(count)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All pairs in every form that training needs; a split only selects rows."""
+    """All pairs, in every form that training needs. A split selects rows of each form."""
 
     pairs: Sequence[Pair]
     features: Features
@@ -30,7 +30,7 @@ class Material:
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
 
 
-DAMPING = 0.25  # how much to damp the directions in which many logits move together; 0: not at all
+DAMPING = 0.25  # how strongly the directions in which many logits move together are damped; 0 does not damp them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
-    scale: float = 10.0  # initial factor of the cosines; learned
-    false_negative_cosine: float = 0.75  # captions of different titles closer than this are no negatives
-    pseudo_pairs: int = 128  # in each batch
+    scale: float = 10.0  # the initial factor of the cosines, which is then learned
+    false_negative_cosine: float = 0.75  # captions of different titles are no negatives if their cosine is larger
+    pseudo_pairs: int = 128  # pseudo-pairs in each batch
     pseudo_strength: float = 3.0  # shift along a pseudo-image's class, in standard deviations of its logit
     pseudo_noise: float = 0.5  # share of a real image's deviation from the mean, on a pseudo-image
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
-    """An untrained head: its prior is complete, with statistics of these rows' original views."""
+    """Returns an untrained head with a complete prior, which has the statistics of these rows' original views."""
     head = Head(dropout)
     pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
     with torch.no_grad():
@@ -65,8 +65,9 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 
 def _shared(scores: Tensor) -> Tensor:
-    """Directions (1000, SHARED) of the largest variance, scaled for ``scores - (scores @ d) @ d.T``. That step
-    shrinks the deviation along each; the farther its variance exceeds the largest one left out, the more."""
+    """Returns the directions of the largest variance, (1000, SHARED), scaled for ``scores - (scores @ d) @ d.T``. That
+    step shrinks the deviation along each direction. The shrinkage grows with the ratio of the direction's variance to
+    the largest variance that is not among them."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -80,7 +81,8 @@ def fit(
     recipe: Recipe | None = None,
     progress: Callable[[int], None] = lambda epoch: None,
 ) -> Head:
-    """A head trained on these pairs only. The same seed gives the same head on one machine."""
+    """Returns a head that is trained only on the pairs in ``rows``. On one machine, the same seed gives the same
+    head."""
     recipe = recipe or Recipe()
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
@@ -113,8 +115,8 @@ def fit(
 
 
 def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
-    """Symmetric InfoNCE over unit vectors (n, d). Equal labels are positives; of the other pairs, those whose
-    texts have a cosine above ``false_negative_cosine`` are neither positive nor negative."""
+    """Symmetric InfoNCE over unit vectors (n, d). Pairs with equal labels are positives. Other pairs
+    are negatives, unless their texts have a cosine above ``false_negative_cosine``."""
     same = labels[:, None] == labels[None, :]
     neither = (texts @ texts.T > false_negative_cosine) & ~same
     scores = (scale * images @ texts.T).masked_fill(neither, float("-inf"))
@@ -128,7 +130,7 @@ def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false
 
 
 def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One view and one caption of each pair: pooled, mid, text vectors, labels."""
+    """Draws one view and one caption of each pair. Returns pooled, mid, text vectors and labels."""
     drawn = [int(rng.choice(usable_views(material.pairs[row]))) for row in rows]
     captions = [material.captions.draw(int(row), view, rng) for row, view in zip(rows, drawn, strict=True)]
     return (
@@ -140,10 +142,11 @@ def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tu
 
 
 class _PseudoPairs:
-    """Features of images that do not exist. Each would activate one class, and is paired with that class's name.
+    """Makes features of images that do not exist. Each pseudo-image activates one class and is paired with its name.
 
-    They are the mean features, moved as the features of training images move with the class's logit (their covariance),
-    plus part of a real image's deviation as noise. They teach the head 1,000 classes, most of which no pair shows.
+    Its features are the mean features, moved along the covariance of the training images' features with the class's
+    logit, plus part of a real image's deviation as noise. Pseudo-pairs teach the head 1,000 classes, most of which no
+    real pair shows.
     """
 
     def __init__(self, material: Material, rows: Sequence[int], recipe: Recipe) -> None:
@@ -165,4 +168,4 @@ class _PseudoPairs:
         others = torch.from_numpy(rng.integers(len(self._deviations), size=self._count))
         both = self._mean + self._strength * self._moves[chosen] + self._noise * self._deviations[others]
         pooled, mid = both[:, : self._split].clamp(min=0), both[:, self._split :]
-        return pooled, mid, self._texts[chosen], -1 - chosen  # negative: never equal to a title's label
+        return pooled, mid, self._texts[chosen], -1 - chosen  # negative labels never equal a title's label

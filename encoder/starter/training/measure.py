@@ -16,8 +16,8 @@ METHODS = ("trained", "prior", "random")
 def measure(
     material: Material, held_out: Sequence[frozenset[str]], progress: Callable[[int], None], seed: int = 0
 ) -> dict[str, list[Scores]]:
-    """Scores of each split for each of METHODS. A split's head, statistics included, comes from that split's training
-    side only."""
+    """Returns the scores of each split for each of METHODS. A split's head and its statistics come only from that
+    split's training side."""
     found: dict[str, list[Scores]] = {method: [] for method in METHODS}
     for done, nouns in enumerate(held_out):
         train, test = splits.sides(material.pairs, nouns)
@@ -30,7 +30,7 @@ def measure(
 
 
 def vectors(material: Material, head: Head, rows: Sequence[int]) -> np.ndarray:
-    """The head's vectors of the original views, float32 (n, 384)."""
+    """Returns the head's vectors of the original views, float32 (n, 384)."""
     with torch.inference_mode():
         pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
         mid = torch.from_numpy(material.features.mid[rows, 0]).float()

@@ -1,4 +1,5 @@
-"""The 3,080 image-caption pairs that the head learns from: ``encoder/starter/pairs``, not shipped in the wheel."""
+"""Reads the 3,080 image-caption pairs that the head learns from. They are in ``encoder/starter/pairs``, but not in the
+wheel."""
 
 import csv
 import re
@@ -15,20 +16,20 @@ _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 @dataclass(frozen=True, slots=True)
 class Pair:
     image: Path
-    title: str  # lower case
+    title: str  # in lower case
     keywords: tuple[str, ...]
-    noun: str  # the head noun of the title: splits and relevance are defined by it
+    noun: str  # the head noun of the title, which defines splits and relevance
     source: str
     licence: str
 
     @property
     def words(self) -> frozenset[str]:
-        """Every word of title and keywords, in singular: the words that this pair would teach."""
+        """The words of title and keywords in singular, which training on this pair would teach."""
         return frozenset(words(" ".join((self.title, *self.keywords))))
 
 
 def read(folder: Path = PAIRS) -> list[Pair]:
-    """Raises MissingPairs in an installed wheel, which does not contain them."""
+    """Returns all pairs. Raises MissingPairs in an installed wheel, which does not contain the pairs."""
     table = folder / "pairs.csv"
     if not table.is_file():
         raise MissingPairs(str(folder))
@@ -37,7 +38,7 @@ def read(folder: Path = PAIRS) -> list[Pair]:
             Pair(
                 image=folder / row["image"],
                 title=row["title"].strip().lower(),
-                # Tags such as 0x85b8e0c are no words.
+                # This drops tags that are no words, such as 0x85b8e0c.
                 keywords=tuple(k for k in row["keywords"].lower().split(";") if re.fullmatch(r"[a-z][a-z -]+", k)),
                 noun=singular(row["head_noun"].strip().lower()),
                 source=row["source"],
@@ -48,14 +49,15 @@ def read(folder: Path = PAIRS) -> list[Pair]:
 
 
 def words(text: str) -> set[str]:
-    """Singular words; of compounds such as t-shirt also the parts."""
+    """Returns the words in singular, with the parts of compounds such as t-shirt."""
     found = set(_WORD.findall(text.lower()))
     parts = {part for word in found for part in word.split("-")}
     return {singular(word) for word in found | parts}
 
 
 def singular(word: str) -> str:
-    """Good enough to map frogs, foxes and cherries to frog, fox and cherry; never shown to a person."""
+    """Returns a rough singular: frog, fox and cherry for frogs, foxes and cherries. It is only compared, never
+    shown."""
     for ending, replacement in (("ies", "y"), ("ses", "s"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement

@@ -1,8 +1,8 @@
 """Four held-out splits by concept, committed as ``splits.json``.
 
-A split names head nouns. Pairs with such a head noun are its test side; pairs whose title or keywords mention
-none of them are its training side; the rest (an image of a kennel tagged "dog" while dog is held out) belongs
-to neither side. So a test query always names something that no caption has taught.
+A split names head nouns. Pairs with one of these head nouns are its test side. Pairs whose title and keywords mention
+none of these nouns are its training side. All other pairs, such as an image of a kennel tagged "dog" while dog is held
+out, belong to neither side. So a test query always names something that no caption has taught.
 """
 
 import json
@@ -14,11 +14,11 @@ from pathlib import Path
 from encoder.starter.training.pairs import Pair
 
 FILE = Path(__file__).with_name("splits.json")
-COUNT = 4
-SEED = 7
+COUNT = 4  # splits
+SEED = 7  # of the committed splits
 
-# Nouns that tag more images than this without being their head noun (food, tool, people) are never held out: that
-# would empty the training side.
+# A noun that more than this many pairs mention without having it as their head noun (food, tool, people) is never held
+# out, because holding it out would empty the training side.
 TOO_GENERAL = 40
 
 
@@ -39,7 +39,7 @@ def draw(pairs: Sequence[Pair], seed: int = SEED) -> list[frozenset[str]]:
 
 
 def sides(pairs: Sequence[Pair], held_out: frozenset[str]) -> tuple[list[int], list[int]]:
-    """Indices of the training side and of the test side."""
+    """Returns the indices of the training side and of the test side."""
     train = [i for i, pair in enumerate(pairs) if pair.noun not in held_out and not pair.words & held_out]
     test = [i for i, pair in enumerate(pairs) if pair.noun in held_out]
     return train, test

@@ -1,6 +1,6 @@
-"""Three views of every image, and the name of its dominant colour.
+"""Makes three views of an image, and names its dominant colour.
 
-The tower is frozen, so a view is computed once and cached: augmentation must happen here, in pixels.
+The tower is frozen and the features of each view are cached, so augmentation must happen here, in pixels.
 """
 
 import colorsys
@@ -8,12 +8,12 @@ import colorsys
 import numpy as np
 from PIL import Image
 
-COUNT = 3
+COUNT = 3  # views of each image
 
 # Raise it when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
 VERSION = 2
 
-_DOMINATES = 0.45  # share of the object that a colour must cover to be named in a caption
+_DOMINATES = 0.45  # a colour is named in a caption if it covers more than this share of the object
 
 # Upper bound of each hue band, in degrees.
 _BANDS = (
@@ -23,14 +23,14 @@ _BANDS = (
 
 
 def views(image: Image.Image, seed: int) -> list[Image.Image]:
-    """The original; mirrored and rescaled on a tinted background; and with its hues turned."""
+    """Returns the original, a mirrored and rescaled copy on a tinted background, and a copy with turned hues."""
     rng = np.random.default_rng(seed)
     return [image, _moved(image, rng), _recoloured(image, rng)]
 
 
 def colour(image: Image.Image) -> str:
-    """The name of the colour that covers over 45 % of the object, or ''. White backgrounds do not count, so
-    white objects get no name."""
+    """Returns the name of the colour that covers over 45 % of the object, or '' if none does. White counts as
+    background, so white objects get no name."""
     hsv = np.asarray(image.convert("HSV").resize((64, 64)), dtype=np.float32).reshape(-1, 3)
     hue, saturation, value = hsv[:, 0] * 360 / 255, hsv[:, 1] / 255, hsv[:, 2] / 255
     thing = (saturation > 0.08) | (value < 0.94)
