@@ -1,4 +1,4 @@
-"""The application: the routes, which use one database, inside the middleware that limits requests."""
+"""Builds the ASGI application: the routes of one database, inside the middleware that limits requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -48,7 +48,8 @@ MAX_FORM_PARTS = 20
 
 
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
-    """The ASGI application. It connects to the database at the first request and disconnects when the server stops."""
+    """Returns the ASGI application. It connects to the database at the first request and disconnects when the server
+    stops."""
     pools = Pools(database, settings)
     thumbnail_pool = ThumbnailPool()
     access = _access(database, settings, pools)
@@ -88,7 +89,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[_lifespan],
-        guards=[guard] if needs_keys else [],  # none without keys: to run guards, Litestar copies the route
+        guards=[guard] if needs_keys else [],  # Litestar copies a route to run guards, so there are none without keys
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,
@@ -113,13 +114,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
 
 
 def _encoder_reader(state: State) -> Callable[[], health.Encoder | None]:
-    """Prometheus scrapes in threads of its own; the database is read in the event loop of the service."""
+    """Returns a function for Prometheus's threads that reads the encoder's state in the service's event loop."""
     loop = asyncio.get_running_loop()
 
     def read() -> health.Encoder | None:
         try:
             return asyncio.run_coroutine_threadsafe(health.encoder(state), loop).result(3)
-        except (TimeoutError, RuntimeError, CancelledError):  # the loop is busy or has ended
+        except (TimeoutError, RuntimeError, CancelledError):  # the event loop is busy or has ended
             return None
 
     return read

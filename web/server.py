@@ -1,4 +1,4 @@
-"""The web service as a process: listen, answer requests, and on SIGTERM finish the open ones and exit."""
+"""Runs the web service as a process. On SIGTERM it finishes the open requests and exits."""
 
 import logging
 import signal
@@ -31,7 +31,7 @@ def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], N
     configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
-        # uvicorn handles signals while it runs and raises them again after it has stopped; these handlers ignore them.
+        # uvicorn handles signals while it runs and raises them again when it has stopped. These handlers ignore them.
         handlers = {number: signal.signal(number, lambda *_: None) for number in _stop_signals()}
         try:
             server.run(sockets=[listener])
@@ -42,7 +42,7 @@ def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], N
 
 @contextmanager
 def running(database: Database, settings: WebSettings) -> Iterator[str]:
-    """The address of a service in a thread of this process, which ends with the context. Raises CannotListen."""
+    """Serve in a thread of this process until the context ends, and yield the address. Raises CannotListen."""
     with _listening(database, settings) as (server, listener, address):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web")
         thread.start()
@@ -56,13 +56,13 @@ def running(database: Database, settings: WebSettings) -> Iterator[str]:
 
 
 def _stop_signals() -> tuple[signal.Signals, ...]:
-    """Only the main thread can handle signals."""
+    """Returns the signals that stop the service. Only the main thread can handle signals, so others get none."""
     is_main = threading.current_thread() is threading.main_thread()
     return (signal.SIGTERM, signal.SIGINT) if is_main else ()
 
 
 def configure_log() -> None:
-    """One JSON object per line on standard error; tracebacks without the values of variables."""
+    """Log one JSON object per line to standard error, with tracebacks that do not show the values of variables."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -78,7 +78,7 @@ def configure_log() -> None:
 
 @contextmanager
 def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvicorn.Server, socket.socket, str]]:
-    """A server with its socket and its address. The socket is bound first, so nobody else takes the address."""
+    """Yields a server with its socket and address. The socket is bound first, so no other process takes the address."""
     metrics = Metrics()
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=1024)

@@ -71,7 +71,7 @@ class WebSettings(EnvironmentSettings):
 
     @property
     def is_loopback(self) -> bool:
-        """Can only this machine connect?"""
+        """Whether only this machine can connect."""
         return self.host in LOOPBACK
 
     @field_validator("trusted_proxies", "cors_origins", mode="before")

@@ -1,4 +1,4 @@
-"""Events of shoppers as rows of shop.event, which SQL joins with products to measure and improve search."""
+"""POST /events stores events of shoppers in shop.event. SQL joins them with products to measure and improve search."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,10 +21,10 @@ Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A search (its query and number of results), or an action on a product (its SKU and its rank in the results)."""
+    """A search with its query and number of results, or an action on a product with its SKU and rank in the results."""
 
     kind: Literal["search", "click", "add_to_cart", "purchase"]
-    visitor: Annotated[Visitor | None, Meta(description="The shop's own identifier of a visitor or session.")] = None
+    visitor: Annotated[Visitor | None, Meta(description="The shop's identifier of the visitor or session.")] = None
     catalog: Catalog = "main"
     query: Text | None = None
     results: Count | None = None

@@ -1,4 +1,4 @@
-"""Probes: is this process alive, and is it ready for requests? A missing encoder does not make it unready."""
+"""Probes tell whether this process is alive and ready for requests. It is ready even without an encoder."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class Health(msgspec.Struct):
 
 
 class Encoder(msgspec.Struct):
-    """The encoder of the serving model. Counts stop at 10,000."""
+    """The state of the serving model's encoder. No count exceeds 10,000, even if there are more."""
 
     model: str
     running: bool
@@ -41,13 +41,13 @@ class Ready(msgspec.Struct):
 
 @get("/health", tags=["Probes"], responses=answers(Health, HEALTH))
 async def health() -> Response[Health]:
-    """Alive: this process answers."""
+    """Answers while this process is alive."""
     return Response(Health("alive"), headers=_NO_STORE)
 
 
 @get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
 async def ready(state: State) -> Response[Ready]:
-    """Ready: the database answers and its schema fits."""
+    """Answers 200 while the database answers and its schema fits this release."""
     try:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:
@@ -56,7 +56,7 @@ async def ready(state: State) -> Response[Ready]:
 
 
 async def encoder(state: State) -> Encoder | None:
-    """None when no model serves, or the primary database does not answer."""
+    """Returns the state of the encoder, or None when no model serves or the primary database does not answer."""
 
     def call(conn: Connection) -> Any:
         return conn.execute(_ENCODER).one_or_none()

@@ -1,4 +1,4 @@
-"""The OpenAPI of a body that may be JSON or a form. Litestar itself documents one media type per route."""
+"""Describes a body that may be JSON or a form in OpenAPI. Litestar itself describes one media type per route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from web.api.schemas import ImageSearch
 
 
 def _schemas() -> tuple[Any, Any]:
-    """The schemas of the JSON body and of the form, without references.
+    """Returns the schemas of the JSON body and of the form, without references.
 
     Both are dicts. Litestar declares a Schema here, but writes out a dict unchanged.
     """

@@ -1,4 +1,4 @@
-"""GET /images/{product_id}: images of the catalog, as they are or as thumbnails."""
+"""GET /images/{product_id} returns an image of the catalog, unchanged or as a thumbnail."""
 
 import asyncio
 import hashlib
@@ -29,13 +29,19 @@ async def image(
     request: Request[Any, Any, Any],
     state: State,
     product_id: Annotated[UUID, PathParameter(description="The product that the image shows.")],
-    position: Annotated[int, QueryParameter(ge=0, le=99, description="Which of the product's images.")] = 0,
+    position: Annotated[
+        int, QueryParameter(ge=0, le=99, description="Position among the product's images. The first is 0.")
+    ] = 0,
     size: Annotated[
         int | None,
-        QueryParameter(ge=1, le=1024, description="Least edge of a thumbnail in pixels. Without it: the file itself."),
+        QueryParameter(
+            ge=1,
+            le=1024,
+            description="Least edge of a thumbnail in pixels. Without `size` the answer is the unchanged file.",
+        ),
     ] = None,
 ) -> Response[bytes]:
-    """An image of a product, when the catalog has it as a file. Results contain the address."""
+    """Return an image of a product, if the catalog stores it as a file. Search results contain this address."""
     found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
     if found is None:
         raise ApiError("not-found", "There is no such image here.")

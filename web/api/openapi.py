@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document beyond the types: an example of each answer, and every problem a route can return."""
+"""Adds to the OpenAPI document an example of each answer and every problem that a route can return."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _ALWAYS = (
 def answers(
     model: Any, example: Any, *also: str, status: int = 200, media_type: str = "application/json"
 ) -> dict[int, ResponseSpec]:
-    """The successful answer and the problems, by status: those that every route can return, and `also`."""
+    """Returns the successful answer and the problems by status: the problems of every route, and those in `also`."""
     examples = None if example is None else [Example("example", value=example)]
     specs = {status: ResponseSpec(model, description="Done.", examples=examples, media_type=media_type)}
     for kind in dict.fromkeys((*_ALWAYS, *also)):
@@ -40,7 +40,9 @@ def openapi() -> OpenAPIConfig:
         description="Product search by what things look like. Errors are RFC 9457 problems with a stable `type`.",
         components=Components(
             security_schemes={
-                "key": SecurityScheme(type="http", scheme="bearer", description="From: windowshop key create")
+                "key": SecurityScheme(
+                    type="http", scheme="bearer", description="A key that `windowshop key create` printed."
+                )
             }
         ),
         path="/openapi",

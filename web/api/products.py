@@ -1,4 +1,4 @@
-"""Read, write and delete products. db/catalog/validation.py checks them, as it does for the loader."""
+"""Routes that read, write and delete products. db/catalog/validation.py checks products, here and in the loader."""
 
 import hashlib
 from datetime import datetime
@@ -30,7 +30,7 @@ Field = str | None
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A whole product: a field that is left out becomes empty. A price is a number, or a text such as "12.50 EUR"."""
+    """A whole product. An absent field is stored as empty. A price is a number, or a text such as "12.50 EUR"."""
 
     sku: str
     title: str
@@ -51,7 +51,7 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     condition: Field = None
     attributes: dict[str, Any] = {}
     images: Annotated[
-        list[str], Meta(max_length=MAX_IMAGES, description="Addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
+        list[str], Meta(max_length=MAX_IMAGES, description="Web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
     ] = []
 
 
@@ -67,7 +67,7 @@ class Outcome(msgspec.Struct):
 
 
 class Outcomes(msgspec.Struct):
-    """One outcome for each product of the request, in its order."""
+    """One outcome for each product, in the order of the request."""
 
     products: list[Outcome]
 
@@ -107,7 +107,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
 async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
-    """A product as the catalog has it. With If-None-Match the answer is 304 while the product is unchanged."""
+    """Return a product of the catalog. With If-None-Match the answer is 304 while the product is unchanged."""
     row = await state.pools.read(request, lambda conn: db_catalog.read_product(conn, sku, catalog))
     if row is None:
         raise ApiError("not-found", "There is no such product in this catalog.")
@@ -119,7 +119,8 @@ async def read_product(
         **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
     )
     tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}  # a browser stores it, and revalidates it each time
+    # A browser may store the answer, but must revalidate it before each use.
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]  # a 304 has no body
     return Response(found, headers=headers)

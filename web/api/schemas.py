@@ -1,7 +1,7 @@
 """Bodies of requests and answers, as OpenAPI shows them.
 
-Unknown fields are refused: a misspelt option must not be ignored. `arguments` of a search returns what it passes to
-shop.search, so a new option takes one field and one line there.
+Unknown fields are refused, because a misspelt option must not be ignored. The method `arguments` of a search returns
+the arguments of shop.search, so a new option needs one field and one line in that method.
 """
 
 from typing import Annotated, Any, Literal
@@ -17,8 +17,8 @@ MAX_CATALOG = 63
 MAX_CURSOR = 200
 
 Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU)]
-Catalog = Annotated[str, Meta(max_length=MAX_CATALOG, description="The catalog that is searched.")]
-TopK = Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="How many results.")]
+Catalog = Annotated[str, Meta(max_length=MAX_CATALOG, description="Name of the catalog.")]
+TopK = Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="Number of results.")]
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 InputWeight = Annotated[float, Meta(ge=-1000, le=1000)]
 Cursor = Annotated[str, Meta(max_length=MAX_CURSOR)]
@@ -29,7 +29,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
 class Weights(msgspec.Struct, forbid_unknown_fields=True):
-    """How much each leg counts. 0 leaves the leg out; null is the fitted weight."""
+    """The weight of each leg of the search. With 0 the leg is not run; null stands for the fitted weight."""
 
     image: Weight | None = None
     title: Weight | None = None
@@ -41,17 +41,20 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     catalog: Catalog = "main"
     weights: Weights | None = None
-    min_similarity: Annotated[float | None, Meta(description="Leave out images less similar than this.")] = None
+    min_similarity: Annotated[
+        float | None, Meta(description="Exclude products whose image is less similar than this.")
+    ] = None
     max_gap: Annotated[
-        float | None, Meta(description="Leave out products less similar than the best by more than this.")
+        float | None,
+        Meta(description="Exclude products whose image is less similar than the best image by more than this."),
     ] = None
     page: Annotated[
-        Cursor | None, Meta(description="`next` of the page before; all other fields must be the same.")
+        Cursor | None, Meta(description="`next` of the previous page's answer. All other fields must be the same.")
     ] = None
-    explain: Annotated[bool, Meta(description="Also return every step of the search.")] = False
+    explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of shop.search. `explain` is not among them: it only adds to the answer."""
+        """Returns the arguments of shop.search. `explain` is not among them, as it only adds to the answer."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -81,13 +84,13 @@ class ImageSearch(Options, forbid_unknown_fields=True, kw_only=True):
 
 
 class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """One of text, image, sku and vector. A negative weight means: less like this."""
+    """Exactly one of text, image, sku and vector. With a negative weight, products unlike this input rank first."""
 
     text: Text | None = None
     image: Annotated[Base64 | None, Meta(description="An image file in base64.")] = None
     sku: Sku | None = None
     vector: Vector | None = None
-    model: Annotated[ModelName | None, Meta(description="The model that computed the vector.")] = None
+    model: Annotated[ModelName | None, Meta(description="Name of the model that computed the vector.")] = None
     weight: InputWeight | None = None
 
 
@@ -101,12 +104,13 @@ class GeneralSearch(Options, forbid_unknown_fields=True, kw_only=True):
             "query": self.query,
             "image": self.image,
             "inputs": None if self.inputs is None else as_json(self.inputs),
-            "degrade": self.image is None and self.inputs is None,  # only a text can be searched by keywords instead
+            # Without an encoder, only a text can be searched by keywords.
+            "degrade": self.image is None and self.inputs is None,
         }
 
 
 class Leg(msgspec.Struct):
-    """How one leg ranked a product: by cosine distance for images and titles, by score for keywords."""
+    """One leg's rank of a product. Images and titles rank by cosine distance, keywords by score."""
 
     rank: int | None
     distance: float | None = None
@@ -153,16 +157,18 @@ class Explained(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """Results, best first. `degraded`: the text could not be encoded, so only keywords were searched."""
+    """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched."""
 
     results: list[Result]
-    total: Annotated[int | None, Meta(description="How many products match; null when none was found.")]
+    total: Annotated[int | None, Meta(description="Number of matching products; null when none was found.")]
     total_is: Literal["exact", "about", "at least"] | None
     route: Literal["exact", "hnsw", "keyword"] | None
     rows_examined: int | None
     degraded: bool
-    reason: Annotated[str | None, Meta(description="Why the result is incomplete or empty; else null.")]
-    next: Annotated[str | None, Meta(description="`page` of the request for the next page; null on the last page.")]
+    reason: Annotated[
+        str | None, Meta(description="The reason why the result is incomplete or empty; null when it is neither.")
+    ]
+    next: Annotated[str | None, Meta(description="Send this as `page` to get the next page; null on the last page.")]
     explain: list[Explained] | None = None
 
 
@@ -172,8 +178,10 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         default_factory=lambda: ["product_type", "brand", "color", "availability", "price"]
     )
     catalog: Catalog = "main"
-    limit_values: Annotated[int, Meta(ge=1, le=1000, description="How many values of a field are listed.")] = 20
-    buckets: Annotated[int, Meta(ge=1, le=100, description="How many ranges numbers are divided into, at most.")] = 8
+    limit_values: Annotated[int, Meta(ge=1, le=1000, description="Largest number of values listed for a field.")] = 20
+    buckets: Annotated[
+        int, Meta(ge=1, le=100, description="Largest number of ranges into which numbers are divided.")
+    ] = 8
 
 
 class FacetValue(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""A request becomes the arguments of shop.search, and its rows become the answer. The ranking is in SQL."""
+"""The search routes pass a request's options to shop.search and return the rows. The ranking is in SQL."""
 
 import time
 from collections.abc import Callable
@@ -58,7 +58,7 @@ async def search_text(
     state: State,
     data: Annotated[TextSearch, Body(examples=[Example("backpack", value=TEXT)])],
 ) -> Response[Results]:
-    """Search by a text. Without an encoder a new text is searched by its keywords, and the answer says so."""
+    """Search by a text. Without an encoder a new text is searched by its keywords, and `degraded` is true."""
     return await _respond(request, state, "text", data)
 
 
@@ -81,7 +81,7 @@ async def search(
     state: State,
     data: Annotated[GeneralSearch, Body(examples=[Example("more of one, less of another", value=GENERAL)])],
 ) -> Response[Results]:
-    """Search by texts, images, products and vectors together, each with a weight. Below 0 means: less like this."""
+    """Search by texts, images, products and vectors together. Products like an input of negative weight rank lower."""
     return await _respond(request, state, "mixed", data)
 
 
@@ -90,14 +90,16 @@ async def similar(
     request: Request[Any, Any, Any],
     state: State,
     sku: Annotated[str, PathParameter(max_length=MAX_SKU, min_length=1)],
-    top_k: Annotated[int, QueryParameter(ge=1, le=MAX_RESULTS, description="How many results.")] = 10,
+    top_k: Annotated[int, QueryParameter(ge=1, le=MAX_RESULTS, description="Number of results.")] = 10,
     catalog: Annotated[str, QueryParameter(max_length=MAX_CATALOG)] = "main",
     filter_: Annotated[
         str | None, QueryParameter(name="filter", max_length=100_000, description="A filter, as JSON.")
     ] = None,
-    page: Annotated[str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the page before.")] = None,
+    page: Annotated[
+        str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the previous page's answer.")
+    ] = None,
 ) -> Response[Results]:
-    """Products that look like the given product, without that product itself."""
+    """Return products that look like the given product, without that product itself."""
     options = Options(
         top_k=top_k,
         catalog=catalog,
@@ -113,7 +115,7 @@ async def facets(
     state: State,
     data: Annotated[FacetsAsked, Body(examples=[Example("beside a search for bags", value=FACETS_ASKED)])],
 ) -> Facets:
-    """How many products of each brand, colour or price range pass a filter. A query does not narrow the counts."""
+    """Count the products of each brand, colour or price range that pass a filter. A query changes no count."""
     filter_ = None if data.filter is None else as_json(data.filter)
     rows = await state.pools.read(
         request,
@@ -127,7 +129,7 @@ def group_by_field(rows: list[Facet]) -> list[FacetOf]:
     for row in rows:
         facet = found.setdefault(row.field, FacetOf(row.field, row.exact, row.note, []))
         low, high = (None if bound is None else float(bound) for bound in (row.low, row.high))
-        kind: Any = row.kind  # one of the four that FacetValue names
+        kind: Any = row.kind  # one of the four kinds in FacetValue
         facet.values.append(FacetValue(kind, row.products, row.value, low, high))
     return list(found.values())
 
@@ -170,7 +172,7 @@ def _results(found: SearchResult, steps: list[ExplainStep] | None, k: int) -> Re
         results=[_result(row) for row in found.rows],
         total=None if first is None else first.total,
         total_is=None if first is None else first.total_is,  # type: ignore[arg-type]  # shop.search has no other values
-        route=None if first is None else first.route,  # type: ignore[arg-type]  # the same
+        route=None if first is None else first.route,  # type: ignore[arg-type]  # shop.search returns no other routes
         rows_examined=None if first is None else first.rows_examined,
         degraded=found.degraded,
         reason=found.reason,
@@ -202,7 +204,8 @@ def _result(row: SearchHit) -> Result:
 
 
 def picture_of(product_id: str, uri: str | None, position: int, link: str | None) -> Picture | None:
-    """Where a browser loads the image: from this service if it is a file, else from the address in the feed."""
+    """Returns the address from which a browser loads the image. A file is served by this service; any other image comes
+    from the address in the feed."""
     if uri is None:
         return None
     if uri.startswith(("http://", "https://")):

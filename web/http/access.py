@@ -1,7 +1,7 @@
 """API keys with their scopes, and limits per minute for each key and each client address.
 
-A valid key is cached for a few seconds, so a revoked key works that much longer. Requests without a valid key are
-counted by client address; attempts to guess a key are among them.
+A valid key is cached, so a revoked key still works for a few seconds. Requests without a valid key, such as attempts to
+guess a key, are counted by client address.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from web.settings import LOOPBACK, WebSettings
 
 CACHE_SECONDS = 10
 _MAX_CACHED_KEYS = 1000
-# One page of results loads this many images and static files, so they cost a fraction of a request each.
+# A page of results loads this many images and static files, so each of these counts as a fraction of a request.
 _LIGHT_PATHS = ("/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
@@ -35,7 +35,7 @@ FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
 class Access:
     def __init__(self, settings: WebSettings, *, needs_keys: bool, loopback_only: bool, find_key: FindKey) -> None:
-        """`loopback_only`: the service needs no keys because only this machine reaches it."""
+        """`loopback_only` means that the service needs no keys because only this machine can reach it."""
         self.needs_keys = needs_keys
         self._loopback_only = loopback_only
         self._find_key = find_key
@@ -74,7 +74,7 @@ class Access:
             self._cache.popitem(last=False)
 
     async def _count(self, scope: Scope, per_minute: int, client: str) -> None:
-        """Raises ApiError when `client`, a key or an address, is over its limit. 0: no limit."""
+        """Count a request of `client`, which is a key or an address. Raises ApiError above the limit; 0 is no limit."""
         if not per_minute:
             return
         limit = RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
@@ -101,7 +101,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 
 
 def _token(scope: Scope) -> str | None:
-    """The bearer token; None without an Authorization header, empty for one that cannot be a key."""
+    """Returns the bearer token: None without an Authorization header, empty for a header that cannot hold a key."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, token = value.decode("latin-1").partition(" ")
@@ -110,13 +110,14 @@ def _token(scope: Scope) -> str | None:
 
 
 def _has_loopback_host(scope: Scope) -> bool:
-    """Protects against DNS rebinding: another site's name may resolve to this machine, but the Host header holds it."""
+    """Protects against DNS rebinding. Another site's name may resolve to this machine, but the Host header shows that
+    name."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
     return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
 
 
 def _client_address(scope: Scope) -> str:
-    """The address that a limit counts by. An IPv6 client usually has a whole /64, so a /64 counts as one address."""
+    """Returns the address to count by. An IPv6 client usually has a whole /64, so a /64 counts as one address."""
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

@@ -1,4 +1,4 @@
-"""JSON bodies, decoded once and strictly: the text "5" is not a number. (Litestar's own decoding would accept it.)"""
+"""Decodes JSON bodies once and strictly. Litestar's own decoding would accept the text "5" as a number."""
 
 from typing import Any, TypeVar
 
@@ -13,15 +13,16 @@ T = TypeVar("T")
 
 class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
-        """The body, decoded as the type that the handler declares for `data`."""
-        if self.content_type[0] != "application/json":  # pages of other origins cannot send it without CORS permission
+        """Returns the body, decoded as the type that the handler declares for `data`."""
+        # Pages of other origins cannot send this type without CORS permission.
+        if self.content_type[0] != "application/json":
             raise ApiError("media-type", "Send application/json.")
         declared = self.route_handler.parsed_data_field
         return decoded(await self.body(), object if declared is None else declared.annotation)
 
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
-    """`name`: the form part or the parameter that holds the JSON; None for the body itself. Raises ApiError."""
+    """Decode JSON. `name` is the form part or the parameter that holds it, or None for the body. Raises ApiError."""
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
@@ -33,7 +34,7 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:
-    """A multipart form as `kind`. The part `file` holds bytes, the parts in `json` hold JSON, all others plain text."""
+    """Decode a multipart form as `kind`. The part `file` holds bytes, parts in `json` hold JSON, others plain text."""
     values: dict[str, Any] = {}
     for name, value in (await request.form()).multi_items():
         if name in values:

@@ -13,8 +13,8 @@ _NAME = "windowshop"  # the key in scope["state"]; the server gives every reques
 class RequestContext:
     request_id: str
     deadline: float  # by the event loop's clock
-    api_key: ApiKey | None = None  # None: keys are off, or the request has no valid one
-    query_text: str | None = None  # the text that was searched, for the log
+    api_key: ApiKey | None = None  # None when keys are off or the request has no valid key
+    query_text: str | None = None  # the search text, for the log
 
     def attach_to(self, scope: Scope) -> None:
         scope["state"][_NAME] = self

@@ -1,8 +1,8 @@
 """The database as the web service uses it: two pools, a concurrency limit for each, and the request's deadline.
 
-Searches read as `analyst` through the read address; all else goes to the primary as `app`. PostgreSQL ends a statement
-that runs longer than a request may. A statement is cancelled earlier when its request's deadline passes or its client
-closes the connection.
+Searches read as `analyst` through the read address. Everything else goes to the primary as `app`. PostgreSQL ends a
+statement that runs longer than the longest time of a request. A statement is cancelled earlier when its request's
+deadline passes or its client closes the connection.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left is not started
-_WATCH_AFTER_SECONDS = 0.05  # most requests are answered before it is worth watching for a disconnect
+_WATCH_AFTER_SECONDS = 0.05  # watching for a disconnect costs time, and most requests are answered earlier
 
 
 class ConcurrencyLimiter:
-    """At most `max_active` at the same time and at most `max_waiting` behind them. Others are refused immediately."""
+    """Lets `max_active` requests run at the same time and `max_waiting` wait. Others are refused immediately."""
 
     def __init__(self, max_active: int, max_waiting: int) -> None:
         self._free = asyncio.Semaphore(max_active)
@@ -56,10 +56,10 @@ class ConcurrencyLimiter:
 
 
 class Pools:
-    """Connections are opened when they are first needed. `close` ends them."""
+    """The pools of connections. A connection is opened when it is first needed, and `close` ends all of them."""
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
-        spare = 1  # for probes, which pass no limiter: a busy service still answers /ready
+        spare = 1  # for probes, which pass no limiter, so that a busy service still answers /ready
         session_settings = (
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
@@ -82,7 +82,7 @@ class Pools:
             return await _cancel_when_client_leaves(request, pool.run(call))
 
     async def write(self, request: Request[Any, Any, Any], call: Call[Result]) -> Result:
-        """Commits when `call` returns. The write goes on when the client closes the connection."""
+        """Run `call` and commit. The write continues even if the client closes the connection."""
         async with self.write_limiter:
             _require_time_left(request)
             return await self._writing.run(lambda conn: in_transaction(conn, call), retry=False)
@@ -99,7 +99,7 @@ def _require_time_left(request: Request[Any, Any, Any]) -> None:
 
 
 async def _cancel_when_client_leaves(request: Request[Any, Any, Any], work: Awaitable[Result]) -> Result:
-    """Raises ClientGone, and cancels `work`, when the client closes the connection."""
+    """Wait for `work`. When the client closes the connection, cancel `work` and raise ClientGone."""
     task, is_gone, watcher = asyncio.current_task(), False, None
     assert task is not None
 

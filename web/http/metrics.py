@@ -1,4 +1,4 @@
-"""The metrics that Prometheus reads, on a port of their own. No label has values per query, product, key or address."""
+"""The metrics for Prometheus, on a separate port. No label has a value for each query, product, key or address."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """One registry per service, so that the figures of two services in one process stay apart."""
+    """The metrics of one service. Each service has its own registry, so two services in one process stay separate."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -58,7 +58,7 @@ class Metrics:
         self.registry.register(_EncoderCollector(read_state))
 
     def serve(self, host: str, port: int) -> tuple[int, Callable[[], None]]:
-        """Answer /metrics in a thread. Returns the port and a function that stops it."""
+        """Answer /metrics in a thread. Returns the port and a function that stops the thread."""
         server, thread = start_http_server(port, host, registry=self.registry)
 
         def stop() -> None:
@@ -77,9 +77,9 @@ class EncoderState(Protocol):
 
 
 class _EncoderCollector(Collector):
-    """The serving model's encoder as the database knows it, read when Prometheus scrapes, at most every 5 seconds.
+    """Reads the state of the serving model's encoder when Prometheus scrapes, at most every 5 seconds.
 
-    While the database does not answer, these metrics are absent rather than old.
+    While the database does not answer, these metrics are absent, so that no scrape shows an old value.
     """
 
     CACHE_SECONDS = 5

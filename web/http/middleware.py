@@ -1,6 +1,6 @@
-"""The outermost layer of every request: its id, deadline, access, the limit of open requests, and one log line.
+"""Gives every request an id and a deadline, checks access and the limit of open requests, and writes one log line.
 
-An ASGI application around Litestar's. Litestar's own middleware does not see requests that match no route.
+This ASGI application wraps Litestar's, because Litestar's own middleware does not see requests that match no route.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from web.http.protocol import Header
 from web.settings import WebSettings
 
 PROBES = ("/health", "/ready")
-REFUSED = "refused"  # the route of requests that are refused before routing
+REFUSED = "refused"  # the route label of requests that are refused before routing
 OVERLOADED = "The service is already answering its maximum number of requests."
-_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all others share one label in the metrics
+_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all other methods share one label in the metrics
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-# The body and headers of an error page, for a request that a browser's address bar sent; None for all others.
+# Returns the body and headers of an error page for a request from a browser's address bar, and None for others.
 ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
 
@@ -41,7 +41,7 @@ class RequestMiddleware:
         is_full: Callable[[str], bool],
         error_page: ErrorPage,
     ) -> None:
-        """`is_full`: would the application refuse a request for this path now?"""
+        """`is_full` returns whether the application would refuse a request for this path now."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
@@ -57,7 +57,7 @@ class RequestMiddleware:
             return
         began = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":  # answered as GET; the server, which keeps its own scope, leaves out the body
+        if method == "HEAD":  # handled as GET; the server has its own scope and does not send the body
             scope = {**scope, "method": "GET"}
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         context = RequestContext(_request_id(scope["headers"]), deadline)
@@ -75,7 +75,7 @@ class RequestMiddleware:
     def refuse_early(
         self, method: bytes, address: bytes, headers: Sequence[Header]
     ) -> tuple[Sequence[Header], bytes] | None:
-        """Headers and body of a 503, when the application would refuse the request anyway; else None.
+        """Returns the headers and body of a 503 if the application would refuse the request anyway, otherwise None.
 
         The protocol calls this before it starts a task. Under an overload of thousands of requests a second a refusal
         must cost next to nothing.
@@ -104,7 +104,7 @@ class RequestMiddleware:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
-            if answer.status is not None:  # the answer has begun: the connection can only be closed
+            if answer.status is not None:  # the answer has begun, so the connection can only be closed
                 raise
             known = as_api_error(error)
             log_if_internal(error, known.kind, context.request_id)
@@ -116,7 +116,7 @@ class RequestMiddleware:
     def _record(
         self, context: RequestContext, method: str, route: str | None, status: int | None, seconds: float
     ) -> None:
-        """Count the request and log it. No status: the client left before its answer began."""
+        """Count and log the request. `status` is None if the client disconnected before its answer began."""
         route = route or "unmatched"
         status = status or 499
         method = method if method in _METHODS else "other"
@@ -136,7 +136,7 @@ class RequestMiddleware:
 
 
 class _Answer:
-    """`send`, with the request's id added as a header and the status remembered."""
+    """Wraps `send`: adds the request's id as a header and remembers the status."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -164,6 +164,6 @@ def _encoded(headers: dict[str, str]) -> list[Header]:
 
 
 def _request_id(headers: Iterable[Header]) -> str:
-    """The client's own id, if it is safe in a log line; else a random one."""
+    """Returns the client's own id if it is safe in a log line, otherwise a random id."""
     given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,8 +1,8 @@
 """Connections to the database that stay open while the service runs.
 
-Half of the time that a cached search spent outside the database went into reaching it: SQLAlchemy's checkout, a ping,
-and messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once
-per connection. A search is one message, and the kernel tells whether the connection is still alive.
+Half of the time that a cached search spent outside the database was overhead: SQLAlchemy's checkout, a ping, and
+messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once per
+connection. A search is one message, and the kernel tells whether the connection is still open.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class ConnectionLost(DatabaseUnreachable):
 
 
 class Pool:
-    """At most `size` connections of one role, each with these session settings."""
+    """At most `size` connections of one role, all with the same session settings."""
 
     def __init__(
         self, database: Database, role: Role, size: int, settings: Sequence[str], *, read: bool = False
@@ -38,11 +38,11 @@ class Pool:
         self._idle: list[AsyncConnection] = []
 
     async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
-        """Run `call` on a connection. An idle connection that the server closed is replaced. `retry`: run
-        `call` again when the connection breaks during the first run, so `call` must be harmless to repeat."""
+        """Run `call` on a connection. An idle connection that the server closed is replaced. With `retry`, `call` runs
+        again if the connection breaks during the first run, so it must be harmless to repeat."""
         async with self._free:
             while self._idle:
-                conn = self._idle.pop()  # the last used one, whose plans are cached
+                conn = self._idle.pop()  # the most recently used connection, whose plans are cached
                 if not _is_alive(conn):
                     await _discard(conn)
                     continue
@@ -73,7 +73,7 @@ class Pool:
         finally:
             if _status(conn) == TransactionStatus.IDLE:
                 self._idle.append(conn)
-            else:  # broken, or still inside a transaction
+            else:  # the connection is broken or still inside a transaction
                 await asyncio.shield(_discard(conn))
 
     async def close(self) -> None:
@@ -83,7 +83,7 @@ class Pool:
 
 
 def in_transaction(conn: Connection, call: Callable[[Connection], Result]) -> Result:
-    """Commits when `call` returns."""
+    """Run `call` in a transaction, which is committed when `call` returns."""
     _execute_raw(conn, "begin")
     try:
         result = call(conn)
@@ -103,19 +103,19 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """On an idle connection a server sends data only when it closes it, so readable data means a dead connection."""
+    """Returns whether an idle connection has no readable data. A server sends data on it only when it closes it."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)
 
 
 def _status(conn: Any) -> TransactionStatus:
-    """libpq's transaction status; UNKNOWN for a broken connection."""
+    """Returns libpq's transaction status, which is UNKNOWN for a broken connection."""
     return TransactionStatus.UNKNOWN if conn.invalidated else TransactionStatus(_raw(conn).transaction_status)
 
 
 def _raw(conn: Any) -> Any:
-    """The connection of libpq."""
+    """Returns libpq's own connection."""
     conn = conn.sync_connection if isinstance(conn, AsyncConnection) else conn
     return conn.connection.driver_connection.pgconn
 

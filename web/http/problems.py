@@ -1,7 +1,7 @@
-"""Errors as RFC 9457 problem details: the one place where an error becomes an HTTP status.
+"""Turns errors into RFC 9457 problem details. No other module chooses an error's HTTP status.
 
 Programs decide by `type`, which is stable; `title` belongs to the type; `detail` and `hint` are for people. An answer
-reveals no internals of the server: an error that is not listed here is `internal`, and its details are only in the log.
+reveals no internals of the server. An error that is not listed here is `internal`, and only the log has its details.
 docs/errors.md has the cause and the cure of each type.
 """
 
@@ -37,7 +37,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 class Kind:
     status: int
     title: str
-    retry: bool = False  # the cause may pass: answered with Retry-After
+    retry: bool = False  # the cause may be temporary, so the answer has Retry-After
 
 
 KINDS = {
@@ -58,11 +58,11 @@ KINDS = {
     "database-unavailable": Kind(503, "The database cannot be reached at the moment", retry=True),
     "timeout": Kind(504, "The request ran out of time"),
 }
-_BY_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())}  # the first of each status
+_BY_STATUS = {kind.status: name for name, kind in reversed(KINDS.items())}  # for each status, the first kind in KINDS
 
 
 class ClientGone(Exception):
-    """The client closed its connection before the answer."""
+    """The client closed its connection before it got the answer."""
 
 
 class ApiError(Exception):
@@ -74,7 +74,7 @@ class ApiError(Exception):
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """Any error as the problem that the client gets."""
+    """Returns the problem that a client gets for any error."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, DatabaseError):
@@ -101,12 +101,12 @@ _TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that it is meant for.", "")
-# Problem type, detail and hint of a SQLSTATE or of its beginning; the longest match counts. None: PostgreSQL's own
-# message and hint. Only errors that our functions raise for the caller have such a message.
+# Maps a SQLSTATE or its beginning to a problem type, detail and hint; the longest match counts. With None, the client
+# gets the message and hint of the error, which only errors that our functions raise for the caller may show.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
-    "WS003": ("invalid", None, None),  # the encoder opened the query and says what is wrong with it
+    "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,
-    "22": _BAD_VALUE,  # PostgreSQL's own messages for these reveal internals
+    "22": _BAD_VALUE,  # PostgreSQL's own messages of this class reveal internals
     "22023": ("invalid", None, None),
     "23": _BAD_VALUE,
     "40001": _LOCKED,
@@ -128,7 +128,7 @@ def _of_database(error: DatabaseError) -> ApiError:
         return ApiError("encoder-unavailable", "A new text or image cannot be encoded; those in the cache can be used.")
     if isinstance(error, DatabaseUnreachable | LoginRefused):
         found = _UNAVAILABLE
-    elif isinstance(error, StatementRefused) and not state:  # refused by the driver: a NUL in a text
+    elif isinstance(error, StatementRefused) and not state:  # the driver refused a text with a NUL
         found = ("invalid", None, None)
     if found is None:
         return ApiError("internal")
@@ -139,7 +139,8 @@ def _of_database(error: DatabaseError) -> ApiError:
 
 
 def _of_validation(error: ValidationException) -> ApiError:
-    """An invalid path or query string. Bodies are checked in web/http/bodies.py: here a body can only be missing."""
+    """Returns the problem of an invalid path or query string. web/http/bodies.py checks bodies, so here a body can only
+    be missing."""
     items = [item for item in error.extra or [] if isinstance(item, dict)]
     if any(item.get("key") == "data" for item in items):
         return ApiError("malformed", "A JSON body is needed.")
@@ -163,20 +164,20 @@ def problem_and_headers(error: ApiError, request_id: str) -> tuple[Problem, dict
 
 
 def log_if_internal(error: Exception, kind: str, request_id: str) -> None:
-    """An unexpected error is logged in full; its answer has only the request's id."""
+    """Log an unexpected error in full, because its answer has only the request's id."""
     if kind == "internal":
         structlog.get_logger().error("unexpected error", request_id=request_id, exc_info=error)
 
 
 def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
-    """The problem and the headers that answer an error. Unexpected errors are logged."""
+    """Returns the problem and the headers that answer an error. Unexpected errors are logged."""
     known, request_id = as_api_error(error), context_of(request.scope).request_id
     log_if_internal(error, known.kind, request_id)
     return problem_and_headers(known, request_id)
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Litestar's handler of every exception."""
+    """Answers every exception for Litestar."""
     problem, headers = problem_of(request, error)
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         headers["Allow"] = error.headers["Allow"]

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 10.0
 MAX_HEADER_BYTES = 64 * 1024
 
 Header = tuple[bytes, bytes]
-# Takes a request's method, address and headers. Returns headers and body of a 503, or None to go on.
+# Takes a request's method, address and headers. Returns the headers and body of a 503, or None to accept the request.
 RefuseEarly = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header], bytes] | None]
 
 
@@ -54,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("The header is too long.")
 
     def send_400_response(self, msg: str) -> None:
-        """Bytes that are not HTTP never reach the application, but are answered with a problem too."""
+        """Answer bytes that are not HTTP with a problem. They never reach the application."""
         problem, _ = problem_and_headers(ApiError("malformed", msg), "")
         self._send(
             b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False

@@ -1,1 +1,1 @@
-"""Thumbnails and visitors' uploads, and the bounded memory that keeps them."""
+"""Thumbnails and visitors' uploads, which are kept in bounded memory."""

@@ -1,4 +1,4 @@
-"""An LRU cache bounded by bytes."""
+"""A cache of byte strings, bounded by their total size. The least recently used entry is removed first."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

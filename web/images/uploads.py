@@ -10,11 +10,12 @@ from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
-EDGE = 512  # pixels: no supported model uses more
+EDGE = 512  # pixels; no supported model uses more
 
 
 class Uploads:
-    """Named by content: nobody can guess the name of another visitor's image."""
+    """Visitors' images. Their names are hashes of their content, so nobody can guess the name of another visitor's
+    image."""
 
     def __init__(self, pool: ThumbnailPool, bytes_kept: int = 64_000_000) -> None:
         self._pool = pool
@@ -40,5 +41,5 @@ class Uploads:
         return name
 
     def get(self, name: str) -> bytes | None:
-        """A WebP; None when it is no longer kept."""
+        """Returns the image as WebP, or None when it is no longer kept."""
         return self._kept.get(name)

@@ -9,7 +9,7 @@ from web.page.formatting import capitalized, label, money, ordinal
 from web.page.state import PageState
 
 EAGER = 8  # images that a browser loads before the visitor scrolls to them
-# By leg: its name, the words for a product that it found, and the words for one that it did not find.
+# For each leg: its name, the words for a product that the leg found, and the words for a product that it did not find.
 _LEGS = {
     "image": ("Image", "nearest image", "not among the nearest images"),
     "title": ("Title", "nearest title", "not among the nearest titles"),
@@ -19,7 +19,7 @@ _LEGS = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """How one leg of the search ranked a product; `share` is the leg's part of the score, in percent."""
+    """One leg's rank of a product, in words. `share` is the leg's part of the score, in percent."""
 
     leg: str
     words: str
@@ -33,7 +33,7 @@ class Card:
     price: str | None
     remark: str | None
     image: str | None
-    scales: bool  # does the image's address take a size?
+    scales: bool  # whether the image's address accepts a size
     link: str | None
     eager: bool
     why: list[Reason]
@@ -43,7 +43,7 @@ class Card:
 
 def cards(state: PageState, rows: Sequence[SearchHit | BrowseItem]) -> list[Card]:
     reasons = _reasons([row for row in rows if isinstance(row, SearchHit)])
-    # A search needs something to be near to before it can be far from something else.
+    # "Less like this" needs a search that already has a text, an image or an example.
     can_be_less = bool(state.q or state.image or state.like)
     return [_card(state, row, n < EAGER, reasons, can_be_less) for n, row in enumerate(rows)]
 
@@ -74,13 +74,13 @@ def _card(
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:
-    """The address of the product's image, if the page may load it: from this service, or by https."""
+    """Returns the address of the product's image if the page may load it, from this service or by https."""
     found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
     return found.url if found and found.url.startswith(("/", "https://")) else None
 
 
 def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
-    """A leg that found none of the rows was not run, so it is left out."""
+    """Returns a function that gives a row's reasons. A leg that found none of the rows was not run and gives none."""
     legs = [leg for leg in _LEGS if any(getattr(row, f"{leg}_rank") for row in rows)]
 
     def reasons(row: SearchHit) -> list[Reason]:

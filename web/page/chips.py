@@ -1,4 +1,4 @@
-"""The chips above the results: everything that directs or narrows the search, each with the address without it."""
+"""The chips above the results. Each shows an example, an image or a filter and links to the search without it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

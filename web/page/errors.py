@@ -1,4 +1,4 @@
-"""Problems as messages for visitors."""
+"""Turns problems into messages for visitors."""
 
 from dataclasses import dataclass
 

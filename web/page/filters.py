@@ -12,7 +12,7 @@ from web.page.state import FIELDS, PageState, amount
 # No visitor filters by currency, so its counts add up to all products that pass the filter.
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
-_LISTED = 8  # values of a facet that are visible before "more" is opened
+_LISTED = 8  # number of values of a facet that are visible before "more" is opened
 _BAR_STEP, _BAR_HEIGHT, _MIN_BAR_HEIGHT = 10, 100, 3  # in units of the histogram's SVG
 
 
@@ -53,7 +53,7 @@ class Prices:
 
 
 def groups(state: PageState, facets: Sequence[FacetOf]) -> list[Group]:
-    """A list of values for each field. Chosen values are always among them, even if no product was counted."""
+    """Returns a list of values for each field. Chosen values are always listed, even if no product has them."""
     by_name = {facet.field: facet for facet in facets}
     found = (_group(state, name, by_name.get(name)) for name in FIELDS)
     return [group for group in found if group is not None]
@@ -111,12 +111,12 @@ def _bars(state: PageState, ranges: Sequence[tuple[float, float, int]]) -> list[
 
 
 def the_currency(facets: Sequence[FacetOf]) -> str | None:
-    """The currency of all prices; None when there are several."""
+    """Returns the currency of all prices, or None when there are several."""
     found = next((facet.values for facet in facets if facet.field == "currency"), [])
     values = [one.value for one in found if one.kind != "missing"]
     return values[0] if len(values) == 1 else None
 
 
 def total(facets: Sequence[FacetOf]) -> int:
-    """Products that pass the filter."""
+    """Returns the number of products that pass the filter."""
     return sum(one.products for facet in facets if facet.field == TOTAL_FIELD for one in facet.values)

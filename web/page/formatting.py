@@ -1,4 +1,4 @@
-"""Prices, numbers and codes as visitors read them."""
+"""Formats prices, numbers and codes for visitors."""
 
 from decimal import Decimal
 
@@ -14,12 +14,12 @@ def money(price: Decimal | None, currency: str | None) -> str | None:
 
 
 def label(code: str) -> str:
-    """in_stock as "In stock"."""
+    """Returns a code such as in_stock as "In stock"."""
     return capitalized(code.replace("_", " "))
 
 
 def capitalized(text: str) -> str:
-    """The first letter only; str.capitalize would change the others too."""
+    """Capitalizes only the first letter; str.capitalize would change the other letters too."""
     return text[:1].upper() + text[1:]
 
 

@@ -1,4 +1,4 @@
-"""The templates, their variables, and the headers of every page."""
+"""Renders the templates with their variables, and sets the headers of every page."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ HEADERS = {
     "form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",  # one address answers with the page, or with a part of it for htmx
+    "Cache-Control": "no-store",  # one address answers with the whole page, or with a part of it for htmx
     "Vary": "HX-Request",
 }
 HTMX = msgspec.json.encode(
@@ -46,7 +46,7 @@ CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES)
 
 
 def context(state: PageState, result: PageResult | None, *, problem: Problem | None = None) -> dict[str, Any]:
-    """The variables of the templates. There is either a result or a problem."""
+    """Returns the variables of the templates. Either `result` or `problem` is given."""
     facets = result.facets if result else []
     currency = filters.the_currency(facets)
     can_retry = problem is not None and problem.status >= 429
@@ -70,7 +70,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """The page for a browser that is refused before routing; None for every other client."""
+    """Returns the error page if the client is a browser, otherwise None. It answers requests refused before routing."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:
         return None

@@ -21,7 +21,7 @@ _FACET_VALUES, _PRICE_RANGES = 20, 12
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """`search` is None when nothing was searched for and products were only listed."""
+    """The products, facets and examples to show. `search` is None when products were only listed."""
 
     products: Sequence[SearchHit | BrowseItem]
     search: SearchResult | None
@@ -31,7 +31,7 @@ class PageResult:
 
     @property
     def cursor(self) -> str:
-        """The cursor of the next page; empty on the last page."""
+        """Returns the cursor of the next page, which is empty on the last page."""
         if len(self.products) < PAGE:
             return ""
         last = self.products[-1]
@@ -42,7 +42,7 @@ class PageResult:
         return self.search is not None and self.search.degraded
 
     def heading(self, state: PageState) -> str:
-        """The number of products, as exactly as it is known."""
+        """Returns the number of products in words that say how exact the number is."""
         if not self.products:
             return "No products"
         if self.is_degraded and self.cursor:
@@ -53,8 +53,8 @@ class PageResult:
         return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
 
     def _total(self, state: PageState) -> tuple[int, str]:
-        """The number of products, and whether it is exact, an estimate (about) or a lower bound (at least)."""
-        if not self.cursor and not state.after:  # all of them are on this page
+        """Returns the number of products, and whether it is exact, an estimate (about) or a lower bound (at least)."""
+        if not self.cursor and not state.after:  # all products are on this page
             return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)
         if isinstance(first, SearchHit) and (first.total_is == "exact" or not counted):
@@ -63,7 +63,8 @@ class PageResult:
 
 
 class FacetCache:
-    """Facets of recent filters, for a few seconds. They do not depend on the text, so typing counts only once."""
+    """Keeps the facets of recent filters for a few seconds. Facets do not depend on the text, so while a visitor types
+    they are counted only once."""
 
     def __init__(self, seconds: float = 5, size: int = 100) -> None:
         self._cache: dict[tuple[str | None, str], tuple[float, list[FacetOf]]] = {}
@@ -83,7 +84,8 @@ class FacetCache:
 def read_page(
     conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
 ) -> PageResult:
-    """`image` is the uploaded image that `state` names. Without filters neither facets nor examples are read."""
+    """Read the results for `state`. `image` is the uploaded image that `state` names. Facets and examples are read only
+    `with_filters`."""
     params = SearchParams(
         query=state.q or None,
         image=image,
@@ -105,7 +107,7 @@ def read_page(
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:
-    """The products that the search should be near to or far from, by SKU."""
+    """Returns the products that the search should be similar or dissimilar to, by SKU."""
     skus = [*state.like, *state.unlike]
     if not skus:
         return {}

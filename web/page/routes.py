@@ -18,7 +18,7 @@ from web.page.results import PAGE, PageResult, read_page
 
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A message for the visitor in place of the results."""
+    """Show a message to the visitor in place of the results."""
     problem, headers = problem_of(request, error)
     state = page_state.read(request.query_params.multi_items())
     return HTMXTemplate(
@@ -26,7 +26,7 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
         context=context(state, None, problem=problem),
         status_code=problem.status,
         headers=HEADERS | headers,
-        re_target="#results",  # also for a request for more results, which would go elsewhere
+        re_target="#results",  # a request for more results has another target, but its error replaces the results too
         re_swap="outerHTML",
     )
 
@@ -56,7 +56,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 
 def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Say above the results, which stay, why an image was not accepted."""
+    """Show above the results why an image was not accepted. The results stay."""
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",
@@ -91,7 +91,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 @get("/picture/{name:str}", include_in_schema=False)
 async def uploaded_image(state: State, name: Annotated[str, PathParameter()]) -> Response[bytes]:
-    """An uploaded image, scaled down as it is kept."""
+    """Return an uploaded image, in its reduced size."""
     image = state.uploads.get(name)
     if image is None:
         raise ApiError("not-found", "This image is not here any more.")

@@ -10,7 +10,7 @@ import msgspec
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
-FIELDS = ("product_type", "brand", "color", "availability")  # filtered by lists of values; the price by two bounds
+FIELDS = ("product_type", "brand", "color", "availability")  # fields with a list of values; the price has two bounds
 UNLIKE_WEIGHT = -0.5
 _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
@@ -25,22 +25,23 @@ _MAX_LENGTHS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
-    """`like` and `unlike` are SKUs, `image` is the name of an uploaded image, `after` the cursor of the page before."""
+    """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `after` is the
+    cursor of the previous page."""
 
     q: str = ""
-    image: str = ""  # in addresses: picture
+    image: str = ""  # the parameter `picture` of an address
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of FIELDS, those with values
+    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field: its chosen values
     price_min: float | None = None
     price_max: float | None = None
     catalog: str = "main"
     after: str = ""
-    remarks: tuple[str, ...] = ()  # on invalid parameters
+    remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
     @property
     def is_search(self) -> bool:
-        """Is there anything to search for? Otherwise the page only lists products."""
+        """Whether there is a text, image or example to search for. Otherwise the page only lists products."""
         return bool(self.q or self.image or self.like or self.unlike)
 
     @property
@@ -50,7 +51,7 @@ class PageState:
 
     @property
     def filter(self) -> str | None:
-        """The filter as JSON (docs/filters.md)."""
+        """Returns the filter as JSON, in the language of docs/filters.md."""
         price = {"gte": self.price_min, "lte": self.price_max}
         bounds = {operator: bound for operator, bound in price.items() if bound is not None}
         filter_: dict[str, Any] = {name: list(values) for name, values in self.chosen.items()}
@@ -60,13 +61,13 @@ class PageState:
 
     @property
     def inputs(self) -> str | None:
-        """The products of `like` and `unlike` as inputs of shop.search."""
+        """Returns the products of `like` and `unlike` as inputs of shop.search."""
         given: list[dict[str, Any]] = [{"sku": sku} for sku in self.like]
         given += [{"sku": sku, "weight": UNLIKE_WEIGHT} for sku in self.unlike]
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """This state with some changes, on the first page unless `after` is given."""
+        """Returns this state with some changes, on the first page unless `after` is given."""
         return replace(self, **{"after": "", "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":
@@ -84,7 +85,7 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """The state of an address. An invalid value is left out, with a remark; an unknown parameter is ignored."""
+    """Returns the state of an address. An invalid value is dropped with a remark; an unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []
@@ -120,15 +121,15 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
 
 
 def _price(written: str) -> float | None:
-    """Raises ValueError."""
+    """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
     price = float(written.replace(",", "."))
-    if not 0 <= price <= 1e10:  # false for NaN too
+    if not 0 <= price <= 1e10:  # refuses NaN too
         raise ValueError(written)
     return price
 
 
 def amount(price: float | None) -> str:
-    """A price in as few characters as possible: 20, 9.5, 12.34."""
+    """Returns a price in as few characters as possible, such as 20, 9.5 or 12.34."""
     return "" if price is None else f"{price:.2f}".rstrip("0").rstrip(".")

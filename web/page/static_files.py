@@ -47,7 +47,7 @@ async def static_file(
     file = FILES.get(name)
     if file is None:
         raise ApiError("not-found")
-    # During an upgrade a page of an old process may ask a new one for a file: it gets the new file, uncached.
+    # During an upgrade, a page of an old process may request a file from a new process. It gets the new file, uncached.
     caching = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):

@@ -1,4 +1,4 @@
-// Things htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
+// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -24,7 +24,7 @@
     dropping(true);
   });
   on("dragleave", (event) => {
-    if (!event.relatedTarget) dropping(false); // it left the window
+    if (!event.relatedTarget) dropping(false); // the image left the window
   });
   on("drop", (event) => {
     if (!brings(event)) return;
@@ -57,14 +57,15 @@
   });
   on("htmx:afterRequest", ({ detail }) => {
     id("results").removeAttribute("aria-busy");
-    if (detail.elt.id === "upload") detail.elt.reset(); // so that the same file can be chosen again
+    if (detail.elt.id === "upload") detail.elt.reset(); // the same file can then be chosen again
   });
-  on("submit", () => matchMedia("(pointer: coarse)").matches && id("q").blur()); // the keyboard covers the results
+  // The on-screen keyboard covers the results, so it is closed.
+  on("submit", () => matchMedia("(pointer: coarse)").matches && id("q").blur());
   on("htmx:beforeSwap", ({ detail }) => {
     const filters = id("filters");
     sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
     if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      detail.shouldSwap = false; // refused before routing: the answer is not HTML
+      detail.shouldSwap = false; // a request refused before routing has an answer that is not HTML
       let problem = {};
       try {
         problem = JSON.parse(detail.xhr.responseText);
@@ -81,7 +82,7 @@
     }
   });
   on("htmx:afterSettle", ({ detail }) => {
-    // The element with the focus is gone: focus the first of the new results.
+    // The element with the focus was removed, so the first of the new results gets the focus.
     if (document.activeElement !== document.body) return;
     const more = detail.target?.id === "products";
     const next = more ? detail.target.children[shown] : id("count");
