@@ -1,1 +1,1 @@
-"""Measurements, each as a ratio to a named baseline of the same run; figures are kept in `results/`."""
+"""Benchmarks. Each compares with a named baseline of the same run, and keeps its figures in `results/`."""

@@ -1,4 +1,5 @@
-"""`python -m benchmarks` runs all of them, `... queries` one; `... report` writes the page of all figures."""
+"""`python -m benchmarks` runs all benchmarks, `... queries` runs one, and `... report` writes the page of all
+figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ app = typer.Typer(add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Measure, print, and keep the figures in benchmarks/results/."""
+    """Run the benchmarks, print the figures, and keep them in benchmarks/results/."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
             one()
@@ -22,7 +23,7 @@ def every(context: typer.Context) -> None:
 
 @app.command()
 def queries() -> None:
-    """Encoding a text inside SQL."""
+    """Measure what encoding a text inside SQL costs."""
     from benchmarks.encoder import queries
 
     queries.run()
@@ -30,7 +31,7 @@ def queries() -> None:
 
 @app.command()
 def encoding() -> None:
-    """The catalog lane."""
+    """Measure the speed of the catalog lane."""
     from benchmarks.encoder import encoding
 
     encoding.run()
@@ -39,10 +40,10 @@ def encoding() -> None:
 @app.command()
 def images(
     device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
-    count: Annotated[int, typer.Option(min=64, help="JPEG files.")] = 2_000,
-    side: Annotated[int, typer.Option(min=64, help="The longer side of each, in pixels.")] = 1500,
+    count: Annotated[int, typer.Option(min=64, help="Number of JPEG files.")] = 2_000,
+    side: Annotated[int, typer.Option(min=64, help="Longer side of each image, in pixels.")] = 1500,
 ) -> None:
-    """From JPEG files to committed rows: stage by stage, and against the plain loop."""
+    """Measure the way from JPEG files to committed rows, stage by stage and against a plain loop."""
     from benchmarks.encoder import images
 
     images.run(device, count, side)
@@ -50,7 +51,7 @@ def images(
 
 @app.command()
 def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") -> None:
-    """The image towers alone."""
+    """Measure the image towers alone."""
     from benchmarks.encoder import forward
 
     forward.run(device)
@@ -58,7 +59,7 @@ def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") 
 
 @app.command()
 def text_tower() -> None:
-    """A query text on one core."""
+    """Measure how long a query text takes on one core."""
     from benchmarks.encoder import text_tower
 
     text_tower.run()
@@ -66,7 +67,7 @@ def text_tower() -> None:
 
 @app.command()
 def memory() -> None:
-    """The encoder's memory."""
+    """Measure the encoder's memory."""
     from benchmarks.encoder import encoding
 
     encoding.memory()
@@ -74,7 +75,7 @@ def memory() -> None:
 
 @app.command()
 def command() -> None:
-    """`windowshop search` as a whole process."""
+    """Measure `windowshop search` as a whole process."""
     from benchmarks import command
 
     command.run()
@@ -82,7 +83,7 @@ def command() -> None:
 
 @app.command()
 def quality() -> None:
-    """Relevance of search on concepts that the model never saw."""
+    """Measure the relevance of search on concepts that the model never saw."""
     from benchmarks.relevance import quality
 
     quality.run()
@@ -90,10 +91,12 @@ def quality() -> None:
 
 @app.command()
 def loading(
-    rows: Annotated[int, typer.Option(min=20_000, help="Rows of the feed.")] = 1_000_000,
-    vectors: Annotated[int, typer.Option(min=1, help="Vectors written in each way; at most as many as rows.")] = 10_000,
+    rows: Annotated[int, typer.Option(min=20_000, help="Number of rows in the feed.")] = 1_000_000,
+    vectors: Annotated[
+        int, typer.Option(min=1, help="Number of vectors written with each method; at most `rows`.")
+    ] = 10_000,
 ) -> None:
-    """A big Google feed into the catalog, and vectors into their table."""
+    """Measure how fast a big Google feed is loaded and vectors are written."""
     from benchmarks.loading import feed as loading
 
     loading.run(rows, min(rows, vectors))
@@ -101,11 +104,11 @@ def loading(
 
 @app.command()
 def web(
-    rows: Annotated[int, typer.Option(help="Products of the larger catalog.")] = 100_000,
-    folder: Annotated[Path | None, typer.Option(help="Keeps its database for the next run.")] = None,
-    overload_seconds: Annotated[int, typer.Option(help="How long requests come at five times the peak rate.")] = 60,
+    rows: Annotated[int, typer.Option(help="Number of products in the larger catalog.")] = 100_000,
+    folder: Annotated[Path | None, typer.Option(help="Folder that keeps the database for the next run.")] = None,
+    overload_seconds: Annotated[int, typer.Option(help="Seconds of load at five times the peak rate.")] = 60,
 ) -> None:
-    """The web service: its cost beyond SQL, its throughput, and an overload."""
+    """Measure the web service: its cost beyond SQL, its throughput, and its answers under overload."""
     from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
@@ -113,7 +116,7 @@ def web(
 
 @app.command()
 def report() -> None:
-    """Measure nothing: write benchmarks/README.md and the pages in results/ from the figures kept there."""
+    """Write benchmarks/README.md and the pages in results/ from the figures kept there."""
     from benchmarks.support import page
 
     page.write()
@@ -121,14 +124,16 @@ def report() -> None:
 
 @app.command()
 def against(
-    home: Annotated[Path, typer.Argument(help="An embedded server with a benchmark catalog, for this version.")],
+    home: Annotated[
+        Path, typer.Argument(help="Home of an embedded server with a benchmark catalog, for this version.")
+    ],
     other_home: Annotated[
-        Path, typer.Argument(help="A copy of it as it was before its upgrade, for the other version.")
+        Path, typer.Argument(help="A copy of this home from before its upgrade, for the other version.")
     ],
     other_python: Annotated[Path, typer.Option(help="The interpreter of the other version's environment.")],
-    rows: Annotated[int, typer.Option(help="Products of the catalog.")] = 50_000,
+    rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
 ) -> None:
-    """This version and another one, the same searches in turns."""
+    """Compare this version with another one on the same searches, in turns."""
     from benchmarks.search import against
 
     against.run(home, other_home, other_python, rows)

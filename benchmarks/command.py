@@ -1,4 +1,4 @@
-"""`windowshop search` of a cached text as a whole process, the server running."""
+"""Measures `windowshop search` of a cached text as a whole process, while the server is running."""
 
 import subprocess
 import sys

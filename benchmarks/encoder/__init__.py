@@ -1,1 +1,1 @@
-"""The encoder: towers, decoding, the catalog lane, query texts."""
+"""Benchmarks of the encoder: towers, decoding, the catalog lane, and query texts."""

@@ -1,4 +1,4 @@
-"""The published architectures with random weights: they are as fast as the checkpoints and need no hub."""
+"""The published architectures with random weights, which are as fast as the checkpoints and need no hub."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Architecture:
     patch: int
     dimension: int
     gflop: float  # per image
-    goal: int  # images/s on an H100
+    goal: int  # at least this many images/s on an H100
     side: int = 224
 
     @property
@@ -50,7 +50,7 @@ SIGLIP_B_16 = Architecture("SigLIP B/16", "siglip", _BASE, 16, 768, 35, 14_000)
 VIT_L_14 = Architecture("CLIP ViT-L/14", "clip", _LARGE, 14, 768, 162, 3_200)
 
 
-# So small that most of the time goes into opening images.
+# This architecture is so small that most of the time is spent on decoding images.
 _SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
 SMALL = Architecture("CLIP, one layer of 64", "clip", _SMALL, 32, 512, 0, 0)
 

@@ -1,4 +1,5 @@
-"""Draws JPEGs for measurements, in processes of their own. Imports little, so that the processes start quickly."""
+"""Draws JPEGs for measurements, in several processes. The module imports little, so that the processes start
+quickly."""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ def draw_all(paths: Sequence[Path], side: int) -> None:
 
 
 def _draw(path: Path, number: int, side: int) -> None:
-    """A drawing of the sample on a ground as uneven as a photograph's, so that its file is as large as one."""
+    """Draw a sample image with the grain of a photograph, so that its file is as large as a photograph's."""
     drawings = sorted(DRAWINGS.glob("*.webp"))
     width, height = side // 2 * 2, side * 3 // 8 * 2
     with Image.open(drawings[number % len(drawings)]) as drawing:

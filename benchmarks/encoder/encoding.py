@@ -1,9 +1,8 @@
-"""The catalog lane on this machine: against its own slowest stage, and against the plain loop everybody writes first.
+"""Measures the catalog lane on a CPU against its own slowest stage, and against the plain loop that most people write:
 
     for path in paths: model.encode(Image.open(path))
 
-Both see the same files, in the same process and minute, in turns. The lane opens, hashes and stores as well; the loop
-does not.
+Both encode the same files in turns, in the same process and minute. Only the lane hashes the files and stores vectors.
 """
 
 import os
@@ -23,7 +22,7 @@ from encoder.settings import EncoderSettings
 
 
 def plain_loop(paths: list[Path]) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the lane runs one thread per core instead
+    torch.set_num_threads(os.cpu_count() or 1)  # torch's default; the lane runs one model thread per core instead
     module = starter.load("cpu")
     module.encode([Image.open(paths[0]).convert("RGB")])
     started = time.perf_counter()
@@ -40,7 +39,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         model.warm_up()
         drive(measured, model, EncoderSettings())  # encodes the titles, and warms everything up
         rates: dict[int, float] = {}
-        for batch in batches:  # tuned first, on a part of the catalog
+        for batch in batches:  # choose the batch size first
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall
@@ -74,7 +73,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
 
 
 def memory(count: int = 10_000) -> None:
-    """Resident memory of an encoder process over `count` images."""
+    """Measure the resident memory of an encoder process while it encodes `count` images."""
     with site() as measured, encoder(measured) as process:
         watched = psutil.Process(process.pid)
         measured.load_images(count)

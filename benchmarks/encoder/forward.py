@@ -1,7 +1,7 @@
-"""The image towers alone: images a second, from batches that are on the device already.
+"""Measures how many images a second the image towers take from batches that are already on the device.
 
-The baseline is the same weights in transformers, with the same precision and batch size. The vectors are compared with
-those of transformers in float32.
+The baseline is transformers with the same weights, precision and batch size. The vectors are compared with the vectors
+of transformers in float32.
 """
 
 import statistics
@@ -22,7 +22,8 @@ BATCHES = ((VIT_B_32, 512), (SIGLIP_B_16, 256), (VIT_L_14, 256))
 
 
 def run(device: str) -> None:
-    """A GPU also runs the compiled towers; a CPU runs only the smallest tower, not compiled, on few images."""
+    """On a GPU, measure all towers, also compiled. On a CPU, measure only the smallest tower, uncompiled, on few
+    images."""
     gpu = device.startswith("cuda")
     lines: list[Line] = []
     rows: list[list[str]] = []
@@ -48,7 +49,7 @@ def run(device: str) -> None:
                     f"{used:.0f}",
                 ]
             )
-            _keep(device, gpu, lines, rows, raw)  # kept after each one, in case the run is cut short
+            _keep(device, gpu, lines, rows, raw)  # after each architecture, in case the run is cut short
 
 
 def _keep(device: str, gpu: bool, lines: list[Line], rows: list[list[str]], raw: dict[str, object]) -> None:
@@ -93,7 +94,7 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
 
 
 def _images(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
-    """Smooth random images: equal values would be multiplied faster."""
+    """Yields smooth random images, because equal values would be multiplied faster."""
     chance = torch.Generator().manual_seed(1)
     for _ in range(count):
         rough = torch.randint(0, 256, (batch, 3, 8, 8), generator=chance).float()

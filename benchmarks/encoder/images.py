@@ -1,10 +1,10 @@
-"""From JPEG files to committed rows: each stage alone, all together, and against the loop everybody writes first.
+"""Measures the way from JPEG files to committed rows: each stage alone, all together, and against this plain loop:
 
     for some in batches(paths):
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-All see the same files, in the same minute. Only the pipeline hashes, records metadata and deletes work items.
+All take the same files in the same minute. Only the pipeline hashes files, records metadata and deletes work items.
 """
 
 import os
@@ -39,7 +39,7 @@ from migrations.model_revisions import NewModel
 
 
 def run(device: str, count: int, side: int) -> None:
-    """`count` distinct JPEGs whose longer side is `side` pixels."""
+    """Measure with `count` distinct JPEGs whose longer side is `side` pixels."""
     gpu = device.startswith("cuda")
     settings = EncoderSettings(device=device)
     architecture = VIT_B_32 if gpu else SMALL
@@ -119,7 +119,7 @@ def _decode(paths: list[Path], model: Model, settings: EncoderSettings) -> float
     pool = DecodePool(settings.decoders(), 5, size * shape.bytes, DecodeLimits(60, 10**8, 10**8))
     sources = [ImageSource(str(path.parent), path.name) for path in paths]
     try:
-        pool.begin(sources[:size], shape).close()  # now the processes have started
+        pool.begin(sources[:size], shape).close()  # waits until the processes have started
         started, under_way = time.perf_counter(), list[DecodeBatch]()
         for first in range(0, len(sources), size):
             under_way.append(pool.begin(sources[first : first + size], shape))
@@ -138,7 +138,7 @@ def _finish(opening: DecodeBatch) -> None:
 
 
 def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
-    """Images a second, from batches that are on the device already."""
+    """Returns images a second, for batches that are already on the device."""
     size, shape, threads = settings.images_a_batch(model.device), model.tower.shape, model_threads(model.device)
     pixels = torch.randint(0, 256, (size, shape.height, shape.width, 3), dtype=torch.uint8, device=model.device)
     batches = max(1, min(count, 20_000) // size)
@@ -150,7 +150,7 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 
 
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
-    """Seconds to claim all items, record their metadata and complete them, with vectors that cost nothing."""
+    """Returns the seconds to claim all items, record their metadata and complete them with ready-made vectors."""
     _again(measured)
     size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
@@ -184,7 +184,7 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)  # as torch would by itself; the pipeline runs one per core instead
+    torch.set_num_threads(os.cpu_count() or 1)  # torch's default; the pipeline runs one model thread per core
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])
     with measured.database.connect(None) as connection, connection.connection.cursor() as cursor:
@@ -201,7 +201,7 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
 
 
 def _without_index(measured: Site) -> None:
-    """Drop the indexes, as a first load does, which builds them at its end. No titles are encoded here."""
+    """Drop the vector indexes, as an encoder does before a first backfill. No titles are encoded in this benchmark."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(
             "select indexrelid::regclass::text from pg_index where indrelid in ('shop.clip_image'::regclass, "

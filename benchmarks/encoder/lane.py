@@ -1,4 +1,4 @@
-"""The catalog lane as the encoder runs it, and the CPU time that it used."""
+"""Runs the catalog lane as the encoder does, and measures its CPU time."""
 
 import os
 import threading
@@ -18,7 +18,8 @@ from encoder.settings import EncoderSettings
 
 
 def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[StageTimer, float]:
-    """Encode all waiting items. Returns stage times, and the CPU-seconds of this process, its decoders and backends."""
+    """Encode all waiting items. Returns the stage times, and the CPU-seconds of this process, its decoders and
+    backends."""
     worker, stop = uuid.uuid4(), threading.Event()
     with ExitStack() as stack:
         connections = [stack.enter_context(measured.database.connect(Role.ENCODER)) for _ in range(3)]

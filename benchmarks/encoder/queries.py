@@ -1,7 +1,8 @@
-"""Query texts in SQL: what encoding one costs beyond the model's own compute, alone, among many, and under load.
+"""Measures what encoding a query text in SQL costs beyond the model's own compute: alone, from many sessions, and while
+the catalog is encoded.
 
-The baseline is the model called directly, in this process, on texts of the same kind, one call between any two SQL
-statements. Sessions are psycopg connections as the analyst.
+The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
+Sessions are psycopg connections with the role analyst.
 """
 
 import random
@@ -15,7 +16,7 @@ from benchmarks.support.site import Site, encoder, site
 from db.roles import Role
 from encoder.models.loading import load, model_threads
 
-COLORS = "red blue green black white brown yellow grey pink orange purple beige".split()  # noqa: SIM905  shorter than the list
+COLORS = "red blue green black white brown yellow grey pink orange purple beige".split()  # noqa: SIM905  a list would be longer
 MATERIALS = [
     "leather",
     "wooden",
@@ -78,7 +79,7 @@ def session(measured: Site) -> psycopg.Connection[tuple[object]]:
 
 
 def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float:
-    """Distinct texts a second over `sessions` warm sessions."""
+    """Returns how many distinct texts a second `sessions` warm sessions get encoded."""
     connections = [session(measured) for _ in range(sessions)]
     for conn in connections:
         ask(conn, texts())
@@ -100,7 +101,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 
 def run(count: int = 300) -> None:
     texts = Texts(1)
-    model_threads("cpu")  # configure torch as the encoder does
+    model_threads("cpu")  # limits torch's threads as the encoder does
     model = load("starter")
     model.warm_up()
     with site() as measured:

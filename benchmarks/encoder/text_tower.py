@@ -1,4 +1,4 @@
-"""A query text through CLIP ViT-B/32 on one core, against the same weights on texts padded to 77 tokens."""
+"""Measures CLIP ViT-B/32 on a query text on one core, against the same weights on a text padded to 77 tokens."""
 
 import statistics
 import tempfile
@@ -13,7 +13,7 @@ from benchmarks.encoder.architectures import VIT_B_32, save_clip
 from benchmarks.support.report import Line, keep, milliseconds
 from encoder.models.loading import Features, load
 
-TOKENS = (4, 5, 6, 7, 8, 10, 12)  # a query of two to ten words, with its start and end tokens
+TOKENS = (4, 5, 6, 7, 8, 10, 12)  # queries of two to ten words, with start and end tokens
 
 
 def run(rounds: int = 15) -> None:

@@ -1,1 +1,1 @@
-"""Loading catalogs and writing vectors."""
+"""Benchmarks of loading catalogs and writing vectors."""

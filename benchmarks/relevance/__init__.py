@@ -1,1 +1,1 @@
-"""Relevance of search on held-out judged queries."""
+"""Benchmarks of the relevance of search on held-out judged queries."""

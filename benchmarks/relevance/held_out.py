@@ -1,13 +1,14 @@
-"""Shops of images whose concepts a model has not seen, in three catalogs that differ only in what titles say.
+"""Builds three catalogs of images whose concepts a model has not seen. They differ only in the products' titles.
 
-A query is a title of a held-out image, as in the starter's model card. Relevant are the images with that title
-(grade 3) and the others with its head noun (grade 1: a green apple for "red apple").
+A query is a title of a held-out image, as in the starter's model card. Images with that title have grade 3, other
+images with its head noun have grade 1 (a green apple for "red apple").
 
-- suite *semantic*, catalog `hidden`: a product's title holds none of the words of any query it is relevant for. It is
-  made of the image's own other tags ("cog cogwheel tool" for a gear), else of its category: like the urban commuter bag
-  that somebody looks for as a black leather backpack. Keywords cannot find it; the title's meaning and the image may.
-- suite *lexical*, catalog `named`: the same title with the words in front ("gear cog cogwheel tool").
-- suite *neutral*, catalog `neutral`: the category alone ("tool"), as in a shop that says nothing about its images.
+- suite *semantic*, catalog `hidden`: a product's title has no word of any query for which the product is relevant. The
+  title consists of the image's other tags ("cog cogwheel tool" for a gear), else of its category. It is like an "urban
+  commuter bag" for the query "black leather backpack": keywords cannot find it, but the title's meaning and the image
+  may.
+- suite *lexical*, catalog `named`: the same title after the image's own title ("gear cog cogwheel tool").
+- suite *neutral*, catalog `neutral`: the category alone ("tool"), as in a shop that does not describe its products.
 
 All catalogs hold the same images, all suites the same queries and judgements: differences between them are due to the
 words alone. Weights are fitted on the first two suites, which have goals; the third shows the limits of such weights.
@@ -24,7 +25,7 @@ from encoder.starter.training.pairs import Pair, words
 
 SUITES = {"semantic": "hidden", "lexical": "named", "neutral": "neutral"}
 FITTED = ("semantic", "lexical")
-TAGS = 3  # tags in a title, at most
+TAGS = 3  # at most this many tags in a title
 
 
 def products(pairs: Sequence[Pair], categories: Sequence[str], catalog: str) -> Iterator[Product]:
@@ -48,7 +49,8 @@ def judgements(pairs: Sequence[Pair]) -> Iterator[Judgement]:
 
 
 def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
-    """For each pair, the words of all titles that share its noun, which are the queries it is relevant for."""
+    """Returns for each pair the words of all titles with its noun, which are the queries for which the pair is
+    relevant."""
     taken: dict[str, set[str]] = {}
     for pair in pairs:
         taken.setdefault(pair.noun, set()).update(words(pair.title), {pair.noun})
@@ -56,7 +58,7 @@ def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
 
 
 def shares(phrase: str, taken: set[str]) -> bool:
-    """Whether a word of the phrase is one of `taken`, or contains one, or is contained: froggies and frog."""
+    """Returns whether a word of the phrase equals, contains or is part of a word in `taken`, like froggies and frog."""
     return any(
         word == other or (min(len(word), len(other)) >= 3 and (word in other or other in word))
         for word in words(phrase)
@@ -65,12 +67,13 @@ def shares(phrase: str, taken: set[str]) -> bool:
 
 
 def _parts(category: str) -> list[str]:
-    """The most specific one first: ["mammal", "animal", "nature", "animals"] of animals-nature/animal-mammal."""
+    """Returns the parts of a category, the most specific first: ["mammal", "animal", "nature", "animals"] of
+    animals-nature/animal-mammal."""
     return [part for part in reversed(re.split(r"[/_-]", category)) if part]
 
 
 def categories(table: Path, pairs: Sequence[Pair]) -> list[str]:
-    """The category of each pair, which training does not look at."""
+    """Returns the category of each pair, which training does not use."""
     with table.open(newline="", encoding="utf-8") as stream:
         by_name = {Path(row["image"]).name: row["category"].lower() for row in csv.DictReader(stream)}
     return [by_name[pair.image.name] for pair in pairs]

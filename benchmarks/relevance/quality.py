@@ -1,9 +1,9 @@
-"""Is search by meaning better than search by words alone, and are all legs together better than the best of them?
+"""Measures whether search by meaning is better than by words alone, and all legs together better than the best leg.
 
-For each committed split of the starter's concepts: a head trained without them, served by a real encoder; their
-images as products of a real database (benchmarks/relevance/held_out.py); fusion weights fitted by the code of
-`windowshop evaluate --fit` on half of the queries; every figure from the other half. No image, title or query was seen
-in training, and no query of the test half in fitting.
+For each committed split of the starter's concepts, a head is trained without these concepts and served by a real
+encoder. The images of the concepts are products in a real database (benchmarks/relevance/held_out.py). The code of
+`windowshop evaluate --fit` fits the fusion weights on half of the queries, and every figure comes from the other half.
+Training saw no image, title or query of the split, and fitting saw no query of the test half.
 """
 
 import tempfile
@@ -43,7 +43,7 @@ from windowshop.starter import gather
 
 CACHE = Path(".cache/starter")
 NAME = "held_out"
-WITHIN = 0.01  # nDCG@10 by which the hybrid may be worse than the best leg of a suite
+WITHIN = 0.01  # the hybrid's nDCG@10 may be at most this much below the best leg of a suite
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _fill(measured: Site, pairs: Sequence[all_pairs.Pair]) -> None:
 
 @contextmanager
 def _encoding(measured: Site, model: Model) -> Iterator[None]:
-    """The encoder process's own loop, in a thread: catalog and queries."""
+    """Run the loop of the encoder process in a thread, for the catalog and for queries."""
     stop, ready = threading.Event(), threading.Event()
     with measured.database.connect(None) as conn:
         model_id = conn.execute(text("select model_id from shop.model where status = 'serving'")).scalar_one()

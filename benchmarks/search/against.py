@@ -1,4 +1,4 @@
-"""Two versions of Windowshop over the same rows: the same searches, one version after the other.
+"""Compares two versions of Windowshop by the same searches over the same rows.
 
     python -m benchmarks against HOME OTHER_HOME --other-python /path/to/other/.venv/bin/python
 
@@ -30,12 +30,12 @@ from benchmarks.support.report import Line, keep
 
 QUERIES = 24
 ROUNDS = 15
-LIMIT = 1.05  # of the other version's time
+LIMIT = 1.05  # this version may take at most this many times the other version's time
 SEARCH = "select product_id, sku, title, price, score from shop.search(%(query)s, k => 10{options})"
 VECTOR = "insert into shop_private.query_embedding (model_id, key, query, embedding) values \
 (1, sha256(convert_to('t' || %(text)s::text, 'UTF8')), %(text)s, %(vector)s::halfvec) on conflict do nothing"
 
-Ask = Callable[[str], int]  # a query text -> rows that came back
+Ask = Callable[[str], int]  # a query text -> the number of rows returned
 
 
 def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:
@@ -81,7 +81,7 @@ def _cases(catalog: Catalog) -> Iterator[tuple[str, str]]:
 
 
 def _compare(new: Ask, old: Ask, texts: Sequence[str]) -> tuple[float, float]:
-    """Medians in milliseconds, of this version and of the other."""
+    """Returns the median times of this version and of the other, in milliseconds."""
     for text in texts:  # warm both
         if new(text) != old(text):
             raise RuntimeError(f"the versions return different numbers of rows for {text!r}")

@@ -1,4 +1,4 @@
-"""Latency against the share of products that match, drawn from the figures kept in results/search_filtered.json."""
+"""Draws latency against the share of products that match, from the figures in results/search_filtered.json."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ LINES = {
 
 
 def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
-    """Filled points have a recall@10 of at least .98 and no short result. None without matplotlib or figures."""
+    """Draw the chart. Filled points have a recall@10 of at least .98 and no short result. Returns None without
+    matplotlib."""
     try:
         import matplotlib
     except ImportError:

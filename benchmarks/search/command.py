@@ -1,4 +1,4 @@
-"""`python -m benchmarks search`: its options, and the parts that they choose."""
+"""`python -m benchmarks search` runs the benchmarks of search that its arguments choose."""
 
 import shutil
 import tempfile
@@ -22,15 +22,19 @@ PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")
 
 def search(
     parts: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
-    rows: Annotated[int, typer.Option(help="Products; growth goes from a quarter to four times as many.")] = 100_000,
+    rows: Annotated[
+        int, typer.Option(help="Number of products; growth uses from a quarter of it to four times as many.")
+    ] = 100_000,
     queries: Annotated[int, typer.Option(help="Queries of each kind in each cell.")] = 100,
     kind: Annotated[
         list[str] | None, typer.Option(help=f"Kind of the filtered queries: {' or '.join(KINDS)}. Default: both.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Keeps databases and indexes for the next run.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps databases and indexes for the next run.")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
-    """Search against forced plans, the planner, hnswlib, faiss and LanceDB."""
+    """Compare search with forced plans, the planner, hnswlib, faiss and LanceDB."""
     wanted = tuple(parts or PARTS)
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(PARTS)}")
@@ -61,7 +65,7 @@ def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kin
 
 @contextmanager
 def _kept(folder: Path | None) -> Iterator[Path]:
-    """The folder, or a temporary one that the server's own user can reach."""
+    """Yields `folder`, or a temporary folder that the server's operating-system user can read."""
     if folder is not None:
         yield folder
         return

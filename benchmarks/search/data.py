@@ -1,4 +1,4 @@
-"""A made-up catalog and queries to it. The same seed and size always give the same ones.
+"""Generates a catalog and queries for it. The same seed and size always give the same catalog and queries.
 
 Vectors are 512 numbers of unit length, rounded to half precision as they are stored; every peer gets the
 rounded vectors. They are built to resemble embeddings of products:
@@ -6,8 +6,8 @@ rounded vectors. They are built to resemble embeddings of products:
 - A few hundred clusters (kinds of products), and each category owns some of them: a filter on the category is a
   filter on a region. Every part of a vector has few large and many small components (they fall as n^-.5), so the
   neighbourhoods have some 30 dimensions, not 512.
-- All images share one direction and all texts another, orthogonal to it: the modality gap. A query that is "like an
-  image" is drawn as images are; one "like a text" carries the other direction and sees kinds through noise, so its
+- All images share one direction and all texts another, orthogonal to it: the modality gap. An image-like query is
+  drawn as images are. A text-like query has the direction of texts and more noise around its kind of product, so its
   nearest images are far away (cosine about .4), and an HNSW index finds them less easily.
 
 With pgvector at m 16, ef_construction 64, 100,000 rows and ef_search 40 / 100 / 200 / 400, image-like queries have a
@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIMENSION = 512
-SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # of all products; each has a category of that size
-OTHERS = 12  # categories that share the rest
+SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # one category has each of these shares of all products
+OTHERS = 12  # this many categories share the remaining products
 CLUSTERS = 500
-PRICES = 1000  # prices are spread evenly from 0 to here: price < 10 is true of 1%
-WEIGHTS = 5000  # weights are spread evenly from 0 to here, too
+PRICES = 1000  # prices are spread evenly from 0 to this: 1% of the products cost less than 10
+WEIGHTS = 5000  # weights in grams are spread evenly from 0 to this
 VERSION = 1  # of the generated data: databases loaded with another version are not used again
 
 Kind = Literal["image", "text"]
@@ -39,7 +39,7 @@ _BLOCK = 50_000  # rows generated at a time
 
 @dataclass(frozen=True)
 class Queries:
-    """`vectors` (n, 512) in half precision; `clusters` (n,), the kind of product that each query is for."""
+    """`vectors` (n, 512) are in half precision; `clusters` (n,) says which kind of product each query is for."""
 
     vectors: NDArray[np.float16]
     clusters: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Catalog:
             popularity / per_category[self.category_of_cluster] * np.array(sizes)[self.category_of_cluster]
         )
 
-        counts = [max(1, round(rows * share)) for share in SHARES]  # exact: the cells depend on them
+        counts = [max(1, round(rows * share)) for share in SHARES]  # exact counts, because the cells depend on them
         left = rows - sum(counts)
         counts += [left // OTHERS + (n < left % OTHERS) for n in range(OTHERS)]
         random = np.random.default_rng([seed, rows])
@@ -83,18 +83,18 @@ class Catalog:
 
     @cached_property
     def prices(self) -> NDArray[np.int64]:
-        """In cents. Exactly the share `s` of all products costs less than `s * PRICES`."""
+        """The prices in cents. Exactly the share `s` of all products costs less than `s * PRICES`."""
         return self.price_rank * (PRICES * 100) // self.rows
 
     @cached_property
     def weights(self) -> NDArray[np.int64]:
-        """In tenths of grams, spread like prices."""
+        """The weights in tenths of grams, spread like prices."""
         return self.weight_rank * (WEIGHTS * 10) // self.rows
 
     def queries(
         self, kind: Kind, count: int, *, of: int | None = None, not_of: int | None = None, seed: int = 0
     ) -> Queries:
-        """Queries for products of all categories, of one, or of all but one."""
+        """Returns queries for products of all categories, of the category `of`, or of all categories but `not_of`."""
         random = np.random.default_rng([self.seed, seed, KINDS.index(kind), (of or 0) + 1, (not_of or 0) + 1])
         clusters = self._clusters(random, count, of, not_of)
         common, noise = (self._image, 1.0) if kind == "image" else (self._text, 0.8)
@@ -120,5 +120,5 @@ class Catalog:
 
 
 def _draw(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Random vectors of about unit length with falling components."""
+    """Returns random vectors of about unit length, whose components get smaller on average."""
     return random.standard_normal((count, DIMENSION), dtype=np.float32) * _SPECTRUM.astype(np.float32)

@@ -1,4 +1,5 @@
-"""Filtered search: every share of matching products, in the query's own category, in another one, and anywhere.
+"""Measures filtered search for every share of matching products, in the query's own category, in another one, and
+anywhere.
 
 In each cell PostgreSQL's best plans are found first: exact plans, and HNSW with the smallest ef_search that reaches the
 target, answer all queries, and the three fastest are kept. Then those, the planner's own choice, shop.search
@@ -37,7 +38,7 @@ FAMILIES = {
 @dataclass(frozen=True)
 class Cell:
     family: str
-    share: float  # of all products
+    share: float  # the share of all products that match
     kind: Kind
     filter: Filter
     questions: Questions
@@ -57,8 +58,8 @@ class Cell:
 class Result:
     cell: Cell
     oracle: Figures
-    figures: dict[str, Figures]  # by the part of the strategy's name before the comma
-    uses_hnsw: bool  # whether the planner does, with iterative scans on
+    figures: dict[str, Figures]  # the key is the part of the strategy's name before the comma
+    uses_hnsw: bool  # whether the planner uses HNSW when iterative scans are on
 
 
 def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Cell]:
@@ -89,7 +90,7 @@ def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterat
 
 
 def contenders(sessions: Sessions, cell: Cell, most: int = 3) -> list[Strategy]:
-    """The fastest forced plans that reach the target, asked one after the other."""
+    """Returns the fastest forced plans that reach the target, after running one after the other."""
     tried: list[tuple[float, Strategy]] = []
 
     def consider(strategy: Strategy) -> None:
@@ -125,7 +126,7 @@ def measure(sessions: Sessions, cell: Cell, peers: Sequence[Peer], *, with_searc
 
 
 def run(shop: Shop, peers: Sequence[Peer], count: int, kinds: Sequence[Kind] = KINDS, *, with_search: bool) -> Report:
-    """`count` queries in each cell."""
+    """Measure every cell with `count` queries."""
     results = []
     with Sessions(shop) as sessions:
         for cell in cells(shop.catalog, count, kinds):
@@ -195,7 +196,7 @@ def goals(results: Sequence[Result]) -> list[Line]:
 
 
 def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
-    """The cost of a call that compares nothing, because no product is cheaper than 0."""
+    """Measure the cost of a call that compares nothing, because no product is cheaper than 0."""
     nothing = {"price": {"lt": 0}}
     questions = Questions(sessions.shop.catalog.images, cell.queries, np.zeros(sessions.shop.catalog.rows, bool))
     text, vector, ping = in_turns(
@@ -213,7 +214,7 @@ def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """A table for each family and kind of query: a row per share, a column per strategy; see LEGEND."""
+    """Returns a table for each family and kind of query, with a row per share and a column per strategy; see LEGEND."""
     names = list(dict.fromkeys(name for each in results for name in each.figures))
     made = []
     for family, what in FAMILIES.items():
@@ -229,7 +230,7 @@ def tables(results: Sequence[Result]) -> list[Table]:
 
 
 def _said(figures: Figures) -> str:
-    """p50 in ms / recall, and the share of queries that came back short."""
+    """Returns p50 in ms / recall, and the share of queries that returned too few rows."""
     short = f", {figures.short / len(figures.seconds):.0%} short" if figures.short else ""
     recall = f"{figures.recall:.3f}" if figures.recall < TARGET else f"{figures.recall:.2f}"
     return f"{figures.p50 * 1000:.2f} / {recall}{short}"

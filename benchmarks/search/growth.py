@@ -1,4 +1,4 @@
-"""The cost of sixteen times as many products: p50 at a fixed recall, and the time to build the index."""
+"""Measures what sixteen times as many products cost: p50 at a fixed recall, and the time to build the index."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ RAW, CALL = "pgvector, raw statement", "shop.search, one leg"
 
 
 def run(shops: Sequence[Shop], count: int) -> Report:
-    """`shops` have several sizes, smallest first. Their indexes are rebuilt one by one; then all answer in turns."""
+    """Measure `shops` of several sizes, smallest first. Their indexes are rebuilt one by one; then all answer in
+    turns."""
     builds = [build_seconds(shop) for shop in shops]
     sizes = [shop.catalog.rows for shop in shops]
     exponent = float(np.polyfit(np.log(sizes), np.log(builds), 1)[0])
@@ -61,7 +62,8 @@ def run(shops: Sequence[Shop], count: int) -> Report:
 
 
 def build_seconds(shop: Shop) -> float:
-    """Seconds to build the index as the model's revision does (m 16, ef_construction 64), its graph kept in memory."""
+    """Returns the seconds to build the index as a model's revision does (m 16, ef_construction 64), with the graph in
+    memory."""
     with shop.admin() as conn:
         conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")
         started = time.perf_counter()
@@ -73,7 +75,7 @@ def build_seconds(shop: Shop) -> float:
 
 
 def measure(shops: Sequence[Shop], count: int) -> dict[str, list[Figures]]:
-    """The figures of each strategy, one for each size."""
+    """Returns the figures of each strategy for each size."""
     answered: dict[str, list[Figures]] = {}
     with ExitStack() as stack:
         asked: list[tuple[str, Strategy]] = []

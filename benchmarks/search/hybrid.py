@@ -1,8 +1,8 @@
-"""Images, titles and words in one search: its cost beyond that of its legs.
+"""Measures how much a search by images, titles and words costs beyond the sum of its three legs.
 
-The cost of a vector leg is that of the raw statement for 50 rows, as many as shop.search reads of each of three legs,
-with the smallest ef_search whose recall@10 is .98. The cost of the keyword leg is that of shop.search with keywords
-alone, less the cost of a call that compares nothing. The cost of such a call is counted once.
+The cost of a vector leg is the time of the raw statement for 50 rows, as many as shop.search reads of each of three
+legs, with the smallest ef_search whose recall@10 is .98. The cost of the keyword leg is the time of shop.search with
+keywords alone, less the time of a call that compares nothing. The time of such a call is added once.
 """
 
 from functools import partial
@@ -15,13 +15,13 @@ from benchmarks.search.timing import FINE_EFS, Figures, Questions, in_turns, sma
 from benchmarks.search.titles import WORDINGS, Wording, query_texts
 from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
-DEPTH = 50
+DEPTH = 50  # rows of each leg
 TARGET = 0.98  # recall@10
 ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, raw", "keywords alone", "nothing matches"
 
 
 def run(shop: Shop, count: int) -> Report:
-    """`count` queries in all, the same number of each wording."""
+    """Measure with `count` queries in all, the same number of each wording."""
     queries = shop.catalog.queries("text", count, seed=2)
     found: dict[Wording, dict[str, Figures]] = {}
     for place, wording in enumerate(WORDINGS):
@@ -78,6 +78,6 @@ def measure(shop: Shop, wording: Wording, queries: Queries) -> dict[str, Figures
 
 
 def _beyond(figures: dict[str, Figures]) -> list[float]:
-    """Seconds of each query: all - (call + image + title + (keywords - call))."""
+    """Returns the seconds of each query beyond its legs: all - (call + image + title + (keywords - call))."""
     every, image, title, keyword = (figures[name].seconds for name in (ALL, IMAGE, TITLE, KEYWORD))
     return [a - i - t - w for a, i, t, w in zip(every, image, title, keyword, strict=True)]

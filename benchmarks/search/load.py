@@ -1,7 +1,7 @@
-"""The made-up catalog in a Windowshop database: loaded without triggers and indexed afterwards, so that it takes
-minutes.
+"""Loads the generated catalog into a Windowshop database, without triggers and with indexes built afterwards, so that
+loading takes only minutes.
 
-The server's home is kept under the caller's folder, one for each size, and used again while the schema is the same.
+The caller's folder keeps a server's home for each size, which is used again as long as the schema is the same.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from migrations import upgrade as migrations
 from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
-GRAPH_BYTES = 2048  # of maintenance_work_mem per row, so that a graph under construction stays in memory
-CACHE_BYTES = 10_240  # of shared_buffers per row: tables and indexes fit
+GRAPH_BYTES = 2048  # maintenance_work_mem per row, which keeps a graph under construction in memory
+CACHE_BYTES = 10_240  # shared_buffers per row, which holds tables and indexes
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Shop:
     catalog: Catalog
     database: Database
     numbers: Mapping[UUID, int]
-    folder: Path  # peers keep their indexes in it
+    folder: Path  # where peers keep their indexes
 
     def admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(address(self.database, None), autocommit=True)
 
     def described(self) -> str:
-        """The server, and the settings that matter."""
+        """Describes the server and the settings that matter."""
         with self.admin() as conn:
             row = conn.execute(
                 "select format('PostgreSQL %s, pgvector %s, work_mem %s, shared_buffers %s, %s', "
@@ -59,7 +59,7 @@ class Shop:
 
 @contextmanager
 def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
-    """A running server with `rows` products, loaded if `folder` has none of that size yet."""
+    """Yields a running server with `rows` products. If `folder` has no database of that size yet, loads one."""
     catalog = Catalog(rows, seed)
     kept = folder / f"{rows}-rows-{_digest(seed)}"
     settings = Settings(home=kept / "home")
@@ -78,7 +78,7 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
 
 
 def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, float]:
-    """Seconds of each step."""
+    """Load the catalog. Returns the seconds of each step."""
     add_model(database, settings, MODEL)
     serve_model(database, MODEL.name, force=True)
     seconds: dict[str, float] = {}
@@ -86,7 +86,7 @@ def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, 
         for table in ("product", "bench_image", "bench_title"):
             conn.execute(f"truncate shop.{table} cascade")
         conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
-        conn.execute("set session_replication_role = replica")  # no triggers: nothing is to be encoded
+        conn.execute("set session_replication_role = replica")  # no trigger may put rows on the work list
         conn.execute(f"set maintenance_work_mem = '{max(64, catalog.rows * GRAPH_BYTES >> 20)}MB'")
         indexes = conn.execute(
             "select n.nspname || '.' || c.relname, pg_get_indexdef(i.indexrelid) from pg_index i "
@@ -118,7 +118,7 @@ def product_numbers(rows: int) -> dict[UUID, int]:
 
 
 def _product_id(number: int) -> bytes:
-    """The bytes of shop.product_id() for this SKU."""
+    """Returns the bytes of shop.product_id() for the SKU of this row."""
     return hashlib.sha256(f"main\x1fsku-{number}".encode()).digest()[:16]
 
 
@@ -169,7 +169,7 @@ def _title_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
 def _copy_vectors(
     conn: psycopg.Connection[Any], table: str, vectors: NDArray[np.float16], *, with_position: bool
 ) -> None:
-    """COPY BINARY, packed by numpy: each field is its length in bytes and its value, big-endian."""
+    """Send the vectors by COPY BINARY, packed by numpy. Each field is its length in bytes and its value, big-endian."""
     position = [("position_length", ">i4"), ("position", ">i2")] if with_position else []
     row = np.dtype(
         [
@@ -210,7 +210,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _digest(seed: int) -> str:
-    """A hash of the tables and the generator, on which the rows depend."""
+    """Returns a hash of the migrations, the generator's version and the seed, on which the rows depend."""
     versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
     said = b"".join(path.read_bytes() for path in versions) + f"{VERSION} {seed}".encode()
     return hashlib.sha256(said).hexdigest()[:8]

@@ -1,7 +1,7 @@
-"""Other indexes on the same vectors, built once and kept beside the database.
+"""Measures other indexes on the same vectors, which are built once and kept beside the database.
 
-hnswlib and faiss live in this process and know no attributes: they get the set of matching products, whose making
-is not timed. hnswlib calls a Python function for every product it meets, a cost that a C++ program would not have.
+hnswlib and faiss run in this process and know no attributes: they get the set of matching products, and computing this
+set is not timed. hnswlib calls a Python function for every product it meets, a cost that a C++ program would not have.
 LanceDB evaluates the condition itself, through scalar indexes, and uses all cores for a query; the others use one.
 """
 
@@ -58,7 +58,7 @@ class Hnswlib(Peer):
     def _index(self) -> Any:
         import hnswlib
 
-        return hnswlib.Index("ip", DIMENSION)  # for unit vectors, the order by cosine distance
+        return hnswlib.Index("ip", DIMENSION)  # for unit vectors, this is the order by cosine distance
 
     def _build(self, path: Path) -> None:
         index = self._index()
@@ -79,7 +79,7 @@ class Hnswlib(Peer):
             index.set_ef(ef)
             try:
                 return index.knn_query(queries[number], k, filter=allowed)[0][0]
-            except RuntimeError:  # it found fewer than k
+            except RuntimeError:  # hnswlib found fewer than k
                 return ()
 
         return Strategy(f"hnswlib, ef {ef}", questions, ask)
@@ -160,7 +160,7 @@ class LanceDB(Peer):
 
 
 def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = (Hnswlib, Faiss, LanceDB)) -> list[Peer]:
-    """The installed peers; prints the names of the others."""
+    """Returns the installed peers, and prints the names of the others."""
     for kind in kinds:
         if find_spec(kind.package) is None:
             print(f'{kind.name} is not installed: left out (pip install "windowshop[bench]")')

@@ -1,4 +1,5 @@
-"""Strategies in PostgreSQL. Each has a connection with its own settings; statements are prepared, vectors binary.
+"""Strategies in PostgreSQL. Each has a connection with its own settings. Statements are prepared, and vectors are sent
+in binary.
 
 Forced plans get every advantage: the filter is written into the statement, which is planned once (a generic plan),
 and one core does the work, as it does in shop.search. The planner's own choice runs on stock settings, parallel
@@ -28,7 +29,7 @@ HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
 BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
 BY_SEQUENCE = {**FORCED, "enable_indexscan": False, "enable_bitmapscan": False, "enable_indexonlyscan": False}
 
-# The statement that a person writes. An expression, such as "+ 0", keeps the index out.
+# The statement that a person writes. With an expression such as "+ 0", PostgreSQL cannot use the index.
 PLAIN = """
     select v.product_id from shop.bench_image v join shop.product p on p.product_id = v.product_id
     where {condition} order by (v.embedding <=> %(vector)b){expression} limit {k}"""
@@ -59,7 +60,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Legs:
-    """The weights of the legs; 0 leaves a leg out, None is the model's own weight."""
+    """The weights of the legs. 0 switches a leg off; None stands for the model's own weight."""
 
     image: float | None = None
     title: float | None = None
@@ -70,8 +71,8 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections as the analyst, closed at the end. There is one for each set of settings without ef_search, so that
-    they are few and each has mapped every page before."""
+    """Connections with the role analyst, which are closed at the end. Strategies that differ only in ef_search share a
+    connection, so that there are few connections and each has mapped every page before."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -89,7 +90,7 @@ class Sessions:
         if key not in self._known:
             conn = self._open.enter_context(psycopg.connect(address(self.shop.database, Role.ANALYST), autocommit=True))
             register_vector(conn)
-            conn.execute("select '[1]'::vector")  # loads the library, and with it its settings
+            conn.execute("select '[1]'::vector")  # loads pgvector's library, which defines its settings
             for name, value in settings.items():
                 conn.execute("select set_config(%s, %s, false)", (name, str(value)))
             self._known[key] = conn
@@ -103,7 +104,8 @@ class Sessions:
         parameters: Sequence[Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Strategy:
-        """`parameters` of each query; default: its vector. The first column of the answer is a product_id."""
+        """Returns a strategy. `parameters` has the parameters of each query; the default is its vector. The first
+        column of the statement's rows must be a product_id."""
         fixed = dict(settings or {})
         ef = str(fixed.pop("hnsw.ef_search", DEFAULT_EF))
         conn, numbers = self.connect(fixed), self.shop.numbers
@@ -119,7 +121,7 @@ class Sessions:
 
 
 def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: str, ef: int) -> Strategy:
-    """The plan by the HNSW index with ef_search `ef`; `iterative` is off or relaxed_order."""
+    """Returns the plan that uses the HNSW index with ef_search `ef`. `iterative` is off or relaxed_order."""
     name = f"HNSW ef {ef}" + ("" if iterative == "off" else " iterative")
     settings = {**HNSW, "hnsw.ef_search": ef, "hnsw.iterative_scan": iterative}
     statement = (PLAIN if iterative == "off" else SORTED).format(condition=condition, expression="", k=K)
@@ -127,14 +129,15 @@ def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: st
 
 
 def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Plans that compare every match: by the product's indexes, by a sequential scan, or as the planner chooses."""
+    """Returns plans that compare every match: by the product's indexes, by a sequential scan, or as the planner
+    chooses."""
     statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
     kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
     return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]
 
 
 def planner(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """The planner's choice for a plain statement: with pgvector's defaults, and with iterative scans on."""
+    """Returns the planner's choices for a plain statement, with pgvector's defaults and with iterative scans on."""
     statement = PLAIN.format(condition=condition, expression="", k=K)
     kinds = {"planner, stock": "off", "planner, iterative": "relaxed_order"}
     return [
@@ -150,7 +153,7 @@ def planner_uses_hnsw(sessions: Sessions, condition: str, questions: Questions) 
 
 
 def unfiltered(sessions: Sessions, questions: Questions, ef: int, k: int = K, *, of_titles: bool = False) -> Strategy:
-    """The raw statement."""
+    """Returns the raw statement without a filter."""
     statement = (UNFILTERED_TITLES if of_titles else UNFILTERED).format(k=k)
     return sessions.strategy(f"pgvector, ef {ef}", questions, statement, settings={"hnsw.ef_search": ef})
 
@@ -160,11 +163,11 @@ def search(
     name: str,
     questions: Questions,
     queries: Sequence[str] | Queries,
-    filter: Mapping[str, object] | None = None,  # noqa: A002  as shop.search calls it
+    filter: Mapping[str, object] | None = None,  # noqa: A002  the name in shop.search
     legs: Legs = ONLY_IMAGES,
     k: int = K,
 ) -> Strategy:
-    """shop.search by texts whose vectors are in the cache, or by vectors as JSON."""
+    """Returns searches by shop.search, for texts whose vectors are in the cache or for vectors as JSON."""
     fixed = {
         "filter": json.dumps(filter) if filter is not None else None,
         "k": k,
@@ -194,7 +197,8 @@ def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
 
 
 def calibrate(shop: Shop, queries: int = 300) -> bool:
-    """shop.calibrate() by text-like queries that are not among those measured. False where there is no shop.search."""
+    """Run shop.calibrate() with text-like queries that are not measured. Returns False if shop.search does not
+    exist."""
     with shop.admin() as conn:
         conn.execute("delete from shop_private.query_embedding")
         found = conn.execute("select from pg_proc where pronamespace = 'shop'::regnamespace and proname = 'search'")

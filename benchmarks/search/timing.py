@@ -1,4 +1,4 @@
-"""Runs the same queries by several strategies in turn, and computes the recall and the times of each."""
+"""Runs the same queries by several strategies in turns, and computes the recall and the times of each strategy."""
 
 import gc
 import time
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from benchmarks.search.data import Queries
 from benchmarks.support.report import quantile
 
-K = 10
-TURN = 10  # queries of one strategy before the next has its turn
+K = 10  # results of a query
+TURN = 10  # queries of one strategy before the next strategy has its turn
 EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)
 FINE_EFS = range(10, 1001, 10)
-_ROUNDING = 2e-6  # of similarities: 512 products may be summed in any order
+_ROUNDING = 2e-6  # similarities may differ by this much, because 512 products may be summed in any order
 
 
 class Questions:
-    """Queries whose right answers are known: the k most similar of `vectors` (rows, 512) where `matching` (rows,)."""
+    """Queries whose right answers are known: the k most similar `vectors` (rows, 512) among the rows in `matching`."""
 
     def __init__(
         self, vectors: NDArray[np.float16], queries: Queries, matching: NDArray[np.bool_] | None = None, k: int = K
@@ -41,7 +41,7 @@ class Questions:
         return len(self.queries)
 
     def recall(self, number: int, products: Sequence[int]) -> float:
-        """The share of the right answers to a query that `products` contain; 1 if it has no right answer."""
+        """Returns the share of the right answers to a query that is in `products`, or 1 if there is no right answer."""
         if self.needed == 0:
             return 1.0
         found = np.unique(np.asarray(products, np.int64))
@@ -65,7 +65,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Figures:
-    """One strategy over all queries: `recall` is the mean; `short` counts queries with too few rows."""
+    """The figures of a strategy over all queries. `recall` is the mean; `short` counts queries with too few rows."""
 
     name: str
     seconds: list[float]
@@ -73,7 +73,7 @@ class Figures:
     short: int
 
     def at(self, q: float) -> float:
-        """The quantile `q` in seconds."""
+        """Returns the quantile `q` of the times, in seconds."""
         return quantile(self.seconds, q)
 
     @property
@@ -84,7 +84,7 @@ class Figures:
         return self.short == 0 and self.recall >= target
 
     def times(self) -> dict[str, float]:
-        """In milliseconds."""
+        """Returns p50, p95 and p99 in milliseconds."""
         return {f"p{round(q * 100)}": round(self.at(q) * 1000, 4) for q in (0.5, 0.95, 0.99)}
 
     def as_json(self) -> dict[str, object]:
@@ -92,13 +92,14 @@ class Figures:
 
 
 def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
-    """Every query by every strategy, ten queries of one after ten of the other. So a disturbance of the machine affects
-    all alike, and each is as warm as a service in use (in turns of one query a statement that does nothing took .35 ms
-    instead of .03: the server's process had gone to sleep). The first strategy finds the caches cold, so the order is
-    drawn again for each turn.
+    """Run every query by every strategy, in turns of ten queries. So a disturbance of the machine affects all
+    strategies alike, and each is as warm as a service in use. In turns of one query, a statement that does nothing took
+    .35 ms instead of .03, because the server's process had gone to sleep. The first strategy of a turn finds the caches
+    cold, so each turn has a random order.
 
-    All are asked once before. A new connection maps each page of the index at its first use; for some hundred queries
-    that costs several times as much as the search. Connections of a pool have done that long ago.
+    Before that, every query runs once untimed: a new connection maps each page of the index at its first use, which for
+    some hundred queries costs several times as much as the search. The connections of a pool have done this long
+    before.
     """
     order = np.random.default_rng(0)
     count = len(strategies[0].questions)
@@ -126,7 +127,8 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
 
 
 def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
-    """The figures of one strategy alone; None as soon as ten queries took more than `patience` seconds each."""
+    """Returns the figures of one strategy alone. Gives up and returns None once ten or more queries have run and their
+    median exceeds `patience` seconds."""
     seconds: list[float] = []
     answers: list[Any] = []
     strategy.ready()
@@ -150,14 +152,14 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
 def with_smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> Strategy:
-    """The strategy with the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
+    """Returns the strategy with the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
     return make(smallest_ef(make, target, efs, patience))
 
 
 def smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> int:
-    """The smallest of `efs` (ascending) whose recall reaches `target`, by bisection; the last when none does.
+    """Returns the smallest of the ascending `efs` whose recall reaches `target`, or the last if none does.
 
     An ef that takes more than `patience` seconds a query counts as large enough.
     """

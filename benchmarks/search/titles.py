@@ -1,7 +1,7 @@
-"""Titles and the other words of the made-up catalog, and query texts that fit them.
+"""Generates the titles and other words of the catalog, and query texts that fit them.
 
-Words are made of syllables; how often each is used falls with its rank, so some ten of them are in 5 to 25% of all
-titles and most are rare. A kind of product has words of its own. One title in fifty has a typing error.
+Words are made of syllables. The frequency of a word falls with its rank, so about ten words are in 5 to 25% of all
+titles and most words are rare. A kind of product has words of its own. One title in fifty has a typing error.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Words:
         self.words = np.array(list(made))
         often = 1 / (np.arange(VOCABULARY) + 3.0)
         self.often = np.cumsum(often / often.sum())
-        self.own = random.integers(VOCABULARY // 20, VOCABULARY, (2 * CLUSTERS, OWN_WORDS))  # rare ones
+        self.own = random.integers(VOCABULARY // 20, VOCABULARY, (2 * CLUSTERS, OWN_WORDS))  # rare words
 
     def usual(self, random: np.random.Generator, count: int) -> list[str]:
         return list(self.words[np.searchsorted(self.often, random.random(count))])
@@ -42,7 +42,7 @@ class Words:
 
 
 def mistyped(random: np.random.Generator, word: str) -> str:
-    """The word with two neighbouring letters exchanged, but not the first."""
+    """Returns the word with two neighbouring letters exchanged, but never the first letter."""
     at = int(random.integers(1, len(word) - 1))
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
@@ -57,7 +57,8 @@ def titles(catalog: Catalog) -> Iterator[str]:
 
 
 def query_texts(catalog: Catalog, clusters: NDArray[np.int64], wording: Wording) -> list[str]:
-    """A text for each of `clusters`. With the wording "common" it has only words that are in 5 to 25% of all titles."""
+    """Returns a text for each of `clusters`. The wording "common" uses only words that are in 5 to 25% of all
+    titles."""
     words = Words(catalog.seed)
     random = np.random.default_rng([catalog.seed, WORDINGS.index(wording), 2])
     texts = []

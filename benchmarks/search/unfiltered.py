@@ -1,6 +1,7 @@
-"""Search without a filter: the raw statement against indexes in this process, and shop.search against the statement.
+"""Measures search without a filter: the raw statement against other indexes, and shop.search against the raw statement.
 
-Each runs with the smallest ef at which its recall reaches the target, so times compare at equal recall.
+The raw statement and the other indexes run with the smallest ef whose recall reaches the target, so that times compare
+at equal recall.
 """
 
 from collections.abc import Sequence

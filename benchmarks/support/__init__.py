@@ -1,1 +1,1 @@
-"""Shared by the benchmarks: a throw-away site, and the files that keep the figures."""
+"""Provides the benchmarks with a throw-away site and with files that keep the figures."""

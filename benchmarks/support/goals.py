@@ -1,4 +1,5 @@
-"""goals.toml: the question of each benchmark, the code it measures, its goals, and why a goal is missed."""
+"""Reads goals.toml, which has the question of each benchmark, the code it measures, its goals, and why a goal is
+missed."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,14 @@ class Goal:
     result: str
     figure: str
     what: str
-    why: str = ""  # the reason why it is missed
+    why: str = ""  # why the goal is missed; empty if it is met
 
 
 @dataclass(frozen=True)
 class Benchmark:
     name: str
     question: str
-    code: Sequence[str]  # files and folders: a result is stale when one of them changed
+    code: Sequence[str]  # files and folders; a result is stale once one of them has changed
     goals: Sequence[Goal]
     notes: Sequence[str] = ()
 
@@ -37,7 +38,8 @@ def read() -> Mapping[str, Benchmark]:
 
 
 def benchmark_of(result: str) -> Benchmark:
-    """The benchmark that writes `result`: its name, or its name and a suffix (search_filtered)."""
+    """Returns the benchmark that writes `result`, whose name begins with the benchmark's name (search_filtered:
+    search)."""
     for name, benchmark in read().items():
         if result == name or result.startswith(f"{name}_"):
             return benchmark

@@ -1,4 +1,5 @@
-"""The code that a result was measured on: its commit, and a digest of the files that the benchmark measures.
+"""Identifies the code that a result was measured on, by its commit and by a digest of the files that the benchmark
+measures.
 
 The digest decides whether a result is stale. It needs no git history, and it does not change with commits elsewhere.
 """
@@ -13,7 +14,7 @@ SUFFIXES = {".py", ".sql"}
 
 
 def revision() -> str | None:
-    """The commit that is checked out; None outside a git checkout."""
+    """Returns the commit that is checked out, or None outside a git checkout."""
     try:
         asked = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     except FileNotFoundError:
@@ -22,7 +23,8 @@ def revision() -> str | None:
 
 
 def digest(paths: Sequence[str], root: Path = ROOT) -> str:
-    """A hash of the names and contents of the Python and SQL files at `paths`, files or folders below `root`."""
+    """Returns a hash of the names and contents of the Python and SQL files in `paths`, files or folders below
+    `root`."""
     found = hashlib.sha256()
     for file in sorted({file for path in paths for file in _files(root / path)}):
         found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")

@@ -1,4 +1,5 @@
-"""`python -m benchmarks report`: the table in benchmarks/README.md and the pages in results/, from the kept results."""
+"""`python -m benchmarks report` writes the table in benchmarks/README.md and the pages in results/ from kept
+results."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ BEGIN, END = "<!-- made by python -m benchmarks report -->", "<!-- end -->"
 
 
 def pages() -> dict[Path, str]:
-    """Each page and its text."""
+    """Returns the path and the text of each page."""
     results = {path.stem: read(path) for path in sorted(RESULTS.glob("*.json"))}
     made = {RESULTS / f"{name}.md": result.page() for name, result in results.items()}
     head, rest = README.read_text().split(BEGIN)
@@ -27,7 +28,7 @@ def write() -> None:
 
 
 def line_of(goal: Goal, result: Result) -> Line:
-    """The one line of the result that the goal is about."""
+    """Returns the only line of the result that the goal is about."""
     (line,) = (line for line in result.lines if line.what.startswith(goal.figure))
     return line
 

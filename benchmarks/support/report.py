@@ -1,4 +1,4 @@
-"""A result: the figures of one benchmark, with where and when they were measured, kept as JSON and shown as a page."""
+"""Keeps the result of a benchmark as JSON and as a page: its figures, and where and when they were measured."""
 
 import datetime
 import json
@@ -83,7 +83,7 @@ def markdown(table: Table) -> list[str]:
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
-    """Nearest-rank quantile."""
+    """Returns the nearest-rank quantile."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
@@ -140,5 +140,5 @@ def read(path: Path) -> Result:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # a peer that was left out
+    except PackageNotFoundError:  # a peer that is not installed
         return None

@@ -1,4 +1,5 @@
-"""A throw-away site to measure on: embedded server, starter model, sample catalog, encoder processes."""
+"""Runs a throw-away site for measurements, with embedded server, starter model, sample catalog and encoder
+processes."""
 
 import os
 import shutil
@@ -25,7 +26,7 @@ from encoder import starter
 from loader.sample import IMAGES
 from migrations.model_revisions import NewModel, add_model
 
-# `windowshop serve` without log lines
+# a program that runs `windowshop serve` without log lines
 _QUIET = """
 import logging, structlog, web.server
 from windowshop.main import main
@@ -45,7 +46,7 @@ class Site:
         return {**os.environ, "WINDOWSHOP_HOME": str(self.settings.home), "HF_HUB_OFFLINE": "1"}
 
     def load_images(self, count: int) -> list[Path]:
-        """`count` products whose images are the sample's, over and over. Returns the image of each."""
+        """Add `count` products, which use the images of the sample repeatedly. Returns the image of each product."""
         images = sorted(IMAGES.glob("*.webp"))
         chosen = [images[n % len(images)] for n in range(count)]
         with self.database.connect(Role.APP) as conn, conn.begin():
@@ -56,7 +57,7 @@ class Site:
         return chosen
 
     def forget_vectors(self, *, titles: bool = True) -> None:
-        """Every image, and every title if wanted, is to be encoded again."""
+        """Delete the vectors and put every image on the work list again, and with `titles` every title too."""
         parts = {"image": "shop.product_image"} | ({"title": "shop.product"} if titles else {})
         with self.database.connect(None) as conn, conn.begin():
             for part, source in parts.items():
@@ -75,7 +76,7 @@ class Site:
 
 @contextmanager
 def site(model: NewModel | None = None) -> Iterator[Site]:
-    """A site that serves `model`; default: the starter."""
+    """Yields a site that serves `model`, by default the starter."""
     home = Path(tempfile.mkdtemp(prefix="windowshop-bench-"))
     home.chmod(0o755)
     settings = Settings(home=home / "home")
@@ -91,7 +92,7 @@ def site(model: NewModel | None = None) -> Iterator[Site]:
 
 @contextmanager
 def encoder(site: Site, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A `windowshop encode` process that is ready."""
+    """Yields a `windowshop encode` process that is ready to answer queries."""
     log = site.settings.home / "encoder.log"
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "windowshop", "encode"]
@@ -112,7 +113,7 @@ def encoder(site: Site, env: Mapping[str, str] | None = None) -> Iterator[subpro
 def serving(
     environment: Mapping[str, str], settings: Mapping[str, str] | None = None, *, quiet: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `windowshop serve` as a process without rate limits; yields its address."""
+    """Run `windowshop serve` as a process without rate limits. Yields its address and the process."""
     own = {
         "WINDOWSHOP_WEB_RATE_PER_ADDRESS": "0",
         "WINDOWSHOP_WEB_RATE_PER_KEY": "0",

@@ -1,1 +1,1 @@
-"""The web service under load."""
+"""Benchmarks of the web service under load."""

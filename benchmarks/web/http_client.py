@@ -1,6 +1,6 @@
-"""A minimal HTTP client: prepared requests on keep-alive connections, and answers parsed for their status alone.
+"""A minimal HTTP client, which sends prepared requests on keep-alive connections and reads only the status of answers.
 
-It runs on the machine that it measures, so its own cost matters.
+The client runs on the machine that it measures, so its own cost matters.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ IDLE_SECONDS = 3.0  # idle connections are dropped before the service closes the
 
 
 class Connections:
-    """A pool with one connection per open request; the last used one is taken first."""
+    """A pool with one connection per open request; the most recently used connection is taken first."""
 
     def __init__(self, address: str, headers: Mapping[str, str]) -> None:
         url = urlsplit(address)
@@ -23,7 +23,7 @@ class Connections:
         self._idle: list[_Connection] = []
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bool]:
-        """Status, and whether there was a Retry-After. Raises OSError when there is no answer."""
+        """Returns the status, and whether the answer has Retry-After. Raises OSError if there is no answer."""
         more = _lines({**headers, "Content-Length": str(len(body))})
         connection = self._take_idle() or await self._connect()
         answer = await connection.ask(b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (path.encode(), self._headers, more, body))

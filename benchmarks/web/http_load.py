@@ -29,14 +29,14 @@ from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
 NO_ANSWER = 0  # the status of a request without an answer
-PATIENCE_SECONDS = 30  # for requests that are open at the end
+PATIENCE_SECONDS = 30  # requests that are open at the end may take this long
 
 One = Callable[[int, float], Coroutine[Any, Any, int]]  # (number, due time) -> status: sends one request
 
 
 @dataclass(frozen=True)
 class Load:
-    """`texts` are searched in turn, again and again."""
+    """A load in which `texts` are searched in turn, repeatedly."""
 
     address: str
     texts: Sequence[str]
@@ -48,12 +48,12 @@ class Load:
 
 @dataclass(frozen=True)
 class Answer:
-    began: float  # when it was due, in seconds after the first request
-    seconds: float  # from then until the answer
+    began: float  # when the request was due, in seconds after the first request
+    seconds: float  # from the time it was due until the answer
     status: int
     retry_after: bool
     request_id: str
-    late: float  # the part of `seconds` before it was sent: the load generator's own delay
+    late: float  # the part of `seconds` before the request was sent, which is the load generator's own delay
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Answers:
         return [answer for answer in self.answers if answer.status == status]
 
     def rate(self, status: int = 200) -> float:
-        """Answers of this status per second."""
+        """Returns the number of answers with this status per second."""
         return len(self.of(status)) / self.seconds
 
     def at(self, q: float, status: int = 200) -> float:
-        """The latency at quantile `q`, in seconds."""
+        """Returns the latency at quantile `q`, in seconds."""
         return quantile([answer.seconds for answer in self.of(status)] or [0.0], q)
 
     def late(self, q: float) -> float:
@@ -80,7 +80,7 @@ class Answers:
 
 
 class Asking:
-    """A running load."""
+    """A load that runs in a process of its own."""
 
     def __init__(self, load: Load) -> None:
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `answers`; a pipe would fill up
@@ -100,7 +100,7 @@ class Asking:
         return self._process.poll() is None
 
     def answers(self) -> Answers:
-        """Waits until the load has ended."""
+        """Wait until the load has ended. Returns its answers."""
         if code := self._process.wait():
             raise RuntimeError(f"the load generator ended with {code}")
         with self._output:
@@ -141,7 +141,7 @@ async def _closed(load: Load, one: One, first: float) -> None:
     async def client() -> None:
         while (now := time.perf_counter()) - first < load.seconds:
             if await one(next(numbers), now) == NO_ANSWER:
-                await asyncio.sleep(0.05)  # the service does not answer: wait a little
+                await asyncio.sleep(0.05)  # waits a little, because the service does not answer
 
     await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + PATIENCE_SECONDS)
 

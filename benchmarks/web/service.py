@@ -1,8 +1,8 @@
-"""The web service: the latency of a search over REST beyond the same SQL call, the throughput, and an overload of five
-times the peak rate.
+"""Measures the web service: the latency of a search over REST beyond the same SQL call, the throughput, and the answers
+at five times the peak rate.
 
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
-vectors are in the cache. The ways of searching are called in turns of ten. The cost of a part is the difference between
+vectors are in the cache. The ways of searching take turns of ten calls. The cost of a part is the difference between
 two services, one with it and one without.
 """
 
@@ -32,16 +32,16 @@ from benchmarks.web.http_load import Answers, Asking, Load, ask
 from db.engine import Database
 from db.roles import Role
 
-TURN = 10
+TURN = 10  # calls of one way before the next
 CLIENTS = (1, 8, 32, 128)
-OVERLOAD = 5  # times the peak
+OVERLOAD = 5  # times the peak rate
 BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "search", "search, with API keys"
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Effort:
-    """The number of turns, and the length of the loads."""
+    """The number of turns, the seconds of the loads, and the numbers of clients."""
 
     turns: int = 40
     seconds: float = 8
@@ -65,7 +65,7 @@ class Overload:
 class Measured:
     catalog: str
     seconds: dict[str, list[float]]
-    loads: dict[int, Answers]  # by number of clients
+    loads: dict[int, Answers]  # number of clients -> answers
     overload: Overload
 
     def p50(self, what: str) -> float:
@@ -213,7 +213,7 @@ def _made_up(folder: Path, rows: int, effort: Effort) -> Measured:
 def _in_turns(
     database: Database, environment: Mapping[str, str], texts: Sequence[str], turns: int
 ) -> dict[str, list[float]]:
-    """The seconds of each call, for each way of searching."""
+    """Returns the seconds of each call, for each way of searching."""
     with ExitStack() as stack:
         conn = stack.enter_context(psycopg.connect(address(database, Role.ANALYST), autocommit=True))
         open_, silent, keyed = (
@@ -246,7 +246,7 @@ def _in_turns(
 
 
 def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
-    """A client with one connection, as psycopg has, that costs little, so that the measured time is the service's."""
+    """Returns a cheap client with one connection, like psycopg's, so that the measured time is the service's."""
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 
