@@ -1,1 +1,1 @@
-"""The schema's history, and the operations that make it. See `migrations/upgrade.py` for the whole sequence."""
+"""The revisions of the schema and their operations. `migrations/upgrade.py` describes the whole sequence."""

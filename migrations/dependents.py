@@ -1,7 +1,7 @@
-"""What a site has built on ours: its views, functions, policies, columns ... that depend on our functions and types.
+"""Finds the views, functions, policies, columns ... of a site that depend on our functions and types.
 
-PostgreSQL drops nothing that something else depends on. An upgrade that must drop and create a function, or add a
-column to a result type, therefore looks for them first, before it changes anything.
+PostgreSQL does not drop an object on which another object depends. An upgrade that must drop and create a function, or
+add a column to a result type, therefore looks for dependent objects before its first change.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from db.errors import DependentObjects
 
 # Follows pg_depend from the objects given. A view depends on a function through its rule. `normal` entries are objects
-# that somebody made; the others (the row type of a view, the index of a materialized view) go with one of those.
+# that somebody created; the others (the row type of a view, the index of a materialized view) belong to such an object.
 _CLOSURE = """
 with recursive dependent (classid, objid, objsubid, deptype) as (
     select cast(:catalog as regclass)::oid, o, 0, 'i'::"char" from unnest(cast(:oids as oid[])) o
@@ -50,20 +50,20 @@ class Dependent:
     oid: int
     schema: str | None
     name: str | None
-    holds_rows: bool  # of the type it was found by
+    holds_rows: bool  # contains whole rows of the changed type
 
     def __str__(self) -> str:
         return f"{self.kind} {self.identity}"
 
 
 def dependents(conn: Connection, catalog: str, oids: Sequence[int]) -> list[Dependent]:
-    """Everything that depends on these rows of `pg_proc` or `pg_type`, over any number of steps."""
+    """Return all objects that depend on these rows of `pg_proc` or `pg_type`, directly or indirectly."""
     rows = conn.execute(text(_CLOSURE), {"catalog": catalog, "oids": list(oids)})
     return [Dependent(*row) for row in rows]
 
 
 def refuse(changed: Sequence[str], blocking: Sequence[Dependent]) -> None:
-    """Raises DependentObjects when there are any."""
+    """Raise DependentObjects if any object is blocking."""
     if blocking:
         raise DependentObjects(
             f"this upgrade changes {', '.join(changed)}, on which objects of this site depend: "

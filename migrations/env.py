@@ -1,5 +1,5 @@
-"""Alembic's entry: revisions run as the owner role on the connection `migrations/upgrade.py` hands over, and the
-repeatable SQL functions are applied whenever a command has moved the schema to its heads, in the same transaction."""
+"""Alembic's entry point. Revisions run as the owner role on the connection that `migrations/upgrade.py` passes. When a
+command has moved the schema to its heads, the SQL functions are applied in the same transaction."""
 
 from typing import Any
 
@@ -19,8 +19,10 @@ schemas: dict[str, str] = context.config.attributes["schemas"]
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
-    """What autogenerate may compare: our two schemas, and in them the tables of `db/tables/`. Embedding tables and
-    their HNSW indexes come from our own operations; autogenerate would lose the operator class."""
+    """Return whether autogenerate compares a name: only our two schemas, and in them the tables of `db/tables/`.
+
+    Embedding tables and their HNSW indexes come from our own operations; autogenerate would lose the operator class.
+    """
     if kind == "schema":
         return name in (SHOP, PRIVATE)
     if kind == "table":
@@ -31,16 +33,16 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
 def moved_to_heads() -> bool:
     try:
         context.get_revision_argument()
-    except KeyError:  # check, current: nothing asked to move
+    except KeyError:  # check and current do not move the schema
         return False
     script: ScriptDirectory = context.script
-    # A model's revision depends on the project's and stands for it in the version table.
+    # A model's revision depends on a project revision and replaces it in the version table.
     reached = script.get_all_current(context.get_context().get_current_heads())
     return {revision.revision for revision in reached} == set(script.get_heads())
 
 
 class WideVersions(PostgresqlImpl):
-    """Alembic's 32 characters are too few for a revision that names a model."""
+    """Widens the version table: Alembic's 32 characters are too few for a revision that names a model."""
 
     __dialect__ = "postgresql"
 

@@ -1,14 +1,16 @@
-"""How the files of `db/functions` become the functions, views and result types of a database.
+"""Turns the files of `db/functions` into the functions, views and result types of a database.
 
-    create or replace     a function whose arguments and result stay as they are; all that depends on it stays, too
-    drop, then create     one whose arguments or result change: PostgreSQL would refuse it, or keep both
-    drop                  one of shop_private that no file defines any more
+    create or replace     a function whose arguments and result stay the same; dependent objects stay, too
+    drop, then create     a function whose arguments or result change: PostgreSQL would refuse it, or keep both
+    drop                  a function of shop_private that no file defines any more
     alter type            a result type of schema shop whose file has more columns at the end
 
-All of it happens in the caller's transaction, that of the revisions. So a revision need not drop a function that a file
-renames or changes. It does so (`op.drop_functions`) only before it changes a type or a table that the old one uses.
+All changes happen in the caller's transaction, together with the revisions. So a revision need not drop a function that
+a file renames or changes. A revision drops a function (`op.drop_functions`) only before it changes a type or a table
+that the old function uses.
 
-What a site has built on our functions is never dropped: `check_dependents` stops an upgrade before its first change.
+Objects that a site has built on our functions are never dropped: `check_dependents` stops an upgrade before its first
+change.
 """
 
 import re
@@ -30,7 +32,10 @@ _DEFINITION = re.compile(
 )
 _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
-FROZEN = {("shop_private", "keywords"), ("shop_private", "query_id")}  # in revisions: generated columns use them
+FROZEN = {
+    ("shop_private", "keywords"),
+    ("shop_private", "query_id"),
+}  # revisions define these, as generated columns use them
 
 Files = Sequence[tuple[str, str]]  # name and SQL, in call order
 
@@ -49,27 +54,27 @@ class Routine:
 class GrownType:
     oid: int
     name: str
-    columns: list[str]  # the new ones, each with its type
+    columns: list[str]  # the new columns, each with its type
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What `create or replace` does not do."""
+    """The changes that `create or replace` cannot make."""
 
-    routines: list[Routine]  # arguments or result change
-    removed: list[Routine]  # no file defines them
+    routines: list[Routine]  # their arguments or results change
+    removed: list[Routine]  # no file defines these any more
     types: list[GrownType]
 
 
 def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str, str]) -> Files:
-    """The files with the names of this site in them: `roles` by word, `schemas` of the extensions."""
+    """Return the files with the names of this site inserted: `roles` by word, and the `schemas` of the extensions."""
     quote = conn.dialect.identifier_preparer.quote
     names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
     return list(functions.statements(names))
 
 
 def apply_functions(conn: Connection, files: Files) -> None:
-    """Replace every function, view and result type by that of its file, as the owner."""
+    """Replace every function, view and result type by the definition in its file, as the owner."""
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
     own = _own_dependents(conn, files, changes)
@@ -87,12 +92,15 @@ def apply_functions(conn: Connection, files: Files) -> None:
 
 
 def check_dependents(conn: Connection, files: Files) -> None:
-    """Raises DependentObjects when applying the files would drop or break anything that is not ours."""
+    """Raise DependentObjects if applying the files would drop or break an object that is not ours."""
     _own_dependents(conn, files, _changes(conn, files))
 
 
 def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
-    """What depends on changed functions and comes back with its own file. Raises DependentObjects for all else."""
+    """Return our objects that depend on changed functions; their files create them again.
+
+    Raises DependentObjects if other objects depend on these functions.
+    """
     ours = _defined(files)
     found = dependents(conn, "pg_proc", [routine.oid for routine in changes.routines + changes.removed])
     own = [one for one in found if _is_ours(one, ours)]
@@ -105,13 +113,13 @@ def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[De
 
 
 def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
-    if one.kind == "trigger":  # on a table of ours: its file replaces it
+    if one.kind == "trigger":  # on our tables; a file creates the trigger again
         return one.schema in ("shop", "shop_private")
     return (one.schema, one.name) in defined
 
 
 def _changes(conn: Connection, files: Files) -> Changes:
-    """PostgreSQL itself says what it cannot replace: each definition is tried, bodies unread, and all is undone."""
+    """Find the changes: try each definition without its body, let PostgreSQL report conflicts, and roll back."""
     present = _present(conn)
     if not present:
         return Changes([], [], [])
@@ -140,7 +148,7 @@ def _replaces(conn: Connection, definition: str) -> bool:
             _execute(conn, definition)
         except DatabaseError as error:
             savepoint.rollback()
-            # another result or name of an argument, or a type that a revision has yet to create
+            # a changed result or argument name, or a type that a later revision creates
             if not (error.sqlstate or "").startswith(("42", "3F")):
                 raise
             return False
@@ -148,7 +156,7 @@ def _replaces(conn: Connection, definition: str) -> bool:
 
 
 def _grown(conn: Connection, definition: re.Match[str]) -> Iterator[GrownType]:
-    """The type, when it is there with fewer columns. Raises DatabaseError when any of those has changed."""
+    """Yield the type if it exists with fewer columns. Raises DatabaseError if an existing column has changed."""
     name = definition[1]
     oid = conn.scalar(text("select to_regtype(:name)::oid"), {"name": name})
     if oid is None:
@@ -174,7 +182,7 @@ def _columns(conn: Connection, type_: str) -> list[str]:
 
 
 def _growth(conn: Connection, definition: re.Match[str]) -> str:
-    """What takes the place of a CREATE TYPE once the type is there."""
+    """Return the SQL that replaces a CREATE TYPE if the type exists."""
     if conn.scalar(text("select to_regtype(:name)"), {"name": definition[1]}) is None:
         return definition[0]
     [columns] = [grown.columns for grown in _grown(conn, definition)] or [[]]
@@ -194,7 +202,7 @@ def _defined(files: Files) -> set[tuple[str, str]]:
 
 
 def _present(conn: Connection) -> list[Routine]:
-    """Those of the owner, whose role is set; a site may have put others beside them."""
+    """Return the functions of the owner, whose role is set. A site may have functions of its own in the schemas."""
     rows = conn.execute(
         text(
             "select p.oid, n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
@@ -205,8 +213,10 @@ def _present(conn: Connection) -> list[Routine]:
 
 
 def _grants(conn: Connection, routines: Sequence[int], views: Sequence[int]) -> list[str]:
-    """The rights that others hold on functions and views that are dropped and created, as statements: kept, as
-    CREATE OR REPLACE keeps them."""
+    """Return GRANT statements for the rights of other roles on functions and views that are dropped and created again.
+
+    CREATE OR REPLACE would keep these rights.
+    """
     rows = conn.scalars(
         text(
             "select format('grant %s on %s to %s%s', a.privilege_type, o.object, a.grantee::regrole, "

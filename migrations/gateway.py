@@ -1,7 +1,7 @@
-"""The loopback by which a read-only session gets a new text encoded: foreign server, login and database settings.
+"""Sets up the loopback by which a read-only session has a new text encoded: foreign server, login, database settings.
 
-All of it names the current database, so it is pointed again after every upgrade: a restored dump or a template copy
-still names the old one.
+They name the current database, so every upgrade sets them again: a restored dump or a template copy still names the old
+database.
 """
 
 import secrets
@@ -20,9 +20,8 @@ SERVER = "shop_primary"
 def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password: str | None) -> None:
     """Make the foreign server, the user mapping and the database's settings name this database.
 
-    Without a `password` the one in the mapping is kept, and a random one is made the first time. Raises SettingsError
-    when the gateway role belongs to another database of the server, whose password must not be changed behind its
-    back.
+    Without a `password`, the password in the mapping is kept; the first time, a random password is created. Raises
+    SettingsError if another database of the server uses the gateway role, because its password must not change.
     """
     options = {
         "host": host,
@@ -48,7 +47,7 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
         {"name": SERVER, "owner": roles.owner},
     )
     if password is None and mapped and _probe(conn, roles):
-        password = None  # it works as it is
+        password = None  # the password in the mapping works
     else:
         if password is None and not mapped:
             _refuse_if_shared(conn, roles)
@@ -62,7 +61,7 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
 
 
 def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> None:
-    """Open the loopback once as the functions will. Raises DatabaseError saying why it cannot be opened."""
+    """Open the loopback once as the functions will. Raises DatabaseError with the reason for a failure."""
     schema = conn.dialect.identifier_preparer.quote(extensions.dblink)
     with conn.begin():
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
@@ -80,7 +79,7 @@ def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> Non
 
 
 def _probe(conn: Connection, roles: Roles) -> bool:
-    """Whether the password in the mapping still opens the gateway role."""
+    """Return whether the password in the mapping still opens the gateway role."""
     dblink = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'dblink'"))
     with conn.begin_nested() as savepoint:
         try:
@@ -112,8 +111,11 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
 
 
 def _database_settings(conn: Connection) -> None:
-    """Raw ordered SQL stays complete and near: a scan that filtered too much goes on instead of stopping short, and
-    looks at 100 candidates, which is recall@10 .99 on 100,000 clustered products (40, pgvector's own choice: .95)."""
+    """Set the database's defaults for a user's own ordered SQL.
+
+    A scan continues if its filter removed too many rows, and examines 100 candidates. That gives recall@10 .99 on
+    100,000 clustered products; pgvector's default of 40 gives .95.
+    """
     vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
     conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads the library: its settings exist from here on
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))

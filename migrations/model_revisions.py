@@ -1,7 +1,7 @@
-"""Revisions a site writes for itself: the tables of each model it adds, and what becomes of them.
+"""Writes the revisions of a site: they create the tables of each added model and change them later.
 
-model_<name>, model_<name>_index          a model is added
-site_<number>_<what>_<name>               whatever is done to it later
+model_<name>, model_<name>_index          add a model
+site_<number>_<what>_<name>               change the model later
 """
 
 import json
@@ -19,7 +19,7 @@ from db.settings import Settings
 from migrations.upgrade import migrating, scripts, site_revisions, upgrade
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of toy
-TAKEN = ("product", "searchable")  # shop.product_image and shop.searchable_image are there already
+TAKEN = ("product", "searchable")  # shop.product_image and shop.searchable_image exist
 
 TEMPLATE = '''\
 """Model {name}: {what}."""
@@ -61,10 +61,10 @@ def check_name(name: str) -> None:
 def add_model(
     database: Database, settings: Settings, model: NewModel, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the model's revisions and apply them. Returns the files written; none if the model was there already. A
-    retired one gets its tables back.
+    """Write the model's revisions and apply them. Returns the written files, or no files if the model exists
+    already. A retired model gets its tables back.
 
-    Raises SettingsError when the name cannot name tables, or is taken by other weights or another dimension.
+    Raises SettingsError if the name cannot name tables, or belongs to other weights or another dimension.
     """
     check_name(model.name)
     upgrade(database, settings, on_progress)
@@ -89,8 +89,10 @@ def add_model(
 
 
 def revise(home: Path, doing: str, name: str, what: str, up: list[str], down_body: list[str]) -> Path:
-    """Write the next revision of the site, which does something to a model that was added: `doing` names it, `what` is
-    said of it. Returns the file; "windowshop db upgrade" applies it."""
+    """Write the next revision of the site, which changes an added model. Returns the file.
+
+    `doing` is the verb in the file's name, `what` the description. "windowshop db upgrade" applies the revision.
+    """
     folder = site_revisions(home)
     number = len(list(folder.glob("*.py"))) + 1
     head = site_head(home)
@@ -115,7 +117,7 @@ def site_head(home: Path) -> str | None:
 
 
 def retire_lines(model: NewModel) -> tuple[str, str]:
-    """What retires a model, and what gives it its empty tables again."""
+    """Return the line that retires a model, and the line that gives the model empty tables again."""
     return (
         f"op.retire_model({_quoted(model.name)}, {model.dimension})",
         f"op.restore_model({_quoted(model.name)}, {model.dimension})",
@@ -123,7 +125,7 @@ def retire_lines(model: NewModel) -> tuple[str, str]:
 
 
 def index_lines(name: str) -> tuple[list[str], list[str]]:
-    """What indexes a model's tables and lists the catalog as its work, and what drops the indexes again."""
+    """Return the lines that index a model's tables and enqueue the catalog, and the lines that drop the indexes."""
     parts = ("image", "title")
     return (
         [
@@ -209,5 +211,5 @@ def _indent(lines: list[str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A Python string in double quotes: what JSON writes is one."""
+    """Return a Python string literal in double quotes; a JSON string is one."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
-"""What a database needs before the first revision: extensions, roles, schemas. All of it can be run again.
+"""Prepares a database for the first revision: extensions, roles, schemas. Every step can run again.
 
-A superuser gets everything made. A database owner without superuser rights (managed PostgreSQL) needs what only an
-administrator can do; `admin_commands` says it, and `prepare` refuses with it while something is missing.
+For a superuser, `prepare` creates everything. For a database owner without superuser rights (managed PostgreSQL), an
+administrator must run the statements of `admin_commands` first; until then `prepare` raises an error with them.
 """
 
 from dataclasses import dataclass, fields
@@ -17,19 +17,19 @@ TRGM_SCHEMA = "shop_trgm"
 
 @dataclass(frozen=True)
 class Extensions:
-    """The schemas pgvector, dblink and pg_trgm are installed in."""
+    """The schemas in which pgvector, dblink and pg_trgm are installed."""
 
     vector: str
     dblink: str
     pg_trgm: str
 
     def by_word(self) -> dict[str, str]:
-        """What `@vector@`, `@dblink@` and `@trgm@` in a function file stand for."""
+        """Return the names that replace `@vector@`, `@dblink@` and `@trgm@` in a function file."""
         return {"vector": self.vector, "dblink": self.dblink, "trgm": self.pg_trgm}
 
 
 def prepare(conn: Connection, roles: Roles) -> Extensions:
-    """Make or check extensions, roles and schemas, in one transaction of the administrator's connection.
+    """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
     Raises MissingExtension naming the extension and the commands, DatabaseError when PUBLIC may use dblink (then any
     user of the database could open connections from the server) or when rights are missing.
@@ -59,7 +59,7 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
 
 
 def admin_commands(conn: Connection, admin: str) -> str:
-    """What an administrator of the server runs once, in this database, for a plain database owner."""
+    """Return the statements that an administrator runs once in this database for a plain database owner."""
     user, schema = _quote(conn, admin), DBLINK_SCHEMA
     return f"""\
     create extension if not exists vector;
@@ -83,7 +83,7 @@ def _create_extensions(conn: Connection) -> None:
 
 
 def _create_trgm(conn: Connection) -> None:
-    """A trusted extension: a plain owner of the database may make it."""
+    """Create pg_trgm, a trusted extension, which a plain owner of the database may create."""
     available = conn.scalar(text("select 1 from pg_available_extensions where name = 'pg_trgm'"))
     if available and not conn.scalar(text("select 1 from pg_extension where extname = 'pg_trgm'")):
         conn.execute(text(f"create schema if not exists {TRGM_SCHEMA}"))
@@ -91,7 +91,7 @@ def _create_trgm(conn: Connection) -> None:
 
 
 def installed(conn: Connection) -> Extensions | None:
-    """The schemas of the extensions; None while one is missing."""
+    """Return the schemas of the extensions, or None while an extension is missing."""
     found = _installed(conn)
     return Extensions(**found) if len(found) == len(fields(Extensions)) else None
 
@@ -163,7 +163,7 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
 
 
 def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> None:
-    """Every role works with vectors and words, so the schemas of these extensions must be open to all of them."""
+    """Check that every role may use the schema of an extension: all roles work with vectors and words."""
     closed = conn.scalars(
         text("select r from unnest(cast(:roles as text[])) r where not has_schema_privilege(r, :schema, 'usage')"),
         {"roles": roles.all, "schema": schema},
@@ -177,7 +177,7 @@ def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> 
 
 
 def _create_roles(conn: Connection, roles: Roles) -> None:
-    """Roles are cluster-wide, so one that exists is used as it is."""
+    """Create the missing roles. Roles belong to the whole server, so an existing role stays as it is."""
     existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
     for name in roles.all:
         role = _quote(conn, name)

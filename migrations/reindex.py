@@ -1,4 +1,4 @@
-"""HNSW indexes built anew with other parameters, while search goes on with the old ones."""
+"""Rebuilds HNSW indexes with other parameters, while search continues with the old indexes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def rebuild_indexes(
     ef_construction: int = 64,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write a revision that builds both indexes of a model (the serving one) anew, and apply it. Returns the file.
+    """Write and apply a revision that rebuilds both indexes of a model (default: the serving one). Returns the file.
 
     Raises SettingsError for parameters that pgvector would refuse, DatabaseError when the model has no indexes.
     """

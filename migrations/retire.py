@@ -1,4 +1,4 @@
-"""A model that is no longer wanted: its tables go, by revisions that can be read and taken back."""
+"""Retires a model: revisions, which can be read and reversed, drop its tables."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +15,9 @@ from migrations.upgrade import migrating, upgrade
 def retire_model(
     database: Database, settings: Settings, name: str, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the revisions and apply them. Returns the files written; none if the model is retired already.
+    """Write the revisions and apply them. Returns the written files, or no files if the model is retired already.
 
-    Raises DatabaseError when there is no such model, or when it serves.
+    Raises DatabaseError if the model does not exist or is serving.
     """
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):

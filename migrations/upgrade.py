@@ -1,6 +1,6 @@
-"""`windowshop db upgrade`: from any earlier state, or from nothing, to the schema of this code.
+"""`windowshop db upgrade`: moves an empty database or any earlier schema to the schema of this code.
 
-    migration lock -> what the site has built on ours -> extensions, roles, schemas -> revisions and SQL functions (as
+    migration lock -> check of dependent objects -> extensions, roles, schemas -> revisions and SQL functions (as
     the owner role) -> gateway
 
 Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
@@ -39,7 +39,7 @@ def site_revisions(home: Path) -> Path:
 def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
     """Bring the schema to the heads of project and site. Idempotent; concurrent calls wait for each other.
 
-    Raises DependentObjects, before anything is changed, when the site has built on a function that must be dropped.
+    Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped.
     """
     with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
         on_progress("applying revisions and functions")
@@ -55,7 +55,7 @@ def downgrade(database: Database, settings: Settings, revision: str) -> None:
 
 
 def drift(database: Database, settings: Settings) -> None:
-    """Compare the database with `db/tables/`. Raises SchemaMismatch listing what differs."""
+    """Compare the database with `db/tables/`. Raises SchemaMismatch with the differences."""
     with migrating(database, settings) as (config, _, _):
         try:
             command.check(config)
@@ -76,7 +76,7 @@ def new_revision(database: Database, settings: Settings, message: str) -> Path:
             version_path=str(PROJECT_REVISIONS),
         )
     assert script is not None
-    assert not isinstance(script, list)  # one revision was asked for
+    assert not isinstance(script, list)  # a single revision was requested
     return Path(script.path)
 
 
@@ -88,7 +88,7 @@ def scripts(home: Path) -> ScriptDirectory:
 def migrating(
     database: Database, settings: Settings, *, check: Callable[[Connection, Roles], None] = lambda _, __: None
 ) -> Iterator[tuple[Config, Connection, Extensions]]:
-    """Alembic's configuration on an administrator's connection that holds the migration lock and acts as the owner.
+    """Hold the migration lock, and yield Alembic's configuration on a connection that acts as the owner.
 
     `check` is called before anything is changed.
     """
@@ -117,13 +117,16 @@ def migrating(
 
 
 def _check_dependents(conn: Connection, roles: Roles) -> None:
-    """In a transaction that is rolled back. Left to the upgrade's own transaction where it cannot be done yet."""
+    """Check for dependent objects in a transaction that is rolled back.
+
+    If the check is not possible yet, the upgrade's own transaction makes it.
+    """
     with conn.begin() as attempt:
         revision, extensions = schema.applied(conn), installed(conn)
         may_act = text("select pg_has_role(current_user, to_regrole(quote_ident(:owner)), 'set')")
         if revision is None or extensions is None or not conn.scalar(may_act, {"owner": roles.owner}):
             return
-        if revision > schema.HEAD:  # alembic refuses to go on
+        if revision > schema.HEAD:  # Alembic raises the error
             return
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
         _search_extensions(conn, extensions)
@@ -132,7 +135,7 @@ def _check_dependents(conn: Connection, roles: Roles) -> None:
 
 
 def _search_extensions(conn: Connection, extensions: Extensions) -> None:
-    """Let the session find what revisions and function files name without a schema."""
+    """Let the session find the objects that revisions and function files name without a schema."""
     quote = conn.dialect.identifier_preparer.quote
     conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
     conn.execute(text("select show_limit()"))  # loads pg_trgm, whose settings some functions set
@@ -164,7 +167,7 @@ def _config(home: Path) -> Config:
 
 
 def _lock(conn: Connection) -> None:
-    """Poll for the lock: a waiter inside pg_advisory_lock can be taken for a deadlock by a concurrent index build."""
+    """Poll for the lock, as a wait inside pg_advisory_lock can look like a deadlock to a concurrent index build."""
     deadline = time.monotonic() + 600
     while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.UPGRADE}):
         conn.commit()

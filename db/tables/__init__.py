@@ -1,6 +1,6 @@
-"""The tables, as SQLAlchemy Core. Alembic compares a database with this; reads are written on it.
+"""The tables, in SQLAlchemy Core. Alembic compares a database with these definitions.
 
-The two embedding tables of each model are not here: a migration operation makes them when the model is added
+The two embedding tables of each model are not here: a migration operation creates them when the model is added
 (`migrations/operations/tables.py`), so their number and dimensions belong to the site. `product_id` leads every key of
 a product-keyed table, so that a table can be distributed by it later.
 """

@@ -1,4 +1,4 @@
-"""Products, their images, and the folders images lie in."""
+"""Products, their images, and the folders of the images."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -113,7 +113,7 @@ product_image = Table(
     ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
     CheckConstraint("position between 0 and 99", name="position"),
     CheckConstraint("length(sha256) = 32", name="sha256"),
-    # Paths never leave their root, whoever writes the row.
+    # Paths never leave their root, even if the row does not come from the loader.
     CheckConstraint(
         "case when image_root_id is null then uri ~ '^(https?|s3|gs)://' "
         r"else uri !~ '(^/|(^|/)\.\.(/|$)|\\|^[a-z]+:)' and length(uri) between 1 and 1000 end",

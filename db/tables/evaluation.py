@@ -27,7 +27,7 @@ from db.tables.metadata import SHOP, metadata
 _NOW = text("clock_timestamp()")
 
 # Relevance grades by people: how well a product answers a query. A query is a text, an image, or both; a product is
-# judged once for it in a suite.
+# judged once for each query of a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -58,7 +58,7 @@ judgement = Table(
     schema=SHOP,
 )
 
-# A row a suite, direction and setting that was measured.
+# A row for each measured suite, direction and setting.
 evaluation = Table(
     "evaluation",
     metadata,

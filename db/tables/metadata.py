@@ -1,4 +1,4 @@
-"""What every table shares: its schema, and how constraints are named."""
+"""The schemas of the tables, and the naming convention of their constraints."""
 
 from sqlalchemy import MetaData
 

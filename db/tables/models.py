@@ -40,7 +40,7 @@ model = Table(
     schema=SHOP,
 )
 
-# Which model served from when on: `windowshop model rollback` goes back along it.
+# The history of serving models, which `windowshop model rollback` follows back.
 
 serving_history = Table(
     "serving_history",
@@ -53,7 +53,7 @@ serving_history = Table(
     schema=SHOP,
 )
 
-# Not built while their table is filled for the first time; the row is deleted once the index is built.
+# Indexes that are deferred while their table is filled for the first time. A row is deleted when its index is built.
 
 deferred_index = Table(
     "deferred_index",

@@ -1,4 +1,4 @@
-"""Encoded queries, requests to encode one, and the calibrations that steer search."""
+"""Encoded queries, requests to encode a query, and the calibrations that control search."""
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
@@ -89,7 +89,7 @@ calibration = Table(
     schema=SHOP,
 )
 
-# Words in more products than the keyword leg scans: they rank candidates and find none.
+# Words in too many products for the keyword leg to scan: such words rank candidates but find none.
 
 common_word = Table(
     "common_word",

@@ -1,12 +1,12 @@
-"""The work list of the encoders, and the encoders themselves.
+"""The work list of the encoders, and the running encoders.
 
 States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       its lease ran out: it is tried alone next; or it failed in a way that may pass: later
-    leased  -> quarantined   after the third attempt, or when it can never be encoded
-    any     -> pending       its title or image changed, or an operator retries it
+    leased  -> pending       the lease ran out: the item is tried alone next; or a temporary error: it is tried later
+    leased  -> quarantined   after the third attempt, or if the item can never be encoded
+    any     -> pending       the title or image changed, or an operator retries the item
 """
 
 from sqlalchemy import (

@@ -80,7 +80,7 @@ _HEARTBEAT = text("select shop_private.worker_heartbeat(:worker, :host, :pid, :d
 
 
 def models(conn: Connection) -> list[ModelRow]:
-    """The models that are kept current, the serving one first."""
+    """Return the models that are kept current, the serving model first."""
     return [ModelRow(*row) for row in conn.execute(_MODELS)]
 
 
@@ -99,7 +99,7 @@ def complete(
     sources: Sequence[bytes],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Store the (n, dimension) vectors of those of the n items that this worker still holds. Returns their number."""
+    """Store the (n, dimension) vectors of the items that this worker still holds. Returns how many were stored."""
     parameters = {
         "worker": worker,
         "model": model_id,
@@ -113,7 +113,7 @@ def complete(
 
 
 def known_vectors(conn: Connection, model_id: int, sources: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-    """Stored vectors of the model, (dimension,) each, of images with these sha256."""
+    """Return the stored vectors of the model for images with these sha256, by sha256."""
     rows = conn.execute(_KNOWN, {"model": model_id, "sources": list(sources)})
     return {bytes(source): vector.to_numpy().astype(np.float32) for source, vector in rows}
 

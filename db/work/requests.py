@@ -1,7 +1,7 @@
-"""The queue of query texts and images, as an encoder sees it. `db/functions/queries/` is the side that enqueues.
+"""The queue of query texts and images, as an encoder sees it. `db/functions/queries/` has the functions that enqueue.
 
-Written on psycopg itself, in autocommit: it listens, and it sends statements in pipelines, because every round trip
-adds to the latency of a new query. Errors are psycopg's; `db.engine.translated` turns them into ours.
+This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
+trip adds to the latency of a new query. Errors are psycopg's; `db.engine.translated` turns them into ours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ class Request:
 
 @contextmanager
 def connect(database: Database) -> Iterator[Connection[Any]]:
-    """A connection for the calls below, as the encoder role."""
+    """Yield a connection for the calls below, as the encoder role."""
     with database.connect(Role.ENCODER) as conn:
         raw = conn.connection.driver_connection
         assert raw is not None
@@ -40,7 +40,7 @@ def connect(database: Database) -> Iterator[Connection[Any]]:
         try:
             yield raw
         finally:
-            conn.invalidate()  # an open transaction ends with it
+            conn.invalidate()  # this also ends an open transaction
 
 
 def begin(conn: Connection[Any], model_ids: Sequence[int], limit: int) -> list[Request]:

@@ -1,8 +1,8 @@
-"""An operation of our own for revisions: functions that go before a type or a table that they stand on changes.
+"""A custom operation for revisions, which drops functions before a type or a table that they use changes.
 
     op.drop_functions("shop_private", "hnsw_leg", "search_leg")
 
-Those that a file of `db/functions` still defines come back at the end of the same upgrade. A function whose file only
+At its end, the upgrade creates those functions again that a file of `db/functions` defines. A function whose file only
 changes its arguments, or is deleted, needs no revision: see `function_files.py`.
 """
 
@@ -19,12 +19,12 @@ class DropFunctions(MigrateOperation):
 
     @classmethod
     def drop_functions(cls, operations: Operations, schema: str, *names: str) -> None:
-        """Drop the functions and procedures of these names, whatever their arguments; names without one are passed
-        over. Fails, as DROP FUNCTION does, while anything else stands on one of them."""
+        """Drop the functions and procedures of these names, whatever their arguments. A name without a
+        function is skipped. Like DROP FUNCTION, it fails while another object depends on a dropped function."""
         operations.invoke(cls(schema, names))
 
     def reverse(self) -> "DropFunctions":
-        return self  # the functions of the revision before come back with its own code's files
+        return self  # the code of the earlier revision creates its functions from its own files
 
 
 @Operations.implementation_for(DropFunctions)
@@ -38,7 +38,7 @@ def _drop_functions(operations: Operations, operation: DropFunctions) -> None:
 
 
 def drop_routines(conn: Connection, oids: Sequence[int]) -> None:
-    """Drop functions and procedures together: one may stand on another."""
+    """Drop functions and procedures in one statement, as a function may depend on another."""
     named = conn.scalar(
         text("select string_agg(oid::regprocedure::text, ', ') from pg_proc where oid = any(:oids)"),
         {"oids": list(oids)},

@@ -1,11 +1,10 @@
-"""Operations of our own for revisions: HNSW indexes under live traffic.
+"""Custom operations for revisions, which create, drop and rebuild HNSW indexes under live traffic.
 
     op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=32, ef_construction=128, was=(16, 64))
 
-All are reversible, end the revision's transaction, and can be run again after an interruption, so they stand in a
-revision of their own. An index is built CONCURRENTLY; one that an interrupted build left INVALID is dropped and built
-again.
+All operations are reversible, end the revision's transaction, and can be run again after an interruption, so each needs
+a revision of its own. An index is built CONCURRENTLY; an INVALID index of an interrupted build is dropped first.
 """
 
 from collections.abc import Iterator
@@ -57,7 +56,7 @@ class RebuildHnswIndex(MigrateOperation):
     def rebuild_hnsw_index(
         cls, operations: Operations, name: str, table: str, *, m: int, ef_construction: int, was: tuple[int, int]
     ) -> None:
-        """Build the index anew beside the old one, of which `was` are m and ef_construction; then drop that one."""
+        """Build a new index beside the old index, then drop the old one. `was` is its m and ef_construction."""
         operations.invoke(cls(name, table, m, ef_construction, was))
 
     def reverse(self) -> "RebuildHnswIndex":
@@ -97,7 +96,7 @@ def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
 
 @Operations.implementation_for(RebuildHnswIndex)
 def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> None:
-    """Search takes whichever index is valid, so there is always one. Both are for a moment, and either will do."""
+    """Build the new index before the old one is dropped: search uses any valid index, so an index always serves it."""
     bind = operations.get_bind()
     quote = bind.dialect.identifier_preparer.quote
     old, new = operation.name, f"{operation.name}_next"
@@ -107,7 +106,7 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
             text("select array_to_string(reloptions, ' ') from pg_class where oid = to_regclass(:name)"),
             {"name": f"shop.{quote(new)}"},
         )
-    if parameters not in (None, f"m={create.m} ef_construction={create.ef_construction}"):  # of another rebuild
+    if parameters not in (None, f"m={create.m} ef_construction={create.ef_construction}"):  # left by another rebuild
         operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
     operations.invoke(create)
     operations.invoke(DropHnswIndex(old, operation.table, *operation.was))
@@ -117,7 +116,7 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
 
 @contextmanager
 def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
-    """For the session, and back to what it was: in autocommit nothing else lasts beyond a statement."""
+    """Set lock_timeout for the session and reset it later. In autocommit, SET LOCAL would end with its statement."""
     bind = operations.get_bind()
     before = str(bind.scalar(text("select current_setting('lock_timeout')")))
     operations.execute(f"set lock_timeout = '{limit}'")
@@ -128,12 +127,12 @@ def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
 
 
 def _knows_deferred(operations: Operations) -> bool:
-    """A site's revisions may be older than the project's latest."""
+    """Return whether shop.deferred_index exists: a site's revisions may be older than that table."""
     return operations.get_bind().scalar(text("select to_regclass('shop.deferred_index')")) is not None
 
 
 def _not_deferred(operations: Operations, name: str) -> None:
-    """An index that was left out for a while is there now, or is to be there no more."""
+    """Delete the note of a deferred index, because the index was built or dropped."""
     if _knows_deferred(operations):
         operations.get_bind().execute(text("delete from shop.deferred_index where name = :name"), {"name": name})
 

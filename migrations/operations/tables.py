@@ -1,13 +1,13 @@
-"""Operations of our own for revisions: a model's embedding tables, and the work they make. Those of its indexes are in
-`indexes.py`.
+"""Custom operations for revisions: a model's embedding tables and its work list. `indexes.py` has the operations for
+indexes.
 
     op.create_embedding_tables("starter", 384)
     op.list_catalog("starter")
     op.retire_model("starter", 384)
     op.restore_model("starter", 384)
 
-All are reversible. `list_catalog` and `retire_model` end the revision's transaction and can be run again after an
-interruption, so they stand in a revision of their own.
+All operations are reversible. `list_catalog` and `retire_model` end the revision's transaction and can be run again
+after an interruption, so each needs a revision of its own.
 """
 
 import time
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout, vector_schema
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0  # a drop of a table retries for this long
 
 
 @Operations.register_operation("create_embedding_tables")
@@ -29,7 +29,7 @@ class CreateEmbeddingTables(MigrateOperation):
 
     @classmethod
     def create_embedding_tables(cls, operations: Operations, model: str, dimension: int) -> None:
-        """Make `shop.<model>_image` and `shop.<model>_title`, of `dimension` half-precision components a vector."""
+        """Create `shop.<model>_image` and `shop.<model>_title`, with vectors of `dimension` half-precision numbers."""
         operations.invoke(cls(model, dimension))
 
     def reverse(self) -> "DropEmbeddingTables":
@@ -57,11 +57,11 @@ class ListCatalog(MigrateOperation):
 
     @classmethod
     def list_catalog(cls, operations: Operations, model: str) -> None:
-        """Put every title and image that the model has no vector of on its work list."""
+        """Put every title and image without a vector of the model on the model's work list."""
         operations.invoke(cls(model))
 
     def reverse(self) -> "ListCatalog":
-        return self  # rows of the work list go with the model
+        return self  # the rows of the work list are deleted with the model
 
 
 @Operations.register_operation("retire_model")
@@ -103,8 +103,8 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
         ("title", "product_id", "shop.product (product_id)"),
     ):
         table = quote(f"{operation.model}_{part}")
-        # A row here is what "done" means: finite (the type holds that), of unit length, of this model. The tolerance
-        # is that of half precision.
+        # A row means that the item is encoded: the vector is finite (the type ensures that), of unit length within half
+        # precision, and of this model.
         operations.execute(
             f"""
             create table shop.{table} (
@@ -143,7 +143,7 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     image, title = quote(f"{operation.model}_image"), quote(f"{operation.model}_title")
     bind, model = operations.get_bind(), {"model": operation.model}
     with operations.get_context().autocommit_block():
-        # A barrier: writers who began before the model was known end here, later ones list their rows themselves.
+        # The lock waits for writers that began before the model was known; later writers enqueue their own rows.
         operations.execute(
             "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
         )
@@ -185,7 +185,7 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
-        # Each drop by itself: it holds the product tables, to which the foreign keys point, and with them every search.
+        # Each drop runs alone, because it locks the product tables (by the foreign keys) and so every search.
         for part in ("title", "image"):
             _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
@@ -199,7 +199,7 @@ def _restore_model(operations: Operations, operation: RestoreModel) -> None:
 
 
 def _patiently(operations: Operations, statement: str) -> None:
-    """Run a statement that waits for searches, in autocommit: half a second at a time, so that those behind it pass."""
+    """Run a statement in autocommit that waits for searches, half a second at a time, to let later searches pass."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     with lock_timeout(operations, "500ms"):
         while True:
