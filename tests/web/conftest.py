@@ -1,4 +1,4 @@
-"""The real service on a real socket and a real database, without an encoder.
+"""Tests use the real service on a real socket and a real database, without an encoder.
 
 The toy model has vectors of 24 random numbers, and a few texts are in the cache.
 """
@@ -25,7 +25,7 @@ from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SETTINGS, Ser
 
 @pytest.fixture(scope="session")
 def image_folder(public_folder: Path) -> Path:
-    """The image root of the catalog."""
+    """The folder that is the catalog's image root."""
     from PIL import Image as Drawing
 
     folder = public_folder / "web-images"
@@ -77,26 +77,26 @@ def shop_template(databases: Databases, template: str, public_folder: Path, imag
 
 @pytest.fixture(scope="session")
 def shop_database(databases: Databases, shop_template: str) -> Database:
-    """The database shared by tests that write nothing except query vectors."""
+    """The database that is shared by tests that write nothing except query vectors."""
     return databases.copy(shop_template)
 
 
 @pytest.fixture
 def own_database(databases: Databases, shop_template: str) -> Database:
-    """For a test that writes."""
+    """A copy of the database for one test that writes."""
     return databases.copy(shop_template)
 
 
 @pytest.fixture(scope="session")
 def client(shop_database: Database) -> Iterator[httpx.Client]:
-    """The service that most tests share, without keys and limits."""
+    """A client of the service that most tests share, which has no keys and no limits."""
     with served(shop_database, SETTINGS) as client:
         yield client
 
 
 @pytest.fixture
 def serve(shop_database: Database) -> Serve:
-    """Serve with other settings: `with serve(queue=0) as client`."""
+    """Returns a function that serves with other settings, as in `with serve(queue=0) as client`."""
 
     def made(database: Database | None = None, **settings: Any) -> AbstractContextManager[httpx.Client]:
         return served(database or shop_database, SETTINGS.model_copy(update=settings))

@@ -1,4 +1,4 @@
-"""API keys, their scopes, and limits per minute."""
+"""A route needs an API key with its scope, and requests are limited per minute."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def keyed(shop_database: Database) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
-def test_every_route_is_public_by_this_list_or_needs_a_scope(route: HTTPRouteHandler) -> None:
+def test_every_route_needs_a_scope_or_is_in_the_list_of_public_routes(route: HTTPRouteHandler) -> None:
     assert route.opt.get("scope") == NEEDS.get(route.handler_name)
     assert (route.handler_name in PUBLIC) != (route.handler_name in NEEDS)
 
@@ -102,7 +102,9 @@ def test_roles_that_search_cannot_read_keys(own_database: Database) -> None:
             conn.execute(text("select * from shop_private.api_key"))
 
 
-def test_keys_on_the_command_line(own_database: Database, environment: Callable[[Database], dict[str, str]]) -> None:
+def test_keys_are_created_listed_and_revoked_on_the_command_line(
+    own_database: Database, environment: Callable[[Database], dict[str, str]]
+) -> None:
     env = environment(own_database)
     made = windowshop("key", "create", "shop-front", "--scope", "search", "--scope", "write", env=env)
     assert made.returncode == 0, made.stderr
@@ -150,7 +152,7 @@ def test_a_made_up_forwarded_address_does_not_escape_the_limit(serve: Serve) -> 
         assert done == [200] * 5 + [429] * 3
 
 
-def test_the_address_that_a_trusted_proxy_forwards_counts_and_its_clients_claim_does_not(serve: Serve) -> None:
+def test_the_address_from_a_trusted_proxy_counts_and_the_clients_own_claim_does_not(serve: Serve) -> None:
     from ipaddress import ip_network
 
     with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:
@@ -172,7 +174,7 @@ def test_each_key_has_its_own_limit(serve: Serve, own_database: Database) -> Non
         assert statuses(client, 1, **bearer(other)) == [200]
 
 
-def test_pages_of_named_origins_may_call_from_a_browser(serve: Serve) -> None:
+def test_browsers_may_call_the_api_from_pages_of_configured_origins(serve: Serve) -> None:
     with serve(cors_origins=["https://shop.example"]) as client:
         asked = {"Access-Control-Request-Method": "POST"}
         mine = client.options("/search/text", headers={"Origin": "https://shop.example", **asked})
@@ -181,7 +183,7 @@ def test_pages_of_named_origins_may_call_from_a_browser(serve: Serve) -> None:
     assert "access-control-allow-origin" not in other.headers
 
 
-def test_a_request_without_a_host_is_answered_with_a_problem_or_refused(client: httpx.Client) -> None:
+def test_a_request_without_a_host_header_gets_200_or_400(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=5) as raw:
         raw.sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert raw.makefile("rb").readline().split()[1] in (b"200", b"400")

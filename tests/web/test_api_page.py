@@ -1,4 +1,4 @@
-"""docs/api.md: every example runs and prints what the page shows, and every route is listed."""
+"""Every example of docs/api.md runs and prints the shown output, and the page lists every route."""
 
 import re
 import shutil

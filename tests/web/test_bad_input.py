@@ -1,6 +1,6 @@
-"""Invalid requests and their statuses, on every route that takes such input.
+"""Every route that takes input refuses an invalid request with the right status.
 
-The answer is never 500, and always a problem without internals of the server.
+The answer is never 500. It is always a problem that reveals no internals of the server.
 """
 
 import json
@@ -14,7 +14,7 @@ TEXT, IMAGE, GENERAL, FACETS = "/search/text", "/search/image", "/search", "/fac
 INSIDES = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
 JSON = {"Content-Type": "application/json"}
 
-# name, body (bytes are sent as they are, all else as JSON), status
+# (name, body, status); a body of bytes is sent unchanged, every other body as JSON
 ANY_SEARCH: list[tuple[str, Any, int]] = [
     ("top_k 0", {"top_k": 0}, 422),
     ("top_k below 0", {"top_k": -1}, 422),

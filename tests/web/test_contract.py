@@ -1,4 +1,5 @@
-"""The OpenAPI document is true: Schemathesis sends requests that it allows and forbids, and checks every answer."""
+"""The OpenAPI document is true. Schemathesis sends requests that the document allows and forbids, and checks every
+answer."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +35,7 @@ def test_every_route_is_documented_with_an_example_and_its_problems(client: http
             assert "application/problem+json" in operation["responses"]["503"]["content"], where
 
 
-def test_the_examples_are_answered(client: httpx.Client) -> None:
+def test_the_examples_of_searches_and_facets_are_accepted(client: httpx.Client) -> None:
     from web.api.examples import FACETS_ASKED, GENERAL, TEXT
 
     for path, body in (("/search/text", TEXT), ("/search", GENERAL), ("/facets", FACETS_ASKED)):
@@ -42,7 +43,7 @@ def test_the_examples_are_answered(client: httpx.Client) -> None:
 
 
 def test_problem_types_do_not_change() -> None:
-    """Programs decide by the types: one may be added, but none may be renamed or removed."""
+    """Clients decide by the problem type, so types may be added, but none may be renamed or removed."""
     assert set(KINDS) >= {
         "malformed", "key-missing", "key-scope", "not-found", "method", "cursor-outdated", "too-large", "media-type",
         "invalid", "rate", "internal", "overloaded", "encoder-unavailable", "database-unavailable", "timeout",
@@ -71,7 +72,7 @@ def test_answers_are_as_documented(
     keyed: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode, cases: int
 ) -> None:
     read, headers = keyed
-    schema = read()  # per test: a shared schema learns from answers, and cases would depend on earlier routes
+    schema = read()  # a shared schema would learn from the answers of earlier routes
     path = min(route.paths).replace(":str", "").replace(":uuid", "")
     operation = schema[path][min(route.http_methods).lower()]
     if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):

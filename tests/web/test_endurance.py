@@ -1,4 +1,4 @@
-"""Restarts under load, overload and slow clients: briefly here, for minutes with `make soak`."""
+"""The service survives restarts under load, overload and slow clients. `make soak` runs these tests for minutes."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
-    """The service is stopped `times` times under load. Each time it answers every request that it has accepted."""
+    """Stop the service `times` times under load, and check that it answers every request that it has accepted."""
     port = free_port()
     stopped_under_load = 0
     for number in range(times):
@@ -61,7 +61,7 @@ def test_requests_that_were_accepted_survive_twenty_restarts(
 
 
 def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], queue: int) -> None:
-    """Requests are answered or refused with Retry-After, the queue stays within its limit, and memory stays flat."""
+    """Check that requests are answered or refused with Retry-After, and that queue and memory stay bounded."""
     assert set(answers.counted()) == {200, 503}
     assert all(answer.retry_after for answer in answers.of(503))
     assert max(waiting) <= queue
@@ -69,7 +69,7 @@ def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], qu
 
 
 def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[int], list[float]]:
-    """Resident bytes and requests that wait for a connection, sampled until the load ends."""
+    """Sample resident bytes and the number of requests that wait for a connection, until the load ends."""
     memory, waiting = [process.memory_info().rss], [0.0]
     while asking.is_running():
         memory.append(process.memory_info().rss)
@@ -133,7 +133,7 @@ SLOW_REQUESTS = {
 
 @contextmanager
 def slow_clients(client: httpx.Client, what: str, count: int) -> Iterator[list[socket.socket]]:
-    """Connections that have sent the beginning of a request."""
+    """Open connections that have sent only the beginning of a request."""
     with ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port)
         slow = [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
@@ -143,7 +143,7 @@ def slow_clients(client: httpx.Client, what: str, count: int) -> Iterator[list[s
 
 
 def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
-    """Has the service closed the connection? Sends a little more to find out."""
+    """Returns whether the service has closed the connection. Sends a few more bytes to find out."""
     slow.settimeout(0.01)
     try:
         slow.sendall(drip)
@@ -198,7 +198,7 @@ def test_an_endless_header_is_refused(client: httpx.Client) -> None:
                 endless.sendall(b"X-Long: " + b"x" * 2000 + b"\r\n")
             answer = endless.recv(65536)
         except ConnectionError:
-            return  # closed while the test was still sending
+            return  # the service closed the connection while the test was still sending
     assert answer.startswith(b"HTTP/1.1 400")
 
 

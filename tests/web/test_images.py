@@ -1,4 +1,4 @@
-"""Images come from below their image root, or not at all; thumbnails are made outside the web process."""
+"""Only images below their image root are served. Thumbnails are made outside the web process."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, (64, 43)), (200, (256, 171)), (1024, (300, 200))])
 def test_a_thumbnail_fits_the_next_larger_size(client: httpx.Client, size: int, shown: tuple[int, int]) -> None:
-    for _ in range(2):  # rendered, then from memory
+    for _ in range(2):  # the first answer is rendered, the second comes from memory
         answer = client.get(address(client), params={"position": 0, "size": size})
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(BytesIO(answer.content)).size == shown
@@ -61,7 +61,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_file_that_became_something_else_is_not_served(
+def test_a_path_to_anything_but_an_image_below_the_root_gets_404(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
     """This holds for every path in the row, and for everything that may replace the file."""
@@ -92,14 +92,14 @@ def test_a_file_that_became_something_else_is_not_served(
 
 
 def decoders() -> list[psutil.Process]:
-    """The decoder processes of this process, whose service the tests call."""
+    """Returns the decoder processes that belong to this process, in which the service runs."""
     children = psutil.Process().children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 @pytest.fixture
 def own_client(serve: Serve) -> Iterator[httpx.Client]:
-    """A service without kept thumbnails."""
+    """A client of a service that has no thumbnails in memory."""
     with serve() as client:
         yield client
 

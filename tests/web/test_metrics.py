@@ -1,4 +1,4 @@
-"""Metrics are present, and no label has values per query, product, key or address."""
+"""Every metric is present, and no label has a value for each query, product, key or address."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Overload, time limits, clients that disconnect, and SIGTERM."""
+"""The service handles overload, time limits, clients that disconnect, and SIGTERM."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every error becomes one documented problem type, by its class and SQLSTATE and never by the text of its message."""
+"""An error's class and SQLSTATE, never its message, decide which documented problem type it becomes."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Products and events through the API: valid ones are written to the database, invalid ones are named."""
+"""The API writes valid products and events to the database and names the invalid ones."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""Nothing in Python decides by the words of a message: with all messages of the SQL functions reworded, answers and
-errors are the same."""
+"""No Python code decides by the words of a message. Answers and errors stay the same when all messages of the SQL
+functions are reworded."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ CODE = re.compile(rf"(errcode\s*=\s*(?:case\b(?:{LITERAL}|[^,;'])*|{LITERAL}))")
 
 
 def reworded(statement: str) -> str:
-    """The statement with other words in every message, hint, detail and reason."""
+    """Returns the statement with other words in every message, hint, detail and reason."""
     return REASON.sub(_other_words, RAISE.sub(_other_words, statement))
 
 
@@ -39,7 +39,8 @@ def _other_words(found: re.Match[str]) -> str:
 
 
 def _other_literal(literal: re.Match[str]) -> str:
-    """A sentence in other words; a placeholder of format() or RAISE stays. Names and codes are no sentences."""
+    """Returns a sentence in other words, with its placeholders of format() or RAISE. Names and codes are no
+    sentences."""
     if " " not in literal[0]:
         return literal[0]
     return re.sub(r"%[sLI]|[a-zA-Z]+", lambda word: word[0] if word[0][0] == "%" else "mumble", literal[0])
@@ -130,11 +131,13 @@ def test_errors_keep_their_types(shop: Shop) -> None:
         ({"inputs": [{"image": "bm90IGFza2Vk"}]}, 503, "encoder-unavailable"),
     ],
 )
-def test_problem_types_stay(client: httpx.Client, body: dict[str, object], status: int, problem: str) -> None:
+def test_problem_types_do_not_depend_on_messages(
+    client: httpx.Client, body: dict[str, object], status: int, problem: str
+) -> None:
     answer = client.post("/search", json=body)
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:windowshop:problem:{problem}")
 
 
-def test_the_degraded_header_stays(client: httpx.Client) -> None:
+def test_the_degraded_header_does_not_depend_on_messages(client: httpx.Client) -> None:
     answer = client.post("/search/text", json={"query": "title of sku1 never asked"})
     assert answer.headers["windowshop-degraded"] == "keywords"

@@ -8,7 +8,7 @@ from db.search.ranking import SearchParams
 from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, ImageSearch, Input, Options, TextSearch, Weights
 
-NOT_ARGUMENTS = {"explain"}  # adds to the answer
+NOT_ARGUMENTS = {"explain"}  # `explain` only adds to the answer
 ALL = GeneralSearch(
     query="bag",
     image=b"image",
@@ -34,13 +34,13 @@ def test_every_argument_of_search_can_be_set() -> None:
 
 @pytest.mark.parametrize("option", sorted(set(GeneralSearch.__struct_fields__) - NOT_ARGUMENTS))
 def test_every_option_reaches_an_argument(option: str) -> None:
-    """An option that is taken and then forgotten would be worse than one that is refused."""
+    """An option that is accepted and then ignored would be worse than an option that is refused."""
     default = DEFAULTS.get(option, getattr(Options(), option, None))
     without = GeneralSearch(**{name: getattr(ALL, name) for name in ALL.__struct_fields__} | {option: default})
     assert without.arguments() != ALL.arguments()
 
 
-def test_only_a_text_alone_may_be_searched_by_keywords() -> None:
+def test_only_a_query_of_text_alone_may_be_searched_by_keywords() -> None:
     assert TextSearch(query="bag").arguments()["degrade"]
     assert GeneralSearch(query="bag").arguments()["degrade"]
     assert not ALL.arguments()["degrade"]

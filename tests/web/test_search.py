@@ -1,4 +1,4 @@
-"""Searches through a real socket."""
+"""Searches through a real socket return the results of shop.search."""
 
 import base64
 
@@ -64,7 +64,7 @@ def test_without_an_encoder_a_new_text_is_searched_by_keywords(client: httpx.Cli
     assert body["results"][0]["sku"] == "sku 17"
 
 
-def test_a_degraded_search_without_results_is_marked_too(client: httpx.Client) -> None:
+def test_a_degraded_search_without_results_is_marked_as_degraded(client: httpx.Client) -> None:
     answer = ask(client, query="zzzzqqqq", filter={"price": {"lt": 0}})
     assert answer.json()["results"] == []
     assert answer.json()["degraded"] is True
@@ -100,7 +100,7 @@ def test_an_image_in_a_form_and_in_base64_returns_the_same_results(
     assert as_form.json()["explain"]
 
 
-def test_more_like_this_and_less_like_that(client: httpx.Client) -> None:
+def test_inputs_with_positive_and_negative_weights_change_the_order(client: httpx.Client) -> None:
     like = ask(client, "/search", inputs=[{"sku": "sku 3"}], top_k=3)
     unlike = ask(client, "/search", inputs=[{"sku": "sku 3"}, {"text": "red", "weight": -0.9}], top_k=3)
     assert like.status_code == unlike.status_code == 200
@@ -153,7 +153,7 @@ def test_a_running_encoder_is_reported_and_encodes_new_queries(serve: Serve, own
         assert client.post("/search/image", files={"image": b"never asked before"}).status_code == 200
 
 
-def test_a_cursor_of_another_model_is_a_conflict(client: httpx.Client) -> None:
+def test_a_cursor_of_another_model_gets_409(client: httpx.Client) -> None:
     page = ask(client, query="bag", top_k=3).json()["next"]
     key, version, *place = page.split(".")
     answer = ask(client, query="bag", top_k=3, page=".".join((key, "99-" + version.split("-")[-1], *place)))

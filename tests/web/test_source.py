@@ -1,4 +1,4 @@
-"""Rules for the source of the web service."""
+"""Rules for the source files of the web service."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""shop.browse: the encoded products that pass a filter, page after page, each once."""
+"""shop.browse returns the encoded products that pass a filter in pages, each product once."""
 
 import json
 from decimal import Decimal
@@ -43,7 +43,7 @@ def test_pages_list_every_encoded_product_once(stocked: "Shop") -> None:
         seen += [row.sku for row in page]
         after = str(page[-1].product_id)
     assert sorted(seen) == sorted(f"p{n}" for n in range(30))
-    assert browse(conn, k=30) == seen  # the same order every time
+    assert browse(conn, k=30) == seen  # every call has the same order
 
 
 def test_a_filter_and_a_catalog_narrow_the_products(stocked: "Shop") -> None:
@@ -52,7 +52,7 @@ def test_a_filter_and_a_catalog_narrow_the_products(stocked: "Shop") -> None:
     conn = stocked.connect(Role.ANALYST)
     assert set(browse(conn, {"color": "red", "price": {"lt": 10}})) == {"p0", "p3", "p6", "p9"}
     assert browse(conn, catalog="other") == ["p99"]
-    assert len(browse(conn, k=1000)) == 31  # now all are encoded
+    assert len(browse(conn, k=1000)) == 31  # the last product is encoded now
 
 
 def test_each_product_has_its_first_image(stocked: "Shop") -> None:

@@ -47,7 +47,7 @@ def analyst(shop: "Shop") -> Connection:
 
 @pytest.fixture
 def facets(analyst: Connection) -> Facets:
-    """shop.facets as an analyst, whose sessions are read-only."""
+    """Calls shop.facets as an analyst, whose sessions are read-only."""
 
     def ask(**arguments: Any) -> list[Facet]:
         values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
@@ -294,7 +294,7 @@ def test_twenty_fields_are_allowed_and_duplicates_count_once(shop: "Shop", facet
 
 @pytest.fixture(scope="module")
 def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """A connection as an analyst to 120,000 products, which were written without triggers."""
+    """A connection as an analyst to a database of 120,000 products, which were written without triggers."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -315,10 +315,10 @@ def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psyc
         yield conn
 
 
-def test_over_100000_matches_are_estimated_and_noted_as_such(many: "psycopg.Connection[Any]") -> None:
+def test_counts_of_over_100000_matches_are_estimates_with_a_note(many: "psycopg.Connection[Any]") -> None:
     rows = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert {row.exact for row in rows} == {False}
-    assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 rows
+    assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 of 120,000 rows
     brands = {row.value: row.products for row in rows if row.field == "brand"}
     assert set(brands) == {f"brand {n}" for n in range(4)}
     for estimate in brands.values():

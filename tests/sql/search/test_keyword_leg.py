@@ -1,4 +1,4 @@
-"""The keyword leg: stems, typing errors, languages and ranking."""
+"""The keyword leg finds products despite inflections and typing errors, in several languages, and ranks them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
     ("words", "skus"),
     [
         ("backpack", ["B-3", "B-2", "B-1"]),  # a title counts more than a description, a short one more than a long one
-        ("black leather backpack", ["B-2", "B-1", "B-3"]),  # every word, even in a description, before one in a title
+        ("black leather backpack", ["B-2", "B-1", "B-3"]),  # all words in a description rank before one word in a title
         ("shoes", ["S-2", "S-1"]),
         ("NORDWIND", ["B-1"]),
         ("rubber", ["S-1"]),
@@ -74,7 +74,7 @@ def test_a_catalog_has_a_language(stocked: "Shop") -> None:
     assert found(app, "Häuser", "berlin") == []
     assert app.execute(text("select shop.set_language('german', 'berlin')")).scalar() == 1
     assert found(app, "Häuser", "berlin") == ["r"]
-    stocked.load(product("s", "Kleine Bücher"), into="berlin")  # later products are of that language too
+    stocked.load(product("s", "Kleine Bücher"), into="berlin")  # products that are loaded later use that language too
     assert found(app, "klein Buch", "berlin") == ["s"]
     assert stocked.work("r") == [("r", "image", 0, "pending"), ("r", "title", 0, "pending")]
     with pytest.raises(StatementRefused, match="there is no language 'klingon'") as raised:

@@ -1,4 +1,4 @@
-"""How PostgreSQL runs the searches people write: by the HNSW index where many products match, exactly where few do."""
+"""PostgreSQL runs hand-written searches through the HNSW index if many products match, and exactly if few match."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ def analyst(large: Database) -> Iterator[Connection]:
 
 
 def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
-    """The indexes that a statement uses, and its whole plan as text."""
+    """Returns the indexes that a statement uses and its whole plan as text."""
     plan = conn.exec_driver_sql(f"explain (analyze, format json) {statement}").scalar()
     found: set[str] = set()
 
@@ -89,13 +89,13 @@ def test_a_narrow_filter_is_answered_exactly_and_with_every_match(analyst: Conne
 def test_a_filtered_search_is_never_short_in_a_new_session(large: Database, limit: int) -> None:
     with large.connect(Role.ANALYST) as conn:
         search = f"select sku from shop.searchable where price < 8 order by image_embedding <=> {VECTOR} limit {limit}"
-        conn.exec_driver_sql("set local enable_sort = off")  # the index even where the planner prefers an exact plan
+        conn.exec_driver_sql("set local enable_sort = off")  # excludes the exact plan
         found, plan = scans(conn, search)
         assert "toy_image_hnsw" in found, plan
         assert conn.exec_driver_sql("show hnsw.iterative_scan").scalar() == "relaxed_order"
         assert len(conn.exec_driver_sql(search).all()) == limit
         conn.exec_driver_sql("set local hnsw.iterative_scan = off")
-        assert len(conn.exec_driver_sql(search).all()) < limit  # which the setting prevents
+        assert len(conn.exec_driver_sql(search).all()) < limit  # too few without the setting
 
 
 def test_the_nearest_products_are_found(analyst: Connection) -> None:
@@ -106,7 +106,7 @@ def test_the_nearest_products_are_found(analyst: Connection) -> None:
 
 
 def test_claiming_work_reads_the_list_by_its_index(shop: "Shop") -> None:
-    """20,000 waiting items: the next batch is found without sorting them."""
+    """Of 20,000 waiting items, the next batch is found without a sort."""
     shop.run(
         "insert into shop.product (product_id, sku, title) "
         "select shop.product_id('sku ' || n), 'sku ' || n, 'title' from generate_series(1, 20000) n"

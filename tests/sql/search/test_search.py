@@ -1,4 +1,4 @@
-"""shop.search on a handful of products: its results, its scores and its errors."""
+"""shop.search returns the right results, scores and errors on twelve products."""
 
 import json
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ def test_a_filter_narrows_every_leg_and_totals_are_exact(analyst: Connection) ->
 def test_matches_that_are_not_encoded_are_counted_in_the_reason(stocked: "Shop", analyst: Connection) -> None:
     stocked.run("delete from shop.toy_image where product_id = shop.product_id('s1')")
     rows = search(analyst, query="dark", keyword_weight=0, filter='{"product_type": "footwear", "price": {"lt": 30}}')
-    assert "s1" in {row.sku for row in rows}  # its title is encoded
+    assert "s1" in {row.sku for row in rows}  # the title of s1 is encoded
     assert {row.reason for row in rows} == {"1 more match but are not encoded"}
 
 
@@ -183,8 +183,9 @@ def test_without_an_encoder_degrade_searches_keywords(stocked: "Shop", analyst: 
     assert {row.sku for row in rows} == {"s0", "s1", "s2"}
     assert {(row.complete, row.route) for row in rows} == {(False, "keyword")}
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
-    assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)  # nothing to compare
-    with pytest.raises(EncoderUnavailable):  # an image has no words
+    # A keyword search has no similarities, so min_similarity has no effect.
+    assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)
+    with pytest.raises(EncoderUnavailable):  # an image has no words to search by
         search(analyst, image=b"not seen before", degrade=True)
 
 
@@ -214,7 +215,7 @@ def test_explain_search_shows_the_rank_of_a_product(analyst: Connection) -> None
 
 
 def of_vector(numbers: object, model: str | None = "toy") -> dict[str, str]:
-    """One input that is a vector."""
+    """Returns inputs with one vector."""
     entry = {"vector": numbers, "model": model} if model else {"vector": numbers}
     return {"inputs": json.dumps([entry])}
 

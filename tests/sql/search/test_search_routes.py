@@ -1,4 +1,4 @@
-"""shop.search among 20,000 products: the route it takes, the plan behind it, and that it is never short."""
+"""shop.search takes the right route and plan among 20,000 products, and never returns too few results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from db.errors import EncoderUnavailable
 from db.roles import Role
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 
-# name, filter, and which products n = 1..20000 pass it
+# (name, filter, the condition on n = 1..20000 for the products that pass)
 FILTERS: list[tuple[str, str | None, Any]] = [
     ("none", None, lambda n: n > 0),
     ("half", '{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80),
@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibrated(large: Database) -> Iterator[None]:
-    """Costs under which 20,000 products count as many."""
+    """Stores calibrated costs by which 20,000 products are many."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -57,7 +57,7 @@ def search(conn: Connection, **named: Any) -> list[Row[Any]]:
 
 
 def nearest(lets_through: Any, k: int, seed: int = 0) -> list[str]:
-    """The true nearest SKUs, computed by numpy."""
+    """Returns the SKUs of the truly nearest products, computed with numpy."""
     numbers = np.arange(1, PRODUCTS + 1)
     distance = 1 - vectors(seed) @ query_vector()
     distance[~lets_through(numbers)] = np.inf
@@ -67,7 +67,7 @@ def nearest(lets_through: Any, k: int, seed: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("route", [None, "exact", "hnsw"])
 @pytest.mark.parametrize(("name", "condition", "lets_through"), FILTERS, ids=[name for name, _, _ in FILTERS])
-def test_every_route_returns_all_results_and_the_nearest_ones(
+def test_every_route_returns_k_results_and_the_nearest_products(
     analyst: Connection, name: str, condition: str | None, lets_through: Any, route: str | None
 ) -> None:
     for k in (10, 60):
@@ -75,7 +75,7 @@ def test_every_route_returns_all_results_and_the_nearest_ones(
         rows = search(analyst, query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0, route=route)
         found = [row.sku for row in rows]
         assert len(found) == len(set(found)) == len(truth)
-        if route is None or name != "far brands":  # there a forced index finds products, but not the nearest
+        if route is None or name != "far brands":  # a forced index does not find the nearest there
             assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
         assert all(row.complete for row in rows)
         assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
@@ -97,7 +97,7 @@ def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Conne
         assert routes[name] == {("exact", "exact")}, name
 
 
-def test_total_is_says_how_exact_the_total_is(analyst: Connection) -> None:
+def test_total_is_tells_whether_the_total_is_exact(analyst: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     for name, condition, lets_through in FILTERS[:-1]:
         for route in (None, "exact", "hnsw"):
@@ -122,7 +122,7 @@ def test_an_incomplete_index_scan_is_completed_by_the_exact_route(analyst: Conne
 
 @pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
 def test_products_with_many_images_are_counted_once(large: Database, condition: str | None) -> None:
-    """A leg of depth 50 counts products, not images, and does not need to compare all products for that."""
+    """A leg of depth 50 returns 50 products rather than 50 images, without comparing all products."""
     truth = nearest(lambda n: n > 0, 300)
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
@@ -171,7 +171,8 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Every plan of a statement, inside functions too, as auto_explain reports it to a superuser acting as analyst."""
+    """Yields every plan of a statement, also inside functions, as auto_explain reports it to a superuser with the role
+    analyst."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
@@ -330,14 +331,15 @@ def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, ana
         transaction.rollback()
 
 
-def test_a_word_of_many_products_ranks_but_does_not_select(analyst: Connection) -> None:
+def test_a_word_of_many_products_ranks_candidates_but_selects_none(analyst: Connection) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())
     assert shares["titl"] == pytest.approx(1)
     leg = "select cardinality((shop_private.keyword_leg({}, 'main', 'true', null, {}, 50, 20000)).product_ids)"
     near = "array[shop.product_id('sku 1'), shop.product_id('sku 2')]"
     assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the products of the other legs
     assert analyst.exec_driver_sql(leg.format("'title number77'", near)).scalar() == 3
-    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # without other legs it selects
+    # Without other legs, the word selects products.
+    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50
 
 
 def test_a_search_sees_committed_changes(large: Database) -> None:

@@ -1,4 +1,4 @@
-"""The page in a real browser, on part of the sample catalog as the starter model sees it."""
+"""Opens the page in a real browser, on a part of the sample catalog that the starter model encoded."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ def screenshots_requested() -> bool:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Headless Chromium, one per module: while it runs, no other event loop can run in this thread."""
+    """Headless Chromium, started once for each module. While it runs, no other event loop can run in this thread."""
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
@@ -52,7 +52,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def visit(browser: "Browser") -> Iterator[Any]:
-    """`visit(address, width=..., color_scheme=...)` is a loaded page of a new visitor.
+    """`visit(address, width=..., color_scheme=...)` loads the page as a new visitor and returns it.
 
     A script error or a violation of the content security policy fails the test.
     """
@@ -80,13 +80,14 @@ def visit(browser: "Browser") -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> dict[int, "Model"]:
-    """The starter model by its id, loaded once: sample_template puts it in."""
+    """The starter model by its id. sample_template adds the model, so that it is loaded only once."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
-    """Encoded instruments and a few other products of the sample; some get brands and colours, which the sample lacks.
+    """A database with encoded instruments and a few other products of the sample. Some get brands and colours, which
+    the sample lacks.
 
     Screenshots show the whole sample, unchanged.
     """

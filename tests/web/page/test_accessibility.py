@@ -1,4 +1,4 @@
-"""axe-core finds no violation in any state of the page, light and dark, wide and narrow."""
+"""axe-core finds no violation in any state of the page, in light and dark colours, at wide and narrow widths."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -44,5 +44,7 @@ def test_no_state_of_the_page_violates_accessibility_rules(
             assert violations(page) == [], "the sheet of filters"
 
 
-def test_the_page_without_an_encoder_violates_none_either(sleeping_shop: str, visit: Callable[..., "Page"]) -> None:
+def test_the_page_without_an_encoder_violates_no_accessibility_rule(
+    sleeping_shop: str, visit: Callable[..., "Page"]
+) -> None:
     assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []

@@ -1,4 +1,4 @@
-"""Screenshots for the documentation: `make screenshots` takes them again, of the whole sample."""
+"""`make screenshots` takes the documentation's screenshots again, of the whole sample."""
 
 from collections.abc import Callable
 from io import BytesIO
