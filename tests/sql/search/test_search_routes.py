@@ -171,8 +171,7 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Yields every plan of a statement, also inside functions, as auto_explain reports it to a superuser with the role
-    analyst."""
+    """Yields each plan of a statement and its functions, as auto_explain reports it to a superuser as analyst."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
@@ -338,8 +337,7 @@ def test_a_word_of_many_products_ranks_candidates_but_selects_none(analyst: Conn
     near = "array[shop.product_id('sku 1'), shop.product_id('sku 2')]"
     assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the products of the other legs
     assert analyst.exec_driver_sql(leg.format("'title number77'", near)).scalar() == 3
-    # Without other legs, the word selects products.
-    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50
+    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # the word selects without other legs
 
 
 def test_a_search_sees_committed_changes(large: Database) -> None:
