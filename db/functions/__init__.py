@@ -105,6 +105,7 @@ IN_CALL_ORDER = (
     "search/search_condition",
     "search/leg_depth",
     "search/choose_weights",
+    "search/search_total",
     "search/run_search",
     "search/fuse_legs",
     "search/search_page",

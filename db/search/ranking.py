@@ -6,6 +6,7 @@ shop.search is a field of SearchParams. The functions work on a synchronous conn
 `AsyncConnection.run_sync`. Errors are `db.errors`.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -22,7 +23,8 @@ from db.engine import translated
 # SQLSTATEs of notices (docs/errors.md).
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
 CACHE_HIT, CACHE_MISS = "WS103", "WS104"
-CACHE_NOTICE_LEVEL = "debug1"  # a session receives CACHE_HIT and CACHE_MISS only with this client_min_messages
+EMPTY_PAGE = "WS105"
+NOTICE_LEVEL = "debug1"  # a session receives the three notices above only with this client_min_messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +101,16 @@ class SearchHit:
     total: int
     total_is: str
     cursor: str
+    has_next: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The results of a search, best first, and its properties, which are valid even if `rows` is empty.
 
-    `degraded` means that the query could not be encoded and only keywords were searched. Cache hits and misses of texts
-    and images are counted only in sessions whose client_min_messages is CACHE_NOTICE_LEVEL.
+    `degraded` means that the query could not be encoded and only keywords were searched. Only sessions whose
+    client_min_messages is NOTICE_LEVEL count cache hits and misses of texts and images, and know the total, the route
+    and the rows examined of a search that returned no rows.
     """
 
     rows: list[SearchHit]
@@ -114,6 +118,15 @@ class SearchResult:
     degraded: bool
     cache_hits: int
     cache_misses: int
+    total: int | None = None
+    total_is: str | None = None
+    route: str | None = None
+    rows_examined: int | None = None
+
+    @property
+    def next(self) -> str | None:
+        """The cursor of the next page; None on the last page."""
+        return self.rows[-1].cursor if self.rows and self.rows[-1].has_next else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +174,9 @@ class Facet:
     kind: str
     exact: bool
     note: str | None
+
+
+_FIGURES = ("total", "total_is", "route", "rows_examined")  # of a search, the same in each of its rows
 
 
 class _Notice(NamedTuple):
@@ -234,11 +250,14 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
         rows = [SearchHit(*row) for row in _rows(conn, statement, parameters)]
     states = [notice.sqlstate for notice in notices]
     if rows:
-        reason, degraded = rows[0].reason, not rows[0].complete
+        first = rows[0]
+        reason, degraded = first.reason, not first.complete
+        figures = {name: getattr(first, name) for name in _FIGURES}
     else:
+        figures = next((json.loads(n.detail) for n in notices if n.sqlstate == EMPTY_PAGE and n.detail), {})
         reason = next((n.detail for n in notices if n.sqlstate in (NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS)), None)
         degraded = NOTHING_FOUND_BY_KEYWORDS in states
-    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS))
+    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS), **figures)
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -227,7 +227,7 @@ def test_an_upgrade_with_a_new_result_column_stops_if_the_site_stores_the_result
 
 def test_a_result_column_cannot_change_its_type(database: Database, settings: Settings, edit_files: EditFiles) -> None:
     edit_files(
-        lambda name, sql: sql.replace("cursor text\n", "cursor bytea\n") if name == "search/search_result" else sql
+        lambda name, sql: sql.replace("cursor text,\n", "cursor bytea,\n") if name == "search/search_result" else sql
     )
     with pytest.raises(DatabaseError, match="shop.search_result has other columns than its file"):
         upgrade(database, settings)

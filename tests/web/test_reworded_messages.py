@@ -13,7 +13,7 @@ from db.engine import Database
 from db.errors import DatabaseError, EncoderUnavailable, StatementRefused
 from db.roles import Role
 from db.search import ranking
-from db.search.ranking import CACHE_NOTICE_LEVEL, SearchParams
+from db.search.ranking import NOTICE_LEVEL, SearchParams
 from db.settings import Settings
 from migrations.upgrade import upgrade
 from tests.support.databases import Databases
@@ -75,7 +75,7 @@ def client(shop: Shop) -> Iterator[httpx.Client]:
 
 def search(database: Database, **options: object) -> ranking.SearchResult:
     with database.connect(Role.ANALYST) as conn:
-        conn.exec_driver_sql(f"set client_min_messages = {CACHE_NOTICE_LEVEL}")
+        conn.exec_driver_sql(f"set client_min_messages = {NOTICE_LEVEL}")
         return ranking.search(conn, SearchParams(**options))  # type: ignore[arg-type]
 
 

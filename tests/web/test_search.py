@@ -24,7 +24,7 @@ def test_a_text_search_returns_the_results_of_the_sql_function(client: httpx.Cli
     assert answer.status_code == 200
     assert [result["sku"] for result in answer.json()["results"]] == expected
     assert answer.json()["degraded"] is False
-    assert answer.json()["total_is"] == "about"
+    assert (answer.json()["total"], answer.json()["total_is"]) == (60, "exact")
 
 
 def test_a_filter_and_weights_reach_the_sql_function(client: httpx.Client) -> None:
@@ -46,6 +46,22 @@ def test_pages_neither_repeat_nor_skip(client: httpx.Client) -> None:
         if page is None:
             break
     assert sorted(seen) == sorted(f"sku {n}" for n in range(1, 61))
+
+
+def test_the_last_page_has_no_next_one_even_when_it_is_full(client: httpx.Client) -> None:
+    first = ask(client, query="bag", top_k=30).json()
+    last = ask(client, query="bag", top_k=30, page=first["next"]).json()
+    assert (len(first["results"]), len(last["results"]), last["next"]) == (30, 30, None)
+    assert ask(client, query="bag", top_k=60).json()["next"] is None
+
+
+def test_an_empty_result_has_a_total_and_a_route(client: httpx.Client) -> None:
+    for body in ({"query": "bag"}, {"query": "nobody asked this"}, {"inputs": [{"sku": "sku 1"}]}):
+        found = ask(client, "/search", **body, filter={"brand": "nobody"}).json()
+        assert (found["results"], found["total"], found["total_is"], found["next"]) == ([], 0, "exact", None)
+        assert found["route"] in ("exact", "keyword")
+        assert found["rows_examined"] == 0
+        assert found["reason"]
 
 
 def test_an_explanation_is_returned_on_request(client: httpx.Client) -> None:

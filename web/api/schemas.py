@@ -160,7 +160,7 @@ class Results(msgspec.Struct):
     """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched."""
 
     results: list[Result]
-    total: Annotated[int | None, Meta(description="Number of matching products; null when none was found.")]
+    total: Annotated[int | None, Meta(description="Number of products that pass the filter, encoded or not.")]
     total_is: Literal["exact", "about", "at least"] | None
     route: Literal["exact", "hnsw", "keyword"] | None
     rows_examined: int | None

@@ -152,12 +152,11 @@ async def _respond(
 
     found, steps, seconds = await state.pools.read(request, call)
     count_search(state, kind, found, params.k, seconds)
-    return Response(_results(found, steps, params.k), headers={DEGRADED: "keywords"} if found.degraded else None)
+    return Response(_results(found, steps), headers={DEGRADED: "keywords"} if found.degraded else None)
 
 
 def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: float) -> None:
-    route = found.rows[0].route if found.rows else "none"
-    state.metrics.searches.labels(kind, route).observe(seconds)
+    state.metrics.searches.labels(kind, found.route or "none").observe(seconds)
     state.metrics.query_cache.labels("hit").inc(found.cache_hits)
     state.metrics.query_cache.labels("miss").inc(found.cache_misses)
     if len(found.rows) < k:
@@ -166,17 +165,16 @@ def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: 
         state.metrics.degraded.inc()
 
 
-def _results(found: SearchResult, steps: list[ExplainStep] | None, k: int) -> Results:
-    first = found.rows[0] if found.rows else None
+def _results(found: SearchResult, steps: list[ExplainStep] | None) -> Results:
     return Results(
         results=[_result(row) for row in found.rows],
-        total=None if first is None else first.total,
-        total_is=None if first is None else first.total_is,  # type: ignore[arg-type]  # shop.search has no other values
-        route=None if first is None else first.route,  # type: ignore[arg-type]  # shop.search returns no other routes
-        rows_examined=None if first is None else first.rows_examined,
+        total=found.total,
+        total_is=found.total_is,  # type: ignore[arg-type]  # shop.search has no other values
+        route=found.route,  # type: ignore[arg-type]  # shop.search returns no other routes
+        rows_examined=found.rows_examined,
         degraded=found.degraded,
         reason=found.reason,
-        next=found.rows[-1].cursor if len(found.rows) == k else None,
+        next=found.next,
         explain=None if steps is None else [msgspec.convert(step, Explained, from_attributes=True) for step in steps],
     )
 

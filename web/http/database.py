@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from db.engine import Database
 from db.roles import Role
-from db.search.ranking import CACHE_NOTICE_LEVEL
+from db.search.ranking import NOTICE_LEVEL
 from web.http.context import context_of
 from web.http.pool import Pool, in_transaction
 from web.http.problems import ApiError, ClientGone
@@ -63,7 +63,7 @@ class Pools:
         session_settings = (
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
-            f"client_min_messages = {CACHE_NOTICE_LEVEL}",
+            f"client_min_messages = {NOTICE_LEVEL}",
         )
         self._reading = Pool(database, Role.ANALYST, settings.connections + spare, session_settings, read=True)
         writers = max(2, settings.connections // 2)

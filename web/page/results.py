@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import Connection
@@ -24,18 +24,11 @@ class PageResult:
     """The products, facets and examples to show. `search` is None when products were only listed."""
 
     products: Sequence[SearchHit | BrowseItem]
+    cursor: str  # of the next page; empty on the last page
     search: SearchResult | None
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
     seconds: float
-
-    @property
-    def cursor(self) -> str:
-        """Returns the cursor of the next page, which is empty on the last page."""
-        if len(self.products) < PAGE:
-            return ""
-        last = self.products[-1]
-        return last.cursor if isinstance(last, SearchHit) else str(last.product_id)
 
     @property
     def is_degraded(self) -> bool:
@@ -97,13 +90,20 @@ def read_page(
         degrade=bool(state.q),
     )
     began = time.perf_counter()
-    search = ranking.search(conn, params) if state.is_search else None
+    if state.is_search:
+        search = ranking.search(conn, params)
+        products: Sequence[SearchHit | BrowseItem] = search.rows
+        cursor = search.next or ""
+    else:
+        search = None
+        listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more tells whether there is a next page
+        products = listed[:PAGE]
+        cursor = str(products[-1].product_id) if len(listed) > PAGE else ""
     seconds = time.perf_counter() - began
-    products = ranking.browse(conn, params) if search is None else search.rows
     if not with_filters:
-        return PageResult(products, search, [], {}, seconds)
+        return PageResult(products, cursor, search, [], {}, seconds)
     facets = facet_cache.get(conn, state.filter, state.catalog)
-    return PageResult(products, search, facets, _read_examples(conn, state), seconds)
+    return PageResult(products, cursor, search, facets, _read_examples(conn, state), seconds)
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

@@ -1,7 +1,8 @@
--- Returns how many products each leg ranks for the first k results. A single leg needs no more than k.
+-- Returns how many products each leg ranks for the first k results. A single leg needs one more than k, which tells
+-- whether there is a next page.
 create or replace function shop_private.leg_depth(p_k integer, p_legs integer)
 returns integer
 language sql immutable parallel safe as $$
-    select case when p_legs = 1 then p_k
-        else least(@max_results@, greatest(@leg_depth_min@, @leg_depth_factor@ * p_k)) end
+    select least(@max_results@,
+        case when p_legs = 1 then p_k + 1 else greatest(@leg_depth_min@, @leg_depth_factor@ * p_k) end)
 $$;

@@ -67,9 +67,5 @@ begin
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
-    run.total := coalesce(cardinality(matched), case when unfiltered then settings.products
-        when p_request.route is null then settings.exact_limit + 1
-        else cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)) end);
-    run.total_is := case when matched is not null then 'exact' when unfiltered then 'about' else 'at least' end;
-    return run;
+    return shop_private.search_total(p_request, settings, matched, unfiltered, run);
 end $$;

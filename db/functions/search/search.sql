@@ -4,12 +4,13 @@
 --
 -- Always returns min(k, matching products) products, unless a limit on similarity drops some. The columns say where
 -- each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were examined,
--- and whether the answer is complete. Distances are cosine distances. min_similarity drops products whose image is less
--- similar than this value. max_gap drops products whose image is less similar than the best image by more than this.
+-- whether the answer is complete, and how many products pass the filter, encoded or not (total). Distances are cosine
+-- distances. min_similarity drops products whose image is less similar than this value. max_gap drops products whose
+-- image is less similar than the best image by more than this.
 --
--- For the next page, pass the last row's cursor as after. The first page is a search of its own. All further pages
--- share one window of @max_results@ results, less the first page, so pages neither repeat nor skip products while
--- catalog, model and calibration stay the same.
+-- For the next page, pass the last row's cursor as after, as long as has_next is true. The first page is a search of
+-- its own. All further pages share one window of @max_results@ results, less the first page, so pages neither repeat
+-- nor skip products while catalog, model and calibration stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
 -- Calls by name and selects by name then keep working. A new argument changes the signature: the upgrade drops and
@@ -59,12 +60,19 @@ begin
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
         run.route, run.rows_examined, run.degraded is null, reason,
-        run.total, run.total_is, concat_ws('.', key, version, first_k, r.place)
+        greatest(run.total, max(r.place) over ()),
+        case when run.total_is = 'about' and run.total < max(r.place) over () then 'at least' else run.total_is end,
+        concat_ws('.', key, version, first_k, r.place), count(*) over () > k
     from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)
-    order by r.place;
-    if not found and skip = 0 then
+    order by r.place limit k;
+    if found then
+        return;
+    end if;
+    raise debug using errcode = 'WS105', message = 'search: a page without rows', detail = jsonb_build_object(
+        'total', run.total, 'total_is', run.total_is, 'route', run.route, 'rows_examined', run.rows_examined);
+    if skip = 0 then
         reason := coalesce(reason, case when run.total = 0 then 'none matches the filter'
             when num_nonnulls(min_similarity, max_gap) > 0 then 'none is similar enough' else 'none is encoded' end);
         raise notice using errcode = case when run.degraded is null then 'WS101' else 'WS102' end,

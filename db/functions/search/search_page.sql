@@ -1,4 +1,5 @@
--- Returns one page of results: the p_k results after the first p_skip results. `place` counts from 1 over all pages.
+-- Returns one page of results: the p_k results after the first p_skip results, and one more where there is a next page.
+-- `place` counts from 1 over all pages.
 --
 -- The first p_first_k places come from p_run, the search of the first page. The further places come from p_window, the
 -- same search with legs of the largest depth, without the products of the first page.
@@ -12,7 +13,7 @@ begin
     if p_skip + p_k <= p_first_k then
         return query
         select f.* from shop_private.fuse_legs(p_run, p_min_similarity, p_max_gap) f
-        where f.place > p_skip order by f.place limit p_k;
+        where f.place > p_skip order by f.place limit p_k + 1;
         return;
     end if;
     return query
@@ -26,5 +27,5 @@ begin
         where not exists (select from first_page f where f.product_id = w.product_id)
     )
     select r.* from (select f.* from first_page f union all select w.* from further w) r
-    where r.place > p_skip order by r.place limit p_k;
+    where r.place > p_skip order by r.place limit p_k + 1;
 end $$;

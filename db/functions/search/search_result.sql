@@ -7,5 +7,6 @@ create type shop.search_result as (
     image_rank integer, image_distance double precision, image_contribution double precision,
     title_rank integer, title_distance double precision, title_contribution double precision,
     keyword_rank integer, keyword_score double precision, keyword_contribution double precision,
-    route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text
+    route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text,
+    has_next boolean
 );

@@ -55,7 +55,7 @@ def test_a_score_is_the_sum_of_what_each_leg_contributes(analyst: Connection) ->
             assert (rank is None) == (part is None)
             assert part is None or part == pytest.approx(1 / (60 + rank))
     assert {row.sku for row in rows if row.keyword_rank} == {"s0", "s1", "s2"}
-    assert {(row.route, row.complete, row.total_is) for row in rows} == {("exact", True, "about")}
+    assert {(row.route, row.complete, row.total_is) for row in rows} == {("exact", True, "exact")}
 
 
 def test_weights_and_rrf_k_shape_the_score_and_a_weight_of_zero_leaves_a_leg_out(analyst: Connection) -> None:

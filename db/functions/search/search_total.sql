@@ -1,0 +1,32 @@
+-- Sets run.total, the number of products that pass the catalog and the filter of a run, encoded or not, and
+-- run.total_is, which says how exact the number is. p_matched is the list of these products, if they were collected.
+-- p_unfiltered: there is neither a catalog nor a filter to apply. Up to p_settings.exact_limit products are counted. A
+-- larger number is an estimate or a bound.
+create or replace function shop_private.search_total(
+    p_request shop_private.search_request, p_settings shop_private.search_settings, p_matched uuid[],
+    p_unfiltered boolean, inout run shop_private.search_run
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    most constant bigint := p_settings.exact_limit;
+    nearest constant bigint :=
+        coalesce(cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)), 0);
+    products constant bigint := shop_private.row_estimate('shop.product');
+    counted bigint;
+begin
+    if p_matched is not null then
+        run.total := cardinality(p_matched);
+        run.total_is := 'exact';
+        return;
+    end if;
+    run.total := case when p_unfiltered then products when p_request.route is null then most + 1 else nearest end;
+    run.total_is := case when p_unfiltered then 'about' else 'at least' end;
+    -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a vector leg that
+    -- found fewer products than it looked for is a reason to count, too.
+    if p_unfiltered and products <= most or nearest < run.depth and (p_unfiltered or p_request.route is not null) then
+        execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)
+        into counted;
+        run.total := case when counted <= most then counted else greatest(run.total, counted) end;
+        run.total_is := case when counted <= most then 'exact' else run.total_is end;
+    end if;
+end $$;

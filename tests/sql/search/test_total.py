@@ -1,0 +1,113 @@
+"""The counts of a search: how many products pass the filter, and whether there is a next page."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection
+
+from db.roles import Role
+from db.search import ranking
+from db.search.ranking import NOTICE_LEVEL, SearchParams, SearchResult
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+LEGS: dict[str, dict[str, Any]] = {
+    "all legs": {},
+    "images alone": {"title_weight": 0, "keyword_weight": 0},
+    "keywords alone": {"image_weight": 0, "title_weight": 0},
+}
+
+
+@pytest.fixture
+def analyst(shop: "Shop") -> Iterator[Connection]:
+    shop.cache("bag")
+    with shop.database.connect(Role.ANALYST) as conn:
+        conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+        conn.exec_driver_sql(f"set client_min_messages = {NOTICE_LEVEL}")
+        yield conn
+
+
+def add(shop: "Shop", count: int, *, encode: bool = True) -> None:
+    from tests.support.shop import product
+
+    shop.load(*(product(f"s{n}", f"bag {n}", color="red" if n % 2 else "blue") for n in range(count)))
+    if encode:
+        shop.encode_all()
+
+
+def pages(conn: Connection, **options: Any) -> list[SearchResult]:
+    found = [ranking.search(conn, SearchParams(query="bag", **options))]
+    while after := found[-1].next:
+        found.append(ranking.search(conn, SearchParams(query="bag", **options, after=after)))
+        assert len(found) < 100
+    return found
+
+
+@pytest.mark.parametrize("route", [None, "exact", "hnsw"])
+@pytest.mark.parametrize("legs", LEGS)
+def test_the_total_is_0_and_exact_when_no_product_passes_the_filter(
+    shop: "Shop", analyst: Connection, legs: str, route: str | None
+) -> None:
+    for count in (0, 3):
+        add(shop, count)
+        for filter_ in ['{"color": "green"}', '{"price": {"lt": 1}}', *([None] if count == 0 else [])]:
+            found = ranking.search(
+                analyst, SearchParams(query="bag", filter=filter_, degrade=True, route=route, **LEGS[legs])
+            )
+            assert (found.rows, found.total, found.total_is, found.next) == ([], 0, "exact", None)
+            assert found.route == ("keyword" if legs == "keywords alone" else found.route) is not None
+
+
+def test_products_that_a_cut_leaves_out_still_pass_the_filter(shop: "Shop", analyst: Connection) -> None:
+    add(shop, 3)
+    found = ranking.search(analyst, SearchParams(query="bag", filter='{"color": "blue"}', min_similarity=1.1))
+    assert (found.rows, found.total, found.total_is) == ([], 2, "exact")
+
+
+@pytest.mark.parametrize("legs", LEGS)
+@pytest.mark.parametrize(("count", "k"), [(12, 4), (12, 12), (12, 5), (12, 11), (12, 20)])
+def test_the_last_page_has_no_next_one_even_when_it_is_full(
+    shop: "Shop", analyst: Connection, legs: str, count: int, k: int
+) -> None:
+    add(shop, count)
+    for filter_ in (None, '{"color": ["red", "blue"]}'):
+        found = pages(analyst, k=k, filter=filter_, **LEGS[legs])
+        assert len(found) == -(-count // k)
+        assert [len(page.rows) for page in found[:-1]] == [k] * (len(found) - 1)
+        assert {hit.sku for page in found for hit in page.rows} == {f"s{n}" for n in range(count)}
+        assert {(hit.total, hit.total_is) for page in found for hit in page.rows} == {(count, "exact")}
+
+
+def test_a_page_behind_the_last_one_has_the_total(shop: "Shop", analyst: Connection) -> None:
+    add(shop, 3)
+    [page] = pages(analyst)
+    behind = ranking.search(analyst, SearchParams(query="bag", after=page.rows[-1].cursor))
+    assert (behind.rows, behind.total, behind.total_is) == ([], 3, "exact")
+
+
+def test_the_total_counts_products_without_a_vector(shop: "Shop", analyst: Connection) -> None:
+    add(shop, 5, encode=False)
+    [page] = pages(analyst)
+    assert {(hit.total, hit.total_is) for hit in page.rows} == {(5, "exact")}
+    assert len(page.rows) == 5
+
+
+@pytest.mark.parametrize("filter_", [None, '{"color": "red"}'])
+def test_the_total_is_never_below_the_rows_when_statistics_lag(
+    shop: "Shop", analyst: Connection, filter_: str | None
+) -> None:
+    add(shop, 400)
+    for tuples in (0, 0.001, 1e6):
+        shop.run(
+            "update pg_class set reltuples = :tuples, relpages = 1000 "
+            "where oid in ('shop.product'::regclass, 'shop.toy_title'::regclass)",
+            tuples=tuples,
+        )
+        for k, page in ((10, 0), (300, 0), (150, 1)):
+            found = pages(analyst, k=k, filter=filter_)[page]
+            assert len(found.rows) <= (found.total or 0)
+            assert found.rows[-1].rank <= (found.total or 0)
+            assert found.total_is != "exact" or found.total == (400 if filter_ is None else 200)
+    shop.run("analyze shop.product, shop.toy_title")
