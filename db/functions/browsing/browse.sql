@@ -1,6 +1,5 @@
--- Returns products to show before a query is typed: the products that pass the filter and have an encoded image,
--- ordered by product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index
--- provides it.
+-- Returns products to show before a query is typed: the products that pass the filter, encoded or not, ordered by
+-- product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index provides it.
 --
 --   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
 --
@@ -22,7 +21,7 @@ begin
             p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint
         from shop.product p
         left join shop.product_image i on i.product_id = p.product_id and i.position = 0
-        where (%s) and (%s) and exists (select from shop.image_vector v where v.product_id = p.product_id)%s
+        where (%s) and (%s)%s
         order by p.product_id limit %s',
         shop_private.catalog_condition(catalog), shop_private.filter_condition(filter),
         case when after is not null then format(' and p.product_id > %L', after) end, k);

@@ -1,8 +1,9 @@
 -- Counts the products of each brand, colour, price range and so on, which a search page shows beside its results.
 --
--- The function counts the products that have an encoded image and pass the filter. Each field ignores the filter's own
--- condition on that field (its key at the top level of the filter), so choosing a brand does not hide the other brands.
--- The query does not narrow the counts, because a nearest-neighbour search has no natural last result.
+-- The function counts all products that pass the filter, encoded or not: the products of shop.search's total and of
+-- shop.browse. Each field ignores the filter's own condition on that field (its key at the top level of the filter), so
+-- choosing a brand does not hide the other brands. The query does not narrow the counts, because a nearest-neighbour
+-- search has no natural last result.
 --
 -- facet_counts counts every value. This function lists the most frequent values of a field, adds up the other values,
 -- and divides numbers into ranges.
@@ -56,7 +57,7 @@ begin
         from counted c join bounded using (n) where c.value is not null group by 1, 2, 3, c.share
     )
     select names[r.n], r.value, r.low, r.high, round(r.products / r.share)::bigint, r.kind, r.share = 1,
-        concat_ws('; ', r.note, 'counts products with an encoded image that pass the filter',
+        concat_ws('; ', r.note, 'counts all products that pass the filter',
             case when query is not null then 'the query is ignored' end,
             case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end)
     from (select * from listed

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, text
 from db.catalog.product import Image, Product
 from db.errors import StatementRefused
 from db.roles import Role
+from db.search import ranking
+from db.search.ranking import SearchParams
 from tests.support.databases import Databases
 
 if TYPE_CHECKING:
@@ -168,15 +170,33 @@ def test_conditions_inside_or_and_not_still_apply_to_their_own_field(shop: "Shop
     assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
 
 
-def test_only_encoded_products_of_the_catalog_are_counted(shop: "Shop", facets: Facets) -> None:
+def test_all_products_of_the_catalog_are_counted_encoded_or_not(shop: "Shop", facets: Facets) -> None:
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
     shop.encode_all()
     shop.load(Product("b", "b", brand="x", images=(Image("b"),)), Product("c", "c", brand="x"))
-    assert listed(facets(fields=["brand"]), "brand") == {"x": 1}
+    assert listed(facets(fields=["brand"]), "brand") == {"x": 3}
     assert listed(facets(fields=["brand"], catalog="outlet"), "brand") == {"x": 1}
     with pytest.raises(StatementRefused, match="attic"):
         facets(catalog="attic")
+
+
+@pytest.mark.parametrize("filter_", [None, {"color": "red"}, {"brand": ["a", None]}, {"not": {"color": "red"}}])
+def test_search_facets_and_browse_count_the_same_products(
+    shop: "Shop", facets: Facets, analyst: Connection, filter_: Any
+) -> None:
+    colored(shop, ("a", "red"), ("a", "blue"), ("b", "red"))
+    shop.load(*(Product(f"x{n}", f"thing {n}", brand="a", color="red") for n in range(4)))  # without images
+    shop.load(Product("waiting", "thing", color="blue", images=(Image("waiting"),)))
+    shop.cache("thing")
+    params = SearchParams(query="thing", filter=filter_ and json.dumps(filter_), k=100)
+    browsed = len(ranking.browse(analyst, params))
+    found = ranking.search(analyst, params)
+    assert (found.total, found.total_is) == (browsed, "exact")
+    assert len(found.rows) <= browsed
+    assert (
+        sum(row.products for row in facets(fields=["currency"], **({"filter": filter_} if filter_ else {}))) == browsed
+    )
 
 
 def test_products_hidden_by_row_level_security_are_not_counted(shop: "Shop", facets: Facets) -> None:
@@ -219,42 +239,6 @@ def test_an_attribute_with_only_numbers_is_divided_into_ranges(shop: "Shop", fac
     assert {row.kind for row in rows if row.field == "attributes.number"} == {"range"}
     assert listed(rows, r"attributes.in.a\.b") == {"0": 5, "1": 5}
     assert [(r.products, r.kind) for r in rows if r.field == "attributes.ab%s'\""] == [(10, "missing")]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "buckets", "bounds"),
-    [
-        ([9.99], 8, [9.99, 9.99]),
-        ([1, 2, 3], 8, [1, 2, 3, 3]),
-        ([5, 6, 7, 8, 9, 10], 1, [5, 10]),
-        ([0.99, 4.99, 9.99, 19.99, 49.99, 99.99], 3, [0, 10, 50, 100]),
-        ([990.1, 995.2, 1000.5, 1009.9], 4, [990, 995, 1000, 1010, 1010]),
-        ([-3.5, -1.5, 0, 7], 2, [-4, 0, 7]),
-    ],
-)
-def test_bounds_are_round_numbers(shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]) -> None:
-    found = shop.value(
-        "select shop_private.nice_bounds(cast(:numbers as numeric[]), array_fill(1::bigint, array[:n]), :buckets)",
-        numbers=[str(number) for number in numbers], n=len(numbers), buckets=buckets,
-    )  # fmt: skip
-    assert [float(bound) for bound in found] == bounds
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_bounds_ascend_and_enclose_every_number(shop: "Shop", seed: int) -> None:
-    chance = random.Random(seed)
-    spread = 10.0 ** chance.randint(-9, 9)
-    drawn = {Decimal(str(round(chance.choice([chance.gauss(0, 1), 9, chance.expovariate(1) ** 4]) * spread, 6)))
-             for _ in range(chance.randint(1, 200))}  # fmt: skip
-    buckets = chance.randint(1, 20)
-    bounds = shop.value(
-        "select shop_private.nice_bounds(cast(:numbers as numeric[]), cast(:products as bigint[]), :buckets)",
-        numbers=sorted(drawn), products=[chance.randint(1, 50) for _ in drawn], buckets=buckets,
-    )  # fmt: skip
-    assert bounds == sorted(bounds)
-    assert 2 <= len(bounds) <= buckets + 1
-    assert len(set(bounds[:-1])) == len(bounds) - 1 or len(drawn) == 1
-    assert bounds[0] <= min(drawn) <= max(drawn) <= bounds[-1]
 
 
 @pytest.mark.parametrize(
