@@ -164,7 +164,10 @@ class ExplainStep:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A row of shop.facets: a value, a range, all other values, or the products without a value."""
+    """A row of shop.facets: a value, a range, all other values, or the products without a value.
+
+    `value_json` is the value with its type, as JSON. `row_filter` is the filter that finds the products of the row.
+    """
 
     field: str
     value: str | None
@@ -174,6 +177,9 @@ class Facet:
     kind: str
     exact: bool
     note: str | None
+    value_json: str | None
+    currency: str | None
+    row_filter: str | None
 
 
 _FIGURES = ("total", "total_is", "route", "rows_examined")  # of a search, the same in each of its rows
@@ -197,7 +203,10 @@ _TRIAL = (
     "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s)"
 )
 _BROWSE = f"select * from shop.browse({_given('filter', 'k', 'catalog')}, after => cast(%(after)s as uuid))"
-_FACETS = f"select * from shop.facets({_given('filter', 'fields', 'catalog', 'limit_values', 'buckets')})"
+_FACETS = (
+    "select field, value, low, high, products, kind, exact, note, value_json::text, currency, row_filter::text "
+    f"from shop.facets({_given('filter', 'fields', 'catalog', 'limit_values', 'buckets')})"
+)
 
 
 def search(conn: Connection, params: SearchParams) -> SearchResult:

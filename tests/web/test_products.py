@@ -170,3 +170,19 @@ def test_an_invalid_event_is_refused(client: httpx.Client, body: Any) -> None:
 )
 def test_an_invalid_list_of_products_is_refused_whole(client: httpx.Client, body: Any) -> None:
     assert client.put("/products", json=body).status_code == 422
+
+
+def test_facet_values_keep_their_type(shop: httpx.Client) -> None:
+    rows = [
+        {"sku": str(n), "title": "Thing", "attributes": {"flag": v}}
+        for n, v in enumerate([True, "true", "true", 10, "10"])
+    ]
+    shop.put("/products", json={"catalog": "typed", "products": rows}).raise_for_status()
+    body = shop.post("/facets", json={"catalog": "typed", "fields": ["attributes.flag"]}).json()
+    values = [(one["value"], one["products"]) for one in body["facets"][0]["values"]]
+    assert {(type(v), v, n) for v, n in values} == {(str, "true", 2), (int, 10, 1), (str, "10", 1), (bool, True, 1)}
+    for one in body["facets"][0]["values"]:
+        for filter_ in (one["filter"], {"attributes.flag": one["value"]}):
+            body = {"query": "thing", "catalog": "typed", "filter": filter_}
+            found = shop.post("/search/text", json=body).json()
+            assert found["total"] == len(found["results"]) == one["products"]

@@ -52,13 +52,33 @@ FACETS: dict[str, Any] = {
             "field": "brand",
             "exact": True,
             "note": None,
-            "values": [{"kind": "value", "products": 2, "value": "Nord", "low": None, "high": None}],
+            "values": [
+                {
+                    "kind": "value",
+                    "products": 2,
+                    "value": "Nord",
+                    "low": None,
+                    "high": None,
+                    "currency": None,
+                    "filter": {"brand": "Nord"},
+                }
+            ],
         },
         {
             "field": "price",
             "exact": True,
             "note": None,
-            "values": [{"kind": "range", "products": 2, "value": None, "low": 0, "high": 100}],
+            "values": [
+                {
+                    "kind": "range",
+                    "products": 2,
+                    "value": None,
+                    "low": 0,
+                    "high": 100,
+                    "currency": "EUR",
+                    "filter": {"price": {"gte": 0, "lte": 100}, "currency": "EUR"},
+                }
+            ],
         },
     ]
 }

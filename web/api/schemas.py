@@ -187,9 +187,14 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class FacetValue(msgspec.Struct):
     kind: Literal["value", "range", "other", "missing"]
     products: int
-    value: str | None = None
+    value: Annotated[Any, Meta(description='The value with its type: `true` is not `"true"`.')] = None
     low: float | None = None
     high: float | None = None
+    currency: Annotated[str | None, Meta(description="Of a range of prices.")] = None
+    filter: Annotated[
+        Any,
+        Meta(description="The filter that finds these products; null for `other`. It replaces the one on this field."),
+    ] = None
 
 
 class FacetOf(msgspec.Struct):

@@ -130,8 +130,15 @@ def group_by_field(rows: list[Facet]) -> list[FacetOf]:
         facet = found.setdefault(row.field, FacetOf(row.field, row.exact, row.note, []))
         low, high = (None if bound is None else float(bound) for bound in (row.low, row.high))
         kind: Any = row.kind  # one of the four kinds in FacetValue
-        facet.values.append(FacetValue(kind, row.products, row.value, low, high))
+        is_text = row.value_json is None or row.value_json.startswith('"')
+        value = row.value if is_text else _raw(row.value_json)
+        facet.values.append(FacetValue(kind, row.products, value, low, high, row.currency, _raw(row.row_filter)))
     return list(found.values())
+
+
+def _raw(json: str | None) -> msgspec.Raw | None:
+    """PostgreSQL's JSON as it is: no number loses a digit."""
+    return None if json is None else msgspec.Raw(json.encode())
 
 
 async def _respond(

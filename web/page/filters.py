@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from web.api.schemas import FacetOf, FacetValue
-from web.page.formatting import SIGNS, label
+from web.page.formatting import SIGNS, grouped, label
 from web.page.state import FIELDS, PageState, amount
 
 # No visitor filters by currency, so its counts add up to all products that pass the filter.
@@ -85,15 +85,16 @@ def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) ->
     given = amount(state.price_min), amount(state.price_max)
     facet = next((facet for facet in facets if facet.field == "price"), None)
     values = facet.values if facet else []
-    # (low, high, products) of each range
+    every = [one for one in values if one.kind == "range"]
+    # (low, high, products) of each range of the most frequent currency, which comes first
     ranges = [
         (one.low, one.low if one.high is None else one.high, one.products)
-        for one in values
-        if one.kind == "range" and one.low is not None
+        for one in every
+        if one.low is not None and one.currency == every[0].currency
     ]
     if not ranges:
         return Prices(sign, "", "", [], *given) if any(given) else None
-    return Prices(sign, f"{ranges[0][0]:g}", f"{ranges[-1][1]:g}", _bars(state, ranges), *given)
+    return Prices(sign, grouped(ranges[0][0]), grouped(ranges[-1][1]), _bars(state, ranges), *given)
 
 
 def _bars(state: PageState, ranges: Sequence[tuple[float, float, int]]) -> list[Bar]:

@@ -13,6 +13,11 @@ def money(price: Decimal | None, currency: str | None) -> str | None:
     return f"{sign}{number}" if sign else f"{number} {currency or ''}".strip()
 
 
+def grouped(price: float) -> str:
+    """10,000,000 or 9.5, without trailing zeros."""
+    return f"{price:,.2f}".rstrip("0").rstrip(".")
+
+
 def label(code: str) -> str:
     """Returns a code such as in_stock as "In stock"."""
     return capitalized(code.replace("_", " "))

@@ -1,5 +1,6 @@
 """The state of the page: a visitor's search. Every state has an address, so it can be linked to."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
 FIELDS = ("product_type", "brand", "color", "availability")  # fields with a list of values; the price has two bounds
 UNLIKE_WEIGHT = -0.5
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
     "q": MAX_TEXT,
@@ -124,7 +126,8 @@ def _price(written: str) -> float | None:
     """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
-    price = float(written.replace(",", "."))
+    # Groups of three digits behind commas are thousands, as the page shows them; any other comma is a decimal one.
+    price = float(written.replace(",", "" if _THOUSANDS.fullmatch(written) else "."))
     if not 0 <= price <= 1e10:  # refuses NaN too
         raise ValueError(written)
     return price

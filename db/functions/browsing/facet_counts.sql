@@ -1,12 +1,12 @@
 -- Counts the products that have each value of each field, and returns the share of the table that it read. n is the
--- place of the field in p_fields. number is the value as a number, or null if any product stores the value as another
--- type.
+-- place of the field in p_fields. value keeps its type, and is null for the products without a value. Each currency has
+-- prices of its own.
 --
 -- One pass over the table counts all fields, with a grouping set for each field. The fields can differ in the part of
 -- the filter that they ignore. The pass then reads the rows that meet the condition of any field, and counts for each
 -- field the rows that meet the condition of that field.
 create or replace function shop_private.facet_counts(p_fields text[], p_filter jsonb, p_catalog text)
-returns table (n integer, value text, number numeric, products bigint, share numeric)
+returns table (n integer, value jsonb, currency text, products bigint, share numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -14,33 +14,34 @@ declare
     condition text;
     share double precision;
 begin
-    select string_agg(format('%s as f%s', f.expression, f.n), ', ') as columns,
+    select string_agg(format(case f.kind when 'number'
+            then '%1$s as f%2$s, case when %1$s is not null then p.currency end as u%2$s'
+            else '%1$s as f%2$s' end, f.expression, f.n), ', ') as columns,
         string_agg(distinct format('(%s) as c%s', f.condition, f.condition_number), ', ') as conditions,
         string_agg(distinct format('(%s)', f.condition), ' or ') as any_condition,
         string_agg(format('when grouping(f%1$s) = 0 then %1$s', f.n), ' ') as field,
-        string_agg(format(case f.kind when 'text' then 'f%s' when 'number' then 'f%s::text'
-            else 'f%s #>> ''{}''' end, f.n), ', ') as as_text,
-        string_agg(format(case f.kind when 'text' then 'null::numeric' when 'number' then 'f%1$s'
-            else 'case jsonb_typeof(f%1$s) when ''number'' then f%1$s::numeric end' end, f.n), ', ') as as_number,
+        string_agg(format('to_jsonb(f%s)', f.n), ', ') as value,
+        string_agg(format('u%s', f.n), ', ') filter (where f.kind = 'number') as currency,
         string_agg(format('when grouping(f%s) = 0 then count(*) filter (where c%s)', f.n, f.condition_number), ' ')
             as products,
-        string_agg(format('(f%s)', f.n), ', ') as sets
+        string_agg(format(case f.kind when 'number' then '(f%1$s, u%1$s)' else '(f%1$s)' end, f.n), ', ') as sets
     into part from shop_private.facet_fields(p_fields, p_filter) f;
     condition := format('(%s) and (%s)', shop_private.catalog_condition(p_catalog), part.any_condition);
     share := shop_private.facet_share(condition);
 
     return query execute format($q$
-        select n, value, case when count(*) = count(number) then max(number) end, sum(products)::bigint, $1
+        select n, value, currency, sum(products)::bigint, $1
         from (
-            select case %1$s end as n, coalesce(%2$s) as value, coalesce(%3$s) as number, case %4$s end as products
+            select case %1$s end as n, nullif(coalesce(%2$s), 'null') as value, coalesce(%3$s) as currency,
+                case %4$s end as products
             from (
                 select %5$s, %6$s from shop.product p %7$s where %8$s
                 offset 0  -- a fence: each expression is evaluated once a row
             ) as p
             group by grouping sets (%9$s)
         ) as s
-        where products > 0 group by n, value$q$,
-        part.field, part.as_text, part.as_number, part.products, part.columns, part.conditions,
+        where products > 0 group by n, value, currency$q$,
+        part.field, part.value, coalesce(part.currency, 'null::text'), part.products, part.columns, part.conditions,
         case when share < 1 then format('tablesample system (%s) repeatable (0)', 100 * share) end, condition,
         part.sets)
     using share::numeric;

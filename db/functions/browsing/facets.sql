@@ -6,14 +6,18 @@
 -- search has no natural last result.
 --
 -- facet_counts counts every value. This function lists the most frequent values of a field, adds up the other values,
--- and divides numbers into ranges.
+-- and divides numbers into ranges, those of the price by currency. value_json is the value with its type. row_filter
+-- finds the products that a row counts; it replaces the filter's own condition on that field. It is null for the row
+-- that adds up the other values. These include objects, and lists with objects or lists in them, because no filter can
+-- name them.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
     catalog text default 'main', limit_values integer default 20, buckets integer default 8
 )
 returns table (
-    field text, value text, low numeric, high numeric, products bigint, kind text, exact boolean, note text
+    field text, value text, low numeric, high numeric, products bigint, kind text, exact boolean, note text,
+    value_json jsonb, currency text, row_filter jsonb
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set jit = off as $$  -- compiling the long list of expressions would take longer than running it
@@ -27,19 +31,26 @@ begin
     perform shop_private.filter_condition(p_filter);  -- reports a wrong filter before its keys are read
     return query
     with counted as materialized (
-        select * from shop_private.facet_counts(names, p_filter, catalog)
+        select c.*, c.value #>> '{}' as text,
+            case jsonb_typeof(c.value) when 'number' then c.value::numeric end as number,
+            jsonb_typeof(c.value) = 'object'
+                or coalesce(c.value @? 'strict $[*] ? (@.type() == "object" || @.type() == "array")', false)
+                or length(c.value::text) > case jsonb_typeof(c.value) when 'number' then 100 else 10000 end as unnamed
+        from shop_private.facet_counts(names, p_filter, catalog) c
     ),
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
     ),
     placed as (  -- most frequent first; all values beyond the limit share a place; null has the last place
         select n, c.value, c.products, c.share, case when c.value is null then limit_values + 2
+            when c.unnamed then limit_values + 1
             else least(limit_values + 1, row_number() over (
-                partition by n, c.value is null order by c.products desc, c.value collate "C")) end as place
+                partition by n, c.unnamed order by c.products desc, c.text collate "C", c.value)) end as place
         from counted c where c.value is null or n not in (select n from numeric_field)
     ),
     listed as (
-        select n, place::numeric as place, case when place <= limit_values then min(p.value) end as value,
+        select n, null::text as currency, place::numeric as place,
+            case when place <= limit_values then (array_agg(p.value))[1] end as value,
             null::numeric as low, null::numeric as high, sum(p.products) as products,
             case when place <= limit_values then 'value' when place = limit_values + 1 then 'other' else 'missing' end
                 as kind,
@@ -47,23 +58,35 @@ begin
         from placed p group by n, place, p.share
     ),
     bounded as (
-        select n, shop_private.nice_bounds(
+        select n, c.currency, shop_private.nice_bounds(
             array_agg(c.number order by c.number), array_agg(c.products order by c.number), buckets) as bounds
-        from counted c join numeric_field using (n) where c.value is not null group by n
+        from counted c join numeric_field using (n) where c.value is not null group by n, c.currency
     ),
     ranges as (
-        select n, bounds[width_bucket(c.number, trim_array(bounds, 1))] as low, bounds[cardinality(bounds)] as top,
-            sum(c.products) as products, c.share
-        from counted c join bounded using (n) where c.value is not null group by 1, 2, 3, c.share
+        select n, c.currency, bounds[width_bucket(c.number, trim_array(bounds, 1))] as low,
+            bounds[cardinality(bounds)] as top, sum(c.products) as products, c.share
+        from counted c join bounded b using (n)
+        where c.value is not null and b.currency is not distinct from c.currency group by 1, 2, 3, 4, c.share
+    ),
+    spans as (
+        select *, lead(low) over span is null as last, coalesce(lead(low) over span, top) as high,
+            sum(r.products) over (partition by n, r.currency) as of_currency
+        from ranges r window span as (partition by n, r.currency order by low)
     )
-    select names[r.n], r.value, r.low, r.high, round(r.products / r.share)::bigint, r.kind, r.share = 1,
+    select names[r.n], r.value #>> '{}', r.low, r.high, round(r.products / r.share)::bigint, r.kind, r.share = 1,
         concat_ws('; ', r.note, 'counts all products that pass the filter',
             case when query is not null then 'the query is ignored' end,
-            case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end)
-    from (select * from listed
+            case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end),
+        r.value, r.currency, r.finds
+    from (select l.*, null::numeric as of_currency, case l.kind when 'value' then jsonb_build_object(names[n],
+                  case jsonb_typeof(l.value) when 'array' then jsonb_build_object('eq', l.value) else l.value end)
+              when 'missing' then jsonb_build_object(names[n], null) end as finds
+          from listed l
           union all
-          select n, low, null, low, coalesce(lead(low) over (partition by n order by low), top), products,
-              'range', null, share
-          from ranges) as r
-    order by r.n, r.kind = 'missing', r.place;
+          select n, s.currency, low, null, low, s.high, s.products, 'range', null, share, of_currency,
+              jsonb_build_object(
+                  names[n], jsonb_build_object('gte', low, case when s.last then 'lte' else 'lt' end, s.high))
+              || case names[n] when 'price' then jsonb_build_object('currency', s.currency) else '{}' end
+          from spans s) as r
+    order by r.n, r.kind = 'missing', r.of_currency desc, r.currency, r.place;
 end $$;

@@ -1,0 +1,93 @@
+"""The rows of shop.facets keep the type of a value, and each names the filter that finds its products."""
+
+import json
+import random
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection
+
+from db.catalog.product import Product
+from db.roles import Role
+from db.search import ranking
+from db.search.ranking import SearchParams
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+BRANDS = ["Acme", "Größe & Söhne", "O'Neill", "back\\slash", '100 % "new"', "'; drop table x; --", "", None]
+
+
+@pytest.fixture
+def analyst(shop: "Shop") -> Connection:
+    return shop.connect(Role.ANALYST)
+
+
+def facets(conn: Connection, fields: list[str], filter_: Any = None, limit: int = 20) -> list[Any]:
+    """The rows of shop.facets, with their JSON read."""
+    rows = ranking.facets(conn, json.dumps(filter_ or {}), fields, "main", limit, buckets=4)
+    read = [(row, row.value_json and json.loads(row.value_json), json.loads(row.row_filter or "null")) for row in rows]
+    return [replace(row, value_json=value, row_filter=found) for row, value, found in read]
+
+
+ODD: list[Any] = [
+    True, False, "true", "false", 10, "10", 10.5, "10.5", 1e20, "1e20", "", " ", "null", None, [], ["a"], [["a"]],
+    [None], [True, "true"], {}, {"a": 1}, [{"a": 1}], "[]", "{}", "'", "\\", '"', "%s", "É", "é", 12345678901234567,
+    "x" * 10_001,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_row_used_as_a_filter_finds_the_number_that_it_shows(shop: "Shop", analyst: Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    shop.load(
+        *(
+            Product(
+                f"{n}", f"{n}", brand=chance.choice(BRANDS), currency=chance.choice(["EUR", "JPY", "USD", None]),
+                price=chance.choice([None, Decimal(chance.randint(1, 99))]),
+                attributes={"odd": chance.choice(ODD), "n": chance.choice([1, 2.25, 7, 400]), "a.b": {"c": n % 2 > 0}},
+            )
+            for n in range(200)
+        )
+    )  # fmt: skip
+    base = chance.choice(
+        [{}, {"brand": "Acme"}, {"attributes.odd": "true"}, {"price": {"gt": 20}}, {"currency": "EUR"}]
+    )
+    fields = ["brand", "price", "currency", "attributes.odd", "attributes.n", r"attributes.a\.b.c"]
+    limit = chance.choice([3, 50])
+    for row in facets(analyst, fields, base, limit=limit):
+        assert (row.row_filter is None) == (row.kind == "other")
+        if row.kind != "other":
+            found = browsed(analyst, {**base, **row.row_filter})
+            assert found == row.products, row
+        if row.kind == "value":
+            assert browsed(analyst, {**base, row.field: {"eq": row.value_json}}) == row.products
+
+
+def browsed(conn: Connection, filter_: Any) -> int:
+    return len(ranking.browse(conn, SearchParams(filter=json.dumps(filter_), k=1000)))
+
+
+def test_values_keep_their_type(shop: "Shop", analyst: Connection) -> None:
+    values: list[Any] = [True, "true", "true", 10, "10", "10", "10", False]
+    shop.load(*(Product(f"{n}", f"{n}", attributes={"flag": v}) for n, v in enumerate(values)))
+    rows = facets(analyst, ["attributes.flag"])
+    assert [(row.value, row.value_json, row.products) for row in rows] == [
+        ("10", "10", 3), ("true", "true", 2), ("10", 10, 1), ("false", False, 1), ("true", True, 1),
+    ]  # fmt: skip
+    assert [type(row.value_json) for row in rows] == [str, str, int, bool, bool]
+
+
+def test_price_ranges_are_those_of_a_currency(shop: "Shop", analyst: Connection) -> None:
+    prices = [("EUR", 10), ("EUR", 20), ("EUR", 20), ("JPY", 3000), ("JPY", 9000), (None, 5), ("USD", None)]
+    shop.load(
+        *(Product(f"{n}", f"{n}", currency=c, price=p and Decimal(p)) for n, (c, p) in enumerate(prices))
+    )  # fmt: skip
+    rows = facets(analyst, ["price"])
+    assert [(row.kind, row.currency, row.low, row.high, row.products) for row in rows] == [
+        ("range", "EUR", 10, 20, 1), ("range", "EUR", 20, 20, 2), ("range", "JPY", 0, 10000, 2),
+        ("range", None, 5, 5, 1), ("missing", None, None, None, 1),
+    ]  # fmt: skip
+    assert rows[0].row_filter == {"price": {"gte": 10, "lt": 20}, "currency": "EUR"}

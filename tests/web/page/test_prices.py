@@ -1,0 +1,42 @@
+"""The prices beside the results: bounds as people write them, and the ranges of one currency."""
+
+import pytest
+
+from web.api.schemas import FacetOf, FacetValue
+from web.page import filters, state
+from web.page.state import PageState
+
+
+def ranges(*rows: tuple[float, float, int, str | None]) -> list[FacetOf]:
+    values = [
+        FacetValue("range", products, low=low, high=high, currency=currency) for low, high, products, currency in rows
+    ]
+    return [FacetOf("price", True, None, values)]
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [(9_999_999, "9,999,999"), (10_000_000, "10,000,000"), (1e10, "10,000,000,000"), (1_234_567.5, "1,234,567.5"),
+     (0, "0"), (0.05, "0.05"), (100, "100"), (1200, "1,200")],
+)  # fmt: skip
+def test_bounds_are_shown_in_full_and_understood_when_typed(price: float, shown: str) -> None:
+    prices = filters.prices(PageState(), ranges((0, price, 3, "EUR")), "EUR")
+    assert prices is not None
+    assert (prices.low, prices.high) == ("0", shown)
+    assert state.read([("price_max", shown)]).price_max == price
+
+
+@pytest.mark.parametrize(
+    ("written", "price"),
+    [("9,5", 9.5), ("9,50", 9.5), ("1,000", 1000), ("1,000.50", 1000.5), ("0,125", 0.125), ("1000,5", 1000.5)],
+)
+def test_a_comma_before_groups_of_three_digits_marks_thousands(written: str, price: float) -> None:
+    assert state.read([("price_min", written)]).price_min == price
+
+
+def test_bars_are_those_of_the_most_frequent_currency() -> None:
+    prices = filters.prices(
+        PageState(), ranges((10, 20, 5, "EUR"), (20, 30, 5, "EUR"), (1000, 9000, 2, "JPY"), (5, 5, 1, None)), None
+    )
+    assert prices is not None
+    assert (prices.sign, prices.low, prices.high, len(prices.bars)) == ("", "10", "30", 2)
