@@ -23,6 +23,7 @@ class Coverage:
     waiting: int
     quarantined: int
     without_picture: int
+    words_only: int
 
 
 def every_model(conn: Connection) -> list[ModelRow]:

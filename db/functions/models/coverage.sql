@@ -1,9 +1,10 @@
--- Reports how much of each catalog is encoded, with a row for each catalog and model. The last four columns add up to
--- products.
+-- Reports how much of each catalog is encoded, with a row for each catalog and model. searchable, waiting, quarantined
+-- and without_picture add up to products. searchable counts the rows of shop.searchable. words_only counts the products
+-- without an encoded image: only their title and keywords can find them.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint,
-    searchable bigint, waiting bigint, quarantined bigint, without_picture bigint
+    searchable bigint, waiting bigint, quarantined bigint, without_picture bigint, words_only bigint
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -14,7 +15,8 @@ begin
         return query execute format(
             'select c.catalog, $1, $2, count(*), count(*) filter (where c.place = 1),
                     count(*) filter (where c.place = 4), count(*) filter (where c.place = 2),
-                    count(*) filter (where c.place = 3)
+                    count(*) filter (where c.place = 3),
+                    count(*) filter (where not c.has_image)
              from (
                  select p.catalog, case
                      when i.product_id is not null and t.product_id is not null then 1
@@ -22,7 +24,8 @@ begin
                                   and w.model_id = $3 and w.position = 0 and w.state = ''quarantined'') then 2
                      when not exists (select from shop.product_image f
                                       where f.product_id = p.product_id and f.position = 0) then 3
-                     else 4 end as place
+                     else 4 end as place,
+                     exists (select from shop.%1$I v where v.product_id = p.product_id) as has_image
                  from shop.product p
                  left join shop.%1$I i on i.product_id = p.product_id and i.position = 0
                  left join shop.%2$I t on t.product_id = p.product_id) c
@@ -33,4 +36,5 @@ end $$;
 
 create or replace view shop.coverage as select * from shop_private.coverage();
 comment on view shop.coverage is
-    'Per catalog and model: products = searchable + waiting + quarantined + without_picture.';
+    'Per catalog and model: products = searchable + waiting + quarantined + without_picture. '
+    'words_only: no image can find them.';

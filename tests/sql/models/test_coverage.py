@@ -43,6 +43,7 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
         waiting=1,
         quarantined=2,
         without_picture=1,
+        words_only=3,  # half, bad image, none
     )
     assert shop.value("select count(*) from shop.searchable") == 2
 
@@ -99,6 +100,8 @@ def _check_sums(shop: "Shop") -> None:
         if row.model == "toy":
             searchable = shop.value("select count(*) from shop.searchable where catalog = :c", c=row.catalog)
             assert row.searchable == searchable
+            by_image = "select count(distinct product_id) from shop.searchable_image where catalog = :c"
+            assert row.products - row.words_only == shop.value(by_image, c=row.catalog)
 
 
 def test_a_retired_model_is_not_listed(two_models: "Shop") -> None:
