@@ -1,10 +1,14 @@
-"""Loads a catalog file into a database in one call."""
+"""Loads a catalog file into a database in one call, and reads the stored products."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
+from db.catalog.product import COLUMNS
 from db.engine import Database
+from db.roles import Role
 from loader.chunks import Progress
 from loader.ingest import LoadOptions, ingest
 from loader.sources import open_source
@@ -23,3 +27,18 @@ def load_catalog(
     """`options` are the fields of `LoadOptions`."""
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress)
+
+
+def stored(database: Database) -> dict[str, dict[str, Any]]:
+    """By SKU: the columns and attributes that are not empty, and the images in order."""
+    with database.connect(Role.APP) as conn:
+        rows = conn.execute(
+            text(
+                "select p.*, (select array_agg(i.uri order by i.position) from shop.product_image i "
+                "where i.product_id = p.product_id) as images from shop.product p"
+            )
+        ).mappings()
+        return {
+            row["sku"]: {name: row[name] for name in (*COLUMNS, "attributes", "images") if row[name] not in (None, {})}
+            for row in rows
+        }

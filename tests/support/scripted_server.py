@@ -12,6 +12,11 @@ from email.parser import BytesParser
 from http import HTTPStatus
 from typing import Any
 
+import pytest
+
+from db.fetching import Fetcher
+from db.images.errors import ImageRejected
+
 Send = Callable[[bytes], Any]
 Answer = bytes | Callable[[Send], None]
 
@@ -104,3 +109,11 @@ def scripted_server(
         finally:
             server.shutdown()
             thread.join()
+
+
+def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
+    """The error with which a fetch of this address is refused; its message begins with the address."""
+    with pytest.raises(ImageRejected) as raised:
+        fetcher.read(url)
+    assert raised.value.message.startswith(url)
+    return raised.value

@@ -2,34 +2,25 @@
 
 import gzip
 import socket
-import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.fetching import Fetcher
 from db.images.errors import ImageRejected, ImageUnreadable
-from tests.support.scripted_server import ScriptedServer, Send, dripping, redirect, response, scripted_server
+from tests.support.scripted_server import ScriptedServer, Send, dripping, redirect, refusal, response, scripted_server
 
 MakeFetcher = Callable[..., Fetcher]
 HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
-    with pytest.raises(ImageRejected) as raised:
-        fetcher.read(url)
-    assert raised.value.message.startswith(url)
-    return raised.value
 
 
 def here(*_: object) -> list[str]:
@@ -344,72 +335,3 @@ def test_requests_to_one_host_are_bounded_and_other_hosts_are_not_blocked(
         thread.join(20)
     assert results == [b"image"] * 8
     assert most == 2
-
-
-# --- TLS
-
-
-@pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Trusted by the fetchers of this test."""
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return made
-
-
-@pytest.fixture
-def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
-    """Serves an image under a certificate. `requests` also holds the name that each handshake asks for (SNI)."""
-    from contextlib import ExitStack
-
-    with ExitStack() as running:
-
-        def serve(certificate: trustme.LeafCert) -> ScriptedServer:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            certificate.configure_cert(context)
-            site = running.enter_context(scripted_server(tls=context))
-            context.sni_callback = lambda _socket, name, _context: site.requests.append((f"SNI {name}", None))  # type: ignore[func-returns-value, arg-type]
-            site.answers["/"] = response(b"image")
-            return site
-
-        yield serve
-
-
-def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
-    fetcher: MakeFetcher, authority: trustme.CA, secure: Callable[[trustme.LeafCert], ScriptedServer]
-) -> None:
-    site = secure(authority.issue_cert("cdn.example"))
-    made = fetcher(here, fetch_ports=[site.port])
-    assert made.read(f"https://cdn.example:{site.port}/") == b"image"
-    assert site.paths == ["SNI cdn.example", "/"]
-    error = refusal(made, f"https://other.example:{site.port}/")
-    assert "certificate is not valid for 'other.example'" in error.message
-    assert not error.final
-    assert "/" not in site.paths[2:]
-
-
-def test_an_untrusted_certificate_is_refused(
-    fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], ScriptedServer]
-) -> None:
-    site = secure(trustme.CA().issue_cert("cdn.example"))
-    error = refusal(fetcher(here, fetch_ports=[site.port]), f"https://cdn.example:{site.port}/")
-    assert "CERTIFICATE_VERIFY_FAILED" in error.message
-    assert "/" not in site.paths
-
-
-def test_a_redirect_from_https_to_http_is_refused(
-    fetcher: MakeFetcher,
-    site: ScriptedServer,
-    authority: trustme.CA,
-    secure: Callable[[trustme.LeafCert], ScriptedServer],
-) -> None:
-    safe = secure(authority.issue_cert("cdn.example"))
-    site.answers |= {"/": response(b"image"), "/up": redirect(f"https://cdn.example:{safe.port}/")}
-    safe.answers["/down"] = redirect(f"http://cdn.example:{site.port}/")
-    made = fetcher(here, fetch_ports=[site.port, safe.port])
-    error = refusal(made, f"https://cdn.example:{safe.port}/down")
-    assert "from https to http" in error.message
-    assert error.final
-    assert site.connections == 0
-    assert made.read(f"http://cdn.example:{site.port}/up") == b"image"

@@ -1,61 +1,17 @@
-"""The page as visitors use it: with a mouse, a keyboard, a thumb, without JavaScript, and when something fails."""
+"""The page as visitors use it: with a mouse, a keyboard, a thumb, and without JavaScript."""
 
-import base64
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from loader.sample import IMAGES
-from tests.support.processes import wait_until
+from tests.support.browser import CARDS, GUITAR, box, expect_first, hand_over, hold, titles, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 Visit = Callable[..., "Page"]
-GUITAR = IMAGES / "fluent_1376.webp"
-CARDS = "#products > li"
-
-# An image file as a browser passes it on when a visitor drops or pastes it.
-HAND_OVER = """([kind, base64]) => {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const files = new DataTransfer();
-  files.items.add(new File([bytes], "photo.webp", { type: "image/webp" }));
-  const event = kind === "paste"
-    ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true, cancelable: true })
-    : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
-  document.body.dispatchEvent(event);
-}"""
-
-
-def titles(page: "Page") -> list[str]:
-    return page.locator(f"{CARDS} h3").all_inner_texts()
-
-
-def box(page: "Page") -> Any:
-    return page.get_by_label("Describe what you are looking for")
-
-
-def expect_first(page: "Page", word: str) -> None:
-    """At least half of the first six titles have this word."""
-    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
-
-
-def hand_over(page: "Page", kind: str) -> None:
-    page.evaluate(HAND_OVER, [kind, base64.b64encode(GUITAR.read_bytes()).decode()])
-
-
-def until(page: "Page", holds: str) -> None:
-    """Playwright's own wait_for_function needs eval, which the page's content security policy forbids."""
-    wait_until(lambda: page.evaluate(holds), 8, holds)
-
-
-def hold(page: "Page", which: str) -> list["Route"]:
-    """Requests for matching addresses wait until the test continues them."""
-    held: list[Route] = []
-    page.route(re.compile(which), lambda route: held.append(route))
-    return held
 
 
 # --- products and results
@@ -309,63 +265,3 @@ def test_reduced_motion_turns_animations_off(shop: str, visit: Visit) -> None:
     page = visit(shop, reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.querySelector('.tile img')).transitionDuration") == "0s"
     assert page.evaluate("getComputedStyle(document.querySelector('.progress'), '::before').animationName") == "none"
-
-
-# --- failures
-
-
-def test_a_slow_search_shows_progress(shop: str, visit: Visit) -> None:
-    page = visit(shop)
-    held = hold(page, r"q=guitar")
-    box(page).fill("guitar")
-    until(page, "getComputedStyle(document.querySelector('.grid')).opacity < 0.6")
-    assert page.locator("#results").get_attribute("aria-busy") == "true"
-    assert page.evaluate("getComputedStyle(document.querySelector('.progress')).opacity") != "0"
-    held[0].continue_()
-    expect_first(page, "guitar")
-    assert page.locator("#results").get_attribute("aria-busy") is None
-
-
-def test_without_an_encoder_a_banner_says_that_only_words_were_searched(sleeping_shop: str, visit: Visit) -> None:
-    page = visit(sleeping_shop)
-    box(page).fill("guitar")
-    page.get_by_text("Only words were searched").wait_for()
-    expect_first(page, "guitar")
-    hand_over(page, "drop")
-    page.wait_for_url(re.compile("picture="))
-    assert page.get_by_text("Only words were searched").is_visible()
-    box(page).fill("")
-    page.get_by_role("heading", name="Images cannot be understood at the moment.").wait_for()
-    page.locator(".chip-image a").click()
-    page.wait_for_url(f"{sleeping_shop}/")
-    assert page.locator(CARDS).count() == 24
-
-
-def test_a_failed_request_shows_a_message_and_the_results_stay(shop: str, visit: Visit) -> None:
-    page = visit(shop)
-    page.route(re.compile("q=drum"), lambda route: route.abort())
-    box(page).fill("drum")
-    page.get_by_role("alert").get_by_text("The shop cannot be reached.").wait_for()
-    problem = '{"title": "Too many requests", "detail": "At most 600 requests a minute."}'
-    page.route(
-        re.compile("q=guitar"),
-        lambda route: route.fulfill(status=429, content_type="application/problem+json", body=problem,
-                                    headers={"X-Request-Id": "r-17"}),
-    )  # fmt: skip
-    box(page).fill("guitar")
-    page.get_by_role("alert").get_by_text("Too many requests").wait_for()
-    assert "r-17" in page.get_by_role("alert").inner_text()
-    assert page.locator(CARDS).count() == 24
-    page.unroute_all()
-    box(page).fill("guitars")
-    expect_first(page, "guitar")
-    assert page.get_by_role("alert").inner_text() == ""
-
-
-def test_an_impossible_search_shows_an_error_with_a_way_back(shop: str, visit: Visit) -> None:
-    page = visit(f"{shop}/?like=nothing")
-    assert page.get_by_role("heading", name="This is not here any more.").is_visible()
-    assert re.search(r"Request [0-9a-f]{16}", page.locator("main").inner_text())
-    page.get_by_role("link", name="Remove nothing").click()
-    page.wait_for_url(f"{shop}/")
-    assert page.locator(CARDS).count() == 24

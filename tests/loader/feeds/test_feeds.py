@@ -1,0 +1,153 @@
+"""Formats that share columns: the same rows in each, mapping, and how a format is recognised."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from db.catalog.product import RawProduct
+from db.engine import Database
+from db.errors import SettingsError
+from loader.mapping import parse_mapping
+from loader.sources import Format, open_source
+from loader.sources.registry import FILE_FORMATS
+from tests.support.loading import load_catalog, stored
+
+
+def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database: Database, tmp_path: Path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = [
+        {"sku": "1", "title": "One", "price": 9.5, "images": ["a.jpg", "b.jpg"], "weight": 1.5, "tags": ["x", "y"]},
+        {"sku": "2", "title": "Two", "price": None, "images": [], "weight": float("nan"), "tags": None},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "goods.parquet")
+    rows[1]["weight"] = None  # JSON has no NaN
+    (tmp_path / "goods.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert load_catalog(database, tmp_path / "goods.parquet").source == "parquet"
+    found = stored(database)
+    again = load_catalog(database, tmp_path / "goods.jsonl")
+    assert (again.source, again.unchanged, again.images) == ("jsonl", 2, 0)
+    assert found == {
+        "1": {
+            "sku": "1",
+            "title": "One",
+            "price": Decimal("9.50"),
+            "attributes": {"weight": 1.5, "keywords": ["x", "y"]},
+            "images": ["a.jpg", "b.jpg"],
+        },
+        "2": {"sku": "2", "title": "Two"},
+    }
+
+
+def test_parquet_types_become_json_types(database: Database, tmp_path: Path):
+    import datetime
+
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table(
+        {
+            "sku": pyarrow.array([1001, 1002]),
+            "title": ["One", "Two"],
+            "gtin": [4006381333931.0, None],  # as pandas stores a column with gaps
+            "price": pyarrow.array([Decimal("12.50"), Decimal("0.99")], pyarrow.decimal128(8, 2)),
+            "since": [datetime.date(2026, 1, 2), None],
+            "box": [{"cm": [1, 2, 3]}, None],
+        }
+    )
+    parquet.write_table(table, tmp_path / "goods.parquet")
+    load_catalog(database, tmp_path / "goods.parquet")
+    assert stored(database) == {
+        "1001": {
+            "sku": "1001",
+            "title": "One",
+            "gtin": "4006381333931",
+            "price": Decimal("12.50"),
+            "attributes": {"since": "2026-01-02", "box": {"cm": [1, 2, 3]}},
+        },
+        "1002": {"sku": "1002", "title": "Two", "price": Decimal("0.99")},
+    }
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "xml"])
+def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path: Path):
+    path = tmp_path / f"goods.{suffix}"
+    if suffix == "csv":
+        path.write_text("Code,Label,title\n1,One,internal\n")
+    elif suffix == "jsonl":
+        path.write_text('{"Code": 1, "Label": "One", "title": "internal"}\n')
+    elif suffix == "xml":
+        path.write_text(
+            "<rss><channel><item><Code>1</Code><Label>One</Label><title>internal</title></item></channel></rss>"
+        )
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.table({"Code": ["1"], "Label": ["One"], "title": ["internal"]}), path)
+    [row] = open_source(path, mapping={"sku": "Code", "title": "Label"}).rows()
+    assert isinstance(row, RawProduct)
+    assert row.fields == {"sku": "1", "title": "One"}
+    assert list(row.attributes.values()) == ["internal"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("sku,title\n1,a\n", Format.DELIMITED),
+        ("id\ttitle\tlink\timage link\n", Format.MERCHANT),
+        ("\ufeffposting_id,image,image_phash,title\n", Format.SHOPEE),
+        ("Handle,Title,Option1 Value,Variant Price,Image Src\n", Format.SHOPIFY),
+        ("\ufeff  <?xml version='1.0'?><rss/>", Format.MERCHANT),
+        ('{"id": 1, "title": "a"}\n', Format.JSONL),
+        ('{"id": 1, "title": "a"', Format.JSONL),  # and of more lines
+        ('{"id": 1, "title": "a", "link": "l", "image_link": "i"}\n{"id": 2}\n', Format.MERCHANT),
+        ('{"@type": "Product"}', Format.JSONLD),
+        ('[\n  {"@type": "Product"}\n]', Format.JSONLD),
+        ("PAR1", Format.PARQUET),
+    ],
+)
+def test_a_format_is_recognised_by_the_first_bytes(content: str, kind: Format, tmp_path: Path):
+    from loader.sources.reading.catalog_file import CatalogFile
+    from loader.sources.reading.file_head import FileHead
+    from loader.sources.registry import recognise
+
+    if content == '{"id": 1, "title": "a"':
+        content += "\n" + '{"id": 2, "title": "b"}\n'
+    (tmp_path / "goods.dat").write_text(content)
+    assert recognise(FileHead(CatalogFile(tmp_path / "goods.dat"))) is kind
+
+
+def test_a_named_format_is_used_without_detection(tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("posting_id,image,image_phash,title\n1,a.jpg,,One\n")
+    assert open_source(tmp_path / "goods.csv", kind=Format.DELIMITED).name == "delimited"
+    assert open_source(tmp_path / "goods.csv", kind=Format.MERCHANT).name == "merchant"
+
+
+def test_every_format_is_registered():
+    assert set(FILE_FORMATS) == set(Format) - {Format.FOLDER}
+
+
+def test_the_documentation_names_every_format():
+    page = (Path(__file__).parents[3] / "docs" / "loading.md").read_text()
+    assert [kind for kind in Format if f"| `{kind}` | " not in page] == []
+
+
+def test_a_mapping_file_works_like_flags_and_flags_take_precedence(tmp_path: Path):
+    path = tmp_path / "map.toml"
+    path.write_text('sku = "Code"\ntitle = "Item name"\n')
+    assert parse_mapping(["title=Label"], path) == {"sku": "Code", "title": "Label"}
+    for content, message in (
+        ("sku = 1", "sku in .*map.toml is not the name of a column"),
+        ("sku = ", "is not TOML"),
+        ('[map]\nsku = "Code"', "map in .*map.toml is not the name of a column"),
+        ('colour_of_eyes = "Code"', 'there is no field "colour_of_eyes"'),
+    ):
+        path.write_text(content)
+        with pytest.raises(SettingsError, match=message):
+            parse_mapping([], path)
+    with pytest.raises(SettingsError, match=r"cannot read .*missing.toml: No such file"):
+        parse_mapping([], tmp_path / "missing.toml")

@@ -1,0 +1,83 @@
+"""schema.org JSON-LD in every place where pages put it, loaded and compared."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database
+from tests.support.loading import load_catalog, stored
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+ANVIL = {
+    "sku": "0446310786",
+    "title": "Executive anvil",
+    "description": "Sleeker than ACME's Classic Anvil.",
+    "brand": "ACME",
+    "product_type": "Tools",
+    "price": Decimal("119.99"),
+    "currency": "USD",
+    "availability": "in_stock",
+    "gtin": "0614141999996",
+    "mpn": "925872",
+    "link": "https://shop.example/p/1",
+    "image_link": "https://img.example/anvil.jpg",
+    "color": "Silver",
+    "condition": "used",
+    "attributes": {
+        "product_types": ["Tools", "Gifts"],
+        "keywords": ["heavy", "silver"],
+        "Weight": "20 kg",
+        "Forged": True,
+        "aggregateRating": {"@type": "AggregateRating", "ratingValue": "4.4", "reviewCount": 89},
+    },
+    "images": ["https://img.example/anvil.jpg", "https://img.example/anvil-side.jpg"],
+}
+
+
+def as_document(path: Path, tmp_path: Path) -> Path:
+    return path
+
+
+def as_one_line(path: Path, tmp_path: Path) -> Path:
+    (tmp_path / "line.json").write_text(json.dumps(json.loads(path.read_text())))
+    return tmp_path / "line.json"
+
+
+def as_a_list(path: Path, tmp_path: Path) -> Path:
+    (tmp_path / "list.json").write_text(json.dumps(json.loads(path.read_text())["@graph"], indent=1))
+    return tmp_path / "list.json"
+
+
+def as_lines(path: Path, tmp_path: Path) -> Path:
+    """As a crawler stores them: the JSON of each page on one line."""
+    pages = json.loads(path.read_text())["@graph"]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
+    return tmp_path / "pages.jsonl"
+
+
+@pytest.mark.parametrize("spelled", [as_document, as_one_line, as_a_list, as_lines])
+def test_schema_org_products_are_found_in_every_place_pages_put_them(
+    spelled: Callable[[Path, Path], Path], database: Database, tmp_path: Path
+):
+    summary = load_catalog(database, spelled(FIXTURES / "product.jsonld", tmp_path))
+    assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("jsonld", 5, 4, 1)
+    assert summary.first_reject is not None and summary.first_reject.reason == "sku is empty"
+    found = stored(database)
+    assert found.pop("0446310786") == ANVIL
+    assert found["C-2"]["title"] == "Cart"
+    assert (found["C-2"]["price"], found["C-2"]["images"]) == (Decimal("950.00"), ["https://img.example/cart.jpg"])
+    assert found["C-2"]["attributes"]["offers"]["highPrice"] == "1200.00"
+    small, large = found["44E01-S"], found["44E01-L"]
+    assert (small["title"], large["title"]) == ("Wool coat", "Wool coat, large")
+    for coat in (small, large):
+        assert (coat["brand"], coat["material"], coat["item_group_id"]) == ("Good brand", "wool", "44E01")
+    assert (small["size"], large["size"]) == ("small", "large")
+    assert (small["availability"], small["price"]) == ("out_of_stock", Decimal("39.99"))
+    # of several offers the lowest price in the first one's currency, and the best availability; all are kept
+    assert (large["availability"], large["price"], large["currency"]) == ("preorder", Decimal("45.00"), "USD")
+    assert len(large["attributes"]["offers"]) == 3

@@ -1,0 +1,118 @@
+"""Shopify's product export, written by hand from the public field list, loaded and compared."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from db.engine import Database
+from tests.support.loading import load_catalog, stored
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+CDN = "https://cdn.shop.example/"
+
+
+OF_ALL = {
+    "description": "Cool & light.\n100% linen\nMade in Portugal",
+    "brand": "Costa",
+    "product_type": "Shirts",
+    "item_group_id": "linen-shirt",
+}
+
+
+ATTRIBUTES = {
+    "handle": "linen-shirt",
+    "keywords": ["summer", "linen"],
+    "product_category": "Apparel & Accessories > Clothing > Shirts",
+}
+
+
+IN_ORDER = [CDN + f"shirt-{n}.jpg" for n in (1, 2, 3, 10)]
+
+
+SHIRTS_AND_MORE = {
+    "00451": {
+        **OF_ALL,
+        "sku": "00451",
+        "title": "Linen shirt - Sand / M",
+        "price": Decimal("59.00"),
+        "availability": "in_stock",
+        "gtin": "5601234567892",
+        "image_link": CDN + "shirt-sand.jpg",
+        "color": "Sand",
+        "size": "M",
+        "attributes": {
+            **ATTRIBUTES,
+            "color": "Sand",
+            "size": "M",
+            "variant_grams": "210",
+            "variant_compare_at_price": "79.00",
+            "variant_weight_unit": "g",
+            "gift_card": "false",
+        },
+        "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
+    },
+    "linen-shirt/Sand/L": {
+        **OF_ALL,
+        "sku": "linen-shirt/Sand/L",
+        "title": "Linen shirt - Sand / L",
+        "price": Decimal("59.00"),
+        "availability": "out_of_stock",
+        "image_link": CDN + "shirt-sand.jpg",
+        "color": "Sand",
+        "size": "L",
+        "attributes": {**ATTRIBUTES, "color": "Sand", "size": "L"},
+        "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
+    },
+    "LS-B-L": {
+        **OF_ALL,
+        "sku": "LS-B-L",
+        "title": "Linen shirt - Blue / L",
+        "price": Decimal("62.50"),
+        "availability": "backorder",
+        "image_link": CDN + "shirt-1.jpg",
+        "color": "Blue",
+        "size": "L",
+        "attributes": {**ATTRIBUTES, "color": "Blue", "size": "L"},
+        "images": IN_ORDER,
+    },
+    "gift-card": {
+        "sku": "gift-card",
+        "title": "Gift card",
+        "brand": "Costa",
+        "price": Decimal("25.00"),
+        "availability": "in_stock",
+        "image_link": CDN + "card.jpg",
+        "attributes": {"handle": "gift-card", "gift_card": "true"},
+        "images": [CDN + "card.jpg"],
+    },
+    "HAT-1": {
+        "sku": "HAT-1",
+        "title": "Old hat",
+        "price": Decimal("15.00"),
+        "availability": "out_of_stock",
+        "attributes": {"handle": "old-hat"},
+    },
+}
+
+
+def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_variants(
+    database: Database, tmp_path: Path
+):
+    summary = load_catalog(database, FIXTURES / "shopify.csv")
+    assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("shopify", 7, 5, 2)
+    assert stored(database) == SHIRTS_AND_MORE
+    assert (tmp_path / "shopify.rejects.csv").read_text().splitlines()[1:] == [
+        "10,,the handle is empty",
+        "9,,no row of the handle no-title has a title",
+    ]
+
+
+def test_shopifys_newer_column_names_are_known_too(database: Database):
+    assert load_catalog(database, FIXTURES / "shopify_2025.csv").source == "shopify"
+    found = stored(database)
+    desk = found["WD-120"]
+    assert desk["description"] == "Solid\nOiled by hand\n120 x 60 cm"
+    assert (desk["product_type"], desk["availability"]) == ("Furniture > Desks", "backorder")
+    assert desk["images"] == ["https://cdn.shop.example/desk.jpg"]
+    assert found["OD-120"]["availability"] == "out_of_stock"

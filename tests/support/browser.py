@@ -1,0 +1,54 @@
+"""What a visitor does and sees on the search page in Chromium."""
+
+import base64
+import re
+from typing import TYPE_CHECKING, Any
+
+from loader.sample import IMAGES
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+GUITAR = IMAGES / "fluent_1376.webp"
+CARDS = "#products > li"
+
+# An image file as a browser passes it on when a visitor drops or pastes it.
+HAND_OVER = """([kind, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const files = new DataTransfer();
+  files.items.add(new File([bytes], "photo.webp", { type: "image/webp" }));
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true, cancelable: true })
+    : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(event);
+}"""
+
+
+def titles(page: "Page") -> list[str]:
+    return page.locator(f"{CARDS} h3").all_inner_texts()
+
+
+def box(page: "Page") -> Any:
+    return page.get_by_label("Describe what you are looking for")
+
+
+def expect_first(page: "Page", word: str) -> None:
+    """At least half of the first six titles have this word."""
+    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
+
+
+def hand_over(page: "Page", kind: str) -> None:
+    page.evaluate(HAND_OVER, [kind, base64.b64encode(GUITAR.read_bytes()).decode()])
+
+
+def until(page: "Page", holds: str) -> None:
+    """Playwright's own wait_for_function needs eval, which the page's content security policy forbids."""
+    wait_until(lambda: page.evaluate(holds), 8, holds)
+
+
+def hold(page: "Page", which: str) -> list["Route"]:
+    """Requests for matching addresses wait until the test continues them."""
+    held: list[Route] = []
+    page.route(re.compile(which), lambda route: held.append(route))
+    return held

@@ -1,0 +1,35 @@
+"""What the tests of the page send, and how they read its HTML."""
+
+import re
+from html import unescape
+from io import BytesIO
+
+import httpx
+from PIL import Image
+
+HTMX = {"HX-Request": "true"}
+
+
+def titles(page: str) -> list[str]:
+    return [unescape(title).strip() for title in re.findall(r"<h3>(?:<a[^>]*>)?(.*?)(?:</a>)?</h3>", page)]
+
+
+def links(page: str, words: str) -> list[str]:
+    """The addresses of the links whose text begins with `words`."""
+    return [unescape(href) for href in re.findall(rf'<a[^>]*href="([^"]*)"[^>]*>\s*{words}', page)]
+
+
+def count(page: str) -> str:
+    found = re.search(r'<h2 id="count"[^>]*>(.*?)</h2>', page)
+    assert found
+    return unescape(found[1])
+
+
+def upload(client: httpx.Client, content: bytes, **headers: str) -> httpx.Response:
+    return client.post("/picture", files={"image": ("photo.png", content, "image/png")}, headers=HTMX | headers)
+
+
+def png(color: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:
+    made = BytesIO()
+    Image.new("RGB", size, color).save(made, "PNG")
+    return made.getvalue()

@@ -1,0 +1,69 @@
+"""The page in a browser when something is slow or fails: visitors see a message and keep their results."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.support.browser import CARDS, box, expect_first, hand_over, hold, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Visit = Callable[..., "Page"]
+
+
+def test_a_slow_search_shows_progress(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    held = hold(page, r"q=guitar")
+    box(page).fill("guitar")
+    until(page, "getComputedStyle(document.querySelector('.grid')).opacity < 0.6")
+    assert page.locator("#results").get_attribute("aria-busy") == "true"
+    assert page.evaluate("getComputedStyle(document.querySelector('.progress')).opacity") != "0"
+    held[0].continue_()
+    expect_first(page, "guitar")
+    assert page.locator("#results").get_attribute("aria-busy") is None
+
+
+def test_without_an_encoder_a_banner_says_that_only_words_were_searched(sleeping_shop: str, visit: Visit) -> None:
+    page = visit(sleeping_shop)
+    box(page).fill("guitar")
+    page.get_by_text("Only words were searched").wait_for()
+    expect_first(page, "guitar")
+    hand_over(page, "drop")
+    page.wait_for_url(re.compile("picture="))
+    assert page.get_by_text("Only words were searched").is_visible()
+    box(page).fill("")
+    page.get_by_role("heading", name="Images cannot be understood at the moment.").wait_for()
+    page.locator(".chip-image a").click()
+    page.wait_for_url(f"{sleeping_shop}/")
+    assert page.locator(CARDS).count() == 24
+
+
+def test_a_failed_request_shows_a_message_and_the_results_stay(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    page.route(re.compile("q=drum"), lambda route: route.abort())
+    box(page).fill("drum")
+    page.get_by_role("alert").get_by_text("The shop cannot be reached.").wait_for()
+    problem = '{"title": "Too many requests", "detail": "At most 600 requests a minute."}'
+    page.route(
+        re.compile("q=guitar"),
+        lambda route: route.fulfill(status=429, content_type="application/problem+json", body=problem,
+                                    headers={"X-Request-Id": "r-17"}),
+    )  # fmt: skip
+    box(page).fill("guitar")
+    page.get_by_role("alert").get_by_text("Too many requests").wait_for()
+    assert "r-17" in page.get_by_role("alert").inner_text()
+    assert page.locator(CARDS).count() == 24
+    page.unroute_all()
+    box(page).fill("guitars")
+    expect_first(page, "guitar")
+    assert page.get_by_role("alert").inner_text() == ""
+
+
+def test_an_impossible_search_shows_an_error_with_a_way_back(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?like=nothing")
+    assert page.get_by_role("heading", name="This is not here any more.").is_visible()
+    assert re.search(r"Request [0-9a-f]{16}", page.locator("main").inner_text())
+    page.get_by_role("link", name="Remove nothing").click()
+    page.wait_for_url(f"{shop}/")
+    assert page.locator(CARDS).count() == 24

@@ -1,0 +1,144 @@
+"""Addresses that no page links to, and feeds with hostile texts: the page stays clear and safe."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.catalog.product import Image as ProductImage
+from db.catalog.product import Product
+from db.catalog.store import staging, upsert
+from db.engine import Database
+from db.roles import Role
+from tests.support.web_service import PRODUCTS, Serve, cache
+from tests.web.page.reading import HTMX, count, titles
+
+INVALID = [
+    {"price_min": "abc"},
+    {"price_min": "NaN"},
+    {"price_min": "-5"},
+    {"price_min": "1e999"},
+    {"price_min": "90", "price_max": "10"},
+    {"q": "x" * 10_001},
+    {"q": "\0"},
+    {"q": " "},
+    {"q": "👩‍👩‍👧 \u202e \ud7ff"},
+    {"q": "'; drop table shop.product; --"},
+    {"q": "bag", "after": "garbage"},
+    {"after": "garbage"},
+    {"after": "x" * 300},
+    {"like": "no such product"},
+    {"unlike": "sku 1"},
+    {"like": "sku 1", "unlike": "sku 1"},
+    {"like": [f"sku {n}" for n in range(1, 40)]},
+    {"picture": "../../etc/passwd"},
+    {"picture": "x" * 100},
+    {"catalog": "nowhere"},
+    {"catalog": "x" * 64},
+    {"color": [f"c{n}" for n in range(1, 1200)]},
+    {"color": "'\"<>&"},
+    {"nonsense": "1", "q[]": "2"},
+]
+
+
+@pytest.mark.parametrize("parameters", INVALID, ids=lambda parameters: next(iter(parameters)))
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part"])
+def test_an_invalid_address_gives_a_clear_page(
+    client: httpx.Client, parameters: dict[str, Any], headers: dict[str, str]
+) -> None:
+    page = client.get("/", params=parameters, headers=headers)
+    assert page.status_code in (200, 404, 409, 422), page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    if page.status_code != 200:
+        assert page.headers["x-request-id"] in page.text
+        assert "Begin again" in page.text
+
+
+@pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
+def test_an_address_that_is_not_text_gives_a_page(client: httpx.Client, query: str) -> None:
+    assert client.get(f"/?{query}").status_code == 200
+
+
+def test_a_parameter_without_meaning_is_ignored_with_a_remark(client: httpx.Client) -> None:
+    page = client.get("/", params={"q": "bag", "price_max": "cheap"}).text
+    assert "“cheap” is not a price." in page
+    assert len(titles(page)) == 24
+
+
+def test_markup_in_the_catalog_is_escaped(serve: Serve, own_database: Database) -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    product = Product(
+        hostile[:60],
+        hostile,
+        brand=hostile,
+        product_type=hostile,
+        color=hostile,
+        price=Decimal(1),
+        currency="EUR",
+        link="javascript:alert(3)",
+        images=(ProductImage("https://pictures.example/\"onload='alert(4)'.png"),),
+    )
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            stage(product)
+        upsert(conn)
+    with own_database.connect(None) as conn, conn.begin():
+        vector = str([1 / 24**0.5] * 24)
+        conn.execute(
+            text("insert into shop.toy_image (product_id, position, source, embedding) "
+                 "values (shop.product_id(:sku, 'main'), 0, 's', cast(:v as halfvec))"),
+            {"sku": hostile[:60], "v": vector},
+        )  # fmt: skip
+        cache(conn, b"t", hostile.encode(), hostile, 5)
+    with serve(own_database) as client:
+        for parameters in (
+            {"color": hostile},
+            {"q": hostile, "color": hostile},
+            {"like": hostile[:60]},
+            {"q": hostile},
+        ):
+            for headers in ({}, HTMX):
+                answer = client.get("/", params=parameters, headers=headers)
+                assert answer.status_code == 200
+                assert "&lt;script&gt;" in answer.text
+                assert "<script>" not in answer.text
+                assert "<img src=x" not in answer.text
+                assert "javascript:" not in answer.text
+                assert "\"onload='" not in answer.text
+
+
+def test_links_and_images_of_a_feed_are_web_addresses_or_left_out(serve: Serve, own_database: Database) -> None:
+    feed = {
+        "sku 1": ("javascript:alert(1)", "http://pictures.example/a.png"),
+        "sku 2": ("https://shop.example/b", "https://pictures.example/b.png"),
+    }
+    change = "update shop.product set link = :link where sku = :sku"
+    change_image = (
+        "update shop.product_image set uri = :uri, image_root_id = null "
+        "where product_id = shop.product_id(:sku, 'main')"
+    )
+    with own_database.connect(None) as conn, conn.begin():
+        for sku, (link, uri) in feed.items():
+            conn.execute(text(change), {"link": link, "sku": sku})
+            conn.execute(text(change_image), {"uri": uri, "sku": sku})
+    with serve(own_database) as client:
+        page = client.get("/?price_max=3").text
+        assert titles(page) and len(titles(page)) == 2
+        assert "javascript:" not in page
+        assert 'href="https://shop.example/b" rel="noopener"' in page
+        assert '<img src="https://pictures.example/b.png"' in page
+        assert "http://pictures.example" not in page  # the content security policy forbids it
+
+
+def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            stage(Product("other 1", "a thing elsewhere"))
+        upsert(conn, catalog="other")
+    with serve(own_database) as client:
+        page = client.get("/?catalog=other").text
+        assert count(page) == "1 product"  # not encoded yet
+        assert 'name="catalog" value="other"' in page
+        assert count(client.get("/").text) == f"{PRODUCTS} products"
