@@ -1,5 +1,6 @@
 """A search takes one request and gives one run: composite types instead of long lists of arguments."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
@@ -44,21 +45,15 @@ create type shop_private.fused_product as (
 )"""
 
 
-USERS_OF_TYPES = (
-    "check_request",
-    "choose_weights",
-    "explain_product",
-    "explain_query",
-    "fuse_legs",
-    "query_vectors",
-    "run_search",
-    "search_condition",
-    "search_inputs",
-    "search_page",
-    "search_reason",
-    "search_settings",
-    "vector_leg",
-)
+TYPES = ("fused_product", "search_run", "search_settings", "search_request")
+
+USERS_OF_TYPES = """
+select distinct p.proname from pg_depend d
+join pg_proc p on p.oid = d.objid
+join pg_type t on t.oid = d.refobjid
+where d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_type'::regclass
+  and t.typnamespace = 'shop_private'::regnamespace and t.typname = any(:types)
+  and p.pronamespace = 'shop_private'::regnamespace"""
 
 
 def upgrade() -> None:
@@ -72,8 +67,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_functions("shop_private", *USERS_OF_TYPES)
-    for name in ("fused_product", "search_run", "search_settings", "search_request"):
+    users = op.get_bind().scalars(sa.text(USERS_OF_TYPES), {"types": list(TYPES)}).all()
+    op.drop_functions("shop_private", *users)
+    for name in TYPES:
         op.execute(f"drop type shop_private.{name}")
     op.execute("alter type shop_private.leg rename attribute rows_examined to examined")
     op.execute("alter type shop_private.leg rename attribute measures to scores")
