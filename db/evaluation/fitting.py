@@ -24,7 +24,7 @@ METRIC = f"nDCG@{NDCG_DEPTH}"
 @dataclass(frozen=True, slots=True)
 class Fitted:
     weights: Weights
-    ndcg: float  # mean of the dev half, with the fusion of this module
+    ndcg: float  # mean nDCG@10 on the dev half
     dev: int
     test: int
 

@@ -1,4 +1,4 @@
-"""The metrics for Prometheus, on a separate port. No label has a value for each query, product, key or address."""
+"""The metrics for Prometheus, on a separate port. No label holds a query, product, key or address."""
 
 import threading
 import time

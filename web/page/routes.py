@@ -56,7 +56,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 
 def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Show above the results why an image was not accepted. The results stay."""
+    """Show a notice above the results that says why the image was not accepted. The results stay."""
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",

@@ -103,7 +103,7 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
         ("Handle,Title,Option1 Value,Variant Price,Image Src\n", Format.SHOPIFY),
         ("\ufeff  <?xml version='1.0'?><rss/>", Format.MERCHANT),
         ('{"id": 1, "title": "a"}\n', Format.JSONL),
-        ('{"id": 1, "title": "a"', Format.JSONL),  # and of more lines
+        ('{"id": 1, "title": "a"', Format.JSONL),  # the test adds a second line
         ('{"id": 1, "title": "a", "link": "l", "image_link": "i"}\n{"id": 2}\n', Format.MERCHANT),
         ('{"@type": "Product"}', Format.JSONLD),
         ('[\n  {"@type": "Product"}\n]', Format.JSONLD),

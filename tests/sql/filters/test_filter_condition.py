@@ -101,7 +101,7 @@ def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """A field with its operands. Every operator accepts `values`; some operators also accept `others`."""
+    """A field with its operands. `values` are the operands of most operators; some add or replace them."""
     operands = {
         **dict.fromkeys(("eq", "ne"), values | st.none() | others.get("equal", st.none())),
         **dict.fromkeys(("in", "nin"), listed(values)),
