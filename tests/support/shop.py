@@ -202,6 +202,7 @@ def _emptied(database: Database) -> Iterator[Shop]:
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding"):
         made.run(f"delete from shop_private.{table}")
+    made.run("select pg_stat_force_next_flush()")  # the server's counters of live rows fall now, not within ten seconds
     # Deleted rows leave their pages behind, and search estimates the size of a catalog from its pages.
     tables = made.value(
         "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"

@@ -12,6 +12,9 @@ declare
     nearest constant bigint :=
         coalesce(cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)), 0);
     products constant bigint := shop_private.row_estimate('shop.product');
+    -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, but it is 0 on a standby
+    -- and after a crash. So a small value of either is a reason to count.
+    live constant bigint := pg_stat_get_live_tuples('shop.product'::regclass);
     counted bigint;
 begin
     if p_matched is not null then
@@ -23,7 +26,9 @@ begin
     run.total_is := case when p_unfiltered then 'about' else 'at least' end;
     -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a vector leg that
     -- found fewer products than it looked for is a reason to count, too.
-    if p_unfiltered and products <= most or nearest < run.depth and (p_unfiltered or p_request.route is not null) then
+    if p_unfiltered and least(products, live) <= most
+        or nearest < run.depth and (p_unfiltered or p_request.route is not null)
+    then
         execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)
         into counted;
         run.total := case when counted <= most then counted else greatest(run.total, counted) end;

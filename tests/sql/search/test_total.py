@@ -87,6 +87,16 @@ def test_a_page_behind_the_last_one_has_the_total(shop: "Shop", analyst: Connect
     assert (behind.rows, behind.total, behind.total_is) == ([], 3, "exact")
 
 
+def test_the_total_is_exact_when_most_pages_hold_deleted_products(shop: "Shop", analyst: Connection) -> None:
+    add(shop, 400)
+    shop.run("delete from shop.product")
+    shop.run("select pg_stat_force_next_flush()")
+    add(shop, 12)
+    for k in (4, 12, 20):
+        for page in pages(analyst, k=k, **LEGS["images alone"]):
+            assert {(hit.total, hit.total_is) for hit in page.rows} == {(12, "exact")}
+
+
 def test_the_total_counts_products_without_a_vector(shop: "Shop", analyst: Connection) -> None:
     add(shop, 5, encode=False)
     [page] = pages(analyst)
