@@ -91,6 +91,7 @@ IN_CALL_ORDER = (
     "search/legs/exact_leg",
     "search/legs/vector_leg",
     "search/legs/keyword_language",
+    "search/legs/query_words",
     "search/legs/misspelt_words",
     "search/legs/keyword_statement",
     "search/legs/keyword_leg",

@@ -12,8 +12,8 @@ declare
     nearest constant bigint :=
         coalesce(cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)), 0);
     products constant bigint := shop_private.row_estimate('shop.product');
-    -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, but it is 0 on a standby
-    -- and after a crash. So a small value of either is a reason to count.
+    -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, but it is 0 on a
+    -- standby and after a crash. So a small value of either is a reason to count.
     live constant bigint := pg_stat_get_live_tuples('shop.product'::regclass);
     counted bigint;
 begin

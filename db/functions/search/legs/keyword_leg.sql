@@ -23,8 +23,7 @@ declare
     began constant timestamptz := clock_timestamp();
     leg shop_private.leg;
     language constant regconfig := shop_private.keyword_language(p_catalog);
-    words constant text[] :=
-        (tsvector_to_array(to_tsvector(language, left(p_text, @keyword_max_length@))))[:@keyword_max_words@];
+    words constant text[] := shop_private.query_words(p_text, language);
     selecting text[];  -- words that select products
     selects_at_most integer;
     misspelt text[];
