@@ -1,4 +1,4 @@
-"""shop.browse returns the products that pass a filter in pages, encoded or not, each product once."""
+"""shop.browse lists every product that passes a filter once, page by page, with or without vectors."""
 
 import json
 from decimal import Decimal
@@ -23,62 +23,62 @@ def product(n: int) -> Product:
 
 
 @pytest.fixture
-def stocked(shop: "Shop") -> "Shop":
-    """30 encoded products, ten of each colour, and one without a vector."""
+def stocked_shop(shop: "Shop") -> "Shop":
+    """Returns a shop with 30 encoded products, ten of each colour, and one product without a vector."""
     shop.load(*(product(n) for n in range(30)))
     shop.encode_all()
     shop.add("not encoded")
     return shop
 
 
-def browse(conn: Connection, filter_: Any = None, **asked: Any) -> list[str]:
-    return [row.sku for row in ranking.browse(conn, SearchParams(filter=filter_ and json.dumps(filter_), **asked))]
+def browse(conn: Connection, filter_: Any = None, **arguments: Any) -> list[str]:
+    return [row.sku for row in ranking.browse(conn, SearchParams(filter=filter_ and json.dumps(filter_), **arguments))]
 
 
-def test_pages_list_every_product_once(stocked: "Shop") -> None:
-    conn = stocked.connect(Role.ANALYST)
+def test_pages_list_every_product_once(stocked_shop: "Shop") -> None:
+    conn = stocked_shop.connect(Role.ANALYST)
     seen: list[str] = []
     after = None
     while page := ranking.browse(conn, SearchParams(k=7, after=after)):
         seen += [row.sku for row in page]
         after = str(page[-1].product_id)
     assert sorted(seen) == sorted(["not encoded", *(f"p{n}" for n in range(30))])
-    assert browse(conn, k=31) == seen  # every call has the same order
+    assert browse(conn, k=31) == seen  # every call returns the same order
 
 
-def test_a_filter_and_a_catalog_narrow_the_products(stocked: "Shop") -> None:
-    stocked.load(product(99), into="other")
-    stocked.encode_all()
-    conn = stocked.connect(Role.ANALYST)
+def test_browse_returns_only_products_of_the_filter_and_the_catalog(stocked_shop: "Shop") -> None:
+    stocked_shop.load(product(99), into="other")
+    stocked_shop.encode_all()
+    conn = stocked_shop.connect(Role.ANALYST)
     assert set(browse(conn, {"color": "red", "price": {"lt": 10}})) == {"p0", "p3", "p6", "p9"}
     assert browse(conn, catalog="other") == ["p99"]
     assert len(browse(conn, k=1000)) == 31
 
 
-def test_each_product_has_its_first_image(stocked: "Shop") -> None:
-    [row] = ranking.browse(stocked.connect(Role.ANALYST), SearchParams(filter='{"sku": "p7"}'))
+def test_each_product_has_its_first_image(stocked_shop: "Shop") -> None:
+    [row] = ranking.browse(stocked_shop.connect(Role.ANALYST), SearchParams(filter='{"sku": "p7"}'))
     assert (row.image_uri, row.image_position, row.title) == ("7.png", 0, "thing 7")
 
 
-def test_hostile_text_is_never_run_as_sql(stocked: "Shop") -> None:
-    conn = stocked.connect(Role.ANALYST)
+def test_hostile_text_is_never_run_as_sql(stocked_shop: "Shop") -> None:
+    conn = stocked_shop.connect(Role.ANALYST)
     for hostile in ("'; drop table shop.product; --", "%s %I $q$", "\\"):
         assert browse(conn, {"color": hostile}) == []
     assert len(browse(conn, k=50)) == 31
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("arguments", "message"),
     [({"k": 0}, "k is 0"), ({"k": 1001}, "k is 1001"), ({"filter_": {"prise": 1}}, 'no field "prise"')],
 )
-def test_impossible_arguments_are_rejected(stocked: "Shop", asked: dict[str, Any], said: str) -> None:
-    with pytest.raises(StatementRefused, match=said):
-        browse(stocked.connect(Role.ANALYST), **asked)
+def test_impossible_arguments_are_rejected(stocked_shop: "Shop", arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(StatementRefused, match=message):
+        browse(stocked_shop.connect(Role.ANALYST), **arguments)
 
 
-def test_an_unknown_catalog_is_an_error(stocked: "Shop") -> None:
+def test_an_unknown_catalog_is_an_error(stocked_shop: "Shop") -> None:
     with pytest.raises(Exception, match="no catalog"):
-        browse(stocked.connect(Role.ANALYST), catalog="nowhere")
+        browse(stocked_shop.connect(Role.ANALYST), catalog="nowhere")
 
 
 def test_a_page_of_a_large_catalog_reads_the_primary_key_in_order(large: Any) -> None:
@@ -87,4 +87,4 @@ def test_a_page_of_a_large_catalog_reads_the_primary_key_in_order(large: Any) ->
         before = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
         assert len(browse(conn, k=24)) == 24
         after = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
-    assert after - before < 1000, "the table was read through"
+    assert after - before < 1000, "the query read the whole table"

@@ -1,4 +1,4 @@
-"""The rows of shop.facets keep the type of a value, and each names the filter that finds its products."""
+"""Each row of shop.facets keeps the type of its value and contains the filter that finds its products."""
 
 import json
 import random
@@ -26,13 +26,13 @@ def analyst(shop: "Shop") -> Connection:
 
 
 def facets(conn: Connection, fields: list[str], filter_: Any = None, limit: int = 20) -> list[Any]:
-    """The rows of shop.facets, with their JSON read."""
+    """Returns the rows of shop.facets with their JSON parsed."""
     rows = ranking.facets(conn, json.dumps(filter_ or {}), fields, "main", limit, buckets=4)
     read = [(row, row.value_json and json.loads(row.value_json), json.loads(row.row_filter or "null")) for row in rows]
     return [replace(row, value_json=value, row_filter=found) for row, value, found in read]
 
 
-ODD: list[Any] = [
+ODD_VALUES: list[Any] = [
     True, False, "true", "false", 10, "10", 10.5, "10.5", 1e20, "1e20", "", " ", "null", None, [], ["a"], [["a"]],
     [None], [True, "true"], {}, {"a": 1}, [{"a": 1}], "[]", "{}", "'", "\\", '"', "%s", "É", "é", 12345678901234567,
     "x" * 10_001,
@@ -40,14 +40,18 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_each_row_used_as_a_filter_finds_the_number_that_it_shows(shop: "Shop", analyst: Connection, seed: int) -> None:
+def test_the_filter_of_each_row_finds_as_many_products_as_the_row_counts(
+    shop: "Shop", analyst: Connection, seed: int
+) -> None:
     chance = random.Random(seed)
     shop.load(
         *(
             Product(
                 f"{n}", f"{n}", brand=chance.choice(BRANDS), currency=chance.choice(["EUR", "JPY", "USD", None]),
                 price=chance.choice([None, Decimal(chance.randint(1, 99))]),
-                attributes={"odd": chance.choice(ODD), "n": chance.choice([1, 2.25, 7, 400]), "a.b": {"c": n % 2 > 0}},
+                attributes={
+                    "odd": chance.choice(ODD_VALUES), "n": chance.choice([1, 2.25, 7, 400]), "a.b": {"c": n % 2 > 0}
+                },
             )
             for n in range(200)
         )
@@ -80,7 +84,7 @@ def test_values_keep_their_type(shop: "Shop", analyst: Connection) -> None:
     assert [type(row.value_json) for row in rows] == [str, str, int, bool, bool]
 
 
-def test_price_ranges_are_those_of_a_currency(shop: "Shop", analyst: Connection) -> None:
+def test_each_currency_has_its_own_price_ranges(shop: "Shop", analyst: Connection) -> None:
     prices = [("EUR", 10), ("EUR", 20), ("EUR", 20), ("JPY", 3000), ("JPY", 9000), (None, 5), ("USD", None)]
     shop.load(
         *(Product(f"{n}", f"{n}", currency=c, price=p and Decimal(p)) for n, (c, p) in enumerate(prices))

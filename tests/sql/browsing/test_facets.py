@@ -1,4 +1,4 @@
-"""shop.facets: counts equal a recount in Python; a field ignores its own condition; estimates are noted as such."""
+"""shop.facets counts the products of each value. A field ignores its own condition, and estimates have a note."""
 
 import json
 import random
@@ -52,7 +52,7 @@ def analyst(shop: "Shop") -> Connection:
 
 @pytest.fixture
 def facets(analyst: Connection) -> Facets:
-    """Calls shop.facets as an analyst, whose sessions are read-only."""
+    """Returns a function that calls shop.facets as an analyst, whose sessions are read-only."""
 
     def ask(**arguments: Any) -> list[Facet]:
         values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
@@ -166,14 +166,14 @@ def test_filtering_on_a_value_keeps_the_other_values_of_its_field(shop: "Shop", 
     assert [row.field for row in rows] == ["color", "color", "brand", "brand"]
 
 
-def test_conditions_inside_or_and_not_still_apply_to_their_own_field(shop: "Shop", facets: Facets) -> None:
+def test_nested_conditions_still_apply_to_their_own_field(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "red"), ("c", "green"))
     rows = facets(filter={"or": [{"brand": "a"}, {"brand": "c"}]}, fields=["brand"])
     assert listed(rows, "brand") == {"a": 1, "c": 1}
     assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
 
 
-def test_all_products_of_the_catalog_are_counted_encoded_or_not(shop: "Shop", facets: Facets) -> None:
+def test_products_of_the_catalog_count_whether_they_are_encoded_or_not(shop: "Shop", facets: Facets) -> None:
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
     shop.encode_all()
@@ -271,7 +271,7 @@ def test_a_wrong_argument_is_named_in_the_error(
     assert re.search(hint, refused.value.hint)
 
 
-def test_a_wrong_filter_is_an_error_even_where_its_field_is_ignored(facets: Facets) -> None:
+def test_an_invalid_filter_is_an_error_even_if_only_its_own_field_is_counted(facets: Facets) -> None:
     for wrong in ([1], "brand"):
         with pytest.raises(StatementRefused, match="filter"):
             facets(filter=wrong, fields=["brand"])
@@ -283,8 +283,8 @@ def test_twenty_fields_are_allowed_and_duplicates_count_once(shop: "Shop", facet
 
 
 @pytest.fixture(scope="module")
-def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """A connection as an analyst to a database of 120,000 products, which were written without triggers."""
+def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
+    """Yields an analyst's connection to a database of 120,000 products. Triggers were off while they were inserted."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -305,24 +305,24 @@ def many(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psyc
         yield conn
 
 
-def test_counts_of_over_100000_matches_are_estimates_with_a_note(many: "psycopg.Connection[Any]") -> None:
-    rows = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
+def test_counts_of_over_100000_matches_are_estimates_with_a_note(many_products: "psycopg.Connection[Any]") -> None:
+    rows = many_products.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert {row.exact for row in rows} == {False}
     assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 of 120,000 rows
     brands = {row.value: row.products for row in rows if row.field == "brand"}
     assert set(brands) == {f"brand {n}" for n in range(4)}
     for estimate in brands.values():
-        assert 24_000 < estimate < 36_000  # of 30,000: the sample is about 300 whole pages
+        assert 24_000 < estimate < 36_000  # the true count is 30,000; the sample is about 300 whole pages
     [missing] = [row.products for row in rows if row.kind == "missing"]
     assert 9_600 < missing < 14_400
-    again = many.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
+    again = many_products.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert again == rows
 
 
-def test_few_matches_in_a_large_catalog_are_counted_exactly(many: "psycopg.Connection[Any]") -> None:
-    rows = many.execute(
+def test_few_matches_in_a_large_catalog_are_counted_exactly(many_products: "psycopg.Connection[Any]") -> None:
+    rows = many_products.execute(
         "select * from shop.facets(filter => '{\"brand\": \"brand 1\"}', fields => '{price}')"
     ).fetchall()
-    total = many.execute("select count(*) from shop.product where brand = 'brand 1'").fetchone()
+    total = many_products.execute("select count(*) from shop.product where brand = 'brand 1'").fetchone()
     assert {row.exact for row in rows} == {True}
     assert total is not None and sum(row.products for row in rows) == total.count

@@ -1,4 +1,4 @@
-"""shop_private.nice_bounds: ranges of numbers begin and end at round numbers."""
+"""shop_private.nice_bounds returns the round numbers at which ranges of numbers begin and end."""
 
 import random
 from decimal import Decimal

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def app(large: Database) -> Iterator[Connection]:
-    """A connection as the app; its changes are rolled back."""
+    """Yields a connection of the app role and rolls its changes back after the test."""
     with large.connect(Role.APP) as conn:
         yield conn
         conn.rollback()
@@ -47,7 +47,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     print_calibration(found, Console(file=said, width=200))
     assert all(f"{row['candidates']:.0f}" in said.getvalue() for row in found.measured)
 
-    # The same recall computed with numpy, with other images of the catalog as queries.
+    # Compute the same recall with numpy, for 30 other images of the catalog as queries.
     catalog = vectors(0)
     hits = 0
     for n in range(500, 530):
@@ -63,7 +63,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     assert hits / 300 >= 0.93
 
 
-def test_known_query_texts_are_preferred_to_images(app: Connection, large: Database) -> None:
+def test_calibration_prefers_known_query_texts_to_images(app: Connection, large: Database) -> None:
     with large.connect(None) as admin, admin.begin():
         admin.exec_driver_sql(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) "
@@ -102,7 +102,7 @@ def test_a_shop_without_vectors_cannot_be_calibrated(shop: "Shop") -> None:
         calibrate(conn, target_recall=0.98, k=10, queries=60)
 
 
-def test_a_small_catalog_is_not_measured_through_the_index(shop: "Shop") -> None:
+def test_calibration_of_a_small_catalog_does_not_measure_the_index(shop: "Shop") -> None:
     shop.add(*(f"s{n}" for n in range(30)))
     shop.encode_all()
     with shop.database.connect(Role.APP) as conn, conn.begin():

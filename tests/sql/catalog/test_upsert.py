@@ -1,4 +1,5 @@
-"""shop.upsert_staged: equal rows are not written, changed titles and images are encoded again, each kind is counted."""
+"""shop.upsert_staged writes new and changed rows only, queues changed titles and images, and counts each kind of
+row."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_the_same_sku_in_two_catalogs_is_two_products(shop: "Shop") -> None:
     ]
 
 
-def test_a_folder_keeps_its_id(shop: "Shop") -> None:
+def test_two_loads_from_one_folder_store_the_folder_once(shop: "Shop") -> None:
     shop.add("a")
     shop.add("b")
     assert shop.value("select count(distinct image_root_id) from shop.product_image") == 1

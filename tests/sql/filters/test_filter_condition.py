@@ -1,4 +1,4 @@
-"""The filter language: a filter finds the products that the same rules in Python find, through an index or without."""
+"""A filter finds the same products as a Python implementation of its rules, with and without an index."""
 
 import json
 import random
@@ -55,8 +55,8 @@ def some_products(count: int, seed: int = 5) -> list[Product]:
 
 
 class Shelf:
-    """Products and two analyst sessions. One session uses indexes. The other reads every row and parses literals
-    differently."""
+    """Holds products and two sessions of the analyst role. Session `by_index` uses indexes. Session `by_row` reads
+    every row, and its settings change how PostgreSQL reads string and time literals."""
 
     def __init__(self, products: list[Product], by_index: Session, by_row: Session) -> None:
         self.products, self.by_index, self.by_row = products, by_index, by_row
@@ -81,7 +81,7 @@ def shelf(databases: Databases, template: str) -> Iterator[Shelf]:
         yield Shelf(products, by_index, by_row)
 
 
-# --- random filters
+# --- Hypothesis draws random filters from these strategies
 
 texts = st.sampled_from(TEXTS)
 scalars = st.sampled_from((*TEXTS, *NUMBERS, True, False))
@@ -95,13 +95,14 @@ times = st.builds(
 
 def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     few = st.lists(values | st.none(), max_size=4)
-    return few | few.map(lambda items: items * 101)  # a list of many items is compiled differently
+    return few | few.map(lambda items: items * 101)  # the compiler treats a long list differently
 
 
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """A field with its operands. `values` are the operands of most operators; some add or replace them."""
+    """Draws a field name and a condition. Operands come from `values`. In `others`, `equal` adds operands for eq and
+    ne, `order` replaces those of lt, lte, gt and gte, and `part` allows the operators contains and prefix."""
     operands = {
         **dict.fromkeys(("eq", "ne"), values | st.none() | others.get("equal", st.none())),
         **dict.fromkeys(("in", "nin"), listed(values)),
@@ -182,8 +183,8 @@ def test_random_filters_find_the_same_products_as_python(shelf: Shelf, wanted: d
     assert found(shelf.by_row, f"coalesce(not {condition}, true)") == others, condition
 
 
-def each_test() -> Iterator[dict[str, Any]]:
-    """Yields every operator of every field with every value that the operator accepts."""
+def single_conditions() -> Iterator[dict[str, Any]]:
+    """Yields a filter for every field, every operator of the field and every value that the operator accepts."""
     columns = {"title": TEXTS, "brand": TEXTS, "price": NUMBERS, "created_at": tuple(str(time) for time in TIMES)}
     for name in (*columns, *NAMES):
         ordered = columns.get(name, (*TEXTS, *NUMBERS))
@@ -201,7 +202,7 @@ def each_test() -> Iterator[dict[str, Any]]:
 
 
 def test_every_operator_of_every_field_agrees_with_python(shelf: Shelf) -> None:
-    cases = list(each_test())
+    cases = list(single_conditions())
     assert len(cases) > 5000
     rows = shelf.by_row.execute(
         "select shop.filter_sql(f) from jsonb_array_elements(%s) with ordinality as a(f, n) order by n",

@@ -1,4 +1,4 @@
-"""An error of the filter language names the place and the reason and gives a hint. The size of a filter is limited."""
+"""The error for a wrong filter gives its place, its reason and a hint. The size of a filter is limited."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,5 +1,5 @@
-"""docs/filters.md is true: its examples find the stated products, its errors are raised, and its SQL is the output of
-the compiler."""
+"""docs/filters.md is correct: its examples find the stated products, its errors are raised, and shop.filter_sql returns
+its SQL."""
 
 import json
 import re
@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "filters.md"
 
 
 def tables() -> dict[str, list[list[str]]]:
-    """Returns the page's tables by their headings. A table is a list of rows of cells, without backticks."""
+    """Returns the page's tables by heading. A table is a list of rows, and a row is a list of cells without
+    backticks."""
     read: dict[str, list[list[str]]] = {}
     for table in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(encoding="utf-8"), flags=re.M):
         head, _, *rows = (
@@ -28,7 +29,7 @@ def tables() -> dict[str, list[list[str]]]:
 
 @pytest.fixture(scope="module")
 def page(databases: Databases, template: str) -> Iterator[Session]:
-    """An analyst's session with the products of the page."""
+    """Yields an analyst's session in a database with the products of the page."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         [head] = [head for head in tables() if head.startswith("sku")]

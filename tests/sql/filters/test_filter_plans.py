@@ -13,7 +13,7 @@ from tests.support.filtering import Session, compiled
 
 @pytest.fixture(scope="module")
 def large(databases: Databases, template: str) -> Iterator[Session]:
-    """5,000 products, with the default planner settings."""
+    """Yields an analyst's session with default planner settings in a database of 5,000 products."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

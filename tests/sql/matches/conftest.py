@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def fitted(shop: "Shop") -> Iterator["Shop"]:
-    """A shop whose model has thresholds, so that a distance means the same in every test and every catalog."""
+def shop_with_thresholds(shop: "Shop") -> Iterator["Shop"]:
+    """Yields a shop with fixed match thresholds. Default thresholds would depend on the vectors of each catalog."""
     shop.run("delete from shop.tuning")
     for name, value in THRESHOLDS.items():
         shop.run(

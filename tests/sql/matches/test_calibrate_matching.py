@@ -1,4 +1,5 @@
-"""shop.calibrate_matching, and the scores of groups against labels: shop.match_f1, shop.submission."""
+"""shop.match_f1 scores groups against labels, shop.submission lists groups, and shop.calibrate_matching fits
+thresholds."""
 
 import random
 from typing import TYPE_CHECKING
@@ -20,32 +21,32 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
     ]
 
 
-def test_f1_is_scored_as_the_competition_does(fitted: "Shop") -> None:
+def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop") -> None:
     add(
-        fitted,
+        shop_with_thresholds,
         *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no group contains c
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # the label and the result have d alone
-        Posting("e", 1, 1),  # without a label
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # d is alone in its label and in its group
+        Posting("e", 1, 1),  # has no label
     )
-    [row] = call(fitted, "match_f1")
+    [row] = call(shop_with_thresholds, "match_f1")
     assert (row.postings, row.groups) == (4, 2)
     assert row.mean_precision == 1
     assert row.mean_recall == pytest.approx((2 / 3 + 2 / 3 + 1 / 3 + 1) / 4)
     assert row.mean_f1 == pytest.approx((4 / 5 + 4 / 5 + 2 / 4 + 1) / 4)
 
 
-def test_a_submission_lists_every_posting_with_all_its_matches(fitted: "Shop") -> None:
-    add(fitted, Posting("b", 1, 1), Posting("a", 1, 1), Posting("c", 7, 7, SAUCEPAN))
-    add(fitted, Posting("z", 1, 1), into="outlet")
-    assert [tuple(row) for row in call(fitted, "submission")] == [("a", "a b"), ("b", "a b"), ("c", "c")]
+def test_a_submission_lists_every_posting_with_all_its_matches(shop_with_thresholds: "Shop") -> None:
+    add(shop_with_thresholds, Posting("b", 1, 1), Posting("a", 1, 1), Posting("c", 7, 7, SAUCEPAN))
+    add(shop_with_thresholds, Posting("z", 1, 1), into="outlet")
+    assert [tuple(row) for row in call(shop_with_thresholds, "submission")] == [("a", "a b"), ("b", "a b"), ("c", "c")]
 
 
-def test_calibration_fits_thresholds_and_measures_each_signal(fitted: "Shop") -> None:
-    """The images of one product are 0.3 apart, more than the current threshold. Titles are random."""
+def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_thresholds: "Shop") -> None:
+    """The two images of a label are 0.3 apart, which is more than the current threshold. Titles are random."""
     chance = random.Random(5)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=30)) for _ in range(360)]
     add(
-        fitted,
+        shop_with_thresholds,
         *(
             posting
             for n in range(120)
@@ -54,35 +55,36 @@ def test_calibration_fits_thresholds_and_measures_each_signal(fitted: "Shop") ->
             )
         ),
     )
-    [before] = call(fitted, "match_f1")
-    rows = {row.signals: row for row in call(fitted, "calibrate_matching", role=Role.APP)}
+    [before] = call(shop_with_thresholds, "match_f1")
+    rows = {row.signals: row for row in call(shop_with_thresholds, "calibrate_matching", role=Role.APP)}
     assert list(rows) == ["phash", "image", "title", "all, as before", "all"]
     assert rows["all"].f1_held_out > 0.95 > 0.7 > rows["all, as before"].f1_held_out
     assert rows["image"].f1_held_out > 0.95 > 0.7 > rows["title"].f1_held_out
     assert rows["image"].title is None
-    stored = dict(fitted.run("select name, value from shop.tuning"))
+    stored = dict(shop_with_thresholds.run("select name, value from shop.tuning"))
     assert stored == {f"match:{name}": getattr(rows["all"], name) for name in THRESHOLDS}
     assert stored["match:image"] > 0.3
-    [after] = call(fitted, "match_f1")
+    [after] = call(shop_with_thresholds, "match_f1")
     assert after.mean_f1 > 0.95 > before.mean_f1
 
 
-def test_calibration_needs_fifty_groups(fitted: "Shop") -> None:
+def test_calibration_needs_fifty_groups(shop_with_thresholds: "Shop") -> None:
     add(
-        fitted, *(posting for n in range(49) for posting in labelled(n, Posting(f"a{n}", n, n), Posting(f"b{n}", n, n)))
+        shop_with_thresholds,
+        *(posting for n in range(49) for posting in labelled(n, Posting(f"a{n}", n, n), Posting(f"b{n}", n, n))),
     )
     with pytest.raises(StatementRefused, match="49 groups of two or more products"):
-        call(fitted, "calibrate_matching", role=Role.APP)
+        call(shop_with_thresholds, "calibrate_matching", role=Role.APP)
 
 
-def test_only_the_app_role_may_calibrate(fitted: "Shop") -> None:
+def test_only_the_app_role_may_calibrate(shop_with_thresholds: "Shop") -> None:
     with pytest.raises(DatabaseError, match="permission denied"):
-        call(fitted, "calibrate_matching")
+        call(shop_with_thresholds, "calibrate_matching")
 
 
-def test_default_thresholds_follow_the_distances_of_the_models_vectors(fitted: "Shop") -> None:
-    fitted.run("delete from shop.tuning")
-    add(fitted, *(Posting(f"p{n}", 1 + 0.001 * n, n) for n in range(200)))
-    close, apart = fitted.run("select image, title from shop_private.match_thresholds()")[0]
+def test_default_thresholds_follow_the_distances_of_the_models_vectors(shop_with_thresholds: "Shop") -> None:
+    shop_with_thresholds.run("delete from shop.tuning")
+    add(shop_with_thresholds, *(Posting(f"p{n}", 1 + 0.001 * n, n) for n in range(200)))
+    close, apart = shop_with_thresholds.run("select image, title from shop_private.match_thresholds()")[0]
     assert close < 0.02
     assert apart == pytest.approx(0.36, abs=0.04)

@@ -1,4 +1,4 @@
-"""shop_private.groups and the groups of shop.match_products."""
+"""shop_private.groups merges linked products into groups, and shop.match_products returns them."""
 
 import random
 from typing import TYPE_CHECKING
@@ -9,25 +9,30 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_group_has_the_smallest_product_id_and_its_size(fitted: "Shop") -> None:
-    add(fitted, *(Posting(sku, 1, 1) for sku in "abc"), Posting("x", 5, 5, SAUCEPAN), Posting("y", 5.1, 5, SAUCEPAN))
-    rows = call(fitted, "match_products")
+def test_each_row_has_the_smallest_product_id_and_the_size_of_its_group(shop_with_thresholds: "Shop") -> None:
+    add(
+        shop_with_thresholds,
+        *(Posting(sku, 1, 1) for sku in "abc"),
+        Posting("x", 5, 5, SAUCEPAN),
+        Posting("y", 5.1, 5, SAUCEPAN),
+    )
+    rows = call(shop_with_thresholds, "match_products")
     assert [row.group_size for row in rows] == [3, 3, 3, 2, 2]
     for row in rows:
         assert row.group_id == min(other.product_id for other in rows if other.group_id == row.group_id)
     assert {row.title for row in rows} == {BACKPACK, SAUCEPAN}
 
 
-def test_a_chain_of_similar_products_is_not_one_group(fitted: "Shop") -> None:
-    """Neighbours in the chain are near enough to match, but its two ends are far apart."""
-    add(fitted, *(Posting(f"p{n}", 1 + n * 0.15, 10 + n, SAUCEPAN[n:] * 2) for n in range(6)))
-    linked = {(row.sku, n) for n in range(6) for row in call(fitted, "matches", sku=f"p{n}")}
+def test_a_chain_of_similar_products_is_not_one_group(shop_with_thresholds: "Shop") -> None:
+    """Neighbours in the chain match, but the two ends of the chain are far apart."""
+    add(shop_with_thresholds, *(Posting(f"p{n}", 1 + n * 0.15, 10 + n, SAUCEPAN[n:] * 2) for n in range(6)))
+    linked = {(row.sku, n) for n in range(6) for row in call(shop_with_thresholds, "matches", sku=f"p{n}")}
     assert {(f"p{n + 1}", n) for n in range(5)} <= linked
-    assert max(len(group) for group in groups(fitted)) < 6
+    assert max(len(group) for group in groups(shop_with_thresholds)) < 6
 
 
-def in_python(links: list[tuple[int, int]], most: int) -> list[int]:
-    """Implements the rule of shop_private.groups in the simplest way."""
+def groups_in_python(links: list[tuple[int, int]], most: int) -> list[int]:
+    """Computes the groups of shop_private.groups by the simplest implementation of the rule."""
     of = {n: {n} for n in range(1, 1 + max((n for link in links for n in link), default=0))}
     near = {frozenset(link) for link in links}
     for a, b in links:
@@ -51,7 +56,7 @@ def test_groups_merge_while_half_of_their_pairs_are_linked(shop: "Shop") -> None
             b=[b for _, b in links],
             most=most,
         )
-        assert got == in_python(links, most), (case, links, most)
+        assert got == groups_in_python(links, most), (case, links, most)
 
 
 def test_without_links_there_are_no_groups(shop: "Shop") -> None:
@@ -59,6 +64,6 @@ def test_without_links_there_are_no_groups(shop: "Shop") -> None:
     assert groups(shop) == set()
 
 
-def test_a_group_never_exceeds_max_size(fitted: "Shop") -> None:
-    add(fitted, *(Posting(f"p{n}", 1, 1) for n in range(7)))
-    assert sorted(len(group) for group in groups(fitted, max_size=3)) == [3, 3]
+def test_a_group_never_exceeds_max_size(shop_with_thresholds: "Shop") -> None:
+    add(shop_with_thresholds, *(Posting(f"p{n}", 1, 1) for n in range(7)))
+    assert sorted(len(group) for group in groups(shop_with_thresholds, max_size=3)) == [3, 3]

@@ -1,4 +1,4 @@
-"""The same product under several SKUs is found by image and title, never by an equal attribute."""
+"""Products match because their images or titles are alike, never because their attributes are equal."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -27,46 +27,48 @@ if TYPE_CHECKING:
         (Posting("b", 1, 1, BACKPACK, DETAILED), "phash+image+title"),
     ],
 )
-def test_evidence_names_the_signals_of_a_match(fitted: "Shop", other: Posting, evidence: str | None) -> None:
-    add(fitted, Posting("a", 1, 1, phash=DETAILED), other)
-    found = call(fitted, "matches", sku="a")
+def test_evidence_names_the_signals_of_a_match(
+    shop_with_thresholds: "Shop", other: Posting, evidence: str | None
+) -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1, phash=DETAILED), other)
+    found = call(shop_with_thresholds, "matches", sku="a")
     assert [(row.sku, row.evidence) for row in found] == ([("b", evidence)] if evidence else [])
-    assert groups(fitted) == ({frozenset("ab")} if evidence else set())
+    assert groups(shop_with_thresholds) == ({frozenset("ab")} if evidence else set())
 
 
-def test_matches_are_listed_best_first_with_every_distance(fitted: "Shop") -> None:
+def test_matches_are_listed_best_first_with_every_distance(shop_with_thresholds: "Shop") -> None:
     add(
-        fitted,
+        shop_with_thresholds,
         Posting("a", 1, 1, phash=DETAILED),
         Posting("near", 1.1, 1.1, phash=flipped(DETAILED, 4), fields={"price": 9.5}),
         Posting("equal", 1, 1, phash=DETAILED),
         Posting("other", 2, 2, SAUCEPAN),
     )
-    equal, near = call(fitted, "matches", sku="a")
+    equal, near = call(shop_with_thresholds, "matches", sku="a")
     assert (equal.sku, equal.score, equal.price) == ("equal", pytest.approx(4, abs=0.01), None)
     assert (near.sku, near.phash_distance, float(near.price)) == ("near", 4, 9.5)
     assert near.image_distance == pytest.approx(0.1, abs=0.002)
     assert near.title_distance == pytest.approx(0.1, abs=0.002)
     assert near.trigram_similarity == 1
-    # phash: 2 - 4/6, image: 2 - .1/.2; title: the mean of 2 - .1/.3 and 2
+    # The better of phash (2 - 4/6) and image (2 - .1/.2), plus the title: the mean of 2 - .1/.3 and 2.
     assert near.score == pytest.approx(1.5 + (1.667 + 2) / 2, abs=0.02)
 
 
-def test_a_min_score_below_1_includes_near_matches(fitted: "Shop") -> None:
-    add(fitted, Posting("a", 1, 1), Posting("b", 1.25, 2, SAUCEPAN))
-    assert call(fitted, "matches", sku="a") == []
-    [row] = call(fitted, "matches", sku="a", min_score=0.5)
+def test_a_min_score_below_1_includes_near_matches(shop_with_thresholds: "Shop") -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1), Posting("b", 1.25, 2, SAUCEPAN))
+    assert call(shop_with_thresholds, "matches", sku="a") == []
+    [row] = call(shop_with_thresholds, "matches", sku="a", min_score=0.5)
     assert row.score == pytest.approx(0.75, abs=0.02)
 
 
-def test_images_farther_apart_than_max_distance_never_match(fitted: "Shop") -> None:
-    add(fitted, Posting("a", 1, 1), Posting("b", 1.1, 1), Posting("c", 2, 1))
-    assert groups(fitted) == {frozenset("abc")}
-    assert groups(fitted, max_distance=0.15) == {frozenset("ab")}
-    assert [row.sku for row in call(fitted, "matches", sku="a", max_distance=0.15)] == ["b"]
+def test_images_farther_apart_than_max_distance_never_match(shop_with_thresholds: "Shop") -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1), Posting("b", 1.1, 1), Posting("c", 2, 1))
+    assert groups(shop_with_thresholds) == {frozenset("abc")}
+    assert groups(shop_with_thresholds, max_distance=0.15) == {frozenset("ab")}
+    assert [row.sku for row in call(shop_with_thresholds, "matches", sku="a", max_distance=0.15)] == ["b"]
 
 
-def test_equal_attributes_never_make_a_match(fitted: "Shop") -> None:
+def test_equal_attributes_never_make_a_match(shop_with_thresholds: "Shop") -> None:
     same = {
         "item_group_id": "g",
         "gtin": "4006381333931",
@@ -74,62 +76,69 @@ def test_equal_attributes_never_make_a_match(fitted: "Shop") -> None:
         "brand": "Acme",
         "attributes": {"label_group": "1"},
     }
-    add(fitted, Posting("a", 1, 1, fields=same), Posting("b", 2, 2, SAUCEPAN, fields=same))
-    assert groups(fitted) == set()
-    assert call(fitted, "matches", sku="a") == []
+    add(shop_with_thresholds, Posting("a", 1, 1, fields=same), Posting("b", 2, 2, SAUCEPAN, fields=same))
+    assert groups(shop_with_thresholds) == set()
+    assert call(shop_with_thresholds, "matches", sku="a") == []
 
 
-def test_an_equal_hash_matches_products_that_are_not_encoded_yet(fitted: "Shop") -> None:
-    add(fitted, Posting("a", 1, 1, phash=DETAILED), Posting("b", 2, 2, SAUCEPAN, DETAILED), encode=False)
-    [row] = call(fitted, "matches", sku="a")
+def test_an_equal_hash_matches_products_that_are_not_encoded_yet(shop_with_thresholds: "Shop") -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1, phash=DETAILED), Posting("b", 2, 2, SAUCEPAN, DETAILED), encode=False)
+    [row] = call(shop_with_thresholds, "matches", sku="a")
     assert (row.sku, row.evidence, row.image_distance, row.title_distance) == ("b", "phash", None, None)
 
 
 @pytest.mark.parametrize(
     ("phash", "expected"), [(DETAILED, {frozenset("ab")}), (FLAT, set()), (None, {frozenset("ab")})]
 )
-def test_flat_images_are_not_evidence(fitted: "Shop", phash: str | None, expected: set[frozenset[str]]) -> None:
-    add(fitted, Posting("a", 1, 1, BACKPACK, phash), Posting("b", 1, 2, SAUCEPAN, phash))
-    assert groups(fitted) == expected
+def test_flat_images_are_not_evidence(
+    shop_with_thresholds: "Shop", phash: str | None, expected: set[frozenset[str]]
+) -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1, BACKPACK, phash), Posting("b", 1, 2, SAUCEPAN, phash))
+    assert groups(shop_with_thresholds) == expected
 
 
-def test_an_image_of_more_than_fifty_products_is_not_evidence(fitted: "Shop") -> None:
+def test_an_image_of_more_than_fifty_products_is_not_evidence(shop_with_thresholds: "Shop") -> None:
     chance = random.Random(3)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=30)) for _ in range(51)]
-    add(fitted, *(Posting(f"p{n}", 0, n + 1, title, DETAILED) for n, title in enumerate(titles)))
-    assert groups(fitted) == set()
-    assert call(fitted, "matches", sku="p7") == []
-    fitted.run("delete from shop.product where sku = 'p0'")
-    assert [len(group) for group in groups(fitted)] == [50]
+    add(shop_with_thresholds, *(Posting(f"p{n}", 0, n + 1, title, DETAILED) for n, title in enumerate(titles)))
+    assert groups(shop_with_thresholds) == set()
+    assert call(shop_with_thresholds, "matches", sku="p7") == []
+    shop_with_thresholds.run("delete from shop.product where sku = 'p0'")
+    assert [len(group) for group in groups(shop_with_thresholds)] == [50]
 
 
 @pytest.mark.parametrize(("title", "expected"), [("Flower", set()), (BACKPACK, {frozenset("ab")})])
-def test_a_short_title_is_weak_evidence(fitted: "Shop", title: str, expected: set[frozenset[str]]) -> None:
-    add(fitted, Posting("a", 1, 1, title), Posting("b", 2, 1, title))
-    assert groups(fitted) == expected
+def test_a_short_title_is_weak_evidence(
+    shop_with_thresholds: "Shop", title: str, expected: set[frozenset[str]]
+) -> None:
+    add(shop_with_thresholds, Posting("a", 1, 1, title), Posting("b", 2, 1, title))
+    assert groups(shop_with_thresholds) == expected
 
 
-def test_a_filter_applies_to_both_products_and_catalogs_stay_separate(fitted: "Shop") -> None:
+def test_a_filter_applies_to_both_products_and_catalogs_stay_separate(shop_with_thresholds: "Shop") -> None:
     add(
-        fitted, Posting("a", 1, 1, fields={"brand": "x"}), Posting("b", 1, 1), Posting("c", 1, 1, fields={"brand": "x"})
+        shop_with_thresholds,
+        Posting("a", 1, 1, fields={"brand": "x"}),
+        Posting("b", 1, 1),
+        Posting("c", 1, 1, fields={"brand": "x"}),
     )
-    add(fitted, Posting("a", 1, 1), into="outlet")
-    assert groups(fitted) == {frozenset("abc")}
-    assert groups(fitted, filter='{"brand": "x"}') == {frozenset("ac")}
-    assert groups(fitted, catalog="outlet") == set()
-    assert call(fitted, "matches", sku="a", catalog="outlet") == []
+    add(shop_with_thresholds, Posting("a", 1, 1), into="outlet")
+    assert groups(shop_with_thresholds) == {frozenset("abc")}
+    assert groups(shop_with_thresholds, filter='{"brand": "x"}') == {frozenset("ac")}
+    assert groups(shop_with_thresholds, catalog="outlet") == set()
+    assert call(shop_with_thresholds, "matches", sku="a", catalog="outlet") == []
 
 
-def test_matches_among_many_products_are_found_through_the_indexes(fitted: "Shop") -> None:
+def test_matches_among_many_products_are_found_through_the_indexes(shop_with_thresholds: "Shop") -> None:
     made = [
         Posting(f"p{n}-{copy}", n + copy * 0.04, 5000 + n + copy * 0.05, f"{n * 7919 % 10007} thing number {n * 31}")
         for n in range(700)
         for copy in range(3)
     ]
-    add(fitted, *made)
-    fitted.run("analyze shop.product")
+    add(shop_with_thresholds, *made)
+    shop_with_thresholds.run("analyze shop.product")
     expected = {frozenset(f"p{n}-{copy}" for copy in range(3)) for n in range(700)}
-    analyst = fitted.connect(Role.ANALYST).execution_options(isolation_level="READ COMMITTED")
+    analyst = shop_with_thresholds.connect(Role.ANALYST).execution_options(isolation_level="READ COMMITTED")
     with analyst.begin():
         rows = analyst.execute(text("select group_id, sku from shop.match_products()")).all()
         scans = analyst.execute(
@@ -143,7 +152,7 @@ def test_matches_among_many_products_are_found_through_the_indexes(fitted: "Shop
     for row in rows:
         found.setdefault(row.group_id, set()).add(row.sku)
     assert len(expected & {frozenset(skus) for skus in found.values()}) >= 0.98 * len(expected)
-    assert {row.sku for row in call(fitted, "matches", sku="p5-0")} >= {"p5-1", "p5-2"}
+    assert {row.sku for row in call(shop_with_thresholds, "matches", sku="p5-0")} >= {"p5-1", "p5-2"}
 
 
 @pytest.mark.parametrize(
@@ -164,16 +173,16 @@ def test_matches_among_many_products_are_found_through_the_indexes(fitted: "Shop
     ],
 )
 def test_impossible_arguments_are_rejected_with_a_reason(
-    fitted: "Shop", function: str, arguments: dict[str, Any], message: str
+    shop_with_thresholds: "Shop", function: str, arguments: dict[str, Any], message: str
 ) -> None:
-    add(fitted, Posting("a", 1, 1))
+    add(shop_with_thresholds, Posting("a", 1, 1))
     with pytest.raises(DatabaseError, match=message) as raised:
-        call(fitted, function, **arguments)
+        call(shop_with_thresholds, function, **arguments)
     assert raised.value.sqlstate in ("22023", "42704")
 
 
-def test_more_than_50000_products_are_rejected(fitted: "Shop") -> None:
-    with fitted.database.connect(None) as conn, conn.begin():
+def test_more_than_50000_products_are_rejected(shop_with_thresholds: "Shop") -> None:
+    with shop_with_thresholds.database.connect(None) as conn, conn.begin():
         conn.execute(text("set local session_replication_role = replica"))
         conn.execute(
             text(
@@ -182,4 +191,4 @@ def test_more_than_50000_products_are_rejected(fitted: "Shop") -> None:
             )
         )
     with pytest.raises(StatementRefused, match="more than 50000 products match"):
-        groups(fitted)
+        groups(shop_with_thresholds)

@@ -1,4 +1,5 @@
-"""The Shopee competition's score of matching, on postings in its layout and with the starter model's real vectors.
+"""Groups get a high score by the rule of the Shopee competition. The postings have the competition's layout and real
+vectors of the starter model.
 
 The default thresholds were chosen on other groups. The images of a group come from one drawing, which makes them easier
 to match than the images of real sellers; see `postings.py`.
@@ -40,7 +41,7 @@ def postings(folder: Path) -> list[Posting]:
 
 @pytest.fixture(scope="module")
 def shopee(databases: Databases, template: str, folder: Path, postings: list[Posting]) -> Database:
-    """The postings, loaded and encoded through the command line."""
+    """Returns a database with the postings, which `windowshop encode` has encoded."""
     database = databases.copy(template)
     home = folder / "home"
     add_model(

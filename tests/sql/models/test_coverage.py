@@ -1,4 +1,4 @@
-"""shop.coverage: every product of every catalog counts in exactly one column of every model."""
+"""shop.coverage counts every product once for each model: as searchable, waiting, quarantined or without an image."""
 
 import random
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ def rows(shop: "Shop") -> list[Coverage]:
         return coverage(conn)
 
 
-def test_each_state_has_its_column(shop: "Shop") -> None:
+def test_each_state_of_a_product_has_its_own_column(shop: "Shop") -> None:
     shop.add("done", "half", "bad image", "bad title", "second image bad")
     shop.run(
         "insert into shop.product_image (product_id, position, uri) "
@@ -43,7 +43,7 @@ def test_each_state_has_its_column(shop: "Shop") -> None:
         waiting=1,
         quarantined=2,
         without_picture=1,
-        words_only=3,  # half, bad image, none
+        words_only=3,  # the products `half`, `bad image` and `none`
     )
     assert shop.value("select count(*) from shop.searchable") == 2
 

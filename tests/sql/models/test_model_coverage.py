@@ -1,4 +1,5 @@
-"""shop.model_coverage: every image and title of the catalog counts once, also during loads and encoding."""
+"""shop.model_coverage counts every image and title of the catalog once for each model, also during loads and
+encoding."""
 
 import itertools
 import threading
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop, Worker
 
 
-def test_each_state_has_its_column(shop: "Shop") -> None:
+def test_each_state_of_an_item_has_its_own_count(shop: "Shop") -> None:
     shop.add("done", "changed", "bad", "held", "waiting", image_count=2)
     shop.load(Product("none", "no image"))
     worker = shop.worker()
@@ -124,7 +125,7 @@ def test_the_columns_add_up_to_the_catalog_during_loads_and_encoding(two_models:
 
 
 def look(conn: Connection) -> None:
-    """Check coverage against a count of the tables in the same snapshot."""
+    """Check that coverage agrees with a count of the tables in the same snapshot."""
     with conn.begin():
         conn.execute(text("set transaction isolation level repeatable read"))
         items = {

@@ -32,7 +32,8 @@ Answer = tuple[str, float]
 
 
 def fill(shop: "Shop") -> None:
-    """The space of turned is toy's space, rotated. A query vector of toy is valid in it, but finds wrong products."""
+    """Store the vectors of three models. Model `turned` has the vectors of `toy`, rotated. So a query vector of `toy`
+    has the right dimension for `turned` but finds wrong products."""
     chance = np.random.default_rng(8)
     spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
     spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]
@@ -72,13 +73,12 @@ def prepared(conn: Connection) -> list[Answer]:
 
 def in_a_snapshot(conn: Connection) -> list[Answer]:
     with transaction(conn, "repeatable read"):
-        conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot before any view
+        conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot
         return [*plain(conn), *searched(conn), *plain(conn)]
 
 
 def keeping_the_vector(conn: Connection) -> list[Answer]:
-    """Encode the query in one statement and use the vector in the next, as ordinary transactions and plpgsql functions
-    do."""
+    """Encode the query in one statement and search with its vector in the next statement, as plpgsql functions do."""
     with transaction(conn, "read committed"):
         vector = conn.scalar(text("select shop.clip_text('bag')::text"))
         return [one(conn, NEAREST.format(v=f"'{vector}'")), *searched(conn)]
@@ -150,7 +150,7 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
     assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # every model answered
 
 
-def test_a_transaction_that_has_a_vector_holds_up_a_switch_until_it_ends(three_models: "Shop") -> None:
+def test_a_switch_waits_for_every_transaction_that_has_read_a_vector(three_models: "Shop") -> None:
     fill(three_models)
     for first in ("shop.clip_text('bag')", "shop.product_vector('s1')", "shop_private.serving()"):
         conn = three_models.connect(Role.ANALYST)

@@ -133,8 +133,8 @@ def tried(shop: "Shop", name: str = "wide", *, fit: bool = False) -> trial.Trial
 
 
 def judged(shop: "Shop", queries: int) -> None:
-    """Judge that query7 should find sku7. Toy's vectors of the two are equal. For wide and for keywords the query is
-    unrelated to the product."""
+    """Judge that query7 should find sku7, and so on. Model `toy` has equal vectors for a query and its product. For
+    model `wide` and for keywords, the query is unrelated to the product."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [Judgement("default", "main", f"query{n}", None, None, f"sku{n}", 3) for n in range(queries)])
     shop.run(
@@ -156,7 +156,7 @@ def test_promotion_measures_and_compares_both_models_and_refuses_the_worse_one(t
     with two_models.database.connect(Role.APP) as conn:
         [duel] = trials(conn, "wide", "toy")
     expected = difference["text->hybrid", "nDCG@10"]
-    # Summed in another order, so the last digit varies.
+    # The two values are summed in different orders, so the last digit may differ.
     assert astuple(duel.difference) == pytest.approx(astuple(expected))
     with (
         two_models.encoder(2, dimension=40),
@@ -190,7 +190,7 @@ def test_a_later_evaluation_is_not_compared_with_a_trial(two_models: "Shop") -> 
         history.find(conn, "last", tasks)
 
 
-def test_a_trial_that_is_impossible_is_rejected(two_models: "Shop") -> None:
+def test_an_impossible_trial_is_rejected_with_a_reason(two_models: "Shop") -> None:
     fill(two_models)
     with pytest.raises(SettingsError, match="model toy is serving"):
         tried(two_models, "toy")

@@ -1,4 +1,4 @@
-"""shop.no_result_queries and shop.event, for the app role."""
+"""shop.event records searches and clicks. shop.no_result_queries lists the queries that found nothing."""
 
 from typing import TYPE_CHECKING
 

@@ -236,7 +236,7 @@ def test_a_terminated_gateway_connection_is_replaced(shop: "Shop", analyst: Conn
         assert gateways(shop) not in ([], [pid])
 
 
-def test_with_1000_requests_waiting_a_further_one_is_refused_immediately(shop: "Shop", analyst: Connection) -> None:
+def test_the_1001st_waiting_request_is_refused_immediately(shop: "Shop", analyst: Connection) -> None:
     shop.run(
         "insert into shop_private.request (model_id, key, kind, payload) "
         "select 1, int4send(n), 't', int4send(n) from generate_series(1, 1000) n"
@@ -257,7 +257,7 @@ def _no_free_gateway(shop: "Shop") -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_no_free_gateway")
-def test_when_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
+def test_if_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
     shop.cache("known")
     with pytest.raises(EncoderUnavailable, match="no free connection") as raised:
         ask(analyst, "new")
@@ -265,7 +265,7 @@ def test_when_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop",
     assert ask(analyst, "known") == 24  # a cached query needs no connection
 
 
-def test_when_the_gateway_cannot_connect_the_error_says_who_can_fix_it(shop: "Shop", analyst: Connection) -> None:
+def test_if_the_gateway_cannot_connect_the_error_names_the_setting_to_fix(shop: "Shop", analyst: Connection) -> None:
     port = shop.value("select current_setting('port')")
     shop.run("alter server shop_primary options (set port '1')")
     try:

@@ -1,4 +1,4 @@
-"""shop_private.housekeep: small tables stay small, and nothing that is still needed is deleted."""
+"""shop_private.housekeep deletes old requests, cached vectors and workers, but nothing that is still needed."""
 
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def test_a_claimed_request_is_kept(shop: "Shop") -> None:
     ask(shop, b"slow", 61)
     with requests.connect(shop.database) as encoder:
         assert len(requests.begin(encoder, [1], 10)) == 1
-        housekeep(shop)  # returns immediately: it does not wait for the encoder
+        housekeep(shop)  # housekeep returns immediately and does not wait for the encoder
         assert shop.value("select count(*) from shop_private.request") == 1
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def stocked(shop: "Shop") -> "Shop":
+def stocked_shop(shop: "Shop") -> "Shop":
     from tests.support.shop import product
 
     shop.load(
@@ -28,8 +28,8 @@ def stocked(shop: "Shop") -> "Shop":
 
 
 @pytest.fixture
-def analyst(stocked: "Shop") -> Iterator[Connection]:
-    with stocked.database.connect(Role.ANALYST) as conn:
+def analyst(stocked_shop: "Shop") -> Iterator[Connection]:
+    with stocked_shop.database.connect(Role.ANALYST) as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -41,7 +41,7 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "skus"),
     [
-        ("backpack", ["B-3", "B-2", "B-1"]),  # a title counts more than a description, a short one more than a long one
+        ("backpack", ["B-3", "B-2", "B-1"]),  # short titles count most, then long titles, then descriptions
         ("black leather backpack", ["B-2", "B-1", "B-3"]),  # all words in a description rank before one word in a title
         ("shoes", ["S-2", "S-1"]),
         ("NORDWIND", ["B-1"]),
@@ -56,36 +56,36 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
         ("!!! ???", []),
     ],
 )
-def test_words_find_products(analyst: Connection, words: str, skus: list[str]) -> None:
+def test_a_query_finds_products_by_their_words_best_first(analyst: Connection, words: str, skus: list[str]) -> None:
     assert found(analyst, words) == skus
 
 
-def test_words_follow_an_update(stocked: "Shop", analyst: Connection) -> None:
-    stocked.run("update shop.product set title = 'Rucksack' where sku = 'B-2'")
+def test_an_updated_title_is_found_by_its_new_words_only(stocked_shop: "Shop", analyst: Connection) -> None:
+    stocked_shop.run("update shop.product set title = 'Rucksack' where sku = 'B-2'")
     assert found(analyst, "rucksack") == ["B-2"]
     assert "B-2" not in found(analyst, "leather")
 
 
-def test_a_catalog_has_a_language(stocked: "Shop") -> None:
+def test_set_language_sets_the_language_of_one_catalog(stocked_shop: "Shop") -> None:
     from tests.support.shop import product
 
-    stocked.load(product("r", "Ein Haus aus Holz"), into="berlin")
-    app = stocked.connect(Role.APP)
+    stocked_shop.load(product("r", "Ein Haus aus Holz"), into="berlin")
+    app = stocked_shop.connect(Role.APP)
     assert found(app, "Häuser", "berlin") == []
     assert app.execute(text("select shop.set_language('german', 'berlin')")).scalar() == 1
     assert found(app, "Häuser", "berlin") == ["r"]
-    stocked.load(product("s", "Kleine Bücher"), into="berlin")  # products that are loaded later use that language too
+    stocked_shop.load(product("s", "Kleine Bücher"), into="berlin")  # products loaded later use that language too
     assert found(app, "klein Buch", "berlin") == ["s"]
-    assert stocked.work("r") == [("r", "image", 0, "pending"), ("r", "title", 0, "pending")]
+    assert stocked_shop.work("r") == [("r", "image", 0, "pending"), ("r", "title", 0, "pending")]
     with pytest.raises(StatementRefused, match="there is no language 'klingon'") as raised:
         app.execute(text("select shop.set_language('klingon', 'berlin')"))
     assert "german" in (raised.value.hint or "")
 
 
-def test_long_descriptions_and_odd_words_are_indexed(stocked: "Shop", analyst: Connection) -> None:
+def test_long_descriptions_and_odd_words_are_indexed(stocked_shop: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     many = " ".join(f"word{n}" for n in range(60_000))
-    stocked.load(product("long", "long one", description=many), product("wide", "x" * 2000))
+    stocked_shop.load(product("long", "long one", description=many), product("wide", "x" * 2000))
     assert found(analyst, "word17") == ["long"]
     assert found(analyst, "x " * 3000) == []

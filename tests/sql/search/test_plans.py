@@ -82,11 +82,11 @@ def test_a_narrow_filter_is_answered_exactly_and_with_every_match(analyst: Conne
     found, plan = scans(analyst, search)
     assert "product_product_type_idx" in found, plan
     assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
-    assert len(analyst.exec_driver_sql(search).all()) == 10  # all matches: every 2,000th of 20,000
+    assert len(analyst.exec_driver_sql(search).all()) == 10  # every match: each 2,000th of 20,000 products
 
 
 @pytest.mark.parametrize("limit", [10, 100, 500])
-def test_a_filtered_search_is_never_short_in_a_new_session(large: Database, limit: int) -> None:
+def test_a_filtered_search_in_a_new_session_returns_as_many_rows_as_its_limit(large: Database, limit: int) -> None:
     with large.connect(Role.ANALYST) as conn:
         search = f"select sku from shop.searchable where price < 8 order by image_embedding <=> {VECTOR} limit {limit}"
         conn.exec_driver_sql("set local enable_sort = off")  # excludes the exact plan
@@ -95,7 +95,7 @@ def test_a_filtered_search_is_never_short_in_a_new_session(large: Database, limi
         assert conn.exec_driver_sql("show hnsw.iterative_scan").scalar() == "relaxed_order"
         assert len(conn.exec_driver_sql(search).all()) == limit
         conn.exec_driver_sql("set local hnsw.iterative_scan = off")
-        assert len(conn.exec_driver_sql(search).all()) < limit  # too few without the setting
+        assert len(conn.exec_driver_sql(search).all()) < limit  # without the setting, too few rows are returned
 
 
 def test_the_nearest_products_are_found(analyst: Connection) -> None:
@@ -105,8 +105,7 @@ def test_the_nearest_products_are_found(analyst: Connection) -> None:
     assert len(set(nearest) & set(exact)) >= 9
 
 
-def test_claiming_work_reads_the_list_by_its_index(shop: "Shop") -> None:
-    """Of 20,000 waiting items, the next batch is found without a sort."""
+def test_a_claim_finds_the_next_batch_of_20000_items_without_a_sort(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title) "
         "select shop.product_id('sku ' || n), 'sku ' || n, 'title' from generate_series(1, 20000) n"

@@ -31,8 +31,8 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def calibrated(large: Database) -> Iterator[None]:
-    """Stores calibrated costs by which 20,000 products are many."""
+def calibration_of_20000_products(large: Database) -> Iterator[None]:
+    """Store a calibration by which an exact search is slower than the index for more than 700 matches."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -56,26 +56,26 @@ def search(conn: Connection, **named: Any) -> list[Row[Any]]:
     return list(conn.execute(text(f"select * from shop.search({given})"), named).all())
 
 
-def nearest(lets_through: Any, k: int, seed: int = 0) -> list[str]:
+def nearest(passes: Any, k: int, seed: int = 0) -> list[str]:
     """Returns the SKUs of the truly nearest products, computed with numpy."""
     numbers = np.arange(1, PRODUCTS + 1)
     distance = 1 - vectors(seed) @ query_vector()
-    distance[~lets_through(numbers)] = np.inf
+    distance[~passes(numbers)] = np.inf
     order = np.argsort(distance)[:k]
     return [f"sku {n}" for n in numbers[order] if np.isfinite(distance[n - 1])]
 
 
 @pytest.mark.parametrize("route", [None, "exact", "hnsw"])
-@pytest.mark.parametrize(("name", "condition", "lets_through"), FILTERS, ids=[name for name, _, _ in FILTERS])
+@pytest.mark.parametrize(("name", "condition", "passes"), FILTERS, ids=[name for name, _, _ in FILTERS])
 def test_every_route_returns_k_results_and_the_nearest_products(
-    analyst: Connection, name: str, condition: str | None, lets_through: Any, route: str | None
+    analyst: Connection, name: str, condition: str | None, passes: Any, route: str | None
 ) -> None:
     for k in (10, 60):
-        truth = nearest(lets_through, k)
+        truth = nearest(passes, k)
         rows = search(analyst, query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0, route=route)
         found = [row.sku for row in rows]
         assert len(found) == len(set(found)) == len(truth)
-        if route is None or name != "far brands":  # a forced index does not find the nearest there
+        if route is None or name != "far brands":  # the forced index route misses the nearest products of "far brands"
             assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
         assert all(row.complete for row in rows)
         assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
@@ -83,7 +83,7 @@ def test_every_route_returns_k_results_and_the_nearest_products(
             assert set(found) == set(truth)
 
 
-def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Connection) -> None:
+def test_a_search_with_many_matches_uses_the_index_and_one_with_few_is_exact(analyst: Connection) -> None:
     routes = {
         name: {
             (row.route, row.total_is)
@@ -97,12 +97,12 @@ def test_many_matches_are_found_by_the_index_and_few_are_compared(analyst: Conne
         assert routes[name] == {("exact", "exact")}, name
 
 
-def test_total_is_tells_whether_the_total_is_exact(analyst: Connection) -> None:
+def test_the_column_total_is_tells_whether_the_total_is_exact(analyst: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
-    for name, condition, lets_through in FILTERS[:-1]:
+    for name, condition, passes in FILTERS[:-1]:
         for route in (None, "exact", "hnsw"):
             [row, *_] = search(analyst, query=QUERY, filter=condition, route=route)
-            matches = int(np.sum(lets_through(numbers)))
+            matches = int(np.sum(passes(numbers)))
             if row.total_is == "exact":
                 assert row.total == matches, name
             elif row.total_is == "at least":
@@ -171,7 +171,7 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Yields each plan of a statement and its functions, as auto_explain reports it to a superuser as analyst."""
+    """Yields the plans of a statement and of the statements in its functions. Only a superuser can load auto_explain."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
@@ -190,7 +190,7 @@ LEGS = {
     "title": (1, "toy_title_hnsw", "toy_title"),
 }
 SETUPS = {
-    "as it is": [],
+    "default settings": [],
     "generic plans": ["set plan_cache_mode = force_generic_plan"],
     "custom plans": ["set plan_cache_mode = force_custom_plan"],
     "prepared": [
@@ -232,7 +232,7 @@ def test_each_leg_runs_the_plan_of_its_route(large: Database, leg: str, setup: s
         check()
 
 
-@pytest.mark.parametrize("setup", ["as it is", "generic plans", "custom plans"])
+@pytest.mark.parametrize("setup", ["default settings", "generic plans", "custom plans"])
 def test_the_keyword_leg_reads_its_indexes(large: Database, setup: str) -> None:
     with plans(large, "select * from shop.search('number77', degrade => true)", *SETUPS[setup]) as seen:
         assert "product_keywords_idx" in seen, seen
@@ -272,15 +272,15 @@ def test_common_words_rank_candidates_without_an_index_scan_over_all_products(la
 
 
 def test_a_query_of_only_common_words_stays_fast(analyst: Connection) -> None:
-    rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # not encoded: keywords need no vector
+    rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # keywords need no query vector
     assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
     assert len({row.sku for row in rows}) == 40
     assert rows == search(analyst, query="title", k=40, image_weight=0, title_weight=0)
-    with pytest.raises(EncoderUnavailable):  # a cut by similarity needs a vector
+    with pytest.raises(EncoderUnavailable):  # min_similarity needs a vector
         search(analyst, query="title", image_weight=0, title_weight=0, min_similarity=0.1)
 
 
-def test_pages_neither_repeat_nor_skip(analyst: Connection) -> None:
+def test_pages_neither_repeat_nor_skip_products(analyst: Connection) -> None:
     for named in (
         {"title_weight": 0, "keyword_weight": 0},
         {"title_weight": 0, "keyword_weight": 0, "filter": '{"price": {"lt": 80}}'},
@@ -330,18 +330,18 @@ def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, ana
         transaction.rollback()
 
 
-def test_a_word_of_many_products_ranks_candidates_but_selects_none(analyst: Connection) -> None:
+def test_a_common_word_ranks_the_products_of_other_legs_but_adds_none(analyst: Connection) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())
     assert shares["titl"] == pytest.approx(1)
     leg = "select cardinality((shop_private.keyword_leg({}, 'main', 'true', null, {}, 50, 20000)).product_ids)"
     near = "array[shop.product_id('sku 1'), shop.product_id('sku 2')]"
     assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the products of the other legs
     assert analyst.exec_driver_sql(leg.format("'title number77'", near)).scalar() == 3
-    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # the word selects without other legs
+    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # the word adds products
 
 
 def test_a_search_sees_committed_changes(large: Database) -> None:
-    """Matches are read from the table, not from statistics."""
+    """The search counts matches in the table. The planner's statistics would not contain the change yet."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)

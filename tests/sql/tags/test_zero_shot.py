@@ -1,4 +1,4 @@
-"""shop.zero_shot: the best label for each product by its image, with a confidence only where it is reliable."""
+"""shop.zero_shot finds the best label for each product by its first image. A confidence needs a good calibration."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,8 @@ LABEL_VECTORS = unit(np.random.default_rng(1).standard_normal((len(LABELS), 24))
 
 
 @pytest.fixture
-def labelled(shop: "Shop") -> Iterator["Shop"]:
-    """A shop with the vectors of the labels in the cache, so that no encoder is needed."""
+def shop_with_labels(shop: "Shop") -> Iterator["Shop"]:
+    """Yields a shop whose cache has the vectors of the labels, so that no encoder is needed."""
     shop.run("delete from shop.tuning")
     for template in ("{}", "a photo of a {}"):
         for label, vector in zip(LABELS, LABEL_VECTORS, strict=True):
@@ -47,7 +47,7 @@ def cache(shop: "Shop", query: str, vector: NDArray[np.float32]) -> None:
 
 
 def add(shop: "Shop", products: Sequence[Product], vectors: NDArray[np.float32], *, into: str = "main") -> None:
-    """Load products with one image each and store these vectors as their encodings."""
+    """Load products with one image each. Store each product's vector for both its title and its image."""
     shop.load(*products, into=into)
     by_title = {product.title: vector for product, vector in zip(products, vectors, strict=True)}
     worker = shop.worker()
@@ -90,12 +90,12 @@ def calibrate(shop: "Shop", arguments: str = "'color'") -> Any:
     return shop.connect(Role.APP).exec_driver_sql(f"select * from shop.calibrate_zero_shot({arguments})").one()
 
 
-def test_each_encoded_product_gets_the_label_nearest_to_its_image(labelled: "Shop") -> None:
+def test_each_encoded_product_gets_the_label_nearest_to_its_image(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(40)
-    add(labelled, [thing(n) for n in range(40)], vectors)
-    labelled.load(thing(99))  # its image is not encoded
+    add(shop_with_labels, [thing(n) for n in range(40)], vectors)
+    shop_with_labels.load(thing(99))  # its image is not encoded
     similarity = vectors @ LABEL_VECTORS.T
-    rows = zero_shot(labelled)
+    rows = zero_shot(shop_with_labels)
     assert [row.sku for row in rows] == [f"p{n:04}" for n in range(40)]
     assert [row.label for row in rows] == [LABELS[n] for n in similarity.argmax(1)]
     assert [row.similarity for row in rows] == pytest.approx(similarity.max(1), abs=2e-3)
@@ -103,19 +103,19 @@ def test_each_encoded_product_gets_the_label_nearest_to_its_image(labelled: "Sho
     assert [row.margin for row in rows] == pytest.approx(first - second, abs=4e-3)
 
 
-def test_only_the_first_image_counts(labelled: "Shop") -> None:
-    labelled.load(Product("two", "two", images=(Image("first.jpg"), Image("second.jpg"))))
-    worker = labelled.worker()
+def test_only_the_first_image_counts(shop_with_labels: "Shop") -> None:
+    shop_with_labels.load(Product("two", "two", images=(Image("first.jpg"), Image("second.jpg"))))
+    worker = shop_with_labels.worker()
     worker.complete(worker.claim("title"))
     items = worker.claim("image")
     worker.complete(items, "image", np.stack([LABEL_VECTORS[item.position] for item in items]))
-    assert [(row.sku, row.label) for row in zero_shot(labelled)] == [("two", "bag")]
+    assert [(row.sku, row.label) for row in zero_shot(shop_with_labels)] == [("two", "bag")]
 
 
-def test_k_labels_are_listed_best_first_and_their_confidences_add_up_to_1(labelled: "Shop") -> None:
-    tagged(labelled, 400)
-    calibrate(labelled)
-    rows = zero_shot(labelled, field="color", k=len(LABELS))
+def test_k_labels_are_listed_best_first_and_their_confidences_add_up_to_1(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 400)
+    calibrate(shop_with_labels)
+    rows = zero_shot(shop_with_labels, field="color", k=len(LABELS))
     assert len(rows) == 400 * len(LABELS)
     for n in range(0, len(rows), len(LABELS)):
         one = rows[n : n + len(LABELS)]
@@ -127,80 +127,81 @@ def test_k_labels_are_listed_best_first_and_their_confidences_add_up_to_1(labell
         assert one[2].margin == pytest.approx(one[2].similarity - one[0].similarity)
 
 
-def test_calibration_recovers_the_temperature_that_generated_the_tags(labelled: "Shop") -> None:
-    tagged(labelled, 1600)
-    fit = calibrate(labelled)
+def test_calibration_recovers_the_temperature_that_generated_the_tags(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 1600)
+    fit = calibrate(shop_with_labels)
     assert fit.temperature == pytest.approx(TRUE_TEMPERATURE, rel=0.2)
     assert (fit.tagged, fit.labels, fit.reason) == (1600, len(LABELS), None)
     assert fit.ece <= 0.1 < fit.ece_uncalibrated
-    [stored] = labelled.run("select model_id, name, value, detail from shop.tuning")
+    [stored] = shop_with_labels.run("select model_id, name, value, detail from shop.tuning")
     assert (stored.model_id, stored.name, stored.value) == (1, "zero_shot:color", fit.temperature)
     assert stored.detail["tagged"] == 1600
     assert stored.detail["ece"] == fit.ece
     assert sorted(stored.detail["labels"]) == sorted(LABELS)
 
-    sure = [row for row in zero_shot(labelled, field="color") if row.confidence > 0.8]
-    truth = dict(labelled.run("select sku, color from shop.product"))
+    sure = [row for row in zero_shot(shop_with_labels, field="color") if row.confidence > 0.8]
+    truth = dict(shop_with_labels.run("select sku, color from shop.product"))
     right = np.mean([truth[row.sku] == row.label for row in sure])
     assert len(sure) > 100
     assert right == pytest.approx(np.mean([row.confidence for row in sure]), abs=0.06)
 
 
-def test_a_second_calibration_replaces_the_first(labelled: "Shop") -> None:
-    tagged(labelled, 400)
-    assert calibrate(labelled).temperature == calibrate(labelled).temperature
-    assert labelled.value("select count(*) from shop.tuning") == 1
+def test_a_second_calibration_replaces_the_first(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 400)
+    assert calibrate(shop_with_labels).temperature == calibrate(shop_with_labels).temperature
+    assert shop_with_labels.value("select count(*) from shop.tuning") == 1
 
 
-def test_an_attribute_can_be_the_field(labelled: "Shop") -> None:
+def test_an_attribute_can_be_the_calibrated_field(shop_with_labels: "Shop") -> None:
     truth, vectors = drawn(250)
     attributes = [{"its kind": {"no. 1": LABELS[label]}} for label in truth]
-    add(labelled, [thing(n, attributes=one) for n, one in enumerate(attributes)], vectors)
+    add(shop_with_labels, [thing(n, attributes=one) for n, one in enumerate(attributes)], vectors)
     place = r"attributes.its kind.no\. 1"
-    assert calibrate(labelled, f"'{place}'").tagged == 250
-    assert zero_shot(labelled, field=place)[0].confidence is not None
+    assert calibrate(shop_with_labels, f"'{place}'").tagged == 250
+    assert zero_shot(shop_with_labels, field=place)[0].confidence is not None
 
 
 @pytest.mark.parametrize("count", [0, 199])
-def test_with_fewer_than_200_tagged_products_there_is_no_confidence(labelled: "Shop", count: int) -> None:
-    tagged(labelled, 250)
-    calibrate(labelled)
-    labelled.run("update shop.product set color = null where sku >= :sku", sku=f"p{count:04}")
-    fit = calibrate(labelled)
+def test_with_fewer_than_200_tagged_products_there_is_no_confidence(shop_with_labels: "Shop", count: int) -> None:
+    tagged(shop_with_labels, 250)
+    calibrate(shop_with_labels)
+    shop_with_labels.run("update shop.product set color = null where sku >= :sku", sku=f"p{count:04}")
+    fit = calibrate(shop_with_labels)
     assert (fit.temperature, fit.tagged) == (None, count)
     assert "confidence takes 200" in fit.reason
-    assert labelled.value("select count(*) from shop.tuning") == 0
-    assert {row.confidence for row in zero_shot(labelled, field="color")} == {None}
+    assert shop_with_labels.value("select count(*) from shop.tuning") == 0
+    assert {row.confidence for row in zero_shot(shop_with_labels, field="color")} == {None}
 
 
-def test_tags_unrelated_to_the_images_give_no_false_confidence(labelled: "Shop") -> None:
+def test_tags_unrelated_to_the_images_give_no_false_confidence(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(600)
     random = np.random.default_rng(5)
-    add(labelled, [thing(n, color=LABELS[random.integers(0, 6)]) for n in range(600)], vectors)
-    fit = calibrate(labelled)
+    add(shop_with_labels, [thing(n, color=LABELS[random.integers(0, 6)]) for n in range(600)], vectors)
+    fit = calibrate(shop_with_labels)
     assert fit.accuracy < 0.3
-    assert all(row.confidence is None or row.confidence < 0.4 for row in zero_shot(labelled, field="color"))
+    assert all(row.confidence is None or row.confidence < 0.4 for row in zero_shot(shop_with_labels, field="color"))
 
 
-def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(labelled: "Shop") -> None:
-    tagged(labelled, 250)
-    calibrate(labelled)
-    labelled.run("update shop.tuning set detail = detail || '{\"ece\": 0.11}'")
-    assert zero_shot(labelled, field="color")[0].confidence is None
+def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 250)
+    calibrate(shop_with_labels)
+    shop_with_labels.run("update shop.tuning set detail = detail || '{\"ece\": 0.11}'")
+    assert zero_shot(shop_with_labels, field="color")[0].confidence is None
 
 
-def test_confidence_needs_the_field_and_template_that_were_calibrated(labelled: "Shop") -> None:
-    tagged(labelled, 250)
-    calibrate(labelled, "'color', template => 'a photo of a {}'")
-    assert zero_shot(labelled, field="color")[0].confidence is not None  # the default template is the calibrated one
-    assert zero_shot(labelled, field="color", template="a photo of a {}")[0].confidence is not None
-    assert zero_shot(labelled, field="color", template="{}")[0].confidence is None
-    assert zero_shot(labelled, field="material")[0].confidence is None
+def test_confidence_needs_the_field_and_template_that_were_calibrated(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 250)
+    calibrate(shop_with_labels, "'color', template => 'a photo of a {}'")
+    # The default template is the calibrated template.
+    assert zero_shot(shop_with_labels, field="color")[0].confidence is not None
+    assert zero_shot(shop_with_labels, field="color", template="a photo of a {}")[0].confidence is not None
+    assert zero_shot(shop_with_labels, field="color", template="{}")[0].confidence is None
+    assert zero_shot(shop_with_labels, field="material")[0].confidence is None
 
 
-def test_without_confidence_a_notice_gives_the_reason(labelled: "Shop") -> None:
-    add(labelled, [thing(1)], LABEL_VECTORS[:1])
-    analyst = labelled.connect(Role.ANALYST)
+def test_without_confidence_a_notice_gives_the_reason(shop_with_labels: "Shop") -> None:
+    add(shop_with_labels, [thing(1)], LABEL_VECTORS[:1])
+    analyst = shop_with_labels.connect(Role.ANALYST)
     heard: list[str | None] = []
     raw = analyst.connection.driver_connection
     assert raw is not None
@@ -211,11 +212,11 @@ def test_without_confidence_a_notice_gives_the_reason(labelled: "Shop") -> None:
     ]
 
 
-def test_an_ordinary_update_fills_in_missing_tags(labelled: "Shop") -> None:
-    tagged(labelled, 400)
-    calibrate(labelled)
-    labelled.run("update shop.product set color = null where sku < 'p0100'")
-    app = labelled.connect(Role.APP)
+def test_an_ordinary_update_fills_in_missing_tags(shop_with_labels: "Shop") -> None:
+    tagged(shop_with_labels, 400)
+    calibrate(shop_with_labels)
+    shop_with_labels.run("update shop.product set color = null where sku < 'p0100'")
+    app = shop_with_labels.connect(Role.APP)
     filled = app.execute(
         text(
             "update shop.product p set color = z.label from shop.zero_shot(cast(:labels as text[]), "
@@ -225,17 +226,17 @@ def test_an_ordinary_update_fills_in_missing_tags(labelled: "Shop") -> None:
         {"labels": LABELS},
     ).rowcount
     assert 10 < filled < 100
-    assert labelled.value("select count(*) from shop.product where color is null") == 100 - filled
-    assert labelled.work() == []  # a tag is not encoded
+    assert shop_with_labels.value("select count(*) from shop.product where color is null") == 100 - filled
+    assert shop_with_labels.work() == []  # a tag is not encoded
 
 
-def test_a_filter_and_a_catalog_limit_the_products(labelled: "Shop") -> None:
+def test_a_filter_and_a_catalog_limit_the_products(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(3)
-    add(labelled, [thing(1, brand="Acme"), thing(2)], vectors[:2])
-    add(labelled, [thing(3, brand="Acme")], vectors[2:], into="outlet")
-    assert [row.sku for row in zero_shot(labelled, filter='{"brand": "Acme"}')] == ["p0001"]
-    assert [row.sku for row in zero_shot(labelled, catalog="outlet")] == ["p0003"]
-    assert zero_shot(labelled, filter='{"brand": "nobody"}') == []
+    add(shop_with_labels, [thing(1, brand="Acme"), thing(2)], vectors[:2])
+    add(shop_with_labels, [thing(3, brand="Acme")], vectors[2:], into="outlet")
+    assert [row.sku for row in zero_shot(shop_with_labels, filter='{"brand": "Acme"}')] == ["p0001"]
+    assert [row.sku for row in zero_shot(shop_with_labels, catalog="outlet")] == ["p0003"]
+    assert zero_shot(shop_with_labels, filter='{"brand": "nobody"}') == []
 
 
 def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
@@ -268,21 +269,21 @@ def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
     ],
 )
 def test_impossible_arguments_are_rejected_with_a_reason(
-    labelled: "Shop", labels: list[Any] | None, arguments: dict[str, Any], message: str
+    shop_with_labels: "Shop", labels: list[Any] | None, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StatementRefused, match=message):
-        zero_shot(labelled, labels, **arguments)
+        zero_shot(shop_with_labels, labels, **arguments)
 
 
-def test_more_than_five_million_comparisons_are_rejected_and_a_filter_helps(labelled: "Shop") -> None:
+def test_more_than_five_million_comparisons_are_rejected_and_a_filter_helps(shop_with_labels: "Shop") -> None:
     labels = [f"label {n}" for n in range(1000)]
-    labelled.run(
+    shop_with_labels.run(
         "insert into shop_private.query_embedding (model_id, key, query, embedding) "
         "select 1, sha256(convert_to('tlabel ' || n, 'UTF8')), 'label ' || n, cast(:vector as halfvec) "
         "from generate_series(0, 999) n",
         vector=str(LABEL_VECTORS[0].tolist()),
     )
-    with labelled.database.connect(None) as conn, conn.begin():
+    with shop_with_labels.database.connect(None) as conn, conn.begin():
         conn.execute(text("set local session_replication_role = replica"))
         conn.execute(
             text(
@@ -304,11 +305,11 @@ def test_more_than_five_million_comparisons_are_rejected_and_a_filter_helps(labe
             {"vector": str(LABEL_VECTORS[0].tolist())},
         )
     with pytest.raises(StatementRefused, match="more than 5000 products match; with 1000 labels"):
-        zero_shot(labelled, labels)
-    assert len(zero_shot(labelled, labels, filter='{"brand": "few"}')) == 2
+        zero_shot(shop_with_labels, labels)
+    assert len(zero_shot(shop_with_labels, labels, filter='{"brand": "few"}')) == 2
 
 
-def test_only_the_app_role_may_calibrate(labelled: "Shop") -> None:
-    analyst: Connection = labelled.connect(Role.ANALYST)
+def test_only_the_app_role_may_calibrate(shop_with_labels: "Shop") -> None:
+    analyst: Connection = shop_with_labels.connect(Role.ANALYST)
     with pytest.raises(DatabaseError, match="permission denied"):
         analyst.exec_driver_sql("select * from shop.calibrate_zero_shot()")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:
-    """Encode all pending images. `sources` maps uris to sha256 hashes. Returns the vectors in the order of the uris."""
+    """Encode all pending images. `sources` maps URIs to SHA-256 hashes. Returns the vectors in the order of the
+    URIs."""
     items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
     vectors = unit_vectors(len(items), dimension, seed)
     hashes = [sources[item.uri or ""] for item in items]

@@ -1,4 +1,4 @@
-"""No two workers hold the same item. An item that stops workers is tried alone, three times."""
+"""No two workers hold the same item. After a worker stops, each of its items is tried alone, at most three times."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ def test_two_claimers_never_share_an_item_and_claim_all_items(shop: "Shop", toge
     claimed = together(*(lambda worker=worker: claims_all(worker) for worker in workers))
     everything = [sku for mine in claimed for sku in mine]
     assert len(everything) == len(set(everything)) == 300
-    assert sum(bool(mine) for mine in claimed) > 1  # they worked in parallel
+    assert sum(bool(mine) for mine in claimed) > 1  # several workers claimed items
 
 
 def test_items_of_an_open_claim_are_skipped(shop: "Shop") -> None:
@@ -34,7 +34,7 @@ def test_items_of_an_open_claim_are_skipped(shop: "Shop") -> None:
     one, two = shop.worker(), shop.worker()
     one.conn.exec_driver_sql("begin")
     assert skus(one.claim(limit=1)) == ["a"]
-    assert sorted(skus(two.claim())) == ["b", "c"]  # without waiting for the other worker
+    assert sorted(skus(two.claim())) == ["b", "c"]  # the claim does not wait for the other worker
     one.conn.exec_driver_sql("rollback")
     assert skus(two.claim()) == ["a"]
 
@@ -72,7 +72,7 @@ def test_an_image_item_has_the_folder_of_its_path(shop: "Shop") -> None:
     assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/images", "a-0.jpg", 0, False)
 
 
-def test_the_lease_of_a_live_worker_is_kept(shop: "Shop") -> None:
+def test_a_live_worker_keeps_its_items(shop: "Shop") -> None:
     shop.add("a")
     one, two = shop.worker(), shop.worker()
     assert skus(one.claim()) == ["a"]

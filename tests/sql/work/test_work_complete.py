@@ -130,7 +130,7 @@ def test_an_item_encoded_twice_keeps_the_later_vector(shop: "Shop") -> None:
     assert shop.value("select embedding::text from shop.toy_title") != before
 
 
-def test_image_metadata_fills_in_what_the_feed_did_not_provide(shop: "Shop") -> None:
+def test_image_metadata_fills_in_only_values_that_the_feed_lacks(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.run("update shop.product_image set phash = (repeat('1', 64))::bit(64) where uri = 'a-0.jpg'")
     worker = shop.worker()

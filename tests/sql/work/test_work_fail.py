@@ -73,7 +73,7 @@ def test_a_very_long_reason_is_truncated(shop: "Shop") -> None:
     assert shop.value("select length(error) from shop.quarantine") == 1000
 
 
-def test_a_worker_that_releases_its_items_leaves_no_trace(shop: "Shop") -> None:
+def test_released_items_are_pending_again_and_the_attempt_does_not_count(shop: "Shop") -> None:
     shop.add("a", "b", "solo")
     shop.run("update shop_private.work set solo = 1 where product_id = shop.product_id('solo')")
     one, two = shop.worker(), shop.worker()

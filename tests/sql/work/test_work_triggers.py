@@ -1,4 +1,4 @@
-"""Changes of titles and images create work items, whichever client makes the change."""
+"""A changed title or image creates a work item, whichever client makes the change."""
 
 from typing import TYPE_CHECKING
 
@@ -7,11 +7,11 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-pytestmark = pytest.mark.usefixtures("encoded")
+pytestmark = pytest.mark.usefixtures("encoded_product")
 
 
 @pytest.fixture
-def encoded(shop: "Shop") -> None:
+def encoded_product(shop: "Shop") -> None:
     shop.add("a", image_count=2)
     shop.encode_all()
     assert shop.work() == []
@@ -47,7 +47,7 @@ def test_an_update_to_the_same_value_creates_no_work_item(shop: "Shop") -> None:
         "product_type = 'bags', brand = 'x', updated_at = now()",
     ],
 )
-def test_other_columns_create_no_work_item(shop: "Shop", change: str) -> None:
+def test_a_change_of_another_column_creates_no_work_item(shop: "Shop", change: str) -> None:
     shop.run(f"update shop.product set {change}")
     assert shop.work() == []
 
