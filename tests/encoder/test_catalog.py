@@ -1,4 +1,4 @@
-"""Encoder processes run the catalog lane. Every good image gets exactly one vector, whatever happens to an encoder."""
+"""Encoder processes encode the catalog. Every good image gets exactly one vector, even if encoders are killed."""
 
 import random
 import time
@@ -17,7 +17,7 @@ from tests.support.processes import running_encoder, start_encoder, wait_until, 
 Environment = Callable[[Database], dict[str, str]]
 
 
-def left(database: Database) -> Outstanding:
+def remaining_work(database: Database) -> Outstanding:
     with database.connect(Role.ENCODER) as conn:
         ids = conn.scalars(text("select model_id from shop.model")).all()
         return outstanding(conn, list(ids))
@@ -30,7 +30,7 @@ def rows(database: Database, query: str) -> list[tuple[object, ...]]:
 
 def assert_complete(database: Database, count: int) -> None:
     """Check that each title and image has exactly one vector and that no work remains."""
-    assert left(database) == Outstanding(0, 0, 0)
+    assert remaining_work(database) == Outstanding(0, 0, 0)
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_image") == [(count, count)]
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_title") == [(count, count)]
     assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
@@ -86,10 +86,10 @@ def test_sigterm_finishes_current_batches_and_releases_other_items(
     load_drawings(clip_database, tmp_path / "images", 1500)
     env = environment(clip_database)
     process = start_encoder(env, log=tmp_path / "log")
-    wait_until(lambda: 0 < left(clip_database).pending < 2200, 60, "encoding under way")
+    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "encoding under way")
     process.terminate()
     assert process.wait(20) == 0, (tmp_path / "log").read_text()
-    remaining = left(clip_database)
+    remaining = remaining_work(clip_database)
     assert remaining.leased == 0
     assert remaining.quarantined == 0
     assert rows(clip_database, "select count(*) from shop_private.work where solo = 1 or attempts > 0") == [(0,)]
@@ -100,7 +100,7 @@ def test_two_encoders_share_the_work(clip_database: Database, environment: Envir
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
         load_drawings(clip_database, tmp_path / "images", 800)
-        wait_until(lambda: left(clip_database) == Outstanding(0, 0, 0), 60, "everything encoded")
+        wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "everything encoded")
     assert_complete(clip_database, 800)
 
 
@@ -132,7 +132,9 @@ def kill_again_and_again(
     started = time.monotonic()
     process = start_encoder(env, log=log)
     try:
-        wait_until(lambda: left(database).pending + left(database).leased == 0, 60 + lease, "nothing stuck")
+        wait_until(
+            lambda: remaining_work(database).pending + remaining_work(database).leased == 0, 60 + lease, "nothing stuck"
+        )
     finally:
         process.terminate()
         process.wait(20)

@@ -1,5 +1,5 @@
-"""Checkpoints: a commit is pinned, weights are safetensors, no code of a model's author runs, a cached model needs no
-network, and each family's vectors are those of the reference.
+"""A model is pinned to a commit and loaded from safetensors. No code of a model's author runs, a cached model needs no
+network, and each model family's vectors equal the reference.
 
 After an intended change: UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py, and review the difference.
 """
@@ -36,7 +36,7 @@ TEXTS = ["a red chair", "x", "Lederrucksack für Männer", "far too long for any
 
 
 def example_images() -> list[Image.Image]:
-    """A gradient, an image that is not square, and a grey image."""
+    """Returns a gradient, an image that is not square, and a grey image."""
     ramp = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
     return [
         Image.fromarray(np.stack([ramp, ramp.T // 2, 255 - ramp], axis=-1)),
@@ -45,9 +45,9 @@ def example_images() -> list[Image.Image]:
     ]
 
 
-def fixed(family: str, folder: Path) -> Path:
-    """A tiny model whose weights depend only on their names, not on a library's random numbers. Its tokenizer sets no
-    maximum length of a text, as some real ones do not."""
+def reproducible_model(family: str, folder: Path) -> Path:
+    """Creates a tiny model whose weights depend only on their names, not on a library's random numbers. Its tokenizer
+    sets no maximum text length, like the tokenizers of some real models."""
     made = FAMILIES[family][0](folder)
     weights = load_file(made / "model.safetensors")
     for name, tensor in weights.items():
@@ -74,7 +74,7 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
-    folder = fixed(family, tmp_path / family)
+    folder = reproducible_model(family, tmp_path / family)
     model = load(str(folder))
     alone = [model.encode_texts([each]) for each in TEXTS]  # in a batch, texts would be padded to the longest
     vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
@@ -90,7 +90,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
 
 
 def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:
-    model = load(str(fixed("clip", tmp_path / "clip")))
+    model = load(str(reproducible_model("clip", tmp_path / "clip")))
     # 75 tokens, a start token and an end token make 77.
     whole, more, less = model.encode_texts(["a" * 75, "a" * 75 + " and more", "a" * 74])
     assert np.allclose(whole, more, atol=1e-6)
@@ -124,17 +124,17 @@ def test_pickled_weights_of_a_later_module_are_refused(tmp_path: Path) -> None:
         load(str(folder))
 
 
-def module_of_its_own(folder: Path) -> None:
+def add_own_module(folder: Path) -> None:
     (folder / "modules.json").write_text(json.dumps([{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}]))
 
 
-def architecture_of_its_own(folder: Path) -> None:
+def add_own_architecture(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}}
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def processor_of_its_own(folder: Path) -> None:
+def add_own_processor(folder: Path) -> None:
     for path in (folder / "processor_config.json", folder / "preprocessor_config.json"):
         known = json.loads(path.read_text()) if path.exists() else {}
         auto_map = {"AutoProcessor": "evil.Evil", "AutoImageProcessor": "evil.Evil"}
@@ -143,7 +143,7 @@ def processor_of_its_own(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "refused"),
-    [(module_of_its_own, True), (architecture_of_its_own, True), (processor_of_its_own, False)],
+    [(add_own_module, True), (add_own_architecture, True), (add_own_processor, False)],
 )
 def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None], refused: bool, tmp_path: Path) -> None:
     folder = tiny_models.make_clip(tmp_path / "clip")
@@ -165,7 +165,7 @@ ONE, TWO = "1" * 40, "2" * 40
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """A hub cache with two commits of shop/tiny-clip, with different weights; main is the first."""
+    """Returns a hub cache with two commits of shop/tiny-clip. They have different weights; main is the first commit."""
     cache = tmp_path / "hub"
     repository = cache / "models--shop--tiny-clip"
     for seed, commit in enumerate((ONE, TWO)):

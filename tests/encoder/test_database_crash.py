@@ -22,7 +22,7 @@ from tests.support.processes import running_encoder, wait_until
 
 @pytest.fixture
 def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Settings]]:
-    """A database on a server that only this test uses, so it may be killed. Its settings are durable."""
+    """Yields a database on a server that only this test uses, so that the test may kill it. The server is durable."""
     settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
     with open_database(settings) as database:
         model = load(str(clip_folder))
@@ -34,7 +34,7 @@ def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest)
 @pytest.mark.parametrize(
     ("kills", "count"), [(2, 1_500), pytest.param(20, 12_000, marks=pytest.mark.soak)], ids=["2", "20"]
 )
-def test_killing_the_database_loses_nothing_that_was_acknowledged(
+def test_killing_the_database_loses_no_acknowledged_vector(
     site: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
 ) -> None:
     database, settings = site
@@ -42,7 +42,7 @@ def test_killing_the_database_loses_nothing_that_was_acknowledged(
     chance = random.Random(kills)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
     environment |= {"WINDOWSHOP_HOME": str(settings.home), "HF_HUB_OFFLINE": "1"}
-    healed = []
+    recovery_seconds = []
     with running_encoder(environment, tmp_path / "log"):
         for _ in range(kills):
             time.sleep(chance.uniform(0.2, 1.0))
@@ -53,17 +53,18 @@ def test_killing_the_database_loses_nothing_that_was_acknowledged(
             before = len(vectors(database))
             if before < 2 * count:
                 wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder goes on")
-                healed.append(time.monotonic() - restarted)
+                recovery_seconds.append(time.monotonic() - restarted)
         wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
-    assert healed, "the work was done before the first kill"
-    print(f"{len(healed)} of {kills} kills in the middle of the work; on again after at most {max(healed):.1f} s")
+    assert recovery_seconds, "the work was done before the first kill"
+    slowest = max(recovery_seconds)
+    print(f"{len(recovery_seconds)} of {kills} kills interrupted the work; it continued within {slowest:.1f} s")
     assert len(vectors(database)) == 2 * count
     with database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing is waiting or quarantined
     survived = recall(database)
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("reindex table shop.clip_image"))
-    print(f"recall@10 {survived:.3f}, of an index built again {recall(database):.3f}")
+    print(f"recall@10 {survived:.3f}; after a rebuild of the index {recall(database):.3f}")
     assert survived >= recall(database) - 0.01
 
 

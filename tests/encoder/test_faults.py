@@ -1,5 +1,7 @@
-"""A load with every fault together: bad images, decoders that crash and hang, no memory left.
-Every good image has its vector in the end, and the others are named."""
+"""One run meets every fault: bad images, decoders that crash or hang, and too little memory.
+
+Every good image has its vector in the end, and every bad image is quarantined with its reason.
+"""
 
 import random
 import threading

@@ -25,9 +25,8 @@ def test_a_text_is_encoded_by_the_running_encoder_and_cached(
 ) -> None:
     with running_encoder(environment(clip_database), tmp_path / "log"):
         first = clip_text(clip_database, "black leather backpack")
-    assert (
-        clip_text(clip_database, "black leather backpack") == first
-    )  # no encoder is running, so the vector comes from the cache
+    # No encoder is running now, so the vector comes from the cache.
+    assert clip_text(clip_database, "black leather backpack") == first
     with clip_database.connect(Role.APP) as conn:
         assert conn.execute(text("select query, asked from shop.popular_queries")).all() == [
             ("black leather backpack", 1)

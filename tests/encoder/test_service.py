@@ -1,4 +1,4 @@
-"""The encoder with all its lanes: no lane fails unnoticed."""
+"""The encoder runs a lane for the catalog and a lane for queries. An error of either lane ends the process."""
 
 import threading
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def run_in_thread(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_query_lane_that_breaks_ends_the_process_with_its_error(
+def test_an_error_of_the_query_lane_ends_the_process_with_that_error(
     clip_database: Database, models: dict[int, Model], stop: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> list[requests.Request]:

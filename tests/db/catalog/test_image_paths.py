@@ -51,7 +51,9 @@ def root(tmp_path: Path) -> Path:
         ("s3://bucket/a.jpg", "s3://bucket/a.jpg", True),
     ],
 )
-def test_a_path_below_the_root_is_kept(root: Path, written: str, uri: str, exists: bool):
+def test_a_path_below_the_root_becomes_a_uri_and_its_existence_is_checked(
+    root: Path, written: str, uri: str, exists: bool
+):
     assert ImageRoot(root).uri(written) == (uri, exists)
 
 

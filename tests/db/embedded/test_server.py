@@ -1,4 +1,4 @@
-"""The embedded server, against real servers in throw-away folders: who starts it and who stops it."""
+"""The first process that attaches starts the embedded server, and the last process stops it."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def test_first_start_creates_the_database_and_the_next_start_finds_it(folder: Pa
         assert connection.execute("select answer from kept").fetchone() == (42,)
 
 
-def test_the_server_is_durable_local_and_sorts_the_same_everywhere(home: Path) -> None:
+def test_the_server_is_durable_and_local_and_sorts_the_same_on_every_machine(home: Path) -> None:
     with server.attach(home) as running, superuser(running, home) as connection:
 
         def shown(name: str) -> object:
@@ -114,7 +114,7 @@ def test_a_killed_process_leaves_no_server_running_and_no_lock(
     port_of(process)
     process.kill()
     assert soon(lambda: not cluster.running(home))
-    # Arrive before, while and after the reaper stops the server.
+    # Attach before, while and after the reaper stops the server.
     for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
         process = attached_process(home)
         port_of(process)
@@ -127,7 +127,7 @@ def test_a_killed_process_leaves_no_server_running_and_no_lock(
     assert soon(lambda: not file_lock.is_held(home / "reaper.lock"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds the reaper in /proc")
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the test finds the reaper in /proc")
 def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:

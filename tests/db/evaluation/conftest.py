@@ -1,4 +1,4 @@
-"""An analyst's connection, and the removal of judgements after each test."""
+"""Fixtures connect as an analyst and delete judgements after a test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def no_judgements(shop: "Shop") -> Iterator[None]:
     yield
     for table in ("judgement", "evaluation", "tuning", "calibration"):
         shop.run(f"delete from shop.{table}")
-    # A search takes another path when there is only one catalog.
+    # A search in a database with one catalog runs other SQL, so the other catalogs are deleted too.
     shop.run("delete from shop.catalog where catalog <> 'main'")
 
 

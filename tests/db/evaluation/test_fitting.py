@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_searches_use_fitted_weights_from_then_on(shop: "Shop", analyst: Connection) -> None:
+def test_searches_use_the_stored_fitted_weights(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     tasks = prepare(analyst, read(analyst, ["default"]))
     fitted = fitting.fit_weights(analyst, tasks)

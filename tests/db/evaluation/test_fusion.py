@@ -33,12 +33,12 @@ def test_recall_is_the_share_of_relevant_products_among_the_first_k(ranked: str,
 
 
 @pytest.mark.parametrize(("ranked", "expected"), [("axb", 1), ("xcb", 1 / 3), ("xc", 0), ("", 0)])
-def test_reciprocal_rank_is_of_the_first_relevant_product(ranked: str, expected: float) -> None:
+def test_reciprocal_rank_is_one_divided_by_the_rank_of_the_first_relevant_product(ranked: str, expected: float) -> None:
     assert reciprocal_rank(list(ranked), GRADES) == pytest.approx(expected)
 
 
-def test_ndcg_of_a_list_worked_out_by_hand() -> None:
-    # gains 2^grade - 1: b 1, x 0, a 7; best order a 7, d 3, b 1
+def test_ndcg_of_a_list_equals_the_value_computed_by_hand() -> None:
+    # The gain is 2^grade - 1: b has 1, x has 0, a has 7. In the best order, a has 7, d has 3 and b has 1.
     found = 1 / math.log2(2) + 7 / math.log2(4)
     best = 7 / math.log2(2) + 3 / math.log2(3) + 1 / math.log2(4)
     assert ndcg_at_k(list("bxa"), GRADES) == pytest.approx(found / best)
@@ -99,7 +99,7 @@ def test_index_recall_compares_distances_so_equally_distant_products_are_interch
 # --- bootstrap
 
 
-def test_a_bootstrap_interval_is_that_of_the_mean() -> None:
+def test_a_bootstrap_interval_equals_the_normal_interval_of_the_mean() -> None:
     values = np.random.default_rng(3).normal(5, 2, size=(400, 1))
     [interval] = bootstrap(values)
     half = 1.96 * values.std() / math.sqrt(len(values))
@@ -125,7 +125,7 @@ def test_the_same_values_give_the_same_interval_and_columns_do_not_mix() -> None
         assert (alone.value, alone.low, alone.high) == pytest.approx((whole.value, whole.low, whole.high))
 
 
-def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
+def test_a_paired_difference_can_exclude_zero_although_the_two_intervals_overlap() -> None:
     rng = np.random.default_rng(2)
     hard = rng.random(300)  # the difference between queries is far larger than the difference between systems
     [difference] = bootstrap(((hard + 0.02 + rng.normal(0, 0.01, 300)) - hard)[:, None])
@@ -134,7 +134,7 @@ def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     assert now.low < before.high
 
 
-def test_one_query_has_an_interval_without_width() -> None:
+def test_the_interval_of_one_query_has_zero_width() -> None:
     [interval] = bootstrap(np.array([[0.25]]))
     assert (interval.value, interval.low, interval.high) == (0.25, 0.25, 0.25)
 
@@ -147,16 +147,16 @@ def ids(count: int, seed: int = 0) -> list[UUID]:
     return [UUID(int=rng.getrandbits(128)) for _ in range(count)]
 
 
-def test_a_fused_score_is_the_sum_of_weights_over_sixty_plus_rank() -> None:
+def test_a_fused_score_is_the_sum_of_weight_divided_by_rrf_k_plus_rank() -> None:
     a, b, c = ids(3)
-    # a: 1/61; b: 1/62 + 2/61; c: 2/62
+    # The scores are 1/61 for a, 1/62 + 2/61 for b and 2/62 for c.
     assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 2, 1)) == [b, c, a]
     assert 1 / 61 < 2 / 62 < 1 / 62 + 2 / 61
-    # with rrf_k 1, a: 1/2 and b: 1/3; the title leg has weight 0, so c is not found
+    # With rrf_k 1, the scores are 1/2 for a and 1/3 for b. The title leg has weight 0, so c is not found.
     assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 0, 1, rrf_k=1)) == [a, b]
 
 
-def test_a_leg_without_weight_finds_nothing() -> None:
+def test_a_leg_of_weight_0_adds_no_products() -> None:
     a, b = ids(2)
     assert fuse({"image": [a], "keyword": [b]}, only("keyword")) == [b]
 
@@ -178,7 +178,7 @@ def test_only_the_ratio_of_the_weights_matters(one: Sequence[int], other: Sequen
 
 
 def case(rng: random.Random, good: str) -> Case:
-    """A query for which the leg `good` ranks the relevant products first and the other legs rank at random."""
+    """Returns a query for which leg `good` ranks the relevant products first and the other legs rank at random."""
     keys = [UUID(int=rng.getrandbits(128)) for _ in range(30)]
     lists = {leg: rng.sample(keys, 30) for leg in LEGS}
     lists[good] = keys
@@ -207,7 +207,7 @@ def test_legs_that_answer_different_queries_share_the_weight() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000))
-def test_fitted_weights_are_the_best_of_the_grid_by_the_plain_definition(seed: int) -> None:
+def test_no_weights_of_the_grid_have_a_higher_ndcg_than_the_fitted_weights(seed: int) -> None:
     rng = random.Random(seed)
     cases = [case(rng, rng.choice(LEGS)) for _ in range(6)]
     weights, ndcg = fit(cases)

@@ -48,7 +48,7 @@ def test_a_run_is_stored_with_every_query_and_the_analyst_can_read_it(shop: "Sho
     assert kept(shop, measured) == number + 1
 
 
-def test_a_run_has_no_difference_from_itself_and_the_expected_one_from_another(
+def test_a_run_equals_itself_and_differs_from_another_run_by_the_mean_difference(
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)

@@ -73,7 +73,7 @@ def test_a_query_has_the_same_id_in_every_suite_and_another_id_with_an_image(sho
     }  # fmt: skip
 
 
-def test_a_suite_without_judgements_says_how_to_add_some(shop: "Shop", analyst: Connection) -> None:
+def test_the_error_for_a_suite_without_judgements_says_how_to_add_some(shop: "Shop", analyst: Connection) -> None:
     judged(shop, ("bag", "a", 1), suite="bags")
     with pytest.raises(SettingsError, match='suite "shoes" has no judgements') as error:
         read(analyst, ["shoes"])

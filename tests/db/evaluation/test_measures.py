@@ -1,4 +1,4 @@
-"""Judged queries through the real `shop.search` on a toy model: asked and measured."""
+"""Judged queries run through the real `shop.search` with a toy model, and each leg's results are measured."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_every_leg_of_a_text_is_measured_alone_and_all_together(shop: "Shop", analyst: Connection) -> None:
+def test_the_legs_of_a_text_query_are_measured_alone_and_together(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     measured = by_direction(run(analyst))
     assert list(measured) == ["text->image", "text->title", "text->keywords", "text->hybrid"]
@@ -64,7 +64,7 @@ def test_a_query_image_is_sent_as_bytes(shop: "Shop", analyst: Connection) -> No
         measured = by_direction(run(analyst))
     assert list(measured) == ["image->image", "image->title", "image->hybrid"]
     [query] = measured["image->image"].task.queries
-    assert len(query.label) == 64  # its sha256
+    assert len(query.label) == 64  # the SHA-256 of the image in hexadecimal digits
 
 
 def test_without_an_encoder_the_error_names_the_query(shop: "Shop", analyst: Connection) -> None:
@@ -75,9 +75,11 @@ def test_without_an_encoder_the_error_names_the_query(shop: "Shop", analyst: Con
     assert "windowshop encode" in str(e.value.hint)
 
 
-def test_judged_products_that_are_deleted_do_not_count_and_unencoded_ones_do(shop: "Shop", analyst: Connection) -> None:
+def test_a_deleted_judged_product_does_not_count_but_an_unencoded_product_does(
+    shop: "Shop", analyst: Connection
+) -> None:
     fill(shop, 3)
-    shop.add("new")  # in the catalog, not encoded
+    shop.add("new")  # in the catalog but not encoded
     shop.cache("bag")
     shop.cache("gone", seed=1)
     judged(shop, ("bag", "sku1", 3), ("bag", "no longer sold", 3), ("bag", "new", 3), ("gone", "no longer sold", 3))

@@ -1,4 +1,4 @@
-"""A server on loopback, and fetchers that may reach it."""
+"""Fixtures provide a web server on loopback and fetchers that may connect to it."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ def unknown(host: str, _: int) -> list[str]:
 
 @pytest.fixture
 def fetcher(site: ScriptedServer) -> Iterator[Callable[..., Fetcher]]:
-    """Returns a function that makes fetchers, which try once. Loopback and the server's port are allowed, as a shop
-    allows its own network."""
+    """Yields a function that creates fetchers. A fetcher tries once and may connect to the server's port on loopback,
+    as a shop allows its own network."""
     made = []
 
     def make(resolver: Callable[[str, int], list[str]] = unknown, **settings: Any) -> Fetcher:

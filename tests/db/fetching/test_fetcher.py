@@ -1,4 +1,4 @@
-"""Reading images from a web server: which are read, which are rejected for good, and which are retried."""
+"""The fetcher reads images from web servers, rejects some for good and retries after temporary errors."""
 
 import gzip
 import socket
@@ -68,7 +68,7 @@ def test_when_one_address_of_a_host_does_not_answer_the_next_is_used(
 
 
 @pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
-def test_an_ipv6_address_is_its_own_host_header(fetcher: MakeFetcher) -> None:
+def test_the_host_header_of_an_ipv6_address_has_brackets_and_the_port(fetcher: MakeFetcher) -> None:
     with scripted_server("::1") as six:
         six.answers["/"] = response(b"image")
         made = fetcher(fetch_networks=[ip_network("::1/128")], fetch_ports=[six.port])
@@ -118,7 +118,9 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("drip", DRIPS)
-def test_a_response_that_drips_ends_at_the_time_limit(fetcher: MakeFetcher, site: ScriptedServer, drip: str) -> None:
+def test_a_response_that_arrives_in_tiny_pieces_ends_at_the_time_limit(
+    fetcher: MakeFetcher, site: ScriptedServer, drip: str
+) -> None:
     site.answers["/"] = DRIPS[drip]
     error = refusal(fetcher(fetch_seconds=0.3), site.url())
     assert "no complete answer within 0.3 seconds" in error.message
@@ -167,7 +169,7 @@ def test_redirects_are_followed_including_relative_ones(fetcher: MakeFetcher, si
     assert site.paths == ["/a/1", "/a/2", "/3", "/4"]
 
 
-def test_endless_redirects_end(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_an_image_after_more_than_five_redirects_is_refused(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = redirect("/")
     error = refusal(fetcher(), site.url())
     assert "more than 5 redirects" in error.message
@@ -192,11 +194,11 @@ def test_a_redirect_status_without_a_location_is_refused(fetcher: MakeFetcher, s
     assert "answers 302" in refusal(fetcher(), site.url()).message
 
 
-# --- refused for good, or tried again
+# --- images that are refused for good or retried
 
 
 @pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
-def test_a_refusing_status_is_the_reason_and_is_not_retried(
+def test_a_status_that_refuses_the_request_is_the_reason_and_is_not_retried(
     fetcher: MakeFetcher, site: ScriptedServer, status: int, final: bool
 ) -> None:
     site.answers["/"] = response(b"no", status)
@@ -222,7 +224,7 @@ def test_a_busy_server_is_retried_after_its_retry_after(fetcher: MakeFetcher, si
     assert asked[1] - asked[0] >= 1
 
 
-def test_a_retry_after_of_an_hour_is_not_waited_for(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_the_fetcher_does_not_wait_for_a_retry_after_of_an_hour(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     site.answers |= {
         "/seconds": response(status=503, Retry_After="3600"),
@@ -250,7 +252,7 @@ def test_a_server_that_stays_down_fails_after_the_last_attempt(fetcher: MakeFetc
 
 
 def reset(send: Send) -> None:
-    connection: socket.socket = send.__self__  # type: ignore[attr-defined]  # of its sendall
+    connection: socket.socket = send.__self__  # type: ignore[attr-defined]  # send is the socket's sendall
     send(HEAD + b"Content-Length: 100\r\n\r\nhalf")
     time.sleep(0.05)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -269,14 +271,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_truncated_answer_is_retried(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
+def test_a_broken_answer_is_retried(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
     site.answers["/"] = [BROKEN[broken], response(b"image")]
     assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
     site.answers["/"] = BROKEN[broken]
     assert not refusal(fetcher(fetch_attempts=1), site.url()).final
 
 
-def test_an_unreachable_host_may_come_back(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_the_error_for_an_unreachable_host_is_temporary(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     error = refusal(fetcher(), f"http://gone.example:{site.port}/")
     assert "Name or service not known" in error.message
     assert not error.final
@@ -285,7 +287,7 @@ def test_an_unreachable_host_may_come_back(fetcher: MakeFetcher, site: ScriptedS
     assert refusal(fetcher(), f"http://{'a' * 64}.example:{site.port}/") is not None
 
 
-def test_closing_ends_waiting_calls(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_closing_a_fetcher_ends_its_waiting_calls(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503, Retry_After="60")
     made = fetcher(fetch_attempts=2, fetch_seconds=100)
     ended: list[ImageRejected] = []
@@ -298,7 +300,7 @@ def test_closing_ends_waiting_calls(fetcher: MakeFetcher, site: ScriptedServer) 
     assert [error.final for error in ended] == [False]
 
 
-# --- politeness
+# --- the limit of requests to one host
 
 
 def test_requests_to_one_host_are_bounded_and_other_hosts_are_not_blocked(

@@ -150,13 +150,13 @@ NAMES = {
 
 
 def to_loopback(host: str, _: int) -> list[str]:
-    """The worst possible name server: every unknown name resolves to loopback."""
+    """Resolves every unknown name to loopback, like the worst possible name server."""
     return NAMES.get(host, ["127.0.0.1"])
 
 
 @pytest.fixture
 def listening() -> Iterator[list[ScriptedServer]]:
-    """Servers on IPv4 and IPv6 loopback, at one port."""
+    """Yields servers on IPv4 and IPv6 loopback that share one port number."""
     with scripted_server() as four:
         try:
             with scripted_server("::1", four.port) as six:
@@ -208,7 +208,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
         for number, written in enumerate(FORBIDDEN):
             target = written.format(p=outside.port).strip()
             if not target.isascii() or not target.isprintable() or "//" not in target:
-                continue  # no header can hold this address, or it leads to the same server
+                continue  # no header can hold this address, or the address leads to the same server
             outside.answers[f"/{number}"] = redirect(target)
             try:
                 fetcher.read(outside.url(f"/{number}"))
@@ -277,7 +277,7 @@ def test_the_proxies_of_the_environment_are_not_used(
         "http://[::ffff:127.0.0.1]:{p}/a",
     ],
 )
-def test_notations_that_hide_a_host_are_refused_even_where_the_host_is_allowed(written: str) -> None:
+def test_notations_that_hide_a_host_are_refused_even_if_the_host_is_allowed(written: str) -> None:
     with scripted_server() as site:
         site.answers["/a"] = response(b"image")
         settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})

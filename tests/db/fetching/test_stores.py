@@ -19,7 +19,7 @@ asked: list[str] = []
 
 class InMemory(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
     protocol = "s3"
-    store: dict[str, Any] = {}  # noqa: RUF012  # shared, as a store is
+    store: dict[str, Any] = {}  # noqa: RUF012  # all instances share one store
     pseudo_dirs = [""]  # noqa: RUF012
 
     @classmethod
@@ -93,7 +93,7 @@ def test_objects_below_a_listed_prefix_are_read() -> None:
         "local://images/a.jpg",
     ],
 )
-def test_no_other_address_is_requested(address: str) -> None:
+def test_an_address_outside_the_listed_prefixes_is_refused_without_a_request(address: str) -> None:
     assert refusal(fetcher(), address).final
     assert asked == []
 

@@ -20,7 +20,7 @@ def here(*_: object) -> list[str]:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Trusted by the fetchers of this test."""
+    """Returns a certificate authority that the fetchers of this test trust."""
     made = trustme.CA()
     made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -29,7 +29,8 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 @pytest.fixture
 def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
-    """Serves an image under a certificate. `requests` also holds the name that each handshake asks for (SNI)."""
+    """Yields a function that serves an image with a given certificate. The server's `requests` also list the host name
+    of each TLS handshake (SNI)."""
     with ExitStack() as running:
 
         def serve(certificate: trustme.LeafCert) -> ScriptedServer:

@@ -30,7 +30,7 @@ def test_lock_keys_are_defined_in_one_file() -> None:
     assert [path for path in files if keys.search(path.read_text(encoding="utf-8"))] == [ROOT / "db" / "locks.py"]
 
 
-def test_a_statement_holds_the_value_of_a_constant() -> None:
+def test_a_statement_has_the_value_in_place_of_the_name_of_a_constant() -> None:
     names = dict.fromkeys(re.findall(r"@([a-z0-9_]+)@", " ".join(SQL.values())), "x") | {"revision": "r"}
     for word in WORDS:
         names.pop(word, None)

@@ -1,4 +1,4 @@
-"""Image files are read from below their root only, and only plain files of a bounded size."""
+"""Only plain files of a bounded size below the image root are read."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ CONTENT = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An empty image root, with a secret beside it."""
+    """Returns an empty image root. A secret file lies beside the root."""
     (tmp_path / "secret").write_bytes(CONTENT)
     root = tmp_path / "root"
     root.mkdir()

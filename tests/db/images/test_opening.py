@@ -12,7 +12,7 @@ from db.images.errors import ImageRejected
 from db.images.opening import open_image
 from db.images.perceptual_hash import perceptual_hash
 
-MAX = 50_000_000
+MAX_PIXELS = 50_000_000
 
 
 def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
@@ -22,7 +22,7 @@ def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A valid PNG header that promises pixels which never come."""
+    """Returns a PNG that has a valid header but no pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -59,14 +59,14 @@ BAD = {
 def test_a_bad_image_is_refused_with_its_reason(name: str) -> None:
     data, reason = BAD[name]
     with pytest.raises(ImageRejected, match=reason):
-        open_image(data, MAX)
+        open_image(data, MAX_PIXELS)
 
 
 def test_a_png_text_bomb_is_refused() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("comment", "x" * 70_000_000, zip=True)
     with pytest.raises(ImageRejected, match="damaged"):
-        open_image(encoded(RED, "PNG", pnginfo=info), MAX)
+        open_image(encoded(RED, "PNG", pnginfo=info), MAX_PIXELS)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +86,26 @@ def test_a_png_text_bomb_is_refused() -> None:
     ids=lambda value: value if isinstance(value, str) else f"{value.mode} {value.size}",
 )
 def test_every_usual_kind_of_image_opens_as_rgb(image: Image.Image, format_: str) -> None:
-    opened = open_image(encoded(image, format_), MAX).image
+    opened = open_image(encoded(image, format_), MAX_PIXELS).image
     assert (opened.mode, opened.size) == ("RGB", image.size)
 
 
 def test_transparency_becomes_white() -> None:
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert open_image(encoded(clear, "PNG"), MAX).image.getpixel((0, 0)) == (255, 255, 255)
+    assert open_image(encoded(clear, "PNG"), MAX_PIXELS).image.getpixel((0, 0)) == (255, 255, 255)
     palette = Image.new("P", (4, 4), 0)
     palette.putpalette([0, 0, 0] * 256)
-    assert open_image(encoded(palette, "PNG", transparency=0), MAX).image.getpixel((0, 0)) == (255, 255, 255)
+    assert open_image(encoded(palette, "PNG", transparency=0), MAX_PIXELS).image.getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_sixteen_bit_grey_image_keeps_its_tones() -> None:
     tones = np.array([[0, 257 * 100], [257 * 200, 65535]], dtype=np.uint16)
-    opened = np.asarray(open_image(encoded(Image.fromarray(tones), "PNG"), MAX).image)[..., 0]
+    opened = np.asarray(open_image(encoded(Image.fromarray(tones), "PNG"), MAX_PIXELS).image)[..., 0]
     assert opened.tolist() == [[0, 100], [200, 255]]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
+def test_an_image_of_every_exif_orientation_is_opened_upright(orientation: int) -> None:
     upright = Image.new("RGB", (64, 32), "white")
     upright.paste((255, 0, 0), (0, 0, 32, 16))  # red at the top left
     undo = {
@@ -120,7 +120,7 @@ def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    opened = open_image(encoded(stored, "JPEG", exif=exif, quality=95), MAX).image
+    opened = open_image(encoded(stored, "JPEG", exif=exif, quality=95), MAX_PIXELS).image
     assert opened.size == (64, 32)
     red, green, _ = opened.getpixel((8, 8))
     assert red > 200 > 100 > green
@@ -128,15 +128,15 @@ def test_every_exif_orientation_comes_out_upright(orientation: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_corrupt_exif_does_not_lose_the_image() -> None:
+def test_an_image_with_corrupt_exif_is_opened() -> None:
     data = encoded(RED, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage")
-    assert open_image(data, MAX).image.size == RED.size
+    assert open_image(data, MAX_PIXELS).image.size == RED.size
 
 
 def test_only_the_first_frame_is_decoded() -> None:
     frames = [Image.new("L", (8, 8), n % 256) for n in range(1, 500)]
     data = encoded(Image.new("L", (8, 8), 0), "GIF", save_all=True, append_images=frames)
-    assert open_image(data, MAX).image.getpixel((0, 0)) == (0, 0, 0)
+    assert open_image(data, MAX_PIXELS).image.getpixel((0, 0)) == (0, 0, 0)
 
 
 def test_the_perceptual_hash_survives_scaling_and_tells_images_apart() -> None:
@@ -144,7 +144,7 @@ def test_the_perceptual_hash_survives_scaling_and_tells_images_apart() -> None:
     other = Image.fromarray(np.random.default_rng(8).integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((200, 200))
 
     def distance(a: Image.Image, b: Image.Image) -> int:
-        one, two = (perceptual_hash(open_image(encoded(image, "PNG"), MAX).image) for image in (a, b))
+        one, two = (perceptual_hash(open_image(encoded(image, "PNG"), MAX_PIXELS).image) for image in (a, b))
         return sum(x != y for x, y in zip(one, two, strict=True))
 
     assert distance(drawing, drawing.resize((90, 90))) <= 6

@@ -1,4 +1,4 @@
-"""Decoder processes make thumbnails, and an image that ends its decoder costs only its own request."""
+"""Decoder processes make thumbnails. An image that crashes its decoder fails only its own request."""
 
 import os
 import signal
@@ -19,12 +19,12 @@ from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.messages import DecodeError, DecodeLimits
 from db.images.thumbnail_pool import ThumbnailPool
 
-ENDS, HANGS = b"this ends the decoder", b"this never comes back"
+CRASHES, HANGS = b"this crashes the decoder", b"this never comes back"
 
 
 def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """A decoder with a fault, in place of the real one."""
-    if data == ENDS:
+    """Replaces the real decoder: crashes, hangs or returns a thumbnail, depending on the bytes."""
+    if data == CRASHES:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANGS:
         time.sleep(600)
@@ -76,7 +76,7 @@ def test_a_thumbnail_keeps_transparency(healthy: ThumbnailPool, mode: str) -> No
     assert thumbnail.convert("RGBA").getpixel((30, 30))[3] == 0
 
 
-def test_a_bomb_is_not_unpacked(healthy: ThumbnailPool) -> None:
+def test_an_image_with_too_many_pixels_is_not_unpacked(healthy: ThumbnailPool) -> None:
     with pytest.raises(ImageRejected, match="too many pixels"):
         healthy.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)
 
@@ -87,14 +87,16 @@ def test_a_file_that_is_no_image_is_rejected(healthy: ThumbnailPool, data: bytes
         healthy.thumbnail(data, 64)
 
 
-def test_an_image_that_ends_its_decoder_costs_one_request(pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_crashes_its_decoder_fails_one_request(
+    pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
     with pytest.raises(ImageUnreadable, match="SIGSEGV"):
-        pool.thumbnail(ENDS, 64)
+        pool.thumbnail(CRASHES, 64)
     assert pool.thumbnail(b"good", 64) == b"a thumbnail"
 
 
-def test_an_image_that_hangs_its_decoder_costs_one_request_and_the_time_limit(
+def test_an_image_that_hangs_its_decoder_fails_one_request_after_the_time_limit(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)

@@ -30,8 +30,8 @@ HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
 
 
 @pytest.fixture
-def own(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
-    """A shop in a database of its own, because other tests need the indexes that these tests drop."""
+def own_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
+    """Yields a shop in a new database, because other tests need the indexes that these tests drop."""
     from tests.support.shop import Shop
 
     made = Shop(databases.copy(toy_template[0]))
@@ -48,7 +48,7 @@ def definitions(shop: "Shop") -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def left_out(shop: "Shop") -> set[str]:
+def deferred_names(shop: "Shop") -> set[str]:
     return {row[0] for row in shop.run("select name from shop.deferred_index")}
 
 
@@ -58,100 +58,100 @@ def feed(folder: Path, rows: int) -> Path:
     return path
 
 
-def test_deferred_indexes_are_built_with_their_old_definitions(own: "Shop") -> None:
-    before = definitions(own)
-    assert defer_keywords(own.database)
-    assert set(before) - set(definitions(own)) == set(KEYWORD_INDEXES) == left_out(own)
-    assert build(own.database) == list(KEYWORD_INDEXES)
-    assert definitions(own) == before
-    assert left_out(own) == set()
-    assert build(own.database) == []
+def test_deferred_indexes_are_built_with_their_old_definitions(own_shop: "Shop") -> None:
+    before = definitions(own_shop)
+    assert defer_keywords(own_shop.database)
+    assert set(before) - set(definitions(own_shop)) == set(KEYWORD_INDEXES) == deferred_names(own_shop)
+    assert build(own_shop.database) == list(KEYWORD_INDEXES)
+    assert definitions(own_shop) == before
+    assert deferred_names(own_shop) == set()
+    assert build(own_shop.database) == []
 
 
-def test_a_catalog_with_products_keeps_its_indexes(own: "Shop") -> None:
-    before = definitions(own)
-    own.add("a")
-    assert not defer_keywords(own.database)
-    assert definitions(own) == before
+def test_a_catalog_with_products_keeps_its_indexes(own_shop: "Shop") -> None:
+    before = definitions(own_shop)
+    own_shop.add("a")
+    assert not defer_keywords(own_shop.database)
+    assert definitions(own_shop) == before
 
 
-def test_a_locked_table_keeps_its_indexes(own: "Shop") -> None:
-    before = definitions(own)
-    with own.database.connect(Role.ANALYST) as reading:
+def test_a_locked_table_keeps_its_indexes(own_shop: "Shop") -> None:
+    before = definitions(own_shop)
+    with own_shop.database.connect(Role.ANALYST) as reading:
         reading.exec_driver_sql("select * from shop.product")
-        assert not defer_keywords(own.database)
-    assert definitions(own) == before
-    assert left_out(own) == set()
+        assert not defer_keywords(own_shop.database)
+    assert definitions(own_shop) == before
+    assert deferred_names(own_shop) == set()
 
 
 def test_a_large_first_load_defers_the_indexes_and_builds_them_at_its_end(
-    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 50)
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
-    before, during = definitions(own), list[set[str]]()
+    before, during = definitions(own_shop), list[set[str]]()
     upsert = chunk_writer.upsert
 
     def looking(*arguments: Any, **named: Any) -> Any:
-        during.append(left_out(own))
+        during.append(deferred_names(own_shop))
         return upsert(*arguments, **named)
 
     monkeypatch.setattr(chunk_writer, "upsert", looking)
-    load_catalog(own.database, feed(tmp_path, 200))
+    load_catalog(own_shop.database, feed(tmp_path, 200))
     assert all(names == set(KEYWORD_INDEXES) for names in during)
     assert len(during) == 4
-    assert definitions(own) == before
+    assert definitions(own_shop) == before
     during.clear()
-    load_catalog(own.database, feed(tmp_path, 400))  # a second load defers nothing
+    load_catalog(own_shop.database, feed(tmp_path, 400))  # a second load defers nothing
     assert all(names == set() for names in during)
 
 
 def test_a_small_load_a_limited_load_and_a_dry_run_keep_the_indexes(
-    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(deferred_indexes, "defer_keywords", lambda _: pytest.fail("deferred"))
-    load_catalog(own.database, feed(tmp_path, 200))
+    load_catalog(own_shop.database, feed(tmp_path, 200))
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
-    load_catalog(own.database, feed(tmp_path, 200), limit=100)
-    load_catalog(own.database, feed(tmp_path, 200), dry_run=True)
+    load_catalog(own_shop.database, feed(tmp_path, 200), limit=100)
+    load_catalog(own_shop.database, feed(tmp_path, 200), dry_run=True)
 
 
 def test_a_load_that_fails_builds_the_indexes_that_it_deferred(
-    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 50)
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 100)
-    before = definitions(own)
+    before = definitions(own_shop)
     items = "".join(f"<item><id>{n}</id><title>Bag {n}</title></item>\n" for n in range(3000))
     path = tmp_path / "goods.xml"
     path.write_text(f"<rss><channel>{items}<item><id>1</id>")
     with pytest.raises(SourceDamaged):
-        load_catalog(own.database, path)
-    assert own.value("select count(*) from shop.product") >= 1000
-    assert definitions(own) == before
+        load_catalog(own_shop.database, path)
+    assert own_shop.value("select count(*) from shop.product") >= 1000
+    assert definitions(own_shop) == before
 
 
 def test_the_next_load_builds_the_indexes_that_a_killed_load_deferred(
-    own: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = definitions(own)
-    defer_keywords(own.database)
-    own.run("create index concurrently product_keywords_idx on shop.product using gin (keywords)")
-    own.run("update pg_index set indisvalid = false where indexrelid = 'shop.product_keywords_idx'::regclass")
-    load_catalog(own.database, feed(tmp_path, 10))
-    assert definitions(own) == before
+    before = definitions(own_shop)
+    defer_keywords(own_shop.database)
+    own_shop.run("create index concurrently product_keywords_idx on shop.product using gin (keywords)")
+    own_shop.run("update pg_index set indisvalid = false where indexrelid = 'shop.product_keywords_idx'::regclass")
+    load_catalog(own_shop.database, feed(tmp_path, 10))
+    assert definitions(own_shop) == before
 
 
-def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_without_indexes(own: "Shop") -> None:
+def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_without_indexes(own_shop: "Shop") -> None:
     titles = ("Black leather backpack", "Canvas tote", "Leather wallet", "Steel lamp")
-    defer_keywords(own.database)
-    own.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
-    own.encode_all()
-    asked = [
+    defer_keywords(own_shop.database)
+    own_shop.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
+    own_shop.encode_all()
+    searches = [
         (words, within) for words in ("leather", "leathr walet", "lamp") for within in ("{}", '{"attributes.set": 0}')
     ]
 
@@ -160,38 +160,40 @@ def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_witho
             "select sku, keyword_score from shop.search(:words, filter => cast(:within as jsonb), image_weight => 0, "
             "title_weight => 0) order by rank"
         )
-        return [[tuple(row) for row in own.run(statement, words=words, within=within)] for words, within in asked]
+        return [
+            [tuple(row) for row in own_shop.run(statement, words=words, within=within)] for words, within in searches
+        ]
 
     without = found()
-    assert build(own.database) == list(KEYWORD_INDEXES)
+    assert build(own_shop.database) == list(KEYWORD_INDEXES)
     assert found() == without
     scored = [{sku for sku, score in rows if score} for rows in without]
     assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
 
 
 def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hnsw_index_once(
-    own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
 
     shutil.copytree(toy_template[1], settings.home)
     monkeypatch.setattr(deferred_indexes, "MANY", 30)
-    # The parameters can be chosen while the tables are empty.
-    rebuild_indexes(own.database, settings, m=8, ef_construction=32)
-    before = definitions(own)
-    own.add(*(f"p{n:03}" for n in range(29)))
-    assert defer_vectors(own.database, [1]) == []
-    own.add(*(f"q{n:03}" for n in range(31)), image_count=0)
-    assert defer_vectors(own.database, [1]) == ["toy_title_hnsw"]
-    assert states(own.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "left out")}
-    own.encode_all()
-    own.cache("bag")
-    with own.database.connect(Role.ANALYST) as conn:
+    # Index parameters can be chosen while the tables are empty.
+    rebuild_indexes(own_shop.database, settings, m=8, ef_construction=32)
+    before = definitions(own_shop)
+    own_shop.add(*(f"p{n:03}" for n in range(29)))
+    assert defer_vectors(own_shop.database, [1]) == []
+    own_shop.add(*(f"q{n:03}" for n in range(31)), image_count=0)
+    assert defer_vectors(own_shop.database, [1]) == ["toy_title_hnsw"]
+    assert states(own_shop.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "left out")}
+    own_shop.encode_all()
+    own_shop.cache("bag")
+    with own_shop.database.connect(Role.ANALYST) as conn:
         assert len(search(conn, Query("bag", k=10))) == 10
-    assert build_vectors(own.database, [2]) == []  # model 2 has no deferred index
-    assert build_vectors(own.database, [1]) == ["toy_title_hnsw"]
-    assert definitions(own) == before
-    assert build_vectors(own.database, [1]) == []
+    assert build_vectors(own_shop.database, [2]) == []  # model 2 has no deferred index
+    assert build_vectors(own_shop.database, [1]) == ["toy_title_hnsw"]
+    assert definitions(own_shop) == before
+    assert build_vectors(own_shop.database, [1]) == []
 
 
 def states(database: Database) -> dict[str, tuple[int, str]]:
@@ -199,41 +201,41 @@ def states(database: Database) -> dict[str, tuple[int, str]]:
         return {index.name: (index.m, index.state) for index in every_index(conn, {})}
 
 
-def test_a_table_that_has_vectors_keeps_its_index(own: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_has_vectors_keeps_its_index(own_shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_indexes, "MANY", 5)
     monkeypatch.setattr(deferred_indexes, "FEW", 5)
-    own.add(*(f"p{n}" for n in range(6)))
-    own.encode_all()
-    own.add(*(f"q{n}" for n in range(6)))
-    assert defer_vectors(own.database, [1]) == []
+    own_shop.add(*(f"p{n}" for n in range(6)))
+    own_shop.encode_all()
+    own_shop.add(*(f"q{n}" for n in range(6)))
+    assert defer_vectors(own_shop.database, [1]) == []
 
 
 def test_a_deferred_index_can_be_rebuilt_with_other_parameters(
-    own: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    own_shop: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
 
     shutil.copytree(toy_template[1], settings.home)
     monkeypatch.setattr(deferred_indexes, "MANY", 1)
-    own.add("a")
-    assert set(defer_vectors(own.database, [1])) == HNSW
-    rebuild_indexes(own.database, settings, m=8, ef_construction=32)
-    assert states(own.database) == dict.fromkeys(HNSW, (8, "valid"))
-    assert left_out(own) == set()
+    own_shop.add("a")
+    assert set(defer_vectors(own_shop.database, [1])) == HNSW
+    rebuild_indexes(own_shop.database, settings, m=8, ef_construction=32)
+    assert states(own_shop.database) == dict.fromkeys(HNSW, (8, "valid"))
+    assert deferred_names(own_shop) == set()
 
 
-def test_only_one_session_builds_indexes_at_a_time(own: "Shop") -> None:
-    defer_keywords(own.database)
-    with own.database.connect(None) as other:
+def test_only_one_session_builds_indexes_at_a_time(own_shop: "Shop") -> None:
+    defer_keywords(own_shop.database)
+    with own_shop.database.connect(None) as other:
         other.exec_driver_sql(f"select pg_advisory_lock({Lock.INDEX_BUILD})")
-        assert build(own.database) == []
-    assert build(own.database) == list(KEYWORD_INDEXES)
+        assert build(own_shop.database) == []
+    assert build(own_shop.database) == list(KEYWORD_INDEXES)
 
 
-def test_a_login_that_may_not_build_defers_nothing(own: "Shop") -> None:
-    app = Database(own.database.url(Role.APP), own.database.url(Role.APP), own.database.roles)
+def test_a_login_that_may_not_build_defers_nothing(own_shop: "Shop") -> None:
+    app = Database(own_shop.database.url(Role.APP), own_shop.database.url(Role.APP), own_shop.database.roles)
     assert not defer_keywords(app)
-    assert left_out(own) == set()
-    defer_keywords(own.database)
+    assert deferred_names(own_shop) == set()
+    defer_keywords(own_shop.database)
     with pytest.raises(DatabaseError, match="may not build indexes; deferred: product_attributes_idx"):
         build(app)

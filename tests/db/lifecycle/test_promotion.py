@@ -25,8 +25,8 @@ def fill(shop: "Shop") -> None:
 
 
 @pytest.fixture
-def filled(two_models: "Shop") -> Iterator["Shop"]:
-    """A filled shop with an encoder running for each model."""
+def filled_shop(two_models: "Shop") -> Iterator["Shop"]:
+    """Yields a filled shop while an encoder runs for each model."""
     fill(two_models)
     with two_models.encoder(1), two_models.encoder(2, dimension=40):
         yield two_models
@@ -36,46 +36,46 @@ def serving(shop: "Shop") -> str:
     return str(shop.value("select name from shop.model where status = 'serving'"))
 
 
-def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_again(filled: "Shop") -> None:
-    done = promote(filled.database, "wide")
+def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_again(filled_shop: "Shop") -> None:
+    done = promote(filled_shop.database, "wide")
     assert (done.now, done.before, done.overruled, done.duels) == ("wide", "toy", [], [])
     assert done.coverage["image"].done == 10
-    assert serving(filled) == "wide"
-    back = rollback(filled.database)
+    assert serving(filled_shop) == "wide"
+    back = rollback(filled_shop.database)
     assert (back.now, back.before) == ("toy", "wide")
-    assert serving(filled) == "toy"
-    assert rollback(filled.database).now == "wide"
-    rows = filled.run("select model from shop.serving_history order by serving_id desc limit 3")
+    assert serving(filled_shop) == "toy"
+    assert rollback(filled_shop.database).now == "wide"
+    rows = filled_shop.run("select model from shop.serving_history order by serving_id desc limit 3")
     assert [row.model for row in rows] == ["wide", "toy", "wide"]
 
 
-def test_promotion_is_refused_with_the_number_of_items_that_are_not_encoded(filled: "Shop") -> None:
-    filled.add("new", "newer", image_count=2)
+def test_promotion_is_refused_with_the_number_of_items_that_are_not_encoded(filled_shop: "Shop") -> None:
+    filled_shop.add("new", "newer", image_count=2)
     with pytest.raises(DatabaseError, match="4 of 14 images are not encoded, 2 of 12 titles are not encoded"):
-        promote(filled.database, "wide")
-    assert serving(filled) == "toy"
-    assert promote(filled.database, "wide", force=True).overruled != []
-    assert serving(filled) == "wide"
+        promote(filled_shop.database, "wide")
+    assert serving(filled_shop) == "toy"
+    assert promote(filled_shop.database, "wide", force=True).overruled != []
+    assert serving(filled_shop) == "wide"
 
 
-def test_promotion_is_refused_for_an_item_that_is_on_no_work_list(filled: "Shop") -> None:
-    filled.run("delete from shop.wide_title where product_id = shop.product_id('sku 3')")
+def test_promotion_is_refused_for_an_item_without_a_vector_and_without_a_work_item(filled_shop: "Shop") -> None:
+    filled_shop.run("delete from shop.wide_title where product_id = shop.product_id('sku 3')")
     with pytest.raises(DatabaseError, match="1 of 10 titles are not encoded"):
-        promote(filled.database, "wide")
+        promote(filled_shop.database, "wide")
 
 
-def test_promotion_names_quarantined_items_and_needs_their_acceptance(filled: "Shop") -> None:
-    filled.add(*(f"bad {n}" for n in range(7)))
-    filled.encode_all(1, 24)
-    worker = filled.worker(model_id=2)
+def test_promotion_names_quarantined_items_and_is_refused_until_they_are_allowed(filled_shop: "Shop") -> None:
+    filled_shop.add(*(f"bad {n}" for n in range(7)))
+    filled_shop.encode_all(1, 24)
+    worker = filled_shop.worker(model_id=2)
     for part in ("title", "image"):
         for item in worker.claim(part):
             worker.fail(item, part=part, final=True)
     with pytest.raises(
         DatabaseError, match=r"14 items are quarantined \(bad 0, bad 1, bad 2, bad 3, bad 4 \.\.\.; see"
     ):
-        promote(filled.database, "wide")
-    done = promote(filled.database, "wide", allow_quarantined=True)
+        promote(filled_shop.database, "wide")
+    done = promote(filled_shop.database, "wide", allow_quarantined=True)
     assert done.overruled == []
     assert done.coverage["image"].quarantined == 7
 
@@ -87,23 +87,23 @@ def test_a_model_without_an_encoder_is_not_promoted(two_models: "Shop") -> None:
 
 
 def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
-    filled: "Shop", monkeypatch: pytest.MonkeyPatch
+    filled_shop: "Shop", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    filled.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
+    filled_shop.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
     try:
-        promote(filled.database, "wide")  # ten images need no index
-        rollback(filled.database)
+        promote(filled_shop.database, "wide")  # ten images need no index
+        rollback(filled_shop.database)
         monkeypatch.setattr(promotion, "NEEDS_INDEX", 5)
-        filled.run("vacuum analyze shop.wide_image, shop.wide_title")
+        filled_shop.run("vacuum analyze shop.wide_image, shop.wide_title")
         with pytest.raises(DatabaseError, match="its 10 images have no valid index") as raised:
-            promote(filled.database, "wide")
+            promote(filled_shop.database, "wide")
         assert "titles" not in raised.value.message
     finally:
-        filled.run("update pg_index set indisvalid = true where indexrelid = 'shop.wide_image_hnsw'::regclass")
+        filled_shop.run("update pg_index set indisvalid = true where indexrelid = 'shop.wide_image_hnsw'::regclass")
 
 
 def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y", trial: bool = True) -> None:
-    """Store an evaluation run that has only the hybrid's nDCG@10, with one query for each score."""
+    """Store an evaluation run that has only nDCG@10 of the hybrid search, with one query for each score."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         evaluation = conn.scalar(
             text(
@@ -132,13 +132,13 @@ def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y",
 GOOD, BAD = [0.8, 0.9, 0.7, 0.8] * 5, [0.6, 0.8, 0.6, 0.7] * 5
 
 
-def test_a_model_that_was_measured_worse_is_not_promoted(filled: "Shop") -> None:
-    kept(filled, "wide", BAD)
-    kept(filled, "toy", GOOD)
+def test_a_model_that_was_measured_worse_is_not_promoted(filled_shop: "Shop") -> None:
+    kept(filled_shop, "wide", BAD)
+    kept(filled_shop, "toy", GOOD)
     with pytest.raises(DatabaseError, match=r"text->hybrid its nDCG@10 is 0.675, now 0.800: -0.125 \[") as raised:
-        promote(filled.database, "wide")
+        promote(filled_shop.database, "wide")
     assert "over 20 queries (run 1 against 2)" in raised.value.message
-    done = promote(filled.database, "wide", force=True)
+    done = promote(filled_shop.database, "wide", force=True)
     assert len(done.overruled) == 1
 
 
@@ -150,56 +150,56 @@ def test_a_model_that_was_measured_worse_is_not_promoted(filled: "Shop") -> None
     ],
 )
 def test_a_model_that_was_not_measured_worse_is_promoted_and_its_figures_are_shown(
-    filled: "Shop", scores: list[float], why: str
+    filled_shop: "Shop", scores: list[float], why: str
 ) -> None:
-    kept(filled, "wide", scores)
-    kept(filled, "toy", GOOD)
-    [duel] = promote(filled.database, "wide").duels
+    kept(filled_shop, "wide", scores)
+    kept(filled_shop, "toy", GOOD)
+    [duel] = promote(filled_shop.database, "wide").duels
     assert (duel.run, duel.rival_run, duel.queries) == (1, 2, 20), why
 
 
-def test_only_the_newest_trials_on_the_same_judgements_count(filled: "Shop") -> None:
-    kept(filled, "wide", BAD)
-    kept(filled, "toy", GOOD)
-    kept(filled, "wide", GOOD)
-    kept(filled, "toy", BAD)
-    kept(filled, "wide", BAD, yardstick="other judgements, which toy was never measured on")
-    kept(filled, "toy", [1.0] * 20, trial=False)  # an ordinary evaluation, which uses the index and any weights
-    [duel] = promote(filled.database, "wide").duels
+def test_only_the_newest_trials_on_the_same_judgements_count(filled_shop: "Shop") -> None:
+    kept(filled_shop, "wide", BAD)
+    kept(filled_shop, "toy", GOOD)
+    kept(filled_shop, "wide", GOOD)
+    kept(filled_shop, "toy", BAD)
+    kept(filled_shop, "wide", BAD, yardstick="other judgements, which toy was never measured on")
+    kept(filled_shop, "toy", [1.0] * 20, trial=False)  # an ordinary evaluation, which uses the index and any weights
+    [duel] = promote(filled_shop.database, "wide").duels
     assert (duel.run, duel.rival_run) == (3, 4)
 
 
-def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled: "Shop") -> None:
-    promote(filled.database, "wide")
-    filled.add("new")
-    filled.encode_all(2, 40)
+def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled_shop: "Shop") -> None:
+    promote(filled_shop.database, "wide")
+    filled_shop.add("new")
+    filled_shop.encode_all(2, 40)
     with pytest.raises(DatabaseError, match="toy fell behind: 1 of 11 images are not encoded, 1 of 11 titles"):
-        rollback(filled.database)
-    assert serving(filled) == "wide"
-    assert rollback(filled.database, force=True).overruled != []
-    assert serving(filled) == "toy"
+        rollback(filled_shop.database)
+    assert serving(filled_shop) == "wide"
+    assert rollback(filled_shop.database, force=True).overruled != []
+    assert serving(filled_shop) == "toy"
 
 
-def test_rollback_needs_an_earlier_model(filled: "Shop") -> None:
+def test_rollback_needs_an_earlier_model(filled_shop: "Shop") -> None:
     with pytest.raises(DatabaseError, match="no other model has served before"):
-        rollback(filled.database)
+        rollback(filled_shop.database)
 
 
-def test_rollback_refuses_a_retired_model(filled: "Shop") -> None:
-    promote(filled.database, "wide")
-    filled.run("update shop.model set status = 'retired' where name = 'toy'")
+def test_rollback_refuses_a_retired_model(filled_shop: "Shop") -> None:
+    promote(filled_shop.database, "wide")
+    filled_shop.run("update shop.model set status = 'retired' where name = 'toy'")
     with pytest.raises(DatabaseError, match="model toy, revision revision 1, is retired"):
-        rollback(filled.database, force=True)
+        rollback(filled_shop.database, force=True)
 
 
 @pytest.mark.parametrize(("name", "said"), [("nonesuch", "no model 'nonesuch'"), ("wide", "'wide' is retired")])
-def test_an_unknown_model_cannot_be_promoted(filled: "Shop", name: str, said: str) -> None:
-    filled.run("update shop.model set status = 'retired' where name = 'wide'")
+def test_an_unknown_model_cannot_be_promoted(filled_shop: "Shop", name: str, said: str) -> None:
+    filled_shop.run("update shop.model set status = 'retired' where name = 'wide'")
     with pytest.raises(DatabaseError, match=said):
-        promote(filled.database, name, force=True)
+        promote(filled_shop.database, name, force=True)
 
 
-def test_promoting_the_serving_model_changes_nothing(filled: "Shop") -> None:
-    before = filled.run("select * from shop.serving_history")
-    assert promote(filled.database, "toy").before is None
-    assert filled.run("select * from shop.serving_history") == before
+def test_promoting_the_serving_model_changes_nothing(filled_shop: "Shop") -> None:
+    before = filled_shop.run("select * from shop.serving_history")
+    assert promote(filled_shop.database, "toy").before is None
+    assert filled_shop.run("select * from shop.serving_history") == before

@@ -14,7 +14,7 @@ from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, Weights
 
 DOCS = Path(__file__).parents[3] / "docs"
-REST = {  # option: field of a search request
+REST = {  # maps an option to its field in a REST search request
     "query": "query",
     "image": "image",
     "inputs": "inputs",
@@ -38,7 +38,7 @@ def admin(database: Database) -> Any:
 
 
 def arguments(conn: Connection, function: str) -> dict[str, Any]:
-    """The arguments of a function in its order, with their default values."""
+    """Returns the default value of each argument of a function, in the order of the arguments."""
     rows = conn.execute(
         text(
             "select a.name, pg_get_function_arg_default(p.oid, a.place::integer) from pg_proc p, "

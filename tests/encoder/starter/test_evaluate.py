@@ -3,11 +3,11 @@ import pytest
 
 from encoder.starter.training.evaluate import mean, score
 
-# The vectors of four images, as points on a circle. The images have two titles and two nouns.
+# The vectors of four images are points on the unit circle. Each test gives the images titles and nouns.
 IMAGES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
 
 
-def test_scores_are_counted_by_distinct_title() -> None:
+def test_images_with_one_title_count_as_one_query() -> None:
     texts = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], dtype=np.float32)
     found = score(IMAGES, texts, titles=[0, 1, 1, 0], nouns=["cup", "cap", "cap", "cup"])
     assert (found.queries, found.images) == (2, 4)

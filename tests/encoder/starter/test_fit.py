@@ -21,7 +21,7 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def material() -> fit.Material:
-    """Random features and random captions. They have no common pattern, so only a working loss can learn them."""
+    """Returns random features and captions. They have no common pattern, so only a working loss can learn them."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     shape = (PAIRS, views.COUNT)

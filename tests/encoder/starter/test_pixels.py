@@ -11,7 +11,7 @@ def red_disc_on_nothing(mode: str = "RGBA") -> Image.Image:
     return image.convert(mode)
 
 
-def test_transparency_shows_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     shown = np.asarray(pixels.square(red_disc_on_nothing()))
     assert shown[0, 0].tolist() == [255, 255, 255]
     assert shown[128, 128].tolist() == [200, 30, 40]

@@ -171,7 +171,7 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Yields the plans of a statement and of the statements in its functions. Only a superuser can load auto_explain."""
+    """Yields the plans of a statement and its functions' statements. Only a superuser can load auto_explain."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
