@@ -1,1 +1,2 @@
-"""Benchmarks. Each compares with a named baseline of the same run, and keeps its figures in `results/`."""
+"""The benchmarks. Each benchmark compares Windowshop with a baseline in the same run, and keeps its figures in
+`results/`."""

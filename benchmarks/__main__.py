@@ -1,5 +1,5 @@
-"""`python -m benchmarks` runs all benchmarks, `... queries` runs one, and `... report` writes the page of all
-figures."""
+"""`python -m benchmarks` runs all benchmarks except `against`. `python -m benchmarks queries` runs the benchmark
+`queries`, and `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,8 @@ app = typer.Typer(add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Run the benchmarks, print the figures, and keep them in benchmarks/results/."""
+    """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, all benchmarks run
+    except `against`, which needs another version."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
             one()
@@ -23,7 +24,7 @@ def every(context: typer.Context) -> None:
 
 @app.command()
 def queries() -> None:
-    """Measure what encoding a text inside SQL costs."""
+    """Measure how much longer SQL takes to encode a query text than the model alone."""
     from benchmarks.encoder import queries
 
     queries.run()
@@ -31,7 +32,7 @@ def queries() -> None:
 
 @app.command()
 def encoding() -> None:
-    """Measure the speed of the catalog lane."""
+    """Measure how fast the encoder encodes the images of a catalog, with the starter model on a CPU."""
     from benchmarks.encoder import encoding
 
     encoding.run()
@@ -39,19 +40,19 @@ def encoding() -> None:
 
 @app.command()
 def images(
-    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
-    count: Annotated[int, typer.Option(min=64, help="Number of JPEG files.")] = 2_000,
+    device: Annotated[str, typer.Option(help="Device that runs the model: cpu or cuda.")] = "cpu",
+    count: Annotated[int, typer.Option(min=64, help="Number of JPEG files to encode.")] = 2_000,
     side: Annotated[int, typer.Option(min=64, help="Longer side of each image, in pixels.")] = 1500,
 ) -> None:
-    """Measure the way from JPEG files to committed rows, stage by stage and against a plain loop."""
+    """Measure how fast JPEG files become committed vectors, compared with each stage alone and with a plain loop."""
     from benchmarks.encoder import images
 
     images.run(device, count, side)
 
 
 @app.command()
-def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") -> None:
-    """Measure the image towers alone."""
+def forward(device: Annotated[str, typer.Option(help="Device that runs the models: cpu or cuda.")] = "cpu") -> None:
+    """Measure how fast the image towers of CLIP and SigLIP are, without decoding and without the database."""
     from benchmarks.encoder import forward
 
     forward.run(device)
@@ -59,7 +60,7 @@ def forward(device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu") 
 
 @app.command()
 def text_tower() -> None:
-    """Measure how long a query text takes on one core."""
+    """Measure how long one core takes to encode a query text."""
     from benchmarks.encoder import text_tower
 
     text_tower.run()
@@ -67,7 +68,7 @@ def text_tower() -> None:
 
 @app.command()
 def memory() -> None:
-    """Measure the encoder's memory."""
+    """Measure whether the encoder's memory grows while it encodes 10,000 images."""
     from benchmarks.encoder import encoding
 
     encoding.memory()
@@ -75,7 +76,7 @@ def memory() -> None:
 
 @app.command()
 def command() -> None:
-    """Measure `windowshop search` as a whole process."""
+    """Measure how long `windowshop search` takes, from the start of its process to the end."""
     from benchmarks import command
 
     command.run()
@@ -83,7 +84,7 @@ def command() -> None:
 
 @app.command()
 def quality() -> None:
-    """Measure the relevance of search on concepts that the model never saw."""
+    """Measure how relevant search results are for concepts that the model has not been trained on."""
     from benchmarks.relevance import quality
 
     quality.run()
@@ -93,10 +94,10 @@ def quality() -> None:
 def loading(
     rows: Annotated[int, typer.Option(min=20_000, help="Number of rows in the feed.")] = 1_000_000,
     vectors: Annotated[
-        int, typer.Option(min=1, help="Number of vectors written with each method; at most `rows`.")
+        int, typer.Option(min=1, help="Number of vectors to write with each method; at most as many as `--rows`.")
     ] = 10_000,
 ) -> None:
-    """Measure how fast a big Google feed is loaded and vectors are written."""
+    """Measure how fast a big Google feed is loaded, and how fast vectors are written."""
     from benchmarks.loading import feed as loading
 
     loading.run(rows, min(rows, vectors))
@@ -104,9 +105,15 @@ def loading(
 
 @app.command()
 def web(
-    rows: Annotated[int, typer.Option(help="Number of products in the larger catalog.")] = 100_000,
-    folder: Annotated[Path | None, typer.Option(help="Folder that keeps the database for the next run.")] = None,
-    overload_seconds: Annotated[int, typer.Option(help="Seconds of load at five times the peak rate.")] = 60,
+    rows: Annotated[
+        int, typer.Option(help="Number of products in the generated catalog; the sample catalog is measured too.")
+    ] = 100_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: none is kept.")
+    ] = None,
+    overload_seconds: Annotated[
+        int, typer.Option(help="Duration of the load at five times the peak rate, in seconds.")
+    ] = 60,
 ) -> None:
     """Measure the web service: its cost beyond SQL, its throughput, and its answers under overload."""
     from benchmarks.web import service as web
@@ -116,7 +123,7 @@ def web(
 
 @app.command()
 def report() -> None:
-    """Write benchmarks/README.md and the pages in results/ from the figures kept there."""
+    """Write benchmarks/README.md and the pages in results/ from the kept figures, without measuring."""
     from benchmarks.support import page
 
     page.write()
@@ -125,15 +132,15 @@ def report() -> None:
 @app.command()
 def against(
     home: Annotated[
-        Path, typer.Argument(help="Home of an embedded server with a benchmark catalog, for this version.")
+        Path, typer.Argument(help="Home folder of an embedded server with a generated catalog, for this version.")
     ],
     other_home: Annotated[
-        Path, typer.Argument(help="A copy of this home from before its upgrade, for the other version.")
+        Path, typer.Argument(help="Copy of that folder, made before this version upgraded it, for the other version.")
     ],
-    other_python: Annotated[Path, typer.Option(help="The interpreter of the other version's environment.")],
+    other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
 ) -> None:
-    """Compare this version with another one on the same searches, in turns."""
+    """Compare this version with another version. Both run the same searches, in turns."""
     from benchmarks.search import against
 
     against.run(home, other_home, other_python, rows)

@@ -1,4 +1,5 @@
-"""The published architectures with random weights, which are as fast as the checkpoints and need no hub."""
+"""Builds models of published architectures with random weights. They are as fast as the published weights, and nothing
+has to be downloaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,11 @@ class Architecture:
     name: str
     family: str
     vision: dict[str, int]
-    patch: int
+    patch: int  # side of a patch in pixels
     dimension: int
-    gflop: float  # per image
+    gflop: float  # GFLOP per image
     goal: int  # at least this many images/s on an H100
-    side: int = 224
+    side: int = 224  # side of an input image in pixels
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -50,13 +51,13 @@ SIGLIP_B_16 = Architecture("SigLIP B/16", "siglip", _BASE, 16, 768, 35, 14_000)
 VIT_L_14 = Architecture("CLIP ViT-L/14", "clip", _LARGE, 14, 768, 162, 3_200)
 
 
-# This architecture is so small that most of the time is spent on decoding images.
+# With this small architecture, decoding the images takes most of the time.
 _SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
 SMALL = Architecture("CLIP, one layer of 64", "clip", _SMALL, 32, 512, 0, 0)
 
 
 def save_clip(folder: Path, architecture: Architecture = VIT_B_32) -> Path:
-    """Save a model folder that loads like a published one, with a byte-level tokenizer."""
+    """Save a model with a byte-level tokenizer, so that `folder` can be loaded like the folder of a published model."""
     alphabet = ["<|startoftext|>", "<|endoftext|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,8 +1,10 @@
-"""Measures the catalog lane on a CPU against its own slowest stage, and against the plain loop that most people write:
+"""Measures how fast the encoder's catalog lane, which encodes images and titles, runs on a CPU. Its time is compared
+with the time of its slowest stage, and with the time of the plain loop that most people write:
 
     for path in paths: model.encode(Image.open(path))
 
-Both encode the same files in turns, in the same process and minute. Only the lane hashes the files and stores vectors.
+The lane and the loop encode the same files in turns, in the same process and minute. Only the lane hashes the files and
+stores vectors.
 """
 
 import os
@@ -22,7 +24,8 @@ from encoder.settings import EncoderSettings
 
 
 def plain_loop(paths: list[Path]) -> float:
-    torch.set_num_threads(os.cpu_count() or 1)  # torch's default; the lane runs one model thread per core instead
+    # This is torch's default: a forward pass uses all cores. The lane instead runs one model thread per core.
+    torch.set_num_threads(os.cpu_count() or 1)
     module = starter.load("cpu")
     module.encode([Image.open(paths[0]).convert("RGB")])
     started = time.perf_counter()
@@ -37,9 +40,9 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         paths = measured.load_images(count)
         (model,) = load_models(measured.database, EncoderSettings(device="cpu")).values()
         model.warm_up()
-        drive(measured, model, EncoderSettings())  # encodes the titles, and warms everything up
+        drive(measured, model, EncoderSettings())  # encodes the titles and warms up; its time is not used
         rates: dict[int, float] = {}
-        for batch in batches:  # choose the batch size first
+        for batch in batches:  # find the fastest batch size, which is then compared with the loop
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall
@@ -59,7 +62,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
             f"catalog lane, {count} images, batch {best}",
             f"{clock.wall:.1f} s, {count / clock.wall:.0f} images/s",
         ),
-        Line("stages busy (read includes waiting for its turn)", stages),
+        Line("seconds that each stage was busy; claim and prepare include waiting", stages),
         Line(f"CPU-seconds of encoder, decoders and backends / {cores} cores", f"{used / cores:.1f} s"),
         Line("total / max(slowest stage, CPU-seconds / cores)", f"{ratio:.2f}", "<= 1.2", ratio <= 1.2),
         Line("plain loop over the same files", f"{loop:.1f} s, {count / loop:.0f} images/s"),
@@ -86,7 +89,7 @@ def memory(count: int = 10_000) -> None:
     lines = [
         Line(f"resident memory over {count} images, at 20% / at the end", f"{settled[0]:.0f} / {settled[-1]:.0f} MiB"),
         Line(
-            "highest of the second half - highest of the first half (after 20%)",
+            "highest memory of the second half of the run - highest of the first half, without the first 20%",
             f"{growth:+.0f} MiB",
             "flat: <= 20 MiB",
             growth <= 20,

@@ -1,4 +1,4 @@
-"""Measures how many images a second the image towers take from batches that are already on the device.
+"""Measures how many images a second the image towers encode. The batches of images are already on the device.
 
 The baseline is transformers with the same weights, precision and batch size. The vectors are compared with the vectors
 of transformers in float32.
@@ -22,8 +22,8 @@ BATCHES = ((VIT_B_32, 512), (SIGLIP_B_16, 256), (VIT_L_14, 256))
 
 
 def run(device: str) -> None:
-    """On a GPU, measure all towers, also compiled. On a CPU, measure only the smallest tower, uncompiled, on few
-    images."""
+    """On a GPU, measure all towers, with and without compilation. On a CPU, measure only the smallest tower, without
+    compilation and with few images."""
     gpu = device.startswith("cuda")
     lines: list[Line] = []
     rows: list[list[str]] = []
@@ -49,7 +49,7 @@ def run(device: str) -> None:
                     f"{used:.0f}",
                 ]
             )
-            _keep(device, gpu, lines, rows, raw)  # after each architecture, in case the run is cut short
+            _keep(device, gpu, lines, rows, raw)  # keeps the figures so far, in case the run is cut short
 
 
 def _keep(device: str, gpu: bool, lines: list[Line], rows: list[list[str]], raw: dict[str, object]) -> None:
@@ -94,7 +94,8 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
 
 
 def _images(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
-    """Yields smooth random images, because equal values would be multiplied faster."""
+    """Yields batches of smooth random images. If all values were equal, the matrix products would be faster than for
+    real images."""
     chance = torch.Generator().manual_seed(1)
     for _ in range(count):
         rough = torch.randint(0, 256, (batch, 3, 8, 8), generator=chance).float()

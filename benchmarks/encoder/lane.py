@@ -1,4 +1,4 @@
-"""Runs the catalog lane as the encoder does, and measures its CPU time."""
+"""Runs the catalog lane in this process as the encoder does, and measures the CPU time."""
 
 import os
 import threading
@@ -18,8 +18,8 @@ from encoder.settings import EncoderSettings
 
 
 def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[StageTimer, float]:
-    """Encode all waiting items. Returns the stage times, and the CPU-seconds of this process, its decoders and
-    backends."""
+    """Encode all items on the work list. Returns the times of the stages, and the CPU-seconds of this process, its
+    decoder processes and its PostgreSQL backends."""
     worker, stop = uuid.uuid4(), threading.Event()
     with ExitStack() as stack:
         connections = [stack.enter_context(measured.database.connect(Role.ENCODER)) for _ in range(3)]

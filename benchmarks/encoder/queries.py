@@ -1,5 +1,5 @@
-"""Measures what encoding a query text in SQL costs beyond the model's own compute: alone, from many sessions, and while
-the catalog is encoded.
+"""Measures how much longer SQL takes to encode a query text than the model alone: from one session, from 32 sessions,
+and while the catalog is encoded.
 
 The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
 Sessions are psycopg connections with the role analyst.
@@ -79,7 +79,7 @@ def session(measured: Site) -> psycopg.Connection[tuple[object]]:
 
 
 def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float:
-    """Returns how many distinct texts a second `sessions` warm sessions get encoded."""
+    """Returns how many distinct texts a second are encoded when `sessions` warm sessions ask."""
     connections = [session(measured) for _ in range(sessions)]
     for conn in connections:
         ask(conn, texts())
@@ -101,7 +101,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 
 def run(count: int = 300) -> None:
     texts = Texts(1)
-    model_threads("cpu")  # limits torch's threads as the encoder does
+    model_threads("cpu")  # limits torch to one thread, as the encoder does
     model = load("starter")
     model.warm_up()
     with site() as measured:

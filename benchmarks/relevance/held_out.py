@@ -1,17 +1,21 @@
-"""Builds three catalogs of images whose concepts a model has not seen. They differ only in the products' titles.
+"""Builds three catalogs of images whose concepts a model has not seen. The catalogs differ only in the products'
+titles. Each catalog is searched by one suite of judged queries.
 
-A query is a title of a held-out image, as in the starter's model card. Images with that title have grade 3, other
-images with its head noun have grade 1 (a green apple for "red apple").
+A query is the title of a held-out image, as in the starter's model card. Images with that title have grade 3, other
+images with the title's head noun have grade 1 (a green apple for "red apple").
 
 - suite *semantic*, catalog `hidden`: a product's title has no word of any query for which the product is relevant. The
-  title consists of the image's other tags ("cog cogwheel tool" for a gear), else of its category. It is like an "urban
-  commuter bag" for the query "black leather backpack": keywords cannot find it, but the title's meaning and the image
-  may.
-- suite *lexical*, catalog `named`: the same title after the image's own title ("gear cog cogwheel tool").
-- suite *neutral*, catalog `neutral`: the category alone ("tool"), as in a shop that does not describe its products.
+  title consists of the image's other tags ("cog cogwheel tool" for a gear). An image without other tags gets its
+  category as the title. An example is "urban commuter bag" for the query "black leather backpack": keywords cannot find
+  the product, but the title's meaning and the image may.
+- suite *lexical*, catalog `named`: the title is the image's own title and then the title in `hidden` ("gear cog
+  cogwheel tool").
+- suite *neutral*, catalog `neutral`: the title is the category alone ("tool"), as in a shop that does not describe its
+  products.
 
-All catalogs hold the same images, all suites the same queries and judgements: differences between them are due to the
-words alone. Weights are fitted on the first two suites, which have goals; the third shows the limits of such weights.
+All catalogs hold the same images, and all suites have the same queries and judgements, so only the titles make a
+difference. Weights are fitted on the first two suites, which have goals. The third suite shows how these weights do in
+a catalog that they were not fitted for.
 """
 
 import csv
@@ -49,8 +53,8 @@ def judgements(pairs: Sequence[Pair]) -> Iterator[Judgement]:
 
 
 def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
-    """Returns for each pair the words of all titles with its noun, which are the queries for which the pair is
-    relevant."""
+    """Returns, for each pair, the words of all titles that have the pair's head noun. These titles are the queries for
+    which the pair is relevant."""
     taken: dict[str, set[str]] = {}
     for pair in pairs:
         taken.setdefault(pair.noun, set()).update(words(pair.title), {pair.noun})
@@ -58,7 +62,8 @@ def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
 
 
 def shares(phrase: str, taken: set[str]) -> bool:
-    """Returns whether a word of the phrase equals, contains or is part of a word in `taken`, like froggies and frog."""
+    """Returns whether a word of the phrase equals, contains or is part of a word in `taken`. For example, "froggies"
+    contains "frog"."""
     return any(
         word == other or (min(len(word), len(other)) >= 3 and (word in other or other in word))
         for word in words(phrase)
@@ -67,13 +72,13 @@ def shares(phrase: str, taken: set[str]) -> bool:
 
 
 def _parts(category: str) -> list[str]:
-    """Returns the parts of a category, the most specific first: ["mammal", "animal", "nature", "animals"] of
-    animals-nature/animal-mammal."""
+    """Returns the parts of a category, the most specific part first. For example, the parts of
+    "animals-nature/animal-mammal" are ["mammal", "animal", "nature", "animals"]."""
     return [part for part in reversed(re.split(r"[/_-]", category)) if part]
 
 
 def categories(table: Path, pairs: Sequence[Pair]) -> list[str]:
-    """Returns the category of each pair, which training does not use."""
+    """Returns the category of each pair. Training does not use categories."""
     with table.open(newline="", encoding="utf-8") as stream:
         by_name = {Path(row["image"]).name: row["category"].lower() for row in csv.DictReader(stream)}
     return [by_name[pair.image.name] for pair in pairs]

@@ -1,8 +1,9 @@
-"""Measures whether search by meaning is better than by words alone, and all legs together better than the best leg.
+"""Measures whether search by meaning gives better results than search by words alone, and whether all legs together
+(image, title, keywords) give better results than the best single leg.
 
-For each committed split of the starter's concepts, a head is trained without these concepts and served by a real
-encoder. The images of the concepts are products in a real database (benchmarks/relevance/held_out.py). The code of
-`windowshop evaluate --fit` fits the fusion weights on half of the queries, and every figure comes from the other half.
+A committed split holds out some of the starter's concepts. For each split, the starter's head is trained without these
+concepts, and a real encoder serves it. The images of the concepts are products in a real database (held_out.py). The
+code of `windowshop evaluate --fit` fits the fusion weights on half of the queries; all figures are of the other half.
 Training saw no image, title or query of the split, and fitting saw no query of the test half.
 """
 
@@ -74,7 +75,7 @@ def run(numbers: Sequence[int] = range(1, splits.COUNT + 1)) -> None:
             row = fitting.beside(suite, values)
             over = _shown(row.over[row.best_leg], "+")
             lines.append(
-                Line(f"split {number}, {suite}: hybrid, and - {row.best_leg}", f"{_shown(row.hybrid)}, {over}")
+                Line(f"split {number}, {suite}: hybrid; hybrid - {row.best_leg}", f"{_shown(row.hybrid)}, {over}")
             )
     raw = {
         "pooled": [asdict(row) for row in [*rows.values(), together]],
@@ -138,7 +139,7 @@ def _fill(measured: Site, pairs: Sequence[all_pairs.Pair]) -> None:
 
 @contextmanager
 def _encoding(measured: Site, model: Model) -> Iterator[None]:
-    """Run the loop of the encoder process in a thread, for the catalog and for queries."""
+    """Run the encoder in a thread of this process. It encodes the catalog and answers queries."""
     stop, ready = threading.Event(), threading.Event()
     with measured.database.connect(None) as conn:
         model_id = conn.execute(text("select model_id from shop.model where status = 'serving'")).scalar_one()

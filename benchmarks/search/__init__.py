@@ -1,10 +1,13 @@
-"""Benchmarks of the cost and recall of search, on a generated catalog whose right answers are known.
+"""Benchmarks of the time and recall of search, on a generated catalog whose right answers are known.
 
-data.py          the catalog and the queries: clusters, categories, prices, titles; seeded
-load.py          the catalog in a Windowshop database of its own, kept for the next run
-timing.py        strategies asked in turn; recall, short results, p50 / p95 / p99
-postgres.py      strategies in PostgreSQL: forced plans, the planner's own choice, shop.search
-peers.py         hnswlib, faiss and LanceDB on the same vectors, filters and queries
-unfiltered.py filtered.py hybrid.py growth.py    one benchmark each
-chart.py         latency against the share of products that match, drawn from the kept figures
+data.py          generates the catalog and the queries from a seed
+titles.py        generates titles and query texts
+load.py          loads the catalog into a Windowshop database of its own, which is kept for the next run
+timing.py        runs strategies in turns, and computes recall, short results and p50 / p95 / p99
+postgres.py      has the strategies in PostgreSQL: forced plans, the planner's own choice, shop.search
+peers.py         has hnswlib, faiss and LanceDB on the same vectors, filters and queries
+unfiltered.py filtered.py hybrid.py growth.py    are one benchmark each
+chart.py         draws latency against the share of products that match, from the kept figures
+command.py       runs these benchmarks
+against.py       compares two versions of Windowshop
 """

@@ -21,23 +21,35 @@ PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")
 
 
 def search(
-    parts: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
+    parts: Annotated[
+        list[str] | None, typer.Argument(help=f"Benchmarks to run: {', '.join(PARTS)}. Default: all.")
+    ] = None,
     rows: Annotated[
-        int, typer.Option(help="Number of products; growth uses from a quarter of it to four times as many.")
+        int,
+        typer.Option(
+            help="Number of products. `growth` measures a quarter of this number, this number, and four times this "
+            "number."
+        ),
     ] = 100_000,
-    queries: Annotated[int, typer.Option(help="Queries of each kind in each cell.")] = 100,
+    queries: Annotated[
+        int,
+        typer.Option(
+            help="Number of `filtered` queries for each filter and kind of query. `unfiltered` and `growth` run twice "
+            "as many, `hybrid` runs eight times as many."
+        ),
+    ] = 100,
     kind: Annotated[
-        list[str] | None, typer.Option(help=f"Kind of the filtered queries: {' or '.join(KINDS)}. Default: both.")
+        list[str] | None, typer.Option(help=f"Kind of the `filtered` queries: {' or '.join(KINDS)}. Default: both.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder that keeps databases and indexes for the next run.")
+        Path | None, typer.Option(help="Folder that keeps databases and indexes for the next run. Default: none.")
     ] = None,
-    results: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
+    results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
     """Compare search with forced plans, the planner, hnswlib, faiss and LanceDB."""
     wanted = tuple(parts or PARTS)
     if unknown := set(wanted) - set(PARTS):
-        raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(PARTS)}")
+        raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     kinds = [known for known in KINDS if known in (kind or KINDS)]
     with _kept(folder) as kept:
         for report in _reports(wanted, kept, rows, queries, kinds):

@@ -1,17 +1,17 @@
 """Generates a catalog and queries for it. The same seed and size always give the same catalog and queries.
 
-Vectors are 512 numbers of unit length, rounded to half precision as they are stored; every peer gets the
-rounded vectors. They are built to resemble embeddings of products:
+A vector has 512 numbers and unit length. It is rounded to half precision, as in the database, and every peer gets the
+rounded vectors. The vectors resemble embeddings of products:
 
-- A few hundred clusters (kinds of products), and each category owns some of them: a filter on the category is a
-  filter on a region. Every part of a vector has few large and many small components (they fall as n^-.5), so the
-  neighbourhoods have some 30 dimensions, not 512.
-- All images share one direction and all texts another, orthogonal to it: the modality gap. An image-like query is
-  drawn as images are. A text-like query has the direction of texts and more noise around its kind of product, so its
-  nearest images are far away (cosine about .4), and an HNSW index finds them less easily.
+- There are a few hundred clusters, which are kinds of products. Each category owns some clusters, so a filter on the
+  category is a filter on a region of the space. Before a random rotation, the components of a vector get smaller as
+  n^-.5, so a neighbourhood has some 30 dimensions, not 512.
+- All images share one direction, and all texts share another direction, orthogonal to the first (the modality gap). An
+  image-like query is drawn as images are. A text-like query has the direction of texts, so its nearest images are far
+  away (cosine about .4), and an HNSW index finds them less easily.
 
 With pgvector at m 16, ef_construction 64, 100,000 rows and ef_search 40 / 100 / 200 / 400, image-like queries have a
-recall@10 of .92 / .98 / .994 / .998, text-like ones .89 / .965 / .988 / .996.
+recall@10 of .92 / .98 / .994 / .998, and text-like queries .89 / .965 / .988 / .996.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 DIMENSION = 512
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # one category has each of these shares of all products
-OTHERS = 12  # this many categories share the remaining products
-CLUSTERS = 500
-PRICES = 1000  # prices are spread evenly from 0 to this: 1% of the products cost less than 10
-WEIGHTS = 5000  # weights in grams are spread evenly from 0 to this
-VERSION = 1  # of the generated data: databases loaded with another version are not used again
+OTHERS = 12  # this many other categories share the remaining products equally
+CLUSTERS = 500  # about this many kinds of products
+PRICES = 1000  # prices are spread evenly from 0 to this many EUR, so 1% of the products cost less than 10 EUR
+WEIGHTS = 5000  # weights are spread evenly from 0 to this many grams
+VERSION = 1  # version of the generated data; a database with data of another version is not used again
 
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
@@ -39,7 +39,7 @@ _BLOCK = 50_000  # rows generated at a time
 
 @dataclass(frozen=True)
 class Queries:
-    """`vectors` (n, 512) are in half precision; `clusters` (n,) says which kind of product each query is for."""
+    """`vectors` (n, 512) are in half precision. `clusters` (n,) has the kind of product that each query looks for."""
 
     vectors: NDArray[np.float16]
     clusters: NDArray[np.int64]
@@ -49,7 +49,8 @@ class Queries:
 
 
 class Catalog:
-    """`images` and `titles` are (rows, 512) in half precision; `cluster` and `category` say what each row is."""
+    """`images` and `titles` hold vectors (rows, 512) in half precision. `cluster` and `category` hold the numbers of
+    each row's cluster and category."""
 
     def __init__(self, rows: int, seed: int = 1) -> None:
         self.rows, self.seed = rows, seed
@@ -68,7 +69,7 @@ class Catalog:
             popularity / per_category[self.category_of_cluster] * np.array(sizes)[self.category_of_cluster]
         )
 
-        counts = [max(1, round(rows * share)) for share in SHARES]  # exact counts, because the cells depend on them
+        counts = [max(1, round(rows * share)) for share in SHARES]  # exact, because filtered.py measures these shares
         left = rows - sum(counts)
         counts += [left // OTHERS + (n < left % OTHERS) for n in range(OTHERS)]
         random = np.random.default_rng([seed, rows])
@@ -88,7 +89,7 @@ class Catalog:
 
     @cached_property
     def weights(self) -> NDArray[np.int64]:
-        """The weights in tenths of grams, spread like prices."""
+        """The weights in tenths of grams, which are spread as evenly as prices."""
         return self.weight_rank * (WEIGHTS * 10) // self.rows
 
     def queries(

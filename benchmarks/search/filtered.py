@@ -1,9 +1,10 @@
-"""Measures filtered search for every share of matching products, in the query's own category, in another one, and
-anywhere.
+"""Measures filtered search for several shares of matching products. The filter is on the query's own category, on
+another category, on the price, or on an attribute.
 
-In each cell PostgreSQL's best plans are found first: exact plans, and HNSW with the smallest ef_search that reaches the
-target, answer all queries, and the three fastest are kept. Then those, the planner's own choice, shop.search
-and the peers answer the same queries in turn. The fastest forced plan of that run is the oracle of the cell.
+A cell is one filter and one kind of query. In each cell, the forced plans run alone first: exact plans, and HNSW with
+the smallest ef_search that reaches the target. The three fastest plans are kept. Then these plans, the planner's own
+choice, shop.search and the peers answer the same queries in turns. The plan that is fastest in this second run is the
+oracle of the cell.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,12 +24,12 @@ from benchmarks.support.report import Line, Report, Table, milliseconds
 TARGET = 0.98  # recall@10
 SEARCH = "shop.search"
 LEGEND = (
-    "In the tables: p50 in ms / recall@10, and how many queries came back short, with fewer rows than min(k, matches). "
-    "The oracle is the fastest forced plan that reaches the target."
+    "The tables show p50 in ms / recall@10, and the share of short answers, which have fewer than min(k, matches) "
+    "rows. The oracle is the fastest forced plan that reaches the target."
 )
 FAMILIES = {
     "own": "the query's own category",
-    "other": "a category the query is far from",
+    "other": "a category far from the query",
     "price": "a price anywhere in the catalog",
     "weight": "an attribute without an index",
     "all": "no filter",
@@ -58,7 +59,7 @@ class Cell:
 class Result:
     cell: Cell
     oracle: Figures
-    figures: dict[str, Figures]  # the key is the part of the strategy's name before the comma
+    figures: dict[str, Figures]  # the key is the name of a strategy without its ef
     uses_hnsw: bool  # whether the planner uses HNSW when iterative scans are on
 
 
@@ -90,7 +91,7 @@ def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterat
 
 
 def contenders(sessions: Sessions, cell: Cell, most: int = 3) -> list[Strategy]:
-    """Returns the fastest forced plans that reach the target, after running one after the other."""
+    """Runs the forced plans one after another. Returns the fastest of those that reach the target, at most `most`."""
     tried: list[tuple[float, Strategy]] = []
 
     def consider(strategy: Strategy) -> None:
@@ -169,9 +170,9 @@ def goals(results: Sequence[Result]) -> list[Line]:
             f">= {TARGET}",
             lowest.recall >= TARGET,
         ),
-        Line("... results with fewer rows than there are", str(short), "0", short == 0),
+        Line("... answers with fewer than min(k, matches) rows", str(short), "0", short == 0),
         Line(
-            f"... p50 beyond 1.3 x the oracle's, most ({slowest})",
+            f"... p50 beyond 1.3 x the oracle's p50, worst cell ({slowest})",
             milliseconds(over[slowest]),
             "<= 1 ms",
             over[slowest] <= 0.001,
@@ -186,7 +187,7 @@ def goals(results: Sequence[Result]) -> list[Line]:
         least = min(gains, key=gains.__getitem__)
         lines.append(
             Line(
-                f"... against the planner where that takes HNSW for <= 1% matches, least ({least})",
+                f"... speed against the planner if it uses HNSW and <= 1% match, worst cell ({least})",
                 f"{gains[least]:.1f} x",
                 ">= 8 x",
                 gains[least] >= 8,
@@ -196,7 +197,7 @@ def goals(results: Sequence[Result]) -> list[Line]:
 
 
 def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
-    """Measure the cost of a call that compares nothing, because no product is cheaper than 0."""
+    """Measure the time of a call that compares no vectors, because no product is cheaper than 0."""
     nothing = {"price": {"lt": 0}}
     questions = Questions(sessions.shop.catalog.images, cell.queries, np.zeros(sessions.shop.catalog.rows, bool))
     text, vector, ping = in_turns(
@@ -225,7 +226,8 @@ def tables(results: Sequence[Result]) -> list[Table]:
                 for each in results
                 if (each.cell.family, each.cell.kind) == (family, kind)
             ]
-            made.append(Table(f"{kind}-like queries, filter: {what}", ["matching", "oracle", "which is", *names], rows))
+            header = ["matching", "oracle", "the oracle's plan", *names]
+            made.append(Table(f"{kind}-like queries, filter: {what}", header, rows))
     return made
 
 

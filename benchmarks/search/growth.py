@@ -1,4 +1,4 @@
-"""Measures what sixteen times as many products cost: p50 at a fixed recall, and the time to build the index."""
+"""Measures how p50 at a fixed recall and the time to build the index grow with sixteen times as many products."""
 
 import time
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ RAW, CALL = "pgvector, raw statement", "shop.search, one leg"
 
 
 def run(shops: Sequence[Shop], count: int) -> Report:
-    """Measure `shops` of several sizes, smallest first. Their indexes are rebuilt one by one; then all answer in
-    turns."""
+    """Measure `shops` of several sizes, smallest first. Their indexes are rebuilt one by one. Then all shops answer
+    queries in turns."""
     builds = [build_seconds(shop) for shop in shops]
     sizes = [shop.catalog.rows for shop in shops]
     exponent = float(np.polyfit(np.log(sizes), np.log(builds), 1)[0])
     found = measure(shops, count)
     lines = [
         Line(
-            f"build of the image index, {sizes[0]:,} to {sizes[-1]:,} products: exponent",
+            f"build of the image index, {sizes[0]:,} to {sizes[-1]:,} products: exponent of the time's growth",
             f"{exponent:.2f}",
             "<= 1.1",
             exponent <= 1.1,
@@ -62,8 +62,8 @@ def run(shops: Sequence[Shop], count: int) -> Report:
 
 
 def build_seconds(shop: Shop) -> float:
-    """Returns the seconds to build the index as a model's revision does (m 16, ef_construction 64), with the graph in
-    memory."""
+    """Returns how many seconds the build of an image index takes when the whole graph fits into memory. The index has
+    the same options as in every Windowshop database (m 16, ef_construction 64)."""
     with shop.admin() as conn:
         conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")
         started = time.perf_counter()

@@ -1,8 +1,10 @@
-"""Measures how much a search by images, titles and words costs beyond the sum of its three legs.
+"""Measures how much longer a search with three legs (images, titles, keywords) takes than the legs take one by one.
 
-The cost of a vector leg is the time of the raw statement for 50 rows, as many as shop.search reads of each of three
-legs, with the smallest ef_search whose recall@10 is .98. The cost of the keyword leg is the time of shop.search with
-keywords alone, less the time of a call that compares nothing. The time of such a call is added once.
+The sum of the legs' own times has these parts:
+
+- image leg, title leg: the raw statement for 50 rows, with the smallest ef_search from 50 on that reaches a recall@10
+  of .98. shop.search reads 50 rows of each leg, too.
+- keyword leg: shop.search by keywords alone, which includes the fixed time of a call of shop.search.
 """
 
 from functools import partial
@@ -15,13 +17,13 @@ from benchmarks.search.timing import FINE_EFS, Figures, Questions, in_turns, sma
 from benchmarks.search.titles import WORDINGS, Wording, query_texts
 from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
-DEPTH = 50  # rows of each leg
+DEPTH = 50  # rows that are read from each leg
 TARGET = 0.98  # recall@10
 ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, raw", "keywords alone", "nothing matches"
 
 
 def run(shop: Shop, count: int) -> Report:
-    """Measure with `count` queries in all, the same number of each wording."""
+    """Measure with `count` queries in total, and with the same number of queries for each wording."""
     queries = shop.catalog.queries("text", count, seed=2)
     found: dict[Wording, dict[str, Figures]] = {}
     for place, wording in enumerate(WORDINGS):
@@ -32,13 +34,13 @@ def run(shop: Shop, count: int) -> Report:
     words = found["common"][KEYWORD].at(0.99)
     lines = [
         Line(
-            "three legs beyond the sum of their own, p50",
+            "a search with three legs beyond the sum of the legs' own times, p50",
             milliseconds(quantile(beyond, 0.5)),
             "<= 0.5 ms",
             quantile(beyond, 0.5) <= 0.0005,
         ),
         Line("queries of common words only, three legs, p99", milliseconds(common), "<= 4 ms", common <= 0.004),
-        Line("... keywords alone, p99", milliseconds(words), "<= 4 ms", words <= 0.004),
+        Line("queries of common words only, keywords alone, p99", milliseconds(words), "<= 4 ms", words <= 0.004),
     ]
     table = Table(
         "p50 / p99, ms",
@@ -78,6 +80,6 @@ def measure(shop: Shop, wording: Wording, queries: Queries) -> dict[str, Figures
 
 
 def _beyond(figures: dict[str, Figures]) -> list[float]:
-    """Returns the seconds of each query beyond its legs: all - (call + image + title + (keywords - call))."""
+    """Returns, for each query, the seconds of the three-leg search minus the seconds of the separate legs."""
     every, image, title, keyword = (figures[name].seconds for name in (ALL, IMAGE, TITLE, KEYWORD))
     return [a - i - t - w for a, i, t, w in zip(every, image, title, keyword, strict=True)]

@@ -1,7 +1,7 @@
-"""Loads the generated catalog into a Windowshop database, without triggers and with indexes built afterwards, so that
-loading takes only minutes.
+"""Loads the generated catalog into a Windowshop database. Triggers are off and the indexes are built at the end, so
+that loading takes only minutes.
 
-The caller's folder keeps a server's home for each size, which is used again as long as the schema is the same.
+The caller's folder keeps one server home for each catalog size. A home is used again as long as the schema is the same.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ from migrations import upgrade as migrations
 from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
-GRAPH_BYTES = 2048  # maintenance_work_mem per row, which keeps a graph under construction in memory
-CACHE_BYTES = 10_240  # shared_buffers per row, which holds tables and indexes
+GRAPH_BYTES = 2048  # bytes of maintenance_work_mem per row: enough to build the HNSW graph in memory
+CACHE_BYTES = 10_240  # bytes of shared_buffers per row: enough for all tables and indexes
 
 
 @dataclass
 class Shop:
-    """A loaded database. `numbers` turns a product_id into its row of the catalog."""
+    """A loaded database. `numbers` maps a product_id to the number of its row in the catalog."""
 
     catalog: Catalog
     database: Database
@@ -45,7 +45,7 @@ class Shop:
         return psycopg.connect(address(self.database, None), autocommit=True)
 
     def described(self) -> str:
-        """Describes the server and the settings that matter."""
+        """Returns the server's versions, memory settings and index options, for the pages of results."""
         with self.admin() as conn:
             row = conn.execute(
                 "select format('PostgreSQL %s, pgvector %s, work_mem %s, shared_buffers %s, %s', "
@@ -65,7 +65,7 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
     settings = Settings(home=kept / "home")
     kept.mkdir(parents=True, exist_ok=True)
     kept.chmod(0o755)
-    loaded = kept / "loaded.json"  # written last: an interrupted load is repeated
+    loaded = kept / "loaded.json"  # written last, so that an interrupted load is repeated
     if not loaded.exists():
         with open_database(settings) as database, _admin(database, "postgres") as conn:
             conn.execute(f"alter system set shared_buffers = {max(2**28, rows * CACHE_BYTES) // 8192}")
@@ -73,7 +73,7 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
             seconds = load(database, settings, catalog)
         loaded.write_text(json.dumps(seconds))
     with open_database(settings) as database:
-        migrations.upgrade(database, settings)  # the functions may be newer than the rows
+        migrations.upgrade(database, settings)  # a kept database may have older functions than this version
         yield Shop(catalog, database, product_numbers(rows), kept)
 
 
@@ -124,7 +124,7 @@ def _product_id(number: int) -> bytes:
 
 def _products(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
     random = np.random.default_rng([catalog.seed, catalog.rows, 3])
-    brands = 300 * random.random(catalog.rows) ** 2  # the first brands are the large ones
+    brands = 300 * random.random(catalog.rows) ** 2  # brands with a low number have more products
     with conn.cursor().copy(
         "copy shop.product (product_id, sku, title, brand, product_type, price, currency, availability, color, "
         "attributes) from stdin"
@@ -169,7 +169,7 @@ def _title_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
 def _copy_vectors(
     conn: psycopg.Connection[Any], table: str, vectors: NDArray[np.float16], *, with_position: bool
 ) -> None:
-    """Send the vectors by COPY BINARY, packed by numpy. Each field is its length in bytes and its value, big-endian."""
+    """Send the vectors by COPY BINARY. A field is its length in bytes and then its value, both big-endian."""
     position = [("position_length", ">i4"), ("position", ">i2")] if with_position else []
     row = np.dtype(
         [

@@ -1,8 +1,10 @@
-"""Measures other indexes on the same vectors, which are built once and kept beside the database.
+"""Runs the queries on other vector indexes over the same vectors. The indexes are built once and kept beside the
+database.
 
 hnswlib and faiss run in this process and know no attributes: they get the set of matching products, and computing this
-set is not timed. hnswlib calls a Python function for every product it meets, a cost that a C++ program would not have.
-LanceDB evaluates the condition itself, through scalar indexes, and uses all cores for a query; the others use one.
+set is not timed. hnswlib calls a Python function for every product that it visits, a cost that a C++ program would not
+have. LanceDB evaluates the condition itself, through scalar indexes. LanceDB uses all cores for a query, and the other
+indexes use one core.
 """
 
 import shutil
@@ -23,7 +25,7 @@ M, EF_CONSTRUCTION = 16, 200
 
 
 class Peer(ABC):
-    """`build_seconds` is None if the index existed already."""
+    """Another vector index. `build_seconds` is None if the index existed already."""
 
     name: str
     package: str
@@ -58,7 +60,7 @@ class Hnswlib(Peer):
     def _index(self) -> Any:
         import hnswlib
 
-        return hnswlib.Index("ip", DIMENSION)  # for unit vectors, this is the order by cosine distance
+        return hnswlib.Index("ip", DIMENSION)  # inner product, which orders unit vectors as cosine distance does
 
     def _build(self, path: Path) -> None:
         index = self._index()
@@ -79,7 +81,7 @@ class Hnswlib(Peer):
             index.set_ef(ef)
             try:
                 return index.knn_query(queries[number], k, filter=allowed)[0][0]
-            except RuntimeError:  # hnswlib found fewer than k
+            except RuntimeError:  # hnswlib found fewer than k products
                 return ()
 
         return Strategy(f"hnswlib, ef {ef}", questions, ask)
@@ -150,7 +152,7 @@ class LanceDB(Peer):
         table, queries, k = self._loaded, questions.queries, questions.needed
 
         def ask(number: int) -> Any:
-            # The index has 8 bits a number; four times as many candidates are compared again in full.
+            # The index stores 8 bits a number, so four times as many candidates are compared again with full vectors.
             search = table.search(queries[number]).distance_type("cosine").ef(max(ef, 4 * k)).refine_factor(4).limit(k)
             if filter.lance:
                 search = search.where(filter.lance, prefilter=True)
@@ -163,5 +165,5 @@ def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = (Hnswlib
     """Returns the installed peers, and prints the names of the others."""
     for kind in kinds:
         if find_spec(kind.package) is None:
-            print(f'{kind.name} is not installed: left out (pip install "windowshop[bench]")')
+            print(f'{kind.name} is not measured, because it is not installed (pip install "windowshop[bench]")')
     return [kind(catalog, folder) for kind in kinds if find_spec(kind.package) is not None]

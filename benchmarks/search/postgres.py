@@ -1,9 +1,9 @@
-"""Strategies in PostgreSQL. Each has a connection with its own settings. Statements are prepared, and vectors are sent
-in binary.
+"""Answers the queries in PostgreSQL by several strategies. Strategies with different settings have connections of their
+own. Statements are prepared, and vectors are sent in binary.
 
-Forced plans get every advantage: the filter is written into the statement, which is planned once (a generic plan),
-and one core does the work, as it does in shop.search. The planner's own choice runs on stock settings, parallel
-workers included.
+Forced plans get every advantage: the filter is written into the statement, and the statement is planned only once (a
+generic plan). One core does the work, as in shop.search. The planner's own choice runs with stock settings, which
+include parallel workers.
 """
 
 import json
@@ -29,11 +29,11 @@ HNSW = {**FORCED, "enable_sort": False, "hnsw.max_scan_tuples": 200_000}
 BY_INDEX = {**FORCED, "enable_seqscan": False, "enable_hashjoin": False, "enable_mergejoin": False}
 BY_SEQUENCE = {**FORCED, "enable_indexscan": False, "enable_bitmapscan": False, "enable_indexonlyscan": False}
 
-# The statement that a person writes. With an expression such as "+ 0", PostgreSQL cannot use the index.
+# This is the statement that most people write. If `expression` is "+ 0", PostgreSQL cannot use the HNSW index.
 PLAIN = """
     select v.product_id from shop.bench_image v join shop.product p on p.product_id = v.product_id
     where {condition} order by (v.embedding <=> %(vector)b){expression} limit {k}"""
-# Relaxed iteration returns rows in nearly, not exactly, the order of their distances.
+# An iterative scan in relaxed order returns rows only roughly by distance, so this statement sorts them again.
 SORTED = """
     with nearest as materialized (
         select v.product_id, v.embedding <=> %(vector)b as distance
@@ -72,7 +72,7 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 class Sessions:
     """Connections with the role analyst, which are closed at the end. Strategies that differ only in ef_search share a
-    connection, so that there are few connections and each has mapped every page before."""
+    connection. So there are few connections, and each has already mapped every page of the index when it is timed."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -104,8 +104,8 @@ class Sessions:
         parameters: Sequence[Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Strategy:
-        """Returns a strategy. `parameters` has the parameters of each query; the default is its vector. The first
-        column of the statement's rows must be a product_id."""
+        """Returns a strategy. `parameters` has the parameters of each query; by default, the only parameter is the
+        query's vector. The first column of the statement's rows must be a product_id."""
         fixed = dict(settings or {})
         ef = str(fixed.pop("hnsw.ef_search", DEFAULT_EF))
         conn, numbers = self.connect(fixed), self.shop.numbers
@@ -129,8 +129,8 @@ def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: st
 
 
 def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Returns plans that compare every match: by the product's indexes, by a sequential scan, or as the planner
-    chooses."""
+    """Returns the plans that compare the vectors of all matching products. One plan finds them by the indexes of
+    shop.product, one by a sequential scan, and one as the planner chooses."""
     statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
     kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
     return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]
@@ -184,7 +184,7 @@ def search(
 
 
 def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
-    """Put query vectors into the cache under texts, as an encoder does, so that searches need no encoder."""
+    """Put query vectors into the query cache under `texts`, as an encoder does, so that searches need no encoder."""
     with shop.admin() as conn:
         register_vector(conn)
         conn.cursor().executemany(
@@ -203,7 +203,7 @@ def calibrate(shop: Shop, queries: int = 300) -> bool:
         conn.execute("delete from shop_private.query_embedding")
         found = conn.execute("select from pg_proc where pronamespace = 'shop'::regnamespace and proname = 'search'")
         if found.rowcount == 0:
-            print("shop.search is not there yet: left out")
+            print("shop.search is not measured, because this database does not have it")
             return False
     remember(shop, [f"calibration {n}" for n in range(queries)], shop.catalog.queries("text", queries, seed=99))
     with psycopg.connect(address(shop.database, Role.APP), autocommit=True) as conn:

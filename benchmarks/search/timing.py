@@ -13,14 +13,15 @@ from benchmarks.search.data import Queries
 from benchmarks.support.report import quantile
 
 K = 10  # results of a query
-TURN = 10  # queries of one strategy before the next strategy has its turn
-EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)
-FINE_EFS = range(10, 1001, 10)
-_ROUNDING = 2e-6  # similarities may differ by this much, because 512 products may be summed in any order
+TURN = 10  # each strategy runs this many queries before the next strategy runs them
+EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)  # values of ef to try
+FINE_EFS = range(10, 1001, 10)  # values of ef to try where small differences of recall matter
+_ROUNDING = 2e-6  # a similarity may vary by this much, because rounding depends on the order of its 512 summands
 
 
 class Questions:
-    """Queries whose right answers are known: the k most similar `vectors` (rows, 512) among the rows in `matching`."""
+    """Queries whose right answers are known. The right answers to a query are the k rows of `vectors` (rows, 512) that
+    are most similar to the query, among the rows in `matching`."""
 
     def __init__(
         self, vectors: NDArray[np.float16], queries: Queries, matching: NDArray[np.bool_] | None = None, k: int = K
@@ -41,7 +42,7 @@ class Questions:
         return len(self.queries)
 
     def recall(self, number: int, products: Sequence[int]) -> float:
-        """Returns the share of the right answers to a query that is in `products`, or 1 if there is no right answer."""
+        """Returns which share of the right answers to a query is in `products`, or 1 if there is no right answer."""
         if self.needed == 0:
             return 1.0
         found = np.unique(np.asarray(products, np.int64))
@@ -53,8 +54,8 @@ class Questions:
 
 @dataclass(frozen=True)
 class Strategy:
-    """`ask` gets the number of a query and is timed; `products` reads the numbers of products from its answer; `ready`
-    is called before each turn."""
+    """A way to answer the queries. `ask` answers the query with a given number, and its time is measured. `products`
+    returns the numbers of the products in such an answer. `ready` is called before the queries of a turn."""
 
     name: str
     questions: Questions
@@ -92,14 +93,15 @@ class Figures:
 
 
 def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
-    """Run every query by every strategy, in turns of ten queries. So a disturbance of the machine affects all
-    strategies alike, and each is as warm as a service in use. In turns of one query, a statement that does nothing took
-    .35 ms instead of .03, because the server's process had gone to sleep. The first strategy of a turn finds the caches
-    cold, so each turn has a random order.
+    """Run every query by every strategy. All strategies run the first ten queries, then the next ten, and so on.
 
-    Before that, every query runs once untimed: a new connection maps each page of the index at its first use, which for
-    some hundred queries costs several times as much as the search. The connections of a pool have done this long
-    before.
+    So a disturbance of the machine affects all strategies alike. Ten queries in a row keep the server process of the
+    strategy awake, as in a busy service: in turns of one query, a statement that does nothing took .35 ms instead of
+    .03. The strategies come in a random order for each ten queries, because the first strategy finds cold caches.
+
+    Before that, every query runs once and is not timed. A new connection maps each page of the index at its first use.
+    In the first few hundred queries, this takes several times as long as the search. In a service with a connection
+    pool, it has happened long before.
     """
     order = np.random.default_rng(0)
     count = len(strategies[0].questions)
@@ -161,7 +163,7 @@ def smallest_ef(
 ) -> int:
     """Returns the smallest of the ascending `efs` whose recall reaches `target`, or the last if none does.
 
-    An ef that takes more than `patience` seconds a query counts as large enough.
+    An ef whose queries take more than `patience` seconds counts as large enough.
     """
     low, high = -1, len(efs) - 1
     while high - low > 1:

@@ -1,7 +1,7 @@
 """Generates the titles and other words of the catalog, and query texts that fit them.
 
-Words are made of syllables. The frequency of a word falls with its rank, so about ten words are in 5 to 25% of all
-titles and most words are rare. A kind of product has words of its own. One title in fifty has a typing error.
+Words consist of syllables. The frequency of a word falls with its rank, so about ten words are in 5 to 25% of all
+titles and most words are rare. Each kind of product has words of its own. One title in fifty has a typing error.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.search.data import CLUSTERS, Catalog
 
 VOCABULARY = 20_000
-OWN_WORDS = 6  # words that each kind of product has of its own
+OWN_WORDS = 6  # each kind of product has this many words of its own
 COLORS = ("black", "white", "red", "blue", "green", "yellow", "brown", "grey", "pink", "orange", "purple", "beige")
 SEASONS = ("spring", "summer", "autumn", "winter")
 

@@ -1,1 +1,1 @@
-"""Provides the benchmarks with a throw-away site and with files that keep the figures."""
+"""Runs a temporary site for the benchmarks, reads their goals, and keeps their figures."""

@@ -1,5 +1,5 @@
-"""Reads goals.toml, which has the question of each benchmark, the code it measures, its goals, and why a goal is
-missed."""
+"""Reads goals.toml, which has the question of each benchmark, the code that the benchmark measures, its goals, and the
+reason for each missed goal."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ GOALS = Path(__file__).parents[1] / "goals.toml"
 
 @dataclass(frozen=True)
 class Goal:
-    """`figure` is the beginning of one line in the result; the line has the goal's bound and the measured value."""
+    """`figure` is how one line of the result begins. That line has the goal's bound and the measured value."""
 
     result: str
     figure: str
@@ -38,8 +38,8 @@ def read() -> Mapping[str, Benchmark]:
 
 
 def benchmark_of(result: str) -> Benchmark:
-    """Returns the benchmark that writes `result`, whose name begins with the benchmark's name (search_filtered:
-    search)."""
+    """Returns the benchmark that writes `result`. A result's name begins with the name of its benchmark: `search`
+    writes `search_filtered`."""
     for name, benchmark in read().items():
         if result == name or result.startswith(f"{name}_"):
             return benchmark

@@ -23,7 +23,7 @@ def revision() -> str | None:
 
 
 def digest(paths: Sequence[str], root: Path = ROOT) -> str:
-    """Returns a hash of the names and contents of the Python and SQL files in `paths`, files or folders below
+    """Returns a hash of the names and contents of the Python and SQL files in `paths`, which are files or folders below
     `root`."""
     found = hashlib.sha256()
     for file in sorted({file for path in paths for file in _files(root / path)}):

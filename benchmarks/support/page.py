@@ -1,5 +1,5 @@
-"""`python -m benchmarks report` writes the table in benchmarks/README.md and the pages in results/ from kept
-results."""
+"""Writes the table in benchmarks/README.md and the pages in results/ from the kept results, for `python -m benchmarks
+report`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """What one benchmark measured; `raw` holds the numbers behind the lines and tables."""
+    """The figures of one benchmark. `raw` holds the measurements from which its lines and tables are computed."""
 
     name: str
     title: str
@@ -48,7 +48,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """A report as it is kept. `revision` and `code` are None in results from before they were recorded."""
+    """A kept report. `revision` is the measured commit and `code` a digest of the measured code (measured_code.py).
+    Both are None in results that are older than these fields."""
 
     title: str
     date: str
@@ -83,7 +84,7 @@ def markdown(table: Table) -> list[str]:
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
-    """Returns the nearest-rank quantile."""
+    """Returns the nearest-rank quantile `q`, from 0 to 1."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
@@ -140,5 +141,5 @@ def read(path: Path) -> Result:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # a peer that is not installed
+    except PackageNotFoundError:  # the package is a peer that is not installed
         return None

@@ -1,5 +1,5 @@
-"""Runs a throw-away site for measurements, with embedded server, starter model, sample catalog and encoder
-processes."""
+"""Runs a temporary site for measurements: an embedded server with the starter model, the sample's images, encoders and
+the web service."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ from encoder import starter
 from loader.sample import IMAGES
 from migrations.model_revisions import NewModel, add_model
 
-# a program that runs `windowshop serve` without log lines
+# This program runs `windowshop serve` without log lines.
 _QUIET = """
 import logging, structlog, web.server
 from windowshop.main import main
@@ -46,7 +46,8 @@ class Site:
         return {**os.environ, "WINDOWSHOP_HOME": str(self.settings.home), "HF_HUB_OFFLINE": "1"}
 
     def load_images(self, count: int) -> list[Path]:
-        """Add `count` products, which use the images of the sample repeatedly. Returns the image of each product."""
+        """Add `count` products. If the sample has fewer images, several products share an image. Returns the image of
+        each product."""
         images = sorted(IMAGES.glob("*.webp"))
         chosen = [images[n % len(images)] for n in range(count)]
         with self.database.connect(Role.APP) as conn, conn.begin():
@@ -57,7 +58,8 @@ class Site:
         return chosen
 
     def forget_vectors(self, *, titles: bool = True) -> None:
-        """Delete the vectors and put every image on the work list again, and with `titles` every title too."""
+        """Delete all image vectors and put every image on the work list again. With `titles`, do the same for
+        titles."""
         parts = {"image": "shop.product_image"} | ({"title": "shop.product"} if titles else {})
         with self.database.connect(None) as conn, conn.begin():
             for part, source in parts.items():
@@ -70,6 +72,7 @@ class Site:
                 )
 
     def left(self) -> int:
+        """Returns how many work items are still to be encoded."""
         with self.database.connect(None) as conn:
             return int(conn.scalar(text("select count(*) from shop_private.work where state <> 'quarantined'")) or 0)
 

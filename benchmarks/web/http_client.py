@@ -1,6 +1,6 @@
-"""A minimal HTTP client, which sends prepared requests on keep-alive connections and reads only the status of answers.
+"""Sends prepared HTTP requests on keep-alive connections, and reads only the status and Retry-After of answers.
 
-The client runs on the machine that it measures, so its own cost matters.
+The client is this small because it runs on the machine that it measures, where its own time would distort the figures.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-IDLE_SECONDS = 3.0  # idle connections are dropped before the service closes them, after 5 s
+IDLE_SECONDS = 3.0  # a connection is used again within this time; the service closes idle connections after 5 s
 
 
 class Connections:

@@ -1,12 +1,12 @@
-"""A load generator for the web service, in a process of its own so that it slows the service down little.
+"""Generates load for the web service, in a process of its own that slows the service down little.
 
-`Asking` starts it: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a rate,
-requests start on schedule however many are still open, as in a real overload, and their latency counts from
-the time they were due. Without a rate, each client sends its next request when it has its answer.
+`Asking` starts the process: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a
+rate, requests start on schedule however many requests are still open, as in a real overload, and their latency counts
+from the time they were due. Without a rate, each client sends its next request when it has the answer to the last.
 
-The clients of a real shop run on other machines. Here they share processors with the service, so they must cost little
-(http_client.py), run in a session of their own and, where allowed, with a higher priority. Otherwise the measured time
-would be the time that clients wait for a processor.
+The clients of a real shop run on other machines. Here they share processors with the service. So they use little
+processor time (http_client.py), run in an operating-system session of their own and, where allowed, have a higher
+priority. Otherwise the measured time would be the time that clients wait for a processor.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
 NO_ANSWER = 0  # the status of a request without an answer
-PATIENCE_SECONDS = 30  # requests that are open at the end may take this long
+PATIENCE_SECONDS = 30  # requests that are still open at the end of the load may take this many seconds more
 
-One = Callable[[int, float], Coroutine[Any, Any, int]]  # (number, due time) -> status: sends one request
+One = Callable[[int, float], Coroutine[Any, Any, int]]  # sends one request: (number, due time) -> status
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ async def _closed(load: Load, one: One, first: float) -> None:
     async def client() -> None:
         while (now := time.perf_counter()) - first < load.seconds:
             if await one(next(numbers), now) == NO_ANSWER:
-                await asyncio.sleep(0.05)  # waits a little, because the service does not answer
+                await asyncio.sleep(0.05)  # the service does not answer, so the client must not retry in a tight loop
 
     await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + PATIENCE_SECONDS)
 

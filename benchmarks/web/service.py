@@ -1,9 +1,9 @@
-"""Measures the web service: the latency of a search over REST beyond the same SQL call, the throughput, and the answers
-at five times the peak rate.
+"""Measures the web service: how much longer a search takes over REST than as an SQL call, how many searches a second
+the service answers, and what it answers at five times the peak rate.
 
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
-vectors are in the cache. The ways of searching take turns of ten calls. The cost of a part is the difference between
-two services, one with it and one without.
+vectors are in the cache. The ways of searching take turns of ten calls. The time of one part, such as the log, is the
+difference between a service with this part and a service without it.
 """
 
 import json
@@ -32,9 +32,9 @@ from benchmarks.web.http_load import Answers, Asking, Load, ask
 from db.engine import Database
 from db.roles import Role
 
-TURN = 10  # calls of one way before the next
-CLIENTS = (1, 8, 32, 128)
-OVERLOAD = 5  # times the peak rate
+TURN = 10  # each way of searching makes this many calls before the next way
+CLIENTS = (1, 8, 32, 128)  # numbers of clients that search at the same time
+OVERLOAD = 5  # the overload has this many times the peak rate
 BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "search", "search, with API keys"
 MIB = 2**20
 
@@ -93,7 +93,7 @@ def measure(
     seconds = _in_turns(database, environment, texts, effort.turns)
     patient = {"WINDOWSHOP_WEB_QUEUE": "1000", "WINDOWSHOP_WEB_MAX_REQUESTS": "1000"}  # no request is refused
     with serving(environment, patient) as (at, _):
-        ask(Load(at, texts, min(2, effort.seconds), clients=8))  # opens every connection and prepares its plans
+        ask(Load(at, texts, min(2, effort.seconds), clients=8))  # opens all connections and prepares their statements
         loads = {clients: ask(Load(at, texts, effort.seconds, clients)) for clients in effort.clients}
     peak = max(answers.rate() for answers in loads.values())
     with serving(environment) as (at, process):
@@ -139,8 +139,8 @@ def report(found: Sequence[Measured]) -> tuple[list[Line], dict[str, object], li
         for each in found
     }
     tables = [
-        Table("One after the other, p50 / p99, ms", ["catalog", BARE, HEALTH, SILENT, REST, KEYS], latencies),
-        Table("Many at once", ["catalog", "clients", "answered", "p50 / p99, ms"], throughput),
+        Table("One call after the other, p50 / p99, ms", ["catalog", BARE, HEALTH, SILENT, REST, KEYS], latencies),
+        Table("Many clients at the same time", ["catalog", "clients", "answered", "p50 / p99, ms"], throughput),
     ]
     return lines, raw, tables
 
@@ -154,27 +154,27 @@ def _lines(measured: Measured) -> Iterator[Line]:
     yield Line(f"{name}: ... p99", milliseconds(later), "<= 8 ms", later <= 0.008)
     yield Line(f"{name}: of which HTTP, framework and log (/health)", milliseconds(measured.p50(HEALTH)))
     yield Line(f"{name}: of which the log", milliseconds(measured.beyond(REST, SILENT)))
-    yield Line(f"{name}: API keys cost beyond that", milliseconds(measured.beyond(KEYS, REST)))
-    yield Line(f"{name}: most answers a second", f"{over.peak:.0f}/s")
+    yield Line(f"{name}: with API keys beyond without API keys", milliseconds(measured.beyond(KEYS, REST)))
+    yield Line(f"{name}: peak rate of answers", f"{over.peak:.0f}/s")
     yield Line(
-        f"{name}: answered of {offered:.0f}/s asked, against that",
+        f"{name}: answered of {offered:.0f}/s sent, as a share of the peak rate",
         f"{asked.rate():.0f}/s = {over.goodput:.0%}",
         ">= 90%",
         over.goodput >= 0.9,
     )
     yield Line(f"{name}: refusals under overload, p99", milliseconds(refusals), "<= 100 ms", refusals <= 0.1)
-    yield Line(f"{name}: of which the load generator was late, p99", milliseconds(asked.late(0.99)))
+    yield Line(f"{name}: delay of the load generator, p99", milliseconds(asked.late(0.99)))
     hinted = all(answer.retry_after for answer in asked.of(503))
     other = {status: count for status, count in asked.counted().items() if status not in (200, 503)}
     yield Line(
-        f"{name}: ... each with Retry-After; other statuses",
+        f"{name}: whether all refusals have Retry-After; statuses other than 200 and 503",
         f"{hinted}; {other or 'none'}",
         "all; none",
         hinted and not other,
     )
     middle, last = over.memory[len(over.memory) // 3], over.memory[-1]
     yield Line(
-        f"{name}: resident memory, after a third of it / at its end",
+        f"{name}: resident memory, after a third of the overload / at its end",
         f"{middle // MIB} / {last // MIB} MiB",
         "flat: <= 10 MiB more",
         last - middle <= 10 * MIB,
@@ -246,7 +246,8 @@ def _in_turns(
 
 
 def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
-    """Returns a cheap client with one connection, like psycopg's, so that the measured time is the service's."""
+    """Returns a client with one connection, like the psycopg baseline. The client itself takes little time, so the
+    measured time is the service's."""
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 
