@@ -1,4 +1,4 @@
-"""The benchmarks run on a thousand products and measure every cell as it is described."""
+"""The benchmarks run on a thousand products. A cell of a benchmark is one kind of query with one filter."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """The installed libraries among those whose index is built within a second."""
+    """Returns the installed libraries that build the index of these tests within a second."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 
@@ -51,7 +51,7 @@ def test_prices_and_categories_have_the_shares_in_their_names(shop: Shop) -> Non
                 assert price.fetchone() == (matching,)
 
 
-def test_loading_leaves_nothing_to_encode(shop: Shop) -> None:
+def test_no_product_waits_for_encoding_after_loading(shop: Shop) -> None:
     with shop.admin() as conn:
         assert conn.execute("select count(*) from shop_private.work").fetchone() == (0,)
         assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
@@ -74,7 +74,7 @@ def test_an_answer_is_scored_by_its_share_of_the_nearest_matching_products(shop:
     assert (short.recall, short.short) == (0.5, QUERIES)
 
 
-def test_comparing_every_match_finds_the_nearest_in_every_cell(shop: Shop, cells: list[filtered.Cell]) -> None:
+def test_an_exact_search_finds_the_nearest_products_in_every_cell(shop: Shop, cells: list[filtered.Cell]) -> None:
     with Sessions(shop) as sessions:
         for cell in cells:
             for strategy in postgres.exact(sessions, cell.filter.condition, cell.questions):
@@ -83,7 +83,7 @@ def test_comparing_every_match_finds_the_nearest_in_every_cell(shop: Shop, cells
                 assert (figures.recall, figures.short) == (1, 0), (cell.name, strategy.name)
 
 
-def test_every_cell_has_an_oracle_the_planner_and_the_installed_peers(
+def test_every_cell_has_figures_of_the_oracle_the_planner_and_the_installed_peers(
     shop: Shop, cells: list[filtered.Cell], others: list[Peer], tmp_path: Path
 ) -> None:
     with_search = postgres.calibrate(shop)

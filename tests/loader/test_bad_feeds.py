@@ -33,7 +33,7 @@ BOMB = (
 )
 OUTSIDE = b'<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + RSS + b"<item><g:id>&x;</g:id></item>" + END
 
-# Faults after which nothing of the file is loaded. Each has a file name, content, error, message and hint.
+# Each file has a fault that stops the load before the first row. A case has a file name, content, error, message, hint.
 WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: empty": ("a.xml", b"", NothingToLoad, "a.xml is empty", ""),
     "XML: a page": ("a.xml", b"<!doctype html><html><body>404", NotACatalog, "a.xml is an HTML page, not a product feed", "without a login"),
@@ -80,8 +80,8 @@ def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str,
     assert "\n" not in error.message
 
 
-# Faults of one row. Each has a file name, the content before the row, the row, the content after it, and the line, SKU
-# and reason in the list of rejects.
+# Each file has a fault in one row. A case has a file name, the content before the row, the row, the content after the
+# row, and the line, SKU and reason in the list of rejects.
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
@@ -131,7 +131,7 @@ def test_a_truncated_file_yields_its_rows_and_then_the_error(case: str, tmp_path
 
 
 def until_damaged(path: Path) -> tuple[int, str]:
-    """The number of rows before the error, and its message."""
+    """Returns the number of rows before the error and the message of the error."""
     rows = 0
     try:
         for _ in open_source(path).rows():
@@ -167,7 +167,7 @@ def test_parquet_text_that_is_not_utf8_rejects_only_its_row(tmp_path: Path):
     assert isinstance(found[1], Reject) and found[1] == Reject(2, "2", "title is not UTF-8")
 
 
-def test_image_bytes_inside_parquet_are_rejected_by_row(tmp_path: Path):
+def test_a_parquet_row_with_image_bytes_is_rejected(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -177,7 +177,7 @@ def test_image_bytes_inside_parquet_are_rejected_by_row(tmp_path: Path):
     assert found.reason == "image is a bytes value, which cannot be stored; give an image's path or address"
 
 
-def test_a_gzip_bomb_is_stopped(tmp_path: Path):
+def test_unpacking_stops_at_200_times_the_size_of_a_gzip_file(tmp_path: Path):
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb") as file:
         file.write(b"sku,title\n")
@@ -195,7 +195,7 @@ def big_feed(name: str, path: Path, rows: int) -> None:
         from pyarrow import parquet
 
         table = pyarrow.table({"sku": [str(n) for n in range(rows)], "title": [f"{n} {text}" for n in range(rows)]})
-        parquet.write_table(table, path, use_dictionary=False)  # one row group
+        parquet.write_table(table, path, use_dictionary=False)  # writes one row group
         return
     with path.open("w") as file:
         if name == "xml":
@@ -210,7 +210,7 @@ def big_feed(name: str, path: Path, rows: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["xml", "jsonl", "shopify", "parquet"])
-def test_reading_needs_the_same_memory_whatever_the_size(name: str, tmp_path: Path):
+def test_reading_a_feed_of_any_size_needs_little_memory(name: str, tmp_path: Path):
     """This test measures Python's own memory; benchmarks/loading.py measures the memory of pyarrow and SQLite."""
     path = tmp_path / f"a.{name}"
     big_feed(name, path, 30_000)

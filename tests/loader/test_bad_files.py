@@ -32,24 +32,15 @@ Load = Callable[..., Result]
 NOBODY = 65534
 
 
-@pytest.fixture(scope="module")
-def database(databases: Any, template: str) -> Database:
-    """The database that all cases share. Its catalog is emptied before each case."""
-    copied: Database = databases.copy(template)
-    return copied
-
-
 @pytest.fixture
 def load(
-    database: Database,
+    emptied_database: Database,
     environment: Callable[[Database], dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Load:
-    """Runs `windowshop load ...` in an empty working directory, into an empty catalog."""
-    with database.connect(Role.APP) as conn, conn.begin():
-        conn.execute(text("delete from shop.product"))
-    for name, value in environment(database).items():
+    """Returns a function that runs `windowshop load ...` in an empty working folder, into an empty catalog."""
+    for name, value in environment(emptied_database).items():
         monkeypatch.setenv(name, value)
     working = tmp_path / "working"
     working.mkdir()
@@ -97,7 +88,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
 def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
-    case: str, load: Load, database: Database, tmp_path: Path
+    case: str, load: Load, emptied_database: Database, tmp_path: Path
 ):
     content, kind, message, hint = WHOLE_FILE[case]
     (tmp_path / "goods.csv").write_bytes(content)
@@ -107,7 +98,7 @@ def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
     assert "goods.csv" in error.message
     assert message in error.message
     assert hint in (error.hint or "")
-    assert skus(database) == []
+    assert skus(emptied_database) == []
     assert list(Path.cwd().iterdir()) == []
 
 
@@ -147,7 +138,9 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row, then its line, 
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_a_bad_row_is_listed_and_the_others_are_loaded(case: str, load: Load, database: Database, tmp_path: Path):
+def test_a_bad_row_is_listed_and_the_other_rows_are_loaded(
+    case: str, load: Load, emptied_database: Database, tmp_path: Path
+):
     row, line, sku, reason = ROWS[case]
     (tmp_path / "link.jpg").symlink_to("/etc/passwd")
     (tmp_path / "goods.csv").write_bytes(b"sku,title,price,image\nfirst,First one,5,\n" + row + GOOD)
@@ -156,18 +149,18 @@ def test_a_bad_row_is_listed_and_the_others_are_loaded(case: str, load: Load, da
     assert type(error) is RowsRejected
     assert error.exit_code == 6
     assert error.message == ("1 of 3 rows rejected, listed in goods.rejects.csv; the other 2 loaded")
-    assert skus(database) == ["first", "good"]
+    assert skus(emptied_database) == ["first", "good"]
     [(listed_line, listed_sku, listed_reason)] = listed(Path("goods.rejects.csv"))
     assert (listed_line, listed_sku) == (line, sku)
     assert reason in listed_reason
     assert [path.name for path in Path.cwd().iterdir()] == ["goods.rejects.csv"]
 
 
-def test_unusual_but_valid_rows_are_loaded_unchanged(load: Load, database: Database, tmp_path: Path):
+def test_unusual_but_valid_rows_are_loaded_unchanged(load: Load, emptied_database: Database, tmp_path: Path):
     content = '\ufeffsku;title;image\n1;=cmd();%2e%2e/a.jpg\n\n2;"a ""b""; c";\n3;Zoë 🧑‍🚀;\n;;\n'
     (tmp_path / "goods.csv").write_text(content, encoding="utf-8")
     assert load(tmp_path / "goods.csv").exit_code == 0
-    with database.connect(Role.APP) as conn:
+    with emptied_database.connect(Role.APP) as conn:
         titles = conn.scalars(text("select title from shop.product order by sku")).all()
     assert titles == ["=cmd()", 'a "b"; c', "Zoë 🧑‍🚀"]
     assert list(Path.cwd().iterdir()) == []
@@ -210,7 +203,7 @@ def test_a_path_without_read_permission_is_an_error(locked: str, load: Load, pub
 
 
 def test_a_disk_that_fails_halfway_is_an_error_and_committed_rows_stay(
-    load: Load, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load, emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from loader.sources.reading.lines import Lines
 
@@ -229,17 +222,17 @@ def test_a_disk_that_fails_halfway_is_an_error_and_committed_rows_stay(
     assert type(error) is SourceUnreadable
     assert "goods.csv: Input/output error" in error.message
     assert "50 rows are in; the same command goes on from there" in (error.hint or "")
-    assert len(skus(database)) == 50
+    assert len(skus(emptied_database)) == 50
 
 
 def test_a_rejects_file_that_cannot_be_written_stops_the_load_before_it_begins(
-    load: Load, database: Database, tmp_path: Path
+    load: Load, emptied_database: Database, tmp_path: Path
 ):
     catalog = tmp_path / "goods.csv"
     catalog.write_text("sku,title\n1,a\n2,\n")
     for rejects in (tmp_path, tmp_path / "missing" / "rejects.csv", catalog):
         assert type(error_of(load(catalog, "--rejects", rejects))) is RejectsUnwritable
-    assert skus(database) == []
+    assert skus(emptied_database) == []
     assert catalog.read_text() == "sku,title\n1,a\n2,\n"
 
 

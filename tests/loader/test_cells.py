@@ -20,7 +20,7 @@ from loader.sources.reading.html_text import plain_text
         ("shipping(country:price)", "shipping(country:price)"),
     ],
 )
-def test_names_have_one_spelling(written: str, name: str):
+def test_column_names_are_normalised_to_one_spelling(written: str, name: str):
     assert normalised(written) == name
 
 
@@ -54,7 +54,7 @@ def test_a_value_becomes_a_text(field: str, value: Any, text: str):
         ("price", {"amountMicros": "1e3", "currencyCode": "EUR"}, "price is an object without"),
     ],
 )
-def test_a_value_that_means_several_things_is_refused(field: str, value: Any, reason: str):
+def test_an_ambiguous_value_is_refused_with_the_reason(field: str, value: Any, reason: str):
     with pytest.raises(ValueError, match=reason):
         one_text(field, value)
 
@@ -68,7 +68,7 @@ def test_image_paths_are_found_in_texts_lists_and_objects():
         image_paths(17)
 
 
-def test_words_are_a_list_or_a_text_with_one_kind_of_separator():
+def test_keywords_come_from_a_list_or_from_a_text_with_one_kind_of_separator():
     assert words("one, two,one") == ["one", "two"]
     assert words("one|two, three") == ["one", "two, three"]
     assert words(["one, two", "three"]) == ["one, two", "three"]

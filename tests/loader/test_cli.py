@@ -1,4 +1,4 @@
-"""The output and the exit codes of `windowshop load`."""
+"""`windowshop load` prints counts and errors and ends with the documented exit code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ def env(database: Database, environment: Callable[[Database], dict[str, str]]) -
     return {**environment(database), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
 
 
-def test_a_good_catalog_is_counted_and_leaves_exit_code_zero(env: dict[str, str], tmp_path: Path):
+def test_loading_a_good_catalog_prints_counts_and_exits_with_code_0(env: dict[str, str], tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title,image\n1,Red bag,a.jpg\n2,Blue bag,\n")
     done = windowshop("load", "goods.csv", env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -30,7 +30,7 @@ def test_a_good_catalog_is_counted_and_leaves_exit_code_zero(env: dict[str, str]
     ]
 
 
-def test_rejected_rows_are_one_line_and_exit_code_six(env: dict[str, str], tmp_path: Path):
+def test_rejected_rows_give_one_error_line_and_exit_code_6(env: dict[str, str], tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title,price,image\n1,Red,5,http://a.example/b\n2,Blue,-5,\n")
     done = windowshop("load", "goods.csv", "--dry-run", env=env, cwd=tmp_path)
     assert done.returncode == 6

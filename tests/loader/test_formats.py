@@ -20,11 +20,6 @@ train_3,b.jpg,not-a-hash,Daster Batik,2395904891
 """
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def shopee(tmp_path: Path) -> Path:
     folder = tmp_path / "shopee"
@@ -112,14 +107,14 @@ def test_a_plain_table_is_read_by_the_usual_names(database: Database, tmp_path: 
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found(delimiter: str, tmp_path: Path):
+def test_the_delimiter_of_a_table_is_detected(delimiter: str, tmp_path: Path):
     lines = [["sku", "title", "a;b|c,d\te".replace(delimiter, " ")], ["1", "One", "x"]]
     (tmp_path / "goods.csv").write_text("".join(delimiter.join(line) + "\n" for line in lines))
     [row] = open_source(tmp_path / "goods.csv").rows()
     assert row.fields == {"sku": "1", "title": "One"}  # type: ignore[union-attr]
 
 
-def test_columns_of_other_names_are_mapped(database: Database, tmp_path: Path):
+def test_columns_with_other_names_can_be_mapped(database: Database, tmp_path: Path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1.png").write_bytes(b"1")
     (tmp_path / "goods.csv").write_text("Code,Item Name,name,pic\n1,Chair,internal,1.png\n")
@@ -168,7 +163,7 @@ def test_each_image_of_a_folder_becomes_a_product(database: Database, tmp_path: 
     ]
 
 
-def test_a_file_name_that_is_not_utf8_is_a_reject(tmp_path: Path, database: Database):
+def test_a_file_name_that_is_not_utf8_is_rejected(tmp_path: Path, database: Database):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "caf\udce9.jpg").write_bytes(b"x")
     summary = load_catalog(database, tmp_path / "images")

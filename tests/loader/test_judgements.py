@@ -12,11 +12,6 @@ from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, Rows
 from loader.judgements import Judged, load_judgements
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def load(database: Database, table: str, **options: object) -> Judged:
     Path("judged.csv").write_text(table, encoding="utf-8")
     return load_judgements(database, Path("judged.csv"), **options)  # type: ignore[arg-type]
@@ -29,7 +24,7 @@ def stored(
         return [tuple(row) for row in conn.execute(text(f"select {columns} from shop.judgement order by judgement_id"))]
 
 
-def test_a_table_of_queries_and_products_is_enough(database: Database) -> None:
+def test_a_table_needs_only_the_columns_query_and_sku(database: Database) -> None:
     done = load(database, "query,sku\nred bag,a\nred bag,b\n")
     assert (done.read, done.added, done.changed, done.unchanged, done.rejected) == (2, 2, 0, 0, 0)
     assert stored(database) == [
@@ -97,7 +92,7 @@ def test_a_bad_row_is_reported_and_the_other_rows_are_stored(database: Database,
         done.raise_if_rejected()
 
 
-def test_rows_with_invalid_suite_or_catalog_names_are_rejects(database: Database) -> None:
+def test_rows_with_invalid_suite_or_catalog_names_are_rejected(database: Database) -> None:
     done = load(database, f"query,sku,suite,catalog\nbag,a,{'x' * 101},\nbag,b,,My Shop\nbag,c,,\n")
     assert (done.added, done.rejected) == (1, 2)
 

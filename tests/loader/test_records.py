@@ -32,7 +32,7 @@ def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends():
     assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
 
 
-def test_the_line_of_a_record_is_where_it_begins():
+def test_the_line_number_of_a_record_is_that_of_its_first_line():
     assert [item.line for item in read(b'a\n"b\nb"\n\nc\n')] == [1, 2, 5]
 
 
@@ -46,7 +46,7 @@ def test_a_quote_that_is_never_closed_rejects_only_its_own_line():
     assert reasons(found) == [(2, "a quote is opened on this line and not closed")]
 
 
-def test_a_quote_that_meets_a_later_quote_rejects_only_its_own_line():
+def test_an_unclosed_quote_before_a_later_quoted_cell_rejects_only_its_own_line():
     found = read(b'1,"a\n2,b\n3,"c"\n4,d\n')
     assert cells(found) == [["2", "b"], ["3", "c"], ["4", "d"]]
     assert reasons(found) == [(1, "a quote is opened on this line and not closed")]
@@ -58,13 +58,13 @@ def test_text_after_a_closing_quote_is_rejected():
     assert "text follows a closing quote" in reasons(found)[0][1]
 
 
-def test_a_ten_megabyte_line_is_one_reject_and_is_not_held_in_memory():
+def test_a_ten_megabyte_line_is_rejected_and_not_held_in_memory():
     found = read(b"1," + b"x" * (10 << 20) + b"\n2,b\n")
     assert reasons(found) == [(1, "the line is longer than 1 MiB")]
     assert cells(found) == [["2", "b"]]
 
 
-def test_a_cell_over_the_csv_modules_limit_is_one_reject():
+def test_a_cell_over_the_limit_of_the_csv_module_is_rejected():
     found = read(b"1," + b"x" * (csv.field_size_limit() + 1) + b"\n2,b\n")
     assert reasons(found) == [(1, f"a cell is longer than {csv.field_size_limit():,} characters")]
     assert cells(found) == [["2", "b"]]

@@ -1,5 +1,5 @@
-"""A second load leaves equal rows untouched, and only changed titles and images are encoded again. Kills lose
-nothing."""
+"""A second load leaves equal rows untouched, and only changed titles and images are encoded again. A killed load loses
+no product."""
 
 import os
 import signal
@@ -30,11 +30,6 @@ HEADER = "sku,title,price,image\n"
 ROWS = ["1,Red bag,5,a.jpg\n", "2,Blue bag,6,b.jpg|c.jpg\n", "3,Green bag,7,\n"]
 
 
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
     path = tmp_path / "goods.csv"
@@ -43,8 +38,8 @@ def catalog(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def encoded(database: Database, catalog: Path) -> Database:
-    """A database with the catalog loaded and an empty work list, as if the catalog were encoded."""
+def encoded_database(database: Database, catalog: Path) -> Database:
+    """Returns a database with the loaded catalog and without work items, as if the catalog were encoded."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8)"))
     load_catalog(database, catalog)
@@ -91,12 +86,12 @@ def contents(database: Database, catalog: str = "main") -> list[tuple[Any, ...]]
         return [tuple(row) for row in found]
 
 
-def test_a_second_load_of_the_same_file_writes_no_row_and_queues_no_work(encoded: Database, catalog: Path):
-    before = versions(encoded)
-    summary = load_catalog(encoded, catalog)
+def test_a_second_load_of_the_same_file_writes_no_row_and_queues_no_work(encoded_database: Database, catalog: Path):
+    before = versions(encoded_database)
+    summary = load_catalog(encoded_database, catalog)
     assert (summary.inserted, summary.updated, summary.unchanged, summary.images) == (0, 0, 3, 0)
-    assert versions(encoded) == before
-    assert work(encoded) == []
+    assert versions(encoded_database) == before
+    assert work(encoded_database) == []
 
 
 @pytest.mark.parametrize(
@@ -112,30 +107,30 @@ def test_a_second_load_of_the_same_file_writes_no_row_and_queues_no_work(encoded
     ],
 )
 def test_a_change_queues_only_items_that_must_be_encoded_again(
-    encoded: Database, catalog: Path, old: str, new: str, queued: list[tuple[Any, ...]], images: int
+    encoded_database: Database, catalog: Path, old: str, new: str, queued: list[tuple[Any, ...]], images: int
 ):
     catalog.write_text(catalog.read_text().replace(old, new, 1))
-    summary = load_catalog(encoded, catalog)
+    summary = load_catalog(encoded_database, catalog)
     assert summary.updated == (0 if images else 1)
     assert (summary.inserted, summary.updated + summary.unchanged) == (0, 3)
     assert summary.images == images
-    assert work(encoded) == queued
+    assert work(encoded_database) == queued
 
 
-def test_products_that_are_not_in_the_file_are_kept(encoded: Database, catalog: Path):
+def test_products_that_are_not_in_the_file_are_kept(encoded_database: Database, catalog: Path):
     catalog.write_text(HEADER + "4,New bag,1,\n")
-    assert load_catalog(encoded, catalog).inserted == 1
-    assert [row[0] for row in contents(encoded)] == ["1", "2", "3", "4"]
+    assert load_catalog(encoded_database, catalog).inserted == 1
+    assert [row[0] for row in contents(encoded_database)] == ["1", "2", "3", "4"]
 
 
-def test_a_dry_run_counts_what_a_load_does_and_changes_nothing(encoded: Database, catalog: Path):
-    before, roots = versions(encoded), image_roots(encoded)
+def test_a_dry_run_counts_what_a_load_does_and_changes_nothing(encoded_database: Database, catalog: Path):
+    before, roots = versions(encoded_database), image_roots(encoded_database)
     catalog.write_text(HEADER + "1,Red bag,9,a.jpg\n" + ROWS[1] + "4,New,1,n.jpg\n5,,1,\n4,Again,1,\n")
-    tried = load_catalog(encoded, catalog, dry_run=True)
-    assert versions(encoded) == before
-    assert image_roots(encoded) == roots
-    assert work(encoded) == []
-    done = load_catalog(encoded, catalog)
+    tried = load_catalog(encoded_database, catalog, dry_run=True)
+    assert versions(encoded_database) == before
+    assert image_roots(encoded_database) == roots
+    assert work(encoded_database) == []
+    done = load_catalog(encoded_database, catalog)
     for name in ("read", "rejected", "inserted", "updated", "unchanged", "images", "missing_files"):
         assert getattr(tried, name) == getattr(done, name), name
     assert (tried.read, tried.rejected, tried.inserted, tried.updated, tried.unchanged) == (5, 2, 1, 1, 1)
@@ -176,7 +171,7 @@ def test_counts_add_up_and_duplicates_are_found_across_chunks(
     assert "19,1,SKU 1 is on line 11 already" in rejects
 
 
-def test_rejects_may_go_to_a_given_file_and_replace_its_contents(database: Database, tmp_path: Path):
+def test_rejects_replace_the_content_of_a_given_file(database: Database, tmp_path: Path):
     (tmp_path / "goods.csv").write_text(HEADER + "1,,5,\n")
     (tmp_path / "mine.csv").write_text("earlier")
     summary = load_catalog(database, tmp_path / "goods.csv", rejects=tmp_path / "mine.csv")
@@ -264,7 +259,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
     monkeypatch.setattr(chunk_writer, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
-    stored = count(database)  # the chunks before the broken one, and the chunks written at the same time
+    stored = count(database)  # rows of the chunks before the broken chunk and of chunks written at the same time
     assert 200 <= stored <= 600
     assert f"{stored} rows are in; the same command goes on from there." in (broken.value.hint or "")
     summary = load_catalog(database, path)
@@ -289,7 +284,7 @@ def others_connected(database: Database) -> bool:
         )
 
 
-def test_reading_needs_the_same_memory_whatever_the_size(tmp_path: Path):
+def test_reading_a_table_of_any_size_needs_little_memory(tmp_path: Path):
     path = tmp_path / "goods.csv"
     with path.open("w") as file:
         file.write(HEADER)

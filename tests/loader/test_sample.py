@@ -51,7 +51,7 @@ def test_made_up_offers_depend_only_on_the_sku_and_fit_the_department():
     assert MADE_UP == ["price", "currency", "availability"]
 
 
-def test_the_sample_file_by_itself_needs_no_flags_and_has_no_prices(database: Database, tmp_path: Path):
+def test_the_sample_file_is_loaded_without_flags_and_has_no_prices(database: Database, tmp_path: Path):
     summary = load_catalog(database, FOLDER, dry_run=True)
     assert (summary.source, summary.inserted, summary.rejected) == ("delimited", 1242, 0)
     assert not any("price" in row.fields for row in _csv_rows())

@@ -15,13 +15,13 @@ EditFiles = Callable[[Edit], None]
 
 @pytest.fixture
 def empty(databases: Databases) -> Database:
-    """A new database, without any objects."""
+    """Returns a new database without any objects."""
     return databases.open(databases.create())
 
 
 @pytest.fixture
 def with_toy(databases: Databases, toy_template: tuple[str, Path], settings: Settings) -> Database:
-    """A fresh database that serves the toy model; `settings.home` has its revisions."""
+    """Returns a fresh database that serves the toy model. `settings.home` has the model's revisions."""
     name, home = toy_template
     shutil.copytree(home, settings.home)
     return databases.copy(name)

@@ -44,14 +44,14 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     with pytest.raises(DatabaseError, match=r"cannot log in to itself as the gateway.*refused") as raised:
         upgrade(empty, wrong)
     assert "WINDOWSHOP_GATEWAY_HOST" in (raised.value.hint or "")
-    upgrade(empty, settings)  # the right address repairs it
+    upgrade(empty, settings)  # with the right address, the upgrade succeeds
 
 
 # --- several sites on a server of another owner, where a site's owner has no superuser rights
 
 
 class Tenants:
-    """Creates databases on a server of another owner. Each site's roles have a prefix of their own."""
+    """Creates databases on a server of another owner. The roles of each site have their own prefix."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -92,7 +92,7 @@ def managed(tenants: Tenants) -> Database:
     return tenants.database("managed_", "managed_admin")
 
 
-def test_a_plain_owner_needs_exactly_the_printed_commands(
+def test_an_owner_without_superuser_rights_needs_only_the_printed_commands(
     tenants: Tenants, managed: Database, settings: Settings
 ) -> None:
     name = str(managed.write.database)
@@ -112,9 +112,8 @@ def test_a_plain_owner_needs_exactly_the_printed_commands(
     serve_model(managed, "toy")
     with managed.connect(Role.ANALYST) as conn:
         assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
-        with pytest.raises(
-            EncoderUnavailable, match="no encoder is connected"
-        ):  # this message comes from the gateway, so the gateway was reached
+        # This message comes from the gateway, so the session has reached the gateway.
+        with pytest.raises(EncoderUnavailable, match="no encoder is connected"):
             conn.exec_driver_sql("select shop.clip_text('a')")
     with managed.connect(Role.ENCODER) as conn:
         assert conn.exec_driver_sql("select count(*) from shop.coverage").scalar() == 0

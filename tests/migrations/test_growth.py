@@ -1,7 +1,8 @@
-"""The public interface only grows, and an upgrade keeps the site's objects that depend on it or stops before a change.
+"""The public interface only grows. An upgrade keeps the site's objects that depend on the interface or changes nothing.
 
-New options of a function are defaulted arguments at the end, new result columns come at the end. Arguments make the
-upgrade drop and create the function, so a site's own views and functions on it stop that upgrade before any change.
+A new option of a function is an argument with a default at the end, and a new result column comes at the end. A new
+argument makes the upgrade drop and create the function, so a site's views and functions that use the function stop the
+upgrade before any change.
 """
 
 import re
@@ -127,7 +128,7 @@ def public_interface(database: Database) -> dict[str, list[str]]:
 
 
 def test_the_public_interface_only_grows_at_the_end(database: Database) -> None:
-    """The golden file lists the promised interface. New lines are added to it, and its lines are never changed."""
+    """The golden file lists the promised interface. New lines may be added, but existing lines are never changed."""
     present = public_interface(database)
     promised: dict[str, list[str]] = {}
     for line in GOLDEN.read_text().splitlines():

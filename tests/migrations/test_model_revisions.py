@@ -1,4 +1,4 @@
-"""The revisions that a site writes for the models it adds."""
+"""Adding a model writes revisions for the site, creates the model's tables and queues the catalog for encoding."""
 
 import subprocess
 import sys
@@ -48,7 +48,7 @@ def test_a_model_name_with_other_weights_is_refused(with_toy: Database, settings
 @pytest.mark.parametrize(
     "name", ["product", "searchable", "toy_index", "Toy", "7up", "two-words", "", "x" * 41, "été", "a b"]
 )
-def test_a_name_that_cannot_name_tables_is_refused_and_nothing_is_written(
+def test_a_model_name_that_cannot_name_tables_is_refused_and_nothing_is_written(
     database: Database, settings: Settings, name: str
 ) -> None:
     with pytest.raises(SettingsError, match="model name"):
@@ -86,7 +86,7 @@ def test_the_revisions_of_a_model_are_readable_formatted_code(database: Database
         assert done.returncode == 0, done.stdout
 
 
-def test_two_models_are_on_one_branch_and_a_downgrade_removes_the_newer_one(
+def test_two_models_are_on_one_branch_and_a_downgrade_removes_the_newer_model(
     with_toy: Database, settings: Settings
 ) -> None:
     add_model(with_toy, settings, WIDE)

@@ -80,7 +80,7 @@ ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "ordered key": lambda payload: {"not": {f"attributes.{escaped(payload)}": {"lt": "z", "ne": None}}},
 }
 
-# Everything that an injected statement could change, except the server's own counters in its catalog.
+# Reads everything that an injected statement could change, except counters that the server itself changes.
 STATE = """
 select (select md5(string_agg(t::text, e'\\n' order by t::text)) from (
         select oid, proname, prosrc, prosqlbody, proowner, proacl, prosecdef, proconfig from pg_proc) t) as functions,
@@ -125,7 +125,7 @@ def watch(databases: Databases, database: Database) -> Iterator[Session]:
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, watch: Session) -> Iterator[Session]:
-    """A session whose transaction is committed, so an injected change would persist until the check."""
+    """Yields a session and commits its transaction, so that the check afterwards would see an injected change."""
     before = watch.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:

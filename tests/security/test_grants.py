@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Every privilege of every role except the object's owner. Another test checks the objects of dblink.
+# Lists every privilege of every role except the object's owner. Another test checks the objects of dblink.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -205,7 +205,7 @@ def test_an_analyst_cannot_use_the_gateway_connection_of_its_session(shop: "Shop
 
 def test_an_analyst_cannot_see_the_gateways_password(shop: "Shop", analyst: Connection) -> None:
     look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
-    assert "password=" in str(shop.value(look))  # the administrator sees it
+    assert "password=" in str(shop.value(look))  # the administrator sees the password
     assert analyst.exec_driver_sql(look).all() == [(None,)]
     denied(analyst, "select * from pg_user_mapping")
 

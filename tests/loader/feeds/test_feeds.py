@@ -1,4 +1,4 @@
-"""Formats that share columns: the same rows in each, mapping, and how a format is recognised."""
+"""The same rows give the same products in several formats. Columns can be mapped, and a format is recognised."""
 
 import json
 from decimal import Decimal
@@ -15,7 +15,7 @@ from loader.sources.registry import FILE_FORMATS
 from tests.support.loading import load_catalog, stored
 
 
-def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database: Database, tmp_path: Path):
+def test_json_lines_and_parquet_of_the_same_rows_give_the_same_products(emptied_database: Database, tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -26,9 +26,9 @@ def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database:
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "goods.parquet")
     rows[1]["weight"] = None  # JSON has no NaN
     (tmp_path / "goods.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert load_catalog(database, tmp_path / "goods.parquet").source == "parquet"
-    found = stored(database)
-    again = load_catalog(database, tmp_path / "goods.jsonl")
+    assert load_catalog(emptied_database, tmp_path / "goods.parquet").source == "parquet"
+    found = stored(emptied_database)
+    again = load_catalog(emptied_database, tmp_path / "goods.jsonl")
     assert (again.source, again.unchanged, again.images) == ("jsonl", 2, 0)
     assert found == {
         "1": {
@@ -42,7 +42,7 @@ def test_json_lines_and_parquet_of_the_same_rows_are_the_same_products(database:
     }
 
 
-def test_parquet_types_become_json_types(database: Database, tmp_path: Path):
+def test_parquet_types_become_json_types(emptied_database: Database, tmp_path: Path):
     import datetime
 
     pyarrow = pytest.importorskip("pyarrow")
@@ -52,15 +52,15 @@ def test_parquet_types_become_json_types(database: Database, tmp_path: Path):
         {
             "sku": pyarrow.array([1001, 1002]),
             "title": ["One", "Two"],
-            "gtin": [4006381333931.0, None],  # as pandas stores a column with gaps
+            "gtin": [4006381333931.0, None],  # pandas stores integers with gaps as floats
             "price": pyarrow.array([Decimal("12.50"), Decimal("0.99")], pyarrow.decimal128(8, 2)),
             "since": [datetime.date(2026, 1, 2), None],
             "box": [{"cm": [1, 2, 3]}, None],
         }
     )
     parquet.write_table(table, tmp_path / "goods.parquet")
-    load_catalog(database, tmp_path / "goods.parquet")
-    assert stored(database) == {
+    load_catalog(emptied_database, tmp_path / "goods.parquet")
+    assert stored(emptied_database) == {
         "1001": {
             "sku": "1001",
             "title": "One",

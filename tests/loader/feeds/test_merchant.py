@@ -1,4 +1,5 @@
-"""Google Merchant feeds, written by hand from the public field list, loaded and compared."""
+"""Google Merchant feeds become the expected products. The feeds were written by hand from Google's public field
+list."""
 
 import gzip
 import shutil
@@ -87,26 +88,26 @@ FEED = {
 @pytest.mark.parametrize("name", ["merchant.tsv", "merchant.xml", "merchant_atom.xml", "merchant.jsonl"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_merchant_feed_gives_the_same_products_in_every_format(
-    name: str, packed: bool, database: Database, tmp_path: Path
+    name: str, packed: bool, emptied_database: Database, tmp_path: Path
 ):
     path = shutil.copy(FIXTURES / name, tmp_path)
     if packed:
         path = tmp_path / f"{name}.gz"
         path.write_bytes(gzip.compress((FIXTURES / name).read_bytes()))
-    summary = load_catalog(database, Path(path))
+    summary = load_catalog(emptied_database, Path(path))
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("merchant", 4, 4, 0)
-    found = stored(database)
+    found = stored(emptied_database)
     for sku in FEED:
-        found[sku].get("attributes", {}).pop("link_self", None)  # only Atom has it
+        found[sku].get("attributes", {}).pop("link_self", None)  # only the Atom feed has this field
         if not found[sku].get("attributes", True):
             del found[sku]["attributes"]
     assert found == FEED
 
 
-def test_an_odd_merchant_xml_keeps_googles_fields_and_all_others(database: Database, tmp_path: Path):
-    summary = load_catalog(database, FIXTURES / "merchant_odd.xml")
+def test_an_odd_merchant_xml_feed_keeps_googles_fields_and_all_other_fields(emptied_database: Database, tmp_path: Path):
+    summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.xml")
     assert (summary.read, summary.inserted, summary.rejected) == (3, 2, 1)
-    assert stored(database) == {
+    assert stored(emptied_database) == {
         "M-1": {
             "sku": "M-1",
             "title": "Red mug",
@@ -139,10 +140,10 @@ def test_an_odd_merchant_xml_keeps_googles_fields_and_all_others(database: Datab
     ]
 
 
-def test_odd_json_lines_are_read_or_listed_with_their_line(database: Database, tmp_path: Path):
-    summary = load_catalog(database, FIXTURES / "merchant_odd.jsonl")
+def test_odd_json_lines_are_loaded_or_rejected_with_their_line_number(emptied_database: Database, tmp_path: Path):
+    summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.jsonl")
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("jsonl", 10, 2, 8)
-    assert stored(database) == {
+    assert stored(emptied_database) == {
         "O-1": {
             "sku": "O-1",
             "title": "Camel case",

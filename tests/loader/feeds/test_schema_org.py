@@ -1,4 +1,4 @@
-"""schema.org JSON-LD in every place where pages put it, loaded and compared."""
+"""schema.org products become the expected products in every place where pages put JSON-LD."""
 
 import json
 from collections.abc import Callable
@@ -54,20 +54,20 @@ def as_a_list(path: Path, tmp_path: Path) -> Path:
 
 
 def as_lines(path: Path, tmp_path: Path) -> Path:
-    """As a crawler stores them: the JSON of each page on one line."""
+    """Writes the JSON of each page on one line, as crawlers store pages."""
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"
 
 
 @pytest.mark.parametrize("spelled", [as_document, as_one_line, as_a_list, as_lines])
-def test_schema_org_products_are_found_in_every_place_pages_put_them(
-    spelled: Callable[[Path, Path], Path], database: Database, tmp_path: Path
+def test_schema_org_products_are_found_in_every_place_where_pages_put_json_ld(
+    spelled: Callable[[Path, Path], Path], emptied_database: Database, tmp_path: Path
 ):
-    summary = load_catalog(database, spelled(FIXTURES / "product.jsonld", tmp_path))
+    summary = load_catalog(emptied_database, spelled(FIXTURES / "product.jsonld", tmp_path))
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("jsonld", 5, 4, 1)
     assert summary.first_reject is not None and summary.first_reject.reason == "sku is empty"
-    found = stored(database)
+    found = stored(emptied_database)
     assert found.pop("0446310786") == ANVIL
     assert found["C-2"]["title"] == "Cart"
     assert (found["C-2"]["price"], found["C-2"]["images"]) == (Decimal("950.00"), ["https://img.example/cart.jpg"])
@@ -78,6 +78,7 @@ def test_schema_org_products_are_found_in_every_place_pages_put_them(
         assert (coat["brand"], coat["material"], coat["item_group_id"]) == ("Good brand", "wool", "44E01")
     assert (small["size"], large["size"]) == ("small", "large")
     assert (small["availability"], small["price"]) == ("out_of_stock", Decimal("39.99"))
-    # of several offers the lowest price in the first one's currency, and the best availability; all are kept
+    # Of several offers, the product gets the lowest price in the currency of the first offer, and the best
+    # availability. An attribute keeps all offers.
     assert (large["availability"], large["price"], large["currency"]) == ("preorder", Decimal("45.00"), "USD")
     assert len(large["attributes"]["offers"]) == 3

@@ -1,4 +1,4 @@
-"""Shopify's product export, written by hand from the public field list, loaded and compared."""
+"""A Shopify export becomes the expected products. The export was written by hand from Shopify's public field list."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -97,20 +97,20 @@ SHIRTS_AND_MORE = {
 
 
 def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_variants(
-    database: Database, tmp_path: Path
+    emptied_database: Database, tmp_path: Path
 ):
-    summary = load_catalog(database, FIXTURES / "shopify.csv")
+    summary = load_catalog(emptied_database, FIXTURES / "shopify.csv")
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("shopify", 7, 5, 2)
-    assert stored(database) == SHIRTS_AND_MORE
+    assert stored(emptied_database) == SHIRTS_AND_MORE
     assert (tmp_path / "shopify.rejects.csv").read_text().splitlines()[1:] == [
         "10,,the handle is empty",
         "9,,no row of the handle no-title has a title",
     ]
 
 
-def test_shopifys_newer_column_names_are_known_too(database: Database):
-    assert load_catalog(database, FIXTURES / "shopify_2025.csv").source == "shopify"
-    found = stored(database)
+def test_shopifys_newer_column_names_are_known_too(emptied_database: Database):
+    assert load_catalog(emptied_database, FIXTURES / "shopify_2025.csv").source == "shopify"
+    found = stored(emptied_database)
     desk = found["WD-120"]
     assert desk["description"] == "Solid\nOiled by hand\n120 x 60 cm"
     assert (desk["product_type"], desk["availability"]) == ("Furniture > Desks", "backorder")

@@ -1,4 +1,5 @@
-"""`--sync` makes the catalog equal to the feed, or says why it does not; kills and mistakes cost no product."""
+"""`--sync` makes the catalog equal to the feed or gives the reason why it does not. Kills and mistakes lose no
+product."""
 
 import os
 import random
@@ -50,25 +51,25 @@ def counts(summary: LoadSummary) -> tuple[int, int, int, int]:
     return summary.synced.kept, summary.synced.marked, summary.synced.deleted, summary.synced.left
 
 
-def test_products_that_the_feed_does_not_name_are_out_of_stock(database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    load_catalog(database, feed(tmp_path / "other.csv", range(5)), catalog="other")
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(2, 12)), sync=SyncOptions())
+def test_sync_marks_products_that_the_feed_does_not_name_as_out_of_stock(emptied_database: Database, tmp_path: Path):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
+    load_catalog(emptied_database, feed(tmp_path / "other.csv", range(5)), catalog="other")
+    summary = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(2, 12)), sync=SyncOptions())
     assert counts(summary) == (10, 2, 0, 0)
     assert (summary.inserted, summary.unchanged, summary.refused) == (2, 8, None)
     expected = {str(n): "out_of_stock" if n < 2 else "in_stock" for n in range(12)}
-    assert availability(database) == expected
-    assert set(availability(database, "other").values()) == {"in_stock"}
+    assert availability(emptied_database) == expected
+    assert set(availability(emptied_database, "other").values()) == {"in_stock"}
 
-    again = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions())
+    again = load_catalog(emptied_database, tmp_path / "feed.csv", sync=SyncOptions())
     assert counts(again) == (10, 0, 0, 2)
-    back = load_catalog(database, feed(tmp_path / "feed.csv", range(12)), sync=SyncOptions())
+    back = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(12)), sync=SyncOptions())
     assert (back.updated, counts(back)) == (2, (12, 0, 0, 0))
-    assert set(availability(database).values()) == {"in_stock"}
+    assert set(availability(emptied_database).values()) == {"in_stock"}
 
 
-def test_with_delete_those_products_are_gone_with_their_images_and_work(database: Database, tmp_path: Path):
-    with database.connect(None) as conn, conn.begin():
+def test_delete_removes_missing_products_with_their_images_and_work(emptied_database: Database, tmp_path: Path):
+    with emptied_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
                 "insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8) "
@@ -77,11 +78,11 @@ def test_with_delete_those_products_are_gone_with_their_images_and_work(database
         )
     path = tmp_path / "feed.csv"
     path.write_text("sku,title,image\n" + "".join(f"{n},Title {n},{n}.jpg\n" for n in range(10)))
-    load_catalog(database, path)
+    load_catalog(emptied_database, path)
     path.write_text("sku,title,image\n" + "".join(f"{n},Title {n},{n}.jpg\n" for n in range(8)))
-    summary = load_catalog(database, path, sync=SyncOptions(delete=True))
+    summary = load_catalog(emptied_database, path, sync=SyncOptions(delete=True))
     assert counts(summary) == (8, 0, 2, 0)
-    with database.connect(None) as conn:
+    with emptied_database.connect(None) as conn:
         left = conn.execute(
             text(
                 "select (select count(*) from shop.product), (select count(*) from shop.product_image), "
@@ -94,9 +95,11 @@ def test_with_delete_those_products_are_gone_with_their_images_and_work(database
 
 
 @pytest.mark.parametrize("delete", [False, True])
-def test_when_more_would_vanish_than_allowed_nothing_does(delete: bool, database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(3, 9)), sync=SyncOptions(delete=delete))
+def test_sync_marks_and_deletes_nothing_if_too_many_products_are_missing(
+    delete: bool, emptied_database: Database, tmp_path: Path
+):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
+    summary = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(3, 9)), sync=SyncOptions(delete=delete))
     assert counts(summary) == (6, 0, 0, 4)
     assert summary.refused is not None
     what = "deleted" if delete else "marked as out of stock"
@@ -105,67 +108,72 @@ def test_when_more_would_vanish_than_allowed_nothing_does(delete: bool, database
         f"nothing was {what}"
     )
     assert summary.refused.hint == "Is the file whole? If they are to go: --max-missing 4"
-    assert set(availability(database).values()) == {"in_stock"}
-    allowed = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions(delete, MissingLimit.parse("4")))
+    assert set(availability(emptied_database).values()) == {"in_stock"}
+    allowed = load_catalog(emptied_database, tmp_path / "feed.csv", sync=SyncOptions(delete, MissingLimit.parse("4")))
     assert counts(allowed) == ((6, 0, 4, 0) if delete else (6, 4, 0, 0))
 
 
-def test_new_products_of_the_feed_do_not_raise_the_limit(database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    summary = load_catalog(database, feed(tmp_path / "feed.csv", range(100, 200)), sync=SyncOptions())
+def test_new_products_of_the_feed_do_not_raise_the_limit(emptied_database: Database, tmp_path: Path):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
+    summary = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(100, 200)), sync=SyncOptions())
     assert summary.refused is not None
     assert "does not name 10 of 10 products" in summary.refused.message
     assert (summary.inserted, counts(summary)) == (100, (100, 0, 0, 10))
 
 
-def test_products_marked_long_ago_do_not_count_against_the_limit(database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
-    for fewer in (9, 8, 7, 6, 5, 4):  # each time one of the remaining products
-        assert counts(load_catalog(database, feed(tmp_path / "feed.csv", range(fewer)), sync=SyncOptions()))[1] == 1
+def test_products_that_an_earlier_sync_marked_do_not_count_against_the_limit(
+    emptied_database: Database, tmp_path: Path
+):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
+    for fewer in (9, 8, 7, 6, 5, 4):  # each feed lacks one more product
+        assert (
+            counts(load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(fewer)), sync=SyncOptions()))[1]
+            == 1
+        )
 
 
-def test_a_rejected_row_keeps_its_product(database: Database, tmp_path: Path):
+def test_a_rejected_row_keeps_its_product(emptied_database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
-    load_catalog(database, path)
+    load_catalog(emptied_database, path)
     path.write_bytes(
         HEADER.encode()
         + b"0,,5,in_stock\n1,One,-5,in_stock\n2,Caf\xe9,5,in_stock\n3,Three\n4,Four,5,maybe\n5,Five,5,\n5,Five,5,\n"
     )
-    summary = load_catalog(database, path, sync=ALL)
+    summary = load_catalog(emptied_database, path, sync=ALL)
     assert (summary.rejected, summary.refused) == (6, None)
     assert counts(summary) == (6, 4, 0, 0)
-    found = availability(database)
+    found = availability(emptied_database)
     assert [found[str(n)] for n in range(10)] == [*["in_stock"] * 5, None, *["out_of_stock"] * 4]
 
 
 @pytest.mark.parametrize("row", [b",No SKU,5,\n", b'"6,Open,5,\n', b"\xe9,Six,5,\n", b"x" * 2_000_000 + b"\n"])
-def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, database: Database, tmp_path: Path):
+def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, emptied_database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
-    load_catalog(database, path)
+    load_catalog(emptied_database, path)
     path.write_bytes(HEADER.encode() + row + b"0,Zero,5,in_stock\n")
-    summary = load_catalog(database, path, sync=ALL)
+    summary = load_catalog(emptied_database, path, sync=ALL)
     assert summary.refused is not None
     assert "rows of feed.csv that do not say which product they are: 1; nothing was marked" in summary.refused.message
     assert (summary.updated, counts(summary)) == (1, (1, 0, 0, 9))
-    assert set(availability(database).values()) == {"in_stock"}
+    assert set(availability(emptied_database).values()) == {"in_stock"}
 
 
-def test_a_file_that_cannot_be_read_to_its_end_changes_nothing_else(database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
+def test_a_file_that_cannot_be_read_to_its_end_marks_no_product(emptied_database: Database, tmp_path: Path):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     (tmp_path / "feed.xml").write_text("<rss><item><id>1</id><title>One</title></item>")
     with pytest.raises(SourceDamaged):
-        load_catalog(database, tmp_path / "feed.xml", sync=ALL)
+        load_catalog(emptied_database, tmp_path / "feed.xml", sync=ALL)
     (tmp_path / "empty.csv").write_text(HEADER)
     with pytest.raises(NothingToLoad):
-        load_catalog(database, tmp_path / "empty.csv", sync=ALL)
-    assert list(availability(database).values()) == ["in_stock"] * 10
+        load_catalog(emptied_database, tmp_path / "empty.csv", sync=ALL)
+    assert list(availability(emptied_database).values()) == ["in_stock"] * 10
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_synced_with(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_changes_while_it_is_read_stops_the_sync(
+    emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = feed(tmp_path / "feed.csv", range(10))
-    load_catalog(database, path)
+    load_catalog(emptied_database, path)
     feed(path, range(9))
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 4)
     seen = []
@@ -175,50 +183,53 @@ def test_a_file_that_changes_while_it_is_read_is_not_synced_with(
             os.utime(path, (1, 1))
         seen.append(done)
 
-    summary = load_catalog(database, path, sync=SyncOptions(), on_progress=on_progress)
+    summary = load_catalog(emptied_database, path, sync=SyncOptions(), on_progress=on_progress)
     assert summary.refused is not None
     assert "was changed while it was read" in summary.refused.message
     assert counts(summary) == (9, 0, 0, 1)
 
 
-def test_a_dry_run_counts_what_a_sync_does_and_changes_nothing(database: Database, tmp_path: Path):
-    load_catalog(database, feed(tmp_path / "feed.csv", range(10)))
+def test_a_dry_run_counts_what_a_sync_does_and_changes_nothing(emptied_database: Database, tmp_path: Path):
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     feed(tmp_path / "feed.csv", range(2, 12))
-    tried = load_catalog(database, tmp_path / "feed.csv", sync=SyncOptions(), dry_run=True)
+    tried = load_catalog(emptied_database, tmp_path / "feed.csv", sync=SyncOptions(), dry_run=True)
     assert tried.synced == SyncCounts(kept=8, marked=2, deleted=0, left=0)
-    assert list(availability(database).values()) == ["in_stock"] * 10
+    assert list(availability(emptied_database).values()) == ["in_stock"] * 10
     refused = load_catalog(
-        database, tmp_path / "feed.csv", sync=SyncOptions(limit=MissingLimit(number=1)), dry_run=True
+        emptied_database, tmp_path / "feed.csv", sync=SyncOptions(limit=MissingLimit(number=1)), dry_run=True
     )
     assert refused.refused is not None
 
 
-def test_many_products_go_in_short_transactions(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_sync_marks_many_products_in_short_transactions(
+    emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 7)
-    load_catalog(database, feed(tmp_path / "feed.csv", range(50)))
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(50)))
     path = feed(tmp_path / "feed.csv", range(10))
-    path.write_text(path.read_text() + "".join(f"{n},,5,\n" for n in range(10, 30)))  # rejected, so kept
-    assert counts(load_catalog(database, path, sync=ALL)) == (30, 20, 0, 0)
-    with database.connect(Role.APP) as conn:
+    # Rows without a title are rejected, so their products are kept.
+    path.write_text(path.read_text() + "".join(f"{n},,5,\n" for n in range(10, 30)))
+    assert counts(load_catalog(emptied_database, path, sync=ALL)) == (30, 20, 0, 0)
+    with emptied_database.connect(Role.APP) as conn:
         times = conn.scalar(
             text("select count(distinct updated_at) from shop.product where availability = 'out_of_stock'")
         )
     assert times == 3
 
 
-def test_a_sync_that_breaks_off_is_finished_by_the_next(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_next_sync_finishes_an_interrupted_sync(
+    emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from db.catalog import sync
 
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 5)
-    load_catalog(database, feed(tmp_path / "feed.csv", range(50)))
+    load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(50)))
     feed(tmp_path / "feed.csv", range(25))
     change = sync.change
 
     def breaking(conn: Any, after: int, rows: int, *, delete: bool) -> int:
         if after == 10:
-            with database.connect(None) as other:
+            with emptied_database.connect(None) as other:
                 other.execute(
                     text("select pg_terminate_backend(:pid)"),
                     {"pid": conn.connection.driver_connection.info.backend_pid},
@@ -227,13 +238,13 @@ def test_a_sync_that_breaks_off_is_finished_by_the_next(
 
     monkeypatch.setattr(sync, "change", breaking)
     with pytest.raises(DatabaseError):
-        load_catalog(database, tmp_path / "feed.csv", sync=ALL)
-    assert list(availability(database).values()).count("out_of_stock") == 10
+        load_catalog(emptied_database, tmp_path / "feed.csv", sync=ALL)
+    assert list(availability(emptied_database).values()).count("out_of_stock") == 10
     monkeypatch.setattr(sync, "change", change)
-    assert counts(load_catalog(database, tmp_path / "feed.csv", sync=ALL)) == (25, 15, 0, 10)
+    assert counts(load_catalog(emptied_database, tmp_path / "feed.csv", sync=ALL)) == (25, 15, 0, 10)
 
 
-def test_a_sync_that_is_killed_anywhere_and_run_again_equals_one_that_was_not(
+def test_a_killed_and_repeated_sync_gives_the_same_catalog_as_an_uninterrupted_sync(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     database = databases.copy(template)

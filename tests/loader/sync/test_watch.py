@@ -1,4 +1,4 @@
-"""The limit and the interval of `--sync --watch`, the command line's words, and a watching process."""
+"""`--sync` takes a limit and `--watch` takes an interval. The command line prints the counts of each sync."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ def feed(path: Path, numbers: Any, title: str = "Title") -> Path:
     return path
 
 
-def test_the_command_line_says_what_was_kept_marked_and_deleted(
+def test_the_command_line_prints_how_many_products_were_kept_marked_and_deleted(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     database = databases.copy(template)
@@ -45,7 +45,7 @@ def test_the_command_line_says_what_was_kept_marked_and_deleted(
 
 
 @pytest.mark.parametrize(
-    ("written", "vanishing", "there", "allowed"),
+    ("written", "missing", "stored", "allowed"),
     [
         ("20%", 20, 100, True),
         ("20%", 21, 100, False),
@@ -56,24 +56,26 @@ def test_the_command_line_says_what_was_kept_marked_and_deleted(
         ("500", 501, 100_000, False),
     ],
 )
-def test_a_limit_is_a_share_or_a_number(written: str, vanishing: int, there: int, allowed: bool):
-    assert MissingLimit.parse(written).allows(vanishing, there) is allowed
+def test_a_limit_is_a_share_or_a_number(written: str, missing: int, stored: int, allowed: bool):
+    assert MissingLimit.parse(written).allows(missing, stored) is allowed
 
 
 @pytest.mark.parametrize("written", ["", "-1", "120%", "half", "1e3", "20%%"])
-def test_a_limit_that_is_neither_is_refused(written: str):
+def test_a_limit_that_is_neither_a_share_nor_a_number_is_refused(written: str):
     with pytest.raises(SettingsError, match="neither a share nor a number"):
         MissingLimit.parse(written)
 
 
-def test_an_interval_is_a_number_and_its_unit():
+def test_an_interval_is_a_number_with_a_unit():
     assert [parse_interval(written) for written in ("30s", "15m", "2h", "1.5 d")] == [30, 900, 7200, 129_600]
     for wrong in ("", "15", "0s", "-1m", "soon"):
         with pytest.raises(SettingsError, match="is no interval"):
             parse_interval(wrong)
 
 
-def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(database: Database, tmp_path: Path):
+def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(
+    emptied_database: Database, tmp_path: Path
+):
     path = feed(tmp_path / "feed.csv", range(10))
     said: list[str] = []
 
@@ -82,7 +84,7 @@ def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(da
 
     steps = iter(
         [
-            lambda: None,  # nothing happened: not loaded again
+            lambda: None,  # the unchanged file is not loaded again
             lambda: feed(path, range(9)),
             removed,
             lambda: feed(path, range(3)),
@@ -98,7 +100,13 @@ def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(da
         step()
 
     with pytest.raises(KeyboardInterrupt):
-        watch(lambda: load_catalog(database, path, sync=SyncOptions()), path, every=60, say=said.append, sleep=sleep)
+        watch(
+            lambda: load_catalog(emptied_database, path, sync=SyncOptions()),
+            path,
+            every=60,
+            say=said.append,
+            sleep=sleep,
+        )
     assert [line[20:].split("; sync: ")[-1] for line in said] == [
         "10 kept, 0 marked out of stock, 0 deleted, 0 left as they were",
         "9 kept, 1 marked out of stock, 0 deleted, 0 left as they were",
