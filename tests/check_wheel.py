@@ -1,7 +1,8 @@
-"""Build the wheel, install it in a new environment and use it there. `make wheel` runs this.
+"""Builds the wheel, installs it in a new environment and uses Windowshop there. `make wheel` runs this file.
 
-The new environment sees the third-party packages of this one, but not the editable installation of Windowshop: a path
-in a .pth file makes the modules below it importable, but Python does not process the .pth files there.
+The new environment can import the third-party packages of the current environment, but not the editable installation of
+Windowshop. A .pth file adds the current packages folder to the search path, and Python ignores .pth files in that
+folder.
 """
 
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("db", "encoder", "loader", "migrations", "web", "windowshop")
-LEFT_OUT = "encoder/starter/pairs"  # the training data of the starter model
+EXCLUDED = "encoder/starter/pairs"  # the training data of the starter model
 NEEDED = (
     "db/functions/**/*.sql",
     "migrations/script.py.mako",
@@ -36,7 +37,7 @@ SETUPTOOLS = 77  # the first version that supports license expressions
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="windowshop-wheel-") as folder:
         place = Path(folder)
-        place.chmod(0o755)  # when the current user is root, the embedded server runs as another user
+        place.chmod(0o755)  # if root runs this file, the embedded server runs as a user who must read this folder
         wheel = build(place)
         check_contents(wheel)
         environment = install(wheel, place / "environment")
@@ -76,10 +77,10 @@ def check_contents(wheel: Path) -> None:
         path
         for package in PACKAGES
         for path in _relative((ROOT / package).rglob("*.py"))
-        if not path.startswith(LEFT_OUT)
+        if not path.startswith(EXCLUDED)
     }
     _expect(modules <= packed, f"the wheel lacks {sorted(modules - packed)}")
-    extra = [path for path in packed if path.startswith((LEFT_OUT, "tests", "docs", "benchmarks"))]
+    extra = [path for path in packed if path.startswith((EXCLUDED, "tests", "docs", "benchmarks"))]
     _expect(not extra, f"the wheel has {extra}")
     print(f"{len(packed)} files: every needed file, no other")
 

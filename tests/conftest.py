@@ -1,7 +1,7 @@
-"""One real PostgreSQL for the whole run, and a fresh migrated database for every test that requests one.
+"""Tests share one real PostgreSQL server, and a test that requests a database gets a fresh, migrated database.
 
-The server is the embedded one, in a temporary home. Databases are copies of a template that was upgraded once, so
-a test may commit, open many connections and be killed.
+The server is the embedded server, in a temporary home. Databases are copies of a template that was upgraded once, so
+a test may commit, open many connections or be killed.
 """
 
 import os
@@ -24,7 +24,7 @@ pytest_plugins = ["tests.support.shop"]
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_developer_settings() -> Iterator[None]:
-    """Remove the developer's settings from the environment, so that they do not affect a test."""
+    """Remove the developer's Windowshop settings from the environment, so that no test depends on the settings."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield
@@ -33,7 +33,7 @@ def _no_developer_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def public_folder() -> Iterator[Path]:
-    """A folder that the server's operating system user can read. It cannot read pytest's tmp_path."""
+    """Yields a folder that the server's operating system user can read, unlike pytest's tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="windowshop-tests-"))
     path.chmod(0o755)
     yield path
@@ -60,7 +60,7 @@ def databases(server: Server, server_home: Path) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def template(databases: Databases, public_folder: Path) -> str:
-    """A migrated database without a model."""
+    """Returns the name of a migrated database without a model."""
     name = databases.create()
     upgrade(databases.open(name), Settings(home=public_folder / "template-home"))
     return name
@@ -73,13 +73,13 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def database(databases: Databases, template: str) -> Database:
-    """A fresh migrated database, without a model."""
+    """Returns a fresh migrated database without a model."""
     return databases.copy(template)
 
 
 @pytest.fixture(scope="session")
 def clip_folder(public_folder: Path) -> Path:
-    """A tiny CLIP of 24 dimensions with random weights, loaded by the real code."""
+    """Returns the folder of a tiny CLIP of 24 dimensions with random weights, which the real code can load."""
     from tests.support import tiny_models
 
     return tiny_models.make_clip(public_folder / "tiny-clip")
@@ -87,7 +87,7 @@ def clip_folder(public_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
-    """The name of a migrated database that serves the tiny CLIP, and the home with its revisions."""
+    """Returns the name of a migrated database that serves the tiny CLIP, and the home with the model's revisions."""
     from db.lifecycle.serving import serve_model
     from encoder.models.loading import load
     from migrations.model_revisions import NewModel, add_model
@@ -102,7 +102,7 @@ def clip_template(databases: Databases, template: str, clip_folder: Path, public
 
 @pytest.fixture
 def clip_database(databases: Databases, clip_template: tuple[str, Path], settings: Settings) -> Database:
-    """A fresh database that serves the tiny CLIP. `settings.home` has its revisions."""
+    """Returns a fresh database that serves the tiny CLIP. `settings.home` has the model's revisions."""
     name, home = clip_template
     shutil.copytree(home, settings.home)
     return databases.copy(name)
@@ -110,7 +110,7 @@ def clip_database(databases: Databases, clip_template: tuple[str, Path], setting
 
 @pytest.fixture
 def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
-    """Returns the environment in which a `windowshop` process uses a test's database."""
+    """Returns a function that returns the environment variables of a `windowshop` process for a given database."""
 
     def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""Rules for the source files: import direction, sizes and names."""
+"""Source files follow rules for imports, sizes and names."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("db", "encoder", "loader", "migrations", "web", "windowshop")
 FOLDERS = (*PACKAGES, "tests", "benchmarks")
-REVISIONS = ROOT / "migrations" / "versions"  # never edited again, so no rule for new code applies to them
+REVISIONS = ROOT / "migrations" / "versions"  # revisions are never edited, so rules for new code do not apply
 
 MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 80
@@ -53,7 +53,7 @@ def test_imports_follow_the_contracts() -> None:
 
 
 def imported_of(libraries: tuple[str, ...], statement: str) -> str:
-    """Returns those of the libraries that a new interpreter has loaded after the statement."""
+    """Returns the names of the given libraries that a new interpreter has loaded after the statement."""
     code = f"import sys; {statement}; print([name for name in {libraries!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

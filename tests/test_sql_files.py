@@ -1,4 +1,4 @@
-"""Rules for SQL files: one object in each file, few files in a folder, short lines and bodies, few parameters."""
+"""SQL files follow rules: one object in each file, few files in a folder, short lines and bodies, few parameters."""
 
 import re
 from collections import Counter
@@ -29,8 +29,7 @@ def test_every_object_is_defined_in_a_file_of_its_name() -> None:
 
 
 def test_a_view_that_a_function_creates_is_in_the_file_named_after_it() -> None:
-    """The views of the serving model's vectors are created by functions, such as searchable in
-    create_searchable.sql."""
+    """Functions create the views of the serving model's vectors. For example, create_searchable creates searchable."""
     created = {
         (path.stem, name)
         for path in FILES
@@ -41,7 +40,7 @@ def test_a_view_that_a_function_creates_is_in_the_file_named_after_it() -> None:
     }
 
 
-def test_no_line_of_sql_is_too_long() -> None:
+def test_a_line_of_sql_has_at_most_120_columns() -> None:
     long = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in FILES
@@ -51,12 +50,12 @@ def test_no_line_of_sql_is_too_long() -> None:
     assert long == []
 
 
-def test_no_folder_of_sql_holds_too_many_files() -> None:
+def test_a_folder_has_at_most_20_sql_files() -> None:
     counts = Counter(path.parent.name for path in FILES)
     assert {folder: count for folder, count in counts.items() if count > MAX_FILES} == {}
 
 
-def test_no_function_body_is_too_long() -> None:
+def test_a_function_body_has_at_most_90_lines() -> None:
     bodies = {
         name: len(body.strip().splitlines())
         for path in FILES
@@ -66,7 +65,7 @@ def test_no_function_body_is_too_long() -> None:
     assert {name: lines for name, lines in bodies.items() if lines > MAX_BODY_LINES} == {}
 
 
-def test_no_private_function_takes_too_many_parameters() -> None:
+def test_a_private_function_has_at_most_12_parameters() -> None:
     """The public functions of schema shop may take more: callers name the arguments."""
     parameters = {
         match[1]: count_parameters(sql, match.end())

@@ -27,7 +27,7 @@ def test_the_server_reads_the_values_of_the_numpy_array(database: Database, shap
     np.testing.assert_array_equal(read, vectors.astype(np.float16))
 
 
-def test_views_and_other_memory_layouts_are_sent_correctly(database: Database) -> None:
+def test_numpy_views_and_other_memory_layouts_are_sent_correctly(database: Database) -> None:
     vectors = np.arange(24, dtype=np.float32).reshape(4, 6)
     assert stored(database, vectors.T[::2]) == ["[0,6,12,18]", "[2,8,14,20]", "[4,10,16,22]"]
 

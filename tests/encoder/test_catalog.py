@@ -36,7 +36,7 @@ def assert_complete(database: Database, count: int) -> None:
     assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
 
 
-def test_once_encodes_everything_and_prints_a_summary_and_a_second_run_encodes_nothing(
+def test_encode_once_encodes_the_whole_catalog_and_a_second_run_encodes_nothing(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 60)

@@ -153,7 +153,7 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match="cannot be loaded"):
             load(str(folder))
-    else:  # the library uses its own class instead
+    else:  # the library uses its own processor class instead
         load(str(folder))
     assert not proof.exists()
 

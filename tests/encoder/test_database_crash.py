@@ -55,7 +55,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
                 wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder goes on")
                 recovery_seconds.append(time.monotonic() - restarted)
         wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
-    assert recovery_seconds, "the work was done before the first kill"
+    assert recovery_seconds, "all items were encoded before the first kill"
     slowest = max(recovery_seconds)
     print(f"{len(recovery_seconds)} of {kills} kills interrupted the work; it continued within {slowest:.1f} s")
     assert len(vectors(database)) == 2 * count

@@ -21,7 +21,7 @@ def test_every_batch_passes_every_stage_exactly_once(threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("stage", ["read", "model", "write"])
-def test_an_error_in_any_stage_stops_the_others_and_is_raised(stage: str, threads: int) -> None:
+def test_an_error_in_any_stage_stops_the_other_stages_and_is_raised(stage: str, threads: int) -> None:
     def reader() -> Iterator[int]:
         for number in range(10_000):
             fail("read", number)

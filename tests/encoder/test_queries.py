@@ -74,7 +74,7 @@ def test_a_file_that_is_no_image_is_refused_with_its_reason(
         assert conn.scalar(text("select shop.clip_text('the session still works')")) is not None
 
 
-def test_a_killed_encoder_is_noticed_and_another_one_answers(
+def test_another_encoder_answers_after_an_encoder_is_killed(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     with running_encoder(environment(clip_database), tmp_path / "one") as one:

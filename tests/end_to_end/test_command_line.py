@@ -1,5 +1,5 @@
-"""Each mistake at the command line has one clear line with the fault, the place and the cure, an exit code and no
-traceback."""
+"""Each mistake at the command line gives an exit code and one clear error line without a traceback. The line has the
+fault, its place and the cure."""
 
 import json
 import shutil

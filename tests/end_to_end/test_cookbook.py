@@ -29,7 +29,7 @@ from tests.support.processes import running_encoder, wait_until
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 GUITAR = "WS-00461"
 
-# The shop's own tables, brands (the sample has none), and events, judgements and evaluations as a shop gathers them.
+# Adds a shop's own tables, brands, events, judgements and evaluations, which recipes need and the sample lacks.
 SURROUNDINGS = f"""
 update shop.product set brand = (array['Acme', 'Borealis', 'Casa'])[1 + abs(hashtext(sku) % 3)] where sku like 'WS-%5';
 create schema bi authorization shop_app;
@@ -77,7 +77,7 @@ RECIPES = list(recipes())
 
 
 class Part(SampleSource):
-    """A part of the sample: its musical instruments, the products that recipes name, and some of all others."""
+    """Reads a part of the sample: the musical instruments, the products that recipes name, and some other products."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in super().rows():
@@ -89,9 +89,9 @@ class Part(SampleSource):
 
 
 @dataclass(frozen=True)
-class Kitchen:
+class RecipeRunner:
     database: Database
-    folder: Path  # the working folder of psql, with an image in it
+    folder: Path  # the working folder of psql, which has an image file
     psql: str
     environment: dict[str, str]
 
@@ -117,19 +117,19 @@ class Kitchen:
         assert done.returncode == 0, done.stderr
         rows = len(done.stdout.splitlines())
         for path in self.folder.glob("*.csv"):
-            rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # without the header
+            rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # the header does not count
             path.unlink()
         return rows
 
 
 @pytest.fixture(scope="module")
-def kitchen(
+def runner(
     databases: Databases,
     template: str,
     public_folder: Path,
     server_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Kitchen]:
+) -> Iterator[RecipeRunner]:
     database, home, folder = databases.copy(template), public_folder / "cookbook", tmp_path_factory.mktemp("psql")
     add_model(
         database, Settings(home=home), NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
@@ -146,17 +146,17 @@ def kitchen(
         wait_until(lambda: conn.execute(waiting).fetchone() == (0, 0), 240, "the catalog is encoded")
         conn.execute("vacuum analyze")
         conn.execute("select shop.clip_text('something asked before')")
-        yield Kitchen(database, folder, str(program), {**os.environ, **libraries})
+        yield RecipeRunner(database, folder, str(program), {**os.environ, **libraries})
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.heading for recipe in RECIPES])
-def test_a_recipe_runs_and_returns_rows(kitchen: Kitchen, recipe: Recipe) -> None:
+def test_a_recipe_runs_and_returns_rows(runner: RecipeRunner, recipe: Recipe) -> None:
     [(language, block)] = recipe.blocks
-    run = {"sql": kitchen.rows_of_sql, "psql": kitchen.rows_of_psql}[language]
+    run = {"sql": runner.rows_of_sql, "psql": runner.rows_of_psql}[language]
     assert run(block, recipe.role) > 0 or "-- no rows expected\n" in block
 
 
-def test_there_are_many_recipes_each_with_a_unique_heading_and_an_explanation() -> None:
+def test_every_recipe_has_a_unique_heading_and_an_explanation() -> None:
     headings = [recipe.heading for recipe in RECIPES]
     assert len(headings) >= 20
     assert len(set(headings)) == len(headings)

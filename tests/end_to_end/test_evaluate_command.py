@@ -1,4 +1,4 @@
-"""The output and exit codes of `windowshop judge` and `windowshop evaluate`, on a database that serves a tiny CLIP."""
+"""`windowshop judge` stores judgements and `windowshop evaluate` measures a tiny CLIP. Mistakes have clear errors."""
 
 import json
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def random_vectors(count: int, seed: int) -> Any:
 
 @pytest.fixture
 def env(clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path) -> dict[str, str]:
-    """The environment of a database with 45 products, which have random vectors and two words each as titles. The
-    words' vectors are in the cache."""
+    """Returns the environment of a database with 45 products. Each product has random vectors and a title of two words.
+    The vectors of the words are in the cache."""
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     with clip_database.connect(None) as conn, conn.begin():
         for n in range(PRODUCTS):
@@ -70,7 +70,9 @@ def judge(env: dict[str, str], folder: Path) -> None:
     assert done.stdout.startswith(f"{len(lines) - 1:,} judgements of judged.csv: {len(lines) - 1:,} new, 0 changed")
 
 
-def test_evaluate_measures_fits_and_compares(env: dict[str, str], tmp_path: Path, clip_database: Database) -> None:
+def test_evaluate_measures_legs_fits_weights_and_compares_runs(
+    env: dict[str, str], tmp_path: Path, clip_database: Database
+) -> None:
     judge(env, tmp_path)
     first = windowshop("evaluate", "--weights", "image=1", env=env)
     assert first.returncode == 0, first.stderr
@@ -134,7 +136,9 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_is_one_clear_line(clip_database: Database, environment: Callable[..., dict[str, str]]) -> None:
+def test_a_mistake_gives_one_clear_error_line(
+    clip_database: Database, environment: Callable[..., dict[str, str]]
+) -> None:
     env = environment(clip_database)
     for arguments, said in MISTAKES:
         done = windowshop("evaluate", *arguments, env=env)

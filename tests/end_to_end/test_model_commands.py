@@ -1,4 +1,4 @@
-"""A model is added, watched, judged, promoted, rolled back, re-indexed and retired from the shell."""
+"""Commands add, evaluate, promote, roll back, re-index and retire a model."""
 
 import json
 from collections.abc import Callable
@@ -23,13 +23,13 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def env(clip_database: Database, environment: Environment) -> dict[str, str]:
-    """The environment of an empty catalog that the tiny CLIP serves."""
+    """Returns the environment of a database with an empty catalog, in which the tiny CLIP serves."""
     return {**environment(clip_database), "COLUMNS": "220"}
 
 
 @pytest.fixture
-def two(env: dict[str, str], clip_database: Database, settings: Settings) -> dict[str, str]:
-    """The same environment with a second model in status building. No test loads that model."""
+def env_with_two_models(env: dict[str, str], clip_database: Database, settings: Settings) -> dict[str, str]:
+    """Adds a second model with status building and returns the same environment. No test loads the second model."""
     add_model(clip_database, settings, NewModel("siglip", "siglip", "revision 1", 40))
     return env
 
@@ -105,21 +105,23 @@ def test_a_model_is_added_promoted_and_retired(env: dict[str, str], clip_databas
     assert "was retired already" in said(env, "model", "retire", "clip")
 
 
-def test_indexes_are_listed_and_rebuilt(two: dict[str, str]) -> None:
-    rows = json.loads(said(two, "index", "status", "--json"))
+def test_indexes_are_listed_and_rebuilt(env_with_two_models: dict[str, str]) -> None:
+    rows = json.loads(said(env_with_two_models, "index", "status", "--json"))
     assert {(row["name"], row["m"], row["ef_construction"], row["valid"]) for row in rows} == {
         (f"{model}_{part}_hnsw", 16, 64, True) for model in ("clip", "siglip") for part in ("image", "title")
     }
-    assert "site_0005_reindex_clip.py" in said(two, "index", "rebuild", "--m", "24", "--ef-construction", "80")
-    listed = said(two, "index", "status")
+    assert "site_0005_reindex_clip.py" in said(
+        env_with_two_models, "index", "rebuild", "--m", "24", "--ef-construction", "80"
+    )
+    listed = said(env_with_two_models, "index", "status")
     [line] = [line for line in listed.splitlines() if "clip_image_hnsw" in line]
     assert line.split()[-3:] == ["24", "80", "valid"]
-    assert "less than twice m 64" in refused(two, "index", "rebuild", "--m", "64", code=2)
-    assert "model nothing has no indexes" in refused(two, "index", "rebuild", "--model", "nothing")
+    assert "less than twice m 64" in refused(env_with_two_models, "index", "rebuild", "--m", "64", code=2)
+    assert "model nothing has no indexes" in refused(env_with_two_models, "index", "rebuild", "--model", "nothing")
 
 
-def test_a_deferred_index_is_listed_and_built(two: dict[str, str], clip_database: Database) -> None:
-    assert "No index is deferred." in said(two, "index", "build")
+def test_a_deferred_index_is_listed_and_built(env_with_two_models: dict[str, str], clip_database: Database) -> None:
+    assert "No index is deferred." in said(env_with_two_models, "index", "build")
     assert defer_keywords(clip_database)
     with clip_database.connect(None) as conn, conn.begin():
         conn.execute(
@@ -129,17 +131,17 @@ def test_a_deferred_index_is_listed_and_built(two: dict[str, str], clip_database
             )
         )
         conn.execute(text("drop index shop.clip_image_hnsw"))
-    listed = said(two, "index", "status")
+    listed = said(env_with_two_models, "index", "status")
     assert [line.split()[-2:] for line in listed.splitlines() if "clip_image_hnsw" in line] == [["left", "out"]]
     names = (*KEYWORD_INDEXES, "clip_image_hnsw")
-    assert said(two, "index", "build").splitlines() == [f"built {name}" for name in names]
-    assert "Deferred" not in said(two, "index", "status")
+    assert said(env_with_two_models, "index", "build").splitlines() == [f"built {name}" for name in names]
+    assert "Deferred" not in said(env_with_two_models, "index", "status")
 
 
-def test_mistakes_are_one_clear_line(two: dict[str, str]) -> None:
-    assert "no other model has served before" in refused(two, "model", "rollback")
-    assert "there is no model" in refused(two, "model", "promote", "nothing")
-    assert "there is no model" in refused(two, "model", "retire", "nothing")
-    assert "there is no model" in refused(two, "model", "evaluate", "nothing")
-    assert "model clip is serving" in refused(two, "model", "evaluate", "clip", code=2)
-    assert 'suite "default" has no judgements' in refused(two, "model", "evaluate", "siglip", code=2)
+def test_a_mistake_gives_one_clear_error_line(env_with_two_models: dict[str, str]) -> None:
+    assert "no other model has served before" in refused(env_with_two_models, "model", "rollback")
+    assert "there is no model" in refused(env_with_two_models, "model", "promote", "nothing")
+    assert "there is no model" in refused(env_with_two_models, "model", "retire", "nothing")
+    assert "there is no model" in refused(env_with_two_models, "model", "evaluate", "nothing")
+    assert "model clip is serving" in refused(env_with_two_models, "model", "evaluate", "clip", code=2)
+    assert 'suite "default" has no judgements' in refused(env_with_two_models, "model", "evaluate", "siglip", code=2)

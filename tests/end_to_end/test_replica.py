@@ -1,4 +1,5 @@
-"""Searches and `clip_text` of a new text work on a hot standby, because its gateway entry points to the primary."""
+"""A hot standby answers searches and encodes new texts, because the gateway entry of the standby points to the
+primary."""
 
 import os
 import shutil
@@ -21,7 +22,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def replica_port(server: Server, server_home: Path, public_folder: Path, clip_database: Database) -> Iterator[int]:
-    """The port of a streaming replica of the test run's server."""
+    """Yields the port of a streaming replica of the test run's server."""
     home = public_folder / "replica"
     data = home / "data"
     user = server_user()

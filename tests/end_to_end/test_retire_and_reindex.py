@@ -1,4 +1,4 @@
-"""Site revisions retire a model, restore it and add it again, and rebuild its indexes while searches run."""
+"""Revisions of a site retire and restore models and rebuild indexes while searches run."""
 
 import shutil
 import subprocess
@@ -32,7 +32,8 @@ PRODUCTS = 300
 
 @pytest.fixture(scope="module")
 def two_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """A migrated database in which toy serves and wide is building. Both have encoded the catalog."""
+    """Returns the name of a migrated database and the home with its revisions. Model toy serves, and model wide has
+    status building. Both models have encoded the catalog."""
     database, home = databases.copy(template), public_folder / "retire-home"
     for model in (TOY, WIDE):
         add_model(database, Settings(home=home), model)
@@ -56,7 +57,7 @@ def two_template(databases: Databases, template: str, public_folder: Path) -> tu
 
 
 @pytest.fixture
-def two(databases: Databases, two_template: tuple[str, Path], settings: Settings) -> Database:
+def two_model_database(databases: Databases, two_template: tuple[str, Path], settings: Settings) -> Database:
     name, home = two_template
     shutil.copytree(home, settings.home)
     return databases.copy(name)
@@ -83,44 +84,44 @@ WIDE_TABLES = [
 
 
 def test_a_retired_model_is_listed_but_has_no_tables_no_work_and_no_cached_queries(
-    two: Database, settings: Settings
+    two_model_database: Database, settings: Settings
 ) -> None:
     admin(
-        two,
+        two_model_database,
         "insert into shop_private.query_embedding (model_id, key, embedding) select model_id, 'x', '[1]' "
         "from shop.model; update shop.product set title = 'changed'",
     )
-    written = retire_model(two, settings, "wide")
+    written = retire_model(two_model_database, settings, "wide")
     assert [path.name for path in written] == ["site_0005_unindex_wide.py", "site_0006_retire_wide.py"]
-    assert statuses(two) == {"toy": "serving", "wide": "retired"}
-    assert not set(WIDE_TABLES) & set(tables(two))
+    assert statuses(two_model_database) == {"toy": "serving", "wide": "retired"}
+    assert not set(WIDE_TABLES) & set(tables(two_model_database))
     for table in ("work", "query_embedding"):
-        assert admin(two, f"select distinct model_id from shop_private.{table}") == [(1,)]
-    with two.connect(Role.ANALYST) as conn:
+        assert admin(two_model_database, f"select distinct model_id from shop_private.{table}") == [(1,)]
+    with two_model_database.connect(Role.ANALYST) as conn:
         assert set(coverage(conn)) == {"toy"}
         _, wide = model_status(conn, {})
         assert (wide.status, wide.coverage, wide.indexes, wide.evaluation) == ("retired", {}, [], None)
-    admin(two, "update shop.product set title = 'changed again'")  # the change creates no work item for wide
-    assert admin(two, "select distinct model_id from shop_private.work") == [(1,)]
-    drift(two, settings)
-    assert retire_model(two, settings, "wide") == []
+    admin(two_model_database, "update shop.product set title = 'changed again'")  # creates no work item for wide
+    assert admin(two_model_database, "select distinct model_id from shop_private.work") == [(1,)]
+    drift(two_model_database, settings)
+    assert retire_model(two_model_database, settings, "wide") == []
 
 
 def test_retiring_revisions_are_readable_and_a_downgrade_restores_empty_tables(
-    two: Database, settings: Settings
+    two_model_database: Database, settings: Settings
 ) -> None:
-    unindex, retire = retire_model(two, settings, "wide")
+    unindex, retire = retire_model(two_model_database, settings, "wide")
     assert 'op.retire_model("wide", 40)' in retire.read_text()
     assert 'op.restore_model("wide", 40)' in retire.read_text().split("def downgrade")[1]
     _readable([unindex, retire])
-    downgrade(two, settings, "model_wide_index")
-    assert statuses(two) == {"toy": "serving", "wide": "building"}
-    assert set(WIDE_TABLES) < set(tables(two))
-    with two.connect(Role.ANALYST) as conn:
+    downgrade(two_model_database, settings, "model_wide_index")
+    assert statuses(two_model_database) == {"toy": "serving", "wide": "building"}
+    assert set(WIDE_TABLES) < set(tables(two_model_database))
+    with two_model_database.connect(Role.ANALYST) as conn:
         assert coverage(conn)["wide"]["image"].waiting == PRODUCTS
-    upgrade(two, settings)  # the files are still there
-    drift(two, settings)
-    assert statuses(two)["wide"] == "retired"
+    upgrade(two_model_database, settings)  # the revision files still exist
+    drift(two_model_database, settings)
+    assert statuses(two_model_database)["wide"] == "retired"
 
 
 def _readable(files: list[Path]) -> None:
@@ -130,54 +131,58 @@ def _readable(files: list[Path]) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_a_model_that_is_added_again_has_work_items_for_the_whole_catalog(two: Database, settings: Settings) -> None:
-    retire_model(two, settings, "wide")
+def test_a_model_that_is_added_again_has_work_items_for_the_whole_catalog(
+    two_model_database: Database, settings: Settings
+) -> None:
+    retire_model(two_model_database, settings, "wide")
     with pytest.raises(SettingsError, match="already there with other weights"):
-        add_model(two, settings, NewModel("wide", "wide", "revision 2", 40))
+        add_model(two_model_database, settings, NewModel("wide", "wide", "revision 2", 40))
     with pytest.raises(DatabaseError, match="'wide' is retired"):
-        serve_model(two, "wide", force=True)
-    written = add_model(two, settings, WIDE)
+        serve_model(two_model_database, "wide", force=True)
+    written = add_model(two_model_database, settings, WIDE)
     assert [path.name for path in written] == ["site_0007_restore_wide.py", "site_0008_index_wide.py"]
     _readable(written)
-    assert statuses(two)["wide"] == "building"
-    with two.connect(Role.ANALYST) as conn:
+    assert statuses(two_model_database)["wide"] == "building"
+    with two_model_database.connect(Role.ANALYST) as conn:
         assert {part: covered.waiting for part, covered in coverage(conn)["wide"].items()} == {
             "image": PRODUCTS,
             "title": PRODUCTS,
         }
-    retire_model(two, settings, "wide")
-    assert statuses(two)["wide"] == "retired"
-    downgrade(two, settings, "site@base")
-    assert statuses(two) == {}
+    retire_model(two_model_database, settings, "wide")
+    assert statuses(two_model_database)["wide"] == "retired"
+    downgrade(two_model_database, settings, "site@base")
+    assert statuses(two_model_database) == {}
 
 
-def test_the_serving_model_and_an_unknown_one_cannot_be_retired(two: Database, settings: Settings) -> None:
+def test_the_serving_model_and_an_unknown_model_cannot_be_retired(
+    two_model_database: Database, settings: Settings
+) -> None:
     with pytest.raises(DatabaseError, match="model toy is serving"):
-        retire_model(two, settings, "toy")
+        retire_model(two_model_database, settings, "toy")
     with pytest.raises(DatabaseError, match="no model nonesuch"):
-        retire_model(two, settings, "nonesuch")
-    assert statuses(two) == {"toy": "serving", "wide": "building"}
+        retire_model(two_model_database, settings, "nonesuch")
+    assert statuses(two_model_database) == {"toy": "serving", "wide": "building"}
 
 
 def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
-    two: Database, settings: Settings
+    two_model_database: Database, settings: Settings
 ) -> None:
-    retire_model(two, settings, "wide")
-    downgrade(two, settings, "model_wide_index")
-    serve_model(two, "wide", force=True)
+    retire_model(two_model_database, settings, "wide")
+    downgrade(two_model_database, settings, "model_wide_index")
+    serve_model(two_model_database, "wide", force=True)
     with pytest.raises(DatabaseError, match="model wide serves"):
-        upgrade(two, settings)
-    assert statuses(two)["wide"] == "serving"
-    assert {"wide_image", "wide_title"} < set(tables(two))
+        upgrade(two_model_database, settings)
+    assert statuses(two_model_database)["wide"] == "serving"
+    assert {"wide_image", "wide_title"} < set(tables(two_model_database))
 
 
-def test_retirement_does_not_block_searches(two: Database, settings: Settings) -> None:
+def test_retirement_does_not_block_searches(two_model_database: Database, settings: Settings) -> None:
     """At least one search is running at any time, and no search waits for the retirement."""
     searching = threading.Event()
     stop, errors, done = threading.Event(), list[BaseException](), list[int]()
 
     def search() -> None:
-        with two.connect(Role.ANALYST) as conn:
+        with two_model_database.connect(Role.ANALYST) as conn:
             conn.exec_driver_sql("set lock_timeout = '1s'")
             while not stop.is_set():
                 try:
@@ -194,13 +199,13 @@ def test_retirement_does_not_block_searches(two: Database, settings: Settings) -
         thread.start()
     searching.wait(10)
     try:
-        retire_model(two, settings, "wide")
+        retire_model(two_model_database, settings, "wide")
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert errors == []
-    assert statuses(two)["wide"] == "retired"
+    assert statuses(two_model_database)["wide"] == "retired"
 
 
 # --- indexes
@@ -215,29 +220,31 @@ def indexes(database: Database, model: str = "toy") -> dict[str, tuple[int, int,
         }
 
 
-def test_indexes_are_rebuilt_under_their_names_and_a_downgrade_restores_them(two: Database, settings: Settings) -> None:
-    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
-    before = indexes(two, "wide")
-    written = rebuild_indexes(two, settings, m=8, ef_construction=32)
+def test_indexes_are_rebuilt_under_their_names_and_a_downgrade_restores_them(
+    two_model_database: Database, settings: Settings
+) -> None:
+    assert indexes(two_model_database) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    before = indexes(two_model_database, "wide")
+    written = rebuild_indexes(two_model_database, settings, m=8, ef_construction=32)
     assert written.name == "site_0005_reindex_toy.py"
     _readable([written])
-    assert indexes(two) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
-    assert indexes(two, "wide") == before
-    rebuild_indexes(two, settings, model="wide", m=4)
-    assert indexes(two, "wide") == {"wide_image_hnsw": (4, 64, True), "wide_title_hnsw": (4, 64, True)}
-    drift(two, settings)
-    downgrade(two, settings, "model_wide_index")
-    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
-    assert indexes(two, "wide") == before
+    assert indexes(two_model_database) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
+    assert indexes(two_model_database, "wide") == before
+    rebuild_indexes(two_model_database, settings, model="wide", m=4)
+    assert indexes(two_model_database, "wide") == {"wide_image_hnsw": (4, 64, True), "wide_title_hnsw": (4, 64, True)}
+    drift(two_model_database, settings)
+    downgrade(two_model_database, settings, "model_wide_index")
+    assert indexes(two_model_database) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    assert indexes(two_model_database, "wide") == before
 
 
 def test_invalid_parameters_and_models_are_refused_and_no_revision_is_written(
-    two: Database, settings: Settings
+    two_model_database: Database, settings: Settings
 ) -> None:
     with pytest.raises(SettingsError, match="less than twice"):
-        rebuild_indexes(two, settings, m=64, ef_construction=64)
+        rebuild_indexes(two_model_database, settings, m=64, ef_construction=64)
     with pytest.raises(DatabaseError, match="model nonesuch has no indexes"):
-        rebuild_indexes(two, settings, model="nonesuch")
+        rebuild_indexes(two_model_database, settings, model="nonesuch")
     assert len(list((settings.home / "revisions").glob("*.py"))) == 4
 
 
@@ -255,23 +262,23 @@ INTERRUPTIONS = {
 
 @pytest.mark.parametrize("moment", INTERRUPTIONS)
 def test_an_interrupted_rebuild_is_finished_by_the_next_upgrade(
-    two: Database, settings: Settings, moment: str, monkeypatch: pytest.MonkeyPatch
+    two_model_database: Database, settings: Settings, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):  # noqa: PT012
         patched.setattr(index_operations, "CreateHnswIndex", interrupted)
-        rebuild_indexes(two, settings, m=8, ef_construction=32)
-    assert indexes(two) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
-    admin(two, INTERRUPTIONS[moment])
-    upgrade(two, settings)
-    assert indexes(two) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
+        rebuild_indexes(two_model_database, settings, m=8, ef_construction=32)
+    assert indexes(two_model_database) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}
+    admin(two_model_database, INTERRUPTIONS[moment])
+    upgrade(two_model_database, settings)
+    assert indexes(two_model_database) == {"toy_image_hnsw": (8, 32, True), "toy_title_hnsw": (8, 32, True)}
 
 
-def test_an_index_that_is_being_built_shows_its_progress(two: Database, databases: Databases) -> None:
+def test_an_index_that_is_being_built_shows_its_progress(two_model_database: Database, databases: Databases) -> None:
     """An open transaction that began before the build holds the build in its first phase."""
-    name = str(two.write.database)
+    name = str(two_model_database.write.database)
     with psycopg.connect(databases.admin_url(name)) as writer:
         writer.execute("update shop.toy_image set source = 'y' where product_id = shop.product_id('s1')")
 
@@ -286,12 +293,12 @@ def test_an_index_that_is_being_built_shows_its_progress(two: Database, database
         builder.start()
 
         def states(told: bool = True) -> dict[str, str]:
-            with two.connect(None) as conn:
+            with two_model_database.connect(None) as conn:
                 found = building(conn) if told else {}
-            with two.connect(Role.ANALYST) as conn:
+            with two_model_database.connect(Role.ANALYST) as conn:
                 return {index.name: index.state for index in every_index(conn, found)}
 
-        # PostgreSQL reports the build before it names the index.
+        # PostgreSQL reports a build for a moment before the report names the index.
         wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 20, "the build to begin")
         unknown = states(told=False)
         # PostgreSQL reports no progress to a session without rights on the build.
@@ -299,10 +306,10 @@ def test_an_index_that_is_being_built_shows_its_progress(two: Database, database
         assert unknown["toy_image_hnsw"] == "valid"
         writer.commit()
     builder.join()
-    assert indexes(two)["toy_image_hnsw_next"] == (16, 64, True)
+    assert indexes(two_model_database)["toy_image_hnsw_next"] == (16, 64, True)
 
 
-def test_search_results_stay_the_same_during_a_rebuild(two: Database, settings: Settings) -> None:
+def test_search_results_stay_the_same_during_a_rebuild(two_model_database: Database, settings: Settings) -> None:
     stop, errors, seen = threading.Event(), list[BaseException](), set[tuple[str, ...]]()
     ask = text(
         "select array_agg(sku order by rank), min(route) from shop.search(inputs => jsonb_build_array("
@@ -310,7 +317,7 @@ def test_search_results_stay_the_same_during_a_rebuild(two: Database, settings: 
     )
 
     def search() -> None:
-        with two.connect(Role.ANALYST) as conn:
+        with two_model_database.connect(Role.ANALYST) as conn:
             conn = conn.execution_options(isolation_level="AUTOCOMMIT")
             conn.exec_driver_sql("set lock_timeout = '1s'")
             while not stop.is_set():
@@ -326,7 +333,7 @@ def test_search_results_stay_the_same_during_a_rebuild(two: Database, settings: 
     for thread in threads:
         thread.start()
     try:
-        rebuild_indexes(two, settings, m=24, ef_construction=100)
+        rebuild_indexes(two_model_database, settings, m=24, ef_construction=100)
     finally:
         stop.set()
         for thread in threads:

@@ -1,4 +1,4 @@
-"""What a visitor does and sees on the search page in Chromium."""
+"""Functions act as a visitor of the search page in Chromium and read what the page shows."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
 
-# An image file as a browser passes it on when a visitor drops or pastes it.
+# Gives an image file to the page, as a browser does when a visitor drops or pastes the file.
 HAND_OVER = """([kind, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const files = new DataTransfer();
@@ -34,7 +34,7 @@ def box(page: "Page") -> Any:
 
 
 def expect_first(page: "Page", word: str) -> None:
-    """At least half of the first six titles have this word."""
+    """Wait until at least three of the first six titles contain this word."""
     wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
 
 
@@ -43,12 +43,13 @@ def hand_over(page: "Page", kind: str) -> None:
 
 
 def until(page: "Page", holds: str) -> None:
-    """Playwright's own wait_for_function needs eval, which the page's content security policy forbids."""
+    """Wait until a JavaScript expression holds. Playwright's own wait_for_function needs eval, which the page's content
+    security policy forbids."""
     wait_until(lambda: page.evaluate(holds), 8, holds)
 
 
 def hold(page: "Page", which: str) -> list["Route"]:
-    """Requests for matching addresses wait until the test continues them."""
+    """Make requests for matching addresses wait until the test continues them. Returns the list of waiting requests."""
     held: list[Route] = []
     page.route(re.compile(which), lambda route: held.append(route))
     return held

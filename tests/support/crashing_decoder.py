@@ -1,4 +1,5 @@
-"""A faulty decoder: files that begin with CRASHES end its process, and files that begin with HANGS make it hang."""
+"""Replaces the decoder. A file that begins with CRASHES ends the decoder's process, and HANGS makes the decoder
+hang."""
 
 import os
 import signal

@@ -30,7 +30,7 @@ class Databases:
         self._server = server
         self._secrets = secrets(home)
         self._created: list[str] = []
-        # Most disk time of a run goes into creating and dropping databases. tests/db/embedded tests durability.
+        # With fsync, creating and dropping databases would take most of a run. tests/db/embedded tests durability.
         self.run("alter system set fsync = off")
         self.run("select pg_reload_conf()")
 
@@ -48,7 +48,7 @@ class Databases:
         return name
 
     def copy(self, template: str) -> Database:
-        """Copy a migrated database and return the copy's name. The gateway of the copy points to the copy."""
+        """Copy a migrated database and return the copy. The gateway of the copy points to the copy."""
         database = self.open(self.create(template))
         with database.connect(None) as conn, conn.begin():
             password = self._secrets.role_password(ROLES.gateway)

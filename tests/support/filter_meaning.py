@@ -1,6 +1,6 @@
-"""The meaning of a filter (docs/filters.md), implemented a second time, in Python, as the oracle for the compiled SQL.
+"""Implements filters (docs/filters.md) a second time, in Python, so that tests can check the compiled SQL.
 
-A product is a mapping of its columns, with `attributes` as parsed JSON. Filters are assumed to be valid.
+A product is a mapping of its columns, with `attributes` as parsed JSON. The functions expect valid filters.
 """
 
 import re
@@ -67,7 +67,7 @@ def _test(name: str, held: Any, operator: str, operand: Json) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality of JSON: true is not 1, 1.0 is 1, and lists are equal item by item."""
+    """Returns whether two JSON values are equal: true is not 1, 1.0 is 1, and lists are compared item by item."""
     if kind(one) != kind(other):
         return False
     if isinstance(one, list):
@@ -98,7 +98,8 @@ def kind(value: Any) -> str:
 
 
 def lower(text: str) -> str:
-    """Lower case letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() uses context and can add letters."""
+    """Returns the text in lower case, letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() looks at
+    neighbouring letters and can add letters."""
     return "".join(letter.lower()[0] for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""Insert products, compile filters and run them."""
+"""Inserts products, compiles filters and runs the compiled filters."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 Session = psycopg.Connection[Any]
-Product = Mapping[str, Any]  # column: value; attributes are parsed JSON
+Product = Mapping[str, Any]  # maps columns to values; attributes are parsed JSON
 
 COLUMNS = ("sku", "title", "brand", "product_type", "color", "size", "price", "created_at", "attributes")
 
@@ -36,6 +36,6 @@ def compiled_or_refused(conn: Session, wanted: Any) -> str | psycopg.Error:
 
 
 def found(conn: Session, condition: str) -> list[str]:
-    """Returns the matching SKUs. Without parameters psycopg sends plain text, which may hold several statements, so
-    only the compiler stands between a filter and an injection."""
+    """Returns the matching SKUs. Without parameters psycopg sends plain text, which may contain several statements, so
+    only the filter compiler prevents an injection."""
     return sorted(row[0] for row in conn.execute(f"select p.sku from shop.product p where {condition}"))  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def service(env: Mapping[str, str], log: Path, port: int, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Start `windowshop serve` and wait until it answers at the port. Kill it at the end if it still runs."""
+    """Start `windowshop serve` and wait until it answers at the port. Kill the process when the context ends."""
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
     with log.open("wb") as output:

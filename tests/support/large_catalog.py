@@ -1,5 +1,5 @@
-"""A catalog of 20,000 products with known vectors. Triggers are off while it is filled, and indexes are built last, so
-filling takes seconds."""
+"""Fills a catalog with 20,000 products and known vectors. Triggers are off and indexes are built last, so filling takes
+seconds."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,12 +13,13 @@ from db.engine import Database
 from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
-QUERY = "bag"  # its vector is in the cache and close to the products of CLUSTER
+QUERY = "bag"  # the vector of this query is in the cache and near the products of CLUSTER
 CLUSTER = 7
 
 
 def vectors(seed: int) -> NDArray[np.float32]:
-    """Unit vectors around 50 centres, like a catalog's embeddings, in shape (20000, 24). Row n - 1 is of product n."""
+    """Returns unit vectors around 50 centres, like a catalog's embeddings, in shape (20000, 24). Row n - 1 belongs to
+    product n."""
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIMENSION))
     noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((PRODUCTS, DIMENSION))
     made = centres[np.arange(PRODUCTS) % CLUSTERS] + noise
@@ -36,8 +37,8 @@ def product_id(sku: str) -> str:
 
 
 def fill(databases: Databases, database: Database) -> None:
-    """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. Its
-    brand names its cluster, so the products of a brand are neighbours."""
+    """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. The
+    brand names the product's cluster, so the products of a brand are neighbours."""
     with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
         conn.execute("set session_replication_role = replica")
         conn.execute("insert into shop.catalog (catalog) values ('main')")
@@ -77,7 +78,7 @@ def fill(databases: Databases, database: Database) -> None:
 
 @contextmanager
 def policy(database: Database, condition: str) -> Iterator[None]:
-    """Enable row level security on shop.product inside the context."""
+    """Enable row level security with this condition on shop.product until the context ends."""
     with database.connect(None) as conn:
         conn.exec_driver_sql(f"create policy narrow on shop.product using ({condition})")
         conn.exec_driver_sql("alter table shop.product enable row level security")

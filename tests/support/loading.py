@@ -24,13 +24,13 @@ def load_catalog(
     on_progress: Progress = lambda done, total: None,
     **options: Any,
 ) -> LoadSummary:
-    """`options` are the fields of `LoadOptions`."""
+    """Load a catalog file. `options` are fields of `LoadOptions`."""
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress)
 
 
 def stored(database: Database) -> dict[str, dict[str, Any]]:
-    """By SKU: the columns and attributes that are not empty, and the images in order."""
+    """Returns each product by its SKU: the columns and attributes that are not empty, and the images in order."""
     with database.connect(Role.APP) as conn:
         rows = conn.execute(
             text(

@@ -18,7 +18,7 @@ THRESHOLDS = {"phash": 6, "image": 0.2, "title": 0.3, "trigram": 0.5}
 BACKPACK = "waterproof hiking backpack with rain cover"
 SAUCEPAN = "enamelled saucepan for induction hobs"
 DETAILED = "01" * 32  # a typical perceptual hash: half of its bits are set
-FLAT = "1" + "0" * 63
+FLAT = "1" + "0" * 63  # the perceptual hash of an image of one colour: one bit is set
 
 
 @dataclass(frozen=True)

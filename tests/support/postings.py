@@ -1,8 +1,9 @@
-"""Postings in the layout of the Shopee product-matching data: images and titles of one product by several sellers.
+"""Writes postings in the layout of the Shopee product-matching data: several sellers post images and titles of a
+product.
 
 Each group starts from one drawing of the sample catalog. A seller's image is cropped, framed, lightened, rescaled or
 mirrored and saved as JPEG; a seller's title drops, adds, swaps and misspells words. Drawings of one kind of thing look
-alike, so the hard case is real: two different guitars.
+alike, so the postings contain hard cases, such as two different guitars.
 """
 
 import csv

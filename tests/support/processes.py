@@ -17,7 +17,7 @@ COMMAND = (sys.executable, "-m", "windowshop")
 def windowshop(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. Does not raise for any exit code."""
+    """Run a command to its end. No exit code raises an error."""
     return subprocess.run(
         [*COMMAND, *arguments], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )
@@ -30,7 +30,7 @@ def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> subproc
 
 @contextmanager
 def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start an encoder and wait until it is ready to answer. It is stopped at the end."""
+    """Start an encoder and wait until it is ready to answer. Stop the encoder when the context ends."""
     process = start_encoder(env, *arguments, log=log)
     try:
         wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "encoder ready")
@@ -47,7 +47,8 @@ def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Itera
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait for the condition and return its first true value. Fails after `seconds`; `what` is for the message."""
+    """Wait for the condition and return its first true value. After `seconds`, fail with a message that names
+    `what`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():

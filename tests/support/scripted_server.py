@@ -1,4 +1,4 @@
-"""HTTP servers on loopback that send exactly the bytes that a test scripts, even malformed or hostile bytes."""
+"""Runs HTTP servers on loopback that send exactly the bytes that a test scripts, even malformed or hostile bytes."""
 
 import socketserver
 import ssl
@@ -22,7 +22,7 @@ Answer = bytes | Callable[[Send], None]
 
 
 def response(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
-    """A whole response. Headers given here, such as `Content_Length`, replace the correct ones."""
+    """Returns a whole response. Given headers, such as `Content_Length`, replace the correct headers."""
     fields = {"Content-Length": str(len(body)), "Connection": "close"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
@@ -34,7 +34,7 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 def dripping(start: bytes, drop: bytes) -> Answer:
-    """A response that sends a few bytes at a time and never ends."""
+    """Returns an answer that sends a few bytes at a time and never ends."""
 
     def answer(send: Send) -> None:
         send(start)
@@ -112,7 +112,7 @@ def scripted_server(
 
 
 def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
-    """The error with which a fetch of this address is refused; its message begins with the address."""
+    """Returns the error that refuses this address. The message of the error begins with the address."""
     with pytest.raises(ImageRejected) as raised:
         fetcher.read(url)
     assert raised.value.message.startswith(url)

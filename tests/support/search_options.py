@@ -1,4 +1,4 @@
-"""How the options of shop.search are offered elsewhere."""
+"""Lists the options of shop.search that REST does not offer, each with the reason."""
 
 NOT_IN_REST = {
     "rrf_k": "fitted together with the weights, for a whole site",

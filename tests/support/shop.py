@@ -1,5 +1,5 @@
-"""A shop with a toy model whose vectors are 24 random numbers. Workers and encoders are plain connections, so a test
-decides when each of them acts."""
+"""Provides a shop with a toy model whose vectors are 24 random numbers. Workers and encoders are plain connections, so
+a test decides when each of them acts."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ def unit_vectors(count: int, dimension: int = TOY.dimension, seed: int = 0) -> N
 
 @dataclass
 class Worker:
-    """The database calls of an encoder's catalog lane, one method for each."""
+    """A worker of an encoder. Each method is one database call with which an encoder encodes the catalog."""
 
     conn: Connection
     model_id: int = 1
@@ -63,7 +63,7 @@ class Worker:
 
 
 class Shop:
-    """A database with the actions that tests take on it."""
+    """A shop's database. Each method is an action of a test on the database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -74,7 +74,7 @@ class Shop:
         self._open.close()
 
     def connect(self, role: Role | None) -> Connection:
-        """Returns a connection that commits every statement. It is closed after the test."""
+        """Returns a connection that commits every statement. The connection is closed after the test."""
         conn = self._open.enter_context(self.database.connect(role))
         return conn.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -131,7 +131,7 @@ class Shop:
 
     @contextmanager
     def encoder(self, model_id: int = 1, *, answers: bool = True, dimension: int = TOY.dimension) -> Iterator[None]:
-        """An encoder's query lane. With answers=False it is alive and claims nothing."""
+        """Run an encoder that answers queries. With answers=False the encoder is alive but claims nothing."""
         stop, ready = threading.Event(), threading.Event()
 
         def serve() -> None:
@@ -173,7 +173,7 @@ def product(sku: str, title: str | None = None, *, image_count: int = 1, **field
 
 @pytest.fixture(scope="session")
 def toy_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """The name of a migrated database that serves the toy model, and the home with its revisions."""
+    """Returns the name of a migrated database that serves the toy model, and the home with the model's revisions."""
     database = databases.copy(template)
     home = public_folder / "toy-home"
     add_model(database, Settings(home=home), TOY)
@@ -183,7 +183,7 @@ def toy_template(databases: Databases, template: str, public_folder: Path) -> tu
 
 @pytest.fixture(scope="session")
 def two_model_template(databases: Databases, toy_template: tuple[str, Path], public_folder: Path) -> str:
-    """A migrated database in which the toy model serves and a model of another dimension has the status building."""
+    """Returns the name of a migrated database. The toy model serves, and model wide of 40 dimensions is building."""
     import shutil
 
     name, toy_home = toy_template
@@ -202,8 +202,8 @@ def _emptied(database: Database) -> Iterator[Shop]:
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding"):
         made.run(f"delete from shop_private.{table}")
-    made.run("select pg_stat_force_next_flush()")  # the server's counters of live rows fall now, not within ten seconds
-    # Deleted rows leave their pages behind, and search estimates the size of a catalog from its pages.
+    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not within ten seconds
+    # Deleted rows leave empty pages, and search estimates the size of a catalog from its pages.
     tables = made.value(
         "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"
     )
@@ -229,21 +229,22 @@ def _two_model_database(databases: Databases, two_model_template: str) -> Databa
 
 @pytest.fixture
 def shop(_toy_database: Database) -> Iterator[Shop]:
-    """A shop without products whose search is served by the toy model, model_id 1."""
+    """Yields a shop without products. The toy model serves as model_id 1."""
     with _emptied(_toy_database) as made:
         yield made
 
 
 @pytest.fixture
 def two_models(_two_model_database: Database) -> Iterator[Shop]:
-    """Toy serves as model_id 1. Wide (40 dimensions) is building as model_id 2."""
+    """Yields a shop without products. Toy serves as model_id 1, and wide (40 dimensions) is building as model_id 2."""
     with _emptied(_two_model_database) as made:
         yield made
 
 
 @pytest.fixture
 def three_models(databases: Databases, two_model_template: str, public_folder: Path) -> Iterator[Shop]:
-    """Like two_models, in a database of its own, with turned as model_id 3. Turned has as many dimensions as toy."""
+    """Yields a shop in a new database with the models of two_models and a third model, turned, as model_id 3. The
+    vectors of toy and turned have the same dimension."""
     database = databases.copy(two_model_template)
     add_model(database, Settings(home=public_folder / "two-model-home"), TURNED)
     made = Shop(database)
@@ -253,7 +254,7 @@ def three_models(databases: Databases, two_model_template: str, public_folder: P
 
 @pytest.fixture(scope="session")
 def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
-    """The 20,000 products of tests/support/large_catalog.py, with indexed vectors of the toy model."""
+    """Returns a database with the 20,000 products of large_catalog.py and indexed vectors of the toy model."""
     database = databases.copy(toy_template[0])
     large_catalog.fill(databases, database)
     return database
@@ -261,7 +262,8 @@ def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
 
 @pytest.fixture
 def together() -> Callable[..., list[Any]]:
-    """Run calls at the same moment, each in a thread. Returns their results or raises the first error."""
+    """Returns a function that runs calls at the same moment, each in a thread. The function returns the results or
+    raises the first error."""
 
     def run(*calls: Callable[[], Any]) -> list[Any]:
         from concurrent.futures import ThreadPoolExecutor

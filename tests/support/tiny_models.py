@@ -1,4 +1,4 @@
-"""Folders of tiny CLIP and SigLIP models: real architectures, processors and files, random weights."""
+"""Creates folders of tiny CLIP and SigLIP models with real architectures, processors and files but random weights."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ SIGLIP_DIMENSION = 40
 
 
 def _tokenizer(start: str | None, end: str, length: int) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer without merges: it can tokenize every text."""
+    """Returns a byte-level tokenizer without merges, which can tokenize every text."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = [token for token in ("<pad>", start, end) if token]
     # The end token has the highest id, as in the real models: CLIP takes its text vector at the highest token id.

@@ -47,8 +47,8 @@ def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
-    """Run an encoder that answers every new query with a random vector. With `refuse` it refuses every query with that
-    reason."""
+    """Run an encoder that answers every new query with a random vector. With `refuse`, the encoder refuses every query
+    with that reason."""
     stop, ready = threading.Event(), threading.Event()
 
     def work() -> None:

@@ -25,7 +25,7 @@ from tests.support.web_service import CACHED, DIMENSION, PRODUCTS, SETTINGS, Ser
 
 @pytest.fixture(scope="session")
 def image_folder(public_folder: Path) -> Path:
-    """The folder that is the catalog's image root."""
+    """Returns the folder that is the catalog's image root."""
     from PIL import Image as Drawing
 
     folder = public_folder / "web-images"
@@ -37,7 +37,7 @@ def image_folder(public_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shop_template(databases: Databases, template: str, public_folder: Path, image_folder: Path) -> str:
-    """A database of 60 products with vectors: 'sku 1' is black shoes for 1.50, and so on."""
+    """Returns the name of a database of 60 products with vectors. For example, 'sku 1' is black shoes for 1.50 EUR."""
     database = databases.copy(template)
     add_model(database, Settings(home=public_folder / "web-home"), NewModel("toy", "toy", "revision 1", DIMENSION))
     serve_model(database, "toy")
@@ -77,26 +77,26 @@ def shop_template(databases: Databases, template: str, public_folder: Path, imag
 
 @pytest.fixture(scope="session")
 def shop_database(databases: Databases, shop_template: str) -> Database:
-    """The database that is shared by tests that write nothing except query vectors."""
+    """Returns the database that tests share if they write nothing except query vectors."""
     return databases.copy(shop_template)
 
 
 @pytest.fixture
 def own_database(databases: Databases, shop_template: str) -> Database:
-    """A copy of the database for one test that writes."""
+    """Returns a copy of the database for one test that writes."""
     return databases.copy(shop_template)
 
 
 @pytest.fixture(scope="session")
 def client(shop_database: Database) -> Iterator[httpx.Client]:
-    """A client of the service that most tests share, which has no keys and no limits."""
+    """Yields a client of the service that most tests share. The service has no API keys and no rate limits."""
     with served(shop_database, SETTINGS) as client:
         yield client
 
 
 @pytest.fixture
 def serve(shop_database: Database) -> Serve:
-    """Returns a function that serves with other settings, as in `with serve(queue=0) as client`."""
+    """Returns a function that starts the service with other settings, as in `with serve(queue=0) as client`."""
 
     def made(database: Database | None = None, **settings: Any) -> AbstractContextManager[httpx.Client]:
         return served(database or shop_database, SETTINGS.model_copy(update=settings))

@@ -1,4 +1,4 @@
-"""A route needs an API key with its scope, and requests are limited per minute."""
+"""Most routes need an API key with the scope of the route, and requests are limited per minute."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.support.processes import windowshop
 from tests.support.web_service import Serve
 from web.app import ROUTES
 
-PUBLIC = {"health", "ready", "image"}  # these need no key
+PUBLIC = {"health", "ready", "image"}  # these routes need no key
 NEEDS = {
     "search_text": "search", "search_image": "search", "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
@@ -52,7 +52,7 @@ def test_every_route_needs_a_scope_or_is_in_the_list_of_public_routes(route: HTT
     [{}, {"Authorization": "Bearer"}, bearer(PREFIX + "x" * 43), bearer("x" * 5000), {"Authorization": "Basic YTpi"}],
     ids=["none", "empty", "made up", "huge", "another kind"],
 )
-def test_without_a_valid_key_every_other_route_answers_401(
+def test_every_route_that_needs_a_key_answers_401_without_a_valid_key(
     keyed: httpx.Client, route: HTTPRouteHandler, headers: dict[str, str]
 ) -> None:
     path = min(route.paths).replace("{sku:str}", "sku 1")
@@ -62,7 +62,7 @@ def test_without_a_valid_key_every_other_route_answers_401(
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_probes_need_no_key(keyed: httpx.Client) -> None:
+def test_health_and_readiness_need_no_key(keyed: httpx.Client) -> None:
     assert keyed.get("/health").status_code == keyed.get("/ready").status_code == 200
 
 
@@ -125,7 +125,7 @@ def test_without_keys_only_loopback_names_are_accepted_as_host(serve: Serve) -> 
         assert client.get("/products/sku 1", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_keys_are_on_by_default_where_other_machines_can_connect(serve: Serve) -> None:
+def test_keys_are_on_by_default_if_other_machines_can_connect(serve: Serve) -> None:
     with serve(host="0.0.0.0") as client:
         port = client.base_url.port
         assert client.get(f"http://127.0.0.1:{port}/products/sku 1").status_code == 401

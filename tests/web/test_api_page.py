@@ -34,7 +34,7 @@ def service(databases: Databases, shop_template: str) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(
     ("language", "code", "output"), EXAMPLES, ids=[f"{n} {match[0]}" for n, match in enumerate(EXAMPLES, 1)]
 )
-def test_an_example_runs(
+def test_an_example_of_the_page_runs_and_prints_the_shown_output(
     service: httpx.Client, image_folder: Path, tmp_path: Path, language: str, code: str, output: str
 ) -> None:
     command = LANGUAGES[language]

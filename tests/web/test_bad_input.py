@@ -1,6 +1,6 @@
 """Every route that takes input refuses an invalid request with the right status.
 
-The answer is never 500. It is always a problem that reveals no internals of the server.
+The status is never 500. The body is always a problem that reveals no internals of the server.
 """
 
 import json
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 TEXT, IMAGE, GENERAL, FACETS = "/search/text", "/search/image", "/search", "/facets"
-INSIDES = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
+INTERNALS = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
 JSON = {"Content-Type": "application/json"}
 
 # (name, body, status); a body of bytes is sent unchanged, every other body as JSON
@@ -80,7 +80,7 @@ INPUTS: list[tuple[str, Any, int]] = [
     ("a vector of 17,000 numbers", [{"vector": [1] * 17_000, "model": "toy"}], 422),
     ("a zero vector", [{"vector": [0] * 24, "model": "toy"}], 422),
     ("a vector of texts", [{"vector": ["1"] * 24, "model": "toy"}], 422),
-    ("a vector beyond what halves hold", [{"vector": [1e300] * 24, "model": "toy"}], 422),
+    ("a vector beyond half precision", [{"vector": [1e300] * 24, "model": "toy"}], 422),
 ]
 
 
@@ -92,7 +92,7 @@ def assert_answer(answer: httpx.Response, status: int) -> None:
         assert problem["type"].startswith("urn:windowshop:problem:")
         assert problem["status"] == status
         assert problem["request_id"] == answer.headers["x-request-id"]
-        assert not INSIDES.search(answer.text), problem
+        assert not INTERNALS.search(answer.text), problem
 
 
 def named(cases: list[tuple[str, Any, int]]) -> Any:

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true. Schemathesis sends requests that the document allows and forbids, and checks every
+"""The OpenAPI document is correct. Schemathesis sends requests that the document allows and forbids, and checks every
 answer."""
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.support.web_service import SETTINGS, answering, served
 from web.app import ROUTES
 from web.http.problems import KINDS
 
-CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # per route and mode
+CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # the number of requests for each route and mode
 
 
 def test_every_route_is_documented_with_an_example_and_its_problems(client: httpx.Client) -> None:
@@ -52,7 +52,8 @@ def test_problem_types_do_not_change() -> None:
 
 @pytest.fixture(scope="module")
 def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[], Any], dict[str, str]]]:
-    """The document of a service with API keys, and the headers of a client with every scope."""
+    """Yields a function that reads the OpenAPI document of a service with API keys, and the headers of a client with
+    every scope."""
     database = databases.copy(shop_template)
     with database.connect(None) as conn, conn.begin():
         token = api_keys.create(conn, "schemathesis", ["admin"])

@@ -78,7 +78,7 @@ def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[i
     return memory, waiting
 
 
-def test_overload_is_refused_and_leaves_nothing_behind(
+def test_overload_is_refused_and_leaves_no_request_and_no_connection_behind(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     port, metrics = free_port(), free_port()
@@ -133,7 +133,7 @@ SLOW_REQUESTS = {
 
 @contextmanager
 def slow_clients(client: httpx.Client, what: str, count: int) -> Iterator[list[socket.socket]]:
-    """Open connections that have sent only the beginning of a request."""
+    """Yields connections that have sent only the beginning of a request."""
     with ExitStack() as stack:
         address = (client.base_url.host, client.base_url.port)
         slow = [stack.enter_context(socket.create_connection(address)) for _ in range(count)]
@@ -171,7 +171,9 @@ def test_a_client_that_sends_slowly_is_disconnected(serve: Serve, monkeypatch: p
 
 @pytest.mark.soak
 @pytest.mark.parametrize("what", SLOW_REQUESTS)
-def test_two_hundred_slow_clients_do_not_delay_others(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_two_hundred_slow_clients_do_not_delay_other_clients(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     assert_others_are_served(serve, monkeypatch, what, 200)
 
 
@@ -186,8 +188,12 @@ def test_a_client_that_does_not_read_its_answers_is_disconnected(serve: Serve, m
         with suppress(TimeoutError):
             for _ in range(200):  # more answers than the buffers can hold
                 slow.sendall(request)
-        wait_until(lambda: client.post("/search/text", json={"query": "bag"}).status_code == 200, 20, "its turn")
-        wait_until(lambda: dropped(slow, b" ", reading=False), 30, "an end")
+        wait_until(
+            lambda: client.post("/search/text", json={"query": "bag"}).status_code == 200,
+            20,
+            "an answer to another client",
+        )
+        wait_until(lambda: dropped(slow, b" ", reading=False), 30, "the end of the slow client's connection")
 
 
 def test_an_endless_header_is_refused(client: httpx.Client) -> None:

@@ -64,7 +64,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
 def test_a_path_to_anything_but_an_image_below_the_root_gets_404(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """This holds for every path in the row, and for everything that may replace the file."""
+    """The path in the row may be any text, and anything may replace the file."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"
@@ -99,12 +99,12 @@ def decoders() -> list[psutil.Process]:
 
 @pytest.fixture
 def own_client(serve: Serve) -> Iterator[httpx.Client]:
-    """A client of a service that has no thumbnails in memory."""
+    """Yields a client of a service that has no thumbnails in memory."""
     with serve() as client:
         yield client
 
 
-def test_killing_idle_and_busy_decoders_costs_no_thumbnail(own_client: httpx.Client) -> None:
+def test_killing_idle_and_busy_decoders_costs_at_most_one_thumbnail(own_client: httpx.Client) -> None:
     before = {child.pid for child in decoders()}
     addresses = [address(own_client, f"sku {number}") for number in range(1, 21)]
     assert own_client.get(addresses[0], params={"size": 64}).status_code == 200

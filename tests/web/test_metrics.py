@@ -1,4 +1,4 @@
-"""Every metric is present, and no label has a value for each query, product, key or address."""
+"""Every metric is present, and no label gets a new value for each query, product, key or address."""
 
 import re
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_metrics_count_requests_and_searches_on_their_own_port(
             client.get(f"{said[0]}/products/sku 1")
             client.get(f"{said[0]}/no/such/thing")
             client.post(f"{said[0]}/search", json={"query": "red", "inputs": [{"text": "laces"}, {"sku": "sku 1"}]})
-            client.post(f"{said[0]}/search", json={"query": "nobody ever asked this"})  # without an encoder
+            client.post(f"{said[0]}/search", json={"query": "nobody ever asked this"})  # no encoder answers
             assert client.get(f"{said[0]}/metrics").status_code == 404
             shown = client.get(f"http://127.0.0.1:{ports[0]}/metrics").text
     finally:

@@ -29,7 +29,7 @@ STALLED = (
 
 @contextmanager
 def stalled(database: Database) -> Iterator[None]:
-    """Every search waits for a lock until the context ends."""
+    """Make every search wait for a lock until the context ends."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("lock table shop.product in access exclusive mode"))
         yield
@@ -87,7 +87,7 @@ def test_a_search_whose_client_disconnects_is_cancelled(serve: Serve, own_databa
     with serve(own_database) as client, stalled(own_database):
         with pytest.raises(httpx.ReadTimeout):
             client.post("/search/text", json=SEARCH, timeout=0.5)
-        wait_until(lambda: searching(own_database) == 0, 2, "its search cancelled")
+        wait_until(lambda: searching(own_database) == 0, 2, "the cancellation of the search")
 
 
 def test_without_a_database_the_service_is_alive_but_not_ready(serve: Serve, shop_database: Database) -> None:
@@ -113,7 +113,7 @@ def test_connections_that_the_server_closed_are_replaced_without_an_error(serve:
         assert client.post("/search/text", json=SEARCH).status_code == 200
 
 
-# --- as a process
+# --- the service as a process
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_only_a_changed_title_is_encoded_again(shop: httpx.Client, own_database:
     assert waiting() == ["title"]
 
 
-def test_invalid_products_are_rejected_with_a_reason_and_the_others_are_written(
+def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_written(
     shop: httpx.Client, own_database: Database
 ) -> None:
     outcomes = put(
@@ -87,7 +87,7 @@ def test_invalid_products_are_rejected_with_a_reason_and_the_others_are_written(
     assert rows(own_database, "select title from shop.product where sku in ('ok', 'negative')") == [("Fine",)]
 
 
-def test_a_product_that_the_database_refuses_does_not_stop_the_others(
+def test_a_product_that_the_database_refuses_does_not_stop_the_other_products(
     shop: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
@@ -168,7 +168,7 @@ def test_an_invalid_event_is_refused(client: httpx.Client, body: Any) -> None:
         {"products": [{"sku": "x", "title": "y"}], "catalog": "No Name"},
     ],
 )
-def test_an_invalid_list_of_products_is_refused_whole(client: httpx.Client, body: Any) -> None:
+def test_an_invalid_list_of_products_is_refused_as_a_whole(client: httpx.Client, body: Any) -> None:
     assert client.put("/products", json=body).status_code == 422
 
 

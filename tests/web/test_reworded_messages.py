@@ -39,8 +39,8 @@ def _other_words(found: re.Match[str]) -> str:
 
 
 def _other_literal(literal: re.Match[str]) -> str:
-    """Returns a sentence in other words, with its placeholders of format() or RAISE. Names and codes are no
-    sentences."""
+    """Returns a literal with other words and the same placeholders of format() or RAISE. A literal without a space is a
+    name or a code and stays unchanged."""
     if " " not in literal[0]:
         return literal[0]
     return re.sub(r"%[sLI]|[a-zA-Z]+", lambda word: word[0] if word[0][0] == "%" else "mumble", literal[0])
@@ -79,7 +79,7 @@ def search(database: Database, **options: object) -> ranking.SearchResult:
         return ranking.search(conn, SearchParams(**options))  # type: ignore[arg-type]
 
 
-def test_every_message_has_other_words(shop: Shop) -> None:
+def test_every_message_is_reworded(shop: Shop) -> None:
     with pytest.raises(DatabaseError) as error:
         search(shop.database, query="bag", k=0)
     assert error.value.message == "mumble mumble 0"
@@ -98,7 +98,7 @@ def test_a_degraded_search_is_recognized_by_its_column(shop: Shop) -> None:
     assert found.rows and not found.degraded
 
 
-def test_a_search_that_finds_nothing_says_why(shop: Shop) -> None:
+def test_a_search_without_results_gives_a_reason(shop: Shop) -> None:
     nothing = '{"color": "green"}'
     found = search(shop.database, query="bag", filter=nothing)
     assert (found.rows, found.degraded) == ([], False)

@@ -40,7 +40,7 @@ def test_every_option_reaches_an_argument(option: str) -> None:
     assert without.arguments() != ALL.arguments()
 
 
-def test_only_a_query_of_text_alone_may_be_searched_by_keywords() -> None:
+def test_only_a_query_of_text_alone_may_degrade_to_a_keyword_search() -> None:
     assert TextSearch(query="bag").arguments()["degrade"]
     assert GeneralSearch(query="bag").arguments()["degrade"]
     assert not ALL.arguments()["degrade"]

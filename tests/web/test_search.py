@@ -36,7 +36,7 @@ def test_a_filter_and_weights_reach_the_sql_function(client: httpx.Client) -> No
     assert body["total_is"] == "exact"
 
 
-def test_pages_neither_repeat_nor_skip(client: httpx.Client) -> None:
+def test_pages_neither_repeat_nor_skip_products(client: httpx.Client) -> None:
     seen: list[str] = []
     page = None
     while True:
@@ -48,7 +48,7 @@ def test_pages_neither_repeat_nor_skip(client: httpx.Client) -> None:
     assert sorted(seen) == sorted(f"sku {n}" for n in range(1, 61))
 
 
-def test_the_last_page_has_no_next_one_even_when_it_is_full(client: httpx.Client) -> None:
+def test_the_last_page_has_no_next_page_even_if_it_is_full(client: httpx.Client) -> None:
     first = ask(client, query="bag", top_k=30).json()
     last = ask(client, query="bag", top_k=30, page=first["next"]).json()
     assert (len(first["results"]), len(last["results"]), last["next"]) == (30, 30, None)
@@ -131,7 +131,7 @@ def test_similar_products_pass_the_filter(client: httpx.Client) -> None:
     assert len(answer.json()["results"]) == 4
 
 
-def test_facets_are_counted_beside_a_filter(client: httpx.Client) -> None:
+def test_facets_count_products_under_a_filter(client: httpx.Client) -> None:
     body = ask(client, "/facets", filter={"color": "red"}, fields=["color", "price"]).json()
     color, price = body["facets"]
     assert color["field"] == "color"
@@ -141,7 +141,7 @@ def test_facets_are_counted_beside_a_filter(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["a-request.1", "bad id\n", "x" * 65, None])
-def test_an_answer_has_the_request_id_of_its_client_or_a_new_one(client: httpx.Client, given: str | None) -> None:
+def test_an_answer_has_the_request_id_of_its_client_or_a_new_id(client: httpx.Client, given: str | None) -> None:
     headers = {} if given is None or "\n" in given else {"X-Request-ID": given}
     shown = client.get("/health", headers=headers).headers["x-request-id"]
     assert (shown == given) == (given == "a-request.1")
@@ -156,7 +156,7 @@ def test_without_an_encoder_the_service_is_ready_and_reports_it(client: httpx.Cl
         "model": "toy",
         "running": False,
         "waiting_queries": 0,
-        "waiting_items": 120,  # the test wrote vectors directly, so all work is still waiting
+        "waiting_items": 120,  # a fixture wrote the vectors directly, so all items are still waiting
         "quarantined_items": 0,
     }
 

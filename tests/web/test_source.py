@@ -1,4 +1,4 @@
-"""Rules for the source files of the web service."""
+"""Source files of the web service give a reason for each `type: ignore`."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The home of an embedded server has safe passwords, users and folders, and its errors say what to do."""
+"""The home of an embedded server has safe passwords, users and folders. An error has a hint that says what to do."""
 
 import os
 import pwd

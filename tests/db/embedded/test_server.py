@@ -1,4 +1,5 @@
-"""The first process that attaches starts the embedded server, and the last process stops it."""
+"""The first process that attaches starts the embedded server, and the last process stops the server. If the last
+process is killed, a reaper process stops the server."""
 
 import os
 import signal
@@ -44,7 +45,7 @@ def reaper_of(home: Path) -> int | None:
     return None
 
 
-def test_first_start_creates_the_database_and_the_next_start_finds_it(folder: Path) -> None:
+def test_the_first_start_creates_a_database_and_the_next_start_uses_it(folder: Path) -> None:
     home, steps = folder / "first", list[str]()
     with server.attach(home, steps.append) as running:
         assert len(steps) == 3
@@ -88,7 +89,7 @@ def test_login_needs_the_password(home: Path) -> None:
     assert methods == [("scram-sha-256",)]
 
 
-def test_attached_processes_share_a_server_and_the_last_one_stops_it(
+def test_attached_processes_share_a_server_and_the_last_process_stops_it(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     first, second = attached_process(home), attached_process(home)
@@ -188,7 +189,7 @@ def test_stop_refuses_while_the_server_is_in_use_unless_forced(
     assert not server.status(home).running
 
 
-def test_the_server_moves_to_another_port_when_its_own_is_taken_and_stays_there(home: Path) -> None:
+def test_a_server_whose_port_is_taken_moves_to_another_port_and_stays_there(home: Path) -> None:
     with server.attach(home) as running:
         before = running.port
     with socket.socket() as squatter:

@@ -31,7 +31,7 @@ def test_searches_use_the_stored_fitted_weights(shop: "Shop", analyst: Connectio
     with shop.database.connect(Role.APP) as conn, conn.begin():
         fitting.store(conn, serving(conn), ["default"], fitted, tested)
     assert serving(analyst).weights == fitted.weights
-    assert run(analyst)[3].results == measured[3].results  # no weights are given, so the fitted ones apply
+    assert run(analyst)[3].results == measured[3].results  # without weights, a search uses the fitted weights
     detail = analyst.exec_driver_sql("select detail from shop.tuning where name = 'keyword_weight'").scalar()
     assert detail["suites"] == ["default"]
     assert detail["best_leg"] == "keyword"
@@ -51,7 +51,7 @@ def test_searches_use_the_fitted_rrf_k_unless_they_name_one(shop: "Shop", analys
 
 
 def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connection) -> None:
-    """The fit fuses the legs' lists in Python, and its result must equal the fusion in shop.search."""
+    """The fit fuses the lists of the legs in Python. The fused list must equal the result of shop.search."""
     suite_of_words(shop)
     [task] = prepare(analyst, read(analyst, ["default"]))
     weights = Weights(0.3, 0.2, 0.5, rrf_k=7)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_a_repeated_judgement_replaces_the_grade_and_an_equal_one_is_not_written(shop: "Shop") -> None:
+def test_a_repeated_judgement_replaces_the_grade_and_an_equal_judgement_is_not_written(shop: "Shop") -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():
         counts = add(conn, [one("bag", "a", 3), one("bag", "b", 1)])
         assert (counts.added, counts.changed, counts.unchanged) == (2, 0, 0)

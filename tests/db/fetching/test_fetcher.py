@@ -38,7 +38,9 @@ def test_bytes_are_read_unchanged_whatever_their_content_type(
     assert fetcher().read(site.url("/a b@2x.jpg?w=1&h=2#part")) == b"\x00\xffimage"
 
 
-def test_a_request_names_windowshop_and_carries_nothing_else(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_request_names_windowshop_and_has_no_cookies_or_other_extra_headers(
+    fetcher: MakeFetcher, site: ScriptedServer
+) -> None:
     site.answers["/"] = response(b"image", Set_Cookie="a=b")
     made = fetcher(here)
     made.read(f"http://cdn.example:{site.port}/")
@@ -59,7 +61,7 @@ def test_a_body_of_unknown_length_and_a_chunked_body_are_read(fetcher: MakeFetch
         assert fetcher().read(site.url(path)) == b"image"
 
 
-def test_when_one_address_of_a_host_does_not_answer_the_next_is_used(
+def test_if_an_address_of_a_host_does_not_answer_the_next_address_is_used(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/"] = response(b"image")
@@ -79,7 +81,7 @@ def test_the_host_header_of_an_ipv6_address_has_brackets_and_the_port(fetcher: M
 # --- limits
 
 
-def test_an_image_of_exactly_the_limit_is_read_and_one_byte_more_is_not(
+def test_an_image_at_the_size_limit_is_read_and_a_larger_image_is_refused(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/fits"] = response(bytes(1000))

@@ -15,7 +15,8 @@ from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server
 
-# {p} is the port of the listening servers. It is allowed, so no address with {p} is refused because of its port.
+# {p} is the port of the listening servers. The fetcher allows this port, so an address with {p} is refused for its
+# host.
 FORBIDDEN = [
     # loopback and "this host", as numbers in every notation that some program reads
     "http://127.0.0.1:{p}/",
@@ -221,7 +222,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
         assert [each.connections for each in listening] == [0] * len(listening)
 
 
-def test_a_name_that_resolves_to_public_first_and_private_later_is_resolved_once_per_connection(
+def test_a_name_is_resolved_once_per_connection_and_refused_once_its_address_is_forbidden(
     listening: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []

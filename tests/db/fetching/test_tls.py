@@ -1,4 +1,4 @@
-"""TLS of the fetcher: the certificate is checked against the host name, although the address is pinned."""
+"""The fetcher connects to a pinned address and checks the certificate against the host name."""
 
 import ssl
 from collections.abc import Callable, Iterator

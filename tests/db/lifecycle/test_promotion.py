@@ -1,5 +1,5 @@
-"""A model may serve when it covers the catalog, has its indexes and was not measured worse. Promotion can be rolled
-back."""
+"""A model can be promoted if it covers the catalog, has valid indexes and was not measured worse than the serving
+model. A promotion can be rolled back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def serving(shop: "Shop") -> str:
     return str(shop.value("select name from shop.model where status = 'serving'"))
 
 
-def test_a_model_that_covers_everything_is_promoted_and_rolled_back_and_forward_again(filled_shop: "Shop") -> None:
+def test_a_model_that_covers_the_catalog_is_promoted_rolled_back_and_restored(filled_shop: "Shop") -> None:
     done = promote(filled_shop.database, "wide")
     assert (done.now, done.before, done.overruled, done.duels) == ("wide", "toy", [], [])
     assert done.coverage["image"].done == 10

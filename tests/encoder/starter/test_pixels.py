@@ -35,7 +35,7 @@ def test_other_colour_spaces_look_nearly_the_same(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
-def test_grey_of_any_depth_keeps_its_level(mode: str) -> None:
+def test_a_grey_image_of_any_depth_keeps_its_level(mode: str) -> None:
     levels = {"1": 255, "I;16": 128 * 257, "I": 128 * 257, "LA": (128, 255)}
     shown = np.asarray(pixels.square(Image.new(mode, (80, 80), levels.get(mode, 128))))
     assert shown[128, 128].tolist() == [255 if mode == "1" else 128] * 3

@@ -284,7 +284,7 @@ def test_twenty_fields_are_allowed_and_duplicates_count_once(shop: "Shop", facet
 
 @pytest.fixture(scope="module")
 def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """Yields an analyst's connection to a database of 120,000 products. Triggers were off while they were inserted."""
+    """Yields an analyst's connection to a database of 120,000 products. Triggers were off during the insert."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

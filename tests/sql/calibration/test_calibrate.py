@@ -1,4 +1,4 @@
-"""shop.calibrate measures the catalog, and the router uses the measurements."""
+"""shop.calibrate measures the catalog, and searches choose their route by the measurements."""
 
 from collections.abc import Iterator
 from io import StringIO

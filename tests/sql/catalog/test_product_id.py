@@ -1,4 +1,4 @@
-"""A product's id depends on its SKU and catalog alone. It is the same in every database and release."""
+"""A product's id depends on its SKU and catalog alone. The id is the same in every database and release."""
 
 import hashlib
 from typing import TYPE_CHECKING

@@ -83,7 +83,9 @@ def nested(depth: int, innermost: Any) -> Any:
     ],
     ids=["depth", "conditions", "empty conditions", "items", "items of eq", "characters", "price", "digits", "bytes"],
 )
-def test_a_filter_at_the_limit_works_and_a_larger_one_is_rejected(analyst: Session, most: Any, too_much: Any) -> None:
+def test_a_filter_at_the_limit_works_and_a_larger_filter_is_rejected(
+    analyst: Session, most: Any, too_much: Any
+) -> None:
     found(analyst, compiled(analyst, most))
     with pytest.raises(psycopg.errors.ProgramLimitExceeded) as refused:
         compiled(analyst, too_much)

@@ -69,7 +69,7 @@ def test_groups_by_image_and_title_agree_with_the_labels(shopee: Database, posti
     assert found.mean_f1 > 0.9
 
 
-def test_images_and_titles_together_beat_each_alone(shopee: Database) -> None:
+def test_matching_by_images_and_titles_is_better_than_by_either_alone(shopee: Database) -> None:
     found = {row.signals: row for row in rows(shopee, "select * from shop.calibrate_matching()", Role.APP)}
     print(*found.values(), sep="\n")
     for alone in ("phash", "image", "title"):

@@ -1,5 +1,5 @@
-"""A switch of models changes views, functions and status in one transaction. It is refused if searches would lose
-results."""
+"""A switch of models changes views, functions and status in one transaction. The switch is refused if searches would
+lose results."""
 
 import threading
 import time

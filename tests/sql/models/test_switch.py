@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 40
 MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}
-ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # the product nearest to the test's only query, by model
+ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # maps a model to the product nearest to the only query
 
 NEAREST = (
     "select sku, image_embedding <=> {v} as distance from shop.searchable order by image_embedding <=> {v} limit 1"
@@ -85,7 +85,7 @@ def keeping_the_vector(conn: Connection) -> list[Answer]:
 
 
 class transaction:  # noqa: N801  reads as a statement
-    """One transaction on an autocommit connection."""
+    """Runs one transaction on an autocommit connection and rolls the transaction back at the end."""
 
     def __init__(self, conn: Connection, level: str) -> None:
         self._conn, self._level = conn, level

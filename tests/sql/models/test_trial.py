@@ -1,4 +1,5 @@
-"""shop_private.trial_search: a model that does not serve is evaluated on its own tables, without affecting search."""
+"""shop_private.trial_search evaluates a model that does not serve on the model's own tables, without affecting
+search."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def judged(shop: "Shop", queries: int) -> None:
     )
 
 
-def test_promotion_measures_and_compares_both_models_and_refuses_the_worse_one(two_models: "Shop") -> None:
+def test_a_trial_compares_both_models_and_promotion_refuses_the_worse_model(two_models: "Shop") -> None:
     fill(two_models)
     judged(two_models, 12)
     done = tried(two_models)

@@ -1,4 +1,4 @@
-"""PostgreSQL runs hand-written searches through the HNSW index if many products match, and exactly if few match."""
+"""PostgreSQL answers hand-written searches with the HNSW index if many products match, and exactly if few match."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ def analyst(large: Database) -> Iterator[Connection]:
 
 
 def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
-    """Returns the indexes that a statement uses and its whole plan as text."""
+    """Returns the indexes that a statement uses and the statement's whole plan as text."""
     plan = conn.exec_driver_sql(f"explain (analyze, format json) {statement}").scalar()
     found: set[str] = set()
 

@@ -14,7 +14,7 @@ from db.errors import EncoderUnavailable
 from db.roles import Role
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 
-# (name, filter, the condition on n = 1..20000 for the products that pass)
+# Each entry has a name, a filter and the same condition on the product numbers n = 1..20000.
 FILTERS: list[tuple[str, str | None, Any]] = [
     ("none", None, lambda n: n > 0),
     ("half", '{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80),
@@ -83,7 +83,7 @@ def test_every_route_returns_k_results_and_the_nearest_products(
             assert set(found) == set(truth)
 
 
-def test_a_search_with_many_matches_uses_the_index_and_one_with_few_is_exact(analyst: Connection) -> None:
+def test_many_matches_use_the_index_and_few_matches_use_an_exact_search(analyst: Connection) -> None:
     routes = {
         name: {
             (row.route, row.total_is)

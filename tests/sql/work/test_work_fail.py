@@ -1,4 +1,4 @@
-"""Failed items: temporary errors are retried later, permanent ones are quarantined."""
+"""An item with a temporary error is retried later, and an item with a permanent error is quarantined."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Leases use the database's clock, never a worker's."""
+"""Leases use the database's clock, never the clock of a worker."""
 
 import time
 from datetime import timedelta

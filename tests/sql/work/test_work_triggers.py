@@ -74,7 +74,7 @@ def test_deleting_an_image_deletes_its_work_item_and_vector(shop: "Shop") -> Non
     assert shop.run("select position from shop.toy_image") == [(0,)]
 
 
-def test_deleting_a_product_deletes_everything_about_it(shop: "Shop") -> None:
+def test_deleting_a_product_deletes_its_images_vectors_and_work_items(shop: "Shop") -> None:
     shop.run("update shop.product set title = 'another'")
     shop.run("update shop.product_image set uri = 'another.jpg'")
     shop.run("delete from shop.product")

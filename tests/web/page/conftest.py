@@ -1,4 +1,4 @@
-"""Opens the page in a real browser, on a part of the sample catalog that the starter model encoded."""
+"""Fixtures open the page in a real browser. The starter model has encoded a part of the sample catalog."""
 
 import os
 import shutil
@@ -37,7 +37,8 @@ def screenshots_requested() -> bool:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Headless Chromium, started once for each module. While it runs, no other event loop can run in this thread."""
+    """Yields headless Chromium, which starts once for each module. While it runs, no other event loop can run in this
+    thread."""
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
@@ -52,7 +53,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def visit(browser: "Browser") -> Iterator[Any]:
-    """`visit(address, width=..., color_scheme=...)` loads the page as a new visitor and returns it.
+    """Yields a function that loads the page as a new visitor, as in `visit(address, width=..., color_scheme=...)`.
 
     A script error or a violation of the content security policy fails the test.
     """
@@ -80,16 +81,16 @@ def visit(browser: "Browser") -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> dict[int, "Model"]:
-    """The starter model by its id. sample_template adds the model, so that it is loaded only once."""
+    """Returns the loaded models by their ids. Fixture sample_template adds the starter model, which is loaded once."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
-    """A database with encoded instruments and a few other products of the sample. Some get brands and colours, which
-    the sample lacks.
+    """Returns the name of a database with encoded instruments and a few other products of the sample. Some products get
+    brands and colours, which the sample lacks.
 
-    Screenshots show the whole sample, unchanged.
+    For screenshots, the database has the whole sample, unchanged.
     """
     from db.catalog.product import RawProduct
     from encoder import starter
@@ -127,7 +128,7 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
 
 @pytest.fixture(scope="session")
 def shop(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[str]:
-    """The address of a shop whose encoder runs."""
+    """Yields the address of a shop whose encoder runs."""
     database = databases.copy(sample_template)
     with _encoding(database, models), running(database, SETTINGS) as address:
         yield address
@@ -135,7 +136,7 @@ def shop(databases: Databases, sample_template: str, models: dict[int, "Model"])
 
 @pytest.fixture(scope="session")
 def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
-    """The address of a shop whose encoder has stopped."""
+    """Yields the address of a shop whose encoder has stopped."""
     with running(databases.copy(sample_template), SETTINGS) as address:
         yield address
 

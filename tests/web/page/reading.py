@@ -1,4 +1,4 @@
-"""What the tests of the page send, and how they read its HTML."""
+"""Functions send images to the page and read the HTML of the page."""
 
 import re
 from html import unescape
@@ -15,7 +15,7 @@ def titles(page: str) -> list[str]:
 
 
 def links(page: str, words: str) -> list[str]:
-    """The addresses of the links whose text begins with `words`."""
+    """Returns the addresses of the links whose text begins with `words`."""
     return [unescape(href) for href in re.findall(rf'<a[^>]*href="([^"]*)"[^>]*>\s*{words}', page)]
 
 

@@ -1,4 +1,4 @@
-"""The page as visitors use it: with a mouse, a keyboard, a thumb, and without JavaScript."""
+"""Visitors can use the page with a mouse, with a keyboard, on a phone and without JavaScript."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def test_typing_searches_once_after_the_last_letter(shop: str, visit: Visit) -> 
     assert "products" in page.get_by_role("status").inner_text()
 
 
-def test_a_newer_query_replaces_the_older_one(shop: str, visit: Visit) -> None:
+def test_a_newer_query_replaces_the_older_query(shop: str, visit: Visit) -> None:
     page = visit(shop)
     held = hold(page, r"\?q=a\+?(%20)?drum")
     box(page).fill("a drum")
@@ -63,7 +63,7 @@ def test_a_newer_query_replaces_the_older_one(shop: str, visit: Visit) -> None:
 # --- images
 
 
-def test_an_image_can_be_chosen(shop: str, visit: Visit) -> None:
+def test_an_image_file_can_be_chosen_as_the_query(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.locator("#file").set_input_files(GUITAR)
     page.locator(".chip-image").wait_for()
@@ -73,7 +73,7 @@ def test_an_image_can_be_chosen(shop: str, visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_an_image_can_be_dropped_and_pasted(shop: str, visit: Visit, kind: str) -> None:
+def test_an_image_can_be_dropped_or_pasted_as_the_query(shop: str, visit: Visit, kind: str) -> None:
     page = visit(shop)
     if kind == "drop":
         hand_over(page, "dragover")
@@ -105,10 +105,10 @@ def test_a_file_that_is_not_an_image_shows_a_message_and_the_results_stay(shop: 
     until(page, "!document.querySelector('#notice').textContent")
 
 
-# --- filters, more, less, why
+# --- filters, more and less like a product, explanations
 
 
-def test_filters_narrow_the_results_and_their_chips_remove_them(shop: str, visit: Visit) -> None:
+def test_a_filter_narrows_the_results_and_its_chip_removes_the_filter(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.get_by_label(re.compile("^Musical instruments")).check()
     page.wait_for_url(re.compile("product_type=Musical%20instruments"))
@@ -138,7 +138,7 @@ def test_more_and_less_like_a_product_become_chips(shop: str, visit: Visit) -> N
     page.wait_for_url(f"{shop}/")
 
 
-def test_why_shows_the_rank_of_each_leg_and_escape_closes_it(shop: str, visit: Visit) -> None:
+def test_the_panel_why_shows_the_rank_of_each_leg_and_escape_closes_it(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()
@@ -150,7 +150,7 @@ def test_why_shows_the_rank_of_each_leg_and_escape_closes_it(shop: str, visit: V
     assert why.locator("summary").evaluate("summary => summary === document.activeElement")
 
 
-def test_more_results_are_appended_and_the_first_of_them_gets_the_focus(shop: str, visit: Visit) -> None:
+def test_more_results_are_appended_and_the_first_new_result_gets_the_focus(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     page.get_by_role("link", name="More results").click()
     page.locator(f"{CARDS}:nth-child(48)").wait_for()
@@ -180,7 +180,7 @@ def test_back_steps_through_searches_and_not_through_typed_letters(shop: str, vi
     page.go_forward()
     until(page, "document.querySelector('#q').value === 'guitar'")
     box(page).fill("drum")
-    expect_first(page, "drum")  # the page is alive after all that
+    expect_first(page, "drum")  # the page still works
 
 
 def test_a_link_shows_another_visitor_the_same_results(shop: str, visit: Visit) -> None:
@@ -214,7 +214,7 @@ def test_without_javascript_text_and_filters_work(shop: str, visit: Visit) -> No
 # --- keyboard, phone, dark mode, reduced motion
 
 
-def test_everything_can_be_done_with_a_keyboard(shop: str, visit: Visit) -> None:
+def test_a_visitor_can_search_and_filter_with_the_keyboard_alone(shop: str, visit: Visit) -> None:
     page = visit(shop)
     focused = "document.activeElement"
     page.keyboard.press("Tab")
@@ -248,14 +248,14 @@ def test_the_page_fits_a_phone(shop: str, visit: Visit, width: int) -> None:
     page.get_by_role("button", name="Filters").tap()
     page.get_by_label(re.compile("^Musical instruments")).check()
     page.wait_for_url(re.compile("product_type"))
-    page.get_by_label(re.compile("^In stock")).check()  # the sheet is still there
+    page.get_by_label(re.compile("^In stock")).check()  # the sheet of filters is still open
     page.wait_for_url(re.compile("availability"))
     page.get_by_role("button", name="Done").tap()
     page.get_by_role("button", name="Filters · 2").wait_for()
     assert not page.get_by_label(re.compile("^In stock")).is_visible()
 
 
-def test_dark_mode_is_dark(shop: str, visit: Visit) -> None:
+def test_the_page_is_dark_in_dark_mode(shop: str, visit: Visit) -> None:
     page = visit(shop, color_scheme="dark")
     color = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 64, color

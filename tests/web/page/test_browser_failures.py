@@ -1,4 +1,4 @@
-"""The page in a browser when something is slow or fails: visitors see a message and keep their results."""
+"""If a request is slow or fails, visitors see a message and keep their results."""
 
 import re
 from collections.abc import Callable

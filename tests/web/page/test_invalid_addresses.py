@@ -1,4 +1,4 @@
-"""Addresses that no page links to, and feeds with hostile texts: the page stays clear and safe."""
+"""An invalid address gives a clear page, and hostile texts in a feed do no harm."""
 
 from decimal import Decimal
 from typing import Any
@@ -109,7 +109,7 @@ def test_markup_in_the_catalog_is_escaped(serve: Serve, own_database: Database) 
                 assert "\"onload='" not in answer.text
 
 
-def test_links_and_images_of_a_feed_are_web_addresses_or_left_out(serve: Serve, own_database: Database) -> None:
+def test_only_safe_web_addresses_of_a_feed_become_links_and_images(serve: Serve, own_database: Database) -> None:
     feed = {
         "sku 1": ("javascript:alert(1)", "http://pictures.example/a.png"),
         "sku 2": ("https://shop.example/b", "https://pictures.example/b.png"),
@@ -129,7 +129,7 @@ def test_links_and_images_of_a_feed_are_web_addresses_or_left_out(serve: Serve, 
         assert "javascript:" not in page
         assert 'href="https://shop.example/b" rel="noopener"' in page
         assert '<img src="https://pictures.example/b.png"' in page
-        assert "http://pictures.example" not in page  # the content security policy forbids it
+        assert "http://pictures.example" not in page  # the content security policy forbids plain HTTP
 
 
 def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Database) -> None:
@@ -139,6 +139,6 @@ def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Da
         upsert(conn, catalog="other")
     with serve(own_database) as client:
         page = client.get("/?catalog=other").text
-        assert count(page) == "1 product"  # not encoded yet
+        assert count(page) == "1 product"  # the product is not encoded yet
         assert 'name="catalog" value="other"' in page
         assert count(client.get("/").text) == f"{PRODUCTS} products"

@@ -1,4 +1,4 @@
-"""The prices beside the results: bounds as people write them, and the ranges of one currency."""
+"""The price filter reads bounds as people write them and shows the price ranges of one currency."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def ranges(*rows: tuple[float, float, int, str | None]) -> list[FacetOf]:
     [(9_999_999, "9,999,999"), (10_000_000, "10,000,000"), (1e10, "10,000,000,000"), (1_234_567.5, "1,234,567.5"),
      (0, "0"), (0.05, "0.05"), (100, "100"), (1200, "1,200")],
 )  # fmt: skip
-def test_bounds_are_shown_in_full_and_understood_when_typed(price: float, shown: str) -> None:
+def test_price_bounds_are_shown_in_full_and_can_be_typed_again(price: float, shown: str) -> None:
     prices = filters.prices(PageState(), ranges((0, price, 3, "EUR")), "EUR")
     assert prices is not None
     assert (prices.low, prices.high) == ("0", shown)
@@ -34,7 +34,7 @@ def test_a_comma_before_groups_of_three_digits_marks_thousands(written: str, pri
     assert state.read([("price_min", written)]).price_min == price
 
 
-def test_bars_are_those_of_the_most_frequent_currency() -> None:
+def test_the_bars_show_the_most_frequent_currency() -> None:
     prices = filters.prices(
         PageState(), ranges((10, 20, 5, "EUR"), (20, 30, 5, "EUR"), (1000, 9000, 2, "JPY"), (5, 5, 1, None)), None
     )

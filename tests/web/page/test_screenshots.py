@@ -1,4 +1,4 @@
-"""`make screenshots` takes the documentation's screenshots again, of the whole sample."""
+"""`make screenshots` takes the screenshots of the documentation again. They show the whole sample catalog."""
 
 from collections.abc import Callable
 from io import BytesIO
