@@ -14,6 +14,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -134,17 +135,19 @@ def _server(python: Path, home: Path) -> Iterator[_Version]:
 @contextmanager
 def _serving(python: Path, home: Path) -> Iterator[str]:
     command = [str(python), "-m", "windowshop", "serve", "--port", "0"]
-    process = subprocess.Popen(command, env=_environment(home), cwd=home, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if found := re.search(r"http://[\d.]+:\d+", line):
-                yield found[0]
-                return
-        raise RuntimeError(f"{python} -m windowshop serve did not start")
-    finally:
-        process.terminate()
-        process.wait()
+    # The log goes to a file: a server whose full pipe nobody reads stops at its next log line.
+    with tempfile.NamedTemporaryFile("w+") as log:
+        process = subprocess.Popen(command, env=_environment(home), cwd=home, stderr=log)
+        try:
+            while process.poll() is None:
+                if found := re.search(r"http://[\d.]+:\d+", Path(log.name).read_text()):
+                    yield found[0]
+                    return
+                time.sleep(0.1)
+            raise RuntimeError(f"{python} -m windowshop serve ended: {Path(log.name).read_text()}")
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _environment(home: Path) -> dict[str, str]:
