@@ -9,8 +9,8 @@ create or replace function shop_private.search_total(
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     most constant bigint := p_settings.exact_limit;
-    nearest constant bigint :=
-        coalesce(cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids)), 0);
+    nearest constant bigint :=  -- null without a vector leg
+        cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids));
     products constant bigint := shop_private.row_estimate('shop.product');
     -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, but it is 0 on a
     -- standby and after a crash. So a small value of either is a reason to count.
@@ -22,12 +22,13 @@ begin
         run.total_is := 'exact';
         return;
     end if;
-    run.total := case when p_unfiltered then products when p_request.route is null then most + 1 else nearest end;
+    run.total := case when p_unfiltered then products when p_request.route is null then most + 1
+        else coalesce(nearest, 0) end;
     run.total_is := case when p_unfiltered then 'about' else 'at least' end;
     -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a vector leg that
     -- found fewer products than it looked for is a reason to count, too.
-    if p_unfiltered and least(products, live) <= most
-        or nearest < run.depth and (p_unfiltered or p_request.route is not null)
+    if p_unfiltered and (least(products, live) <= most or nearest < run.depth)
+        or not p_unfiltered and p_request.route is not null and coalesce(nearest, 0) < run.depth
     then
         execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)
         into counted;
