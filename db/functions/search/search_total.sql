@@ -12,9 +12,11 @@ declare
     nearest constant bigint :=  -- null without a vector leg
         cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids));
     products constant bigint := shop_private.row_estimate('shop.product');
-    -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, but it is 0 on a
-    -- standby and after a crash. So a small value of either is a reason to count.
-    live constant bigint := pg_stat_get_live_tuples('shop.product'::regclass);
+    -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, so a small value of
+    -- either is a reason to count. On a standby and after a crash, the counter is 0; there, ANALYZE decides.
+    live constant bigint := coalesce(nullif(pg_stat_get_live_tuples('shop.product'::regclass), 0),
+        (select case when c.reltuples > 0 then products else 0 end from pg_class c
+         where c.oid = 'shop.product'::regclass));
     counted bigint;
 begin
     if p_matched is not null then
