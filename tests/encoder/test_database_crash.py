@@ -21,7 +21,9 @@ from tests.support.processes import running_encoder, wait_until
 
 
 @pytest.fixture
-def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Settings]]:
+def own_server_database(
+    public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[Database, Settings]]:
     """Yields a database on a server that only this test uses, so that the test may kill it. The server is durable."""
     settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
     with open_database(settings) as database:
@@ -35,9 +37,9 @@ def site(public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest)
     ("kills", "count"), [(2, 1_500), pytest.param(20, 12_000, marks=pytest.mark.soak)], ids=["2", "20"]
 )
 def test_killing_the_database_loses_no_acknowledged_vector(
-    site: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
+    own_server_database: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
 ) -> None:
-    database, settings = site
+    database, settings = own_server_database
     load_drawings(database, tmp_path / "images", count)
     chance = random.Random(kills)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}

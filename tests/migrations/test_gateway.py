@@ -87,70 +87,70 @@ def tenants(databases: Databases) -> Iterator[Tenants]:
 
 
 @pytest.fixture
-def managed(tenants: Tenants) -> Database:
+def managed_database(tenants: Tenants) -> Database:
     tenants.admin("create role managed_admin login password 'managed'")
     return tenants.database("managed_", "managed_admin")
 
 
 def test_an_owner_without_superuser_rights_needs_only_the_printed_commands(
-    tenants: Tenants, managed: Database, settings: Settings
+    tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
-    name = str(managed.write.database)
+    name = str(managed_database.write.database)
     with pytest.raises(MissingExtension, match="lacks the extension vector") as raised:
-        upgrade(managed, settings)
+        upgrade(managed_database, settings)
     commands = (raised.value.hint or "").split("\n", 1)[1]
     assert "create extension if not exists dblink" in commands
     tenants.admin("create extension vector", name)
     with pytest.raises(MissingExtension, match="lacks the extension dblink"):
-        upgrade(managed, settings)
+        upgrade(managed_database, settings)
     tenants.admin(commands, name)
 
-    upgrade(managed, settings)
-    upgrade(managed, settings)
-    drift(managed, settings)
-    add_model(managed, settings, TOY)
-    serve_model(managed, "toy")
-    with managed.connect(Role.ANALYST) as conn:
+    upgrade(managed_database, settings)
+    upgrade(managed_database, settings)
+    drift(managed_database, settings)
+    add_model(managed_database, settings, TOY)
+    serve_model(managed_database, "toy")
+    with managed_database.connect(Role.ANALYST) as conn:
         assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
         # This message comes from the gateway, so the session has reached the gateway.
         with pytest.raises(EncoderUnavailable, match="no encoder is connected"):
             conn.exec_driver_sql("select shop.clip_text('a')")
-    with managed.connect(Role.ENCODER) as conn:
+    with managed_database.connect(Role.ENCODER) as conn:
         assert conn.exec_driver_sql("select count(*) from shop.coverage").scalar() == 0
-    downgrade(managed, settings, "base")
-    assert leftovers(managed) == []
+    downgrade(managed_database, settings, "base")
+    assert leftovers(managed_database) == []
 
 
 def test_missing_rights_are_refused_with_the_commands_that_grant_them(
-    tenants: Tenants, managed: Database, settings: Settings
+    tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     tenants.admin(
         "create extension vector; create schema shop_dblink; create extension dblink schema shop_dblink; "
         "revoke execute on all functions in schema shop_dblink from public",
-        str(managed.write.database),
+        str(managed_database.write.database),
     )
     with pytest.raises(DatabaseError, match="managed_admin may not pass on the use of dblink") as raised:
-        upgrade(managed, settings)
+        upgrade(managed_database, settings)
     assert "grant usage on foreign data wrapper dblink_fdw to managed_admin" in (raised.value.hint or "")
 
 
 def test_an_owner_without_createrole_gets_a_clear_error(
-    tenants: Tenants, managed: Database, settings: Settings
+    tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     with pytest.raises(MissingExtension) as raised:
-        upgrade(managed, settings)
+        upgrade(managed_database, settings)
     commands = (raised.value.hint or "").split("\n", 1)[1]
-    tenants.admin(commands, str(managed.write.database))
+    tenants.admin(commands, str(managed_database.write.database))
     tenants.admin("alter role managed_admin nocreaterole")
     with pytest.raises(DatabaseError, match=r"create role|CREATEROLE|permission denied"):
-        upgrade(managed, settings)
+        upgrade(managed_database, settings)
 
 
 @pytest.mark.parametrize("login", [None, "managed_admin"])
 def test_a_dblink_that_public_may_use_is_refused_with_the_command_that_revokes_it(
-    tenants: Tenants, managed: Database, settings: Settings, login: str | None
+    tenants: Tenants, managed_database: Database, settings: Settings, login: str | None
 ) -> None:
-    database = managed if login else tenants.database("managed_")
+    database = managed_database if login else tenants.database("managed_")
     name = str(database.write.database)
     tenants.admin("create extension vector; create extension dblink schema public", name)
     with pytest.raises(DatabaseError, match="PUBLIC may execute dblink's functions in schema public") as raised:

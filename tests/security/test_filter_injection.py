@@ -117,23 +117,23 @@ def database(databases: Databases, template: str) -> Database:
 
 
 @pytest.fixture(scope="module")
-def watch(databases: Databases, database: Database) -> Iterator[Session]:
+def observer(databases: Databases, database: Database) -> Iterator[Session]:
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         insert(conn, PRODUCTS)
         yield conn
 
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
-def session(request: pytest.FixtureRequest, database: Database, watch: Session) -> Iterator[Session]:
+def session(request: pytest.FixtureRequest, database: Database, observer: Session) -> Iterator[Session]:
     """Yields a session and commits its transaction, so that the check afterwards would see an injected change."""
-    before = watch.execute(STATE).fetchone()
+    before = observer.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:
         conn.execute("set transaction read write")
         own = conn.execute(SESSION).fetchone()
         yield conn
         assert conn.execute(SESSION).fetchone() == own
-    assert watch.execute(STATE).fetchone() == before
+    assert observer.execute(STATE).fetchone() == before
 
 
 def literal(wanted: Any) -> list[str]:

@@ -33,7 +33,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def keyed(shop_database: Database) -> Iterator[httpx.Client]:
+def keyed_client(shop_database: Database) -> Iterator[httpx.Client]:
     from tests.support.web_service import SETTINGS, served
 
     with served(shop_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
@@ -53,17 +53,17 @@ def test_every_route_needs_a_scope_or_is_in_the_list_of_public_routes(route: HTT
     ids=["none", "empty", "made up", "huge", "another kind"],
 )
 def test_every_route_that_needs_a_key_answers_401_without_a_valid_key(
-    keyed: httpx.Client, route: HTTPRouteHandler, headers: dict[str, str]
+    keyed_client: httpx.Client, route: HTTPRouteHandler, headers: dict[str, str]
 ) -> None:
     path = min(route.paths).replace("{sku:str}", "sku 1")
-    answer = keyed.request(min(route.http_methods), path, headers=headers, json={})
+    answer = keyed_client.request(min(route.http_methods), path, headers=headers, json={})
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:windowshop:problem:key-missing"
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_health_and_readiness_need_no_key(keyed: httpx.Client) -> None:
-    assert keyed.get("/health").status_code == keyed.get("/ready").status_code == 200
+def test_health_and_readiness_need_no_key(keyed_client: httpx.Client) -> None:
+    assert keyed_client.get("/health").status_code == keyed_client.get("/ready").status_code == 200
 
 
 @pytest.mark.parametrize(("scope", "search", "write"), [("search", 200, 403), ("write", 403, 404), ("admin", 200, 404)])

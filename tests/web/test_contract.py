@@ -51,7 +51,7 @@ def test_problem_types_do_not_change() -> None:
 
 
 @pytest.fixture(scope="module")
-def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[], Any], dict[str, str]]]:
+def keyed_service(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[], Any], dict[str, str]]]:
     """Yields a function that reads the OpenAPI document of a service with API keys, and the headers of a client with
     every scope."""
     database = databases.copy(shop_template)
@@ -70,9 +70,9 @@ def keyed(databases: Databases, shop_template: str) -> Iterator[tuple[Callable[[
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
 def test_answers_are_as_documented(
-    keyed: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode, cases: int
+    keyed_service: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode, cases: int
 ) -> None:
-    read, headers = keyed
+    read, headers = keyed_service
     schema = read()  # a shared schema would learn from the answers of earlier routes
     path = min(route.paths).replace(":str", "").replace(":uuid", "")
     operation = schema[path][min(route.http_methods).lower()]

@@ -117,7 +117,7 @@ def test_connections_that_the_server_closed_are_replaced_without_an_error(serve:
 
 
 @pytest.fixture
-def process(
+def service_process(
     own_database: Database, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path, str]]:
     log = tmp_path / "log"
@@ -142,9 +142,9 @@ def _answers(address: str) -> bool:
 
 
 def test_sigterm_finishes_open_requests(
-    process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
+    service_process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
 ) -> None:
-    running, _, address = process
+    running, _, address = service_process
     answers: list[int] = []
     ask = threading.Thread(
         target=lambda: answers.append(httpx.post(f"{address}/search/text", json=SEARCH, timeout=20).status_code)
@@ -160,9 +160,9 @@ def test_sigterm_finishes_open_requests(
 
 
 def test_the_log_has_one_line_per_request_without_the_query(
-    process: tuple[subprocess.Popen[bytes], Path, str],
+    service_process: tuple[subprocess.Popen[bytes], Path, str],
 ) -> None:
-    running, log, address = process
+    running, log, address = service_process
     httpx.post(f"{address}/search/text", json={"query": "a secret wish"}, headers={"X-Request-ID": "mine"})
     httpx.get(f"{address}/nowhere?secret=wish")
     running.terminate()
@@ -176,11 +176,11 @@ def test_the_log_has_one_line_per_request_without_the_query(
 
 
 def test_an_address_in_use_is_reported(
-    process: tuple[subprocess.Popen[bytes], Path, str],
+    service_process: tuple[subprocess.Popen[bytes], Path, str],
     own_database: Database,
     environment: Callable[[Database], dict[str, str]],
 ) -> None:
-    port = process[2].rpartition(":")[2]
+    port = service_process[2].rpartition(":")[2]
     done = subprocess.run(
         [*COMMAND, "serve", "--port", port], env=environment(own_database), capture_output=True, text=True, check=False
     )

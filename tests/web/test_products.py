@@ -15,7 +15,7 @@ ADDRESS = "https://cdn.example/a.jpg"
 
 
 @pytest.fixture
-def shop(serve: Serve, own_database: Database, image_folder: Any) -> Any:
+def writing_client(serve: Serve, own_database: Database, image_folder: Any) -> Any:
     with serve(own_database, image_root=image_folder) as client:
         yield client
 
@@ -31,12 +31,14 @@ def put(client: httpx.Client, *products: dict[str, Any], catalog: str = "main") 
     return [(outcome["status"], outcome["reason"]) for outcome in answer.json()["products"]]
 
 
-def test_a_product_is_inserted_then_unchanged_then_updated(shop: httpx.Client, own_database: Database) -> None:
+def test_a_product_is_inserted_then_unchanged_then_updated(
+    writing_client: httpx.Client, own_database: Database
+) -> None:
     given = {"sku": "N-1", "title": "A new thing", "price": 12.5, "currency": "EUR", "images": [ADDRESS, "7.png"]}
-    assert put(shop, given) == [("inserted", None)]
-    assert put(shop, given) == [("unchanged", None)]
-    assert put(shop, {**given, "price": "13.00 EUR"}) == [("updated", None)]
-    assert put(shop, {**given, "price": "13.00 EUR", "images": ["7.png"]}) == [("updated", None)]
+    assert put(writing_client, given) == [("inserted", None)]
+    assert put(writing_client, given) == [("unchanged", None)]
+    assert put(writing_client, {**given, "price": "13.00 EUR"}) == [("updated", None)]
+    assert put(writing_client, {**given, "price": "13.00 EUR", "images": ["7.png"]}) == [("updated", None)]
     [(price, uris)] = rows(
         own_database,
         "select price, (select array_agg(uri) from shop.product_image i where i.product_id = p.product_id) "
@@ -45,8 +47,8 @@ def test_a_product_is_inserted_then_unchanged_then_updated(shop: httpx.Client, o
     assert (str(price), uris) == ("13.00", ["7.png"])
 
 
-def test_only_a_changed_title_is_encoded_again(shop: httpx.Client, own_database: Database) -> None:
-    before = shop.get("/products/sku 1").json()
+def test_only_a_changed_title_is_encoded_again(writing_client: httpx.Client, own_database: Database) -> None:
+    before = writing_client.get("/products/sku 1").json()
     given = {name: before[name] for name in ("sku", "title", "brand", "product_type", "price", "currency", "color")}
     given |= {"attributes": before["attributes"], "images": ["1.png"]}
 
@@ -56,17 +58,17 @@ def test_only_a_changed_title_is_encoded_again(shop: httpx.Client, own_database:
 
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop_private.work"))
-    assert put(shop, {**given, "price": 2}) == [("updated", None)]
+    assert put(writing_client, {**given, "price": 2}) == [("updated", None)]
     assert waiting() == []
-    assert put(shop, {**given, "price": 2, "title": "another title"}) == [("updated", None)]
+    assert put(writing_client, {**given, "price": 2, "title": "another title"}) == [("updated", None)]
     assert waiting() == ["title"]
 
 
 def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_written(
-    shop: httpx.Client, own_database: Database
+    writing_client: httpx.Client, own_database: Database
 ) -> None:
     outcomes = put(
-        shop,
+        writing_client,
         {"sku": "ok", "title": "Fine"},
         {"sku": "ok", "title": "Twice"},
         {"sku": "", "title": "No SKU"},
@@ -88,11 +90,11 @@ def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_writ
 
 
 def test_a_product_that_the_database_refuses_does_not_stop_the_other_products(
-    shop: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
+    writing_client: httpx.Client, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
     products = [{"sku": f"r{n}", "title": "x" * (3000 if n == 3 else 5)} for n in range(8)]
-    outcomes = put(shop, *products)
+    outcomes = put(writing_client, *products)
     assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4
 
 
@@ -114,17 +116,17 @@ def test_an_unchanged_product_is_answered_with_304(client: httpx.Client) -> None
     assert client.get("/products/sku 7", params={"catalog": "other"}).status_code == 404
 
 
-def test_a_deleted_product_is_not_found_by_search(shop: httpx.Client) -> None:
-    assert shop.delete("/products/sku 9").status_code == 204
-    assert shop.delete("/products/sku 9").status_code == 404
-    assert shop.get("/products/sku 9").status_code == 404
-    found = shop.post("/search/text", json={"query": "bag", "top_k": 1000}).json()["results"]
+def test_a_deleted_product_is_not_found_by_search(writing_client: httpx.Client) -> None:
+    assert writing_client.delete("/products/sku 9").status_code == 204
+    assert writing_client.delete("/products/sku 9").status_code == 404
+    assert writing_client.get("/products/sku 9").status_code == 404
+    found = writing_client.post("/search/text", json={"query": "bag", "top_k": 1000}).json()["results"]
     assert len(found) == 59
     assert "sku 9" not in [result["sku"] for result in found]
 
 
-def test_events_are_rows_that_join_with_products(shop: httpx.Client, own_database: Database) -> None:
-    answer = shop.post(
+def test_events_are_rows_that_join_with_products(writing_client: httpx.Client, own_database: Database) -> None:
+    answer = writing_client.post(
         "/events",
         json={
             "events": [
@@ -172,17 +174,17 @@ def test_an_invalid_list_of_products_is_refused_as_a_whole(client: httpx.Client,
     assert client.put("/products", json=body).status_code == 422
 
 
-def test_facet_values_keep_their_type(shop: httpx.Client) -> None:
+def test_facet_values_keep_their_type(writing_client: httpx.Client) -> None:
     rows = [
         {"sku": str(n), "title": "Thing", "attributes": {"flag": v}}
         for n, v in enumerate([True, "true", "true", 10, "10"])
     ]
-    shop.put("/products", json={"catalog": "typed", "products": rows}).raise_for_status()
-    body = shop.post("/facets", json={"catalog": "typed", "fields": ["attributes.flag"]}).json()
+    writing_client.put("/products", json={"catalog": "typed", "products": rows}).raise_for_status()
+    body = writing_client.post("/facets", json={"catalog": "typed", "fields": ["attributes.flag"]}).json()
     values = [(one["value"], one["products"]) for one in body["facets"][0]["values"]]
     assert {(type(v), v, n) for v, n in values} == {(str, "true", 2), (int, 10, 1), (str, "10", 1), (bool, True, 1)}
     for one in body["facets"][0]["values"]:
         for filter_ in (one["filter"], {"attributes.flag": one["value"]}):
             body = {"query": "thing", "catalog": "typed", "filter": filter_}
-            found = shop.post("/search/text", json=body).json()
+            found = writing_client.post("/search/text", json=body).json()
             assert found["total"] == len(found["results"]) == one["products"]

@@ -47,7 +47,7 @@ def _other_literal(literal: re.Match[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Shop]:
+def reworded_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Shop]:
     name, home = toy_template
     database = databases.copy(name)
     original = functions.statements
@@ -68,8 +68,8 @@ def shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Shop]
 
 
 @pytest.fixture(scope="module")
-def client(shop: Shop) -> Iterator[httpx.Client]:
-    with served(shop.database, SETTINGS) as client:
+def client(reworded_shop: Shop) -> Iterator[httpx.Client]:
+    with served(reworded_shop.database, SETTINGS) as client:
         yield client
 
 
@@ -79,11 +79,11 @@ def search(database: Database, **options: object) -> ranking.SearchResult:
         return ranking.search(conn, SearchParams(**options))  # type: ignore[arg-type]
 
 
-def test_every_message_is_reworded(shop: Shop) -> None:
+def test_every_message_is_reworded(reworded_shop: Shop) -> None:
     with pytest.raises(DatabaseError) as error:
-        search(shop.database, query="bag", k=0)
+        search(reworded_shop.database, query="bag", k=0)
     assert error.value.message == "mumble mumble 0"
-    bodies = shop.value(
+    bodies = reworded_shop.value(
         "select string_agg(p.prosrc, '') from pg_proc p "
         "where p.pronamespace::regnamespace::text in ('shop', 'shop_private')"
     )
@@ -91,35 +91,35 @@ def test_every_message_is_reworded(shop: Shop) -> None:
         assert words not in bodies
 
 
-def test_a_degraded_search_is_recognized_by_its_column(shop: Shop) -> None:
-    found = search(shop.database, query="title of sku1 never asked", degrade=True)
+def test_a_degraded_search_is_recognized_by_its_column(reworded_shop: Shop) -> None:
+    found = search(reworded_shop.database, query="title of sku1 never asked", degrade=True)
     assert found.rows and found.degraded and found.reason
-    found = search(shop.database, query="bag", degrade=True)
+    found = search(reworded_shop.database, query="bag", degrade=True)
     assert found.rows and not found.degraded
 
 
-def test_a_search_without_results_gives_a_reason(shop: Shop) -> None:
+def test_a_search_without_results_gives_a_reason(reworded_shop: Shop) -> None:
     nothing = '{"color": "green"}'
-    found = search(shop.database, query="bag", filter=nothing)
+    found = search(reworded_shop.database, query="bag", filter=nothing)
     assert (found.rows, found.degraded) == ([], False)
     assert found.reason
-    found = search(shop.database, query="never asked", filter=nothing, degrade=True)
+    found = search(reworded_shop.database, query="never asked", filter=nothing, degrade=True)
     assert (found.rows, found.degraded) == ([], True)
     assert found.reason
 
 
-def test_cache_hits_and_misses_are_counted(shop: Shop) -> None:
-    found = search(shop.database, query="bag")
+def test_cache_hits_and_misses_are_counted(reworded_shop: Shop) -> None:
+    found = search(reworded_shop.database, query="bag")
     assert (found.cache_hits, found.cache_misses) == (1, 0)
-    found = search(shop.database, query="never asked", degrade=True)
+    found = search(reworded_shop.database, query="never asked", degrade=True)
     assert (found.cache_hits, found.cache_misses) == (0, 1)
 
 
-def test_errors_keep_their_types(shop: Shop) -> None:
+def test_errors_keep_their_types(reworded_shop: Shop) -> None:
     with pytest.raises(EncoderUnavailable):
-        search(shop.database, query="never asked")
+        search(reworded_shop.database, query="never asked")
     with pytest.raises(StatementRefused):
-        search(shop.database, query=" ")
+        search(reworded_shop.database, query=" ")
 
 
 @pytest.mark.parametrize(

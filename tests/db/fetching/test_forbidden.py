@@ -156,7 +156,7 @@ def to_loopback(host: str, _: int) -> list[str]:
 
 
 @pytest.fixture
-def listening() -> Iterator[list[ScriptedServer]]:
+def listening_servers() -> Iterator[list[ScriptedServer]]:
     """Yields servers on IPv4 and IPv6 loopback that share one port number."""
     with scripted_server() as four:
         try:
@@ -176,31 +176,33 @@ def test_at_least_sixty_forbidden_addresses_are_tested() -> None:
     assert len(set(FORBIDDEN)) >= 60
 
 
-def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(listening: list[ScriptedServer]) -> None:
-    fetcher = strict(listening[0].port)
+def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(
+    listening_servers: list[ScriptedServer],
+) -> None:
+    fetcher = strict(listening_servers[0].port)
     passed = []
     for written in FORBIDDEN:
         try:
-            fetcher.read(written.format(p=listening[0].port))
+            fetcher.read(written.format(p=listening_servers[0].port))
             passed.append(f"{written}: was read")
         except ImageRejected as error:
             if not error.final:
                 passed.append(f"{written}: {error.message}")
     assert passed == []
-    assert [each.connections for each in listening] == [0] * len(listening)
+    assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
-def test_the_servers_count_a_connection_to_an_allowed_address(listening: list[ScriptedServer]) -> None:
-    for each in listening:
+def test_the_servers_count_a_connection_to_an_allowed_address(listening_servers: list[ScriptedServer]) -> None:
+    for each in listening_servers:
         with socket.create_connection((each.host, each.port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert connection.recv(1000)
-    assert [each.connections for each in listening] == [1] * len(listening)
+    assert [each.connections for each in listening_servers] == [1] * len(listening_servers)
 
 
-def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[ScriptedServer]) -> None:
+def test_a_redirect_to_a_forbidden_address_is_not_followed(listening_servers: list[ScriptedServer]) -> None:
     """An allowed server at 127.0.0.3 redirects to each forbidden address."""
-    with scripted_server("127.0.0.3", listening[0].port) as outside:
+    with scripted_server("127.0.0.3", listening_servers[0].port) as outside:
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
         )
@@ -219,11 +221,11 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening: list[Scrip
                     followed.append(f"{written}: {error.message}")
         assert followed == []
         assert len(outside.requests) > 60
-        assert [each.connections for each in listening] == [0] * len(listening)
+        assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
 def test_a_name_is_resolved_once_per_connection_and_refused_once_its_address_is_forbidden(
-    listening: list[ScriptedServer],
+    listening_servers: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []
 
@@ -231,7 +233,7 @@ def test_a_name_is_resolved_once_per_connection_and_refused_once_its_address_is_
         asked.append(host)
         return ["127.0.0.3"] if len(asked) == 1 else ["127.0.0.1"]
 
-    with scripted_server("127.0.0.3", listening[0].port) as outside:
+    with scripted_server("127.0.0.3", listening_servers[0].port) as outside:
         outside.answers["/a"] = response(b"image")
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}
@@ -244,7 +246,7 @@ def test_a_name_is_resolved_once_per_connection_and_refused_once_its_address_is_
             fetcher.read(f"http://cdn.example:{outside.port}/a")
         assert raised.value.final
         assert outside.connections == 1
-    assert [each.connections for each in listening] == [0] * len(listening)
+    assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
 def test_an_error_does_not_reveal_the_address_of_an_internal_name() -> None:
@@ -254,13 +256,13 @@ def test_an_error_does_not_reveal_the_address_of_an_internal_name() -> None:
 
 
 def test_the_proxies_of_the_environment_are_not_used(
-    listening: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch
+    listening_servers: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, listening[0].url())
+        monkeypatch.setenv(name, listening_servers[0].url())
     with pytest.raises(ImageRejected, match="not public"):
-        strict(listening[0].port).read("http://10.0.0.1/a.jpg")
-    assert listening[0].connections == 0
+        strict(listening_servers[0].port).read("http://10.0.0.1/a.jpg")
+    assert listening_servers[0].connections == 0
 
 
 @pytest.mark.parametrize(

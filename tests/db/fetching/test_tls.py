@@ -19,7 +19,7 @@ def here(*_: object) -> list[str]:
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+def trusted_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     """Returns a certificate authority that the fetchers of this test trust."""
     made = trustme.CA()
     made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -28,7 +28,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 
 @pytest.fixture
-def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
+def serve_with_certificate(trusted_authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], ScriptedServer]]:
     """Yields a function that serves an image with a given certificate. The server's `requests` also list the host name
     of each TLS handshake (SNI)."""
     with ExitStack() as running:
@@ -45,9 +45,11 @@ def secure(authority: trustme.CA) -> Iterator[Callable[[trustme.LeafCert], Scrip
 
 
 def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
-    fetcher: MakeFetcher, authority: trustme.CA, secure: Callable[[trustme.LeafCert], ScriptedServer]
+    fetcher: MakeFetcher,
+    trusted_authority: trustme.CA,
+    serve_with_certificate: Callable[[trustme.LeafCert], ScriptedServer],
 ) -> None:
-    site = secure(authority.issue_cert("cdn.example"))
+    site = serve_with_certificate(trusted_authority.issue_cert("cdn.example"))
     made = fetcher(here, fetch_ports=[site.port])
     assert made.read(f"https://cdn.example:{site.port}/") == b"image"
     assert site.paths == ["SNI cdn.example", "/"]
@@ -58,9 +60,9 @@ def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
 
 
 def test_an_untrusted_certificate_is_refused(
-    fetcher: MakeFetcher, secure: Callable[[trustme.LeafCert], ScriptedServer]
+    fetcher: MakeFetcher, serve_with_certificate: Callable[[trustme.LeafCert], ScriptedServer]
 ) -> None:
-    site = secure(trustme.CA().issue_cert("cdn.example"))
+    site = serve_with_certificate(trustme.CA().issue_cert("cdn.example"))
     error = refusal(fetcher(here, fetch_ports=[site.port]), f"https://cdn.example:{site.port}/")
     assert "CERTIFICATE_VERIFY_FAILED" in error.message
     assert "/" not in site.paths
@@ -69,10 +71,10 @@ def test_an_untrusted_certificate_is_refused(
 def test_a_redirect_from_https_to_http_is_refused(
     fetcher: MakeFetcher,
     site: ScriptedServer,
-    authority: trustme.CA,
-    secure: Callable[[trustme.LeafCert], ScriptedServer],
+    trusted_authority: trustme.CA,
+    serve_with_certificate: Callable[[trustme.LeafCert], ScriptedServer],
 ) -> None:
-    safe = secure(authority.issue_cert("cdn.example"))
+    safe = serve_with_certificate(trusted_authority.issue_cert("cdn.example"))
     site.answers |= {"/": response(b"image"), "/up": redirect(f"https://cdn.example:{safe.port}/")}
     safe.answers["/down"] = redirect(f"http://cdn.example:{site.port}/")
     made = fetcher(here, fetch_ports=[site.port, safe.port])

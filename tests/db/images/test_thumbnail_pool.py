@@ -39,7 +39,7 @@ def pool() -> Iterator[ThumbnailPool]:
 
 
 @pytest.fixture(scope="module")
-def healthy() -> Iterator[ThumbnailPool]:
+def healthy_pool() -> Iterator[ThumbnailPool]:
     made = ThumbnailPool()
     yield made
     made.close()
@@ -57,34 +57,34 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-def test_a_thumbnail_fits_a_square_and_is_never_enlarged(healthy: ThumbnailPool) -> None:
+def test_a_thumbnail_fits_a_square_and_is_never_enlarged(healthy_pool: ThumbnailPool) -> None:
     image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG")
-    assert opened(healthy.thumbnail(image, 64)).size == (64, 43)
-    assert opened(healthy.thumbnail(image, 1024)).size == (300, 200)
+    assert opened(healthy_pool.thumbnail(image, 64)).size == (64, 43)
+    assert opened(healthy_pool.thumbnail(image, 1024)).size == (300, 200)
 
 
-def test_a_thumbnail_is_upright(healthy: ThumbnailPool) -> None:
+def test_a_thumbnail_is_upright(healthy_pool: ThumbnailPool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG", exif=exif)
-    assert opened(healthy.thumbnail(image, 128)).size == (85, 128)
+    assert opened(healthy_pool.thumbnail(image, 128)).size == (85, 128)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_a_thumbnail_keeps_transparency(healthy: ThumbnailPool, mode: str) -> None:
-    thumbnail = opened(healthy.thumbnail(encoded(Image.new(mode, (90, 90)), "PNG"), 64))
+def test_a_thumbnail_keeps_transparency(healthy_pool: ThumbnailPool, mode: str) -> None:
+    thumbnail = opened(healthy_pool.thumbnail(encoded(Image.new(mode, (90, 90)), "PNG"), 64))
     assert thumbnail.convert("RGBA").getpixel((30, 30))[3] == 0
 
 
-def test_an_image_with_too_many_pixels_is_not_unpacked(healthy: ThumbnailPool) -> None:
+def test_an_image_with_too_many_pixels_is_not_unpacked(healthy_pool: ThumbnailPool) -> None:
     with pytest.raises(ImageRejected, match="too many pixels"):
-        healthy.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)
+        healthy_pool.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg/>", b"\x89PNG\r\n\x1a\nhalf"])
-def test_a_file_that_is_no_image_is_rejected(healthy: ThumbnailPool, data: bytes) -> None:
+def test_a_file_that_is_no_image_is_rejected(healthy_pool: ThumbnailPool, data: bytes) -> None:
     with pytest.raises(ImageRejected):
-        healthy.thumbnail(data, 64)
+        healthy_pool.thumbnail(data, 64)
 
 
 def test_an_image_that_crashes_its_decoder_fails_one_request(

@@ -7,7 +7,7 @@ from encoder.starter.training import pairs
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
+def torch_uses_two_threads() -> None:
     torch.set_num_threads(2)
 
 

@@ -20,7 +20,7 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def material() -> fit.Material:
+def training_material() -> fit.Material:
     """Returns random features and captions. They have no common pattern, so only a working loss can learn them."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
@@ -37,31 +37,31 @@ def material() -> fit.Material:
     )
 
 
-def first_hits(material: fit.Material, head: fit.Head) -> float:
-    images = measure.vectors(material, head, range(PAIRS))
-    nearest = (material.captions.vectors @ images.T).argmax(1)
+def first_hits(training_material: fit.Material, head: fit.Head) -> float:
+    images = measure.vectors(training_material, head, range(PAIRS))
+    nearest = (training_material.captions.vectors @ images.T).argmax(1)
     return float((nearest == np.arange(PAIRS)).mean())
 
 
-def test_a_tiny_training_run_memorises_its_pairs(material: fit.Material) -> None:
+def test_a_tiny_training_run_memorises_its_pairs(training_material: fit.Material) -> None:
     rows = list(range(PAIRS))
-    assert first_hits(material, fit.start(material, rows)) < 0.3
+    assert first_hits(training_material, fit.start(training_material, rows)) < 0.3
     recipe = fit.Recipe(epochs=40, dropout=0.0, pseudo_pairs=8)
-    assert first_hits(material, fit.fit(material, rows, recipe)) > 0.9
+    assert first_hits(training_material, fit.fit(training_material, rows, recipe)) > 0.9
 
 
-def test_directions_that_many_logits_share_are_damped(material: fit.Material) -> None:
-    head = fit.start(material, range(PAIRS))
+def test_directions_that_many_logits_share_are_damped(training_material: fit.Material) -> None:
+    head = fit.start(training_material, range(PAIRS))
     with torch.no_grad():
-        logits = material.classifier(torch.from_numpy(material.features.pooled[:, 0]).float())
+        logits = training_material.classifier(torch.from_numpy(training_material.features.pooled[:, 0]).float())
         damped = torch.linalg.svdvals(head.standardised(logits))[0]
         head.shared.zero_()
         assert damped <= torch.linalg.svdvals(head.standardised(logits))[0]
 
 
-def test_the_same_seed_trains_the_same_head(material: fit.Material) -> None:
+def test_the_same_seed_trains_the_same_head(training_material: fit.Material) -> None:
     recipe = fit.Recipe(epochs=2, pseudo_pairs=8)
-    first, second = (fit.fit(material, range(PAIRS), recipe) for _ in range(2))
+    first, second = (fit.fit(training_material, range(PAIRS), recipe) for _ in range(2))
     torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-5, rtol=1e-4)
 
 

@@ -28,7 +28,7 @@ def tables() -> dict[str, list[list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def page(databases: Databases, template: str) -> Iterator[Session]:
+def analyst(databases: Databases, template: str) -> Iterator[Session]:
     """Yields an analyst's session in a database with the products of the page."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
@@ -46,34 +46,34 @@ def page(databases: Databases, template: str) -> Iterator[Session]:
         yield conn
 
 
-def test_every_example_on_the_page_finds_the_stated_products(page: Session) -> None:
+def test_every_example_on_the_page_finds_the_stated_products(analyst: Session) -> None:
     examples = tables()["filter finds"]
     assert len(examples) > 30
     said = {wanted: finds.split() for wanted, finds, _ in examples}
-    assert {wanted: found(page, compiled(page, json.loads(wanted))) for wanted in said} == said
+    assert {wanted: found(analyst, compiled(analyst, json.loads(wanted))) for wanted in said} == said
     operators = {"eq", "ne", "in", "nin", "lt", "lte", "gt", "gte", "exists", "contains", "prefix"}
     assert operators <= set(re.findall(r'"(\w+)": ', " ".join(said)))
 
 
-def test_the_page_names_every_field(page: Session) -> None:
+def test_the_page_names_every_field(analyst: Session) -> None:
     with pytest.raises(psycopg.Error) as refused:
-        compiled(page, {"?": 1})
+        compiled(analyst, {"?": 1})
     fields = re.findall(r"[a-z_]+", str(refused.value.diag.message_hint).split("Fields are ")[1].split(", and")[0])
     text = PAGE.read_text(encoding="utf-8").split("## Fields")[1].split("##")[0]
     assert len(fields) == 19
     assert {f"`{name}`" for name in fields} <= set(re.findall(r"`[a-z_]+`", text))
 
 
-def test_the_sql_on_the_page_is_the_output_of_filter_sql(page: Session) -> None:
+def test_the_sql_on_the_page_is_the_output_of_filter_sql(analyst: Session) -> None:
     statement, answer = re.findall(r"```sql\n(.*?;)\n-- (.*?)\n```", PAGE.read_text(encoding="utf-8"), flags=re.S)[0]
-    assert page.execute(statement).fetchone() == (answer,)
+    assert analyst.execute(statement).fetchone() == (answer,)
 
 
-def test_every_error_on_the_page_is_raised(page: Session) -> None:
+def test_every_error_on_the_page_is_raised(analyst: Session) -> None:
     errors = tables()["filter error"]
     assert len(errors) >= 6
     for wrong, message in errors:
         with pytest.raises(psycopg.Error) as refused:
-            compiled(page, json.loads(wrong))
+            compiled(analyst, json.loads(wrong))
         assert refused.value.diag.message_primary == message
         assert refused.value.sqlstate == "22023"

@@ -12,7 +12,7 @@ from tests.support.filtering import Session, compiled
 
 
 @pytest.fixture(scope="module")
-def large(databases: Databases, template: str) -> Iterator[Session]:
+def analyst(databases: Databases, template: str) -> Iterator[Session]:
     """Yields an analyst's session with default planner settings in a database of 5,000 products."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
@@ -47,20 +47,20 @@ def large(databases: Databases, template: str) -> Iterator[Session]:
         ({"or": [{"product_type": "type 7"}, {"attributes.code": "c8"}]}, "product_attributes_idx"),
     ],
 )
-def test_a_condition_uses_the_index_of_its_field(large: Session, wanted: Any, index: str) -> None:
-    condition = compiled(large, wanted)
-    row = large.execute(f"explain (format json) select p.sku from shop.product p where {condition}").fetchone()  # type: ignore[arg-type]
+def test_a_condition_uses_the_index_of_its_field(analyst: Session, wanted: Any, index: str) -> None:
+    condition = compiled(analyst, wanted)
+    row = analyst.execute(f"explain (format json) select p.sku from shop.product p where {condition}").fetchone()  # type: ignore[arg-type]
     assert row is not None
     assert index in re.findall(r"'Index Name': '(\w+)'", str(row[0])), (condition, row[0])
 
 
-def test_the_filter_functions_are_stable_and_parallel_safe(large: Session) -> None:
-    rows = large.execute(
+def test_the_filter_functions_are_stable_and_parallel_safe(analyst: Session) -> None:
+    rows = analyst.execute(
         "select distinct provolatile = 'v', proparallel, prosecdef from pg_proc where proname like 'filter\\_%'"
     ).fetchall()
     assert rows == [(False, "s", False)]
-    large.execute("set debug_parallel_query = on")
+    analyst.execute("set debug_parallel_query = on")
     try:
-        assert "80" in compiled(large, {"price": {"lt": 80}, "created_at": {"gt": "2026-01-31"}})
+        assert "80" in compiled(analyst, {"price": {"lt": 80}, "created_at": {"gt": "2026-01-31"}})
     finally:
-        large.execute("reset debug_parallel_query")
+        analyst.execute("reset debug_parallel_query")
