@@ -21,7 +21,7 @@ from encoder.settings import EncoderSettings
 from tests.support import crashing_decoder
 from tests.support.images import draw, load_drawings
 
-POISON = {
+POISON = {  # maps the reason of a rejection to the content of a bad image
     "not an image": b"<html>not found</html>",
     "0 bytes": b"",
     "ended the decoder (SIGSEGV)": crashing_decoder.CRASHES,

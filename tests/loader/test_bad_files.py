@@ -29,7 +29,7 @@ from loader.errors import (
 from windowshop.load import load as load_command
 
 Load = Callable[..., Result]
-NOBODY = 65534
+NOBODY = 65534  # the id of a user without rights
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
+# phash is a number of bits, image and title are cosine distances, and trigram is a similarity from 0 to 1.
 THRESHOLDS = {"phash": 6, "image": 0.2, "title": 0.3, "trigram": 0.5}
 BACKPACK = "waterproof hiking backpack with rain cover"
 SAUCEPAN = "enamelled saucepan for induction hobs"

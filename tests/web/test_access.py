@@ -17,7 +17,7 @@ from tests.support.web_service import Serve
 from web.app import ROUTES
 
 PUBLIC = {"health", "ready", "image"}  # these routes need no key
-NEEDS = {
+NEEDS = {  # maps the handler of a route to the scope that the route needs
     "search_text": "search", "search_image": "search", "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
 }  # fmt: skip

@@ -20,7 +20,7 @@ from tests.support.loading import load_catalog
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-GROUPS, POSTINGS = 24, 4
+GROUPS, POSTINGS = 24, 4  # the number of label groups and the number of postings in each group
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "evaluation.md"
 [JUDGE] = [found for found in re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.S) if "label_group" in found]

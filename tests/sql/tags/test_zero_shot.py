@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 LABELS = ["bag", "shoe", "lamp", "chair", "clock", "spoon"]
-TRUE_TEMPERATURE = 0.12
+TRUE_TEMPERATURE = 0.12  # the softmax temperature with which drawn() draws labels
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
