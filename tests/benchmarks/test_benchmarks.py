@@ -113,7 +113,7 @@ def test_every_cell_has_figures_of_the_oracle_the_planner_and_the_installed_peer
     assert drawn.stat().st_size > 10_000
 
 
-def test_unfiltered_peers_are_measured_at_equal_recall(shop: Shop, others: list[Peer]) -> None:
+def test_peers_are_measured_at_equal_recall_without_a_filter(shop: Shop, others: list[Peer]) -> None:
     report = unfiltered.run(shop, others, QUERIES, with_search=False)
 
     for table in report.tables:

@@ -151,7 +151,7 @@ def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kills", [10, 50])
-def test_many_kills_during_a_load_with_the_real_lease(
+def test_many_kills_during_a_load_lose_no_item_with_a_lease_of_30_seconds(
     clip_database: Database, environment: Environment, tmp_path: Path, kills: int
 ) -> None:
     count = 2_000 if kills == 10 else 10_000

@@ -65,7 +65,7 @@ def test_a_reader_is_never_far_ahead_of_a_slow_writer() -> None:
     assert ahead <= 8
 
 
-def test_stages_overlap_and_the_timer_counts_each() -> None:
+def test_stages_overlap_and_the_timer_measures_each_stage() -> None:
     def slow(seconds: float) -> None:
         time.sleep(seconds)
 

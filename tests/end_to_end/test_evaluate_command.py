@@ -109,7 +109,7 @@ def test_evaluate_measures_legs_fits_weights_and_compares_runs(
     assert "+.000 [+.000,+.000]" in table.stdout
 
 
-def test_given_weights_route_and_k_are_measured_and_stored(env: dict[str, str], tmp_path: Path) -> None:
+def test_evaluate_uses_and_stores_the_given_weights_route_and_k(env: dict[str, str], tmp_path: Path) -> None:
     judge(env, tmp_path)
     arguments = ("--weights", "keyword=1,rrf_k=5", "--route", "exact", "-k", "5", "--no-index-recall", "--json")
     done = windowshop("evaluate", *arguments, env=env)

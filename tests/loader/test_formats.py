@@ -72,14 +72,14 @@ def test_a_shopee_table_is_loaded_by_its_path_and_without_label_groups(database:
     assert images(database)[0][3] == str(shopee / "test_images")
 
 
-def test_shopee_images_elsewhere_need_the_image_root(shopee: Path):
+def test_shopee_images_in_another_folder_need_an_image_root(shopee: Path):
     (shopee / "test_images").rmdir()
     with pytest.raises(SourceUnreadable, match=r"the images of test.csv are not at .*test_images"):
         open_source(shopee / "test.csv")
     assert open_source(shopee / "test.csv", image_root=shopee).image_root == shopee
 
 
-def test_a_plain_table_is_read_by_the_usual_names(database: Database, tmp_path: Path):
+def test_a_plain_table_is_read_by_its_usual_column_names(database: Database, tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"a")
     (tmp_path / "goods.tsv").write_text(
         "ID\tName\tCategory\tPrice\tAvailability\tVendor\tImage\tAdditional Images\tTags\tColour\tFrame size\tEAN\n"

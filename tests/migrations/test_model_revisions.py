@@ -65,7 +65,7 @@ def test_the_longest_model_name_leaves_room_for_its_tables_and_indexes(database:
     assert admin(database, f"select to_regclass('shop.{name}_image_hnsw') is not null") == [(True,)]
 
 
-def test_a_model_source_is_stored_literally(database: Database, settings: Settings) -> None:
+def test_a_model_source_is_stored_unchanged(database: Database, settings: Settings) -> None:
     source = '/models/it\'s 100% "mine": C:\\new\\table :name {x} %s \U0001f9e5'
     add_model(database, settings, NewModel("odd", source, "sha:'1'", 24))
     with database.connect(Role.ANALYST) as conn:

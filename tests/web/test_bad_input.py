@@ -115,7 +115,9 @@ def test_invalid_bodies_are_refused(client: httpx.Client, path: str, body: bytes
 
 @pytest.mark.parametrize(("query", "status"), named(TEXTS))
 @pytest.mark.parametrize("path", [TEXT, GENERAL])
-def test_texts_are_searched_or_refused(client: httpx.Client, path: str, query: Any, status: int) -> None:
+def test_valid_texts_are_searched_and_invalid_texts_are_refused(
+    client: httpx.Client, path: str, query: Any, status: int
+) -> None:
     assert_answer(client.post(path, json={"query": query}), status)
 
 

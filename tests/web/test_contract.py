@@ -69,7 +69,7 @@ def keyed_service(databases: Databases, shop_template: str) -> Iterator[tuple[Ca
 @pytest.mark.parametrize("cases", CASES)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.handler_name)
-def test_answers_are_as_documented(
+def test_every_answer_matches_the_openapi_document(
     keyed_service: tuple[Callable[[], Any], dict[str, str]], route: HTTPRouteHandler, mode: GenerationMode, cases: int
 ) -> None:
     read, headers = keyed_service

@@ -125,7 +125,9 @@ def test_a_deleted_product_is_not_found_by_search(writing_client: httpx.Client) 
     assert "sku 9" not in [result["sku"] for result in found]
 
 
-def test_events_are_rows_that_join_with_products(writing_client: httpx.Client, own_database: Database) -> None:
+def test_events_are_stored_as_rows_that_join_with_products(
+    writing_client: httpx.Client, own_database: Database
+) -> None:
     answer = writing_client.post(
         "/events",
         json={

@@ -73,7 +73,7 @@ def test_a_run_equals_itself_and_differs_from_another_run_by_the_mean_difference
     assert differences["text->image", "nDCG@10"].value == 0
 
 
-def test_the_documented_query_finds_the_queries_that_lost_most(shop: "Shop", analyst: Connection) -> None:
+def test_the_documented_statement_finds_the_queries_with_the_largest_losses(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     numbers = [kept(shop, run(analyst, How(weights=only(leg)))) for leg in ("keyword", "image")]
     document = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()

@@ -160,7 +160,7 @@ def test_a_silent_name_server_does_not_block_a_reader(fetcher: MakeFetcher, site
 # --- redirects
 
 
-def test_redirects_are_followed_including_relative_ones(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_redirects_are_followed_including_relative_redirects(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers |= {
         "/a/1": redirect("2"),
         "/a/2": redirect(f"//127.0.0.1:{site.port}/3", 301),

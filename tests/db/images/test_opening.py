@@ -139,7 +139,7 @@ def test_only_the_first_frame_is_decoded() -> None:
     assert open_image(data, MAX_PIXELS).image.getpixel((0, 0)) == (0, 0, 0)
 
 
-def test_the_perceptual_hash_survives_scaling_and_tells_images_apart() -> None:
+def test_the_perceptual_hash_survives_scaling_and_differs_between_images() -> None:
     drawing = Image.fromarray(np.random.default_rng(7).integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((200, 200))
     other = Image.fromarray(np.random.default_rng(8).integers(0, 255, (8, 8, 3), dtype=np.uint8)).resize((200, 200))
 

@@ -24,7 +24,7 @@ def test_an_absent_package_says_how_to_install(monkeypatch: pytest.MonkeyPatch) 
         weights.text_folder()
 
 
-def test_the_revision_follows_the_head(tmp_path: Path) -> None:
+def test_the_revision_changes_with_the_head_file(tmp_path: Path) -> None:
     other = tmp_path / "head.safetensors"
     other.write_bytes(weights.HEAD_FILE.read_bytes() + b" ")
     assert weights.revision() == weights.revision(weights.HEAD_FILE)

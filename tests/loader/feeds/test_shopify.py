@@ -108,7 +108,7 @@ def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_var
     ]
 
 
-def test_shopifys_newer_column_names_are_known_too(emptied_database: Database):
+def test_newer_column_names_of_shopify_are_recognised(emptied_database: Database):
     assert load_catalog(emptied_database, FIXTURES / "shopify_2025.csv").source == "shopify"
     found = stored(emptied_database)
     desk = found["WD-120"]

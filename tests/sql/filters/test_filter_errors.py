@@ -112,5 +112,5 @@ def test_a_small_filter_with_a_huge_condition_is_rejected(analyst: Session, bomb
 
 
 @pytest.mark.parametrize("nothing", [None, "null", "{}"])
-def test_an_empty_filter_is_true(analyst: Session, nothing: str | None) -> None:
+def test_an_empty_filter_matches_every_product(analyst: Session, nothing: str | None) -> None:
     assert analyst.execute("select shop_private.filter_condition(%s)", [nothing]).fetchone() == ("true",)

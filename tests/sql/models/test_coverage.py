@@ -48,7 +48,7 @@ def test_each_state_of_a_product_has_its_own_column(shop: "Shop") -> None:
     assert shop.value("select count(*) from shop.searchable") == 2
 
 
-def test_the_columns_add_up_to_the_catalog_after_random_changes(two_models: "Shop") -> None:
+def test_the_coverage_columns_add_up_to_the_catalog_after_random_changes(two_models: "Shop") -> None:
     chance = random.Random(4)
     shop = two_models
     for into in ("main", "outlet"):

@@ -94,7 +94,7 @@ def test_only_an_administrator_can_switch(two_models: "Shop") -> None:
             conn.execute(text("select shop_private.serve_model('wide', true)"))
 
 
-def test_a_switch_waits_for_running_searches_and_lets_new_ones_pass(two_models: "Shop") -> None:
+def test_a_switch_waits_for_running_searches_and_lets_new_searches_pass(two_models: "Shop") -> None:
     fill(two_models)
     reader = two_models.connect(Role.ANALYST)
     reader.exec_driver_sql("begin")

@@ -69,7 +69,7 @@ def test_only_sessions_at_debug_level_receive_cache_notices(shop: "Shop", analys
     ]
 
 
-def test_null_inputs_give_null(shop: "Shop", analyst: Connection) -> None:
+def test_encoding_null_returns_null(shop: "Shop", analyst: Connection) -> None:
     [row] = analyst.execute(text("select shop.clip_text(null), shop.clip_image(null)")).all()
     assert tuple(row) == (None, None)
 

@@ -64,7 +64,7 @@ def test_a_known_vector_stored_for_another_image_is_bitwise_equal(shop: "Shop") 
     assert shop.value("select count(distinct embedding::text) from shop.toy_image") == 1
 
 
-def test_vectors_of_another_or_a_retired_model_are_not_returned(two_models: "Shop") -> None:
+def test_vectors_of_another_model_or_a_retired_model_are_not_returned(two_models: "Shop") -> None:
     two_models.add("a")
     encode(two_models.worker(model_id=2), named("a"), dimension=40)
     conn = two_models.connect(Role.ENCODER)

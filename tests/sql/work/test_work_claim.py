@@ -13,7 +13,9 @@ def skus(items: list[Item]) -> list[str]:
     return [item.title.removeprefix("title of ") for item in items]
 
 
-def test_two_claimers_never_share_an_item_and_claim_all_items(shop: "Shop", together: Callable[..., list[Any]]) -> None:
+def test_concurrent_workers_never_share_an_item_and_claim_all_items(
+    shop: "Shop", together: Callable[..., list[Any]]
+) -> None:
     shop.add(*(f"sku {n}" for n in range(300)))
 
     def claims_all(worker: "Worker") -> list[str]:

@@ -64,7 +64,7 @@ def test_items_still_held_for_a_retired_model_are_not_stored(two_models: "Shop")
     assert worker.complete(items) == 0
 
 
-def test_queries_of_the_serving_model_are_claimed_before_older_queries_of_another(two_models: "Shop") -> None:
+def test_queries_of_the_serving_model_are_claimed_before_older_queries_of_another_model(two_models: "Shop") -> None:
     for model_id, key in ((2, "a"), (1, "b"), (2, "c"), (1, "d")):
         two_models.run(
             "insert into shop_private.request (model_id, key, kind, payload) "

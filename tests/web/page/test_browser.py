@@ -162,7 +162,7 @@ def test_more_results_are_appended_and_the_first_new_result_gets_the_focus(shop:
 # --- links
 
 
-def test_back_steps_through_searches_and_not_through_typed_letters(shop: str, visit: Visit) -> None:
+def test_the_back_button_returns_to_earlier_searches_and_not_to_typed_letters(shop: str, visit: Visit) -> None:
     page = visit(shop)
     box(page).fill("gui")
     page.wait_for_url(f"{shop}/?q=gui")

@@ -57,7 +57,7 @@ def test_an_invalid_address_gives_a_clear_page(
 
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
-def test_an_address_that_is_not_text_gives_a_page(client: httpx.Client, query: str) -> None:
+def test_an_address_with_invalid_text_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
 
 
