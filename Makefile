@@ -1,8 +1,8 @@
-# Everything from a bare machine with Python 3.11: `make demo`, `make test`.
+# A machine needs only Python 3.11: every target but `clean` first makes the virtual environment.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A CPU build of torch that is already in the environment stays; see README, "Try it".
+# constraints.txt pins the versions. A CPU build of torch that is already in the environment stays; see README, "Try it".
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
@@ -13,31 +13,31 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,web,dev]'
 	touch $@
 
-demo: $(VENV)/.installed  ## from nothing to a search page; DEMO_ARGS=--no-serve ends without it
+demo: $(VENV)/.installed  ## load the sample and serve the search page; DEMO_ARGS=--no-serve serves no page
 	$(BIN)/windowshop demo $(DEMO_ARGS)
 
-up: $(VENV)/.installed  ## database, encoder, search page and REST in the foreground
+up: $(VENV)/.installed  ## run the database, the encoder, the search page and REST in the foreground
 	$(BIN)/windowshop up
 
-test: $(VENV)/.installed  ## every test that takes seconds
+test: $(VENV)/.installed  ## run all tests except the soak tests
 	$(BIN)/pytest -m "not soak" --numprocesses 3 --dist loadfile
 
-soak: $(VENV)/.installed  ## kills and churn, for minutes
+soak: $(VENV)/.installed  ## run the soak tests, which kill processes and change many rows for minutes
 	$(BIN)/pytest -m soak
 
-lint: $(VENV)/.installed  ## style, types, import direction
+lint: $(VENV)/.installed  ## check style, types and import direction
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-wheel: $(VENV)/.installed  ## build the wheel, install it elsewhere, use it from there
+wheel: $(VENV)/.installed  ## build the wheel, install it in a fresh environment and use it there
 	$(BIN)/python tests/check_wheel.py
 
-screenshots: $(VENV)/.installed  ## docs/screenshots/ again, from the whole sample; needs Chromium
+screenshots: $(VENV)/.installed  ## take docs/screenshots/ again from the whole sample; needs Chromium
 	WINDOWSHOP_SCREENSHOTS=1 WINDOWSHOP_REQUIRE_BROWSER=1 $(BIN)/pytest tests/web/page/test_screenshots.py
 
-bench: $(VENV)/.installed  ## measure; figures go to benchmarks/results/
+bench: $(VENV)/.installed  ## run the benchmarks and write the figures to benchmarks/results/
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[encoder,web,dev,bench]'
 	$(BIN)/python -m benchmarks
 

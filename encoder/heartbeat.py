@@ -1,4 +1,4 @@
-"""A thread that keeps alive the worker's lease on its claimed items."""
+"""Runs a thread that renews the worker's lease on its claimed items."""
 
 import os
 import socket
@@ -16,8 +16,8 @@ log = structlog.get_logger()
 
 
 class Heartbeat(threading.Thread):
-    """Beats three times within a lease, so that one missed beat does not lose the lease. A DatabaseError is logged. Any
-    other error is kept in `error` and sets `stop`, which ends the whole process."""
+    """Renews the lease three times within its duration, so that one failure does not lose the lease. A DatabaseError is
+    logged. Any other error is kept in `error` and sets `stop`, which ends the whole process."""
 
     def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
         super().__init__(name="heartbeat")
@@ -35,7 +35,7 @@ class Heartbeat(threading.Thread):
             try:
                 self.beat()
             except DatabaseError as error:
-                log.warning("no heartbeat", error=error.message)
+                log.warning("the heartbeat failed", error=error.message)
             except BaseException as error:
                 self.error = error
                 self._stop_event.set()

@@ -1,4 +1,4 @@
-"""Drops vector indexes before a backfill and builds them after it, which is faster than maintaining them."""
+"""Drops vector indexes before a backfill and builds them after it, which is faster than an update for each vector."""
 
 import threading
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class IndexBuild:
         if self._wait:
             self._build()
         elif self._thread is None or not self._thread.is_alive():
-            # A daemon thread: an encoder that stops does not wait for the build; the next encoder builds the indexes.
+            # The thread is a daemon: a stopping encoder does not wait for it, and the next encoder builds the indexes.
             self._thread = threading.Thread(target=self._build, name="index", daemon=True)
             self._thread.start()
 
@@ -36,7 +36,7 @@ class IndexBuild:
         try:
             built = deferred_indexes.build_vectors(self._database, self._model_ids)
         except DatabaseError as error:
-            log.warning("indexes not built", error=error.message, hint='"windowshop index build" builds them.')
+            log.warning("indexes could not be built", error=error.message, hint='"windowshop index build" builds them.')
         else:
             if built:
                 log.info("indexes are built", indexes=", ".join(built))

@@ -60,10 +60,10 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
-    """Load the models that the database keeps current, by model_id, the serving one first.
+    """Load the models whose vectors the database keeps up to date. Returns them by model_id, the serving model first.
 
-    Raises ModelUnavailable if there is no such model, ModelMismatch if a model's weights differ from those with which
-    it was added.
+    With `only`, load only the models with these names. Raises ModelUnavailable if there is no model to load,
+    ModelMismatch if a model's weights differ from the weights with which the model was added.
     """
     with database.connect(Role.ENCODER) as conn:
         schema.check(conn)
@@ -97,7 +97,7 @@ def run(
     `on_start` gets the counters and the outstanding work at the start of each pass over the catalog.
     """
     for model in models.values():
-        model.warm_up()  # before it takes the liveness lock: a visible encoder must be able to answer
+        model.warm_up()  # before the encoder takes the liveness lock, because a visible encoder must be able to answer
     encoder = _Encoder(database, models, settings, stop=stop, once=once, queries=queries)
     try:
         encoder.start()
@@ -160,7 +160,7 @@ class _Encoder:
             except DatabaseError as error:
                 if self._once:
                     raise
-                log.warning("catalog lane lost the database", error=error.message)
+                log.warning("the catalog lane lost its connection to the database", error=error.message)
                 self._catalog.start_over()
                 self._pipeline, is_lost = Pipeline(DEPTH), True
                 if self._stop.wait(1.0):
@@ -177,7 +177,8 @@ class _Encoder:
         _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Returns what the run did and what work is left. Raises the error of a side thread that failed."""
+        """Returns the counters and times of the run, and the outstanding work. Raises the error of a side thread that
+        failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error
@@ -195,7 +196,7 @@ class _Encoder:
             self._pipeline.run("claim", batches, self._catalog.stages(preparing, writing))
 
     def _let_queries_pass(self) -> None:
-        """Wait until no query waits, for at most a second, before a catalog batch starts."""
+        """Before a catalog batch starts, wait until no query waits, but at most one second."""
         if self._queries is not None:
             self._queries.idle.wait(1.0)
 
@@ -206,12 +207,12 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
     if model.dimension != row.dimension:
         raise ModelMismatch(
             f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",
-            hint=f"The folder {row.source} has changed. Put the old one back, or add this one under another name.",
+            hint=f"The folder {row.source} has changed. Restore the old files, or add the model under another name.",
         )
     if model.revision != row.revision:
         raise ModelMismatch(
             f"model {row.name} has other weights (revision {model.revision}) than it was added with ({row.revision})",
-            hint="Vectors of different weights never mix. Add it under another name: windowshop model add --as NAME.",
+            hint="Vectors of different weights never mix. Add the model again: windowshop model add --as OTHER_NAME.",
         )
     return model
 
@@ -222,4 +223,4 @@ def _release(database: Database, worker: uuid.UUID) -> None:
             conn.execute(text("set local lock_timeout = '5s'"))
             work.release(conn, worker)
     except DatabaseError as error:
-        log.warning("could not give claimed items back; their lease will run out", error=error.message)
+        log.warning("claimed items could not be given back; their lease will run out", error=error.message)

@@ -25,7 +25,8 @@ class EncoderSettings(EnvironmentSettings):
     )
     compile: bool = Field(
         False,
-        description="Compile CLIP's and SigLIP's image tower for full batches: minutes at the start, then faster.",
+        description="Compile CLIP's and SigLIP's image tower for full batches. This takes minutes at the start, then "
+        "encoding is faster.",
     )
     image_batch: int = Field(0, ge=0, le=4096, description="Images in a catalog batch. 0: 32 on a CPU, 512 elsewhere.")
     title_batch: int = Field(
@@ -36,14 +37,15 @@ class EncoderSettings(EnvironmentSettings):
         20.0, gt=0, description="Longest time that decoding up to 16 images may take before its process is killed."
     )
     lease_seconds: int = Field(30, ge=3, description="How long a silent encoder keeps the items it has claimed.")
-    query_batch: int = Field(32, ge=1, le=1024, description="Queries in one batch, at most.")
+    query_batch: int = Field(32, ge=1, le=1024, description="Largest number of queries in one batch.")
     query_seconds: float = Field(
         1.0,
         gt=0,
-        description="Compute seconds of a query batch, at most; measured times bound its number of queries.",
+        description="Longest compute time of a query batch in seconds. The number of queries in a batch is chosen from "
+        "measured times.",
     )
     hung_seconds: int = Field(
-        4, ge=1, description="A query batch that takes longer frees its requests for another encoder."
+        4, ge=1, description="Seconds after which the requests of a running query batch are free for another encoder."
     )
     cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest are deleted first.")
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="Largest image that is decoded, in pixels.")

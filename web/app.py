@@ -43,8 +43,8 @@ ROUTES = (
     health.health,
     health.ready,
 )
-READING_PATHS = ("/search", "/facets")  # every request for these waits for a connection to read
-MAX_FORM_PARTS = 20
+READING_PATHS = ("/search", "/facets")  # every request for one of these paths needs a connection for reading
+MAX_FORM_PARTS = 20  # a multipart form may have at most this many parts
 
 
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
@@ -89,7 +89,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[_lifespan],
-        guards=[guard] if needs_keys else [],  # Litestar copies a route to run guards, so there are none without keys
+        guards=[guard] if needs_keys else [],  # guards cost time: Litestar copies the route to run them
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,

@@ -22,8 +22,8 @@ class WebSettings(EnvironmentSettings):
     )
     api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Whether requests need an API key. auto: unless the database is the embedded one and the service "
-        "listens on loopback only.",
+        description="Whether requests need an API key. auto: yes, unless the database is the embedded server and the "
+        "service listens on loopback only.",
     )
     deadline_ms: int = Field(
         10_000, ge=100, le=600_000, description="Longest time of a request, its database statements included."
@@ -38,10 +38,10 @@ class WebSettings(EnvironmentSettings):
         description="Connections to the database for reading, and so the number of searches that run at the same time.",
     )
     queue: int = Field(
-        16, ge=0, le=10_000, description="Requests that may wait for a connection. More are refused with 503."
+        16, ge=0, le=10_000, description="Requests that may wait for a connection. Further requests get a 503."
     )
     max_requests: int = Field(
-        256, ge=1, le=100_000, description="Requests that may be open at the same time. More are refused with 503."
+        256, ge=1, le=100_000, description="Requests that may be open at the same time. Further requests get a 503."
     )
     max_body_bytes: int = Field(
         16_000_000, ge=1_000, description="Largest request body. An image of 10 MB has 14 million bytes in base64."
@@ -51,7 +51,8 @@ class WebSettings(EnvironmentSettings):
         600, ge=0, description="Requests per minute of one client address without a valid key. 0: no limit."
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
-        [], description="Networks of proxies, separated by commas, whose X-Forwarded-For counts, such as 10.0.0.0/8."
+        [],
+        description="Networks of proxies whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8.",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],
@@ -59,8 +60,8 @@ class WebSettings(EnvironmentSettings):
     )
     image_root: Path | None = Field(
         None,
-        description="Folder of relative image paths in PUT /products, the same for every encoder. "
-        "Unset: only addresses are accepted.",
+        description="Folder of the relative image paths in PUT /products. Every encoder needs the same folder. "
+        "Unset: only web addresses are accepted.",
     )
     public_page: bool = Field(
         True,
@@ -71,7 +72,7 @@ class WebSettings(EnvironmentSettings):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can connect."""
+        """Returns whether only this machine can connect."""
         return self.host in LOOPBACK
 
     @field_validator("trusted_proxies", "cors_origins", mode="before")

@@ -99,9 +99,9 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     strategy awake, as in a busy service: in turns of one query, a statement that does nothing took .35 ms instead of
     .03. The strategies come in a random order for each ten queries, because the first strategy finds cold caches.
 
-    Before that, every query runs once and is not timed. A new connection maps each page of the index at its first use.
-    In the first few hundred queries, this takes several times as long as the search. In a service with a connection
-    pool, it has happened long before.
+    Before that, every query runs once and is not timed. A new connection maps each page of the index at its first use,
+    and in the first few hundred queries these mappings take several times as long as the search. The connections of a
+    service's pool have mapped the pages long before.
     """
     order = np.random.default_rng(0)
     count = len(strategies[0].questions)

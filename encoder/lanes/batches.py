@@ -34,12 +34,13 @@ class PreparedBatch:
 @dataclass(slots=True)
 class EncodedBatch:
     batch: PreparedBatch
-    vectors: list[Vectors | str]  # for each item a vector (1, dimension), or why it has none
+    vectors: list[Vectors | str]  # for each item a vector (1, dimension), or the reason why the item has no vector
 
 
 @dataclass(slots=True)
 class Counters:
-    """How many images and titles a run has encoded so far, and how many items failed. The progress bar reads them."""
+    """How many images and titles a run has encoded so far, and how many items failed. The progress bar shows these
+    numbers."""
 
     image: int = 0
     title: int = 0

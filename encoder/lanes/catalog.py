@@ -37,7 +37,7 @@ _SLOT_BYTES = 128 * 2**20  # at most this many bytes of pixels in an image batch
 
 
 class CatalogLane:
-    """One worker's pass over the work list. `read` has a thread of its own, and so has each stage."""
+    """One worker's pass over the work list. `read` and each stage run in threads of their own."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class CatalogLane:
         """
         was_reported = False
         while not stop.is_set():
-            with conn.begin():  # in each round, because models may be promoted or retired
+            with conn.begin():  # read in each round, because models may be promoted or retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
             idle = True
             for model_id in current:

@@ -49,8 +49,8 @@ class Pipeline:
         self.timer = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
-        """Drive every batch of `reader` through `stages`. `first` names the reader in the timer; its time includes
-        waiting for work."""
+        """Drive every batch of `reader` through `stages`. `first` names the reader in the timer; the reader's time
+        includes waiting for work."""
         started = time.perf_counter()
         self.timer.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
         queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]

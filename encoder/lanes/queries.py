@@ -28,12 +28,12 @@ Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0  # at least this long between two clean-ups of the cache
-POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0  # how long the lane waits for a notification before it looks for requests
 
 
 class QueryLane(threading.Thread):
-    """Serves `models` (by model_id) until `stop` is set. While requests wait, `idle` is clear and the catalog lane
-    yields.
+    """Serves `models` (by model_id) until `stop` is set. While requests wait, `idle` is clear, and the catalog lane
+    waits before its next batch.
 
     After a database error the lane reconnects. Any other error is kept in `error` and sets `broken`, which ends the
     whole process.
@@ -79,7 +79,7 @@ class QueryLane(threading.Thread):
             except (DatabaseError, psycopg.Error) as error:
                 self.idle.set()
                 known = error if isinstance(error, DatabaseError) else translated(error)
-                log.warning("query lane lost the database", error=known.message)
+                log.warning("the query lane lost its connection to the database", error=known.message)
                 wait = 0.2 if self.ready.is_set() else min(wait * 2, 5.0)
                 self.ready.clear()
                 self._stop_event.wait(wait)

@@ -1,4 +1,4 @@
-"""How a loaded model takes images: the shape of its input, and the forward pass over a batch."""
+"""Finds out how a loaded model takes images: the shape of its input, and the forward pass over a batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ Vectors = NDArray[np.float32]  # (n, dimension), unit length
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model. Safe to call from several threads."""
+    """A loaded model. Several threads may call its methods at the same time."""
 
     source: str
     revision: str
@@ -55,7 +55,7 @@ class Model:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 
     def prepare_pixels(self, pixels: Sequence[Pixels] | Pixels) -> Features:
-        """Takes images that `tower.shape` has prepared, each (height, width, 3)."""
+        """Returns the model's input for images that `tower.shape` has prepared, each (height, width, 3)."""
         if self.tower.forward is None:
             return dict(self._module.preprocess([Image.fromarray(one) for one in pixels]))
         return {"pixels": torch.from_numpy(pixels if isinstance(pixels, np.ndarray) else np.stack(pixels))}
@@ -121,9 +121,9 @@ def model_threads(device: str) -> int:
 def load(
     source: str, device: str = "cpu", revision: str | None = None, *, precision: str = "auto", compiled: int = 0
 ) -> Model:
-    """Load `starter`, a folder, or a name on a hub at `revision` (from the local cache when offline).
+    """Load `starter`, a folder, or a name on a hub at `revision`. Without a network, the hub's local cache is used.
 
-    `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable, which names the missing part.
+    `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable, whose message names the missing part.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
@@ -195,18 +195,18 @@ def _fix_text_length(module: SentenceTransformer) -> None:
 
 
 def _hub_folder(source: str, revision: str | None) -> Path:
-    """Returns the local snapshot of a model at a commit. Downloads only configuration, tokenizer files and
+    """Returns the local snapshot of a hub's model at a commit. Downloads only configuration, tokenizer files and
     safetensors."""
     repository = source if "/" in source else f"sentence-transformers/{source}"
     return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """Refuse a folder whose weights are pickles: libraries load those when there are no safetensors, and a pickle can
+    """Refuse a folder whose weights are pickles. Libraries load pickles when there are no safetensors, and a pickle can
     run any code."""
     for path in folder.rglob("*_model*.bin"):
         if not any(path.parent.glob("*.safetensors")):
             raise ModelUnavailable(
                 f"{path.relative_to(folder)} of model {folder} is not safetensors",
-                hint="Convert it to model.safetensors.",
+                hint="Convert the weights to model.safetensors.",
             )

@@ -1,9 +1,9 @@
 """**starter**: the encoder that needs no model hub, only packages from a registry.
 
-It recognises the kind of thing in an image well, colour moderately, materials and brands poorly; see MODEL_CARD.md.
-Where that is not enough, use a CLIP or SigLIP checkpoint.
+It recognises the kind of thing in an image well, colours moderately, materials and brands poorly; see MODEL_CARD.md.
+Use a CLIP or SigLIP checkpoint where better recognition is needed.
 
-Importing this package is cheap; ``load`` imports torch.
+Importing this package is fast, because only ``load`` imports torch.
 """
 
 from pathlib import Path

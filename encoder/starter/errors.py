@@ -42,7 +42,7 @@ class MissingPairs(StarterError):
 
 
 class NotAnImage(StarterError, TypeError):
-    """Also a TypeError, which is what direct callers of the model expect for a wrong input."""
+    """This error is also a TypeError, because direct callers of the model expect a TypeError for a wrong input."""
 
     def __init__(self, found: object) -> None:
         super().__init__(

@@ -17,8 +17,8 @@ DIMENSION = 384
 HIDDEN = 512
 SHARED = 32
 
-_RESIDUAL = 0.3  # weight of the learned part beside the prior
-_SERVED_PRIOR = 0.3  # weight of the prior added again when serving: it covers concepts that no training pair shows
+_RESIDUAL = 0.3  # weight of the learned correction beside the prior
+_SERVED_PRIOR = 0.3  # weight with which serving adds the prior again, for concepts that no training pair shows
 
 # These tensors are stored as float16. Statistics stay float32: they take little space, and some values are tiny.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")

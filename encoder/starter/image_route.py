@@ -14,7 +14,7 @@ from encoder.starter import pixels
 from encoder.starter.errors import NotAnImage
 from encoder.starter.tower import Tower
 
-# Images in a forward pass on a CPU. The activations of more images do not fit into a core's cache, which is slower.
+# A forward pass on a CPU takes this many images, because the activations of more images do not fit into a core's cache.
 _CPU_CHUNK = 2
 
 

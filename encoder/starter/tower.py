@@ -56,7 +56,7 @@ class Tower(nn.Module):
         return nn.functional.relu6(self.top(x)), torch.cat(mid, 1)
 
     def train(self, mode: bool = True) -> "Tower":
-        # Always frozen: a training loop that switches the whole model to training mode must not change this part.
+        # The tower stays frozen, even if a training loop switches the whole model to training mode.
         return super().train(False)
 
 
@@ -67,7 +67,7 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
 
 def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
-    """Let the convolution do its own padding if the padding is symmetric, which saves a copy of the image."""
+    """Let the convolution do its own padding if the padding is symmetric. This saves a copy of the image."""
     padding = getattr(conv, "static_padding", None)
     if isinstance(padding, nn.ZeroPad2d):
         left, right, top, bottom = padding.padding

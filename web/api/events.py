@@ -1,4 +1,5 @@
-"""POST /events stores events of shoppers in shop.event. SQL joins them with products to measure and improve search."""
+"""POST /events stores events of shoppers in shop.event. SQL can join these events with products, to measure and improve
+search."""
 
 from typing import Annotated, Any, Literal
 

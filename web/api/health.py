@@ -1,4 +1,4 @@
-"""Probes tell whether this process is alive and ready for requests. It is ready even without an encoder."""
+"""Probes tell whether this process is alive and ready for requests. The process is ready even if no encoder runs."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class Health(msgspec.Struct):
 
 
 class Encoder(msgspec.Struct):
-    """The state of the serving model's encoder. No count exceeds 10,000, even if there are more."""
+    """The state of the serving model's encoder. Counting stops at 10,000: a count of 10,000 means at least 10,000."""
 
     model: str
     running: bool
@@ -32,7 +32,7 @@ class Encoder(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """`encoder` is null when no model serves, or the primary database does not answer."""
+    """`encoder` is null when no model serves, or when the primary database does not answer."""
 
     status: str
     revision: str

@@ -1,4 +1,5 @@
-"""Describes a body that may be JSON or a form in OpenAPI. Litestar itself describes one media type per route."""
+"""Describes, in the OpenAPI document, a body that may be JSON or a form. Litestar itself describes only one media type
+per route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from web.api.schemas import ImageSearch
 def _schemas() -> tuple[Any, Any]:
     """Returns the schemas of the JSON body and of the form, without references.
 
-    Both are dicts. Litestar declares a Schema here, but writes out a dict unchanged.
+    Both schemas are dicts. Litestar's declared type is Schema, but Litestar writes a dict to the document as it is.
     """
     (as_json,), components = msgspec.json.schema_components([ImageSearch], ref_template="#/{name}")
     as_json = components["ImageSearch"]

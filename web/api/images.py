@@ -30,14 +30,15 @@ async def image(
     state: State,
     product_id: Annotated[UUID, PathParameter(description="The product that the image shows.")],
     position: Annotated[
-        int, QueryParameter(ge=0, le=99, description="Position among the product's images. The first is 0.")
+        int, QueryParameter(ge=0, le=99, description="Position among the product's images. The first image has 0.")
     ] = 0,
     size: Annotated[
         int | None,
         QueryParameter(
             ge=1,
             le=1024,
-            description="Least edge of a thumbnail in pixels. Without `size` the answer is the unchanged file.",
+            description="Return a thumbnail that fits a square of at least this many pixels a side. Without `size`, "
+            "return the unchanged file.",
         ),
     ] = None,
 ) -> Response[bytes]:

@@ -1,4 +1,5 @@
-"""Routes that read, write and delete products. db/catalog/validation.py checks products, here and in the loader."""
+"""Routes that read, write and delete products. db/catalog/validation.py checks products for these routes and for the
+loader."""
 
 import hashlib
 from datetime import datetime
@@ -140,7 +141,7 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written, and invalid ones are rejected with a reason. Changed titles and images are
+    Unchanged products are not written, and invalid products are rejected with a reason. Changed titles and images are
     encoded again automatically.
     """
     root = state.settings.image_root

@@ -1,1 +1,1 @@
-"""The layers that every request passes: limits, access, the database, errors, metrics."""
+"""The layers that every request passes: limits, access checks, the database, errors, and metrics."""

@@ -1,4 +1,4 @@
-"""API keys with their scopes, and limits per minute for each key and each client address.
+"""Checks API keys and their scopes, and limits the requests per minute of each key and of each client address.
 
 A valid key is cached, so a revoked key still works for a few seconds. Requests without a valid key, such as attempts to
 guess a key, are counted by client address.
@@ -24,9 +24,9 @@ from web.http.context import context_of
 from web.http.problems import ApiError
 from web.settings import LOOPBACK, WebSettings
 
-CACHE_SECONDS = 10
+CACHE_SECONDS = 10  # a valid key is looked up again after this time
 _MAX_CACHED_KEYS = 1000
-# A page of results loads this many images and static files, so each of these counts as a fraction of a request.
+# A page of results loads many images and static files. So 25 requests for these paths count as one request.
 _LIGHT_PATHS = ("/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
@@ -40,13 +40,15 @@ class Access:
         self._loopback_only = loopback_only
         self._find_key = find_key
         self._cache: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
-        self._lookups = asyncio.Semaphore(2)  # a flood of invented keys delays other new keys, but no search
+        # Two look-ups at a time: a flood of invented keys delays only requests whose keys are not cached.
+        self._lookups = asyncio.Semaphore(2)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._per_key = settings.rate_per_key
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
-        """Put the request's key into its context and count the request. Raises ApiError."""
+        """Put the request's key into the request's context, and count the request. Raises ApiError if the key is
+        unknown or the limit is exceeded."""
         if self._loopback_only and not _has_loopback_host(scope):
             raise ApiError("malformed", "Without API keys this service accepts only loopback names in the Host header.")
         token = _token(scope) if self.needs_keys else None
@@ -74,7 +76,8 @@ class Access:
             self._cache.popitem(last=False)
 
     async def _count(self, scope: Scope, per_minute: int, client: str) -> None:
-        """Count a request of `client`, which is a key or an address. Raises ApiError above the limit; 0 is no limit."""
+        """Count a request of `client`, which is a key or an address. Raises ApiError above `per_minute` requests; 0
+        means no limit."""
         if not per_minute:
             return
         limit = RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
@@ -86,7 +89,7 @@ class Access:
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Check the key's scope where keys are needed. A route without `scope=...` is public.
+    """Check that the key has the route's scope. A route without `scope=...` is public.
 
     Litestar runs guards before it reads the body. A guard that is not async would run in a thread.
     """
@@ -95,7 +98,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     key = context_of(connection.scope).api_key
     if key is None:
-        raise ApiError("key-missing", "Send it as: Authorization: Bearer <key>")
+        raise ApiError("key-missing", "Send the key as: Authorization: Bearer <key>")
     if not key.allows(scope):
         raise ApiError("key-scope", f"This route needs a key of scope {scope}.")
 
@@ -110,14 +113,15 @@ def _token(scope: Scope) -> str | None:
 
 
 def _has_loopback_host(scope: Scope) -> bool:
-    """Protects against DNS rebinding. Another site's name may resolve to this machine, but the Host header shows that
-    name."""
+    """Returns whether the Host header names this machine. This protects against DNS rebinding: another site's name may
+    resolve to this machine, but then the Host header has the site's name."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
     return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
 
 
 def _client_address(scope: Scope) -> str:
-    """Returns the address to count by. An IPv6 client usually has a whole /64, so a /64 counts as one address."""
+    """Returns the address under which requests are counted. An IPv6 client usually has a whole /64, so a /64 counts as
+    one address."""
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

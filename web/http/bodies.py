@@ -14,7 +14,7 @@ T = TypeVar("T")
 class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
-        # Pages of other origins cannot send this type without CORS permission.
+        # Without CORS permission, pages of other origins cannot send this media type.
         if self.content_type[0] != "application/json":
             raise ApiError("media-type", "Send application/json.")
         declared = self.route_handler.parsed_data_field
@@ -22,7 +22,8 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
-    """Decode JSON. `name` is the form part or the parameter that holds it, or None for the body. Raises ApiError."""
+    """Decode JSON. `name` is the form part or the parameter that holds the JSON, or None for the body. Raises
+    ApiError."""
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
@@ -34,7 +35,8 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:
-    """Decode a multipart form as `kind`. The part `file` holds bytes, parts in `json` hold JSON, others plain text."""
+    """Decode a multipart form as `kind`. The part `file` holds bytes, the parts in `json` hold JSON, and other parts
+    hold plain text."""
     values: dict[str, Any] = {}
     for name, value in (await request.form()).multi_items():
         if name in values:

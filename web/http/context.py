@@ -1,4 +1,4 @@
-"""The data of a request beyond its ASGI scope, from the outermost middleware to the log line."""
+"""Holds data of a request that its ASGI scope lacks, from the outermost middleware to the log line."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The database as the web service uses it: two pools, a concurrency limit for each, and the request's deadline.
+"""Runs the web service's database calls, with two pools, a concurrency limit for each pool, and the request's deadline.
 
 Searches read as `analyst` through the read address. Everything else goes to the primary as `app`. PostgreSQL ends a
 statement that runs longer than the longest time of a request. A statement is cancelled earlier when its request's
@@ -23,12 +23,13 @@ from web.settings import WebSettings
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
 
-_MIN_SECONDS_LEFT = 0.05  # a request with less time left is not started
-_WATCH_AFTER_SECONDS = 0.05  # watching for a disconnect costs time, and most requests are answered earlier
+_MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call
+_WATCH_AFTER_SECONDS = 0.05  # watching for a disconnect costs time, and most requests are answered before this time
 
 
 class ConcurrencyLimiter:
-    """Lets `max_active` requests run at the same time and `max_waiting` wait. Others are refused immediately."""
+    """Lets `max_active` requests run at the same time and `max_waiting` requests wait. Further requests are refused
+    immediately."""
 
     def __init__(self, max_active: int, max_waiting: int) -> None:
         self._free = asyncio.Semaphore(max_active)
@@ -59,7 +60,7 @@ class Pools:
     """The pools of connections. A connection is opened when it is first needed, and `close` ends all of them."""
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
-        spare = 1  # for probes, which pass no limiter, so that a busy service still answers /ready
+        spare = 1  # a connection beyond the limiter's, for probes, so that a busy service still answers /ready
         session_settings = (
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",

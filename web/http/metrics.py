@@ -1,4 +1,4 @@
-"""The metrics for Prometheus, on a separate port. No label holds a query, product, key or address."""
+"""Exports metrics to Prometheus on a separate port. No label holds a query, product, key or address."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # bounds of the histograms' buckets
 
 
 class Metrics:
@@ -22,7 +22,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "windowshop_http_request_seconds",
-            "Time to the answer.",
+            "Time from a request to its answer.",
             ("route",),
             buckets=SECONDS,
             registry=self.registry,
@@ -38,7 +38,7 @@ class Metrics:
             "windowshop_search_short", "Searches with fewer results than top_k.", ("kind",), registry=self.registry
         )
         self.degraded = Counter(
-            "windowshop_search_degraded", "Texts searched by keywords alone.", registry=self.registry
+            "windowshop_search_degraded", "Texts that were searched by keywords alone.", registry=self.registry
         )
         self.query_cache = Counter(
             "windowshop_query_cache",
@@ -46,7 +46,7 @@ class Metrics:
             ("answer",),
             registry=self.registry,
         )
-        self.open = Gauge("windowshop_http_open_requests", "Requests being answered.", registry=self.registry)
+        self.open = Gauge("windowshop_http_open_requests", "Requests without an answer yet.", registry=self.registry)
         self.connections = Gauge(
             "windowshop_database_connections", "Connections in use.", ("pool",), registry=self.registry
         )
@@ -97,7 +97,7 @@ class _EncoderCollector(Collector):
             state = self._state
         if state is None:
             return
-        yield GaugeMetricFamily("windowshop_encoder_running", "Is an encoder connected?", state.running)
+        yield GaugeMetricFamily("windowshop_encoder_running", "1 if an encoder is connected, else 0.", state.running)
         waiting = GaugeMetricFamily(
             "windowshop_encoder_waiting", "Items that wait for an encoder, up to 10,000.", labels=["lane"]
         )

@@ -1,4 +1,5 @@
-"""Gives every request an id and a deadline, checks access and the limit of open requests, and writes one log line.
+"""Gives each request an id and a deadline, checks access and the limit of open requests, and writes one log line for
+the request.
 
 This ASGI application wraps Litestar's, because Litestar's own middleware does not see requests that match no route.
 """
@@ -57,7 +58,7 @@ class RequestMiddleware:
             return
         began = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":  # handled as GET; the server has its own scope and does not send the body
+        if method == "HEAD":  # the application answers as for GET, and the server does not send the body
             scope = {**scope, "method": "GET"}
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         context = RequestContext(_request_id(scope["headers"]), deadline)
@@ -77,8 +78,8 @@ class RequestMiddleware:
     ) -> tuple[Sequence[Header], bytes] | None:
         """Returns the headers and body of a 503 if the application would refuse the request anyway, otherwise None.
 
-        The protocol calls this before it starts a task. Under an overload of thousands of requests a second a refusal
-        must cost next to nothing.
+        The protocol calls this method before it starts a task, because a refusal must take almost no time when
+        thousands of requests a second arrive.
         """
         if method == b"HEAD" or not self._is_full(address.decode("ascii", "replace")):
             return None

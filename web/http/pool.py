@@ -1,8 +1,8 @@
-"""Connections to the database that stay open while the service runs.
+"""Keeps connections to the database open while the service runs.
 
-Half of the time that a cached search spent outside the database was overhead: SQLAlchemy's checkout, a ping, and
-messages for BEGIN, limits and COMMIT. So connections stay checked out, in autocommit, and limits are set once per
-connection. A search is one message, and the kernel tells whether the connection is still open.
+With SQLAlchemy's own pool, half of the time that a cached search spent outside the database was overhead: the checkout,
+a ping, and messages for BEGIN, limits and COMMIT. So these connections stay checked out, in autocommit, and limits are
+set once per connection. A search is one message. The state of the socket shows whether a connection is still open.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Pool:
 
     async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
         """Run `call` on a connection. An idle connection that the server closed is replaced. With `retry`, `call` runs
-        again if the connection breaks during the first run, so it must be harmless to repeat."""
+        again if the connection breaks during the first run, so a repetition of `call` must be harmless."""
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the most recently used connection, whose plans are cached
@@ -103,7 +103,8 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """Returns whether an idle connection has no readable data. A server sends data on it only when it closes it."""
+    """Returns whether an idle connection has no data to read. The server sends data on an idle connection only when it
+    closes the connection."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)

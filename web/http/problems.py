@@ -1,7 +1,8 @@
 """Turns errors into RFC 9457 problem details. No other module chooses an error's HTTP status.
 
-Programs decide by `type`, which is stable; `title` belongs to the type; `detail` and `hint` are for people. An answer
-reveals no internals of the server. An error that is not listed here is `internal`, and only the log has its details.
+Client programs decide by `type`, which is stable. Each type has one `title`. `detail` and `hint` are for people. An
+answer reveals no internals of the server. An error that is not listed here is `internal`, and only the log has its
+details.
 docs/errors.md has the cause and the cure of each type.
 """
 
@@ -101,8 +102,8 @@ _TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that it is meant for.", "")
-# Maps a SQLSTATE or its beginning to a problem type, detail and hint; the longest match counts. With None, the client
-# gets the message and hint of the error, which only errors that our functions raise for the caller may show.
+# Maps a SQLSTATE or its beginning to a problem type, detail and hint; the longest match counts. If detail and hint are
+# None, the client gets the error's own message and hint. Only errors that our functions raise for the caller have None.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,
@@ -111,7 +112,7 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "23": _BAD_VALUE,
     "40001": _LOCKED,
     "40P01": _LOCKED,
-    "42704": ("not-found", None, None),  # a catalog or product; raised by our functions alone
+    "42704": ("not-found", None, None),  # a catalog or product does not exist; only our functions raise this
     "53": _UNAVAILABLE,
     "54": ("invalid", None, None),
     "55000": ("cursor-outdated", None, None),
@@ -125,7 +126,7 @@ def _of_database(error: DatabaseError) -> ApiError:
     state = error.sqlstate or ""
     found = next((found for length in (5, 3, 2) if (found := _BY_SQLSTATE.get(state[:length]))), None)
     if found is None and isinstance(error, EncoderUnavailable):
-        return ApiError("encoder-unavailable", "A new text or image cannot be encoded; those in the cache can be used.")
+        return ApiError("encoder-unavailable", "Only texts and images that are in the query cache can be searched by.")
     if isinstance(error, DatabaseUnreachable | LoginRefused):
         found = _UNAVAILABLE
     elif isinstance(error, StatementRefused) and not state:  # the driver refused a text with a NUL
@@ -139,8 +140,8 @@ def _of_database(error: DatabaseError) -> ApiError:
 
 
 def _of_validation(error: ValidationException) -> ApiError:
-    """Returns the problem of an invalid path or query string. web/http/bodies.py checks bodies, so here a body can only
-    be missing."""
+    """Returns the problem of an invalid path or query string, or of a missing body. web/http/bodies.py checks all other
+    bodies."""
     items = [item for item in error.extra or [] if isinstance(item, dict)]
     if any(item.get("key") == "data" for item in items):
         return ApiError("malformed", "A JSON body is needed.")
@@ -177,7 +178,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answers every exception for Litestar."""
+    """Returns the answer to an exception. Litestar calls this function for every exception in a route."""
     problem, headers = problem_of(request, error)
     if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
         headers["Allow"] = error.headers["Allow"]

@@ -1,8 +1,9 @@
-"""uvicorn's HTTP protocol with limits for slow clients and long headers, and with refusals that cost next to nothing.
+"""Adds limits for slow clients and long headers to uvicorn's HTTP protocol, and refusals that take almost no time.
 
-uvicorn's own time limit is for silent connections. uvicorn waits without limit for a client that sends its header byte
-by byte, keeps sending a body whose request was answered, or does not read its answers. While a request is being
-answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets.
+uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for a client that sends its
+header byte by byte, keeps sending a body whose request was answered, or does not read its answers. While a request is
+being answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets;
+this protocol sends one packet.
 """
 
 import asyncio
@@ -15,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
-PATIENCE_SECONDS = 10.0
-MAX_HEADER_BYTES = 64 * 1024
+PATIENCE_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
+MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
 
 Header = tuple[bytes, bytes]
 # Takes a request's method, address and headers. Returns the headers and body of a 503, or None to accept the request.
@@ -54,7 +55,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("The header is too long.")
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP with a problem. They never reach the application."""
+        """Answer with a problem if the bytes are not HTTP or the header is too long. Such a request never reaches the
+        application."""
         problem, _ = problem_and_headers(ApiError("malformed", msg), "")
         self._send(
             b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False
@@ -109,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class CoalescingTransport:
-    """A transport that sends the head of an answer together with the next bytes: one system call and one packet."""
+    """A transport that sends the head of an answer together with the next bytes, in one system call and one packet."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

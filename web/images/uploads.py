@@ -1,4 +1,4 @@
-"""Images that visitors search by, kept in bounded memory for a while so that an address can name them."""
+"""Keeps images that visitors search by in bounded memory for a while, so that an address can name an image."""
 
 import asyncio
 import hashlib
@@ -10,12 +10,12 @@ from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
-EDGE = 512  # pixels; no supported model uses more
+EDGE = 512  # longest edge of a kept image in pixels; no supported model uses larger images
 
 
 class Uploads:
-    """Visitors' images. Their names are hashes of their content, so nobody can guess the name of another visitor's
-    image."""
+    """Visitors' images. The name of an image is a hash of its content, so nobody can guess the name of another
+    visitor's image."""
 
     def __init__(self, pool: ThumbnailPool, bytes_kept: int = 64_000_000) -> None:
         self._pool = pool
@@ -28,7 +28,9 @@ class Uploads:
         if not image:
             raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
         if len(image) > MAX_IMAGE_BYTES:
-            raise ApiError("too-large", "The image is larger than 10 MB.", hint="A smaller copy finds the same.")
+            raise ApiError(
+                "too-large", "The image is larger than 10 MB.", hint="A smaller copy finds the same products."
+            )
         try:
             async with self._limiter:
                 small = await asyncio.to_thread(self._pool.thumbnail, image, EDGE)

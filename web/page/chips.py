@@ -1,4 +1,5 @@
-"""The chips above the results. Each shows an example, an image or a filter and links to the search without it."""
+"""Makes the chips above the results. A chip shows an example, an image or a filter, and links to the search without
+it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from web.page.state import FIELDS, PageState, amount
 @dataclass(frozen=True, slots=True)
 class Chip:
     label: str
-    without: str
-    kind: str  # filter, like, unlike, image
+    without: str  # address of the search without this chip
+    kind: str  # filter, like, unlike or image
     image: str | None = None
 
 

@@ -7,10 +7,10 @@ from web.page.formatting import capitalized
 
 _TITLES = {
     "not-found": "This is not here any more.",
-    "cursor-outdated": "These pages have changed meanwhile.",
+    "cursor-outdated": "The results have changed since the last page.",
     "too-large": "This is too large.",
     "invalid": "This cannot be searched for.",
-    "rate": "That was a lot at once.",
+    "rate": "These were too many searches in a short time.",
     "overloaded": "Many people are searching at the moment.",
     "encoder-unavailable": "Images cannot be understood at the moment.",
     "database-unavailable": "The shop cannot be reached at the moment.",
@@ -29,7 +29,7 @@ class ErrorMessage:
 def message_of(problem: Problem) -> ErrorMessage:
     kind = problem.type.rpartition(":")[2]
     if kind in _TEMPORARY:
-        advice = "Wait a minute, then go on." if kind == "rate" else "Please try again in a moment."
+        advice = "Wait a minute, then try again." if kind == "rate" else "Please try again in a moment."
         return ErrorMessage(_TITLES.get(kind, "Something went wrong here."), advice, "Try again")
     advice = " ".join(capitalized(text).rstrip(".") + "." for text in (problem.detail, problem.hint) if text)
     return ErrorMessage(_TITLES.get(kind, "This did not work."), advice, "Begin again")

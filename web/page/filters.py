@@ -1,4 +1,4 @@
-"""The filters beside the results: lists of values with their counts, and the prices with a histogram."""
+"""Makes the filters beside the results: lists of values with their counts, and the price range with a histogram."""
 
 import hashlib
 import math
@@ -9,7 +9,7 @@ from web.api.schemas import FacetOf, FacetValue
 from web.page.formatting import SIGNS, grouped, label
 from web.page.state import FIELDS, PageState, amount
 
-# No visitor filters by currency, so its counts add up to all products that pass the filter.
+# The page has no filter on the currency, so the counts of this facet add up to all products that pass the filters.
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
 _LISTED = 8  # number of values of a facet that are visible before "more" is opened
@@ -68,7 +68,7 @@ def _group(state: PageState, name: str, facet: FacetOf | None) -> Group | None:
         return None
     cut = _LISTED if len(values) > _LISTED + 1 else len(values)
     others = next((one.products for one in facet.values if one.kind == "other"), 0) if facet else 0
-    beyond = f"and {others:,} products of other values" if others else None
+    beyond = f"and {others:,} products with other values" if others else None
     rest_open = any(value.chosen for value in values[cut:])
     return Group(name, _LEGENDS[name], values[:cut], values[cut:], beyond, rest_open)
 
@@ -86,7 +86,7 @@ def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) ->
     facet = next((facet for facet in facets if facet.field == "price"), None)
     values = facet.values if facet else []
     every = [one for one in values if one.kind == "range"]
-    # (low, high, products) of each range of the most frequent currency, which comes first
+    # Each range is (low, high, products). The first range has the most frequent currency; other currencies are dropped.
     ranges = [
         (one.low, one.low if one.high is None else one.high, one.products)
         for one in every

@@ -14,7 +14,7 @@ def money(price: Decimal | None, currency: str | None) -> str | None:
 
 
 def grouped(price: float) -> str:
-    """10,000,000 or 9.5, without trailing zeros."""
+    """Returns a price such as 10,000,000 or 9.5, with commas between thousands and without trailing zeros."""
     return f"{price:,.2f}".rstrip("0").rstrip(".")
 
 

@@ -17,7 +17,7 @@ from web.page.results import PageResult
 from web.page.state import PageState
 
 HEADERS = {
-    # The page loads only its own files, nothing inline, and images of any host by https.
+    # The page loads only its own files and images of any host by https. Inline scripts and styles are blocked.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' https:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
@@ -30,7 +30,7 @@ HTMX = msgspec.json.encode(
         "allowEval": False,
         "allowScriptTags": False,
         "includeIndicatorStyles": False,
-        "historyCacheSize": 0,  # the server renders every state from its address
+        "historyCacheSize": 0,  # htmx keeps no copies of states, as the server renders each state from its address
         "historyRestoreAsHxRequest": False,
         "scrollIntoViewOnBoost": False,
         "responseHandling": [{"code": "204", "swap": False}, {"code": "[45]..", "swap": True, "error": True},
@@ -70,7 +70,8 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the error page if the client is a browser, otherwise None. It answers requests refused before routing."""
+    """Returns the error page for a request that is refused before routing, or None unless a browser asks for the
+    page."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:
         return None

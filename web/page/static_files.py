@@ -1,4 +1,5 @@
-"""The page's own files, read once. A hash in their addresses lets browsers cache them for a year."""
+"""Serves the page's own files, which are read once. The address of a file contains a hash of its content, so browsers
+may cache the file for a year."""
 
 import gzip
 import hashlib
@@ -47,7 +48,8 @@ async def static_file(
     file = FILES.get(name)
     if file is None:
         raise ApiError("not-found")
-    # During an upgrade, a page of an old process may request a file from a new process. It gets the new file, uncached.
+    # During an upgrade, a page of an old process may request an old file from a new process. The new process sends its
+    # own version of the file, which browsers must not cache under the old address.
     caching = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):

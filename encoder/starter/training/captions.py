@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # at most this many keywords, each with a word that the title lacks, make a caption with the title
+_KEYWORDS = 3  # at most this many captions of a pair join the title and a keyword that shares no word with the title
 _COLOUR_SHARE = 0.4  # if a colour dominates the image, this share of its captions names the colour
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
-_RECOLOURED = 2  # the view whose hues were turned
+_RECOLOURED = 2  # the number of the view whose hues were turned
 
 
 @dataclass(frozen=True, slots=True)

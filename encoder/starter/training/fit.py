@@ -45,7 +45,7 @@ class Recipe:
     false_negative_cosine: float = 0.75  # captions of different titles are no negatives if their cosine is larger
     pseudo_pairs: int = 128  # pseudo-pairs in each batch
     pseudo_strength: float = 3.0  # shift along a pseudo-image's class, in standard deviations of its logit
-    pseudo_noise: float = 0.5  # share of a real image's deviation from the mean, on a pseudo-image
+    pseudo_noise: float = 0.5  # this share of a real image's deviation from the mean is added to a pseudo-image
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
@@ -67,7 +67,7 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 def _shared(scores: Tensor) -> Tensor:
     """Returns the directions of the largest variance, (1000, SHARED), scaled for ``scores - (scores @ d) @ d.T``. That
     step shrinks the deviation along each direction. The shrinkage grows with the ratio of the direction's variance to
-    the largest variance that is not among them."""
+    the largest variance of all other directions."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -115,7 +115,7 @@ def fit(
 
 
 def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
-    """Symmetric InfoNCE over unit vectors (n, d). Pairs with equal labels are positives. Other pairs
+    """Returns the symmetric InfoNCE loss over unit vectors (n, d). Pairs with equal labels are positives. Other pairs
     are negatives, unless their texts have a cosine above ``false_negative_cosine``."""
     same = labels[:, None] == labels[None, :]
     neither = (texts @ texts.T > false_negative_cosine) & ~same
@@ -142,7 +142,8 @@ def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tu
 
 
 class _PseudoPairs:
-    """Makes features of images that do not exist. Each pseudo-image activates one class and is paired with its name.
+    """Makes features of images that do not exist. Each pseudo-image activates one class and is paired with the name of
+    that class.
 
     Its features are the mean features, moved along the covariance of the training images' features with the class's
     logit, plus part of a real image's deviation as noise. Pseudo-pairs teach the head 1,000 classes, most of which no

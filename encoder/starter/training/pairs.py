@@ -56,8 +56,8 @@ def words(text: str) -> set[str]:
 
 
 def singular(word: str) -> str:
-    """Returns a rough singular: frog, fox and cherry for frogs, foxes and cherries. It is only compared, never
-    shown."""
+    """Returns a rough singular: frog, fox and cherry for frogs, foxes and cherries. These singulars are only compared,
+    never shown."""
     for ending, replacement in (("ies", "y"), ("ses", "s"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement

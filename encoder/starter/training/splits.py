@@ -1,4 +1,4 @@
-"""Four held-out splits by concept, committed as ``splits.json``.
+"""Draws and reads the four held-out splits by concept, which are committed as ``splits.json``.
 
 A split names head nouns. Pairs with one of these head nouns are its test side. Pairs whose title and keywords mention
 none of these nouns are its training side. All other pairs, such as an image of a kennel tagged "dog" while dog is held
@@ -14,8 +14,8 @@ from pathlib import Path
 from encoder.starter.training.pairs import Pair
 
 FILE = Path(__file__).with_name("splits.json")
-COUNT = 4  # splits
-SEED = 7  # of the committed splits
+COUNT = 4  # number of splits
+SEED = 7  # the seed with which the committed splits were drawn
 
 # A noun that more than this many pairs mention without having it as their head noun (food, tool, people) is never held
 # out, because holding it out would empty the training side.

@@ -10,7 +10,7 @@ from PIL import Image
 
 COUNT = 3  # views of each image
 
-# Raise it when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
+# Raise this number when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
 VERSION = 2
 
 _DOMINATES = 0.45  # a colour is named in a caption if it covers more than this share of the object

@@ -251,7 +251,7 @@ def test_before_routing_a_browser_is_refused_with_a_page_and_a_program_with_a_pr
         assert client.get("/", headers=browser).status_code == 200
         refused = client.get("/", headers=browser)
         assert refused.status_code == 429
-        assert "That was a lot at once." in refused.text
+        assert "These were too many searches in a short time." in refused.text
         assert refused.headers["content-security-policy"].startswith("default-src 'self'")
         assert client.get("/").headers["content-type"] == "application/problem+json"
 

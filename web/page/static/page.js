@@ -1,4 +1,4 @@
-// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, errors without a page.
+// Adds features that htmx's attributes lack: dropped and pasted images, history while typing, focus, errors without a page.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -65,7 +65,7 @@
     const filters = id("filters");
     sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
     if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      detail.shouldSwap = false; // a request refused before routing has an answer that is not HTML
+      detail.shouldSwap = false; // the answer to a request that is refused before routing is not HTML
       let problem = {};
       try {
         problem = JSON.parse(detail.xhr.responseText);
@@ -96,7 +96,7 @@
 
   const failed = (title, detail, request) => {
     const message = id("failed").content.cloneNode(true);
-    message.querySelector("[data-title]").textContent = title ?? "The search did not get through.";
+    message.querySelector("[data-title]").textContent = title ?? "The shop did not answer the search.";
     message.querySelector("[data-detail]").textContent = detail ?? "";
     message.querySelector("[data-again]").href = location.href;
     message.querySelector("[data-request]").textContent = request ? `Request ${request}` : "";
@@ -104,7 +104,7 @@
   };
   on("htmx:sendError", () => failed("The shop cannot be reached.", "Are you offline?"));
 
-  // --- "why": closed by Escape and by a click elsewhere
+  // --- the open "why" of a result: Escape and a click elsewhere close it
 
   const close = (except) => {
     for (const why of document.querySelectorAll(".why[open]")) {
