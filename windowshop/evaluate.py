@@ -8,16 +8,16 @@ from db.roles import Role
 from windowshop.options import AsJson, RecallDepth, Suites
 
 if TYPE_CHECKING:
-    from db.evaluation.fusion import Weights
+    from db.evaluation.fusion import LegWeights
     from db.evaluation.run import Evaluation, EvaluationOptions
 
 Filters = Annotated[
     list[str] | None,
-    typer.Option("--filter", metavar="JSON", help="Measure under this filter; may be repeated. Default: none."),
+    typer.Option("--filter", metavar="JSON", help="Measure with this filter; may be repeated. Default: no filter."),
 ]
 HybridWeights = Annotated[
     str | None,
-    typer.Option(help="Weights of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted ones, else 1 each."),
+    typer.Option(help="Weights of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted weights, or 1 each."),
 ]
 Route = Annotated[str | None, typer.Option(help="exact or hnsw. Default: the route that a search takes by itself.")]
 Against = Annotated[str | None, typer.Option(metavar="RUN", help='Compare with an earlier run: its number, or "last".')]
@@ -25,7 +25,7 @@ Fit = Annotated[
     bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and store them.")
 ]
 IndexRecall = Annotated[
-    bool, typer.Option(help="Also measure how much of an exact scan's result the HNSW index finds.")
+    bool, typer.Option(help="Also measure which share of an exact scan's results the HNSW index finds.")
 ]
 
 
@@ -58,7 +58,7 @@ def evaluate(
         raise SettingsError(f'--route "{route}" is neither exact nor hnsw')
     if fit and (filter_ or weights):
         raise SettingsError(
-            "--fit goes without --filter and --weights", hint="Fit first, then measure under the filter."
+            "--fit cannot be combined with --filter or --weights", hint="Fit first, then measure with the filter."
         )
     options = EvaluationOptions(
         suites=list(dict.fromkeys(suite or ["default"])),
@@ -109,7 +109,7 @@ def _print(done: "Evaluation", as_json: bool) -> None:
         report.print_fitted(console, done.fitted, done.tested)
     if done.against is not None:
         report.print_comparisons(console, done.against, done.comparisons)
-    console.print(f"Kept as run {done.run}: SELECT * FROM shop.evaluation WHERE run = {done.run}", highlight=False)
+    console.print(f"Stored as run {done.run}: SELECT * FROM shop.evaluation WHERE run = {done.run}", highlight=False)
 
 
 def _parse_filter(written: str) -> dict[str, Any]:
@@ -120,15 +120,15 @@ def _parse_filter(written: str) -> dict[str, Any]:
     try:
         parsed = json.loads(written)
     except ValueError as error:
-        raise SettingsError(f"--filter {written!r} is no JSON: {error}") from error
+        raise SettingsError(f"--filter {written!r} is not JSON: {error}") from error
     if not isinstance(parsed, dict):
-        raise SettingsError(f"--filter {written!r} is no JSON object", hint="""Such as '{"price": {"lt": 80}}'.""")
+        raise SettingsError(f"--filter {written!r} is not a JSON object", hint="""Example: '{"price": {"lt": 80}}'.""")
     return parsed
 
 
-def _parse_weights(written: str) -> "Weights":
+def _parse_weights(written: str) -> "LegWeights":
     from db.errors import SettingsError
-    from db.evaluation.fusion import LEGS, Weights
+    from db.evaluation.fusion import LEGS, LegWeights
 
     try:
         pairs = [part.split("=") for part in written.split(",")]
@@ -141,7 +141,7 @@ def _parse_weights(written: str) -> "Weights":
     except ValueError:
         raise SettingsError(
             f'--weights "{written}" cannot be read',
-            hint="Numbers from 0 to 1000, not all 0, such as image=1,title=0.5,keyword=2; a leg that is not named is "
-            "left out. rrf_k=10 may be added.",
+            hint="Give numbers from 0 to 1000, not all 0, such as image=1,title=0.5,keyword=2. A leg that is not named "
+            "has the weight 0. rrf_k=10 may be added.",
         ) from None
-    return Weights(**{leg: values.get(leg, 0.0) for leg in LEGS}, rrf_k=rrf_k)
+    return LegWeights(**{leg: values.get(leg, 0.0) for leg in LEGS}, rrf_k=rrf_k)

@@ -1,4 +1,4 @@
-"""Runs the search of a judged query, by `shop.search` or as a trial of a model that need not serve."""
+"""Runs the search of a judged query, with `shop.search` or as a trial of a model that may not be serving."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from db.errors import EncoderUnavailable
-from db.evaluation.fusion import Weights
+from db.evaluation.fusion import LegWeights
 from db.evaluation.judgements import JudgedQuery
 from db.search import ranking
 from db.search.ranking import SearchHit, SearchParams
@@ -20,17 +20,18 @@ def search(
     query: JudgedQuery,
     *,
     k: int,
-    weights: Weights | None = None,
+    weights: LegWeights | None = None,
     filter: Filter | None = None,  # noqa: A002  the argument's name in SQL
     route: str | None = None,
     trial_of: str | None = None,
 ) -> list[SearchHit]:
     """Return the k best products for a judged query. If the query is a product, the results exclude that product.
 
-    `trial_of` names a model that is searched as if it were serving, by the exact route. A trial needs weights and the
-    role app, because no other role may have texts encoded by a model that does not serve.
+    With `trial_of`, the search takes the exact route and treats the model of this name as if it were serving. A trial
+    needs `weights`, and a connection with the role app: only this role may have a text encoded by a model that is not
+    serving.
 
-    Raises EncoderUnavailable with the name of the query.
+    If the query cannot be encoded, raises EncoderUnavailable, which names the query.
     """
     params = SearchParams(
         query=query.text,

@@ -1,7 +1,7 @@
 """Fits the fusion weights of a model on half of the judged queries and tests them on the other half.
 
-A hash of the query alone decides its half, so a query stays in its half when judgements are added, and in every suite.
-Only queries with a text count: a search by image alone uses only the image leg unless the search names weights.
+A hash of the query decides its half. So a query is in the same half in every suite, and stays there when judgements are
+added. Only queries with a text are used, because a search by image alone uses only the image leg by default.
 """
 
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from db.errors import SettingsError
-from db.evaluation.fusion import Case, Weights, fit, in_dev_half
+from db.evaluation.fusion import Case, LegWeights, fit, in_dev_half
 from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_lists
 from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
 
@@ -23,21 +23,21 @@ METRIC = f"nDCG@{NDCG_DEPTH}"
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    weights: Weights
+    weights: LegWeights
     ndcg: float  # mean nDCG@10 on the dev half
-    dev: int
-    test: int
+    dev: int  # the number of queries in the dev half
+    test: int  # the number of queries in the test half
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutResult:
-    """Mean nDCG@10 on the test half of some queries: of the hybrid, of each leg, and the paired difference (`over`)."""
+    """The mean nDCG@10 of the hybrid and of each leg, over those queries of a group that are in the test half."""
 
-    what: str
-    queries: int
+    what: str  # the name of the group
+    queries: int  # the number of queries in the test half
     hybrid: Interval
     legs: dict[str, Interval] = field(default_factory=dict)
-    over: dict[str, Interval] = field(default_factory=dict)
+    over: dict[str, Interval] = field(default_factory=dict)  # by leg: the hybrid minus the leg, query by query
 
     @property
     def best_leg(self) -> str:
@@ -47,16 +47,17 @@ class HeldOutResult:
 def fit_weights(
     conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None, trial_of: str | None = None
 ) -> Fitted:
-    """Fit weights on the dev half. All queries of `tasks` have a text; `trial_of` names a model that need not serve.
+    """Fit weights on the dev half. All queries of `tasks` have a text.
 
-    Raises SettingsError when a half has too few queries.
+    With `trial_of`, the searches use the model of this name as if it were serving. Otherwise they use the serving
+    model. Raises SettingsError when a half has too few queries.
     """
     halves = [in_dev_half(query.query_id) for task in tasks for query in task.queries]
     dev, test = sum(halves), len(halves) - sum(halves)
     if min(dev, test) < FEWEST:
         raise SettingsError(
-            f"of {len(halves)} queries with a text {min(dev, test)} fall into one half; weights fitted on fewer than "
-            f"{FEWEST} mean nothing",
+            f"the {len(halves)} queries with a text are split into halves of {dev} and {test}; fitted weights mean "
+            f"nothing unless each half has at least {FEWEST} queries",
             hint="Judge more queries.",
         )
     cases = [
@@ -100,7 +101,10 @@ def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
 def store(
     conn: Connection, model: Serving, suites: Sequence[str], fitted: Fitted, tested: Sequence[HeldOutResult]
 ) -> None:
-    """Store the default weights of searches, as the app and in the caller's transaction."""
+    """Store the fitted weights, which become the default weights of searches with `model`.
+
+    `conn` belongs to the role app, and the caller commits.
+    """
     whole = tested[-1]
     detail = {
         "suites": list(suites),
@@ -130,6 +134,7 @@ def _half(task: Task) -> Task:
 
 
 def beside(what: str, values: dict[str, Values]) -> HeldOutResult:
+    """Compare the hybrid with each leg. `values` has the nDCG@10 of each query, by leg."""
     legs = [leg for leg in values if leg != "hybrid"]
     hybrid = values["hybrid"]
     if not len(hybrid):

@@ -1,9 +1,9 @@
-"""Weighted reciprocal rank fusion, as in `shop.search`, and a search for the weights that suit judged queries best.
+"""Fuses ranked lists by weighted reciprocal rank, as `shop.search` does, and finds the best weights for judged queries.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
 (2009) used 60 for rrf_k. A larger rrf_k gives a first place less advantage over a tenth, and gives a product in several
-lists more advantage. That is good if the legs are equally right, and bad if one leg is right and another is noise.
-Only the ratios of the weights matter, so the largest fitted weight is 1.
+lists more advantage. A larger rrf_k is good if the legs are equally right, and bad if one leg is right and another is
+noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 
 LEGS = ("image", "title", "keyword")
-LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # the weights to try; only ratios matter, so the steps are factors
-RRF_KS = (3, 10, 30, 60)
+LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # `fit` tries these weights; only ratios matter, so steps are factors
+RRF_KS = (3, 10, 30, 60)  # `fit` tries these values of rrf_k
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class LegWeights:
     """The weight of each leg in a search (0 disables the leg), and rrf_k."""
 
     image: float = 1.0
@@ -31,8 +31,8 @@ class Weights:
     rrf_k: int = 60
 
     @classmethod
-    def tuned(cls, rows: Mapping[str, float]) -> "Weights":
-        """Build weights from the rows of shop.tuning, by name."""
+    def tuned(cls, rows: Mapping[str, float]) -> "LegWeights":
+        """Build weights from rows of shop.tuning. `rows` has their values by name."""
         return cls(**{leg: rows.get(f"{leg}_weight", 1.0) for leg in LEGS}, rrf_k=int(rows.get("rrf_k", 60)))
 
     def as_tuning(self) -> dict[str, float]:
@@ -42,9 +42,9 @@ class Weights:
         return ", ".join(f"{name} {getattr(self, name):g}" for name in (*LEGS, "rrf_k"))
 
 
-def only(leg: str) -> Weights:
+def only(leg: str) -> LegWeights:
     image, title, keyword = (float(each == leg) for each in LEGS)
-    return Weights(image, title, keyword)
+    return LegWeights(image, title, keyword)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Case:
     grades: Mapping[UUID, int]
 
 
-def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
-    """Return the products that any leg with a weight found, best first. Equal scores are in the order of their ids."""
+def fuse(lists: Mapping[str, Sequence[UUID]], weights: LegWeights) -> list[UUID]:
+    """Return the products that any leg with a weight found, best first. Products of equal score are ordered by id."""
     scores: dict[UUID, float] = {}
     for leg, found in lists.items():
         if weight := getattr(weights, leg):
@@ -66,11 +66,11 @@ def fuse(lists: Mapping[str, Sequence[UUID]], weights: Weights) -> list[UUID]:
 
 
 def in_dev_half(query_id: UUID) -> bool:
-    """Return whether a query is in the dev half. A hash of the query decides, so every suite has the same half."""
+    """Return whether a query is in the dev half. A hash of the query decides, so it is the same in every suite."""
     return query_id.bytes[-1] % 2 == 0
 
 
-def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
+def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
     """Return the weights with the highest mean nDCG@10 over the cases, and that mean.
 
     Tries every point of a grid. Among equally good points the largest rrf_k wins, then the largest sum of weights.
@@ -91,14 +91,15 @@ def fit(cases: Sequence[Case]) -> tuple[Weights, float]:
             if max(weights) == 1:
                 tried.append((round(ndcg(parts, weights), 9), rrf_k, sum(weights), weights))
     best, rrf_k, _, (image, title, keyword) = max(tried)
-    return Weights(image, title, keyword, rrf_k), best
+    return LegWeights(image, title, keyword, rrf_k), best
 
 
 def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the rank of each (case, product, leg), infinite if not found, the gain of each (case, product), and the
-    best DCG of each case.
+    """Return three arrays: the rank of each (case, product, leg), the gain of each (case, product), and the best
+    possible DCG of each case.
 
-    The products of a case are in the order of their ids, which decides between equal scores.
+    The rank is infinite if the leg did not find the product. The products of a case are ordered by id, so that a stable
+    sort by score puts the smaller id first.
     """
     products = [sorted(set().union(*case.lists.values())) for case in cases]
     width = max(1, max(map(len, products)))

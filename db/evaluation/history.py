@@ -39,16 +39,16 @@ class Comparison:
 
 
 def check_may_keep(conn: Connection) -> None:
-    """Raise StatementRefused if this login may not store evaluations. This comes before the long measurement."""
+    """Raise StatementRefused if this login may not store evaluations. Call this before the long measurement."""
     if not conn.scalar(text("select has_table_privilege('shop.evaluation', 'insert')")):
         raise StatementRefused(
-            "this login may not keep evaluations", hint="Give the address of one that belongs to the role app."
+            "this login may not store evaluations", hint="Use a database address whose login has the role app."
         )
 
 
 def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> int:
-    """Store a run as the app, in the caller's transaction. Returns the number of the run."""
-    # The lock gives two runs that end at the same time two numbers.
+    """Store a run and return its number. `conn` belongs to the role app, and the caller commits."""
+    # The lock gives different numbers to two runs that end at the same time.
     conn.execute(text("lock table shop.evaluation in share row exclusive mode"))
     run = int(conn.scalar(text("select coalesce(max(run), 0) + 1 from shop.evaluation")) or 1)
     for leg in measured:
@@ -102,7 +102,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
         )
         if run is None:
             raise SettingsError(
-                f"no earlier run has measured {', '.join(suites)}", hint="This one can be the first, without --against."
+                f"no earlier run has measured {', '.join(suites)}", hint="Measure the first run without --against."
             )
     elif against.isdecimal():
         run = int(against)
@@ -118,7 +118,9 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
     stored = [StoredLeg(*row) for row in rows]
     if not stored:
         known = conn.scalars(text("select distinct run from shop.evaluation order by run desc limit 10")).all()
-        raise SettingsError(f"there is no run {run}", hint=f"The newest: {', '.join(map(str, known)) or 'none yet'}.")
+        raise SettingsError(
+            f"there is no run {run}", hint=f"The newest runs: {', '.join(map(str, known)) or 'none yet'}."
+        )
     return run, stored
 
 
@@ -137,16 +139,16 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
             raise SettingsError(
                 f"run {run} measured {what} against other judgements: {same[0].queries} queries then, "
                 f"{len(task.queries)} now, or other grades or products",
-                hint="The difference would mean nothing. Measure without --against; later runs compare with that one.",
+                hint="The difference would mean nothing. Measure without --against; compare later runs with that run.",
             )
         if same[0].k != k:
             raise SettingsError(
-                f"run {run} was measured at k {same[0].k}, this one at {k}", hint=f"Give --k {same[0].k}."
+                f"run {run} was measured at k {same[0].k}, this run at {k}", hint=f"Give --k {same[0].k}."
             )
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Compare in pairs by resampling the difference of each query. Directions that only one run has are skipped."""
+    """Compare query by query, and resample the differences. Directions that only one of the runs has are skipped."""
     comparisons = []
     for leg in measured:
         then = next((one for one in stored if one.direction == leg.direction and _measures(one, leg.task)), None)

@@ -42,7 +42,7 @@ class JudgedQuery:
     text: str | None
     picture_of: int | None  # the judgement_id of a row that holds the image
     picture_sku: str | None
-    product_id: UUID | None  # the id of the product picture_sku
+    product_id: UUID | None  # the id of the product whose SKU is picture_sku
     grades: Mapping[UUID, int]
 
     @property
@@ -68,9 +68,10 @@ select count(*) filter (where added), count(*) filter (where not added),
 
 
 def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
-    """Add judgements as the app, in the caller's transaction. A product that was judged before gets the new grade.
+    """Add judgements. A product that was judged for the query before gets the new grade.
 
-    No two of `judgements` may judge the same product for the same query.
+    `conn` belongs to the role app, and the caller commits. No two of `judgements` may judge the same product for the
+    same query.
     """
     conn.execute(text(_STAGE))
     raw = conn.connection.driver_connection
@@ -119,7 +120,7 @@ def read(conn: Connection, suites: Sequence[str]) -> list[JudgedQuery]:
             known = conn.scalars(text("select distinct suite from shop.judgement order by 1")).all()
             raise SettingsError(
                 f'suite "{suite}" has no judgements',
-                hint=(f"There are: {', '.join(known)}. " if known else "")
+                hint=(f"Suites with judgements: {', '.join(known)}. " if known else "")
                 + 'Add some with "windowshop judge FILE.csv" (columns query, sku, grade), or by INSERT INTO '
                 "shop.judgement (suite, query, sku, grade).",
             )
@@ -127,7 +128,7 @@ def read(conn: Connection, suites: Sequence[str]) -> list[JudgedQuery]:
 
 
 def unknown(conn: Connection, products: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the SKUs of these (catalog, SKU) pairs that no product has."""
+    """Return the SKUs of those (catalog, SKU) pairs for which there is no product."""
     pairs = sorted(products)
     rows = conn.execute(
         text(

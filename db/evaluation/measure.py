@@ -1,4 +1,4 @@
-"""Runs judged queries through `shop.search` and measures the results. The analyst can run it; nothing is written.
+"""Runs judged queries through `shop.search` and measures the results. It writes nothing, so the role analyst suffices.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
 from db.evaluation.asking import Filter, search
-from db.evaluation.fusion import LEGS, Weights, only
+from db.evaluation.fusion import LEGS, LegWeights, only
 from db.evaluation.judgements import JudgedQuery
 from db.evaluation.metrics import NDCG_DEPTH, Values, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
 from db.search.ranking import SearchHit
@@ -35,9 +35,11 @@ class Task:
     catalog: str
     kind: str
     filter: Filter | None
-    selectivity: float | None  # share of the catalog's products that the filter lets through
+    selectivity: float | None  # share of the catalog's products that pass the filter; None without a filter
     queries: Sequence[JudgedQuery]
-    left_out: int  # queries without a relevant product in the catalog and the filter, or whose own image is not encoded
+    # The number of queries that are not measured: no relevant product is in the catalog and passes the filter, or the
+    # query's own image is not encoded.
+    left_out: int
 
     @property
     def has_text(self) -> bool:
@@ -61,23 +63,24 @@ class Serving:
     model_id: int
     model: str
     revision: str
-    weights: Weights  # the defaults of a search
+    weights: LegWeights  # the default weights of a search with a text
     calibration: Mapping[str, int] | None
 
-    def by_itself(self, task: Task) -> Weights:
-        """Return the default weights of a search: without a text, only the image leg counts."""
+    def by_itself(self, task: Task) -> LegWeights:
+        """Return the default weights of a search. If its query has no text, only the image leg has a weight."""
         return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to measure. `weights` are the weights of the hybrid. With None the search chooses the weights or the route.
+    """How to measure. `weights` are the weights of the hybrid.
 
-    `trial` searches by the exact route as if the model were serving, even if it is not.
+    If `weights` or `route` is None, the search uses its default. With `trial`, the searches take the exact route and
+    treat the model as if it were serving.
     """
 
     k: int = 10
-    weights: Weights | None = None
+    weights: LegWeights | None = None
     route: str | None = None
     index_recall: bool = True  # also measure which share of an exact scan's results the index finds
     trial: bool = False
@@ -89,9 +92,9 @@ class MeasuredLeg:
     leg: str
     k: int
     setting: Mapping[str, Any]
-    results: Sequence[Sequence[str]]  # SKUs of each query
+    results: Sequence[Sequence[str]]  # for each query, the SKUs that were found, best first
     metrics: tuple[str, ...]
-    values: Values  # (queries, metrics)
+    values: Values  # an array of the shape (queries, metrics)
 
     @property
     def direction(self) -> str:
@@ -105,12 +108,12 @@ def serving(conn: Connection) -> Serving:
     """Return the serving model. Raises DatabaseError when no model is serving."""
     name = conn.scalar(text("select name from shop.model where status = 'serving'"))
     if name is None:
-        raise DatabaseError("no model is serving", hint='Choose one with "windowshop model serve NAME".')
+        raise DatabaseError("no model is serving", hint='Choose a model with "windowshop model serve NAME".')
     return as_if_serving(conn, name)
 
 
 def as_if_serving(conn: Connection, name: str) -> Serving:
-    """Return a model as if it were serving. Raises DatabaseError when the model is not kept current."""
+    """Return the model of this name, whether it serves or not. Raises DatabaseError if it is unknown or retired."""
     row = conn.execute(
         text("select model_id, name, revision from shop.model where name = :name and status <> 'retired'"),
         {"name": name},
@@ -119,9 +122,9 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
         raise DatabaseError(f"there is no model {name}, or it is retired", hint='See "windowshop model status".')
     fitted = conn.execute(
         text("select name, value from shop.tuning where model_id = :id and name = any (:names)"),
-        {"id": row.model_id, "names": list(Weights().as_tuning())},
+        {"id": row.model_id, "names": list(LegWeights().as_tuning())},
     )
-    weights = Weights.tuned({each.name: each.value for each in fitted})
+    weights = LegWeights.tuned({each.name: each.value for each in fitted})
     calibration = conn.execute(
         text(
             "select calibration_id, ef_search, crossover_rows from shop.calibration where model_id = :id "
@@ -136,7 +139,7 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
     """Group the queries into tasks, and keep the judgements of products that a search could find.
 
-    A product of the catalog that is not encoded keeps its judgement: a search that misses the product is at fault.
+    The judgement of a product that is in the catalog but not encoded is kept: a search that misses it is at fault.
     """
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
@@ -159,7 +162,7 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each search.
 
-    Raises DatabaseError when a model other than `model` answers, or its settings have changed.
+    Raises DatabaseError if another model served during the measurement, or the settings of `model` changed.
     """
     how = how or How()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]
@@ -169,7 +172,7 @@ def measure(
 
 
 def count(tasks: Sequence[Task]) -> int:
-    """Return how often `measure` reports progress over the tasks."""
+    """Return how often `measure` reports progress for all tasks together."""
     return sum(len(task.queries) * len(task.legs) for task in tasks)
 
 
@@ -210,7 +213,10 @@ def _measure_leg(
 def _index_recall(
     conn: Connection, query: JudgedQuery, task: Task, leg: str, k: int, known: list[SearchHit] | None
 ) -> float:
-    """Return the share of an exact scan's results that the HNSW index finds. `known` has the results already found."""
+    """Return the share of an exact scan's results that the HNSW index finds.
+
+    `known` has the first k results of the same search if they are known. They save one of the two searches.
+    """
 
     def distances(route: str) -> list[float]:
         taken = {hit.route for hit in known or ()} == {route}
@@ -225,14 +231,15 @@ def _index_recall(
 def _findable(
     conn: Connection, catalog: str, queries: Sequence[JudgedQuery], condition: Filter | None
 ) -> tuple[set[UUID], float | None]:
-    """Return the judged products of the catalog that pass the filter, and the share of the catalog that passes it."""
+    """Return the judged products that pass the filter, and the share of the catalog's products that pass the filter."""
     judged = list({key for query in queries for key in query.grades})
     passes, selectivity = "true", None
     if condition is not None:
         passes = str(
             conn.scalar(text("select shop_private.filter_condition(cast(:f as jsonb))"), {"f": json.dumps(condition)})
         )
-        passes = passes.replace("%", "%%")  # for the driver; SQLAlchemy would read colons as parameters
+        # The driver gets the statement directly, with %% for a %. SQLAlchemy would read a colon as a parameter.
+        passes = passes.replace("%", "%%")
         share = f"select avg(coalesce(({passes}), false)::integer)::float8 from shop.product p where p.catalog = %(in)s"
         selectivity = conn.exec_driver_sql(share, {"in": catalog}).scalar()
     rows = conn.exec_driver_sql(

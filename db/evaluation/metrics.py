@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 Key = TypeVar("Key", bound=Hashable)
 Values = NDArray[np.float64]
 
-RESAMPLES = 5_000
-NDCG_DEPTH = 10
-_CHUNK = 2_000_000  # numbers drawn in one step
+RESAMPLES = 5_000  # bootstrap samples of the queries
+NDCG_DEPTH = 10  # nDCG is measured over this many first results
+_CHUNK = 2_000_000  # at most this many random numbers are drawn in one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def _dcg(grades: Sequence[int]) -> float:
 def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
     """Return the share of an exact list that an approximate list contains. Both are distances, nearest first.
 
-    It compares distances and not ids, as ann-benchmarks does: of two equally distant products, either is correct.
+    The function compares distances and not ids, as ann-benchmarks does: of two equally distant products, either is
+    correct.
     """
     if not exact:
         return 1.0

@@ -11,7 +11,7 @@ from db.errors import SettingsError
 from db.evaluation import fitting, history, judgements, measure
 from db.evaluation.asking import Filter
 from db.evaluation.fitting import Fitted, HeldOutResult
-from db.evaluation.fusion import Weights
+from db.evaluation.fusion import LegWeights
 from db.evaluation.history import Comparison, StoredLeg
 from db.evaluation.measure import How, MeasuredLeg, Serving, Task
 from db.roles import Role
@@ -25,7 +25,7 @@ class EvaluationOptions:
     suites: Sequence[str] = ("default",)
     filters: Sequence[Filter | None] = (None,)
     k: int = 10
-    weights: Weights | None = None  # of the hybrid; None: the defaults of a search
+    weights: LegWeights | None = None  # the weights of the hybrid; with None, the default weights of a search
     route: str | None = None
     against: str | None = None  # the number of an earlier run, or "last"
     fit: bool = False
@@ -51,7 +51,7 @@ def prepare(conn: Connection, options: EvaluationOptions) -> list[Task]:
 
 
 def answerable(tasks: Sequence[Task]) -> list[Task]:
-    """Return the tasks that have queries. Raises SettingsError when no task has any."""
+    """Return the tasks that have queries. Raises SettingsError when no task has a query."""
     kept = [task for task in tasks if task.queries]
     if not kept:
         suites = ", ".join(sorted({task.suite for task in tasks}))
@@ -62,7 +62,10 @@ def answerable(tasks: Sequence[Task]) -> list[Task]:
 def evaluate(
     database: Database, conn: Connection, tasks: Sequence[Task], options: EvaluationOptions, progress: ShowProgress
 ) -> Evaluation:
-    """Fit weights if requested, measure, compare, and store the results. `conn` is the analyst's, in autocommit."""
+    """Fit weights if requested, measure, compare, and store the results.
+
+    `conn` belongs to the role analyst, in autocommit mode. The results are stored on a connection of the role app.
+    """
     model = measure.serving(conn)
     earlier = _earlier(conn, tasks, options)
     fitted = fit_weights(conn, tasks, progress) if options.fit else None
@@ -89,7 +92,7 @@ def fit_weights(conn: Connection, tasks: Sequence[Task], progress: ShowProgress,
 
 
 def _earlier(conn: Connection, tasks: Sequence[Task], options: EvaluationOptions) -> tuple[int, list[StoredLeg]] | None:
-    """Find the run to compare with. This comes before the measurement, so that an unfit run fails without delay."""
+    """Find the run to compare with, before the measurement: if the run is unsuitable, the error comes without delay."""
     if options.against is None:
         return None
     run, stored = history.find(conn, options.against, tasks)

@@ -86,7 +86,7 @@ def test_evaluate_measures_legs_fits_weights_and_compares_runs(
         "index recall",
     ):
         assert shown in first.stdout
-    assert "Kept as run 1" in first.stdout
+    assert "Stored as run 1" in first.stdout
 
     fitted = windowshop("evaluate", "--fit", "--against", "last", "--json", env=env)
     assert fitted.returncode == 0, fitted.stderr
@@ -105,7 +105,7 @@ def test_evaluate_measures_legs_fits_weights_and_compares_runs(
     assert weights == {"rrf_k": named.pop("rrf_k"), **{f"{leg}_weight": value for leg, value in named.items()}}
 
     table = windowshop("evaluate", "--against", "1", "--k", "10", env=env)
-    assert "Now minus run 1, query by query" in table.stdout
+    assert "This run minus run 1, query by query" in table.stdout
     assert "+.000 [+.000,+.000]" in table.stdout
 
 
@@ -129,10 +129,10 @@ MISTAKES = [
     (("--weights", "image=0,title=0"), "not all 0"),
     (("--weights", "picture=1"), "cannot be read"),
     (("--weights", "image=1,rrf_k=0"), "cannot be read"),
-    (("--filter", "price < 3"), "is no JSON"),
-    (("--filter", "[1]"), "is no JSON object"),
+    (("--filter", "price < 3"), "is not JSON"),
+    (("--filter", "[1]"), "is not a JSON object"),
     (("--route", "fast"), "neither exact nor hnsw"),
-    (("--fit", "--filter", "{}"), "--fit goes without --filter"),
+    (("--fit", "--filter", "{}"), "--fit cannot be combined with --filter"),
 ]
 
 
@@ -167,7 +167,7 @@ def test_a_login_that_cannot_store_the_figures_fails_before_the_measurement(
 ) -> None:
     done = windowshop("evaluate", env=environment(clip_database, Role.ANALYST))
     assert done.returncode == 3
-    assert "this login may not keep evaluations" in done.stderr
+    assert "this login may not store evaluations" in done.stderr
 
 
 def test_rejected_judgements_are_named_and_leave_exit_code_six(
@@ -178,4 +178,4 @@ def test_rejected_judgements_are_named_and_leave_exit_code_six(
     assert done.returncode == 6
     assert "2 judgements of judged.csv: 1 new, 0 changed, 0 unchanged, 1 rejected" in done.stdout
     assert 'line 3: grade "9" is not 0, 1, 2 or 3' in done.stderr
-    assert "not in the catalog, which count for nothing: 1 (p1)" in done.stderr
+    assert "that are not in the catalog and do not count: 1 (p1)" in done.stderr

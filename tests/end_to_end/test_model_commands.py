@@ -73,7 +73,7 @@ def test_a_model_is_added_promoted_and_retired(env: dict[str, str], clip_databas
             "model clip,",
             "model siglip,",
             "text->hybrid",
-            "Now minus run 2, query by query",
+            "This run minus run 2, query by query",
             "Kept as run 1",
         ):
             assert shown in tried

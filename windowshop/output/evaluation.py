@@ -30,7 +30,7 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
         routes = (f"{leg.direction} {_routes(leg)}" for leg in legs if leg.leg != "keyword")
         console.print(f"Answered by: {'; '.join(routes)}.", highlight=False, markup=False)
     depth = max(measured[0].k, NDCG_DEPTH)
-    note = f"MRR: of the first {depth} results. [low,high]: 95 % of bootstrap samples of the queries."
+    note = f"MRR counts the first {depth} results. [low,high] holds 95 % of the bootstrap samples of the queries."
     hybrid = next((leg for leg in measured if leg.leg == "hybrid"), None)
     if hybrid:
         weights = ", ".join(f"{leg} {weight:g}" for leg, weight in hybrid.setting["weights"].items())
@@ -39,13 +39,13 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
 
 
 def print_left_out(tasks: Sequence[Task]) -> None:
-    """Print on stderr how many queries were left out, so that JSON on stdout stays valid."""
+    """Print on stderr how many queries are not measured. JSON on stdout stays valid."""
     console = Console(stderr=True)
     for task in tasks:
         if task.left_out:
             console.print(
-                f"{task.suite}, {task.kind} queries{_under(task)}: {task.left_out} left out: catalog {task.catalog} "
-                "lacks the relevant products, or the encoded image of the query",
+                f"{task.suite}, {task.kind} queries{_under(task)}: {task.left_out} are not measured, because catalog "
+                f"{task.catalog} lacks their relevant products or the encoded image of the query",
                 highlight=False,
                 markup=False,
             )
@@ -53,8 +53,8 @@ def print_left_out(tasks: Sequence[Task]) -> None:
 
 def print_fitted(console: Console, fitted: Fitted, tested: Sequence[HeldOutResult]) -> None:
     console.print(
-        f"Fitted on {fitted.dev} queries: {fitted.weights} (nDCG@10 {fitted.ndcg:.3f} there). "
-        f"On the other {fitted.test}:",
+        f"Weights fitted on {fitted.dev} queries: {fitted.weights} (nDCG@10 on these queries: {fitted.ndcg:.3f}). "
+        f"Results on the other {fitted.test} queries:",
         highlight=False,
     )
     table = _table("test half", "leg", "nDCG@10", "hybrid - leg")
@@ -72,7 +72,8 @@ def print_fitted(console: Console, fitted: Fitted, tested: Sequence[HeldOutResul
 
 def print_comparisons(console: Console, run: int, comparisons: Sequence[Comparison]) -> None:
     console.print(
-        f"\nNow minus run {run}, query by query; an interval on one side of 0 is a difference.", highlight=False
+        f"\nThis run minus run {run}, query by query. If an interval does not contain 0, the runs differ.",
+        highlight=False,
     )
     for task in {id(one.measured.task): one.measured.task for one in comparisons}.values():
         _print_task(console, task)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from db.errors import SettingsError
 from db.evaluation import fitting
-from db.evaluation.fusion import Weights, fuse, in_dev_half
+from db.evaluation.fusion import LegWeights, fuse, in_dev_half
 from db.evaluation.judgements import read
 from db.evaluation.measure import How, leg_lists, prepare, search, serving
 from db.roles import Role
@@ -54,7 +54,7 @@ def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connect
     """The fit fuses the lists of the legs in Python. The fused list must equal the result of shop.search."""
     suite_of_words(shop)
     [task] = prepare(analyst, read(analyst, ["default"]))
-    weights = Weights(0.3, 0.2, 0.5, rrf_k=7)
+    weights = LegWeights(0.3, 0.2, 0.5, rrf_k=7)
     for query, lists in leg_lists(analyst, task, fitting.DEPTH):
         found = [hit.product_id for hit in search(analyst, query, k=10, weights=weights)]
         assert fuse(lists, weights)[:10] == found
@@ -73,5 +73,5 @@ def test_the_test_half_holds_only_queries_that_were_not_fitted_on(shop: "Shop", 
 
 def test_a_fit_needs_at_least_ten_queries_in_each_half(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop, 10)
-    with pytest.raises(SettingsError, match="weights fitted on fewer than 10 mean nothing"):
+    with pytest.raises(SettingsError, match="nothing unless each half has at least 10 queries"):
         fitting.fit_weights(analyst, prepare(analyst, read(analyst, ["default"])))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.evaluation.fusion import LEGS, LEVELS, RRF_KS, Case, Weights, fit, fuse, in_dev_half, only
+from db.evaluation.fusion import LEGS, LEVELS, RRF_KS, Case, LegWeights, fit, fuse, in_dev_half, only
 from db.evaluation.metrics import bootstrap, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
 
 GRADES = {"a": 3, "b": 1, "c": 0, "d": 2}
@@ -150,10 +150,10 @@ def ids(count: int, seed: int = 0) -> list[UUID]:
 def test_a_fused_score_is_the_sum_of_weight_divided_by_rrf_k_plus_rank() -> None:
     a, b, c = ids(3)
     # The scores are 1/61 for a, 1/62 + 2/61 for b and 2/62 for c.
-    assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 2, 1)) == [b, c, a]
+    assert fuse({"image": [a, b], "title": [b, c]}, LegWeights(1, 2, 1)) == [b, c, a]
     assert 1 / 61 < 2 / 62 < 1 / 62 + 2 / 61
     # With rrf_k 1, the scores are 1/2 for a and 1/3 for b. The title leg has weight 0, so c is not found.
-    assert fuse({"image": [a, b], "title": [b, c]}, Weights(1, 0, 1, rrf_k=1)) == [a, b]
+    assert fuse({"image": [a, b], "title": [b, c]}, LegWeights(1, 0, 1, rrf_k=1)) == [a, b]
 
 
 def test_a_leg_of_weight_0_adds_no_products() -> None:
@@ -163,15 +163,15 @@ def test_a_leg_of_weight_0_adds_no_products() -> None:
 
 def test_products_with_equal_scores_are_ordered_by_id() -> None:
     a, b = ids(2)
-    assert fuse({"image": [a], "title": [b]}, Weights()) == sorted([a, b])
+    assert fuse({"image": [a], "title": [b]}, LegWeights()) == sorted([a, b])
 
 
 @given(st.permutations(range(8)), st.permutations(range(8)), st.floats(0.1, 10))
 def test_only_the_ratio_of_the_weights_matters(one: Sequence[int], other: Sequence[int], factor: float) -> None:
     keys = ids(8)
     lists = {"image": [keys[n] for n in one], "title": [keys[n] for n in other]}
-    scaled = fuse(lists, Weights(0.3 * factor, 0.7 * factor, 0))
-    assert scaled == fuse(lists, Weights(0.3, 0.7, 0))
+    scaled = fuse(lists, LegWeights(0.3 * factor, 0.7 * factor, 0))
+    assert scaled == fuse(lists, LegWeights(0.3, 0.7, 0))
 
 
 # --- fitting
@@ -185,7 +185,7 @@ def case(rng: random.Random, good: str) -> Case:
     return Case(lists, dict.fromkeys(keys[:3], 2))
 
 
-def mean_ndcg(cases: Sequence[Case], weights: Weights) -> float:
+def mean_ndcg(cases: Sequence[Case], weights: LegWeights) -> float:
     return float(np.mean([ndcg_at_k(fuse(each.lists, weights), each.grades) for each in cases]))
 
 
@@ -213,13 +213,13 @@ def test_no_weights_of_the_grid_have_a_higher_ndcg_than_the_fitted_weights(seed:
     weights, ndcg = fit(cases)
     assert mean_ndcg(cases, weights) == pytest.approx(ndcg, abs=1e-9)
     for rrf_k, *others in itertools.product(RRF_KS, LEVELS[::3], LEVELS[::3]):
-        assert mean_ndcg(cases, Weights(*others, 1, rrf_k=rrf_k)) <= ndcg + 1e-9
+        assert mean_ndcg(cases, LegWeights(*others, 1, rrf_k=rrf_k)) <= ndcg + 1e-9
 
 
 def test_legs_that_agree_are_fitted_to_the_default_weights() -> None:
     [only_one] = ids(1)
     weights, _ = fit([Case({leg: [only_one] for leg in LEGS}, {only_one: 1})])
-    assert weights == Weights()
+    assert weights == LegWeights()
 
 
 def test_a_query_whose_relevant_product_is_not_found_does_not_stop_a_fit() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db.errors import SettingsError
 from db.evaluation import history
-from db.evaluation.fusion import Weights, only
+from db.evaluation.fusion import LegWeights, only
 from db.evaluation.judgements import read
 from db.evaluation.measure import How, prepare
 from tests.support.judging import judged, kept, run, suite_of_words
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_judgements")
 
 def test_a_run_is_stored_with_every_query_and_the_analyst_can_read_it(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
-    measured = run(analyst, How(weights=Weights(0.5, 0.25, 1)))
+    measured = run(analyst, How(weights=LegWeights(0.5, 0.25, 1)))
     number = kept(shop, measured)
     rows = analyst.exec_driver_sql(
         "select direction, queries, k, model, revision, setting, selectivity, metrics from shop.evaluation "
@@ -112,7 +112,7 @@ def test_runs_of_other_suites_filters_or_depths_are_not_compared(shop: "Shop", a
     with pytest.raises(SettingsError, match=f"run {number} has nothing to compare with suite other"):
         history.refuse_unlike(*history.find(analyst, str(number), other), other, 10)
     tasks = prepare(analyst, read(analyst, ["default"]))
-    with pytest.raises(SettingsError, match=f"run {number} was measured at k 10, this one at 5"):
+    with pytest.raises(SettingsError, match=f"run {number} was measured at k 10, this run at 5"):
         history.refuse_unlike(*history.find(analyst, "last", tasks), tasks, 5)
     shop.run("update shop.product set brand = 'A'")
     filtered = prepare(analyst, read(analyst, ["default"]), [{"brand": "A"}])

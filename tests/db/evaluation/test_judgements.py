@@ -77,5 +77,5 @@ def test_the_error_for_a_suite_without_judgements_says_how_to_add_some(shop: "Sh
     judged(shop, ("bag", "a", 1), suite="bags")
     with pytest.raises(SettingsError, match='suite "shoes" has no judgements') as error:
         read(analyst, ["shoes"])
-    assert "There are: bags" in str(error.value.hint)
+    assert "Suites with judgements: bags" in str(error.value.hint)
     assert "windowshop judge" in str(error.value.hint)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, EncoderUnavailable, SettingsError
 from db.evaluation import history
-from db.evaluation.fusion import Weights
+from db.evaluation.fusion import LegWeights
 from db.evaluation.judgements import Judgement, add
 from db.lifecycle import trial
 from db.lifecycle.promotion import promote, trials
@@ -178,7 +178,7 @@ def test_the_weights_of_a_model_can_be_fitted_before_it_serves(two_models: "Shop
     assert {row.model_id for row in stored} == {2}
     assert {row.name: row.value for row in stored} == done.fitted.weights.as_tuning()
     hybrids = two_models.run("select model, setting -> 'weights' from shop.evaluation where direction = 'text->hybrid'")
-    assert dict(map(tuple, hybrids)) == {"wide": asdict(done.fitted.weights), "toy": asdict(Weights())}
+    assert dict(map(tuple, hybrids)) == {"wide": asdict(done.fitted.weights), "toy": asdict(LegWeights())}
 
 
 def test_a_later_evaluation_is_not_compared_with_a_trial(two_models: "Shop") -> None:
