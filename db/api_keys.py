@@ -1,4 +1,4 @@
-"""API keys. A key is a random token, of which the database stores only the SHA-256.
+"""Creates, lists, revokes and checks API keys. A key is a random token; the database stores only its SHA-256.
 
 Passwords that people choose need a slow hash. A token of 256 random bits does not, because nobody can guess it.
 """
@@ -35,7 +35,7 @@ class ListedKey:
 
 
 def create(conn: Connection, name: str, scopes: Sequence[str]) -> str:
-    """Create a key and return its token, which is stored nowhere. Raises StatementRefused for a name in use."""
+    """Create a key and return its token, which is stored nowhere. Raises StatementRefused if the name is in use."""
     token = PREFIX + secrets.token_urlsafe(32)
     conn.execute(
         text("insert into shop_private.api_key (name, hash, scopes) values (:name, :hash, :scopes)"),
@@ -63,7 +63,7 @@ def revoke(conn: Connection, name: str) -> bool:
 
 
 def use(conn: Connection, token: str) -> ApiKey | None:
-    """Return the active key of a token, or None, and record the use."""
+    """Return the active key with this token and record its use, or return None if there is no such key."""
     row = conn.execute(text("select * from shop_private.api_key_use(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)
 

@@ -35,8 +35,8 @@ class Database:
     """A database: the address for writing, the address for reading, and how a connection becomes a role.
 
     With the embedded server every role logs in by itself, and `password` returns the password of a role. Otherwise
-    `password` is None and the addresses in the settings contain the login: a connection then runs SET ROLE if its login
-    may, and keeps the rights of its login if not.
+    `password` is None and the addresses in the settings contain the login. A connection then runs SET ROLE if its login
+    is allowed to, and otherwise keeps the rights of its login.
     """
 
     write: URL
@@ -65,7 +65,10 @@ class Database:
         return engine
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
-        """Return such an engine for a process with many requests: up to `connections` stay open, in autocommit mode."""
+        """Return an asynchronous engine for a process with many requests.
+
+        The engine keeps up to `connections` connections open, in autocommit mode.
+        """
         engine = create_async_engine(
             self.url(role, read=read),
             pool_size=connections,
@@ -100,7 +103,7 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Vectors are sent in binary: as text, a single vector costs more time than the rest of an answer.
+                # Vectors are sent in binary: to send one as text takes longer than to send the rest of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
@@ -114,7 +117,10 @@ class Database:
 
 @contextmanager
 def open_database(settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> Iterator[Database]:
-    """Yield the database that the settings name, or the embedded one, whose server runs while the context is open."""
+    """Yield the database that the settings name, or else the embedded database.
+
+    The embedded server runs at least while the context is open.
+    """
     roles = Roles(settings.role_prefix)
     if settings.database_url is not None:
         write = _parse("WINDOWSHOP_DATABASE_URL", settings.database_url.get_secret_value())
@@ -145,7 +151,7 @@ def _follow_port(known: Path, url: URL, port: int) -> None:
 
 
 def translated(error: psycopg.Error, address: str = "the database") -> DatabaseError:
-    """Return the WindowshopError that says what `error` means to a user."""
+    """Return the DatabaseError that tells a user what `error` means."""
     state = error.sqlstate
     message = (error.diag.message_primary or str(error)).strip()
     hint = error.diag.message_hint
@@ -155,9 +161,9 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
     if state is not None and state.startswith("WS"):
         kind = EncoderUnavailable
     elif state == "57014":
-        kind, hint = StatementRefused, hint or "It ran into its time limit; narrow it, or raise the limit."
+        kind, hint = StatementRefused, hint or "The statement ran into its time limit. Narrow it, or raise the limit."
     elif isinstance(error, psycopg.DataError) or (state or "")[:2] in ("22", "23", "25", "42", "54"):
-        # a DataError without a state: a value that the driver refuses to send, such as a text with NUL
+        # a DataError without a SQLSTATE comes from the driver, which refuses to send a value such as a text with NUL
         kind = StatementRefused
     raised = kind(message, hint=hint)
     raised.sqlstate = state
@@ -176,7 +182,8 @@ def _connection_error(message: str, address: str) -> DatabaseError:
             hint="Check the user and password in WINDOWSHOP_DATABASE_URL.",
         )
     if "does not exist" in message:
-        return DatabaseUnreachable(cause, hint='Create it first, for example with "createdb", or correct the address.')
+        hint = 'Create the database first, for example with "createdb", or correct the address.'
+        return DatabaseUnreachable(cause, hint=hint)
     if "starting up" in message or "recovery mode" in message or "shutting down" in message:
         return DatabaseUnreachable(f"{address}: {cause}", hint="Try again in a moment.")
     return DatabaseUnreachable(
@@ -186,7 +193,7 @@ def _connection_error(message: str, address: str) -> DatabaseError:
 
 
 def _become(connection: Any, role: str) -> None:
-    """Set the role. `connection` is psycopg's, or SQLAlchemy's wrapper of psycopg's asynchronous connection."""
+    """Run SET ROLE if the login may. `connection` is psycopg's, or SQLAlchemy's wrapper of an asynchronous one."""
     cursor = connection.cursor()
     cursor.execute(
         "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set') from pg_roles r "

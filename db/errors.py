@@ -1,4 +1,4 @@
-"""Every error that Windowshop raises on purpose, with the exit code of the command.
+"""Defines every error that Windowshop raises on purpose, and the exit code with which a command then ends.
 
     WindowshopError
     ├── SettingsError            a setting or an argument is wrong                    2
@@ -11,8 +11,8 @@
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
     │   └── EncoderUnavailable   a text or image could not be encoded
     ├── EmbeddedServerError      the embedded server cannot be started                4
-    ├── EncoderError             a model or an image (see encoder/errors.py)         5
-    └── LoaderError              a catalog file (see loader/errors.py)                6
+    ├── EncoderError             a model or an image fails (see encoder/errors.py)    5
+    └── LoaderError              a catalog file fails (see loader/errors.py)          6
 
 A message says what went wrong and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
 """

@@ -1,4 +1,4 @@
-"""The five roles of a site. Their names share a prefix, because roles belong to the whole server."""
+"""Defines the five roles of a site. Their names share a prefix, because all databases of a server share its roles."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 class Role(StrEnum):
     OWNER = "owner"  # owns every object; nobody logs in as this role
-    GATEWAY = "gateway"  # the loopback connection that requests the encoding of queries
-    ENCODER = "encoder"
-    APP = "app"  # loader and web
+    GATEWAY = "gateway"  # logs in over the loopback connection and requests the encoding of queries
+    ENCODER = "encoder"  # reads the work list and stores vectors
+    APP = "app"  # loads products and serves web requests
     ANALYST = "analyst"  # reads and searches
 
 
@@ -36,5 +36,5 @@ class Roles:
         return [self[role] for role in Role]
 
     def by_word(self) -> dict[str, str]:
-        """Return the name that replaces each role's word in a function file: `{"owner": "shop_owner", ...}`."""
+        """Return the role name for each placeholder of a function file: `{"owner": "shop_owner", ...}`."""
         return {str(role): self[role] for role in Role}

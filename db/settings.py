@@ -39,31 +39,37 @@ class Settings(EnvironmentSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address of the database that is written to. Unset: the embedded server.",
+        description="postgresql:// address of the database. If it is unset, Windowshop runs the embedded server.",
     )
     read_database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address searches go to, such as a streaming replica. Unset: the database above.",
+        description="postgresql:// address of the database that answers searches, such as a streaming replica. "
+        "If it is unset, WINDOWSHOP_DATABASE_URL answers them too.",
     )
     role_prefix: str = Field(
         "shop_",
         pattern=r"^[a-z][a-z0-9_]{0,30}$",
-        description="What the names of the five roles (owner, gateway, encoder, app, analyst) begin with; "
-        "roles are shared by all databases of a server.",
+        description="Prefix of the names of the five roles owner, gateway, encoder, app and analyst. All databases of "
+        "a server share its roles; with a prefix of its own, a site has roles of its own.",
     )
     gateway_host: str | None = Field(
         None,
-        description="Host at which the database server reaches itself (or its primary). Unset: the host in the "
-        "database address.",
+        description="Host at which the database server connects to itself, or a replica to its primary. If it is "
+        "unset, the host in WINDOWSHOP_DATABASE_URL is used.",
     )
     gateway_port: int | None = Field(
-        None, ge=1, le=65535, description="Port that goes with the gateway host. Unset: the server's own port."
+        None,
+        ge=1,
+        le=65535,
+        description="Port for the connection to WINDOWSHOP_GATEWAY_HOST. If it is unset, the server's port is used.",
     )
     gateway_password: SecretStr | None = Field(
         None,
-        description="Password of the gateway role. Unset: a random one is made on the first upgrade and kept in "
-        "the database's user mapping.",
+        description="Password of the gateway role. If it is unset, the first upgrade creates a random password and "
+        "keeps it in the database's user mapping.",
     )
     statement_timeout_ms: int = Field(
-        15_000, ge=100, description="Longest time one search statement of the command line may run, in milliseconds."
+        15_000,
+        ge=100,
+        description="Longest time that a search statement of the command line may run, in milliseconds.",
     )

@@ -1,4 +1,4 @@
-"""Sends a batch of vectors as one binary parameter of type halfvec[], which numpy lays out.
+"""Sends a batch of vectors as one binary parameter of type halfvec[], whose bytes numpy writes.
 
 Converting each vector in Python would take several times as long as the server takes to store the vector.
 """

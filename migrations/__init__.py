@@ -1,1 +1,1 @@
-"""The revisions of the schema and their operations. `migrations/upgrade.py` describes the whole sequence."""
+"""Contains the revisions of the schema and their operations. `migrations/upgrade.py` describes a whole upgrade."""

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 
 from db.errors import DependentObjects
 
-# Follows pg_depend from the objects given. A view depends on a function through its rule. `normal` entries are objects
-# that somebody created; the others (the row type of a view, the index of a materialized view) belong to such an object.
+# Follows pg_depend from the given objects. A view depends on a function through its rule. The entries of the type n are
+# objects that somebody created. Other entries (the row type of a view, the index of a materialized view) belong to such
+# an object.
 _CLOSURE = """
 with recursive dependent (classid, objid, objsubid, deptype) as (
     select cast(:catalog as regclass)::oid, o, 0, 'i'::"char" from unnest(cast(:oids as oid[])) o
@@ -27,7 +28,7 @@ with recursive dependent (classid, objid, objsubid, deptype) as (
 )
 select distinct i.type, i.identity, u.classid::regclass::text as catalog, u.objid as oid, n.nspname as schema,
     coalesce(p.proname, c.relname) as name,
-    -- whole rows of a type, in a table or as the result of a body that was parsed when it was created
+    -- a table that stores whole rows of the type, or a function that returns them and whose body is stored parsed
     coalesce(u.objsubid > 0 and c.relkind in ('r', 'm', 'p', 'f'), false)
         or coalesce(p.prosqlbody is not null and p.prorettype in (select t.objid from dependent t
             where t.classid = 'pg_type'::regclass), false) as holds_rows
@@ -50,7 +51,7 @@ class Dependent:
     oid: int
     schema: str | None
     name: str | None
-    holds_rows: bool  # contains whole rows of the changed type
+    holds_rows: bool  # stores or returns whole rows of the changed type
 
     def __str__(self) -> str:
         return f"{self.kind} {self.identity}"

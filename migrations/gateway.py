@@ -1,7 +1,7 @@
-"""Sets up the loopback by which a read-only session has a new text encoded: foreign server, login, database settings.
+"""Sets up the loopback connection over which a read-only session requests the encoding of a new text.
 
-They name the current database, so every upgrade sets them again: a restored dump or a template copy still names the old
-database.
+The connection needs a foreign server and a user mapping. Both, and the settings of the database, name the current
+database, so every upgrade sets them again: after a restore or a copy from a template, they still name the old database.
 """
 
 import secrets
@@ -20,8 +20,8 @@ SERVER = "shop_primary"
 def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password: str | None) -> None:
     """Make the foreign server, the user mapping and the database's settings name this database.
 
-    Without a `password`, the password in the mapping is kept; the first time, a random password is created. Raises
-    SettingsError if another database of the server uses the gateway role, because its password must not change.
+    Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
+    Raises SettingsError if another database of the server uses the gateway role, whose password must not change.
     """
     options = {
         "host": host,
@@ -61,7 +61,7 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
 
 
 def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> None:
-    """Open the loopback once as the functions will. Raises DatabaseError with the reason for a failure."""
+    """Open the loopback connection once, as the SQL functions do. Raises DatabaseError with the reason if it fails."""
     schema = conn.dialect.identifier_preparer.quote(extensions.dblink)
     with conn.begin():
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
@@ -73,8 +73,8 @@ def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> Non
             detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
             raise DatabaseError(
                 f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
-                hint="It must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and pg_hba.conf "
-                f"must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
+                hint="The server must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and its "
+                f"pg_hba.conf must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
             ) from error
 
 
@@ -104,20 +104,20 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
     ).all()
     if others:
         raise SettingsError(
-            f"role {roles.gateway} is in use by database {', '.join(others)} here; its password is not known",
+            f"role {roles.gateway} is also used by database {', '.join(others)}, and its password is not known",
             hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for both, or give this site its own "
             "WINDOWSHOP_ROLE_PREFIX.",
         )
 
 
 def _database_settings(conn: Connection) -> None:
-    """Set the database's defaults for a user's own ordered SQL.
+    """Set the database's defaults for SQL that users write themselves and that orders rows by a vector distance.
 
-    A scan continues if its filter removed too many rows, and examines 100 candidates. That gives recall@10 .99 on
-    100,000 clustered products; pgvector's default of 40 gives .95.
+    An index scan continues if the filter removed too many rows, and examines 100 candidates. 100 candidates give
+    recall@10 .99 on 100,000 clustered products; pgvector's default of 40 gives .95.
     """
     vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
-    conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads the library: its settings exist from here on
+    conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads pgvector, which defines its settings
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))
     _run(conn, sql.SQL("alter database {} set hnsw.iterative_scan = 'relaxed_order'"), database)
     _run(conn, sql.SQL("alter database {} set hnsw.ef_search = 100"), database)

@@ -1,4 +1,4 @@
-"""Writes the revisions of a site: they create the tables of each added model and change them later.
+"""Writes the revisions of a site, which create the tables of each added model and change these tables later.
 
 model_<name>, model_<name>_index          add a model
 site_<number>_<what>_<name>               change the model later
@@ -53,16 +53,17 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name) or name in TAKEN:
         raise SettingsError(
             f"{name!r} cannot be a model name",
-            hint="Lower-case letters, digits and _, a letter first, 40 characters at most, not ending in _index. "
-            "Choose one with --as NAME.",
+            hint="A name has at most 40 lower-case letters, digits and _, begins with a letter and does not end with "
+            "_index. Choose a name with --as NAME.",
         )
 
 
 def add_model(
     database: Database, settings: Settings, model: NewModel, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the model's revisions and apply them. Returns the written files, or no files if the model exists
-    already. A retired model gets its tables back.
+    """Write the model's revisions and apply them. Returns the written files, or no files if the model exists already.
+
+    A retired model gets empty tables again.
 
     Raises SettingsError if the name cannot name tables, or belongs to other weights or another dimension.
     """
@@ -76,9 +77,9 @@ def add_model(
         conn.rollback()
         if known is not None and (known.revision, known.dimension) != (model.revision, model.dimension):
             raise SettingsError(
-                f"model {model.name} is already there with other weights: revision {known.revision} of "
+                f"model {model.name} exists already with other weights: revision {known.revision} of "
                 f"{known.dimension} dimensions, not {model.revision} of {model.dimension}",
-                hint="Vectors of different weights never mix. Add this one under another name: --as NAME.",
+                hint="Vectors of different weights never mix. Add this model under another name: --as NAME.",
             )
         if known is None:
             written = _write(settings.home, model)
@@ -140,8 +141,8 @@ def _restore(home: Path, model: NewModel) -> list[Path]:
     retire, restore = retire_lines(model)
     up, down_body = index_lines(model.name)
     return [
-        revise(home, "restore", model.name, "its tables again, empty", [restore], [retire]),
-        revise(home, "index", model.name, "indexes, and the catalog on its work list", up, down_body),
+        revise(home, "restore", model.name, "creates its tables again, empty", [restore], [retire]),
+        revise(home, "index", model.name, "creates its indexes and fills its work list", up, down_body),
     ]
 
 
@@ -155,7 +156,7 @@ def _write(home: Path, model: NewModel) -> list[Path]:
         _render(
             folder,
             revision=first,
-            what=f"tables for {model.dimension} dimensions",
+            what=f"creates its tables for vectors of {model.dimension} dimensions",
             name=model.name,
             down=_quoted(head) if head else "None",
             labels="None" if head else '("site",)',
@@ -180,7 +181,7 @@ def _write(home: Path, model: NewModel) -> list[Path]:
         _render(
             folder,
             revision=second,
-            what="indexes, and the catalog on its work list",
+            what="creates its indexes and fills its work list",
             name=model.name,
             down=_quoted(first),
             labels="None",

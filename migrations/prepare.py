@@ -31,8 +31,8 @@ class Extensions:
 def prepare(conn: Connection, roles: Roles) -> Extensions:
     """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
-    Raises MissingExtension naming the extension and the commands, DatabaseError when PUBLIC may use dblink (then any
-    user of the database could open connections from the server) or when rights are missing.
+    Raises MissingExtension with the extension and the commands that create it. Raises DatabaseError if rights are
+    missing, or if PUBLIC may use dblink, because then any user could open connections from the server.
     """
     admin = conn.scalar(text("select current_user"))
     if not conn.scalar(text("select current_setting('server_version_num')::int >= 170000")):
@@ -122,7 +122,7 @@ def _find_extensions(conn: Connection, admin: str) -> Extensions:
             raise MissingExtension(
                 f"the server of database {database} does not have the extension {name}",
                 hint=f"Install {package} on the server (for example the package postgresql-18-pgvector, or the "
-                "image pgvector/pgvector:pg18), then run this again.",
+                "image pgvector/pgvector:pg18), then run the command again.",
             )
         raise MissingExtension(
             f"database {database} lacks the extension {name}",
@@ -183,7 +183,7 @@ def _create_roles(conn: Connection, roles: Roles) -> None:
         role = _quote(conn, name)
         if name not in existing:
             login = "nologin" if name == roles.owner else "login"
-            # Another database of this server may be upgraded for the first time right now.
+            # An upgrade of another database of this server may create the same role at the same time.
             conn.execute(
                 text(
                     f"do $$ begin create role {role} {login}; "

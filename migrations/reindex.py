@@ -28,7 +28,7 @@ def rebuild_indexes(
     if ef_construction < 2 * m:
         raise SettingsError(
             f"ef_construction {ef_construction} is less than twice m {m}",
-            hint="pgvector refuses that: it links too few.",
+            hint="pgvector refuses such values.",
         )
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
@@ -41,7 +41,7 @@ def rebuild_indexes(
             )
         up = [_rebuild(index.name, m, ef_construction, (index.m, index.ef_construction)) for index in indexes]
         down = [_rebuild(index.name, index.m, index.ef_construction, (m, ef_construction)) for index in indexes]
-        what = f"indexes with m {m} and ef_construction {ef_construction}"
+        what = f"rebuilds its indexes with m {m} and ef_construction {ef_construction}"
         written = revise(settings.home, "reindex", name, what, up, down)
     upgrade(database, settings, on_progress)
     return written

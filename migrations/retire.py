@@ -1,4 +1,4 @@
-"""Retires a model: revisions, which can be read and reversed, drop its tables."""
+"""Retires a model: writes revisions that drop its tables, so that the step can be read and reversed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,15 +29,15 @@ def retire_model(
             raise DatabaseError(f"there is no model {name}", hint='See "windowshop model status".')
         if known.status == "serving":
             raise DatabaseError(
-                f"model {name} is serving", hint='Let another one serve first: "windowshop model promote NAME".'
+                f"model {name} is serving", hint='Promote another model first: "windowshop model promote NAME".'
             )
         if known.status == "retired":
             return []
         retire, restore = retire_lines(NewModel(name, known.source, known.revision, known.dimension))
         listed, unindexed = index_lines(name)
         written = [
-            revise(settings.home, "unindex", name, "its indexes go first", unindexed, listed),
-            revise(settings.home, "retire", name, "its tables go", [retire], [restore]),
+            revise(settings.home, "unindex", name, "drops its indexes", unindexed, listed),
+            revise(settings.home, "retire", name, "drops its tables", [retire], [restore]),
         ]
     upgrade(database, settings, on_progress)
     return written

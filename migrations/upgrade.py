@@ -45,7 +45,7 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
         on_progress("applying revisions and functions")
         with _translating():
             command.upgrade(config, "heads")
-        on_progress("pointing the gateway")
+        on_progress("setting up the gateway")
         _point(conn, database, settings, extensions)
 
 
@@ -64,7 +64,7 @@ def drift(database: Database, settings: Settings) -> None:
 
 
 def new_revision(database: Database, settings: Settings, message: str) -> Path:
-    """Write a project revision from the difference between the database and `db/tables/`."""
+    """Write a project revision from the differences between the database and `db/tables/`."""
     number = f"{int(schema.HEAD) + 1:04d}"
     with migrating(database, settings) as (config, _, _), _translating():
         script = command.revision(
@@ -119,14 +119,15 @@ def migrating(
 def _check_dependents(conn: Connection, roles: Roles) -> None:
     """Check for dependent objects in a transaction that is rolled back.
 
-    If the check is not possible yet, the upgrade's own transaction makes it.
+    If the schema is not there yet or this login may not act as the owner, nothing is checked here. The upgrade itself
+    then checks for dependent objects.
     """
     with conn.begin() as attempt:
         revision, extensions = schema.applied(conn), installed(conn)
         may_act = text("select pg_has_role(current_user, to_regrole(quote_ident(:owner)), 'set')")
         if revision is None or extensions is None or not conn.scalar(may_act, {"owner": roles.owner}):
             return
-        if revision > schema.HEAD:  # Alembic raises the error
+        if revision > schema.HEAD:  # the schema is ahead of this code, which Alembic reports
             return
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
         _search_extensions(conn, extensions)
@@ -204,6 +205,6 @@ def _translating() -> Iterator[None]:
     except CommandError as error:
         raise SchemaMismatch(
             str(error),
-            hint="The database has a revision this installation does not know: a newer Windowshop, or a model added "
-            "from another WINDOWSHOP_HOME (copy its revisions folder).",
+            hint="The database has a revision that this installation does not know. It comes from a newer Windowshop, "
+            "or from a model that was added with another WINDOWSHOP_HOME, whose revisions folder is then needed here.",
         ) from error

@@ -1,1 +1,1 @@
-"""Products: their fields, the rules that validate them, and the functions that store them."""
+"""Defines the fields of a product, validates products and stores them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 MAX_LENGTH = 1000
 
 _ADDRESS = re.compile(r"(https?|s3|gs)://[^/\s]", re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # file:, data:, C:
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # such as file:, data: or C:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -65,7 +65,7 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """Accepts only addresses, for catalogs without an image root: a path has no folder to start from."""
+    """Accepts only addresses, for a catalog without an image root, whose paths would have no folder to start from."""
 
     def uri(self, written: str) -> tuple[str, bool]:
         if address := _address(written):

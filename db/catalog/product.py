@@ -1,4 +1,7 @@
-"""Products in the vocabulary of product feeds: as a feed writes them (RawProduct) and as the database stores them."""
+"""Defines a product as a feed writes it (RawProduct) and as the database stores it (Product).
+
+The fields have the names that product feeds use.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +25,7 @@ class RawProduct:
     images: Sequence[str] = ()  # paths below the image root, or addresses; pages show the first image
     image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
     attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields that are not in COLUMNS
-    line: int = 0  # the line where the product begins; in a folder, the number of the image
+    line: int = 0  # the line where the product begins; in a folder of images, the number of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,12 @@ class Image:
     """A path below the catalog's image root, or an http(s), s3 or gs address."""
 
     uri: str
-    phash: str | None = None  # 64 binary digits, if the feed has one
+    phash: str | None = None  # perceptual hash, 64 binary digits; None if the feed has no hash
 
 
 @dataclass(slots=True)
 class Product:
-    """A product that the database takes. `images` are in order; pages show the first image."""
+    """A product that meets every constraint of the database. Pages show the first of its `images`."""
 
     sku: str
     title: str
@@ -61,6 +64,6 @@ class Product:
 @dataclass(slots=True)
 class ValidatedProduct:
     product: Product
-    missing_files: int  # images that are not on this disk
+    missing_files: int  # the number of its image files that are not on this disk
     dropped_hash: bool  # the image_phash of the product was malformed
     line: int  # the line of its RawProduct

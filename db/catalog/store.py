@@ -31,7 +31,7 @@ class UpsertCounts:
     inserted: int
     updated: int
     unchanged: int
-    images: int  # added, replaced or removed
+    images: int  # images that were added, replaced or removed
 
 
 _STAGING_TABLE = """
@@ -55,8 +55,8 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
         with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
 
             def stage(product: Product) -> None:
-                # These are sent as text: psycopg would inspect each list and mapping for its type, which takes longer
-                # than all the columns.
+                # Attributes and images are sent as text. Otherwise psycopg would inspect each list and mapping for its
+                # type, which takes longer than sending all columns.
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array(image.uri for image in product.images)
                 phashes = _array(image.phash for image in product.images)
@@ -80,9 +80,9 @@ def _quoted(text: str) -> str:
 
 
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:
-    """Make the catalog's products equal to the staged products. Relative image paths start at the folder `image_root`.
+    """Insert or update the staged products. Relative image paths start at the folder `image_root`.
 
-    Products that were not staged or that are equal already stay untouched.
+    Products that were not staged, or that equal the staged ones already, stay untouched.
     """
     root_id = None
     if image_root is not None:
@@ -100,7 +100,7 @@ def put(
 ) -> list[PutStatus | StatementRefused]:
     """Insert or replace a few products inside the caller's transaction. Pass each SKU only once.
 
-    Returns, for each product, its status or the error with which the database refused it.
+    Returns a status for each product, or the error with which the database refused the product.
     """
 
     def write(part: Sequence[Product]) -> list[PutStatus]:

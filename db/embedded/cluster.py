@@ -1,4 +1,4 @@
-"""Creates, starts and stops the PostgreSQL cluster below a home folder. `server.py` decides when.
+"""Creates, starts and stops the PostgreSQL cluster below a home folder. `server.py` decides when to start and to stop.
 
 Every function that changes something expects its caller to hold the start lock. The kernel knows whether the server
 runs: the server's processes inherit an exclusive lock on `server.lock`. So a stale postmaster.pid (from a crash, a
@@ -24,14 +24,14 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # tried first; these are below the ports of outgoing connections
-PORT_ATTEMPTS = 5
+PORTS = range(5433, 5500)  # these ports are tried first; outgoing connections use higher ports
+PORT_ATTEMPTS = 5  # a start tries at most this many ports
 INITDB_TIMEOUT = 120.0  # seconds
-READY_TIMEOUT = 60.0  # seconds; includes recovery after a crash
-SHARED_MEMORY_NEEDED = 1 << 30  # bytes
+READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
+SHARED_MEMORY_NEEDED = 1 << 30  # bytes; if /dev/shm is smaller, the server uses memory-mapped files instead
 
 CONFIGURATION = """\
-# Written by windowshop at each start. Your own settings: ALTER SYSTEM, which wins over this file.
+# windowshop writes this file at each start. Change settings with ALTER SYSTEM, which takes precedence over this file.
 listen_addresses = '{host}'
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
@@ -45,7 +45,7 @@ wal_level = replica
 max_wal_senders = 4
 logging_collector = on
 log_directory = 'log'
-log_filename = 'postgresql-%a.log'  # a week of files, each emptied when its day comes again
+log_filename = 'postgresql-%a.log'  # one file for each weekday, which is emptied a week later
 log_file_mode = 0600
 log_rotation_age = '1d'
 log_rotation_size = 0
@@ -89,8 +89,8 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
         f"--pwfile={staging / 'password'}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # These give the same order and case rules on every machine. pg_trgm and text search use libc's character
-        # types, and under "C" no letter beyond ASCII is part of a word.
+        # The locale options give the same order and case rules on every machine. pg_trgm and text search use libc's
+        # character types (LC_CTYPE). If these were "C", no letter beyond ASCII would be part of a word.
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--locale=C",
@@ -148,7 +148,10 @@ def postmaster(home: Path) -> Postmaster | None:
 
 
 def _is_server_of(data: Path, pid: int) -> bool:
-    """Return whether `pid` is the server, which works in its data folder, and not a later process with the same id."""
+    """Return whether `pid` is the server and not a later process with the same id.
+
+    The working directory of the server is its data folder.
+    """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):
@@ -156,7 +159,7 @@ def _is_server_of(data: Path, pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/cwd").samefile(data)
     except FileNotFoundError:
-        return not Path("/proc/self").exists()  # no /proc on macOS
+        return not Path("/proc/self").exists()  # macOS has no /proc, so there the process is taken for the server
     except PermissionError:  # a container's root may not look at the folder
         with suppress(FileNotFoundError):
             name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
@@ -189,7 +192,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
     if postmaster(home) is not None:
         raise EmbeddedServerError(
             f"A PostgreSQL server that windowshop did not start uses {data}.",
-            hint="Stop it with its own pg_ctl.",
+            hint="Stop that server with its own pg_ctl.",
         )
     (data / "postmaster.pid").unlink(missing_ok=True)
     _write_configuration(home / "server.conf")
@@ -207,7 +210,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
 
 
 def _write_configuration(path: Path) -> None:
-    # A container's /dev/shm often has 64 MB; a parallel index build allocates maintenance_work_mem there.
+    # A container's /dev/shm often has only 64 MB, but a parallel index build allocates maintenance_work_mem there.
     shared = Path("/dev/shm")
     room = shutil.disk_usage(shared).total if shared.is_dir() else 0
     small = sys.platform == "linux" and room < SHARED_MEMORY_NEEDED
@@ -235,7 +238,7 @@ def _spawn(home: Path, programs: Path, user: pwd.struct_passwd, port: int) -> No
                 **as_user(user),
             )
     except subprocess.TimeoutExpired:
-        pass  # _ready_port reports the failure, with the log
+        pass  # the caller finds that no server is ready, and reports this with the log
     finally:
         lock.hand_over()
 

@@ -1,8 +1,8 @@
-"""Advisory file locks that the kernel releases when their holder ends, even if it is killed.
+"""Takes advisory file locks, which the kernel releases when the holding process ends, even if the process is killed.
 
 A lock belongs to the open file, not to the process: a program started with `pass_fds` shares the lock and keeps it for
-as long as the program runs. A forked child (multiprocessing) drops the lock, so that the child does not keep a server
-alive that its parent has left.
+as long as the program runs. A forked child, such as one of multiprocessing, drops the lock. Otherwise the child would
+keep a server running that the parent no longer uses.
 """
 
 import os
@@ -20,7 +20,7 @@ if sys.platform == "win32":
 
 import fcntl
 
-POLL_SECONDS = 0.01  # between attempts to get a lock
+POLL_SECONDS = 0.01  # between two attempts to get a lock
 
 
 class FileLock:

@@ -1,4 +1,4 @@
-"""Stores the passwords of the embedded server's roles in `<home>/secrets.json`. They are random."""
+"""Creates random passwords for the embedded server's roles, and stores the passwords in `<home>/secrets.json`."""
 
 import json
 import os
@@ -49,8 +49,8 @@ class Secrets:
         except FileNotFoundError:
             if (self.home / "data").exists():
                 raise EmbeddedServerError(
-                    f"{self._path} is gone, and with it the passwords of the database beside it.",
-                    hint="Restore it from a backup.",
+                    f"{self._path} is missing. The database beside it needs the passwords in this file.",
+                    hint="Restore the file from a backup.",
                 ) from None
             return {}
         except PermissionError:

@@ -1,11 +1,11 @@
-"""The embedded PostgreSQL server, which runs while a process uses it.
+"""Runs the embedded PostgreSQL server while a process uses it.
 
     with attach(home) as server: ...      a command starts the server if needed; the last process to leave stops it
     start(home) ... stop(home)            `windowshop db start`: the server keeps running until `stop`
 
 The kernel counts the processes that use the server, by their file locks, so a killed process is not counted:
 
-    start.lock    exclusive, while a process attaches, leaves, starts or stops
+    start.lock    exclusive, while a process attaches to the server, leaves, starts or stops it
     users.lock    shared, as long as a process is attached; checked only under start.lock
     bell.lock     shared, for the same time; the reaper sleeps until this lock is free
     reaper.lock   exclusive, as long as the reaper lives
@@ -13,7 +13,7 @@ The kernel counts the processes that use the server, by their file locks, so a k
 
 The reaper is a detached process. Usually it does nothing, because the last process to leave stops the server. If that
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
-process has attached. While the file `<home>/keep` exists, both leave the server running.
+process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
 """
 
 import os
@@ -35,8 +35,8 @@ from db.embedded.passwords import Secrets
 from db.errors import EmbeddedServerError
 
 START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
-LEAVE_TIMEOUT = 10.0  # seconds
-STOP_TIMEOUT = 60.0  # seconds
+LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
+STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _quiet(_: str) -> None:
 
 @contextmanager
 def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
-    """Use the server, and start it if needed. The last process to leave stops the server and waits for that."""
+    """Use the server, and start it if needed. The last process to leave stops the server and waits for its end."""
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
@@ -99,19 +99,19 @@ def stop(home: Path, *, force: bool = False) -> bool:
             users = ", ".join(map(str, _attached(home) or ())) or "unknown"
             raise EmbeddedServerError(
                 f"Other processes use the embedded server (process ids: {users}).",
-                hint="End them first, or use --force: their connections will break.",
+                hint="End these processes first, or use --force, which breaks their connections.",
             )
         (home / "keep").unlink(missing_ok=True)
         if not cluster.halt(home, STOP_TIMEOUT):
             raise EmbeddedServerError(
                 f"The embedded server did not stop within {STOP_TIMEOUT:.0f} s.",
-                hint="It is still shutting down; ask again with windowshop db status.",
+                hint="The server is still shutting down; windowshop db status shows when it has stopped.",
             )
         return was_running
 
 
 def status(home: Path) -> Status:
-    """Return the state of the server, without a wait and without a change."""
+    """Return the state of the server. This neither waits nor changes anything."""
     home = home.absolute()
     with _translated(home):
         state = cluster.postmaster(home) if cluster.running(home) else None
@@ -179,7 +179,8 @@ def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _U
             user = _User(home)
             try:
                 if not (home / "keep").exists():
-                    _ensure_reaper(home)  # before the start: if we are killed after that, the reaper stops the server
+                    # The reaper comes first: if this process is killed after the start, the reaper stops the server.
+                    _ensure_reaper(home)
                 port = cluster.ensure_running(home, on_progress)
                 if keep:
                     (home / "keep").touch()
@@ -200,7 +201,7 @@ def _ensure_reaper(home: Path) -> None:
     reaper = [sys.executable, "-m", "db.embedded.server", "reap", str(home), str(lock.fd)]
     try:
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # not our child, so it leaves no zombie
+            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # the reaper is not our child, so it leaves no zombie
             cwd=Path(__file__).parents[2],
             pass_fds=[lock.fd],
             stdin=subprocess.DEVNULL,
@@ -214,7 +215,7 @@ def _ensure_reaper(home: Path) -> None:
 
 
 def reap(home: Path, own_lock: FileLock) -> None:
-    """Stop the server once no process is attached, even if the last one was killed."""
+    """Stop the server once no process is attached, even if the last attached process was killed."""
     while True:
         bell = file_lock.acquire(home / "bell.lock", wait=None)
         if bell is not None:
@@ -223,7 +224,7 @@ def reap(home: Path, own_lock: FileLock) -> None:
             if not file_lock.is_held(home / "users.lock", shared=True):
                 if _unused(home) and not cluster.halt(home, STOP_TIMEOUT):
                     cluster.halt(home, STOP_TIMEOUT, signal.SIGQUIT)
-                own_lock.release()  # before start.lock, so that the next process starts a new reaper
+                own_lock.release()  # released before start.lock, so that the next process starts a new reaper
                 return
         time.sleep(file_lock.POLL_SECONDS)
 
@@ -240,7 +241,7 @@ def _start_lock(home: Path, wait: float | None = START_LOCK_TIMEOUT) -> Iterator
     if lock is None:
         raise EmbeddedServerError(
             f"Another process has been starting or stopping the server for more than {wait} s.",
-            hint=f"Its log lies in {home / 'data' / 'log'}.",
+            hint=f"The server's log is in {home / 'data' / 'log'}.",
         )
     try:
         yield
@@ -262,7 +263,10 @@ def _translated(home: Path) -> Iterator[None]:
 
 
 def _attached(home: Path) -> tuple[int, ...] | None:
-    """Read process ids from lines of /proc/locks like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`."""
+    """Return the ids of the attached processes, or None on a system without /proc/locks.
+
+    The ids are in lines of /proc/locks like `4: FLOCK ADVISORY READ 812 fe:01:6291 0 EOF`.
+    """
     try:
         inode = (home / "users.lock").stat().st_ino
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]

@@ -23,7 +23,8 @@ _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # as last label; resolvers read 0x7f.1 and 2130706433 as 127.0.0.1
+# A host whose last label is a number is refused, because resolvers read 0x7f.1 and 2130706433 as 127.0.0.1.
+_NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Reachable:
         except (httpx2.InvalidURL, ValueError) as error:
             raise ImageRejected(f"not a URL: {error}") from None
         if url.scheme not in PORTS:
-            raise ImageRejected(f"{url.scheme or 'no scheme'}: is not fetched; only http and https are")
+            scheme = f"the scheme {url.scheme}" if url.scheme else "no scheme"
+            raise ImageRejected(f"a URL with {scheme} is not fetched; only http and https are")
         if "@" in written.partition("://")[2].partition("/")[0] or url.userinfo:
             raise ImageRejected("a URL with a user name or an @ before the path is not fetched")
         host = url.raw_host.decode("ascii")
@@ -63,7 +65,10 @@ class Reachable:
         return target
 
     def check(self, ip: Ip) -> None:
-        """Raise ImageRejected for a forbidden address, without naming it: an internal name server may have given it."""
+        """Raise ImageRejected for a forbidden address.
+
+        The error does not name the address, because an internal name server may have returned it.
+        """
         if not any(ip in network for network in self.networks) and not _is_public(ip):
             raise ImageRejected("leads to an address that is not public")
 

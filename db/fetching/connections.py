@@ -1,7 +1,7 @@
 """Connects to exactly the address that was checked, until a deadline.
 
 httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed the timeout. Here
-the "timeouts" of a request are a deadline, a value of `time.monotonic()`, and each read gets the time that remains.
+every `timeout` argument is a deadline, a value of `time.monotonic()`, and each read gets the time that remains.
 """
 
 import socket
@@ -38,7 +38,10 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect. Raises ImageRejected if any address of the host is forbidden: a name with both kinds is a trap."""
+        """Connect. Raises ImageRejected if any address of the host is forbidden, even if other addresses are allowed.
+
+        A host name with allowed and forbidden addresses is an attack.
+        """
         assert timeout is not None
         try:
             ips = self._addresses(host, port, timeout)

@@ -29,7 +29,7 @@ from db.images.errors import ImageRejected, ImageUnreadable
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_GONE = (403, 404, 410)
+_GONE = (403, 404, 410)  # after these statuses, another attempt would not help
 
 
 class _Retryable(ImageUnreadable):
@@ -39,7 +39,7 @@ class _Retryable(ImageUnreadable):
 
 
 class Fetcher:
-    """Reads URLs. Several threads may call it; a process has only one Fetcher, so that its limits hold."""
+    """Reads URLs. Several threads may use one Fetcher. A process has only one, so that its limits hold."""
 
     def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
@@ -165,7 +165,7 @@ class _Slots:
     def of(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with slot, self._all:  # host first, so that requests that wait for a slow host do not block others
+        with slot, self._all:  # the host's slot first, so that requests waiting for a slow host do not block others
             yield
 
 

@@ -7,11 +7,11 @@ from ipaddress import IPv4Network, IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    max_bytes: int = 10_000_000  # most bytes of a response body
+    max_bytes: int = 10_000_000  # a response body has at most this many bytes
     seconds: float = 10.0  # time limit of one attempt, including redirects
-    attempts: int = 3  # most attempts when the server is busy or does not answer
-    per_host: int = 4  # concurrent requests to one host
-    connections: int = 32  # concurrent requests in all
+    attempts: int = 3  # at most this many attempts when the server is busy or does not answer
+    per_host: int = 4  # at most this many concurrent requests to one host
+    connections: int = 32  # at most this many concurrent requests in all
     networks: Sequence[IPv4Network | IPv6Network] = ()  # networks allowed although they are not public
     ports: Sequence[int] = ()  # ports allowed besides 80 and 443
     object_stores: Sequence[str] = ()  # prefixes such as s3://bucket/, each with a trailing slash

@@ -1,5 +1,7 @@
-"""Reads images from object stores, below the prefixes that the operator has listed. The drivers have settings of their
-own for credentials and endpoints."""
+"""Reads images from object stores, below the prefixes that the operator has listed.
+
+The drivers of the stores have their own settings for credentials and endpoints.
+"""
 
 import time
 from collections.abc import Sequence
@@ -32,7 +34,7 @@ class Stores:
         scheme, _, path = address.partition("://")
         if not address.startswith(self._prefixes):
             raise ImageRejected("outside the object stores that are read (WINDOWSHOP_ENCODER_OBJECT_STORES)")
-        # A driver, or the store, may normalise such a path to one outside the prefix.
+        # A driver or the store may normalise a path with empty or dotted parts to a path outside the prefix.
         if "::" in path or any(part in ("", ".", "..") for part in path.split("/")):
             raise ImageRejected("not an object path")
         try:

@@ -1,1 +1,1 @@
-"""Images: formats, limits, and decoding in processes of their own."""
+"""Reads and decodes images. Decoding runs in separate processes."""

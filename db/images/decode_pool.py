@@ -1,7 +1,7 @@
 """Decodes images in separate processes: an image that crashes or hangs its decoder, or uses up the memory, ends a
 decoder process and not the encoder. Each image of the failed task is then decoded alone, to find the bad image.
 
-Pixels come back through shared memory; only a few words per image cross the pipe.
+The decoders return pixels through shared memory. Only a few values per image are sent through a pipe.
 """
 
 import math
@@ -17,7 +17,8 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.pixels import InputShape, Pixels
 from db.images.worker_pool import FAILURES, SPAWN, WorkerPool, explain
 
-_MAX_TASK = 16  # images per task: few enough to spread over processes, enough to keep the cost per task small
+# A task has at most this many images: few enough to spread over processes, enough to keep the cost per task small.
+_MAX_TASK = 16
 
 
 class DecodePool:
@@ -69,7 +70,7 @@ class DecodePool:
 
 
 class DecodeBatch:
-    """A batch of images in decoding. `results` waits for the images; their pixels are valid until `close`."""
+    """A batch of images that are being decoded. `results` waits for them. The pixels are valid until `close`."""
 
     def __init__(self, pool: DecodePool, sources: list[ImageSource], shape: InputShape, offset: int) -> None:
         self._pool, self._sources, self._shape, self._offset = pool, sources, shape, offset
@@ -86,8 +87,8 @@ class DecodeBatch:
         return results
 
     def pixels(self, decoded: Iterable[tuple[int, DecodedImage]]) -> Pixels | list[Pixels]:
-        """Return the pixels of the images at these places: one array (n, height, width, 3), or a list of arrays if each
-        image has a size of its own."""
+        """Return the pixels of the images at these places of the batch: one array (n, height, width, 3), or a list of
+        arrays if each image has a size of its own."""
         chosen = list(decoded)
         every = self._pool.pixels(self._offset, len(self._sources), self._shape)
         if self._shape.fit == "within":
@@ -99,7 +100,7 @@ class DecodeBatch:
         return every if len(chosen) == len(self._sources) else every[[place for place, _ in chosen]]
 
     def close(self) -> None:
-        """Give the memory back, once no decoder writes to it any more."""
+        """Wait until no decoder writes to the memory of the batch, and give the memory back to the pool."""
         wait([task for _, task in self._tasks])
         self._pool.release(self, self._offset)
 

@@ -1,4 +1,4 @@
-"""Errors of images.
+"""Defines the errors of images.
 
 EncoderError            (db/errors.py)
 └── ImageRejected       this image can never be opened                 -> quarantined immediately

@@ -1,4 +1,4 @@
-"""The image formats that Windowshop opens and serves. Web browsers show all of them."""
+"""Lists the image formats that Windowshop opens and serves. Web browsers show all of them."""
 
 from db.images.errors import ImageRejected
 
@@ -24,7 +24,10 @@ _SIGNATURES: dict[str, tuple[tuple[int, tuple[bytes, ...]], ...]] = {
 
 
 def media_type(data: bytes) -> str:
-    """Return the media type of an image by its first bytes, as a file's name proves nothing. Raises ImageRejected."""
+    """Return the media type of an image by its first bytes, because a file's name proves nothing.
+
+    Raises ImageRejected if the bytes begin no known format.
+    """
     for kind, signature in _SIGNATURES.items():
         if all(data.startswith(choices, place) for place, choices in signature):
             return kind

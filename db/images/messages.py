@@ -1,9 +1,12 @@
-"""The messages between a process and its decoder processes, without Pillow, because the sender opens no image."""
+"""Defines the messages between a process and its decoder processes.
+
+The module does not import Pillow, because the sender opens no image.
+"""
 
 from dataclasses import dataclass
 
 MAX_FILE_BYTES = 50_000_000
-MAX_PIXELS = 50_000_000  # in all; 200 MB as RGBA in memory
+MAX_PIXELS = 50_000_000  # width times height; as RGBA, these pixels take 200 MB of memory
 
 
 @dataclass(frozen=True, slots=True)

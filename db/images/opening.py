@@ -1,7 +1,7 @@
 """Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
-It opens only formats that web browsers show and only the first frame, and checks the declared size before it decodes.
-The code runs in decoder processes, because Pillow's decoders are C code that parses files of strangers.
+Only formats that web browsers show are opened, and only the first frame of an animation. The declared size is checked
+before decoding. This code runs in decoder processes, because Pillow's decoders are C code that parses strangers' files.
 """
 
 import warnings
@@ -28,7 +28,7 @@ class OpenedImage:
 def open_image(
     data: bytes, max_pixels: int, at_least: AtLeast | None = None, *, keep_alpha: bool = False
 ) -> OpenedImage:
-    """Decode an image to RGB, with transparency laid on white; with `keep_alpha` a transparent image becomes RGBA.
+    """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
     `at_least` maps an image's width and height to the smallest size that decoding may return. Raises ImageRejected with
     a reason that a shop can act on.
@@ -66,8 +66,8 @@ def open_image(
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey: keep the tones, not the low byte
-        import numpy as np  # the import takes 0.1 s, which most decoder processes can save
+    if image.mode.startswith("I;16") or image.mode == "I":  # scale 16-bit grey to keep its tones
+        import numpy as np  # imported here: the import takes 0.1 s, and a thumbnail rarely needs it
 
         grey = np.asarray(image, dtype=np.float64)
         return Image.fromarray((grey / 257).clip(0, 255).astype(np.uint8)).convert("RGB")

@@ -1,6 +1,6 @@
 """Turns an upright RGB image into the input of a model's image tower. Decoder processes run this code, without torch.
 
-Values stay 0..255, because the device normalises them faster.
+Values stay in the range 0 to 255, because the model's device normalises them faster.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 class InputShape:
     """How an image of any size becomes one of `height` x `width`.
 
-    crop     the shortest edge becomes `edge`, then the middle is cut out (CLIP)
+    crop     the shortest edge is scaled to `edge` pixels, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, whatever the proportions (SigLIP)
-    pad      the whole image is centred on a white ground (starter)
+    pad      the whole image is scaled to fit and centred on a white background (starter)
     within   a larger image is reduced in proportion; the model's own processor does the rest
     """
 
@@ -37,9 +37,11 @@ class InputShape:
         return self.height * self.width * 3
 
     def at_least(self, width: int, height: int) -> tuple[int, int]:
-        """Return the smallest size to which a `width` x `height` image may be decoded. A JPEG decoder returns an image
-        of half, a quarter or an eighth the size in a fraction of the time. That changes the vector less than saving
-        the file at another quality does."""
+        """Return the smallest size to which a `width` x `height` image may be decoded.
+
+        A JPEG decoder returns an image of half, a quarter or an eighth of the size in a fraction of the time. A smaller
+        size changes the vector less than another JPEG quality does.
+        """
         if self.fit == "crop":
             return self.edge, self.edge
         if self.fit == "stretch":
@@ -48,7 +50,10 @@ class InputShape:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def pixels(self, image: Image.Image) -> Pixels:
-        """Return an RGB image's pixels, identical to the model's published processor if that processor uses Pillow."""
+        """Return the pixels of an RGB image.
+
+        They equal the pixels from the model's published processor if that processor uses Pillow.
+        """
         if self.fit == "crop":
             return np.asarray(self._crop(image))
         if self.fit == "stretch":

@@ -6,7 +6,7 @@ from db.images.messages import DecodeError, DecodeLimits
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
-_ATTEMPTS = 2  # the first may fail because another image or a signal ended the process
+_ATTEMPTS = 2  # the first attempt may fail because another image or a signal ended the process
 
 
 class ThumbnailPool:

@@ -1,6 +1,6 @@
 """Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail.
 
-Pillow is imported inside the functions: the web service imports this module only to name them, and opens no image.
+The functions import Pillow themselves: the web service imports this module only to send calls to a decoder process.
 """
 
 from io import BytesIO
@@ -10,7 +10,7 @@ from db.images.messages import DecodeError, DecodeLimits
 
 
 def warm_up() -> None:
-    """Import Pillow early. The pool calls this when the process starts, so that no request waits for the import."""
+    """Import Pillow early. A new process of the pool calls this first, so that no request waits for the import."""
 
     import db.images.opening  # noqa: F401
 

@@ -38,7 +38,7 @@ class WorkerPool:
         with self._guard:
             if self._closed:
                 raise BrokenProcessPool("closed")
-            if self._pool is None or not self._pool.active:  # inactive: a process was killed while idle
+            if self._pool is None or not self._pool.active:  # the pool is inactive if an idle process was killed
                 self._end()
                 self._pool = ProcessPool(
                     self._processes,
@@ -60,7 +60,7 @@ class WorkerPool:
 
 
 def explain(failure: BaseException) -> str:
-    """Return the reason why a call that decoded a single image has no result."""
+    """Return the reason why a call that was to decode a single image has no result."""
     if isinstance(failure, ProcessExpired):
         code = failure.exitcode
         ending = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"

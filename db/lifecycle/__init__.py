@@ -1,1 +1,1 @@
-"""The lifecycle of a model: its coverage, its indexes, its trial against the serving model, promotion and rollback."""
+"""Manages the lifecycle of a model: coverage, indexes, a trial against the serving model, promotion and rollback."""

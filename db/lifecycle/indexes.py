@@ -1,4 +1,4 @@
-"""The HNSW indexes of every model that has tables: their parameters, and whether search may use them."""
+"""Lists the HNSW indexes of every model that has tables, with their parameters and whether search may use them."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """An HNSW index. `progress` is the share of the table that a running build has read; only its owner sees it.
+    """An HNSW index. `progress` is the share of the table that a running build has read, see `building`.
 
     `deferred` is true while the table is filled without the index, see deferred_indexes.py.
     """
@@ -20,7 +20,7 @@ class IndexState:
     part: Part
     name: str
     rows: int  # estimated rows of the table
-    size: int  # bytes
+    size: int  # bytes on disk
     m: int
     ef_construction: int
     valid: bool
@@ -32,7 +32,7 @@ class IndexState:
         if self.valid:
             return "valid"
         if self.deferred and self.progress is None:
-            return "left out"
+            return "deferred"
         return "not valid" if self.progress is None else f"building, {self.progress:.0%}"
 
 
@@ -82,7 +82,7 @@ def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexSt
 
 
 def building(conn: Connection) -> dict[int, float]:
-    """Return the progress of index builds by index oid. Only the builder's login and administrators can see it."""
+    """Return the progress of index builds by index oid. Only the builder's login and administrators can see a build."""
     return {oid: share for oid, _, share in conn.execute(text(_BUILDING))}
 
 

@@ -1,4 +1,4 @@
-"""Promotes a model and rolls back, after checks that search loses nothing by the switch."""
+"""Promotes a model, or rolls back to an earlier model, after checking that search loses nothing by the switch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from db.lifecycle.serving import serve_model
 from db.lifecycle.status import PartCoverage, coverage
 from db.work.items import Part
 
-NEEDS_INDEX = 10_000  # with more vectors, an exact scan takes too long for a search
+NEEDS_INDEX = 10_000  # with more vectors than this, an exact scan takes too long for a search
 NAMED = 5  # a refusal names at most this many quarantined products
 
 
@@ -24,7 +24,7 @@ NAMED = 5  # a refusal names at most this many quarantined products
 class Duel:
     """The newest trial of two models on the same judgements: nDCG@10 of the hybrid, and the paired difference."""
 
-    what: str
+    what: str  # the suite and the direction
     queries: int
     run: int
     rival_run: int
@@ -47,7 +47,7 @@ class Switched:
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
     """Let a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
 
-    While no other model serves, there are no reasons against it.
+    If no other model serves, there is no reason against the switch.
     """
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:
@@ -57,7 +57,9 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
             duels = trials(conn, name, before)
             against = [*_gaps(conn, name, covered, allow_quarantined), *_without_index(conn, name), *_worse(duels)]
     if against and not force:
-        raise DatabaseError(f"model {name} is not promoted: {'; '.join(against)}", hint="Or use --force.")
+        raise DatabaseError(
+            f"model {name} is not promoted: {'; '.join(against)}", hint="--force promotes the model anyway."
+        )
     serve_model(database, name, force=force)
     return Switched(name, None if before == name else before, covered, duels, against)
 
@@ -74,7 +76,7 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
     if behind and not force:
         raise DatabaseError(
             f"model {name} fell behind: {behind}",
-            hint='They would vanish from search. Wait for "windowshop encode", or use --force.',
+            hint='Search would no longer find them. Wait for "windowshop encode", or use --force.',
         )
     serve_model(database, name, force=force)
     return Switched(name, before, covered, [], [behind] if behind else [])

@@ -77,7 +77,7 @@ def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelS
 
 
 def coverage(conn: Connection) -> dict[str, dict[Part, PartCoverage]]:
-    """Return the coverage of every model that is kept current, by model and part."""
+    """Return the coverage of every model that is not retired, by model and part."""
     found: dict[str, dict[Part, PartCoverage]] = {}
     rows = conn.execute(
         text("select model, part::text, items, done, waiting, leased, quarantined from shop.model_coverage")

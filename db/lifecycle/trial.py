@@ -17,7 +17,7 @@ from db.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The result of a trial. `comparisons` are the model minus the rival, query by query."""
+    """The result of a trial against the serving model, the rival. `comparisons` are the model minus the rival."""
 
     model: Serving
     rival: Serving
@@ -55,7 +55,7 @@ def run(
 ) -> Trial:
     """Measure both models and store a run of each; the rival's run has the higher number.
 
-    `conn` is the app's, in autocommit.
+    `conn` belongs to the role app, in autocommit mode.
     """
     fitted = fit_weights(conn, tasks, progress, trial_of=model.model) if fit else None
     measured: list[MeasuredLeg] = []

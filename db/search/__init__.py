@@ -1,1 +1,1 @@
-"""Typed calls of `shop.search` and the related SQL functions."""
+"""Calls `shop.search` and related SQL functions with typed arguments and results."""

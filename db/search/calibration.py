@@ -1,4 +1,4 @@
-"""Measures the live catalog so that search can choose a route (`shop.calibrate`), and returns the result."""
+"""Calls `shop.calibrate`, which measures the live catalog so that search can choose a route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,26 +8,25 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The figures by which search chooses its route. Fields with `us` are in microseconds.
-
-    `measured` has the recall, candidates and milliseconds of each setting that was tried.
-    """
+    """The figures by which search chooses its route."""
 
     model: str
-    products: int
+    products: int  # encoded products at the time of the calibration
     k: int
     target_recall: float
-    recall: float | None  # None: the index is not used for so few products
+    recall: float | None  # None: the catalog has too few products for the index to be used
     queries: int
     query_kind: str
     ef_search: int  # for a search without a filter
-    slack: float  # stop margin of a filtered scan, a Euclidean distance of unit vectors: see filtered_hnsw_leg.sql
-    exact_us_per_row: float
-    hnsw_us_per_candidate: float
-    crossover_rows: int
-    background_mean: float
+    # The stop margin of a filtered scan, a difference of Euclidean distances between unit vectors: the scan stops when
+    # its newest candidates are farther from the query than the k-th match by this margin (see filtered_hnsw_leg.sql).
+    slack: float
+    exact_us_per_row: float  # microseconds
+    hnsw_us_per_candidate: float  # microseconds
+    crossover_rows: int  # with up to this many matches, the exact route counts as faster
+    background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
-    measured: list[dict[str, Any]]
+    measured: list[dict[str, Any]]  # recall, candidates and milliseconds of each setting that was tried
 
 
 def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -> Calibration:

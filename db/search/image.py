@@ -1,4 +1,4 @@
-"""Reads an image file that is a query."""
+"""Reads the image file of a query."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ def read_image(path: Path) -> bytes:
         if not path.is_file():
             raise SettingsError(f"{path} is not a file")
         if path.stat().st_size > MAX_IMAGE_BYTES:
-            raise SettingsError(f"{path} is larger than 10 MB", hint="Scale it down; models look at 224 to 512 pixels.")
+            raise SettingsError(
+                f"{path} is larger than 10 MB", hint="Scale the image down; models look at 224 to 512 pixels."
+            )
         if path.stat().st_size == 0:
             raise SettingsError(f"{path} is empty")
         return path.read_bytes()

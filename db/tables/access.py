@@ -1,4 +1,4 @@
-"""API keys of the web service."""
+"""Defines the table of API keys of the web service."""
 
 from sqlalchemy import (
     CheckConstraint,

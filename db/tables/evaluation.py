@@ -1,4 +1,4 @@
-"""Judgements and events of people, and evaluations of search."""
+"""Defines the tables of judgements, of evaluations of search, and of shoppers' events."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,8 +26,8 @@ from db.tables.metadata import SHOP, metadata
 
 _NOW = text("clock_timestamp()")
 
-# Relevance grades by people: how well a product answers a query. A query is a text, an image, or both; a product is
-# judged once for each query of a suite.
+# A row is the grade that a person gave: how well a product answers a query. A query is a text, an image, or both. A
+# product is judged once for each query of a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -58,7 +58,7 @@ judgement = Table(
     schema=SHOP,
 )
 
-# A row for each measured suite, direction and setting.
+# There is a row for each suite, direction and setting that a run measured.
 evaluation = Table(
     "evaluation",
     metadata,
@@ -86,7 +86,7 @@ evaluation = Table(
     schema=SHOP,
 )
 
-# The results and metrics of each query of an evaluation, for paired comparison.
+# A row has the results and metrics of a query of an evaluation. Evaluations are compared query by query.
 evaluation_query = Table(
     "evaluation_query",
     metadata,
@@ -99,7 +99,7 @@ evaluation_query = Table(
     schema=SHOP,
 )
 
-# Searches, clicks and purchases of shoppers, as their shop reports them.
+# A row is a search, click or purchase of a shopper that the shop has reported.
 event = Table(
     "event",
     metadata,

@@ -1,4 +1,4 @@
-"""The schemas of the tables, and the naming convention of their constraints."""
+"""Defines the schemas of the tables, and the naming convention of their constraints."""
 
 from sqlalchemy import MetaData
 

@@ -1,4 +1,4 @@
-"""The models of the site, which of them served when, and the indexes that a first load defers."""
+"""Defines the tables of models, of the history of serving models, and of the indexes that a first load defers."""
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ENUM
 from db.tables.metadata import SHOP, metadata
 
 # building: vectors are filled and kept current; serving: search uses its vectors; retired: its tables are dropped.
-# building -> serving (promote) -> building (another one is promoted) -> retired -> building (added again)
+# building -> serving (promoted) -> building (another model is promoted) -> retired -> building (added again)
 model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
 
 model = Table(
@@ -40,7 +40,7 @@ model = Table(
     schema=SHOP,
 )
 
-# The history of serving models, which `windowshop model rollback` follows back.
+# A row is added when a model begins to serve. `windowshop model rollback` reads which model served before.
 
 serving_history = Table(
     "serving_history",
@@ -53,7 +53,7 @@ serving_history = Table(
     schema=SHOP,
 )
 
-# Indexes that are deferred while their table is filled for the first time. A row is deleted when its index is built.
+# A row is an index that is deferred while its table is filled for the first time. Building the index deletes the row.
 
 deferred_index = Table(
     "deferred_index",

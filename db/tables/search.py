@@ -1,4 +1,4 @@
-"""Encoded queries, requests to encode a query, and the calibrations that control search."""
+"""Defines the tables of encoded queries, of requests to encode a query, and of the figures that control search."""
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
@@ -31,7 +31,7 @@ query_embedding = Table(
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
     Column("key", LargeBinary, comment="sha256 of kind and payload"),
     Column("query", Text, comment="the text, for kind t"),
-    Column("embedding", HALFVEC, nullable=False),  # no dimension: every model's queries
+    Column("embedding", HALFVEC, nullable=False),  # without a dimension, because models differ in it
     Column("asked", Integer, nullable=False, server_default="1", comment="misses that led to this entry"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("model_id", "key"),
@@ -89,7 +89,7 @@ calibration = Table(
     schema=SHOP,
 )
 
-# Words in too many products for the keyword leg to scan: such words rank candidates but find none.
+# A row is a word that is in too many products for the keyword leg to scan. Such words rank candidates but find none.
 
 common_word = Table(
     "common_word",
@@ -100,7 +100,7 @@ common_word = Table(
     schema=SHOP,
 )
 
-# Numbers fitted for a model: fusion weights, temperatures, thresholds.
+# A row is a number that was fitted for a model: a fusion weight, a temperature or a threshold.
 
 tuning = Table(
     "tuning",

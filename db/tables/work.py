@@ -1,4 +1,4 @@
-"""The work list of the encoders, and the running encoders.
+"""Defines the tables of the encoders' work list, and of the running encoders.
 
 States of a work item:
 
@@ -74,7 +74,7 @@ work = Table(
     CheckConstraint("solo in (0, 1)", name="solo"),
     Index(
         "work_due_idx", "model_id", "part", "solo", "due_at", postgresql_where=text("state = 'pending'")
-    ),  # the next batch, oldest first
-    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # the items of a dead worker
+    ),  # finds the next batch, oldest items first
+    Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # finds a worker's items
     schema=PRIVATE,
 )

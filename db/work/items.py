@@ -1,4 +1,4 @@
-"""The work list, as the encoder sees it. Every call is one SQL function; the rules are in `db/functions/work/`."""
+"""Calls the SQL functions of the work list for the encoder. The rules of the list are in `db/functions/work/`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One title or image to encode. `attempts` is 0 in a batch, else the number of this attempt to encode it alone."""
+    """A title or image to encode. `attempts` counts the attempts to encode it alone, this one included, and its earlier
+    failures in a batch."""
 
     product_id: UUID
     position: int
@@ -41,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ImageMetadata:
-    """Metadata of an image, learned while it was decoded."""
+    """The metadata that decoding an image yields."""
 
     sha256: bytes
     width: int
@@ -80,12 +81,12 @@ _HEARTBEAT = text("select shop_private.worker_heartbeat(:worker, :host, :pid, :d
 
 
 def models(conn: Connection) -> list[ModelRow]:
-    """Return the models that are kept current, the serving model first."""
+    """Return the models whose vectors encoders keep current: all but the retired models, the serving model first."""
     return [ModelRow(*row) for row in conn.execute(_MODELS)]
 
 
 def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
-    """Claim one item that must be tried alone, or up to `limit` other items."""
+    """Claim an item that must be encoded alone, or a batch of up to `limit` other items."""
     parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
     return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
 
@@ -99,7 +100,7 @@ def complete(
     sources: Sequence[bytes],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Store the (n, dimension) vectors of the items that this worker still holds. Returns how many were stored."""
+    """Store the vectors, shape (n, dimension), of those items that this worker still holds. Returns their number."""
     parameters = {
         "worker": worker,
         "model": model_id,
@@ -149,7 +150,7 @@ def heartbeat(conn: Connection, worker: UUID, host: str, pid: int, device: str, 
 
 
 def release(conn: Connection, worker: UUID) -> int:
-    """Sign the worker off. Returns how many items it gave back."""
+    """Sign the worker off. Returns the number of items that went back to the work list."""
     return int(conn.scalar(text("select shop_private.worker_release(:worker)"), {"worker": worker}) or 0)
 
 
@@ -161,5 +162,5 @@ def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
 
 
 def retry(conn: Connection, model_id: int) -> int:
-    """Put a model's quarantined items back on the work list. Returns how many."""
+    """Put a model's quarantined items back on the work list. Returns the number of items."""
     return int(conn.scalar(text("select shop_private.work_retry(cast(:model as smallint))"), {"model": model_id}) or 0)

@@ -1,7 +1,7 @@
-"""The queue of query texts and images, as an encoder sees it. `db/functions/queries/` has the functions that enqueue.
+"""Serves the queue of query texts and images for an encoder. `db/functions/queries/` has the functions that enqueue.
 
 This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
-trip adds to the latency of a new query. Errors are psycopg's; `db.engine.translated` turns them into ours.
+trip adds to the latency of a new query. It raises psycopg's errors, which `db.engine.translated` turns into ours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,8 +56,11 @@ def finish(
     answers: Sequence[tuple[Sequence[int], NDArray[np.float32]]] = (),
     refusals: Sequence[tuple[int, str]] = (),
 ) -> None:
-    """End the transaction of `begin`: for each (n ids, (n, dimension) vectors) cache the vectors and take the requests
-    off the queue; tell the sessions that wait for refused ids why there will be no vector."""
+    """End the transaction of `begin`.
+
+    An answer has n request ids and an array of vectors, shape (n, dimension). The vectors go to the cache, and the
+    requests are removed from the queue. A refusal has a request id and the reason, which the waiting session receives.
+    """
     with conn.pipeline():
         for ids, vectors in answers:
             conn.execute(

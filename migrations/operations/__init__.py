@@ -1,1 +1,1 @@
-"""Alembic operations of our own."""
+"""Defines our own Alembic operations."""

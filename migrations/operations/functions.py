@@ -1,9 +1,9 @@
-"""A custom operation for revisions, which drops functions before a type or a table that they use changes.
+"""Defines an operation for revisions that drops functions before a type or a table which they use changes.
 
     op.drop_functions("shop_private", "hnsw_leg", "search_leg")
 
-At its end, the upgrade creates those functions again that a file of `db/functions` defines. A function whose file only
-changes its arguments, or is deleted, needs no revision: see `function_files.py`.
+At the end of an upgrade, every function with a file in `db/functions` is created again. A change of a function's
+arguments, or the deletion of its file, needs no revision: see `function_files.py`.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ class DropFunctions(MigrateOperation):
 
     @classmethod
     def drop_functions(cls, operations: Operations, schema: str, *names: str) -> None:
-        """Drop the functions and procedures of these names, whatever their arguments. A name without a
-        function is skipped. Like DROP FUNCTION, it fails while another object depends on a dropped function."""
+        """Drop the functions and procedures of these names, whatever their arguments. A name without a function is
+        skipped. Like DROP FUNCTION, the operation fails if another object depends on a dropped function."""
         operations.invoke(cls(schema, names))
 
     def reverse(self) -> "DropFunctions":

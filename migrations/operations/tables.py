@@ -1,13 +1,13 @@
-"""Custom operations for revisions: a model's embedding tables and its work list. `indexes.py` has the operations for
-indexes.
+"""Defines operations for revisions that change a model's embedding tables and its work list. `indexes.py` has the
+operations for indexes.
 
     op.create_embedding_tables("starter", 384)
     op.list_catalog("starter")
     op.retire_model("starter", 384)
     op.restore_model("starter", 384)
 
-All operations are reversible. `list_catalog` and `retire_model` end the revision's transaction and can be run again
-after an interruption, so each needs a revision of its own.
+All operations are reversible. `list_catalog` and `retire_model` end the revision's transaction, so each needs a
+revision of its own. Both can run again after an interruption.
 """
 
 import time
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout, vector_schema
 
-PATIENCE_SECONDS = 30.0  # a drop of a table retries for this long
+PATIENCE_SECONDS = 30.0  # dropping a table is tried for this long
 
 
 @Operations.register_operation("create_embedding_tables")
@@ -61,7 +61,7 @@ class ListCatalog(MigrateOperation):
         operations.invoke(cls(model))
 
     def reverse(self) -> "ListCatalog":
-        return self  # the rows of the work list are deleted with the model
+        return self  # nothing is undone: deleting the model deletes its rows of the work list
 
 
 @Operations.register_operation("retire_model")
@@ -176,7 +176,9 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
             model,
         )
         if not retired:
-            raise DatabaseError(f"model {operation.model} serves, or is not there", hint="Let another one serve first.")
+            raise DatabaseError(
+                f"model {operation.model} is serving or does not exist", hint="Promote another model first."
+            )
         for table in ("work", "query_embedding"):
             bind.execute(
                 text(
@@ -185,7 +187,7 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
-        # Each drop runs alone, because it locks the product tables (by the foreign keys) and so every search.
+        # Each drop runs alone, because its foreign keys make it lock the product tables, which blocks every search.
         for part in ("title", "image"):
             _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
@@ -199,7 +201,10 @@ def _restore_model(operations: Operations, operation: RestoreModel) -> None:
 
 
 def _patiently(operations: Operations, statement: str) -> None:
-    """Run a statement in autocommit that waits for searches, half a second at a time, to let later searches pass."""
+    """Run a statement in autocommit that must wait for running searches.
+
+    The statement waits only half a second at a time, so that later searches do not queue behind it for longer.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     with lock_timeout(operations, "500ms"):
         while True:

@@ -1,4 +1,4 @@
-"""Products, pictures, models, work list, query cache and request queue."""
+"""Creates the tables of products, images, models, the work list, the query cache and the request queue."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +18,7 @@ PART = postgresql.ENUM("image", "title", name="part", schema="shop_private", cre
 
 
 def upgrade() -> None:
-    # Stands behind a check constraint and every product's identity, so it lives here and never changes.
+    # A check constraint and the id of every product depend on this function, so a revision defines it.
     op.execute(
         """
         create function shop.product_id(sku text, catalog text default 'main') returns uuid
@@ -221,7 +221,7 @@ def upgrade() -> None:
     )
     op.execute("alter table shop.product enable row level security")
     op.execute("create policy everyone on shop.product using (true) with check (true)")
-    # Rows come and go all the time in these two.
+    # These two tables get and lose rows all the time.
     for table in ("work", "request"):
         op.execute(
             f"alter table shop_private.{table} set (autovacuum_vacuum_scale_factor = 0.02, "
@@ -230,7 +230,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to nothing: everything in both schemas goes, the embedding tables with it."""
+    """Drop everything in both schemas. The site's revisions, which are undone before, have dropped the vectors."""
     op.execute("drop view if exists shop.popular_queries, shop.coverage, shop.searchable, shop.searchable_image")
     op.execute(
         """

@@ -1,4 +1,4 @@
-"""Keywords and their indexes, catalogs with a language, calibration, tuning, judgements, evaluations, events."""
+"""Adds keywords and their indexes, catalogs with a language, calibration, tuning, judgements, evaluations and events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,8 +9,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# Stands behind a generated column, so it lives here and never changes. The configurations of pg_catalog do not change
-# either, which makes the cast from text immutable in fact. A description counts up to 20,000 characters.
+# A generated column depends on this function, so a revision defines it. The text search configurations of pg_catalog do
+# not change, so the cast from text is in fact immutable. Of a description, 20,000 characters are indexed.
 KEYWORDS = """
 create function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
@@ -28,17 +28,17 @@ begin
             pg_catalog.to_tsvector(c, pg_catalog."left"(coalesce(description, ''), 20000)), 'D');
 end $$"""
 
-# What a leg of a search found: products, nearest first, each with its best picture; and how it found them.
+# The result of one leg of a search: the products, nearest first, each with its best image, and how the leg found them.
 LEG = """
 create type shop_private.leg as (
     product_ids uuid[], positions smallint[], scores double precision[], route text, index_name text,
     ef_search integer, examined bigint, ms double precision, reason text
 )"""
 
-# A row of a kind of vector and how far it is from the query.
+# An image or title, and the distance of its vector from the query.
 NEAR = "create type shop_private.near as (product_id uuid, position smallint, distance double precision)"
 
-# What tells a judged query from others; behind a generated column too.
+# The id of a judged query. A generated column depends on this function too.
 QUERY_ID = """
 create function shop_private.query_id(query text, picture bytea, picture_sku text) returns uuid
 language sql immutable parallel safe set search_path = pg_catalog as $$
@@ -60,7 +60,8 @@ create type shop.search_result as (
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text
 )"""
 
-# A row of shop.matches, which takes a sku and gives skus: a function cannot name an argument and a column alike.
+# A row of shop.matches. The row is a type, because shop.matches also has an argument sku, and a function cannot have an
+# argument and a column of the same name.
 MATCH = """
 create type shop.match as (
     product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,
@@ -74,9 +75,9 @@ create type shop.search_step as (
     note text
 )"""
 
-# A policy that lets everything pass is not free: below any policy, PostgreSQL keeps conditions that are not leakproof,
-# numeric comparison among them, away from indexes and statistics (price < 0.1 among 100,000 rows: 27 ms instead of
-# 0.2). A site that has policies of its own keeps them all.
+# Even a policy that allows every row costs time: on a table with a policy, PostgreSQL uses no index and no statistics
+# for conditions that are not leakproof, such as numeric comparisons (price < 0.1 among 100,000 rows: 27 ms instead of
+# 0.2 ms). A site that has policies of its own keeps them all.
 NO_IDLE_POLICY = """
 do $$ begin
     if (select array_agg(polname::text) from pg_policy where polrelid = 'shop.product'::regclass) = '{everyone}' then
@@ -339,7 +340,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The functions of the revision before come back with its own code's `windowshop db upgrade`."""
+    """Drop the functions. `windowshop db upgrade` of the earlier code creates the functions of the earlier revision."""
     op.execute(
         """
         do $$ declare r record; begin

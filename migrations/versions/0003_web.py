@@ -1,4 +1,4 @@
-"""API keys."""
+"""Creates the table of API keys."""
 
 import sqlalchemy as sa
 from alembic import op

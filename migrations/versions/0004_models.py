@@ -1,4 +1,4 @@
-"""Which model served when."""
+"""Creates the history of serving models."""
 
 import sqlalchemy as sa
 from alembic import op

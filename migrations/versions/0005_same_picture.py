@@ -1,4 +1,4 @@
-"""Pictures by what their files hold: identical ones are encoded once."""
+"""Indexes images by the hash of their file, so that identical files are encoded once."""
 
 from alembic import op
 

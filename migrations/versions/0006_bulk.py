@@ -1,4 +1,4 @@
-"""Indexes that are left out while their table is filled; a product's identity at a third of the price."""
+"""Creates the table of deferred indexes, and makes shop.product_id take a third of the time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# The same value as before, of names that no search path can bend, so it needs no SET clause: that took three times as
-# long as the hash.
+# The function returns the same values as before. All its names are qualified, so it needs no SET clause for the search
+# path. The SET clause took three times as long as the hash.
 PRODUCT_ID = """
 create or replace function shop.product_id(sku text, catalog text default 'main') returns uuid
 language plpgsql immutable strict parallel safe as $$

@@ -1,4 +1,4 @@
-"""Search asks the HNSW index batch by batch: functions whose arguments changed go, and so do calibrations of the way before."""
+"""Drops functions whose arguments changed, and deletes calibrations, because search reads the HNSW index in batches."""
 
 from alembic import op
 
@@ -11,7 +11,7 @@ REPLACED = "'hnsw_leg', 'search_leg', 'calibration_try', 'nearest_by_index'"
 
 
 def upgrade() -> None:
-    # Their files make those that are left anew, at the end of this very upgrade.
+    # The end of this upgrade creates the functions again that still have a file.
     op.execute(f"""
         do $$
         declare

@@ -1,4 +1,4 @@
-"""A filtered search has settled by distance, not by how many candidates came: calibrations of the way before go."""
+"""A filtered search converges by distance, not by the number of candidates. Calibrations for the number are deleted."""
 
 from alembic import op
 
@@ -31,7 +31,7 @@ def downgrade() -> None:
 
 
 def _drop_replaced() -> None:
-    # Their files make those that are left anew, at the end of this very upgrade.
+    # The end of this upgrade creates the functions again that still have a file.
     op.execute(f"""
         do $$
         declare

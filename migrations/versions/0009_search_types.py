@@ -1,4 +1,4 @@
-"""A search takes one request and gives one run: composite types instead of long lists of arguments."""
+"""Creates composite types for a search's request and run, which replace long lists of arguments."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ create type shop_private.search_request as (
     min_similarity double precision, max_gap double precision, degrade boolean, route text
 )"""
 
-# What a search is steered by: see shop_private.search_settings().
+# The settings that control a search: see shop_private.search_settings().
 SETTINGS = """
 create type shop_private.search_settings as (
     model_id smallint, model text, revision text, image_table regclass, title_table regclass, image_index regclass,
@@ -26,7 +26,7 @@ create type shop_private.search_settings as (
     image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer
 )"""
 
-# A search before fusion. total_is: exact, about, at least.
+# A search before fusion. total_is says whether the total is exact, about or at least the number.
 RUN = """
 create type shop_private.search_run as (
     model_id smallint, model text, revision text, calibration_id bigint, products bigint, depth integer,
@@ -58,7 +58,7 @@ where d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_type'::regclass
 
 def upgrade() -> None:
     op.execute("alter type shop_private.near rename to candidate")
-    # The keyword leg's are scores, the others' distances.
+    # The measures of the keyword leg are scores, those of the other legs are distances.
     op.execute("alter type shop_private.leg rename attribute scores to measures")
     op.execute("alter type shop_private.leg rename attribute examined to rows_examined")
     vector = op.get_bind().dialect.identifier_preparer.quote(op.get_context().opts["schemas"]["vector"])

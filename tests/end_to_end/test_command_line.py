@@ -144,7 +144,7 @@ def test_a_model_that_cannot_be_added_is_an_error(env: dict[str, str], tmp_path:
     assert "cannot be loaded" in refused("model", "add", str(tmp_path / "empty"), env=env, code=5)
     folder = tiny_models.make_clip(tmp_path / "clip-other", seed=5)
     said = refused("model", "add", str(folder), "--as", "clip", env=env, code=2)
-    assert "already there with other weights" in said
+    assert "exists already with other weights" in said
     for name in ("My Model", ""):
         assert "cannot be a model name" in refused("model", "add", str(folder), "--as", name, env=env, code=2)
     assert "there is no model" in refused("model", "serve", "nothing", env=env, code=3)

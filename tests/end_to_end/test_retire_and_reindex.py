@@ -135,7 +135,7 @@ def test_a_model_that_is_added_again_has_work_items_for_the_whole_catalog(
     two_model_database: Database, settings: Settings
 ) -> None:
     retire_model(two_model_database, settings, "wide")
-    with pytest.raises(SettingsError, match="already there with other weights"):
+    with pytest.raises(SettingsError, match="exists already with other weights"):
         add_model(two_model_database, settings, NewModel("wide", "wide", "revision 2", 40))
     with pytest.raises(DatabaseError, match="'wide' is retired"):
         serve_model(two_model_database, "wide", force=True)

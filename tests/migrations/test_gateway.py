@@ -180,7 +180,7 @@ def test_dblink_may_be_installed_in_any_schema(tenants: Tenants, settings: Setti
 def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenants: Tenants, tmp_path: Path) -> None:
     first, second = tenants.database("tenant_"), tenants.database("tenant_")
     upgrade(first, Settings(home=tmp_path / "first"))
-    with pytest.raises(SettingsError, match=f"in use by database {first.write.database}") as raised:
+    with pytest.raises(SettingsError, match=f"also used by database {first.write.database}") as raised:
         upgrade(second, Settings(home=tmp_path / "second"))
     assert "WINDOWSHOP_GATEWAY_PASSWORD" in (raised.value.hint or "")
     for database, home in ((first, "first"), (second, "second")):

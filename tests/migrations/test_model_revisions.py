@@ -40,7 +40,7 @@ def test_adding_a_model_again_changes_nothing(with_toy: Database, settings: Sett
 
 @pytest.mark.parametrize("other", [NewModel("toy", "toy", "revision 2", 24), NewModel("toy", "toy", "revision 1", 40)])
 def test_a_model_name_with_other_weights_is_refused(with_toy: Database, settings: Settings, other: NewModel) -> None:
-    with pytest.raises(SettingsError, match="already there with other weights") as raised:
+    with pytest.raises(SettingsError, match="exists already with other weights") as raised:
         add_model(with_toy, settings, other)
     assert "--as" in (raised.value.hint or "")
 

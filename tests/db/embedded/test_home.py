@@ -35,7 +35,7 @@ def test_passwords_are_kept_in_a_file_that_only_its_owner_can_read(home: Path) -
 def test_a_lost_secrets_file_is_not_replaced_by_wrong_passwords(home: Path) -> None:
     aside = (home / "secrets.json").rename(home / "aside.json")
     try:
-        with pytest.raises(EmbeddedServerError, match="is gone"):
+        with pytest.raises(EmbeddedServerError, match="is missing"):
             _ = server.secrets(home).superuser
     finally:
         aside.rename(home / "secrets.json")

@@ -185,7 +185,7 @@ def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hn
     assert defer_vectors(own_shop.database, [1]) == []
     own_shop.add(*(f"q{n:03}" for n in range(31)), image_count=0)
     assert defer_vectors(own_shop.database, [1]) == ["toy_title_hnsw"]
-    assert states(own_shop.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "left out")}
+    assert states(own_shop.database) == {"toy_image_hnsw": (8, "valid"), "toy_title_hnsw": (8, "deferred")}
     own_shop.encode_all()
     own_shop.cache("bag")
     with own_shop.database.connect(Role.ANALYST) as conn:
