@@ -1,1 +1,1 @@
-"""The loader writes the rows of catalog files to the database, and lists the rows it rejects. It imports `db` only."""
+"""Loads the rows of catalog files into the database, and lists rejected rows. The package imports only `db`."""

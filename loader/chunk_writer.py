@@ -1,9 +1,8 @@
-"""Writes several chunks of validated rows to the database at the same time. Each chunk is staged, upserted and
-committed on a connection of its own; a dry run rolls the chunk back. While chunks are written, the next ones are read
-and validated.
+"""Writes several chunks of validated rows to the database at the same time.
 
-Writing a row takes PostgreSQL three times as long as reading and validating it takes the loader, and one connection
-uses only one core.
+Each of CONNECTIONS threads stages, upserts and commits a chunk on its own connection; a dry run rolls the chunk back.
+The loader reads and validates the next chunks at the same time. PostgreSQL needs three times as long to write a row as
+the loader needs to read and validate the row, and a connection uses only one core.
 """
 
 import threading
@@ -25,19 +24,19 @@ from db.roles import Role
 from loader.rejects import Reject
 from loader.summary import LoadSummary
 
-CONNECTIONS = 2
+CONNECTIONS = 2  # this many chunks are written at the same time
 WAITING = 1  # at most this many chunks wait for a connection
 TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
-ATTEMPTS = 5  # at most this many for a chunk, when the errors are transient
+ATTEMPTS = 5  # after a transient error, a chunk is written again, at most this many times in all
 
 ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
 
 
 class ChunkWriter:
-    """A context manager: `add` the chunks, then `finish`. No SKU may be in two chunks.
+    """A context manager. Call `add` for each chunk, and then `finish`. No SKU may be in two chunks.
 
-    After an error in one chunk, the chunks in progress are still written, and then the load ends. Each written chunk is
-    counted in the summary.
+    After an error in one chunk, the chunks in progress are still written, and then the load ends. The summary counts
+    each chunk that was written.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class ChunkWriter:
         return self
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
-        """Queue a chunk. Returns when there is room for the next one."""
+        """Queue a chunk. Returns when there is room for the next chunk."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         while len(self._pending) > CONNECTIONS + WAITING:
             self._count(self._pending.popleft().result())
@@ -81,7 +80,7 @@ class ChunkWriter:
                     future.cancel()
                 for future in self._pending:
                     if not future.cancelled() and future.exception() is None:
-                        self._count(future.result())  # committed, even though another chunk failed
+                        self._count(future.result())  # this chunk was committed, although another chunk failed
         finally:
             self._threads.shutdown()
             self._connections.close()

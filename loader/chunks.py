@@ -1,4 +1,4 @@
-"""Reads and validates the rows of a source, and gathers them in chunks. A row that is refused goes to `reject`."""
+"""Reads and validates the rows of a source, and gathers valid rows in chunks. Invalid rows go to `reject`."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -26,8 +26,7 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Yields chunks of valid rows. `summary` counts all rows read, and notes the missing image files of the valid
-    rows."""
+    """Yields chunks of valid rows. `summary` counts all rows, and the missing image files of the valid rows."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

@@ -6,8 +6,8 @@ import sqlite3
 class FirstLines:
     """Keeps the lines in a nameless SQLite database. Its cache spills to a temporary file, so memory stays at a few MB.
 
-    The staging table's key cannot find duplicates: it sees one chunk at a time, and its error would reject the whole
-    chunk.
+    The primary key of the staging table cannot find the duplicates of a file: that table holds one chunk at a time, and
+    a duplicate key would reject the whole chunk.
     """
 
     def __enter__(self) -> "FirstLines":

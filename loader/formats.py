@@ -1,5 +1,4 @@
-"""The names of the formats. This module imports no reader, so that the command line can list the names in its help
-fast.
+"""Defines the names of the formats. This module imports no reader, so that the command line prints its help quickly.
 
 loader/sources/registry.py has the functions that recognise and open each format.
 """

@@ -1,8 +1,8 @@
 """Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
 Each chunk is a transaction of its own. So encoders start on the first chunk while the rest of the file is read, row
-locks are short, and a load that is cut off keeps the chunks it committed: the next run finds their rows unchanged and
-goes on. A fault that makes the whole file unusable is found before the first chunk.
+locks are short, and a load that is cut off keeps the chunks it committed: the next load finds their rows unchanged and
+loads the others. A fault that makes the whole file unusable is found before the first chunk is written.
 """
 
 import re
@@ -44,7 +44,7 @@ def ingest(
     on_progress: Progress = lambda done, total: None,
     on_index: deferred_indexes.Progress = lambda name, phase, share: None,
 ) -> LoadSummary:
-    """Make the catalog's products equal to the source's rows. Without `sync`, all other products are left alone.
+    """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes everything and rolls it back,
     so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes and
@@ -81,17 +81,18 @@ def check_catalog(name: str) -> None:
     """Raises SettingsError for a name that the database would refuse."""
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
-            f'"{name}" is no name for a catalog', hint="Small letters, digits, and _ . - after the first; at most 63."
+            f'"{name}" cannot be the name of a catalog',
+            hint="At most 63 lower-case letters, digits, and _ . - after the first character.",
         )
 
 
 def _checked_rejects_path(source: CatalogSource, options: LoadOptions) -> Path:
     check_catalog(options.catalog)
     if options.sync and options.limit is not None:
-        raise SettingsError("--sync needs the whole file, --limit reads a part of it", hint="Leave one of them away.")
+        raise SettingsError("--sync needs the whole file, but --limit reads only a part", hint="Omit one of them.")
     path = options.rejects or Path(f"{source.path.absolute().stem}.rejects.csv")
     if path.resolve() == source.path.resolve():
-        raise RejectsUnwritable(f"{path} is the catalog itself", hint="Give another with --rejects.")
+        raise RejectsUnwritable(f"{path} is the catalog itself", hint="Name another file with --rejects.")
     return path
 
 
@@ -116,7 +117,7 @@ def _load_rows(
 
 
 def _expected_rows(source: CatalogSource, options: LoadOptions, read: int) -> float:
-    """Returns an estimate from the `read` rows so far, or 0 if the size of the source is not known."""
+    """Estimates the number of rows of the source from the `read` rows so far. Returns 0 if its size is not known."""
     expected = read * source.size / source.done if source.size and source.done else 0.0
     return expected if options.limit is None else min(expected, options.limit)
 
@@ -127,7 +128,7 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
         yield
     except (DatabaseError, SourceUnreadable, SourceDamaged) as error:
         if summary.accepted and not summary.dry_run:
-            committed = f"{summary.accepted:,} rows are in; the same command goes on from there."
+            committed = f"{summary.accepted:,} rows are loaded; run the same command again to load the others."
             error.hint = f"{error.hint} {committed}" if error.hint else committed
         raise
 

@@ -1,4 +1,7 @@
-"""Loads a table into shop.judgement. Its columns are query, picture or picture_sku, sku, grade, suite and catalog."""
+"""Loads a table into shop.judgement.
+
+The columns of the table are query, picture or picture_sku, sku, grade, suite and catalog.
+"""
 
 import hashlib
 import re
@@ -41,9 +44,10 @@ class Judged:
     def raise_if_rejected(self) -> None:
         if self.first_reject is not None:
             raise RowsRejected(
-                f"{self.rejected:,} of {self.read:,} rows rejected, listed in {self.rejects_file}; the others are in",
-                hint=f"The first one: line {self.first_reject.line}: {self.first_reject.reason}. "
-                "Correct them and load the file again.",
+                f"{self.rejected:,} of {self.read:,} rows rejected, listed in {self.rejects_file}; "
+                "the others are loaded",
+                hint=f"The first rejected row: line {self.first_reject.line}: {self.first_reject.reason}. "
+                "Correct the rows and load the file again.",
             )
 
 
@@ -56,8 +60,7 @@ def load_judgements(
     rejects: Path | None = None,
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Judged:
-    """Load all good rows of the table in one transaction. If a product was judged before, the new grade replaces the
-    old.
+    """Load all good rows of the table in one transaction. A product that was judged before gets the new grade.
 
     `suite` and `catalog` apply to rows without a suite or catalog. Images are paths below the table's folder. After a
     LoaderError or DatabaseError, nothing has changed.
@@ -66,7 +69,7 @@ def load_judgements(
     places = _places(table)
     rejects = rejects or Path(f"{path.absolute().stem}.rejects.csv")
     if rejects.resolve() == path.resolve():
-        raise RejectsUnwritable(f"{rejects} is the table itself", hint="Give another with --rejects.")
+        raise RejectsUnwritable(f"{rejects} is the table itself", hint="Name another file with --rejects.")
     done = Judged(path)
     judged: set[tuple[str, str]] = set()
     with database.connect(Role.APP) as conn, RejectsFile(rejects) as rejected:
@@ -101,7 +104,7 @@ def _places(table: Table) -> dict[str, int]:
         raise MissingColumns(
             f"{table.path.name} needs a column sku, and one of query, picture and picture_sku; its columns: "
             f"{', '.join(table.header)}",
-            hint="Further columns that are read: grade (0 to 3), suite, catalog.",
+            hint="The columns grade (0 to 3), suite and catalog are optional.",
         )
     return places
 
@@ -146,7 +149,7 @@ def _judgement(cells: dict[str, str], suite: str, catalog: str, root: ImageRoot,
     if len(suite) > 100:
         raise ValueError("a suite's name has at most 100 characters")
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", catalog) is None:
-        raise ValueError(f'"{catalog[:80]}" is no name for a catalog')
+        raise ValueError(f'"{catalog[:80]}" cannot be the name of a catalog')
     return Judgement(suite, catalog, query, _read(picture, root, folder), picture_sku, cells["sku"], GRADES[grade])
 
 

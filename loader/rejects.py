@@ -17,7 +17,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that is not loaded, and why."""
+    """A row that is not loaded, and the reason."""
 
     line: int
     sku: str  # "" if the SKU could not be read
@@ -25,7 +25,10 @@ class Reject:
 
 
 class RejectsFile:
-    """Written under a temporary name beside `path`, and moved to `path` when the block ends without an error."""
+    """A context manager for the rejects file.
+
+    The file is written under a temporary name beside `path`, and moved to `path` when the block ends without an error.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +78,7 @@ class RejectsFile:
 
     def _unwritable(self, why: str) -> RejectsUnwritable:
         return RejectsUnwritable(
-            f"cannot write the rejects file {self.path}: {why}", hint="Give another with --rejects."
+            f"cannot write the rejects file {self.path}: {why}", hint="Name another file with --rejects."
         )
 
 

@@ -1,4 +1,4 @@
-"""The counts of a load, or of a dry run."""
+"""Counts the rows and products that a load, or a dry run, has changed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from loader.rejects import Reject
 
 @dataclass(frozen=True)
 class SyncCounts:
-    """What a sync did, where kept + marked + deleted + left = products of the catalog after its rows were loaded."""
+    """The counts of a sync, where kept + marked + deleted + left = number of products after the rows were loaded."""
 
     kept: int  # products that the file names, even if only in a rejected row
     marked: int  # products marked as out of stock
@@ -39,7 +39,7 @@ class LoadSummary:
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None
-    refused: SyncRefused | None = None  # why the sync changed nothing; None if it was not refused
+    refused: SyncRefused | None = None  # why the sync was refused; None if it was not
 
     def note(self, row: ValidatedProduct, times: int = 1) -> None:
         """Count what is missing in an accepted row. If the database refuses the row later, `times=-1` subtracts it
@@ -87,5 +87,5 @@ class LoadSummary:
         raise RowsRejected(
             f"{self.rejected:,} of {self.read:,} rows rejected, listed in {self.rejects_file}; "
             f"the other {self.accepted:,} {fate}",
-            hint=f"The first one: line {line}: {reason}. Correct them and load the file again.",
+            hint=f"The first rejected row: line {line}: {reason}. Correct the rows and load the file again.",
         )

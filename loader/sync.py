@@ -1,8 +1,8 @@
-"""`--sync` marks the products that the file does not name as out of stock, or deletes them.
+"""Implements `--sync`, which marks products that the file does not name as out of stock, or deletes them.
 
 The sync runs after the loaded rows are committed, and only if the whole file was read and every row names its SKU: a
-product whose row cannot be read must not vanish. Products are changed in short transactions. If a sync is cut off, the
-next sync finds the remaining products and changes them.
+product whose row cannot be read must not vanish. The products are changed in short transactions. If a sync is cut off,
+the next sync finds the remaining products and changes them.
 """
 
 import re
@@ -19,7 +19,7 @@ from loader.errors import SyncRefused
 from loader.rejects import Reject
 from loader.summary import LoadSummary, SyncCounts
 
-BATCH_ROWS = 5_000  # at most this many products in a transaction
+BATCH_ROWS = 5_000  # a transaction changes at most this many products
 _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 
@@ -39,7 +39,9 @@ class MissingLimit:
                 return cls(share=share)
         elif re.fullmatch(r"\d{1,12}", written.strip()):
             return cls(number=int(written))
-        raise SettingsError(f'--max-missing: "{written}" is neither a share nor a number', hint="Like 20% or 500.")
+        raise SettingsError(
+            f'--max-missing: "{written}" is neither a share nor a number', hint="For example: 20% or 500."
+        )
 
     def allows(self, vanishing: int, there: int) -> bool:
         return vanishing <= (self.number if self.number is not None else (self.share or 0) * there)
@@ -113,26 +115,25 @@ class SyncRun:
         name, what = self._path.name, "deleted" if self._options.delete else "marked as out of stock"
         if file_state(self._path) != self._state_before:
             return SyncRefused(
-                f"--sync: {name} was changed while it was read; nothing was {what}", hint="Load it again."
+                f"--sync: {name} was changed while it was read; nothing was {what}", hint="Load the file again."
             )
         if self._nameless:
             return SyncRefused(
-                f"--sync: rows of {name} that do not say which product they are: {self._nameless:,}; "
-                f"nothing was {what}",
-                hint="Correct them (the rejects file lists them without SKU) and load the file again.",
+                f"--sync: rows of {name} without a valid SKU: {self._nameless:,}; nothing was {what}",
+                hint="Correct these rows and load the file again. The rejects file lists them without SKU.",
             )
         if not self._options.limit.allows(vanishing, there):
             return SyncRefused(
                 f"--sync: {name} does not name {vanishing:,} of {there:,} products of catalog {self._catalog}, more "
                 f"than --max-missing {self._options.limit} allows; nothing was {what}",
-                hint=f"Is the file whole? If they are to go: --max-missing {vanishing}",
+                hint=f"Is the file complete? To change all these products: --max-missing {vanishing}",
             )
         return None
 
 
 def file_state(path: Path) -> tuple[int, int, int] | None:
-    """Returns a value that changes when the file is written or replaced. For folders the value is constant, for an
-    unreadable path None."""
+    """Returns a value that changes when the file is written or replaced. The value of a folder is constant. The value
+    of an unreadable path is None."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""`--watch` loads a file again whenever it has changed, until interrupted."""
+"""Implements `--watch`, which loads a file again whenever it has changed, until the command is interrupted."""
 
 import datetime
 import re
@@ -10,15 +10,15 @@ from db.errors import DatabaseError, LoaderError, SettingsError, WindowshopError
 from loader.summary import LoadSummary
 from loader.sync import file_state
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # the seconds in each unit
 
 
 def parse_interval(written: str) -> float:
-    """Returns the seconds in "30s", "15m", "2h" or "1d". Raises SettingsError."""
+    """Returns the seconds in an interval such as "30s", "15m", "2h" or "1d". Raises SettingsError for other texts."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])", written.strip())
     seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
-        raise SettingsError(f'--watch: "{written}" is no interval', hint="Like 30s, 15m, 2h or 1d.")
+        raise SettingsError(f'--watch: "{written}" is no interval', hint="For example: 30s, 15m, 2h or 1d.")
     return seconds
 
 
@@ -32,8 +32,8 @@ def watch(
 ) -> None:
     """Load now. Then check the file at `path` every `every` seconds, and load it again if it has changed.
 
-    Each load, also a failed one, passes one line to `say`. A failed load is tried again after each interval, because
-    the file may be fixed or the database may come back. A folder is loaded after each interval. KeyboardInterrupt ends
+    Each load passes one line to `say`, even if it fails. A failed load is tried again after each interval, because the
+    file may be corrected or the database may come back. A folder is loaded after each interval. KeyboardInterrupt ends
     the loop.
     """
     done: object = None  # the file's state at the last load that succeeded

@@ -1,1 +1,1 @@
-"""The command line: one file for each command group."""
+"""Defines the command line, with one file for each group of commands."""

@@ -28,18 +28,20 @@ def start() -> None:
 
 
 @app.command()
-def stop(force: Annotated[bool, typer.Option(help="Stop it even while other commands use it.")] = False) -> None:
+def stop(
+    force: Annotated[bool, typer.Option(help="Stop the server even while other commands use it.")] = False,
+) -> None:
     """Stop the embedded server."""
     from db.embedded import server
     from db.settings import Settings
 
     stopped = server.stop(Settings.read().home, force=force)
-    typer.echo("Stopped." if stopped else "It was not running.")
+    typer.echo("The server has stopped." if stopped else "The server was not running.")
 
 
 @app.command()
 def status() -> None:
-    """Show where the database is and whether its schema fits. Starts nothing."""
+    """Show where the database is and whether its schema fits this version. This command does not start the server."""
     from db import schema
     from db.embedded import server
     from db.engine import open_database, server_facts
@@ -126,7 +128,7 @@ def upgrade() -> None:
 
 @app.command()
 def check() -> None:
-    """Compare the database with the tables that this version expects; list what differs."""
+    """Compare the database with the tables that this version expects, and list the differences."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.upgrade import drift
@@ -139,7 +141,7 @@ def check() -> None:
 
 @app.command()
 def revision(message: Annotated[str, typer.Argument(help="What the revision does, in a few words.")]) -> None:
-    """For developers: write the next project revision from the difference to db/tables/."""
+    """For developers: write the next project revision from the differences between the database and db/tables/."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.upgrade import new_revision
@@ -151,7 +153,10 @@ def revision(message: Annotated[str, typer.Argument(help="What the revision does
 
 @app.command()
 def downgrade(
-    to: Annotated[str, typer.Argument(help="A revision; site@base drops the models' tables, base everything.")],
+    to: Annotated[
+        str,
+        typer.Argument(help="A revision to go back to. site@base drops the models' tables, base drops everything."),
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Go back to an earlier revision. Tables of later revisions are dropped with their rows."""

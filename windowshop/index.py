@@ -16,8 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Indexes: list them, build deferred
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show every HNSW index with size, parameters, build progress and whether search may use it, and every deferred
-    index."""
+    """Show every HNSW index with its size, parameters and state, and the names of all deferred indexes."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -28,22 +27,22 @@ def status(as_json: AsJson = False) -> None:
     with open_database(Settings.read()) as database:
         indexes = [index for model in every_model_status(database) for index in model.indexes]
         with database.connect(Role.ANALYST) as conn:
-            left_out = [index.name for index in deferred_indexes.deferred(conn)]
+            deferred = [index.name for index in deferred_indexes.deferred(conn)]
     if as_json:
         rows: list[dict[str, Any]] = [asdict(index) for index in indexes]
         typer.echo(json.dumps(rows, indent=2))
     else:
         report.print_indexes(Console(), indexes)
-    if left_out:
-        say(f'Deferred until "windowshop index build": {", ".join(left_out)}.')
+    if deferred:
+        say(f'Deferred until "windowshop index build": {", ".join(deferred)}.')
 
 
 @app.command()
 def build() -> None:
     """Build the indexes that were deferred while tables were filled. Searches and loads continue during the build.
 
-    A load and "windowshop encode" build the indexes at their end. Run this command if they were killed, or if their
-    login may not build indexes. An index that an interrupted build left invalid is built again.
+    "windowshop load" and "windowshop encode" build the indexes that they deferred. Run this command if a load or an
+    encoder was killed before it built them. An index that an interrupted build left invalid is built again.
     """
     from db.engine import open_database
     from db.lifecycle import deferred_indexes
@@ -76,7 +75,8 @@ def rebuild(
 ) -> None:
     """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.
 
-    Larger values give a higher recall and take longer to build. "windowshop db upgrade" continues an interrupted build.
+    Larger values of --m and --ef-construction give a higher recall and take longer to build. "windowshop db upgrade"
+    continues an interrupted build.
     Run "windowshop calibrate" afterwards.
     """
     from db.engine import open_database
@@ -87,4 +87,4 @@ def rebuild(
     with open_database(settings, on_progress=say) as database:
         file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=say)
     typer.echo(f"wrote {file}")
-    typer.echo('The indexes are built. "windowshop calibrate" measures how far search must look in them.')
+    typer.echo('The indexes are built. Run "windowshop calibrate" to adapt search to them.')

@@ -22,7 +22,7 @@ CatalogPath = Annotated[
 LoadCatalog = Annotated[str, typer.Option(help="The catalog that the rows belong to. A SKU is unique in its catalog.")]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", help=f"{', '.join(Format)}. Default: recognised by the content."),
+    typer.Option("--format", help=f"{', '.join(Format)}. Default: the format that the content shows."),
 ]
 Mapping = Annotated[
     list[str] | None,
@@ -120,7 +120,7 @@ def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOpt
     if sync:
         return SyncOptions(delete, MissingLimit.parse(max_missing or "20%"))
     if delete or max_missing is not None:
-        raise SettingsError("--delete and --max-missing say how to --sync", hint="Add --sync.")
+        raise SettingsError("--delete and --max-missing work only with --sync", hint="Add --sync.")
     return None
 
 
@@ -154,10 +154,10 @@ def judge(
     black leather backpack,B-1022,3                   3: exactly what was searched for
     black leather backpack,B-0310,1                   1: acceptable; 0: wrong, as is every unlisted product
 
-    A row may have an image instead of the query or beside it: picture names an image file below the table's folder, and
-    picture_sku a product whose first image is used and which is left out of the results. If a product was judged
-    before, the new grade replaces the old. If rows cannot be loaded, they are listed with line and reason, the other
-    rows are loaded, and the exit code is 6.
+    A row may have an image instead of the query or beside it. The column picture names an image file below the table's
+    folder. The column picture_sku names a product: its first image is the query, and the results exclude the product.
+    If a product was judged before, the new grade replaces the old one. If rows cannot be loaded, they are listed with
+    line and reason, the other rows are loaded, and the exit code is 6.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -182,7 +182,7 @@ def judge(
     )
     if done.unknown:
         shown = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
-        say(f"warning: judged products not in the catalog, which count for nothing: {len(done.unknown):,} ({shown})")
+        say(f"warning: judged products that are not in the catalog and do not count: {len(done.unknown):,} ({shown})")
     done.raise_if_rejected()
 
 
@@ -191,7 +191,7 @@ def _report(summary: "LoadSummary") -> None:
     for count, what in (
         (summary.missing_files, "images not on this disk, which the encoder will report"),
         (summary.without_image, "products without an image, which image search will not find"),
-        (summary.dropped_hashes, "malformed image hashes left out, which the encoder will compute"),
+        (summary.dropped_hashes, "malformed image hashes, which are dropped and which the encoder will compute"),
     ):
         if count:
             say(f"warning: {what}: {count:,}")

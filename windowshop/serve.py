@@ -13,14 +13,22 @@ key_app = typer.Typer(
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen at. Default: WINDOWSHOP_WEB_HOST, or else 127.0.0.1.")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535)
+        int | None,
+        typer.Option(
+            help="The port to listen at; 0 chooses a free port. Default: WINDOWSHOP_WEB_PORT, or else 8000.",
+            min=0,
+            max=65535,
+        ),
     ] = None,
 ) -> None:
     """Serve the search page and the REST API until Ctrl-C or SIGTERM, and then finish the open requests.
 
-    New texts and images need a running encoder ("windowshop encode"). /openapi/openapi.json describes the API.
+    Queries that were not encoded before need a running encoder ("windowshop encode"). /openapi/openapi.json describes
+    the API.
     """
     from db import schema
     from db.engine import open_database
@@ -59,7 +67,7 @@ def create(
 
     scopes = scope or ["search"]
     if unknown := sorted(set(scopes) - set(api_keys.SCOPES)):
-        raise SettingsError(f"there is no scope {unknown[0]}", hint=f"There are: {', '.join(api_keys.SCOPES)}.")
+        raise SettingsError(f"there is no scope {unknown[0]}", hint=f"The scopes: {', '.join(api_keys.SCOPES)}.")
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a key',
@@ -103,7 +111,7 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None
 
 
 def _as_owner(call: Any) -> Any:
-    """Run `call` as the owner of the schema: the roles that search and load must not read or create keys."""
+    """Run `call` as the owner of the schema, because the roles that search and load may not read or create keys."""
     from db import schema
     from db.engine import open_database
     from db.settings import Settings

@@ -46,7 +46,7 @@ def _open_file(
     head = FileHead(file)
     name = kind or recognise(head)
     if kind is None and mapping and head.header and FILE_FORMATS[name].fixed_columns:
-        name = Format.DELIMITED  # with a mapping, any table is read as delimited text
+        name = Format.DELIMITED  # with a mapping, a table with fixed columns is read as any delimited text
     file_format = FILE_FORMATS[name]
     if not file_format.fixed_columns:
         return file_format.source(file, image_root=image_root, mapping=mapping)

@@ -1,4 +1,4 @@
-"""A source for text tables with a header, whose cells are separated by commas, semicolons, tabs or bars."""
+"""Reads text tables with a header, whose cells are separated by commas, semicolons, tabs or bars."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

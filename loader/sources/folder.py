@@ -1,5 +1,5 @@
-"""A source for folders of images. Each image is a product: the path gives the SKU, the file name the title, and the
-folder's name the product type."""
+"""Reads folders of images. Each image becomes a product: the path is the SKU, and the title and the product type come
+from the names of the file and of its folder."""
 
 import os
 import re
@@ -24,7 +24,7 @@ class FolderSource:
         try:
             os.scandir(path).close()
         except NotADirectoryError:
-            raise SourceUnreadable(f"{path} is not a folder", hint="Load it without --format.") from None
+            raise SourceUnreadable(f"{path} is not a folder", hint="Load the path without --format.") from None
         except OSError as error:
             raise unreadable(path, error) from error
         self.path = path

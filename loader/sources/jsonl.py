@@ -1,4 +1,4 @@
-"""A source for JSON Lines, with an object on each line. The objects' names are read like the headers of a table."""
+"""Reads JSON Lines, with an object on each line. The objects' names are read like the headers of a table."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing

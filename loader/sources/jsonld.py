@@ -1,4 +1,4 @@
-"""A source for schema.org products in JSON-LD, as web pages embed them: one document, or a document on each line.
+"""Reads schema.org products in JSON-LD, as web pages embed them. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. A
 ProductGroup becomes the products of its hasVariant, which inherit the fields that they lack.
@@ -46,7 +46,7 @@ OF_THE_GROUP = (
     "@id",
     "@type",
 )  # the fields of a group that its variants do not inherit
-DEEPEST = 20  # products nested deeper than this many levels are not found
+DEEPEST = 20  # levels; products nested deeper than this are not found
 
 
 def recognises(head: FileHead) -> bool:
@@ -147,7 +147,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
 
 
 def _unwrapped(value: Any) -> Any:
-    """{"@value": "Red bag", "@language": "en"} and {"@id": "https://..."} are replaced by the text in them."""
+    """Replaces {"@value": "Red bag", "@language": "en"} and {"@id": "https://..."} by the text in them."""
     if isinstance(value, list):
         return [_unwrapped(member) for member in value]
     if isinstance(value, dict):
@@ -185,7 +185,7 @@ def _document(file: CatalogFile) -> Any:
     if len(raw) > MAX_DOCUMENT:
         raise NotACatalog(
             f"{file.path.name} is one JSON document of more than {MAX_DOCUMENT >> 20} MiB",
-            hint="Write it as JSON Lines, a product a line (jq -c '.[]' FILE > FILE.jsonl): that may be of any size.",
+            hint="Write JSON Lines, one product on a line (jq -c '.[]' FILE > FILE.jsonl), which may have any size.",
         )
     if not raw.strip():
         raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a schema.org Product.")

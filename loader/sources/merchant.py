@@ -1,5 +1,4 @@
-"""A source for Google Merchant Center feeds. XML feeds are RSS or Atom, with the fields of a product in the namespace
-g.
+"""Reads Google Merchant Center feeds. XML feeds are RSS or Atom, with the fields of a product in the namespace g.
 
 Feeds of delimited text or JSON Lines need no reader of their own, because their fields have the usual names.
 """
@@ -28,7 +27,7 @@ from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 FIELDS = frozenset(("id", "title", "link", "image_link"))  # the fields that every feed has
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
-PIECE = 64 * 1024  # bytes that the parser gets at a time
+PIECE = 64 * 1024  # the parser gets this many bytes at a time
 
 
 def recognises(head: FileHead) -> bool:
@@ -188,12 +187,12 @@ class MerchantXmlSource:
             raise SourceDamaged(
                 f"{self.path.name} is not well-formed XML at line {line}, position {column + 1}: "
                 f"{str(error).partition(':')[0]}",
-                hint="What follows cannot be read. Is the file whole, and each & written as &amp;?",
+                hint="The rest of the file cannot be read. Is the file complete, and is each & written as &amp;?",
             ) from error
         except DTDForbidden:
             raise NotACatalog(
                 f"{self.path.name} has a document type, which can define entities; feeds have none",
-                hint="Leave the <!DOCTYPE ...> away.",
+                hint="Remove the <!DOCTYPE ...>.",
             ) from None
         except DefusedXmlException as error:
             raise NotACatalog(f"{self.path.name} defines XML entities, which feeds do not: {error}") from None

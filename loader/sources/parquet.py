@@ -1,5 +1,4 @@
-"""A source for Parquet files. Reads a few hundred rows at a time, and treats column names like the headers of a
-table."""
+"""Reads Parquet files, a few hundred rows at a time. Column names are read like the headers of a table."""
 
 import datetime
 import math
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 512  # at most this many rows are read at a time
-BATCH_BYTES = 16 << 20  # at most this many bytes of rows, by their average size
-PAGE_BUFFER = 1 << 20  # bytes read from the disk at a time
+BATCH_BYTES = 16 << 20  # a batch holds about this many bytes at most, by the average size of a row
+PAGE_BUFFER = 1 << 20  # this many bytes are read from the disk at a time
 
 
 def recognises(head: FileHead) -> bool:
@@ -80,7 +79,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
             "reading Parquet needs the package pyarrow", hint="pip install 'windowshop[parquet]'"
         ) from None
     if file.is_gzip:
-        raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it: gunzip.")
+        raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it with gunzip.")
     try:
         # These arguments read pages when they are needed, instead of whole row groups in advance.
         return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)

@@ -36,7 +36,7 @@ class CatalogSource(Protocol):
         """How much of the source has been read, in bytes or files."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        """Yields the rows; may be called once. Memory stays bounded for files of any size. Raises SourceUnreadable if
+        """Yields the rows. Call this only once. Memory stays bounded for files of any size. Raises SourceUnreadable if
         the disk fails."""
 
 
@@ -44,7 +44,7 @@ class CatalogSource(Protocol):
 class FileFormat:
     recognises: Callable[[FileHead], bool]
     source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
-    fixed_columns: str = ""  # why the format takes no `mapping`; "" if it takes one
+    fixed_columns: str = ""  # the error message for a `mapping`; "" if the format accepts a mapping
     suffixes: tuple[str, ...] = ()  # if a folder has exactly one file with such a suffix, that file is loaded
 
 

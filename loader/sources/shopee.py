@@ -1,4 +1,4 @@
-"""A source for the Shopee product-matching data: train.csv or test.csv beside a folder of images.
+"""Reads the Shopee product-matching data: train.csv or test.csv beside a folder of images.
 
 The columns are posting_id,image,image_phash,title,label_group. Only train.csv has label_group, which is equal for
 postings of the same product.
@@ -30,14 +30,14 @@ class ShopeeSource:
         if not set(HEADER) <= set(table.header):
             raise NotACatalog(
                 f"{table.path.name} is not in the Shopee layout; its columns: {', '.join(table.header)}",
-                hint=f"It needs {', '.join(HEADER)}. Leave --format away to load it by its own columns.",
+                hint=f"It needs {', '.join(HEADER)}. Omit --format to load the file by its own columns.",
             )
         self.path = table.path
         self.image_root = image_root or table.path.absolute().parent / f"{table.path.stem}_images"
         if not self.image_root.is_dir():
             raise SourceUnreadable(
                 f"the images of {table.path.name} are not at {self.image_root}",
-                hint="Say where they are with --image-root.",
+                hint="Name their folder with --image-root.",
             )
         self.size = table.size
         self._table = table

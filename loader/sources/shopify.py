@@ -1,8 +1,8 @@
-"""A source for Shopify's product export. Several rows with the same handle hold the variants and images of one product.
+"""Reads Shopify's product export. Several rows with the same handle hold the variants and images of one product.
 
 Each variant is loaded as a product, and so is a product without variants. The rows of a handle usually follow each
-other, but need not. So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then
-read by handle.
+other, but this is not certain. So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and
+are then read by handle.
 """
 
 import json
@@ -91,7 +91,7 @@ class ShopifySource:
         if missing:
             raise MissingColumns(
                 f"{table.path.name} is not a Shopify export: it has no column {NAMES[min(missing)][0]}",
-                hint="Leave --format away to load it by its own columns.",
+                hint="Omit --format to load the file by its own columns.",
             )
         taken = set(self._places.values())
         self._rest = {name: place for name, place in places.items() if place not in taken and name}
@@ -109,7 +109,7 @@ class ShopifySource:
                 if isinstance(record, Reject):
                     yield record
                 elif handle := record.cells[self._places["handle"]].strip():
-                    # SQLite takes no surrogates, but rows with surrogates were rejected before
+                    # SQLite stores no surrogates, but `Table` has already rejected rows with surrogates
                     store.execute("insert into row values (?, ?, ?)", (handle, record.line, json.dumps(record.cells)))
                 else:
                     yield Reject(record.line, "", "the handle is empty")
@@ -199,7 +199,7 @@ def _position(cell: str, otherwise: int) -> float:
 
 
 def _availability(product: Mapping[str, str], variant: Mapping[str, str]) -> str:
-    """Returns the availability. The quantity is used only if Shopify tracks it; shops with several locations export no
+    """Returns the availability. The quantity counts only if Shopify tracks it. Shops with several locations export no
     quantity."""
     if product["status"].lower() in ("draft", "archived") or product["published"].lower() == "false":
         return "out_of_stock"

@@ -43,7 +43,7 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: no title": ("a.xml", RSS + b"<item><g:id>1</g:id></item>" + END, MissingColumns, "no column for title; its columns: id", "--map title"),
     "XML: entity bomb": ("a.xml", BOMB, NotACatalog, "has a document type", ""),
     "XML: outside entity": ("a.xml", OUTSIDE, NotACatalog, "has a document type", ""),
-    "XML: cut off in the first item": ("a.xml", RSS + b"<item><g:id>1</g:id>", SourceDamaged, "not well-formed XML at line 1", "Is the file whole"),
+    "XML: cut off in the first item": ("a.xml", RSS + b"<item><g:id>1</g:id>", SourceDamaged, "not well-formed XML at line 1", "Is the file complete"),
     "XML: bare ampersand": ("a.xml", RSS + b"<item><g:id>a&b</g:id>", SourceDamaged, "not well-formed XML at line 1, position", "&amp;"),
     "XML: undeclared prefix": ("a.xml", b"<rss><item><g:id>1</g:id></item></rss>", SourceDamaged, "unbound prefix", ""),
     "XML: unknown encoding": ("a.xml", b"<?xml version='1.0' encoding='x-none'?><rss/>", NotACatalog, "is in an encoding that cannot be read: unknown encoding: x-none", "UTF-8"),

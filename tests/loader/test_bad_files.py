@@ -221,7 +221,7 @@ def test_a_disk_that_fails_halfway_is_an_error_and_committed_rows_stay(
     error = error_of(load(tmp_path / "goods.csv"))
     assert type(error) is SourceUnreadable
     assert "goods.csv: Input/output error" in error.message
-    assert "50 rows are in; the same command goes on from there" in (error.hint or "")
+    assert "50 rows are loaded; run the same command again to load the others" in (error.hint or "")
     assert len(skus(emptied_database)) == 50
 
 
@@ -243,8 +243,8 @@ def test_a_wrong_option_is_an_error_of_the_command_line(load: Load, tmp_path: Pa
         (("--map", "title"), "is not FIELD=COLUMN"),
         (("--map", "tilte=title"), 'there is no field "tilte"'),
         (("--map", "title=a", "--map", "title=b"), "title is given twice"),
-        (("--format", "xml"), 'there is no "xml"'),
-        (("--catalog", "Main!"), '"Main!" is no name for a catalog'),
+        (("--format", "xml"), 'there is no format "xml"'),
+        (("--catalog", "Main!"), '"Main!" cannot be the name of a catalog'),
         (("--format", "folder", "--map", "title=a"), "a folder of images has no columns"),
     ):
         error = error_of(load(catalog, *arguments))

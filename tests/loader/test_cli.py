@@ -37,7 +37,7 @@ def test_rejected_rows_give_one_error_line_and_exit_code_6(env: dict[str, str], 
     assert "Dry run: nothing was changed." in done.stdout
     assert done.stderr == (
         "error: 1 of 2 rows rejected, listed in goods.rejects.csv; the other 1 would be loaded\n"
-        '  The first one: line 3: price "-5" is negative. Correct them and load the file again.\n'
+        '  The first rejected row: line 3: price "-5" is negative. Correct the rows and load the file again.\n'
     )
 
 

@@ -88,7 +88,7 @@ def test_a_bad_row_is_reported_and_the_other_rows_are_stored(database: Database,
     assert done.first_reject is not None
     assert (done.first_reject.line, done.first_reject.reason) == (3, reason)
     assert reason.split('"')[0] in Path("judged.rejects.csv").read_text()
-    with pytest.raises(RowsRejected, match="1 of 3 rows rejected, listed in judged.rejects.csv; the others are in"):
+    with pytest.raises(RowsRejected, match="1 of 3 rows rejected, listed in judged.rejects.csv; the others are loaded"):
         done.raise_if_rejected()
 
 

@@ -261,7 +261,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
         load_catalog(database, path)
     stored = count(database)  # rows of the chunks before the broken chunk and of chunks written at the same time
     assert 200 <= stored <= 600
-    assert f"{stored} rows are in; the same command goes on from there." in (broken.value.hint or "")
+    assert f"{stored} rows are loaded; run the same command again" in (broken.value.hint or "")
     summary = load_catalog(database, path)
     assert (summary.unchanged, summary.inserted) == (stored, 1000 - stored)
 

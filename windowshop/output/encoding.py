@@ -76,7 +76,7 @@ class _Watcher:
 def _print(console: Console, summary: RunSummary) -> None:
     counters, timer = summary.counters, summary.timer
     if counters.done == 0 and not summary.left.pending:
-        console.print("Nothing to encode: every title and image has its vector.")
+        console.print("Nothing to encode: no title or image is waiting.")
     elif counters.done:
         rate = counters.done / timer.wall if timer.wall else 0.0
         console.print(

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from loader.errors import SourceDamaged, SourceUnreadable
 
-HEAD_BYTES = 64 * 1024  # longer than any header
-BUFFER = 256 * 1024  # bytes read at a time
+HEAD_BYTES = 64 * 1024  # bytes; more than any header has
+BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 # Feeds compress 5 to 20 times. A file of a few MB must not unpack to so much that it keeps a loader busy for days. So
 # an unpacked file may have at most MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED bytes if that is
@@ -22,7 +22,7 @@ ALWAYS_ALLOWED = 64 << 20
 
 
 class CatalogFile:
-    """Creating it raises SourceUnreadable or SourceDamaged, so that a wrong path loads nothing."""
+    """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,7 +42,10 @@ class CatalogFile:
 
     @contextmanager
     def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
-        """The file from its start. Raises SourceUnreadable if the disk fails, SourceDamaged if unpacking fails."""
+        """Yields the unpacked file, from its start. With `unpack=False`, yields the file as it is on the disk.
+
+        Raises SourceUnreadable if the disk fails, SourceDamaged if unpacking fails.
+        """
         try:
             with self.path.open("rb", buffering=BUFFER) as file:
                 self._file = file
@@ -54,7 +57,7 @@ class CatalogFile:
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SourceDamaged(
                 f"{self.path.name} is packed with gzip, and damaged or cut off: {str(error).rstrip('.')}",
-                hint="Fetch it again; gzip -t tells whether it is whole.",
+                hint="Fetch the file again; gzip -t tells whether it is complete.",
             ) from error
         except OSError as error:
             raise unreadable(self.path, error) from error
@@ -75,8 +78,8 @@ class _Unpacked(io.RawIOBase):
         self._size += count
         if self._size > ALWAYS_ALLOWED and self._size > MAX_EXPANSION * self._packed.tell():
             raise SourceDamaged(
-                f"{self._path.name} unpacks to more than {MAX_EXPANSION} times its size: no catalog does",
-                hint="Unpack it yourself if it is one after all.",
+                f"{self._path.name} unpacks to more than {MAX_EXPANSION} times its size, which no catalog does",
+                hint="If the file is a catalog, unpack it before loading.",
             )
         return count
 

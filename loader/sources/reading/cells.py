@@ -10,7 +10,7 @@ from typing import Any
 
 ALTERNATIVES = ("color", "size", "material")  # several values of these fields are joined as in red/blue
 IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
-MICROS = 1_000_000
+MICROS = 1_000_000  # micros in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
@@ -31,7 +31,11 @@ def one_text(field: str, value: Any) -> str:
 
 
 def image_paths(value: Any) -> list[str]:
-    """Paths are split at | and ;. Addresses may contain ; and , and are split only where another address begins."""
+    """Returns the image paths or addresses in a value.
+
+    A text with paths is split at | and ;. A text with addresses is split only where another address begins, because
+    addresses may contain ; and a comma.
+    """
     if isinstance(value, str):
         between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
         return [found for part in between.split(value) if (found := part.strip())]
@@ -46,7 +50,7 @@ def image_paths(value: Any) -> list[str]:
 
 
 def _paths_of_member(member: Any) -> list[str]:
-    """A member of a list is one path, and is not split."""
+    """Returns the paths in a member of a list. A text is one path and is not split."""
     if isinstance(member, str):
         return [member.strip()] if member.strip() else []
     return image_paths(member)
@@ -67,7 +71,9 @@ def _texts(field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, bool):
         yield str(value).lower()
     elif isinstance(value, float):
-        yield str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)  # a GTIN read as 4.0e12
+        yield (
+            str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)
+        )  # such as a GTIN read as 4.0e12
     elif isinstance(value, int | Decimal):
         yield str(value)
     elif isinstance(value, list):
@@ -82,7 +88,10 @@ def _texts(field: str, value: Any) -> Iterator[str]:
 
 
 def _money(value: Mapping[str, Any]) -> str:
-    """Takes {"value": "12.50", "currency": "EUR"}, or {"amountMicros": "12500000", "currencyCode": "EUR"}."""
+    """Returns a price such as "12.50 EUR".
+
+    `value` is like {"value": "12.50", "currency": "EUR"} or {"amountMicros": "12500000", "currencyCode": "EUR"}.
+    """
     currency = value.get("currency") or value.get("currencyCode") or ""
     amount = value.get("value", value.get("amount"))
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):

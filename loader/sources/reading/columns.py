@@ -34,7 +34,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "picture_url", "image_link",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
-    "image_link": ("image_link",),  # comes after "image", so that beside a column of files this column is only a link
+    "image_link": ("image_link",),  # after "image": if another column holds the images, this one is only a link
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
 }  # fmt: skip
@@ -54,7 +54,10 @@ class Columns:
     rest: Mapping[str, int]
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
-        """Cells are texts or JSON values. Raises ValueError for a value that its field cannot hold."""
+        """Returns the product in a record, whose cells are texts or JSON values.
+
+        Raises ValueError for a value that its field cannot hold.
+        """
         fields: dict[str, str] = {}
         images: tuple[str, ...] = ()
         phash = None
@@ -73,7 +76,7 @@ class Columns:
             else:
                 fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
-                attributes["product_types"] = cell  # the field takes the first one
+                attributes["product_types"] = cell  # all values; the field holds only the first value
         for name, place in self.rest.items():
             if not is_empty(cell := _stripped(cells[place])):
                 attributes[name] = cell
@@ -126,7 +129,9 @@ def _places_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     for place, name in enumerate(header):
         key = normalised(name) or f"column_{place + 1}"
         if key in found:
-            raise NotACatalog(f'{path.name}: two columns are called "{name.strip()}"', hint="Rename one of them.")
+            raise NotACatalog(
+                f'{path.name}: two columns are called "{name.strip()}"', hint="Rename one of these columns."
+            )
         found[key] = place
     return found
 

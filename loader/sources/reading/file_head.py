@@ -1,4 +1,4 @@
-"""The beginning of a file, by which each format recognises its files."""
+"""Reads the beginning of a file, by which each format recognises its files."""
 
 from functools import cached_property
 from typing import Any

@@ -10,7 +10,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered: in some files each object has a different set
+MAX_SHAPES = 1000  # at most this many sets of names are remembered, as in some files each object has another set
 
 
 class KeyedRows:

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-MAX_RECORD = 1 << 20  # at most this many bytes in a line, record or item; the longest descriptions have a hundredth
+MAX_RECORD = 1 << 20  # bytes of a line, record or item at most; the longest descriptions have a hundredth of this
 BOM = b"\xef\xbb\xbf"
 
 

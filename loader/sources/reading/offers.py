@@ -19,9 +19,9 @@ class Offered(NamedTuple):
 
 
 def offered(offers: Any) -> Offered:
-    """Several offers give the lowest price in the currency of the first price, and the best availability.
+    """Returns the lowest price in the currency of the first price, and the best availability of all offers.
 
-    `offers` is an Offer, an AggregateOffer, or a list of them. Raises ValueError for a malformed price.
+    `offers` is an Offer, an AggregateOffer, or a list of such objects. Raises ValueError for a malformed price.
     """
     every = list(_single(offers))
     if not every:

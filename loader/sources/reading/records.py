@@ -1,4 +1,4 @@
-"""Reads delimited text record by record, in bounded memory. A broken record rejects only its first line.
+"""Reads delimited text record by record, in bounded memory. Of a broken record, only the first line is rejected.
 
 For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are remembered:
 if the record is broken (a quote that is not closed, text after a closing quote, too many bytes), its first line is
@@ -96,7 +96,7 @@ class Records:
 
 
 def _why(error: Exception, lines: int) -> str:
-    said = str(error)  # csv.Error has no other details; the text only words the reason
+    said = str(error)  # csv.Error has no other details; only the words of the reason depend on them
     if isinstance(error, _TooLong) and lines == 1:
         return f"the line is {TOO_LONG}"
     if "field limit" in said:

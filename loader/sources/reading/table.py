@@ -25,13 +25,13 @@ OTHER_FORMATS = {
 
 
 class Table:
-    """Creating it raises NotACatalog or NothingToLoad, so that a wrong file loads nothing."""
+    """A text table. The constructor raises NotACatalog or NothingToLoad, before anything is loaded."""
 
     def __init__(self, file: CatalogFile) -> None:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header = _header(file)
-        self.sku_place: int | None = None  # the column of the SKU; if set, rejects name their SKU
+        self.sku_place: int | None = None  # the place of the SKU's column; without it, rejects have no SKU
         self._file = file
 
     @property

@@ -107,7 +107,7 @@ def test_sync_marks_and_deletes_nothing_if_too_many_products_are_missing(
         "--sync: feed.csv does not name 4 of 10 products of catalog main, more than --max-missing 20% allows; "
         f"nothing was {what}"
     )
-    assert summary.refused.hint == "Is the file whole? If they are to go: --max-missing 4"
+    assert summary.refused.hint == "Is the file complete? To change all these products: --max-missing 4"
     assert set(availability(emptied_database).values()) == {"in_stock"}
     allowed = load_catalog(emptied_database, tmp_path / "feed.csv", sync=SyncOptions(delete, MissingLimit.parse("4")))
     assert counts(allowed) == ((6, 0, 4, 0) if delete else (6, 4, 0, 0))
@@ -153,7 +153,7 @@ def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, emptied_
     path.write_bytes(HEADER.encode() + row + b"0,Zero,5,in_stock\n")
     summary = load_catalog(emptied_database, path, sync=ALL)
     assert summary.refused is not None
-    assert "rows of feed.csv that do not say which product they are: 1; nothing was marked" in summary.refused.message
+    assert "rows of feed.csv without a valid SKU: 1; nothing was marked" in summary.refused.message
     assert (summary.updated, counts(summary)) == (1, (1, 0, 0, 9))
     assert set(availability(emptied_database).values()) == {"in_stock"}
 
