@@ -85,7 +85,7 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
     except OSError as error:
         raise CannotListen(
             f"cannot listen at {settings.host}:{settings.port}: {error.strerror}",
-            hint="Give another port with WINDOWSHOP_WEB_PORT.",
+            hint="Give another port: --port, or WINDOWSHOP_WEB_PORT.",
         ) from error
     app = make_app(database, settings, metrics)
     config = uvicorn.Config(

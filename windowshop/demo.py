@@ -14,48 +14,64 @@ from windowshop.output.terminal import say
 if TYPE_CHECKING:
     from db.engine import Database
     from db.settings import Settings
+    from encoder.models.loading import Model
+    from encoder.settings import EncoderSettings
 
 DEMO_TEXTS = (("a wooden chair", None), ("something to drink from", "price < 20"), ("red shoes", None))
 DEMO_IMAGE = "fluent_1376.webp"
 IN_A_SECOND_TERMINAL = "\nGo on, in a second terminal:"
 AFTERWARDS = """
 Go on:
-  windowshop up                                   database, encoder, search page, REST until Ctrl-C; meanwhile:\
+  windowshop up                      database, encoder, search page and REST until
+                                     Ctrl-C; meanwhile, in a second terminal:\
 """
 NEXT = """
-  windowshop db psql --role analyst               SQL, for example
+  windowshop db psql --role analyst  SQL, for example
     SELECT title, price FROM shop.searchable WHERE price < 40
     ORDER BY image_embedding <=> (SELECT shop.clip_text('blue bag')) LIMIT 10;
-  windowshop search "blue bag" --filter '{"price": {"lt": 40}}'
-  windowshop load my-products.csv                 your own catalog; "windowshop encode --once" encodes it
+  windowshop search "blue bag" --catalog sample --filter '{"price": {"lt": 40}}'
+  windowshop load my-products.csv    your own catalog, main;
+                                     "windowshop encode --once" encodes it
+  windowshop catalog drop sample     removes the sample
 """
+
+Host = Annotated[str | None, typer.Option(help="Where the page listens. Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")]
+Port = Annotated[
+    int | None,
+    typer.Option(help="Its port. Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535),
+]
 
 
 def demo(
     serve: Annotated[bool, typer.Option(help="End by serving the search page until Ctrl-C.")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the database running afterwards.")] = False,
+    host: Host = None,
+    port: Port = None,
 ) -> None:
     """From nothing to image search: database, sample catalog, encoding, three text queries and an image query.
 
-    Then the search page is served on this machine until Ctrl-C.
+    Then the search page is served until Ctrl-C. The sample is in the catalog "sample", beside your own products;
+    "windowshop catalog drop sample" removes it.
     """
     from rich.console import Console
 
     from db.embedded import server
     from db.engine import open_database
     from db.settings import Settings
-    from loader.sample import IMAGES, load_sample
+    from loader.sample import CATALOG, IMAGES, load_sample
+    from windowshop.output.progress import progress_bar
 
     console = Console()
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
         _prepare(database, settings)
         say("Loading the sample catalog (its prices and availability are made up)")
-        loaded = load_sample(database)
+        with progress_bar("Loading") as bar:
+            loaded = load_sample(database, catalog=CATALOG, on_progress=bar.update)
         console.print(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")
         with _encoding(database) as encoder:
             _demo_queries(database, IMAGES / DEMO_IMAGE)
-            served = serve and _serve_the_page(database, encoder)
+            served = serve and _serve_the_page(database, encoder, _given(host, port))
         if keep and database.is_embedded:
             server.start(settings.home)
             console.print('\nThe database keeps running; "windowshop db stop" stops it.')
@@ -63,36 +79,50 @@ def demo(
         console.print(AFTERWARDS + NEXT, highlight=False, markup=False, soft_wrap=True)
 
 
-def up() -> None:
+def up(host: Host = None, port: Port = None) -> None:
     """Run database, encoder and web service in the foreground until Ctrl-C: SQL and HTTP clients can search."""
     from db.engine import open_database
     from db.settings import Settings
-    from encoder.service import load_models
     from encoder.settings import EncoderSettings
-    from windowshop.output.encoding import encode_with_progress
 
     settings, encoding = Settings.read(), EncoderSettings.read()
     with open_database(settings, on_progress=say) as database:
         _prepare(database, settings)
-        models = load_models(database, encoding)
+        models = _load_models(database, encoding)
         address = database.url(None)
         say(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         say("  windowshop db psql --role analyst")
         say('  windowshop search "a wooden chair"')
-        with _serving(database) as site:
+        with _serving(database, _given(host, port)) as site:
             if site is not None:
                 say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
+            from windowshop.output.encoding import encode_with_progress
+
             encode_with_progress(database, models, encoding, once=False)
 
 
-def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
+def _given(host: str | None, port: int | None) -> dict[str, str | int]:
+    """The web service's settings that were given as options."""
+    return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+
+
+def _load_models(database: "Database", settings: "EncoderSettings") -> "dict[int, Model]":
+    from windowshop.output.progress import waiting
+
+    with waiting("Loading the model"):
+        from encoder.service import load_models  # loads torch, which takes seconds
+
+        return load_models(database, settings)
+
+
+def _serve_the_page(database: "Database", encoder: threading.Thread, given: dict[str, str | int]) -> bool:
     """Serve the page until SIGTERM or Ctrl-C. Returns False if the web service is not installed."""
     from rich.console import Console
 
     from encoder.service import stopping_on_signals
 
     stop = threading.Event()
-    with stopping_on_signals(stop), _serving(database, any_port=True) as address:
+    with stopping_on_signals(stop), _serving(database, given, any_port="port" not in given) as address:
         if address is None:
             return False
         text = IN_A_SECOND_TERMINAL + NEXT + f"\nThe search page is at {address}/ until Ctrl-C."
@@ -104,7 +134,7 @@ def _serve_the_page(database: "Database", encoder: threading.Thread) -> bool:
 
 
 @contextmanager
-def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | None]:
+def _serving(database: "Database", given: dict[str, str | int], *, any_port: bool = False) -> Iterator[str | None]:
     """Run the web service in this process. Yields its address, or None if it is not installed.
 
     With `any_port`, a port in use is no error: a free one is taken, and no metrics are served.
@@ -116,7 +146,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
         say(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
         yield None
         return
-    settings = WebSettings.read()
+    settings = WebSettings.read().model_copy(update=given)
     with ExitStack() as stack:
         try:
             address = stack.enter_context(running(database, settings))
@@ -124,7 +154,7 @@ def _serving(database: "Database", *, any_port: bool = False) -> Iterator[str | 
             if not any_port:
                 raise
             say(f"The web service {error.message}, so it takes a free port.")
-            free = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "metrics_port": None})
+            free = settings.model_copy(update={"port": 0, "metrics_port": None})
             address = stack.enter_context(running(database, free))
         yield address
 
@@ -154,12 +184,12 @@ def _prepare(database: "Database", settings: "Settings") -> None:
 def _encoding(database: "Database") -> Iterator[threading.Thread]:
     """Run an encoder in this process. The block starts once the whole catalog is encoded."""
     from db.errors import EncoderError
-    from encoder.service import load_models, run
     from encoder.settings import EncoderSettings
 
-    say("Loading the model")
     settings = EncoderSettings.read()
-    models = load_models(database, settings)
+    models = _load_models(database, settings)
+    from encoder.service import run
+
     stop, ready = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
@@ -212,13 +242,14 @@ def _demo_queries(database: "Database", image: Path) -> None:
     from db.roles import Role
     from db.search.image import read_image
     from db.search.statement import Query, search
+    from loader.sample import CATALOG
     from windowshop.output.hits import print_hits, shown_sql
 
     console = Console()
     with database.connect(Role.ANALYST, read=True) as conn:
         for query in (
-            *(Query(text, where=where, k=5) for text, where in DEMO_TEXTS),
-            Query(image=read_image(image), k=5),
+            *(Query(text, where=where, k=5, catalog=CATALOG) for text, where in DEMO_TEXTS),
+            Query(image=read_image(image), k=5, catalog=CATALOG),
         ):
             shown = shown_sql(query, image if query.image else None)
             started = time.perf_counter()

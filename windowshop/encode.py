@@ -23,15 +23,18 @@ def encode(
     """
     from db.engine import open_database
     from db.settings import Settings
-    from encoder.service import load_models
     from encoder.settings import EncoderSettings
-    from windowshop.output.encoding import encode_with_progress
+    from windowshop.output.progress import waiting
 
     settings = EncoderSettings.read()
     if device:
         settings = settings.model_copy(update={"device": device})
     with open_database(Settings.read()) as database:
-        models = load_models(database, settings, model)
+        with waiting("Loading the model"):
+            from encoder.service import load_models  # loads torch, which takes seconds
+            from windowshop.output.encoding import encode_with_progress
+
+            models = load_models(database, settings, model)
         encode_with_progress(database, models, settings, once=once, queries=queries)
 
 

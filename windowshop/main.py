@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from db.errors import WindowshopError
-from windowshop import database, demo, encode, evaluate, index, load, model, search, serve
+from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +25,7 @@ app.command()(load.load)
 app.command()(load.judge)
 app.command()(encode.encode)
 app.command()(encode.retry)
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
 app.add_typer(index.app, name="index")
 app.command()(search.search)

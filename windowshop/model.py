@@ -38,16 +38,18 @@ def add(
     from db.engine import open_database
     from db.settings import Settings
     from migrations.model_revisions import NewModel, add_model, check_name
+    from windowshop.output.progress import waiting
 
     settings = Settings.read()
     if name is not None:
         check_name(name)  # before the seconds that torch and the model take to load
-    from encoder.models.loading import load, model_name
-
     folder = Path(source).expanduser()
     source = str(folder.resolve()) if folder.is_dir() else source
-    loaded = load(source)
-    chosen = model_name(source) if name is None else name
+    with waiting("Loading the model"):
+        from encoder.models.loading import load, model_name  # loads torch, which takes seconds
+
+        loaded = load(source)
+        chosen = model_name(source) if name is None else name
     with open_database(settings) as database:
         files = add_model(database, settings, NewModel(chosen, source, loaded.revision, loaded.dimension))
     for file in files:
@@ -89,8 +91,10 @@ def list_models() -> None:
     with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:
         schema.check(conn)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        for name in ("model", "status", "catalog", "products", "searchable", "waiting", "quarantined", "no image"):
-            table.add_column(name, no_wrap=True)
+        for name in ("model", "status", "catalog"):
+            table.add_column(name, overflow="fold")
+        for name in ("products", "searchable", "waiting", "quarantined", "no image"):
+            table.add_column(name, no_wrap=True, justify="right")
         covered = coverage(conn)
         for row in every_model(conn):
             lines = [line for line in covered if line.model == row.name]

@@ -19,6 +19,12 @@ def search(
     where: Annotated[
         str | None, typer.Option(help='Run plain ordered SQL with this condition: "price < 80 OR price IS NULL".')
     ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option(
+            help="Which catalog to search. Default: main, or the first one while there is no main; with --where: all."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=MAX_RESULTS)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -29,8 +35,10 @@ def search(
     analyst. A text that was never searched before needs a running encoder ("windowshop up" or "windowshop encode").
     """
     import json
+    from dataclasses import replace
 
     from db import schema
+    from db.catalog.catalogs import default_catalog
     from db.engine import open_database
     from db.search.image import read_image
     from db.search.statement import Query, row_as_json
@@ -39,7 +47,7 @@ def search(
     from windowshop.output.hits import print_hits, shown_sql
 
     settings = Settings.read()
-    query = Query(text, read_image(image) if image else None, filter_, where, k)
+    query = Query(text, read_image(image) if image else None, filter_, where, k, catalog)
     if show_sql:
         typer.echo(shown_sql(query, image))
         return
@@ -47,6 +55,8 @@ def search(
         schema.check(conn)
         conn.exec_driver_sql("set transaction read only")
         conn.exec_driver_sql(f"set local statement_timeout = {settings.statement_timeout_ms}")
+        if catalog is None and where is None:
+            query = replace(query, catalog=default_catalog(conn))
         hits = run_search(conn, query)
     if as_json:
         typer.echo(json.dumps([row_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg import sql
 from sqlalchemy import Connection
 
+from db.catalog.catalogs import DEFAULT
 from db.errors import SettingsError, StatementRefused
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
@@ -30,6 +31,7 @@ class Query:
     filter: str | None = None
     where: str | None = None
     k: int = 10
+    catalog: str | None = None  # None: main, or with `where` every catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def _check(query: Query, *, has_image: bool = False) -> None:
 
 
 def _params(query: Query) -> SearchParams:
-    return SearchParams(query=query.text, image=query.image, filter=query.filter, k=query.k)
+    catalog = DEFAULT if query.catalog is None else query.catalog
+    return SearchParams(query=query.text, image=query.image, filter=query.filter, k=query.k, catalog=catalog)
 
 
 def _ranked(query: Query, image_literal: sql.Composable | None) -> sql.Composed:
@@ -139,11 +142,14 @@ def _search_where(conn: Connection, query: Query) -> list[ListedProduct]:
 
 def _ordered(query: Query, image_literal: sql.Composable | None) -> sql.Composed:
     vector = sql.SQL("SELECT {}").format(_vector(query, image_literal))
-    where: sql.Composable = sql.SQL("")
+    conditions: list[sql.Composable] = []
+    if query.catalog is not None:
+        conditions.append(sql.SQL("catalog = {}").format(sql.Literal(query.catalog)))
     if query.where:
         # The user's own condition runs as a role that can only read. The newline ends a comment in the condition.
-        end = "\n)\n" if "--" in query.where else ")\n"
-        where = sql.SQL("WHERE (" + query.where.replace("{", "{{").replace("}", "}}") + end).format()
+        end = "\n)" if "--" in query.where else ")"
+        conditions.append(sql.SQL("(" + query.where.replace("{", "{{").replace("}", "}}") + end).format())
+    where = sql.SQL("WHERE {}\n").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
     return sql.SQL(
         "SELECT {columns}, 1 - (image_embedding <=> ({vector})) AS similarity\nFROM shop.searchable\n{where}"
         "ORDER BY image_embedding <=> ({vector})\nLIMIT {k}"

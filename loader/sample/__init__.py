@@ -21,6 +21,7 @@ from loader.summary import LoadSummary
 
 FOLDER = Path(__file__).parent
 IMAGES = FOLDER / "images"
+CATALOG = "sample"  # the demo's
 MADE_UP = ["price", "currency", "availability"]
 
 # Roughly the lowest and the highest price in each department, in US dollars

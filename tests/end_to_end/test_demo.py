@@ -1,5 +1,6 @@
 """A newcomer's first commands, `windowshop demo` and `windowshop up`, run on a new embedded server."""
 
+import json
 import os
 import re
 import signal
@@ -60,6 +61,9 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     assert said.count("\nORDER BY image_embedding <=> (SELECT shop.clip_text(") == 1
     assert said.count("\nFROM shop.search(image => ") == 1
     assert "windowshop up" in said
+    assert "windowshop catalog drop sample" in said
+    commands = [line for line in said.split("Go on:")[1].splitlines() if line]
+    assert max(map(len, commands)) <= 80
     assert "windowshop db psql --role analyst" in said
     assert "The search page is at" not in said
     assert "Traceback" not in first.stderr
@@ -124,8 +128,9 @@ def test_up_serves_sql_and_rest_until_it_is_stopped(
 ) -> None:
     log = tmp_path / "up.log"
     with log.open("wb") as output:
-        ports = {"WINDOWSHOP_WEB_PORT": "0", "WINDOWSHOP_WEB_METRICS_PORT": "null"}
-        process = subprocess.Popen([*COMMAND, "up"], env=env | ports, stdout=output, stderr=output)
+        ports = {"WINDOWSHOP_WEB_METRICS_PORT": "null"}
+        options = ("--host", "127.0.0.1", "--port", "0")
+        process = subprocess.Popen([*COMMAND, "up", *options], env=env | ports, stdout=output, stderr=output)
     try:
         wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "up")
         query = (
@@ -134,15 +139,35 @@ def test_up_serves_sql_and_rest_until_it_is_stopped(
         )
         found = windowshop("db", "psql", "--role", "analyst", "-At", "-c", query, env=env)
         assert "rum" in found.stdout, found.stderr
-        searched = windowshop("search", "a drum to play", "--where", "price < 500", env=env)
-        assert "rum" in searched.stdout
+        for options in (("--where", "price < 500"), ("--catalog", "sample"), ()):
+            searched = windowshop("search", "a drum to play", *options, env=env)
+            assert "rum" in searched.stdout, searched.stderr
         address = shown_address(log)
-        answer = httpx.post(f"{address}/search/text", json={"query": "a drum to play", "top_k": 5}).json()
+        answer = httpx.post(
+            f"{address}/search/text", json={"query": "a drum to play", "top_k": 5, "catalog": "sample"}
+        ).json()
         assert "rum" in str([result["title"] for result in answer["results"]])
         assert answer["degraded"] is False
         shown = httpx.get(address + answer["results"][0]["picture"]["url"], params={"position": 0, "size": 64})
         assert shown.headers["content-type"] == "image/webp"
+        page = httpx.get(f"{address}/").text
+        assert "1,242 products" in page
+        assert 'name="catalog" value="sample"' in page
     finally:
         process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0, log.read_text()
     wait_until(lambda: not left_running(home), 10, "nothing left running")
+
+
+def test_one_command_removes_the_sample(
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
+) -> None:
+    assert [one["catalog"] for one in json.loads(windowshop("catalog", "list", "--json", env=env).stdout)] == ["sample"]
+    dropped = windowshop("catalog", "drop", "sample", "--yes", env=env)
+    assert "Catalog sample is deleted, with 1,242 products." in dropped.stdout, dropped.stderr
+    assert json.loads(windowshop("catalog", "list", "--json", env=env).stdout) == []
+    remaining = windowshop(
+        "db", "psql", "-At", "-c", "select (select count(*) from shop.starter_image), "
+        "(select count(*) from shop.starter_title), (select count(*) from shop_private.image_root)", env=env,
+    )  # fmt: skip
+    assert remaining.stdout.strip() == "0|0|0"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import msgspec
 from sqlalchemy import Connection
 
+from db.catalog.catalogs import default_catalog
 from db.search import ranking
 from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api.schemas import FacetOf
@@ -26,6 +27,7 @@ class PageResult:
     products: Sequence[SearchHit | BrowseItem]
     cursor: str  # of the next page; empty on the last page
     search: SearchResult | None
+    catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
     seconds: float
@@ -77,8 +79,9 @@ class FacetCache:
 def read_page(
     conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
 ) -> PageResult:
-    """Read the results for `state`. `image` is the uploaded image that `state` names. Facets and examples are read only
-    `with_filters`."""
+    """Read the results for `state`, from the default catalog if it names none. `image` is the uploaded image that
+    `state` names. Facets and examples are read only `with_filters`."""
+    state = replace(state, catalog=state.catalog or default_catalog(conn))
     params = SearchParams(
         query=state.q or None,
         image=image,
@@ -101,9 +104,9 @@ def read_page(
         cursor = str(products[-1].product_id) if len(listed) > PAGE else ""
     seconds = time.perf_counter() - began
     if not with_filters:
-        return PageResult(products, cursor, search, [], {}, seconds)
+        return PageResult(products, cursor, search, state.catalog, [], {}, seconds)
     facets = facet_cache.get(conn, state.filter, state.catalog)
-    return PageResult(products, cursor, search, facets, _read_examples(conn, state), seconds)
+    return PageResult(products, cursor, search, state.catalog, facets, _read_examples(conn, state), seconds)
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

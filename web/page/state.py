@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from db.catalog.catalogs import DEFAULT
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
@@ -37,7 +38,7 @@ class PageState:
     chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field: its chosen values
     price_min: float | None = None
     price_max: float | None = None
-    catalog: str = "main"
+    catalog: str = ""  # the site's default catalog
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
@@ -81,7 +82,7 @@ class PageState:
         pairs += [("like", sku) for sku in self.like] + [("unlike", sku) for sku in self.unlike]
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
-        pairs += [("catalog", self.catalog if self.catalog != "main" else ""), ("after", self.after)]
+        pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
         given = [(name, value) for name, value in pairs if value]
         return "/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/"
 
@@ -116,7 +117,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         unlike=tuple(sku for sku in lists["unlike"] if sku not in lists["like"]),
         chosen={name: tuple(lists[name]) for name in FIELDS if lists[name]},
         **prices,
-        catalog=single.get("catalog") or "main",
+        catalog=single.get("catalog", ""),
         after=single.get("after", ""),
         remarks=tuple(remarks),
     )

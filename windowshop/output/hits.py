@@ -25,23 +25,21 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     if not hits:
         console.print("No product matches. Is the catalog loaded and encoded? See: windowshop model list")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", justify="right")
-    table.add_column("sku", no_wrap=True, max_width=16)
-    table.add_column("title", no_wrap=True, max_width=40)
-    table.add_column("type", no_wrap=True, max_width=18)
-    table.add_column("price", no_wrap=True, justify="right", min_width=10)
-    table.add_column("similarity", no_wrap=True, justify="right", min_width=10)
-    for number, hit in enumerate(hits, 1):
-        price = "" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip()
-        table.add_row(
-            str(number),
-            hit.sku,
-            hit.title,
-            hit.product_type or "",
-            price,
-            "" if hit.similarity is None else f"{hit.similarity:.3f}",
-        )
+    prices = ["" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip() for hit in hits]
+    similarities = ["" if hit.similarity is None else f"{hit.similarity:.3f}" for hit in hits]
+    numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
+    # The figures are never cut. SKU, title and type share the width that is left, the title the largest part.
+    left = console.width - numbers - price - similarity - 13  # between columns
+    sku, kind = min(16, left // 4), min(18, left // 4)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", justify="right", min_width=numbers)
+    table.add_column("sku", no_wrap=True, max_width=sku)
+    table.add_column("title", no_wrap=True, max_width=max(5, min(40, left - sku - kind)))
+    table.add_column("type", no_wrap=True, max_width=kind)
+    table.add_column("price", no_wrap=True, justify="right", min_width=price)
+    table.add_column("similarity", no_wrap=True, justify="right", min_width=similarity)
+    for number, hit in enumerate(hits):
+        table.add_row(str(number + 1), hit.sku, hit.title, hit.product_type or "", prices[number], similarities[number])
     console.print(table)
 
 

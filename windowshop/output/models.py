@@ -16,28 +16,28 @@ COUNTS = ("items", "done", "waiting", "leased", "quarantined")
 
 
 def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
-    table = _table("model", "status", "revision", "dim", "of the catalog's", *COUNTS, "index", "last evaluation")
+    """A line about each model, and a table of how much of the catalog it has encoded."""
     for model in models:
-        head = [model.model, model.status, model.revision[:12], str(model.dimension)]
         last = model.evaluation
         judged = (
-            "" if last is None else f"nDCG@10 {last.ndcg['value']:.3f} {last.suite}, {last.direction}, run {last.run}"
+            "" if last is None else f"; nDCG@10 {last.ndcg['value']:.3f} {last.suite}, {last.direction}, run {last.run}"
         )
-        if not model.coverage:
-            table.add_row(*head, "", *("" for _ in COUNTS), "", judged)
+        line = f"{model.model}: {model.status}, revision {model.revision[:12]}, {model.dimension} dimensions{judged}"
+        console.print(line, highlight=False, markup=False)
+        table = _table("of", *COUNTS, "index")
         for part, covered in model.coverage.items():
-            counts = [f"{getattr(covered, name):,}" for name in COUNTS]
+            counts = [f"{getattr(covered, count):,}" for count in COUNTS]
             indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
-            table.add_row(*head, f"{part}s", *counts, indexes, judged)
-            head, judged = ["", "", "", ""], ""
-    console.print(table)
+            table.add_row(f"{part}s", *counts, indexes)
+        if model.coverage:  # a retired model has none
+            console.print(table)
 
 
 def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
-    table = _table("index", "model", "of", "vectors", "size", "m", "ef_construction", "state")
+    table = _table("index", "of", "vectors,\nabout", "size", "m", "ef_con-\nstruction", "state")
     for index in indexes:
         table.add_row(
-            index.name, index.model, f"{index.part}s", f"about {index.rows:,}", f"{index.size / 2**20:,.1f} MB",
+            index.name, f"{index.part}s", f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
             str(index.m), str(index.ef_construction), index.state,
         )  # fmt: skip
     console.print(table)
@@ -73,7 +73,8 @@ def _covered(kind: str, part: PartCoverage) -> str:
 
 
 def _table(*columns: str) -> Table:
+    """Where there is no room, names fold and figures stay whole."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=name in ("model", "index", "status"), overflow="fold")
+        table.add_column(name, no_wrap=name not in ("index", "state"), overflow="fold")
     return table

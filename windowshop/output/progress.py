@@ -8,11 +8,15 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from windowshop.output.terminal import say
 
 
 class ProgressBar:
@@ -52,3 +56,17 @@ def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Shows a bar, and yields a function that moves the bar forward by one item."""
     with progress_bar(what, total, counted=True) as bar:
         yield bar.advance
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A line that says what happens. On a terminal it has a spinner and the elapsed time until the context ends."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(what)
+        yield
+        return
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task(what, total=1)
+        yield
+        progress.update(task, completed=1)

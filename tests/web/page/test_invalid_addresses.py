@@ -142,3 +142,14 @@ def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Da
         assert count(page) == "1 product"  # the product is not encoded yet
         assert 'name="catalog" value="other"' in page
         assert count(client.get("/").text) == f"{PRODUCTS} products"
+        assert 'name="catalog"' not in client.get("/").text
+
+
+def test_without_a_catalog_main_the_page_shows_the_first_one(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("delete from shop.product"))
+        conn.execute(text("delete from shop.catalog"))
+        conn.execute(text("insert into shop.catalog (catalog) values ('sample'), ('zoo')"))
+    with serve(own_database) as client:
+        page = client.get("/?price_max=3").text
+        assert 'name="catalog" value="sample"' in page

@@ -1,0 +1,87 @@
+"""The catalogs of a site: which there are, and how one is removed with all its rows."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+DEFAULT = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCounts:
+    catalog: str
+    language: str
+    products: int
+    images: int
+    judgements: int
+    events: int
+
+
+_COUNTS = text(
+    """
+with product as (
+    select p.catalog, count(*) as products, sum(i.images)::bigint as images
+    from shop.product p
+    left join (select f.product_id, count(*) as images from shop.product_image f group by f.product_id) i
+        using (product_id)
+    group by p.catalog
+),
+judgement as (select j.catalog, count(*) as judgements from shop.judgement j group by j.catalog),
+event as (select e.catalog, count(*) as events from shop.event e group by e.catalog)
+select catalog, coalesce(c.language, ''), coalesce(p.products, 0), coalesce(p.images, 0), coalesce(j.judgements, 0),
+    coalesce(e.events, 0)
+from shop.catalog c
+full join product p using (catalog) full join judgement j using (catalog) full join event e using (catalog)
+order by catalog
+"""
+)
+_DEFAULT = text("select catalog from shop.catalog order by catalog <> :main, catalog limit 1")
+_ROOTS = text(
+    "select distinct i.image_root_id from shop.product p join shop.product_image i using (product_id) "
+    "where p.catalog = :catalog and i.image_root_id is not null"
+)
+_DELETE_PRODUCTS = text(
+    "delete from shop.product p where p.product_id in "
+    "(select q.product_id from shop.product q where q.catalog = :catalog limit :rows)"
+)
+_DELETE_OTHERS = tuple(
+    text(f"delete from shop.{table} where catalog = :catalog") for table in ("judgement", "event", "evaluation")
+)
+_FORGET = text(
+    "delete from shop.catalog c where c.catalog = :catalog "
+    "and not exists (select from shop.product p where p.catalog = c.catalog)"
+)
+_DELETE_ROOTS = text(
+    "delete from shop_private.image_root r where r.image_root_id = any(:roots) "
+    "and not exists (select from shop.product_image i where i.image_root_id = r.image_root_id)"
+)
+
+
+def every_catalog(conn: Connection) -> list[CatalogCounts]:
+    """All catalogs by name, also those of which only judgements or events are left."""
+    return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
+
+
+def default_catalog(conn: Connection) -> str:
+    """The catalog that the page and the command line search when none is named: main, or while there is no such
+    catalog the first one by name. So a site whose only catalog has another name shows its products."""
+    return conn.scalar(_DEFAULT, {"main": DEFAULT}) or DEFAULT
+
+
+def image_roots(conn: Connection, catalog: str) -> list[int]:
+    """The ids of the image folders that products of the catalog use."""
+    return list(conn.scalars(_ROOTS, {"catalog": catalog}))
+
+
+def delete_products(conn: Connection, catalog: str, rows: int) -> int:
+    """Delete up to `rows` products with their images, vectors and work. Returns how many were deleted."""
+    return conn.execute(_DELETE_PRODUCTS, {"catalog": catalog, "rows": rows}).rowcount
+
+
+def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
+    """Delete everything else that names the catalog, and those of the image folders `roots` that no product uses. The
+    catalog itself stays known when a load has added products to it meanwhile."""
+    for statement in _DELETE_OTHERS:
+        conn.execute(statement, {"catalog": catalog})
+    conn.execute(_FORGET, {"catalog": catalog})
+    conn.execute(_DELETE_ROOTS, {"roots": roots})

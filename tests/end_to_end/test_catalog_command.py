@@ -1,0 +1,99 @@
+"""`windowshop catalog list` and `drop`, and `windowshop search --catalog`."""
+
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+
+from db.catalog.product import Image, Product
+from db.catalog.store import staging, upsert
+from db.engine import Database
+from db.roles import Role
+from db.search.statement import ListedProduct, Query, as_sql
+from tests.support.processes import windowshop
+from windowshop.output.hits import print_hits
+
+COUNTS = """
+    select jsonb_object_agg(t, n) from (
+        select 'product' as t, count(*) as n from shop.product union all
+        select 'product_image', count(*) from shop.product_image union all
+        select 'work', count(*) from shop_private.work union all
+        select 'image_root', count(*) from shop_private.image_root union all
+        select 'judgement', count(*) from shop.judgement union all
+        select 'event', count(*) from shop.event union all
+        select 'evaluation', count(*) from shop.evaluation union all
+        select 'catalog', count(*) from shop.catalog) s
+"""
+
+
+@pytest.fixture
+def env(clip_database: Database, environment: Callable[[Database], dict[str, str]]) -> dict[str, str]:
+    """Two catalogs with products of the same SKUs."""
+    with clip_database.connect(Role.APP) as conn:
+        for catalog, folder in (("main", "/srv/main"), ("sample", "/srv/sample")):
+            with conn.begin():
+                with staging(conn) as stage:
+                    for number in range(3):
+                        stage(Product(f"A-{number}", f"thing {number} of {catalog}", images=(Image(f"{number}.jpg"),)))
+                upsert(conn, catalog=catalog, image_root=Path(folder))
+                conn.execute(
+                    text("insert into shop.judgement (query, catalog, sku) values ('thing', :catalog, 'A-1')"),
+                    {"catalog": catalog},
+                )
+    return environment(clip_database)
+
+
+def counts(database: Database) -> dict[str, int]:
+    with database.connect(None) as conn:
+        return dict(conn.scalar(text(COUNTS)) or {})
+
+
+def test_drop_asks_and_then_deletes_all_rows_of_one_catalog(env: dict[str, str], clip_database: Database) -> None:
+    before = counts(clip_database)
+    assert windowshop("catalog", "drop", "sample", env=env).returncode == 1  # nobody answered the question
+    assert counts(clip_database) == before
+    dropped = windowshop("catalog", "drop", "sample", "--yes", env=env)
+    assert dropped.stdout == "Catalog sample is deleted, with 3 products.\n", dropped.stderr
+    assert {name: 2 * count for name, count in counts(clip_database).items()} == before
+    [left] = json.loads(windowshop("catalog", "list", "--json", env=env).stdout)
+    assert (left["catalog"], left["products"], left["images"], left["judgements"]) == ("main", 3, 3, 1)
+    again = windowshop("catalog", "drop", "sample", "--yes", env=env)
+    assert again.returncode == 2
+    assert 'there is no catalog "sample"' in again.stderr
+    assert "There are: main." in again.stderr
+
+
+def test_the_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:
+    lines = windowshop("catalog", "list", env=env).stdout.splitlines()
+    assert [line.split() for line in lines if "english" in line] == [
+        ["main", "english", "3", "3", "1", "0"],
+        ["sample", "english", "3", "3", "1", "0"],
+    ]
+
+
+def test_search_stays_in_the_catalog_that_is_named(env: dict[str, str]) -> None:
+    unknown = windowshop("search", "thing", "--catalog", "nowhere", env=env)
+    assert "there is no catalog 'nowhere'" in unknown.stderr
+    shown = windowshop("search", "thing", "--catalog", "sample", "--sql", env=env).stdout
+    assert "catalog => 'sample'" in shown
+    query = Query("thing", where="price < 3 OR price IS NULL -- cheap", catalog="sample")
+    assert "WHERE catalog = 'sample' AND (price < 3 OR price IS NULL -- cheap\n)\n" in as_sql(query).as_string(None)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_of_results_fits_the_terminal_and_shows_each_figure_whole(width: int) -> None:
+    output = io.StringIO()
+    hit = ListedProduct(
+        "A-VERY-LONG-STOCK-KEEPING-UNIT", "a title " * 20, "Clothing & accessories > Shoes", Decimal("1234567.99"),
+        "EUR", "in_stock", 0.123,
+    )  # fmt: skip
+    print_hits([hit] * 100, Console(file=output, width=width))
+    lines = output.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum("1234567.99 EUR" in line and "0.123" in line for line in lines) == 100
+    assert " 100  A-V" in output.getvalue()

@@ -1,0 +1,118 @@
+"""`windowshop catalog`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from windowshop.output.terminal import say
+
+if TYPE_CHECKING:
+    from db.catalog.catalogs import CatalogCounts
+    from db.engine import Database
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Catalogs: list them, drop one. A catalog is created by its first product: windowshop load --catalog NAME",
+)
+
+BATCH_PRODUCTS = 2_000  # deleted per transaction, so that row locks are short
+
+
+@app.command("list")
+def list_catalogs(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
+    """Each catalog, its language, and how many products, images, judgements and events it has."""
+    from dataclasses import asdict
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from db import schema
+    from db.catalog.catalogs import every_catalog
+    from db.engine import open_database
+    from db.roles import Role
+    from db.settings import Settings
+
+    with open_database(Settings.read(), on_progress=say) as database, database.connect(Role.ANALYST) as conn:
+        schema.check(conn)
+        catalogs = every_catalog(conn)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in catalogs], indent=2))
+        return
+    if not catalogs:
+        typer.echo('There is no catalog yet. Load one: "windowshop load products.csv"')
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("catalog", overflow="fold")
+    table.add_column("language")
+    for name in ("products", "images", "judgements", "events"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in catalogs:
+        counts = (one.products, one.images, one.judgements, one.events)
+        table.add_row(one.catalog, one.language, *(f"{count:,}" for count in counts))
+    Console().print(table)
+
+
+@app.command()
+def drop(
+    name: Annotated[str, typer.Argument(help='A catalog; "windowshop catalog list" shows them.')],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a catalog with everything that belongs to it.
+
+    Deleted are its products with their images and vectors, waiting work, judgements, evaluations and events. Image
+    files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in batches
+    while search goes on; after an interruption, run the command again.
+    """
+    from db import schema
+    from db.catalog.catalogs import every_catalog
+    from db.engine import open_database
+    from db.errors import SettingsError
+    from db.settings import Settings
+
+    with open_database(Settings.read(), on_progress=say) as database:
+        with database.connect(None) as conn:
+            schema.check(conn)
+            catalogs = {one.catalog: one for one in every_catalog(conn)}
+        if name not in catalogs:
+            known = ", ".join(catalogs) or "none yet"
+            raise SettingsError(f'there is no catalog "{name}"', hint=f"There are: {known}.")
+        found = catalogs[name]
+        if not yes:
+            typer.confirm(f"Delete catalog {name}: {_counted(found)}?", abort=True)
+        products = _drop(database, found)
+    typer.echo(f"Catalog {name} is deleted, with {products:,} products.")
+
+
+def _drop(database: "Database", found: "CatalogCounts") -> int:
+    """As the owner: no other role may delete a catalog's name. Returns how many products were deleted."""
+    from db.catalog import catalogs
+    from windowshop.output.progress import progress_bar
+
+    with (
+        database.connect(None) as conn,
+        progress_bar(f"Deleting catalog {found.catalog}", found.products, counted=True) as bar,
+    ):
+        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
+        become_owner = f"set local role {owner}"
+        with conn.begin():
+            conn.exec_driver_sql(become_owner)
+            roots = catalogs.image_roots(conn, found.catalog)
+        deleted = 0
+        while True:
+            with conn.begin():
+                conn.exec_driver_sql(become_owner)
+                count = catalogs.delete_products(conn, found.catalog, BATCH_PRODUCTS)
+                if not count:
+                    catalogs.forget(conn, found.catalog, roots)
+                    return deleted
+            deleted += count
+            bar.update(deleted, max(deleted, found.products))
+
+
+def _counted(found: "CatalogCounts") -> str:
+    return (
+        f"{found.products:,} products, {found.images:,} images, {found.judgements:,} judgements, "
+        f"{found.events:,} events"
+    )
