@@ -111,6 +111,7 @@ IN_CALL_ORDER = (
     "search/fuse_legs",
     "search/search_page",
     "search/search_reason",
+    "search/no_result_reason",
     "search/search_cursor",
     "search/search_result",
     "search/search",

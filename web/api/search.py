@@ -149,6 +149,8 @@ async def _respond(
     run: Callable[[Connection, SearchParams], SearchResult] = ranking.search,
 ) -> Response[Results]:
     params = SearchParams(**options.arguments())
+    if run is ranking.search and not any(((params.query or "").strip(), params.image is not None, params.inputs)):
+        raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")
     context_of(request.scope).query_text = params.query
 
     def call(conn: Connection) -> tuple[SearchResult, list[ExplainStep] | None, float]:

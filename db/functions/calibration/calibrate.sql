@@ -24,7 +24,7 @@ begin
     if target_recall is null or target_recall not between 0.5 and 0.9999 then
         raise exception using errcode = '22023', message = 'target_recall is not between 0.5 and 0.9999';
     end if;
-    if k not between 1 and 100 or queries not between 5 and 1000 then
+    if k is null or k not between 1 and 100 or queries is null or queries not between 5 and 1000 then
         raise exception using errcode = '22023',
             message = 'k is not between 1 and 100, or queries is not between 5 and 1000';
     end if;

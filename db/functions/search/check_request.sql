@@ -17,6 +17,14 @@ begin
         raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
             hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
     end if;
+    if p_request.min_similarity not between -1 and 1 then  -- NaN is above every number
+        raise exception using errcode = '22023', message = 'min_similarity is not between -1 and 1',
+            hint = 'It is the lowest cosine similarity of query and image.';
+    end if;
+    if p_request.max_gap not between 0 and 2 then
+        raise exception using errcode = '22023', message = 'max_gap is not between 0 and 2',
+            hint = 'It is how far an image''s similarity may lie below that of the best image.';
+    end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',
             hint = 'Usual is @default_rrf_k@.';

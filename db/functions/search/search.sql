@@ -26,8 +26,8 @@ create or replace function shop.search(
 returns setof shop.search_result
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-    request shop_private.search_request := row(query, image, inputs, filter, k, catalog, image_weight, title_weight,
-        keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
+    request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
+        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
     key constant text := md5(concat_ws(chr(31), query, md5(image), inputs, filter, catalog, image_weight, title_weight,
         keyword_weight, rrf_k, min_similarity, max_gap, degrade, route));
     run shop_private.search_run;
@@ -38,7 +38,15 @@ declare
     skip integer := 0;  -- the number of results on earlier pages
     reason text;
 begin
+    -- A row of a batch may have no text.
+    if num_nonnulls(image, request.inputs) = 0 and coalesce(query, '') !~ '\S' then
+        perform shop_private.check_request(request);
+        raise notice using errcode = 'WS101', message = 'no product was found: the query is empty',
+            detail = 'the query is empty', hint = 'Give query, image or inputs.';
+        return;
+    end if;
     if after is not null then
+        perform shop_private.check_request(request);  -- run_search checks first_k in place of k
         select c.version, c.first_k, c.place into first_version, first_k, skip
         from shop_private.search_cursor(after, key) c;
         request.k := first_k;
@@ -73,8 +81,8 @@ begin
     raise debug using errcode = 'WS105', message = 'search: a page without rows', detail = jsonb_build_object(
         'total', run.total, 'total_is', run.total_is, 'route', run.route, 'rows_examined', run.rows_examined);
     if skip = 0 then
-        reason := coalesce(reason, case when run.total = 0 then 'none matches the filter'
-            when num_nonnulls(min_similarity, max_gap) > 0 then 'none is similar enough' else 'none is encoded' end);
+        reason := concat_ws('; ', 'only keywords were searched, ' || run.degraded,
+            shop_private.no_result_reason(request, run));
         raise notice using errcode = case when run.degraded is null then 'WS101' else 'WS102' end,
             message = 'no product was found: ' || reason, detail = reason;
     end if;

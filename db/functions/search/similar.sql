@@ -9,9 +9,15 @@ create or replace function shop.similar(
     route text default null
 )
 returns setof shop.search_result
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if sku is null then
+        raise exception using errcode = '22023', message = 'sku is null',
+            hint = 'sku is the product whose similar products are searched; join only rows that have one.';
+    end if;
+    return query
     select r.* from shop.search(
         inputs => jsonb_build_array(jsonb_build_object('sku', sku)), filter => filter, k => k, catalog => catalog,
         image_weight => image_weight, title_weight => title_weight, keyword_weight => 0,
-        min_similarity => min_similarity, max_gap => max_gap, after => after, route => route) r
-$$;
+        min_similarity => min_similarity, max_gap => max_gap, after => after, route => route) r;
+end $$;

@@ -12,6 +12,7 @@ declare
     matches boolean;
     distance double precision;
     nearer bigint;
+    place integer;  -- in the leg
 begin
     if not exists (select from shop.product p where p.product_id = wanted) then
         raise exception using errcode = '42704',
@@ -20,16 +21,18 @@ begin
     execute format('select exists (select from shop.product p where p.product_id = $1 and %s)', p_run.condition)
     into matches using wanted;
     return query select 'sku ' || p_sku, case when matches then 'matches the filter' else 'is outside the filter' end,
-        null::text, null::integer, null::integer, null::bigint, null::double precision,
-        (select format('rank %s, score %s', f.place, round(f.score::numeric, 5))
-         from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f
-         where f.product_id = wanted);
+        null::text, null::integer, count(f.place)::integer, null::bigint, null::double precision,
+        case when count(f.place) > 0
+            then format('rank %s, score %s', max(f.place), round(max(f.score)::numeric, 5)) end
+        from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f
+        where f.product_id = wanted;
     for part in
         select v.* from (values ('image', p_run.image_weight, p_run.image_leg, p_run.image_vector),
             ('title', p_run.title_weight, p_run.title_leg, p_run.title_vector)) v(name, weight, leg, vector)
         where v.weight > 0
     loop
         began := clock_timestamp();
+        place := array_position((part.leg).product_ids, wanted);
         execute format('select min(i.embedding operator(@vector@.<=>) $1) from shop.%I i where i.product_id = $2',
             part.name || '_vector') into distance using part.vector, wanted;
         execute format('select count(distinct i.product_id) from shop.%I i
@@ -38,8 +41,9 @@ begin
         into nearer using part.vector, distance;
         return query select format('sku %s, %s', p_sku, part.name),
             case when distance is null then 'not encoded' else 'exact' end, null::text, null::integer,
-            array_position((part.leg).product_ids, wanted), null::bigint,
+            case when place is null then 0 else 1 end, null::bigint,
             extract(epoch from clock_timestamp() - began)::double precision * 1000,
-            format('rank %s of all that match, distance %s', nearer + 1, round(distance::numeric, 4));
+            case when distance is not null then format('rank %s of all that match, distance %s; %s', nearer + 1,
+                round(distance::numeric, 4), coalesce('rank ' || place || ' in the leg', 'not found by the leg')) end;
     end loop;
 end $$;

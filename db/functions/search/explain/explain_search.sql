@@ -17,8 +17,8 @@ returns setof shop.search_step
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     began constant timestamptz := clock_timestamp();
-    request constant shop_private.search_request := row(query, image, inputs, filter, k, catalog, image_weight,
-        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
+    request constant shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
+        image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
     run shop_private.search_run;
 begin
     run := shop_private.run_search(request);

@@ -1,0 +1,33 @@
+"""Twelve products under the toy model, and a connection of the role analyst."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Connection
+
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+
+@pytest.fixture
+def stocked(shop: "Shop") -> "Shop":
+    """Twelve products of three images each; texts 'red shoes' and 'dark' are in the cache."""
+    from tests.support.shop import product
+
+    for n in range(12):
+        title = "red shoes" if n < 3 else f"a thing called {n}"
+        kind = "footwear" if n < 6 else "bags"
+        shop.load(product(f"s{n}", title, image_count=3, price=10 * n, product_type=kind, attributes={"heel": n}))
+    shop.encode_all()
+    shop.cache("red shoes", seed=1)
+    shop.cache("dark", seed=2)
+    return shop
+
+
+@pytest.fixture
+def analyst(stocked: "Shop") -> Iterator[Connection]:
+    with stocked.database.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
