@@ -31,6 +31,8 @@ _DEFINITION = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
+_HEADER = re.compile(r"(?:--[^\n]*\n)+")
+_PUBLIC = re.compile(r"^create or replace (function|view) (shop\.\w+)", re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
 FROZEN = {
     ("shop_private", "keywords"),
@@ -89,6 +91,18 @@ def apply_functions(conn: Connection, files: Files) -> None:
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:
         _execute(conn, grant)
+    for comment in comments(files):
+        _execute(conn, comment)
+
+
+def comments(files: Files) -> Iterator[str]:
+    """A COMMENT ON for each public function and view: the header of its file, unless the file has a comment itself."""
+    for _, sql in files:
+        header = _HEADER.match(sql)
+        for kind, name in _PUBLIC.findall(sql):
+            if header and f"comment on {kind} {name} is" not in sql:
+                lines = (line[2:].removeprefix(" ") for line in header[0].splitlines())
+                yield f"comment on {kind} {name} is '{chr(10).join(lines).replace(chr(39), chr(39) * 2)}'"
 
 
 def check_dependents(conn: Connection, files: Files) -> None:

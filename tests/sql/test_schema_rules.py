@@ -145,3 +145,26 @@ def test_every_foreign_key_to_a_product_has_an_index(migrated: psycopg.Connectio
         "and (string_to_array(i.indkey::text, ' ')::int2[])[1:cardinality(conkey)] = conkey)"
     )
     assert rows.fetchall() == []
+
+
+def test_every_public_function_says_what_the_header_of_its_file_says(migrated: psycopg.Connection[Any]) -> None:
+    comments = dict(
+        migrated.execute(
+            "select proname, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'shop'::regnamespace"
+        ).fetchall()
+    )
+    assert sorted(name for name, comment in comments.items() if not comment) == ["product_id"]  # in a revision
+    assert comments["search"].startswith("Searches by a text, an image, both")
+    for name, comment in comments.items():
+        for path in FUNCTIONS.rglob(f"{name}.sql") if comment else ():
+            assert path.read_text().splitlines()[0] == f"-- {comment.splitlines()[0]}"
+
+
+def test_functions_that_return_a_page_are_planned_as_few_rows(migrated: psycopg.Connection[Any]) -> None:
+    """PostgreSQL expects 1,000 rows otherwise, and joins such a function with whole tables instead of by an index."""
+    rows = migrated.execute(
+        "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset and proname in "
+        "('search', 'similar', 'browse', 'matches', 'facets', 'explain_search')"
+    ).fetchall()
+    assert len(rows) == 6
+    assert {name for name, expected in rows if not 1 < expected <= 50} == set()

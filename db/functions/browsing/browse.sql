@@ -11,7 +11,7 @@ returns table (
     product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 begin
     if k is null or k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),

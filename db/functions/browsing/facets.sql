@@ -19,7 +19,7 @@ returns table (
     field text, value text, low numeric, high numeric, products bigint, kind text, exact boolean, note text,
     value_json jsonb, currency text, row_filter jsonb
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp
 set jit = off as $$  -- compiling the long list of expressions would take longer than running it
 #variable_conflict use_column
 declare

@@ -5,7 +5,7 @@ create or replace function shop.matches(
     min_score double precision default 1, k integer default 50
 )
 returns setof shop.match
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_column
 declare
     p_sku constant text := sku;

@@ -9,7 +9,7 @@ create or replace function shop.similar(
     route text default null
 )
 returns setof shop.search_result
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 begin
     if sku is null then
         raise exception using errcode = '22023', message = 'sku is null',

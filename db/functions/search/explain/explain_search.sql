@@ -14,7 +14,7 @@ create or replace function shop.explain_search(
     degrade boolean default false, route text default null, sku text default null
 )
 returns setof shop.search_step
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
 declare
     began constant timestamptz := clock_timestamp();
     request constant shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
