@@ -34,10 +34,8 @@ _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MUL
 _HEADER = re.compile(r"(?:--[^\n]*\n)+")
 _PUBLIC = re.compile(r"^create or replace (function|view) (shop\.\w+)", re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
-FROZEN = {
-    ("shop_private", "keywords"),
-    ("shop_private", "query_id"),
-}  # revisions define these, as generated columns use them
+# Revisions define these, because generated columns and indexes use them.
+FROZEN = {("shop_private", name) for name in ("keywords", "query_id", "identifier_key", "identifier_keys")}
 
 Files = Sequence[tuple[str, str]]  # name and SQL, in call order
 

@@ -21,7 +21,13 @@ from db.errors import DatabaseError
 from db.lifecycle.indexes import progress_of
 from db.locks import Lock
 
-KEYWORD_INDEXES = ("product_attributes_idx", "product_keywords_idx", "product_title_trgm_idx")
+KEYWORD_INDEXES = (
+    "product_attributes_idx",
+    "product_brand_key_idx",
+    "product_identifier_idx",
+    "product_keywords_idx",
+    "product_title_trgm_idx",
+)
 FEW = 1_000  # up to this many vectors, an exact scan is as fast as the index
 MANY = 20_000  # from this many waiting vectors on, a separate index build is worthwhile
 MOST_MEMORY = 2 << 20  # kB, at most

@@ -102,6 +102,7 @@ class SearchHit:
     total_is: str
     cursor: str
     has_next: bool
+    exact_match: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,14 @@ product = Table(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
     ),
     Index("product_keywords_idx", "keywords", postgresql_using="gin"),
+    # The keys under which a search finds a product that its text names.
+    Index(
+        "product_identifier_idx",
+        text("shop_private.identifier_keys(sku, gtin, mpn, attributes)"),
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
+    Index("product_brand_key_idx", text("shop_private.identifier_key(brand)"), "catalog"),
     Index("product_title_trgm_idx", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
     schema=SHOP,
 )

@@ -1,5 +1,6 @@
-"""Custom operations for revisions, which create, drop and rebuild HNSW indexes under live traffic.
+"""Custom operations for revisions, which create, drop and rebuild indexes under live traffic.
 
+    op.create_index_concurrently("product_brand_key_idx", "product", "(shop_private.identifier_key(brand), catalog)")
     op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=32, ef_construction=128, was=(16, 64))
 
@@ -14,6 +15,23 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
 
 from db.lifecycle.deferred_indexes import raise_memory
+
+
+@Operations.register_operation("create_index_concurrently")
+class CreateIndex(MigrateOperation):
+    def __init__(self, name: str, table: str, definition: str) -> None:
+        self.name, self.table, self.definition = name, table, definition
+
+    @classmethod
+    def create_index_concurrently(cls, operations: Operations, name: str, table: str, definition: str) -> None:
+        """Create an index on `shop.<table>`. `definition` follows the table's name in CREATE INDEX.
+
+        An empty table is indexed inside the revision's transaction, because no caller waits for the lock.
+        """
+        operations.invoke(cls(name, table, definition))
+
+    def reverse(self) -> MigrateOperation:
+        raise NotImplementedError("a revision drops such an index by itself")
 
 
 @Operations.register_operation("create_hnsw_index")
@@ -63,11 +81,33 @@ class RebuildHnswIndex(MigrateOperation):
         return RebuildHnswIndex(self.name, self.table, *self.was, (self.m, self.ef_construction))
 
 
-@Operations.implementation_for(CreateHnswIndex)
-def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
+@Operations.implementation_for(CreateIndex)
+def _create_index(operations: Operations, operation: CreateIndex) -> None:
     bind = operations.get_bind()
     quote = bind.dialect.identifier_preparer.quote
-    name, vector = quote(operation.name), quote(vector_schema(operations))
+    name, table = quote(operation.name), quote(operation.table)
+    if bind.scalar(text(f"select 1 from shop.{table} limit 1")) is None:
+        operations.execute(f"create index if not exists {name} on shop.{table} {operation.definition}")
+    else:
+        _create_concurrently(operations, operation.name, operation.table, operation.definition)
+
+
+@Operations.implementation_for(CreateHnswIndex)
+def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
+    vector = operations.get_bind().dialect.identifier_preparer.quote(vector_schema(operations))
+    _create_concurrently(
+        operations,
+        operation.name,
+        operation.table,
+        f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
+        f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})",
+    )
+
+
+def _create_concurrently(operations: Operations, index: str, table: str, definition: str) -> None:
+    bind = operations.get_bind()
+    quote = bind.dialect.identifier_preparer.quote
+    name = quote(index)
     # A lock timeout in the middle of a concurrent build leaves an INVALID index behind.
     with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
         operations.execute("set statement_timeout = 0")
@@ -77,13 +117,9 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
         if valid is False:
             operations.execute(f"drop index concurrently shop.{name}")
         if _knows_deferred(operations):
-            raise_memory(bind, operation.table)
-        operations.execute(
-            f"create index concurrently if not exists {name} on shop.{quote(operation.table)} "
-            f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
-            f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})"
-        )
-        _not_deferred(operations, operation.name)
+            raise_memory(bind, table)
+        operations.execute(f"create index concurrently if not exists {name} on shop.{quote(table)} {definition}")
+        _not_deferred(operations, index)
 
 
 @Operations.implementation_for(DropHnswIndex)

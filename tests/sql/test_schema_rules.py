@@ -64,7 +64,13 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
         ).fetchall()
     )
     # A constraint and generated columns depend on these, so revisions create them.
-    assert set(present) - written == {"shop.product_id", "shop_private.keywords", "shop_private.query_id"}
+    assert set(present) - written == {
+        "shop.product_id",
+        "shop_private.keywords",
+        "shop_private.query_id",
+        "shop_private.identifier_key",
+        "shop_private.identifier_keys",
+    }
     assert written - set(present) == set()
     assert set(present.values()) == {"shop_owner"}
 

@@ -34,6 +34,7 @@ RESULTS: dict[str, Any] = {
                 "image": {"rank": 1, "distance": 0.71, "score": None, "contribution": 0.0164},
                 "title": {"rank": 2, "distance": 0.12, "score": None, "contribution": 0.0161},
                 "keyword": {"rank": 1, "distance": None, "score": 0.99, "contribution": 0.0164},
+                "exact_match": None,
             },
         }
     ],

@@ -127,6 +127,10 @@ class Why(msgspec.Struct):
     image: Leg
     title: Leg
     keyword: Leg
+    exact_match: Annotated[
+        Literal["sku", "gtin", "mpn", "attribute", "brand", "text"] | None,
+        Meta(description="The field by which the text names this product, so that the product comes first; else null."),
+    ]
 
 
 class Result(msgspec.Struct):

@@ -206,6 +206,7 @@ def _result(row: SearchHit) -> Result:
             image=Leg(row.image_rank, distance=row.image_distance, contribution=row.image_contribution),
             title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
             keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
+            exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search has no other values
         ),
     )
 

@@ -16,6 +16,15 @@ _LEGS = {
     "keyword": ("Words", "best match of your words", "none of your words are in it"),
 }
 
+_EXACT = {
+    "sku": "its SKU is what you typed",
+    "gtin": "its GTIN is what you typed",
+    "mpn": "its part number is what you typed",
+    "attribute": "an identifier among its attributes is what you typed",
+    "brand": "its brand is what you typed",
+    "text": "the code that you typed is in its text",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -85,7 +94,8 @@ def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
 
     def reasons(row: SearchHit) -> list[Reason]:
         total = sum(getattr(row, f"{leg}_contribution") or 0 for leg in legs) or 1
-        return [_reason(row, leg, total) for leg in legs]
+        exact = [Reason("Exact", capitalized(_EXACT[row.exact_match]), 0)] if row.exact_match else []
+        return exact + [_reason(row, leg, total) for leg in legs]
 
     return reasons
 

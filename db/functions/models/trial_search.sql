@@ -51,6 +51,8 @@ begin
     if run.keyword_weight > 0 then
         run.keyword_leg := shop_private.keyword_leg(p_text, p_catalog, run.condition, null,
             (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, run.products);
+        run.exact := shop_private.exact_matches(p_text, p_catalog, run.condition,
+            (run.image_leg).product_ids || (run.title_leg).product_ids || (run.keyword_leg).product_ids);
     end if;
     return query
     select f.place::integer, f.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency, p.availability,
@@ -59,7 +61,7 @@ begin
         f.keyword_rank, f.keyword_score, f.keyword_contribution,
         'exact', coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
             + coalesce((run.keyword_leg).rows_examined, 0),
-        true, null::text, count(*) over (), 'at least', '', false
+        true, null::text, count(*) over (), 'at least', '', false, f.exact_match
     from shop_private.fuse_legs(run, null, null) f
     join shop.product p on p.product_id = f.product_id
     left join shop.product_image i on i.product_id = f.product_id and i.position = coalesce(f.position, 0)

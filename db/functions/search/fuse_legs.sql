@@ -1,5 +1,6 @@
 -- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009): a product scores weight /
--- (rrf_k + rank) in each leg that found it.
+-- (rrf_k + rank) in each leg that found it. Products that the query's text names (p_run.exact) come first, ordered by
+-- their grade, then by score.
 --
 -- A product is dropped if its image is less similar to the query than p_min_similarity, or less similar than the best
 -- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. `place`
@@ -17,21 +18,24 @@ declare
     title_weight constant double precision := p_run.title_weight;
     keyword_weight constant double precision := p_run.keyword_weight;
     rrf_k constant integer := p_run.rrf_k;
+    exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
     return query
     with contribution as (
         select l.product_id, l.position, l.measure, l.rank::integer, 'image' as leg,
-            image_weight / (rrf_k + l.rank) as score
+            image_weight / (rrf_k + l.rank) as score, null as field, 0 as grade
         from unnest(image_leg.product_ids, image_leg.positions, image_leg.measures)
             with ordinality as l(product_id, position, measure, rank)
         union all
-        select l.product_id, null, l.measure, l.rank::integer, 'title', title_weight / (rrf_k + l.rank)
+        select l.product_id, null, l.measure, l.rank::integer, 'title', title_weight / (rrf_k + l.rank), null, 0
         from unnest(title_leg.product_ids, title_leg.measures) with ordinality as l(product_id, measure, rank)
         union all
-        select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank)
+        select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank), null, 0
         from unnest(keyword_leg.product_ids, keyword_leg.measures) with ordinality as l(product_id, measure, rank)
+        union all
+        select e.product_id, null, null, null, 'exact', 0, e.field, e.grade from unnest(exact) e
     ), fused as (
         select c.product_id, max(c.position) as position, sum(c.score) as score,
             max(c.rank) filter (where c.leg = 'image') as image_rank,
@@ -42,7 +46,8 @@ begin
             max(c.score) filter (where c.leg = 'title') as title_contribution,
             max(c.rank) filter (where c.leg = 'keyword') as keyword_rank,
             max(c.measure) filter (where c.leg = 'keyword') as keyword_score,
-            max(c.score) filter (where c.leg = 'keyword') as keyword_contribution
+            max(c.score) filter (where c.leg = 'keyword') as keyword_contribution,
+            max(c.field) as exact_match, max(c.grade) as grade
         from contribution c
         group by c.product_id
     ), compared as (
@@ -53,10 +58,10 @@ begin
             where cutting and f.image_distance is null and i.product_id = f.product_id and i.position = 0
         ) v on true
     )
-    select row_number() over (order by c.score desc, c.product_id), c.product_id, c.position, c.score,
+    select row_number() over (order by c.grade desc, c.score desc, c.product_id), c.product_id, c.position, c.score,
         c.image_rank, c.image_distance, c.image_contribution,
         c.title_rank, c.title_distance, c.title_contribution,
-        c.keyword_rank, c.keyword_score, c.keyword_contribution
+        c.keyword_rank, c.keyword_score, c.keyword_contribution, c.exact_match
     from (select c.*, max(c.similarity) over () as best from compared c) c
     where not cutting or (c.similarity >= coalesce(p_min_similarity, -1)
         and c.similarity >= coalesce(c.best - p_max_gap, -1))

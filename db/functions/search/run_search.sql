@@ -63,6 +63,13 @@ begin
             (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products);
     end if;
 
+    if inputs.words is not null and p_request.keyword_weight is distinct from 0 then
+        step_began := clock_timestamp();
+        run.exact := shop_private.exact_matches(inputs.words, p_request.catalog, run.condition,
+            (run.image_leg).product_ids || (run.title_leg).product_ids || (run.keyword_leg).product_ids || matched);
+        run.exact_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
+    end if;
+
     run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)

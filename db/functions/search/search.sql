@@ -70,7 +70,7 @@ begin
         run.route, run.rows_examined, run.degraded is null, reason,
         greatest(run.total, max(r.place) over ()),
         case when run.total_is = 'about' and run.total < max(r.place) over () then 'at least' else run.total_is end,
-        concat_ws('.', key, version, first_k, r.place), count(*) over () > k
+        concat_ws('.', key, version, first_k, r.place), count(*) over () > k, r.exact_match
     from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)

@@ -23,7 +23,8 @@ begin
     return query select 'sku ' || p_sku, case when matches then 'matches the filter' else 'is outside the filter' end,
         null::text, null::integer, count(f.place)::integer, null::bigint, null::double precision,
         case when count(f.place) > 0
-            then format('rank %s, score %s', max(f.place), round(max(f.score)::numeric, 5)) end
+            then format('rank %s, score %s', max(f.place), round(max(f.score)::numeric, 5))
+                || coalesce(', comes first by its ' || max(f.exact_match), '') end
         from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f
         where f.product_id = wanted;
     for part in

@@ -23,6 +23,7 @@ declare
 begin
     run := shop_private.run_search(request);
     return query select s.* from shop_private.explain_query(run) s;
+    return query select s.* from shop_private.explain_exact(run) s;
     return query
     select s.* from shop_private.explain_leg('image', run.image_leg, run.image_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('title', run.title_leg, run.title_weight, run.depth) s

@@ -1,6 +1,8 @@
 -- Finds the p_depth products whose words fit best: products that contain every word come first (a score above 1), then
 -- the order is by ts_rank.
 --
+-- A brand among other words selects only products of the brand that have another word of the text, too.
+--
 -- A common word, which many products contain, does not select products. It ranks the products that rarer words and the
 -- vector legs found (p_candidates, nearest first). If the query has only common words and there are no candidates, the
 -- rarest word selects the first @keyword_common@ products of the table that contain it, as these products are about
@@ -27,6 +29,7 @@ declare
     selecting text[];  -- words that select products
     selects_at_most integer;
     misspelt text[];
+    brand record;  -- the result of brand_words
     share double precision;
     every_word tsquery;
     any_word tsquery;
@@ -58,10 +61,12 @@ begin
     select string_agg(quote_literal(w), ' | ')::tsquery, string_agg(quote_literal(w), ' & ')::tsquery
     into any_word, every_word from unnest(words) w;
     select string_agg(quote_literal(w), ' | ')::tsquery into any_selecting from unnest(selecting) w;
+    select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, words) b;
     execute shop_private.keyword_statement(
         case when p_matched is null then p_condition else 'p.product_id = any($6)' end, misspelt is not null)
     into leg.product_ids, leg.measures, leg.rows_examined
-    using any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, every_word, selects_at_most;
+    using any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, every_word, selects_at_most, brand.keys,
+        brand.others;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

@@ -1,0 +1,10 @@
+-- Returns whether the indexes that exact_matches reads are there. A first load defers them, and builds them at its end.
+-- The function has no SET clause: exact_matches calls it under its own settings.
+create or replace function shop_private.exact_indexes_ready()
+returns boolean
+language plpgsql stable as $$
+begin
+    return count(*) = 3 from pg_index i
+        where i.indexrelid in (to_regclass('shop.product_identifier_idx'), to_regclass('shop.product_brand_key_idx'),
+                to_regclass('shop.product_keywords_idx')) and i.indisvalid;
+end $$;

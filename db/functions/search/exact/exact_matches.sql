@@ -1,0 +1,61 @@
+-- Returns the products that a text names: by an identifier that equals the text or a part of it (code_tokens), by a
+-- brand that equals the text, or by a code in their words, such as a model number in a title. They come before all
+-- others. `grade` orders them: 4 an identifier as it was typed, 3 one that differs in case or separators, 2 an
+-- identifier in a part of the text, 1 brands and codes in words.
+--
+-- Most texts name nothing. Such a text costs a look-up in two indexes. While an index is deferred, and under row level
+-- security, where PostgreSQL would not use it, only a SKU as it is stored and the products that the legs found
+-- or the filter collected (p_found) are recognised.
+create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
+returns shop_private.exact_match[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off  -- the planner underestimates the time of identifier_keys
+set jit = off
+as $$
+declare
+    typed constant text := btrim(left(p_text, @keyword_max_length@));
+    whole constant text := shop_private.identifier_key(typed);
+    indexed constant boolean := not row_security_active('shop.product'::regclass)
+        and shop_private.exact_indexes_ready();
+    brands text[] := array[whole];
+    language regconfig;
+    keys text[] := array_remove(array[whole], null);
+    key_words tsquery[] := array_fill(null::tsquery, array[cardinality(keys)]);
+    codes tsquery[];
+    candidates uuid[];  -- products that may have one of the keys, whatever the condition
+    is_brand boolean;
+    fields text[];  -- where to look
+    matches shop_private.exact_match[];
+begin
+    if typed ~ '[0-9]' then
+        language := shop_private.keyword_language(p_catalog);
+        select keys || array_agg(t.key),
+            key_words || array_agg(case when not t.strong then plainto_tsquery(language, t.rest) end),
+            array_agg(phraseto_tsquery(language, t.token)) filter (where t.in_text)
+        into keys, key_words, codes
+        from shop_private.code_tokens(typed) t;
+    end if;
+    if typed ~* '[&+]|\sand\s' then
+        brands := brands || shop_private.identifier_key(regexp_replace(typed, '\s+and\s+', ' ', 'gi'))
+            || shop_private.identifier_key(regexp_replace(typed, '\s*[&+]\s*', ' and ', 'g'));
+    end if;
+    if indexed then
+        -- Not "exists": for that the planner expects to meet a match soon, and reads the whole table if there is none.
+        select array_agg(n.product_id) into candidates from (
+            select p.product_id from shop.product p
+            where shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && keys limit @exact_most_read@) n;
+        is_brand := exists (select from shop.product p
+            where shop_private.identifier_key(p.brand) = any(brands) and p.catalog = p_catalog);
+    else
+        candidates := p_found || shop.product_id(typed, p_catalog);
+        is_brand := true;
+    end if;
+    fields := array_remove(array[case when candidates is not null then 'identifier' end,
+        case when is_brand then 'brand' end, case when codes is not null then 'text' end], null);
+    if fields <> '{}' then
+        execute shop_private.exact_statement(p_condition, fields, indexed) into matches
+        using keys, key_words, typed, whole, codes, candidates, p_found, p_catalog, brands;
+    end if;
+    return matches;
+end $$;

@@ -1,0 +1,45 @@
+-- Returns the statement of exact_matches. p_condition is a condition on p (shop.product). p_fields lists where to look:
+-- identifier, brand, text. p_indexed: the indexes of brands and keywords can be used; otherwise only the products of $6
+-- and $7 are looked at.
+--
+-- The parameters of the statement are: $1 keys of identifiers, $2 for each key the words that its product needs, or
+-- null, $3 the text as typed, $4 the key of the text, $5 codes to look for in the words, $6 products that may have one
+-- of the keys, $7 products that the legs found or the filter collected, $8 the catalog, $9 keys of the brand.
+--
+-- A brand or a code can have very many products. So at most @exact_most_read@ rows are read for it, and at most
+-- @max_results@ products of a brand come first, besides those of $7.
+create or replace function shop_private.exact_statement(p_condition text, p_fields text[], p_indexed boolean)
+returns text
+language plpgsql immutable as $$
+declare
+    -- 1.5 and 1/2 are numbers, unless an identifier is written like this.
+    by_identifier constant text := 'select * from (
+        select p.product_id, case k.key when shop_private.identifier_key(p.sku) then ''sku''
+                when shop_private.identifier_key(p.gtin) then ''gtin''
+                when shop_private.identifier_key(p.mpn) then ''mpn'' else ''attribute'' end as field,
+            case when upper($3) in (upper(p.sku), upper(p.gtin), upper(p.mpn)) then 4
+                when k.key = $4 then 3 else 2 end as grade
+        from shop.product p
+        join unnest($1, $2) k(key, words)
+            on k.key = any(shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes))
+        where p.product_id = any($6) and (k.words is null or p.keywords @@ k.words) and %1$s) i
+        where i.grade <> 3 or $3 !~ ''^[0-9]{1,3}[.,][0-9]{1,2}$|^[0-9]{1,2}[-/][0-9]{1,2}$''';
+    by_brand constant text := 'select p.product_id, ''brand'', 1 from shop.product p
+        where p.product_id = any($7) and shop_private.identifier_key(p.brand) = any($9) and %1$s';
+    brand_index constant text := ' union all (select p.product_id, ''brand'', 1 from (
+            select p.* from shop.product p where shop_private.identifier_key(p.brand) = any($9) and p.catalog = $8
+            limit @exact_most_read@) p where %1$s limit @max_results@)';
+    by_text constant text := 'select c.product_id, ''text'', 1 from unnest($5) code, lateral (
+            select p.product_id, count(*) over () as products
+            from (select p.* from shop.product p where %2$s p.keywords @@ code limit @exact_most_read@) p
+            where %1$s limit @code_most_products@ + 1) c
+        where c.products <= @code_most_products@';
+begin
+    return format('select array_agg(row(f.product_id, f.field, f.grade)::shop_private.exact_match)
+        from (select distinct on (m.product_id) m.* from (' || concat_ws(' union all ',
+            case when 'identifier' = any(p_fields) then by_identifier end,
+            case when 'brand' = any(p_fields) then by_brand || case when p_indexed then brand_index else '' end end,
+            case when 'text' = any(p_fields) then by_text end)
+        || ') m(product_id, field, grade) order by m.product_id, m.grade desc, m.field) f',
+        p_condition, case when p_indexed then '' else 'p.product_id = any($6) and' end);
+end $$;

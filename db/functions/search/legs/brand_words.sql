@@ -1,0 +1,42 @@
+-- Returns the brands that a text has as one to three of its words, as keys, and a query for any of the other words.
+-- Both are null if the text has no brand, or if no product has another word of the text (p_words, its lexemes). While
+-- the index of brands is deferred, and under row level security, where PostgreSQL would not use the index, no brand is
+-- recognised.
+create or replace function shop_private.brand_words(
+    p_text text, p_catalog text, p_language regconfig, p_words text[], out keys text[], out others tsquery
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off  -- the planner expects to meet a product of the brand soon
+as $$
+declare
+    typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
+    lexemes text[] := '{}';  -- of the brands
+    word text;
+    key text;
+begin
+    if cardinality(p_words) < 2 or row_security_active('shop.product'::regclass)
+        or not shop_private.exact_indexes_ready()
+    then
+        return;
+    end if;
+    for start in 1 .. cardinality(typed) loop
+        for stop in start .. least(start + 2, cardinality(typed)) loop
+            word := array_to_string(typed[start:stop], ' ');
+            key := shop_private.identifier_key(word);
+            perform from shop.product p
+                where shop_private.identifier_key(p.brand) = key and p.catalog = p_catalog limit 1;
+            if found then
+                keys := keys || key;
+                lexemes := lexemes || tsvector_to_array(to_tsvector(p_language, word));
+            end if;
+        end loop;
+    end loop;
+    if keys is not null then
+        select string_agg(quote_literal(w), ' | ')::tsquery into others from unnest(p_words) w where w <> all(lexemes);
+        perform from shop.product p where p.keywords @@ others limit 1;
+        if not found then
+            keys := null;
+        end if;
+    end if;
+end $$;

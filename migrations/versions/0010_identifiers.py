@@ -1,0 +1,97 @@
+"""Keys of identifiers and brands, their indexes, and which products a search's text names."""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+# Stands behind two indexes, so it lives here and never changes. Letter case, accents, width, separators and other
+# punctuation, invisible characters and the leading zeros of a number make no difference. So a UPC, its EAN and its
+# GTIN-14 have one key, and so have Lancôme and LANCOME. The collation makes the key the same in every locale.
+#
+# PL/pgSQL, because the planner would inline an SQL function and take its cost for that of a few operators.
+IDENTIFIER_KEY = r"""
+create or replace function shop_private.identifier_key(code text) returns text
+language plpgsql immutable strict parallel safe as $$
+declare
+    key text;
+begin
+    if pg_catalog.length(code) > 200 then
+        return null;
+    elsif pg_catalog.octet_length(code) = pg_catalog.length(code) then  -- ASCII
+        key := pg_catalog.upper(code collate pg_catalog.pg_c_utf8);
+    else
+        key := pg_catalog.translate(code,
+            'łŁøØđĐıħĦŧŦ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹™℠', 'lLoOdDihHtT01234567890123456789');
+        key := pg_catalog.upper(pg_catalog.normalize(key, 'NFKD') collate pg_catalog.pg_c_utf8);
+        key := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(key, 'ß', 'SS'), 'Æ', 'AE'), 'Œ', 'OE');
+    end if;
+    key := pg_catalog.regexp_replace(
+        key collate pg_catalog.pg_c_utf8, E'\\W|_|[\u064b-\u065f\u0670]', '', 'g');
+    if key ~ '^0[0-9]+$' then
+        key := pg_catalog.regexp_replace(key, '^0+(?=[0-9])', '');
+    end if;
+    return nullif(pg_catalog."left"(key, 200), '');
+end $$"""
+
+# A JSON path to the attributes whose values are identifiers, by their names: model, Part Number, ean13, herstellernr.
+IDENTIFIERS = (
+    '$.keyvalue() ? (@.key like_regex "^((gtin|ean|upc|isbn|jan)(8|10|12|13|14)?|asin|barcode|sku|oem|ref|reference|modell?'
+    "|((manufacturers?|mfr|mfg|hersteller|oem|vendor|supplier)[ _.-]*)?"
+    "(mpn|(gtin|ean|oem|modell?|part|teile|item|article|artikel|product|style|catalog|catalogue|order|bestell|reference"
+    "|manufacturers?|mfr|mfg|hersteller|vendor|supplier)[ _.-]*"
+    '(no|nr|numbers?|nummer|code|id|ref|reference)))$" flag "i").value[0 to 9]'
+    ' ? (@.type() == "string" && @ like_regex "[0-9]" || @.type() == "number")'
+)
+
+IDENTIFIER_KEYS = f"""
+create or replace function shop_private.identifier_keys(sku text, gtin text, mpn text, attributes jsonb) returns text[]
+language plpgsql immutable parallel safe as $$
+declare
+    keys text[] := array[shop_private.identifier_key(sku), shop_private.identifier_key(gtin),
+        shop_private.identifier_key(mpn)];
+    others jsonb;
+begin
+    if attributes <> '{{}}' then
+        others := pg_catalog.jsonb_path_query_array(attributes, '{IDENTIFIERS}');
+        for place in 0 .. least(pg_catalog.jsonb_array_length(others), 20) - 1 loop
+            keys := pg_catalog.array_append(keys, shop_private.identifier_key(others ->> place));
+        end loop;
+    end if;
+    return pg_catalog.array_remove(keys, null);
+end $$"""
+
+# field: sku, gtin, mpn, attribute, brand or text. A higher grade comes first.
+EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field text, grade integer)"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
+    op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
+    # These may end the transaction, so what cannot run twice follows them.
+    op.create_index_concurrently(
+        "product_identifier_idx",
+        "product",
+        "using gin (shop_private.identifier_keys(sku, gtin, mpn, attributes)) with (fastupdate = off)",
+    )
+    op.create_index_concurrently("product_brand_key_idx", "product", "(shop_private.identifier_key(brand), catalog)")
+    op.execute(EXACT_MATCH)
+    op.execute(
+        "alter type shop_private.search_run add attribute exact shop_private.exact_match[], "
+        "add attribute exact_ms double precision"
+    )
+    op.execute("alter type shop_private.fused_product add attribute exact_match text")
+
+
+def downgrade() -> None:
+    op.drop_functions("shop_private", "exact_matches", "explain_exact")
+    op.execute("alter type shop_private.fused_product drop attribute exact_match")
+    op.execute("alter type shop_private.search_run drop attribute exact_ms, drop attribute exact")
+    op.execute("drop type shop_private.exact_match")
+    for name in ("product_brand_key_idx", "product_identifier_idx"):
+        op.execute(f"drop index if exists shop.{name}")
+        op.execute(f"delete from shop.deferred_index where name = '{name}'")
+    op.execute("drop function shop_private.identifier_keys(text, text, text, jsonb)")
+    op.execute("drop function shop_private.identifier_key(text)")

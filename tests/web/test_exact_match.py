@@ -1,0 +1,25 @@
+"""The answer and the page say by which field the text names a product. No encoder runs, and none is needed."""
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("sku 17", "sku", "Its SKU is what you typed"),
+        ("SKU-17", "sku", "Its SKU is what you typed"),
+        ("number17", "text", "The code that you typed is in its text"),
+    ],
+)
+def test_a_product_that_the_text_names_says_so(client: httpx.Client, query: str, field: str, words: str) -> None:
+    body = client.post("/search/text", json={"query": query}).json()
+    first = body["results"][0]
+    assert (first["sku"], first["why"]["exact_match"]) == ("sku 17", field)
+    page = client.get("/", params={"q": query}).text
+    assert page.count(words) == 1
+
+
+def test_a_brand_alone_has_its_products_first(client: httpx.Client) -> None:
+    results = client.post("/search/text", json={"query": "nord", "top_k": 60}).json()["results"]
+    assert [(result["brand"], result["why"]["exact_match"]) for result in results] == [("Nord", "brand")] * 45
