@@ -201,7 +201,7 @@ def _print_trial(tried: "Trial", as_json: bool) -> None:
         report.print_fitted(console, tried.fitted, tried.tested)
     report.print_comparisons(console, tried.rival_run, tried.comparisons)
     console.print(
-        f"Kept as run {tried.run} ({tried.model.model}) and run {tried.rival_run} ({tried.rival.model}).",
+        f"Stored as run {tried.run} ({tried.model.model}) and run {tried.rival_run} ({tried.rival.model}).",
         highlight=False,
     )
 

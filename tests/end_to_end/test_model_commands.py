@@ -74,7 +74,7 @@ def test_a_model_is_added_promoted_and_retired(env: dict[str, str], clip_databas
             "model siglip,",
             "text->hybrid",
             "This run minus run 2, query by query",
-            "Kept as run 1",
+            "Stored as run 1",
         ):
             assert shown in tried
         as_json = json.loads(said(env, "model", "evaluate", "siglip", "--json"))
