@@ -27,11 +27,15 @@ class CannotListen(WindowshopError):
 
 
 def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], None] = lambda _: None) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises CannotListen for an address that is in use or is not local."""
+    """Serve until SIGTERM or Ctrl-C. `on_ready` gets the address of the service.
+
+    Raises CannotListen for an address that is in use or is not local.
+    """
     configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
-        # uvicorn handles signals while it runs and raises them again when it has stopped. These handlers ignore them.
+        # uvicorn handles signals while it runs and raises each of them again when it has stopped. These handlers ignore
+        # the second signal.
         handlers = {number: signal.signal(number, lambda *_: None) for number in _stop_signals()}
         try:
             server.run(sockets=[listener])
@@ -90,7 +94,7 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
     app = make_app(database, settings, metrics)
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, refuse_early=app.refuse_early),  # type: ignore[arg-type]  # called like a class
+        http=partial(BoundedProtocol, refuse_early=app.refuse_early),  # type: ignore[arg-type]  # uvicorn only calls it
         log_config=None,
         access_log=False,
         server_header=False,
@@ -117,7 +121,7 @@ def _serve_metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None
     except OSError as error:
         raise CannotListen(
             f"cannot listen at {settings.host}:{settings.metrics_port} for metrics: {error.strerror}",
-            hint="Give another port with WINDOWSHOP_WEB_METRICS_PORT, or null.",
+            hint="Set WINDOWSHOP_WEB_METRICS_PORT to another port, or to null for no metrics.",
         ) from error
 
 

@@ -33,7 +33,7 @@ COUNTS = """
 
 @pytest.fixture
 def env(clip_database: Database, environment: Callable[[Database], dict[str, str]]) -> dict[str, str]:
-    """Two catalogs with products of the same SKUs."""
+    """Returns the environment of a database with two catalogs, whose products have the same SKUs."""
     with clip_database.connect(Role.APP) as conn:
         for catalog, folder in (("main", "/srv/main"), ("sample", "/srv/sample")):
             with conn.begin():
@@ -53,7 +53,9 @@ def counts(database: Database) -> dict[str, int]:
         return dict(conn.scalar(text(COUNTS)) or {})
 
 
-def test_drop_asks_and_then_deletes_all_rows_of_one_catalog(env: dict[str, str], clip_database: Database) -> None:
+def test_catalog_drop_asks_first_and_then_deletes_all_rows_of_the_catalog(
+    env: dict[str, str], clip_database: Database
+) -> None:
     before = counts(clip_database)
     assert windowshop("catalog", "drop", "sample", env=env).returncode == 1  # nobody answered the question
     assert counts(clip_database) == before
@@ -68,7 +70,7 @@ def test_drop_asks_and_then_deletes_all_rows_of_one_catalog(env: dict[str, str],
     assert "There are: main." in again.stderr
 
 
-def test_the_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:
+def test_catalog_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:
     lines = windowshop("catalog", "list", env=env).stdout.splitlines()
     assert [line.split() for line in lines if "english" in line] == [
         ["main", "english", "3", "3", "1", "0"],
@@ -76,7 +78,7 @@ def test_the_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> Non
     ]
 
 
-def test_search_stays_in_the_catalog_that_is_named(env: dict[str, str]) -> None:
+def test_a_search_names_its_catalog_in_the_sql_and_refuses_an_unknown_catalog(env: dict[str, str]) -> None:
     unknown = windowshop("search", "thing", "--catalog", "nowhere", env=env)
     assert "there is no catalog 'nowhere'" in unknown.stderr
     shown = windowshop("search", "thing", "--catalog", "sample", "--sql", env=env).stdout

@@ -19,7 +19,7 @@ from tests.support.processes import COMMAND, wait_until, windowshop
 
 @pytest.fixture(scope="module")
 def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
-    """A new home that has only the unpacked binaries."""
+    """Yields a new home folder that contains only the unpacked PostgreSQL binaries."""
     folder = public_folder / "newcomer"
     folder.mkdir()
     folder.chmod(0o755)
@@ -95,7 +95,7 @@ def test_a_second_demo_encodes_no_product_again(
 
 
 @pytest.mark.parametrize(("number", "port_in_use"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
-def test_the_demo_ends_by_serving_the_page_until_it_is_stopped(
+def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]",
     env: dict[str, str],
     home: Path,
@@ -123,7 +123,7 @@ def test_the_demo_ends_by_serving_the_page_until_it_is_stopped(
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
-def test_up_serves_sql_and_rest_until_it_is_stopped(
+def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "up.log"
@@ -159,7 +159,7 @@ def test_up_serves_sql_and_rest_until_it_is_stopped(
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
-def test_one_command_removes_the_sample(
+def test_catalog_drop_removes_the_whole_sample(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
 ) -> None:
     assert [one["catalog"] for one in json.loads(windowshop("catalog", "list", "--json", env=env).stdout)] == ["sample"]

@@ -1,4 +1,4 @@
-"""The schema is created, upgraded, downgraded and upgraded again, also interrupted and in two processes at a time."""
+"""The schema is created, upgraded, downgraded and upgraded again, also after an error and by concurrent processes."""
 
 import shutil
 import subprocess
@@ -22,14 +22,14 @@ from tests.support.databases import admin
 from tests.support.schema_objects import catalog, leftovers
 from tests.support.shop import WIDE
 
-# --- up and down
+# --- upgrades and downgrades
 
 
 def test_the_code_needs_the_newest_revision(settings: Settings) -> None:
     assert scripts(settings.home).get_heads() == [schema.HEAD]
 
 
-def test_an_upgrade_from_nothing_equals_the_code_and_a_second_one_changes_nothing(
+def test_an_upgrade_of_an_empty_database_creates_the_schema_of_the_code_and_can_be_repeated(
     empty: Database, settings: Settings
 ) -> None:
     upgrade(empty, settings)
@@ -41,7 +41,9 @@ def test_an_upgrade_from_nothing_equals_the_code_and_a_second_one_changes_nothin
     assert catalog(empty) == before
 
 
-def test_applying_functions_and_views_again_changes_nothing(with_toy: Database, settings: Settings) -> None:
+def test_an_upgrade_that_creates_functions_and_views_again_changes_nothing(
+    with_toy: Database, settings: Settings
+) -> None:
     before = catalog(with_toy)
     upgrade(with_toy, settings)
     drift(with_toy, settings)
@@ -60,7 +62,7 @@ def test_an_upgrade_brings_new_functions_to_a_site_that_has_models(with_toy: Dat
     assert catalog(with_toy) == before
 
 
-def test_the_next_project_revision_is_applied_beside_site_revisions(
+def test_a_new_project_revision_is_applied_to_a_site_with_revisions_of_its_own(
     with_toy: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = tmp_path / "versions"
@@ -85,7 +87,7 @@ def test_the_next_project_revision_is_applied_beside_site_revisions(
         assert len(every_model(conn)) == 2
 
 
-def test_a_downgrade_to_base_and_an_upgrade_equal_a_fresh_install(
+def test_a_downgrade_to_base_and_an_upgrade_result_in_the_schema_of_a_fresh_install(
     database: Database, with_toy: Database, settings: Settings, empty: Database
 ) -> None:
     with_model = catalog(with_toy)
@@ -98,7 +100,7 @@ def test_a_downgrade_to_base_and_an_upgrade_equal_a_fresh_install(
     serve_model(with_toy, "toy")
     assert catalog(with_toy) == with_model
 
-    downgrade(with_toy, settings, "base")  # in one go
+    downgrade(with_toy, settings, "base")  # both branches in one downgrade
     assert leftovers(with_toy) == []
     without = Settings(home=settings.home / "elsewhere")
     upgrade(with_toy, without)
@@ -106,7 +108,7 @@ def test_a_downgrade_to_base_and_an_upgrade_equal_a_fresh_install(
     assert catalog(with_toy) == catalog(empty)
 
 
-def test_a_difference_from_the_code_is_found(database: Database, settings: Settings) -> None:
+def test_drift_names_a_column_that_the_code_does_not_have(database: Database, settings: Settings) -> None:
     admin(database, "alter table shop.product add column mood text")
     with pytest.raises(SchemaMismatch, match="mood"):
         drift(database, settings)
@@ -134,7 +136,7 @@ def test_two_simultaneous_upgrades_both_succeed(empty: Database, settings: Setti
     drift(empty, settings)
 
 
-def test_a_broken_function_file_rolls_its_revision_back(
+def test_an_error_in_a_function_file_rolls_the_whole_upgrade_back(
     empty: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = functions.statements
@@ -153,7 +155,7 @@ def test_a_broken_function_file_rolls_its_revision_back(
     drift(empty, settings)
 
 
-# --- does the schema fit this code?
+# --- schemas that do not fit this code
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: S
     assert defer_keywords(database)
     assert set(admin(database, names)) < before
     downgrade(database, settings, "0005")
-    younger = {("shop.product_brand_key_idx",), ("shop.product_identifier_idx",)}
-    assert set(admin(database, names)) == before - younger
+    of_later_revisions = {("shop.product_brand_key_idx",), ("shop.product_identifier_idx",)}
+    assert set(admin(database, names)) == before - of_later_revisions
     upgrade(database, settings)
     drift(database, settings)

@@ -1,4 +1,4 @@
-"""The cards of the result grid: a product, its links, and why it was found."""
+"""The cards of the result grid. Each card shows a product, its links, and why the product was found."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from web.api.search import picture_of
 from web.page.formatting import capitalized, label, money, ordinal
 from web.page.state import PageState
 
-EAGER = 8  # images that a browser loads before the visitor scrolls to them
+EAGER = 8  # a browser loads this many images before the visitor scrolls to them
 # For each leg: its name, the words for a product that the leg found, and the words for a product that it did not find.
 _LEGS = {
     "image": ("Image", "nearest image", "not among the nearest images"),
@@ -16,6 +16,7 @@ _LEGS = {
     "keyword": ("Words", "best match of your words", "none of your words are in it"),
 }
 
+# For each kind of exact match, why the product comes first.
 _EXACT = {
     "sku": "its SKU is what you typed",
     "gtin": "its GTIN is what you typed",
@@ -28,7 +29,7 @@ _EXACT = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One leg's rank of a product, in words. `share` is the leg's part of the score, in percent."""
+    """A leg's rank of a product, or its exact match, in words. `share` is the leg's part of the score, in percent."""
 
     leg: str
     words: str
@@ -83,13 +84,15 @@ def _card(
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:
-    """Returns the address of the product's image if the page may load it, from this service or by https."""
+    """Returns the address of the product's image. Returns None if the page may not load it: the page loads images only
+    from this service or by https."""
     found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
     return found.url if found and found.url.startswith(("/", "https://")) else None
 
 
 def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
-    """Returns a function that gives a row's reasons. A leg that found none of the rows was not run and gives none."""
+    """Returns a function that returns the reasons of a row. A leg that ranks none of the rows was not run, so the
+    reasons do not mention it."""
     legs = [leg for leg in _LEGS if any(getattr(row, f"{leg}_rank") for row in rows)]
 
     def reasons(row: SearchHit) -> list[Reason]:

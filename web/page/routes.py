@@ -1,4 +1,5 @@
-"""The routes of the search page. Each state has one address. htmx gets only the part that changes."""
+"""The routes of the search page. Each state of the page has one address. A request by htmx gets only the changed part
+of the page."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
         context=context(state, None, problem=problem),
         status_code=problem.status,
         headers=HEADERS | headers,
-        re_target="#results",  # a request for more results has another target, but its error replaces the results too
+        re_target="#results",  # an error replaces all results, also after a request for more results
         re_swap="outerHTML",
     )
 
@@ -72,7 +73,7 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTempla
 
 @post("/picture", include_in_schema=False, status_code=200, exception_handlers={Exception: show_notice})
 async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
-    """Keep an image to search by. The answer puts its name into the search form, which then searches."""
+    """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it."""
     if not _is_htmx(request):  # pages of other origins cannot send this header without CORS permission
         raise ApiError("malformed", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
@@ -93,7 +94,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 @get("/picture/{name:str}", include_in_schema=False)
 async def uploaded_image(state: State, name: Annotated[str, PathParameter()]) -> Response[bytes]:
-    """Return an uploaded image, in its reduced size."""
+    """Return an uploaded image, which was scaled down when it was uploaded."""
     image = state.uploads.get(name)
     if image is None:
         raise ApiError("not-found", "This image is not here any more.")

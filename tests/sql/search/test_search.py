@@ -20,7 +20,7 @@ def search(conn: Connection, *arguments: str, function: str = "search", **named:
     return list(conn.execute(text(f"select * from shop.{function}({', '.join(given)})"), named).all())
 
 
-def test_a_score_is_the_sum_of_what_each_leg_contributes(analyst: Connection) -> None:
+def test_a_score_is_the_sum_of_the_contributions_of_all_legs(analyst: Connection) -> None:
     rows = search(analyst, query="red shoes", k=12)
     assert len(rows) == 12
     assert [row.rank for row in rows] == list(range(1, 13))
@@ -35,7 +35,7 @@ def test_a_score_is_the_sum_of_what_each_leg_contributes(analyst: Connection) ->
     assert {(row.route, row.complete, row.total_is) for row in rows} == {("exact", True, "exact")}
 
 
-def test_weights_and_rrf_k_shape_the_score_and_a_weight_of_zero_leaves_a_leg_out(analyst: Connection) -> None:
+def test_weights_and_rrf_k_determine_the_score_and_a_leg_of_weight_zero_is_not_run(analyst: Connection) -> None:
     [first, *_] = search(analyst, query="red shoes", image_weight=0, title_weight=0, keyword_weight=2, rrf_k=10)
     assert first.score == pytest.approx(2 / 11)
     assert (first.image_rank, first.title_rank, first.keyword_rank, first.route) == (None, None, 1, "keyword")
@@ -60,7 +60,7 @@ def test_a_filter_narrows_every_leg_and_totals_are_exact(analyst: Connection) ->
     assert {(row.total, row.total_is, row.complete) for row in rows} == {(2, "exact", True)}
 
 
-def test_matches_that_are_not_encoded_are_counted_in_the_reason(stocked: "Shop", analyst: Connection) -> None:
+def test_the_reason_counts_the_matching_products_that_are_not_encoded(stocked: "Shop", analyst: Connection) -> None:
     stocked.run("delete from shop.toy_image where product_id = shop.product_id('s1')")
     rows = search(analyst, query="dark", keyword_weight=0, filter='{"product_type": "footwear", "price": {"lt": 30}}')
     assert "s1" in {row.sku for row in rows}  # the title of s1 is encoded
@@ -83,7 +83,9 @@ def test_a_negative_weight_lowers_the_rank(analyst: Connection) -> None:
     assert rank(near, inputs=inputs % vector) > 1
 
 
-def test_inputs_are_a_weighted_sum_of_unit_vectors(stocked: "Shop", analyst: Connection) -> None:
+def test_the_query_vector_is_the_weighted_sum_of_the_unit_vectors_of_all_inputs(
+    stocked: "Shop", analyst: Connection
+) -> None:
     long = [3.0 * x for x in range(1, 25)]
     inputs = f'[{{"text": "dark", "weight": 2}}, {{"vector": {long}, "model": "toy", "weight": 0.5}}]'
     [dark] = stocked.run("select embedding::text from shop_private.query_embedding where query = 'dark'")
@@ -101,7 +103,7 @@ def test_inputs_are_a_weighted_sum_of_unit_vectors(stocked: "Shop", analyst: Con
         assert row.image_distance == pytest.approx(1 - cosine, abs=2e-3)
 
 
-def test_similar_products_leave_the_product_itself_out(stocked: "Shop", analyst: Connection) -> None:
+def test_similar_does_not_return_the_given_product(stocked: "Shop", analyst: Connection) -> None:
     rows = search(analyst, function="similar", sku="s4", k=20)
     assert len(rows) == 11
     assert "s4" not in {row.sku for row in rows}
@@ -114,7 +116,9 @@ def test_similar_products_leave_the_product_itself_out(stocked: "Shop", analyst:
         "where t.product_id = shop.product_id('s7') and own.product_id = shop.product_id('s4')"
     )
     [seven] = [row for row in narrow if row.sku == "s7"]
-    assert seven.title_distance == pytest.approx(own_title, abs=2e-3)  # titles are compared with the product's title
+    assert seven.title_distance == pytest.approx(
+        own_title, abs=2e-3
+    )  # title_distance is the distance to the title of s4
 
 
 def test_a_search_stays_in_its_catalog(stocked: "Shop", analyst: Connection) -> None:
@@ -142,7 +146,7 @@ def test_min_similarity_and_max_gap_cut_irrelevant_results(analyst: Connection) 
     assert [row.rank for row in fused] == list(range(1, len(fused) + 1))
 
 
-def test_without_an_encoder_degrade_searches_keywords(stocked: "Shop", analyst: Connection) -> None:
+def test_with_degrade_a_search_without_an_encoder_uses_only_keywords(stocked: "Shop", analyst: Connection) -> None:
     with pytest.raises(EncoderUnavailable):
         search(analyst, query="red shoes never asked")
     rows = search(analyst, query="red shoes never asked", degrade=True)
@@ -151,7 +155,7 @@ def test_without_an_encoder_degrade_searches_keywords(stocked: "Shop", analyst: 
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
     # A keyword search has no similarities, so min_similarity has no effect.
     assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)
-    with pytest.raises(EncoderUnavailable):  # an image has no words to search by
+    with pytest.raises(EncoderUnavailable):  # degrade does not help: an image has no words
         search(analyst, image=b"not seen before", degrade=True)
 
 
@@ -175,7 +179,7 @@ def test_explain_search_shows_the_rank_of_a_product(analyst: Connection) -> None
     assert f"rank {seventh.image_rank} of all" in steps[f"sku {seventh.sku}, image"].note
     assert f"rank {seventh.title_rank} of all" in steps[f"sku {seventh.sku}, title"].note
     assert f"rank {seventh.image_rank} in the leg" in steps[f"sku {seventh.sku}, image"].note
-    assert steps[f"sku {seventh.sku}, image"].found == 1  # a number of products, as in every step
+    assert steps[f"sku {seventh.sku}, image"].found == 1  # found counts products in every step
     outside = search(analyst, function="explain_search", query="dark", filter='{"product_type": "bags"}', sku="s1")
     assert next(row.route for row in outside if row.step == "sku s1") == "is outside the filter"
     with pytest.raises(StatementRefused, match="there is no product 'x'"):
@@ -239,7 +243,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("named", "message"), REFUSED)
-def test_a_bad_argument_is_one_clear_error(analyst: Connection, named: dict[str, Any], message: str) -> None:
+def test_a_bad_argument_raises_one_clear_error(analyst: Connection, named: dict[str, Any], message: str) -> None:
     with pytest.raises(StatementRefused, match=message) as raised:
         search(analyst, **named)
     assert raised.value.sqlstate in ("22023", "42704")
@@ -248,7 +252,9 @@ def test_a_bad_argument_is_one_clear_error(analyst: Connection, named: dict[str,
 @pytest.mark.parametrize(
     "query", ["'", "a' or 1=1 --", "' | ! & ( ) : * <->", "\\", "👩‍👩‍👧", "שלום עולם", "x\u200by", "%_%", "a:*", "$1"]
 )
-def test_any_text_is_treated_as_text(stocked: "Shop", analyst: Connection, query: str) -> None:
+def test_special_characters_in_a_query_have_no_special_meaning(
+    stocked: "Shop", analyst: Connection, query: str
+) -> None:
     stocked.cache(query)
     assert len(search(analyst, query=query, k=5)) == 5
 

@@ -28,14 +28,14 @@ def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) 
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=bag", "/health", "/products/sku 1", "/static/page.css", "/nowhere"])
-def test_head_is_answered_as_get_without_the_body(client: httpx.Client, path: str) -> None:
+def test_head_returns_the_status_and_type_of_get_without_the_body(client: httpx.Client, path: str) -> None:
     head, get = client.head(path), client.get(path)
     assert head.status_code == get.status_code
     assert head.headers["content-type"] == get.headers["content-type"]
     assert head.content == b""
 
 
-def test_a_search_shows_the_results_of_the_api(client: httpx.Client) -> None:
+def test_the_page_shows_the_same_results_as_the_api(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
     body = {"query": "bag", "top_k": 24, "filter": {"color": ["red", "black"], "price": {"lte": 60}}}
     results = client.post("/search/text", json=body).json()["results"]
@@ -44,7 +44,7 @@ def test_a_search_shows_the_results_of_the_api(client: httpx.Client) -> None:
     assert re.search(r"(Nearest|\d+(st|nd|rd|th) nearest) image, distance \d\.\d{3}", page)
 
 
-def test_every_result_links_to_more_and_less_like_it(client: httpx.Client) -> None:
+def test_every_result_has_links_to_more_and_less_like_the_product(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag"}).text
     more, less = links(page, "More<"), links(page, "Less<")
     assert len(more) == len(less) == 24
@@ -58,17 +58,17 @@ def test_every_result_links_to_more_and_less_like_it(client: httpx.Client) -> No
     assert f'name="like" value="{named[1].replace("%20", " ")}"' in again
 
 
-def test_more_like_a_product_leaves_it_out_and_needs_no_encoder(client: httpx.Client) -> None:
+def test_a_search_for_more_like_a_product_omits_the_product_and_needs_no_encoder(client: httpx.Client) -> None:
     page = client.get("/", params={"like": "sku 1"}).text
     assert "black shoes number1" not in titles(page)
     assert len(titles(page)) == 24
 
 
-def test_the_start_page_has_no_less_like_this(client: httpx.Client) -> None:
+def test_the_start_page_has_no_links_to_less_like_a_product(client: httpx.Client) -> None:
     assert links(client.get("/").text, "Less<") == []
 
 
-def test_pages_show_every_product_once(client: httpx.Client) -> None:
+def test_all_pages_together_show_every_product_once(client: httpx.Client) -> None:
     for query in ({}, {"q": "bag"}, {"color": "red"}):
         address: str | None = str(httpx.URL("/", params=query))
         shown: list[str] = []
@@ -79,7 +79,7 @@ def test_pages_show_every_product_once(client: httpx.Client) -> None:
         assert len(shown) == len(set(shown)) == (20 if "color" in query else PRODUCTS), query
 
 
-def test_an_error_of_more_results_replaces_all_results(client: httpx.Client) -> None:
+def test_an_error_of_a_request_for_more_results_replaces_all_results(client: httpx.Client) -> None:
     answer = client.get("/", params={"q": "bag", "after": "garbage"}, headers=HTMX)
     assert answer.status_code == 422
     assert answer.headers["hx-retarget"] == "#results"
@@ -90,10 +90,12 @@ def test_the_heading_counts_the_products_that_pass_the_filter(client: httpx.Clie
     assert count(client.get("/?q=bag").text) == f"{PRODUCTS} products, best first"
     assert count(client.get("/?q=bag&price_max=1.5").text) == "1 product, best first"
     assert count(client.get("/?color=red").text) == "20 products"
-    assert count(client.get("/?q=number7").text) == "1 product, best first"  # its word, without an encoder
+    assert (
+        count(client.get("/?q=number7").text) == "1 product, best first"
+    )  # found by its word, because no encoder runs
 
 
-def test_a_chosen_value_is_a_chip_and_a_checked_box(client: httpx.Client) -> None:
+def test_a_chosen_value_has_a_chip_and_a_checked_box(client: httpx.Client) -> None:
     page = client.get("/", params={"brand": "Nord", "price_min": "10", "price_max": "20"}).text
     assert re.search(r'value="Nord" checked', page)
     assert links(page, '<svg class="icon".*?</svg><span class="unseen">Remove Nord') == ["/?price_min=10&price_max=20"]
@@ -108,7 +110,7 @@ def test_a_chosen_value_without_products_can_be_unchecked(client: httpx.Client) 
     assert links(page, "Search without filters") == ["/"]
 
 
-def test_htmx_gets_the_part_that_changes_and_a_short_address(client: httpx.Client) -> None:
+def test_htmx_gets_only_the_changed_part_and_an_address_without_empty_parameters(client: httpx.Client) -> None:
     empty = {"q": "bag", "picture": "", "price_min": "", "price_max": "", "color": ["red", "black"]}
     answer = client.get("/", params=empty, headers=HTMX)
     assert answer.text.lstrip().startswith("<title>bag")
@@ -132,11 +134,11 @@ def test_htmx_gets_the_part_that_changes_and_a_short_address(client: httpx.Clien
         "/?color=red&color=black",
     ],
 )  # fmt: skip
-def test_an_address_is_kept_as_it_is(client: httpx.Client, state: str) -> None:
+def test_htmx_shows_a_valid_address_unchanged(client: httpx.Client, state: str) -> None:
     assert client.get(state, headers=HTMX).headers["hx-push-url"] == state
 
 
-def test_an_uploaded_image_gets_a_name_and_can_be_searched_by(serve: Serve, own_database: Database) -> None:
+def test_a_visitor_can_search_with_an_uploaded_image_by_its_name(serve: Serve, own_database: Database) -> None:
     with answering(own_database), serve(own_database) as client:
         taken = upload(client, png(size=(2000, 1000)))
         assert taken.status_code == 200, taken.text
@@ -151,7 +153,7 @@ def test_an_uploaded_image_gets_a_name_and_can_be_searched_by(serve: Serve, own_
         assert upload(client, png(size=(2000, 1000))).text == taken.text
 
 
-def test_an_image_that_is_gone_is_asked_for_again(client: httpx.Client) -> None:
+def test_the_page_asks_again_for_an_uploaded_image_that_is_gone(client: httpx.Client) -> None:
     page = client.get("/", params={"picture": "0" * 32, "q": "bag"})
     assert page.status_code == 200
     assert "Drop it again" in page.text
@@ -184,7 +186,7 @@ def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
     assert client.post("/picture", files={"image": ("photo.png", png(), "image/png")}).status_code == 400
 
 
-def test_uploads_are_bounded_in_memory() -> None:
+def test_the_first_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:
     import asyncio
 
     from db.images.thumbnail_pool import ThumbnailPool
@@ -219,7 +221,7 @@ def test_without_an_encoder_a_new_image_gets_503_and_a_message(client: httpx.Cli
     assert "retry-after" in page.headers
     assert "Images cannot be understood at the moment." in page.text
     assert page.headers["x-request-id"] in page.text
-    assert "Your image" in page.text  # and its chip can be removed
+    assert "Your image" in page.text  # the chip of the image is still shown and can be removed
 
 
 def test_an_empty_shop_says_that_it_has_no_products(serve: Serve, own_database: Database) -> None:
@@ -245,7 +247,7 @@ def test_an_unexpected_error_shows_the_request_id_and_no_internals(serve: Serve,
         assert 'value="bag"' in page.text
 
 
-def test_before_routing_a_browser_is_refused_with_a_page_and_a_program_with_a_problem(serve: Serve) -> None:
+def test_over_the_rate_limit_a_browser_gets_a_page_and_a_program_gets_a_problem(serve: Serve) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml"}
     with serve(rate_per_address=1) as client:
         assert client.get("/", headers=browser).status_code == 200
@@ -256,8 +258,8 @@ def test_before_routing_a_browser_is_refused_with_a_page_and_a_program_with_a_pr
         assert client.get("/").headers["content-type"] == "application/problem+json"
 
 
-def test_images_of_the_page_count_little_against_the_limit(serve: Serve) -> None:
-    """Otherwise the images of the page would use up the limit of a visitor who types."""
+def test_an_image_of_the_page_counts_less_than_a_request_in_the_rate_limit(serve: Serve) -> None:
+    """If each image counted as a request, the images of the page would use up the limit of a visitor who types."""
     with serve(rate_per_address=10) as client:
         images = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
         assert len(images) == 24
@@ -266,7 +268,7 @@ def test_images_of_the_page_count_little_against_the_limit(serve: Serve) -> None
         assert client.get("/").status_code == 200
 
 
-def test_with_keys_on_the_page_stays_public_and_can_be_turned_off(serve: Serve) -> None:
+def test_the_page_needs_no_api_key_and_can_be_turned_off(serve: Serve) -> None:
     with serve(api_keys="on") as client:
         assert client.get("/").status_code == 200
         assert client.post("/search/text", json={"query": "bag"}).status_code == 401
