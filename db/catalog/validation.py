@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from db.catalog import values
+from db.catalog import prices, values
 from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
@@ -66,16 +66,20 @@ def _require_sku_and_title(raw: RawProduct, texts: dict[str, Any], faults: list[
 
 
 def _read_values(texts: dict[str, Any], faults: list[str]) -> None:
-    in_price = None
-    for name, read in (("price", values.price), ("currency", values.currency), ("availability", values.availability)):
+    for name, read in (("currency", values.currency), ("availability", values.availability)):
         if texts.get(name):
             try:
                 texts[name] = read(texts[name])
             except ValueError as error:
                 faults.append(str(error))
                 texts[name] = None
-    if texts.get("price") is not None:
-        texts["price"], in_price = texts["price"]
+    in_price = None
+    if texts.get("price"):
+        try:
+            texts["price"], in_price = prices.price(texts["price"], texts.get("currency"))
+        except ValueError as error:
+            faults.append(str(error))
+            texts["price"] = None
     if in_price and texts.get("currency") not in (None, in_price):
         faults.append(f"price is in {in_price}, currency is {texts['currency']}")
     elif in_price:

@@ -7,6 +7,7 @@ from db.errors import SettingsError
 from loader.errors import NotACatalog, SourceUnreadable
 from loader.formats import Format
 from loader.sources.folder import FolderSource
+from loader.sources.price_column import DecidedPrices
 from loader.sources.reading.catalog_file import CatalogFile, unreadable
 from loader.sources.reading.columns import check_fields
 from loader.sources.reading.file_head import FileHead
@@ -37,7 +38,8 @@ def open_source(
         if mapping:
             raise SettingsError("--map: a folder of images has no columns")
         return FolderSource(path)
-    return _open_file(CatalogFile(file_path), kind, mapping, image_root.absolute() if image_root else None)
+    root = image_root.absolute() if image_root else None
+    return DecidedPrices(lambda: _open_file(CatalogFile(file_path), kind, mapping, root))
 
 
 def _open_file(

@@ -95,7 +95,7 @@ def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]
         record, faults = {}, []
         for name, cell in zip(batch.schema.names, cells, strict=True):
             try:
-                record[name] = _plain(cell)
+                record[name] = cell if isinstance(cell, Decimal) else _plain(cell)
             except ValueError as error:
                 faults.append(f"{name} {error}")
         yield record, faults

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
+from db.catalog.prices import number_text
 from db.catalog.product import COLUMNS, Product, RawProduct
 from db.catalog.validation import MAX_IMAGES, validate
 from db.errors import StatementRefused
@@ -186,7 +187,7 @@ async def delete_product(
 
 def _raw_product(given: ProductIn) -> RawProduct:
     fields = {
-        name: format(Decimal(str(value)), "f") if isinstance(value, float | int) else value
+        name: number_text(Decimal(str(value))) if isinstance(value, float | int) else value
         for name in COLUMNS
         if (value := getattr(given, name)) is not None
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from db.catalog.prices import number_text
+
 ALTERNATIVES = ("color", "size", "material")  # several values of these fields are joined as in red/blue
 IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000  # micros in a unit of a currency
@@ -70,6 +72,8 @@ def _texts(field: str, value: Any) -> Iterator[str]:
             yield value.strip()
     elif isinstance(value, bool):
         yield str(value).lower()
+    elif isinstance(value, float | Decimal) and field == "price":
+        yield number_text(value)
     elif isinstance(value, float):
         yield (
             str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)
@@ -98,7 +102,8 @@ def _money(value: Mapping[str, Any]) -> str:
         amount = Decimal(micros) / MICROS
     if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
         raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the type is the file's
-    return f"{amount} {currency}".strip()
+    written = number_text(amount) if isinstance(amount, float | Decimal) else amount
+    return f"{written} {currency}".strip()
 
 
 def _kind(value: Any) -> str:

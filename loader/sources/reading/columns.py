@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Columns:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
         for name, place in self.rest.items():
             if not is_empty(cell := _stripped(cells[place])):
-                attributes[name] = cell
+                attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
         return RawProduct(fields, images, phash, attributes, line)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from db.catalog import values
+from db.catalog import prices, values
 from loader.sources.reading.cells import one_text
 
 BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
@@ -21,7 +21,7 @@ class Offered(NamedTuple):
 def offered(offers: Any) -> Offered:
     """Returns the lowest price in the currency of the first price, and the best availability of all offers.
 
-    `offers` is an Offer, an AggregateOffer, or a list of such objects. Raises ValueError for a malformed price.
+    `offers` is an Offer, an AggregateOffer, or a list of such objects.
     """
     every = list(_single(offers))
     if not every:
@@ -73,4 +73,8 @@ def _specified(offer: dict[str, Any], name: str) -> Any:
 
 
 def _amount(price: str) -> Decimal:
-    return values.price(price)[0]
+    """Returns the amount of a price. A price that cannot be read counts as the highest."""
+    try:
+        return prices.price(price)[0]
+    except ValueError:
+        return prices.MAX_PRICE

@@ -1,0 +1,289 @@
+"""Reads a price as shops write it: an amount, with its currency before or behind it.
+
+Blanks of any width, apostrophes, and repeated dots or commas separate groups of digits. The only notation that could
+mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` decides it by the other
+prices of the file. Without a decision the price is refused, because it could be wrong a thousandfold.
+"""
+
+import re
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+from db.catalog.currencies import NO_DECIMALS, OTHER_SPELLINGS, SHARED, SYMBOLS, THREE_DECIMALS
+
+MAX_PRICE = Decimal("9999999999.99")  # the largest value of the column's type, numeric(12,2)
+MAX_PRICE_LENGTH = 50  # characters, including white space and currency
+CENT = Decimal("0.01")
+ROUNDING_NOISE = Decimal("1e-7")  # a binary number such as 19.989999771 differs from its price by at most this share
+
+_PLAIN = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+_NUMBER = re.compile(
+    r"(?P<sign>[+\u2212-]?)\s*(?P<digits>(?:(?<![^\s$€£¥+-])[.,](?=[0-9]))?[0-9](?:[0-9.,'\u066b\s]*[0-9])?)"
+    r"(?P<tail>[.,]?[-\u2013\u2014]{1,2}|[.,](?![0-9]))?"
+)
+_INVISIBLE = "\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069\ufeff\u00ad"
+_APOSTROPHES = "\u2019\u2018\u02bc\u00b4`\u066c\u060c\u2e41\uff07"
+_ARABIC_DECIMAL = "\u066b"
+_EITHER = "?"  # the mark before three digits that are either decimals or thousands
+
+
+class AmbiguousPrice(ValueError):
+    """The price could mean two amounts."""
+
+
+class WrittenPrice(NamedTuple):
+    """A price that is split, but whose amount is not decided."""
+
+    digits: str  # digits with dots, commas, blanks (written " ") and apostrophes
+    unit: str | None  # a currency's code, or a symbol that several currencies share
+
+    @property
+    def currency(self) -> str | None:
+        return None if self.unit in SHARED else self.unit
+
+
+@lru_cache(maxsize=10_000)  # a catalog has fewer distinct prices than products
+def price(cell: str, currency: str | None = None, decimal_mark: str | None = None) -> tuple[Decimal, str | None]:
+    """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00".
+
+    `currency` is the currency from another column. `decimal_mark` decides a price that could mean two amounts.
+    """
+    if _PLAIN.fullmatch(cell):
+        return _checked(Decimal(cell), cell), None
+    written = split(cell)
+    if currency and written.unit in SHARED and currency not in SHARED[written.unit]:
+        raise ValueError(f'price "{shown(cell)}" is in {written.unit}, currency is {currency}')
+    amount = _amount(written.digits, written.currency or currency or written.unit, decimal_mark, cell)
+    return _checked(amount, cell, written.currency or currency), written.currency
+
+
+@lru_cache(maxsize=10_000)
+def is_ambiguous(cell: str) -> bool:
+    """Return whether the price could mean two amounts, unless its currency or other prices decide the meaning."""
+    if _PLAIN.fullmatch(cell):
+        return False
+    try:
+        return _parted(split(cell).digits, cell)[0] == _EITHER
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=10_000)
+def split(cell: str) -> WrittenPrice:
+    """Split a price into its digits and its currency. Raises ValueError for any other text."""
+    text = cell.strip() if cell.isascii() else "".join(map(_plain_character, cell)).strip()
+    found = _NUMBER.search(text) if len(cell) <= MAX_PRICE_LENGTH else None
+    if found is None or any(character.isdigit() for character in text[: found.start()] + text[found.end() :]):
+        raise _no_number(cell)
+    sign = found["sign"]
+    units = [*_units(text[: found.start()], cell), *_units(text[found.end() :], cell)]
+    if sign in ("-", "\u2212"):
+        raise ValueError(f'price "{shown(cell)}" is negative')
+    if len(units) == 2 and units[0] != units[1]:
+        shared = [unit for unit in units if unit in SHARED]
+        codes = [unit for unit in units if unit not in SHARED]
+        if len(shared) != 1 or codes[0] not in SHARED[shared[0]]:
+            raise ValueError(f'price "{shown(cell)}" names its currency twice')
+        units = codes
+    if len(units) > 2:
+        raise ValueError(f'price "{shown(cell)}" names its currency twice')
+    tail = found["tail"] or ""
+    decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-" has no decimals, but their mark
+    return WrittenPrice(found["digits"].strip() + decimals, units[0] if units else None)
+
+
+def number_text(number: float | Decimal) -> str:
+    """Return a number, such as a number in JSON, as a text that can mean one amount only."""
+    text = format(Decimal(str(number)), "f")
+    return f"{text}0" if text[-4:-3] == "." else text
+
+
+def decided(cell: str, currency: str | None, decimal_mark: str) -> str:
+    """Return the price as a text that can mean one amount only. Raises ValueError for a price that stays ambiguous."""
+    written = split(cell)
+    amount = _amount(written.digits, written.currency or currency or written.unit, decimal_mark, cell)
+    return f"{number_text(amount)} {written.unit or ''}".rstrip()
+
+
+class DecimalMarks:
+    """Finds out which character separates the decimals in the prices of a file.
+
+    A price such as "1.290,00" or "12,90" decides for its currency, and for all currencies without prices that decide.
+    Prices that contradict each other decide nothing.
+    """
+
+    def __init__(self) -> None:
+        self._shown: dict[str | None, _Evidence] = {}
+
+    def note(self, cell: str, currency: str | None = None) -> None:
+        """Take a price of the file into account."""
+        unit, *marks = _evidence(cell, currency)
+        of_unit = self._shown.setdefault(unit, _Evidence(set(), set(), set()))
+        for found, mark in zip(of_unit, marks, strict=True):
+            if mark:
+                found.add(mark)
+
+    def of(self, cell: str, currency: str | None = None) -> str | None:
+        """Return the decimal mark for this price, or None if nothing decides it."""
+        unit = _unit(cell, currency)
+        own = self._shown.get(unit)
+        if own and (own.decimals or own.thousands):
+            return own.decimal_mark()
+        others = [each for name, each in self._shown.items() if name not in THREE_DECIMALS]
+        if unit in THREE_DECIMALS or not others:
+            return None
+        return _Evidence(*(set().union(*sets) for sets in zip(*others, strict=True))).decimal_mark()
+
+
+class _Evidence(NamedTuple):
+    decimals: set[str]  # marks that separate decimals in some price
+    thousands: set[str]  # marks that separate thousands in some price
+    doubtful: set[str]  # marks before three digits of which the last is not 0: a price seldom has three decimals
+
+    def decimal_mark(self) -> str | None:
+        marks = self.decimals - self.thousands - self.doubtful
+        if len(self.decimals) == 1 and len(marks) == 1:
+            return next(iter(marks))
+        if not self.decimals and len(self.thousands) == 1:
+            return "," if "." in self.thousands else "."
+        return None
+
+
+def shown(cell: str) -> str:
+    return cell if len(cell) <= 40 else cell[:40] + "..."
+
+
+def _plain_character(character: str) -> str:
+    if character.isspace():
+        return " "
+    if character.isdecimal():
+        return str(int(character))
+    if character in _INVISIBLE:
+        return ""
+    return "'" if character in _APOSTROPHES else character
+
+
+def _units(text: str, cell: str) -> list[str]:
+    """Return the currencies in a text before or behind the amount, as codes or shared symbols."""
+    text = text.strip()
+    if not text:
+        return []
+    whole = _unit_of(text.replace(" ", ""))
+    found = [whole] if whole else [_unit_of(part) for part in text.split()]
+    if None in found:
+        raise _no_number(cell)
+    return [unit for unit in found if unit is not None]
+
+
+@lru_cache
+def _unit_of(symbol: str) -> str | None:
+    bare = symbol.rstrip(".") or symbol
+    bare = OTHER_SPELLINGS.get(bare, bare)
+    lower = bare.lower()
+    if known := SYMBOLS.get(symbol) or SYMBOLS.get(bare) or SYMBOLS.get(bare.upper()) or SYMBOLS.get(lower):
+        return known
+    if lower in SHARED:
+        return lower
+    if re.fullmatch("[A-Za-z]{3}", bare):
+        return bare.upper()
+    if match := re.fullmatch(r"([A-Za-z]{3})([$€£¥₹])|([$€£¥₹])([A-Za-z]{3})", bare):  # "USD$", "€EUR"
+        code, sign = (match[1] or match[4]).upper(), match[2] or match[3]
+        return code if SYMBOLS.get(sign, code) == code and code in SHARED.get(sign, {code}) else None
+    return None
+
+
+def _unit(cell: str, currency: str | None) -> str | None:
+    written = split(cell)
+    return written.currency or currency or written.unit
+
+
+def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) -> Decimal:
+    mark, before, after = _parted(digits, cell)
+    if mark == _EITHER:
+        used = next(character for character in digits if character in ".,")
+        if unit in NO_DECIMALS and used != decimal_mark:
+            mark = ""
+        elif (
+            decimal_mark is None and unit in THREE_DECIMALS and unit != "IQD" and used == "."
+        ):  # dinars of Iraq: thousands
+            mark = "."
+        elif decimal_mark is None or unit in NO_DECIMALS:
+            raise AmbiguousPrice(
+                f'price "{shown(cell)}" could be two numbers; write thousands without a separator: 1299.00'
+            )
+        else:
+            mark = used if used == decimal_mark else ""
+        return Decimal(f"{before}.{after}" if mark else before + after)
+    return Decimal(f"{before or 0}.{after}" if after else before)
+
+
+def _parted(digits: str, cell: str) -> tuple[str, str, str]:
+    """Return the decimal mark, the digits before it, and the digits behind it.
+
+    The mark is "" for a whole number, and _EITHER if the last three digits could be decimals or not.
+    """
+    digits = re.sub(r"\s+", " ", digits)
+    if _ARABIC_DECIMAL in digits:
+        before, _, after = digits.partition(_ARABIC_DECIMAL)
+        if not after.isdecimal():
+            raise _no_number(cell)
+        return ".", _ungrouped(before, cell), after
+    last = max(digits.rfind("."), digits.rfind(","))
+    if last < 0:
+        return "", _ungrouped(digits, cell), ""
+    mark, before, after = digits[last], digits[:last], digits[last + 1 :]
+    if not after.isdecimal() or mark in before:
+        return "", _ungrouped(digits, cell), ""
+    if before.isdecimal() and len(before) <= 3 and len(after) == 3 and not before.startswith("0"):
+        return _EITHER, before, after
+    return mark, _ungrouped(before, cell) if before else "", after
+
+
+def _ungrouped(digits: str, cell: str) -> str:
+    """Return the digits without the characters between their groups of three, or of two as in India."""
+    if digits.isdecimal():
+        return digits
+    marks = {character for character in digits if not character.isdecimal()}
+    mark = marks.pop()
+    groups = digits.split(mark)
+    of_three = 1 <= len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
+    indian = 1 <= len(groups[0]) <= 2 and all(len(group) == 2 for group in groups[1:-1]) and len(groups[-1]) == 3
+    if marks or not (of_three or indian):
+        if mark in ".,":
+            raise AmbiguousPrice(
+                f'price "{shown(cell)}" could be two numbers; write thousands without a separator: 1299.00'
+            )
+        raise _no_number(cell)
+    return "".join(groups)
+
+
+@lru_cache(maxsize=10_000)
+def _evidence(cell: str, currency: str | None) -> tuple[str | None, str | None, str | None, str | None]:
+    """Return the currency, and the marks that the price shows: a decimal mark, a thousands mark, a doubtful mark."""
+    if _PLAIN.fullmatch(cell):
+        return currency, ("." if "." in cell else None), None, None
+    try:
+        digits, unit = split(cell).digits, _unit(cell, currency)
+        mark, _, after = _parted(digits, cell)
+    except ValueError:
+        return None, None, None, None
+    marks = {character for character in digits if character in ".,"} - {mark}
+    other = next(iter(marks), None)
+    if mark != _EITHER:
+        return unit, mark if mark in (".", ",") else None, other, None
+    two_decimals = unit not in NO_DECIMALS and unit not in THREE_DECIMALS
+    return unit, None, None, other if two_decimals and not after.endswith("0") else None
+
+
+def _checked(amount: Decimal, cell: str, currency: str | None = None) -> Decimal:
+    if amount > MAX_PRICE:
+        raise ValueError(f'price "{shown(cell)}" is over {MAX_PRICE:,}')
+    rounded = amount.quantize(CENT)
+    if amount != rounded and currency not in THREE_DECIMALS and abs(amount - rounded) > ROUNDING_NOISE * amount:
+        raise ValueError(f'price "{shown(cell)}" has more than two decimals')
+    return rounded
+
+
+def _no_number(cell: str) -> ValueError:
+    return ValueError(f'price "{shown(cell)}" is not a number; write it like 12.50 or 12.50 USD')

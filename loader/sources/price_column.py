@@ -1,0 +1,65 @@
+"""Decides prices that could mean two amounts, such as "1.290", by the other prices of the file."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from db.catalog.prices import DecimalMarks, decided, is_ambiguous
+from db.catalog.product import RawProduct
+from db.catalog.values import currency
+from loader.rejects import Reject
+from loader.sources.registry import CatalogSource
+
+
+class DecidedPrices:
+    """The rows of another source. The first ambiguous price starts one pass over all prices of the file, so that a file
+    without such a price is read once."""
+
+    def __init__(self, opened: Callable[[], CatalogSource]) -> None:
+        self._opened = opened
+        self._source = opened()
+        self.name = self._source.name
+        self.path = self._source.path
+        self.image_root = self._source.image_root
+
+    @property
+    def size(self) -> int | None:
+        return self._source.size
+
+    @property
+    def done(self) -> int:
+        return self._source.done
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        marks: DecimalMarks | None = None
+        for row in self._source.rows():
+            if isinstance(row, RawProduct) and (cell := row.fields.get("price")) and is_ambiguous(cell):
+                marks = marks or self._marks()
+                yield _decided(row, cell, marks)
+            else:
+                yield row
+
+    def _marks(self) -> DecimalMarks:
+        marks = DecimalMarks()
+        for row in self._opened().rows():
+            if isinstance(row, RawProduct) and (cell := row.fields.get("price")):
+                marks.note(cell, _currency(row))
+        return marks
+
+
+def _decided(row: RawProduct, cell: str, marks: DecimalMarks) -> RawProduct:
+    of_row = _currency(row)
+    mark = marks.of(cell, of_row)
+    if mark is None:
+        return row  # validation names the fault
+    try:
+        return replace(row, fields={**row.fields, "price": decided(cell, of_row, mark)})
+    except ValueError:
+        return row
+
+
+def _currency(row: RawProduct) -> str | None:
+    written = row.fields.get("currency")
+    try:
+        return currency(written) if written else None
+    except ValueError:
+        return None

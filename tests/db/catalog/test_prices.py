@@ -1,0 +1,182 @@
+# ruff: noqa: RUF001 - prices of all scripts
+"""Prices are read as shops write them, and a price is never wrong a thousandfold."""
+
+import csv
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, number_text, price
+
+# Prices in the notation of each locale of Unicode's CLDR, written by Babel's format_currency
+with (Path(__file__).parent / "prices_by_locale.tsv").open(encoding="utf-8", newline="") as table:
+    BY_LOCALE = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+# Currencies whose symbol in their own country is elsewhere the symbol of a currency that more shops use
+SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
+
+
+@pytest.mark.parametrize(
+    ("cell", "amount", "currency"),
+    [
+        ("12.50", "12.50", None),
+        ("12", "12.00", None),
+        ("+7.5", "7.50", None),
+        (".99", "0.99", None),
+        ("0", "0.00", None),
+        ("12.5000", "12.50", None),
+        ("12.50 USD", "12.50", "USD"),
+        ("eur 12.50", "12.50", "EUR"),
+        ("12,50 €", "12.50", "EUR"),
+        ("£12.50", "12.50", "GBP"),
+        ("1,299.00", "1299.00", None),
+        ("1.299,00", "1299.00", None),
+        ("9999999999.99", "9999999999.99", None),
+        ("1 299,00 €", "1299.00", "EUR"),
+        ("1\u00a0299,00 €", "1299.00", "EUR"),
+        ("1\u202f299,00 €", "1299.00", "EUR"),
+        ("1 234 Kč", "1234.00", "CZK"),
+        ("CHF 1'299.00", "1299.00", "CHF"),
+        ("1’299.00 CHF", "1299.00", "CHF"),
+        ("CHF 12.-", "12.00", "CHF"),
+        ("12,90 zł", "12.90", "PLN"),
+        ("kr 199,-", "199.00", None),
+        ("1.299,- €", "1299.00", "EUR"),
+        ("R$ 12,90", "12.90", "BRL"),
+        ("US$12", "12.00", "USD"),
+        ("$19.99 USD", "19.99", "USD"),
+        ("$1,299.00", "1299.00", None),
+        ("₹1,29,999.00", "129999.00", "INR"),
+        ("¥1,500", "1500.00", None),
+        ("150.000 IDR", "150000.00", "IDR"),
+        ("1.500.000 ₫", "1500000.00", "VND"),
+        ("4399 ₽", "4399.00", "RUB"),
+        ("Rs. 499", "499.00", None),
+        ("Rs.499", "499.00", None),
+        ("0.500", "0.50", None),
+        ("1234.500", "1234.50", None),
+        ("19.989999771118164", "19.99", None),
+        ("١٢", "12.00", None),
+        ("١٬٢٩٩٫٥٠ ر.س", "1299.50", "SAR"),
+    ],
+)
+def test_a_price_is_read_as_shops_write_it(cell: str, amount: str, currency: str | None):
+    assert price(cell) == (Decimal(amount), currency)
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("-1", "is negative"),
+        ("-0.01 USD", "is negative"),
+        ("NaN", "is not a number"),
+        ("Infinity", "is not a number"),
+        ("-inf", "is not a number"),
+        ("1e999", "is not a number"),
+        ("1e3", "is not a number"),
+        ("0x10", "is not a number"),
+        ("12⁹⁹", "is not a number"),
+        ("10.00 - 20.00", "is not a number"),
+        ("free", "is not a number"),
+        ("12 34", "is not a number"),
+        ("9" * 60, "is not a number"),
+        ("1,299", "could be two numbers"),
+        ("1.2.3", "could be two numbers"),
+        ("10000000000", "is over 9,999,999,999.99"),
+        ("9" * 45, "is over"),
+        ("0.005", "more than two decimals"),
+        ("USD 5 EUR", "names its currency twice"),
+        ("1.290", "could be two numbers"),
+        ("1.290 €", "could be two numbers"),
+        ("1,290 KWD", "could be two numbers"),
+        ("1.290 IQD", "could be two numbers"),
+        ("5 € / kg", "is not a number"),
+    ],
+)
+def test_a_price_that_cannot_be_stored_is_refused_with_the_reason(cell: str, reason: str):
+    with pytest.raises(ValueError, match=reason):
+        price(cell)
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_text_gives_a_price_that_can_be_stored_or_a_reason(cell: str):
+    try:
+        amount, _ = price(cell)
+    except ValueError as error:
+        assert str(error).startswith(("price", "currency"))  # noqa: PT017 - either outcome is right
+    else:
+        assert 0 <= amount <= MAX_PRICE
+        assert amount.as_tuple().exponent == -2
+
+
+def read(cells: list[str], currency: str | None = None) -> list[str]:
+    """Returns the amounts of the prices of a file, or "refused"."""
+    marks = DecimalMarks()
+    for cell in cells:
+        marks.note(cell, currency)
+    amounts = []
+    for cell in cells:
+        try:
+            amounts.append(str(price(cell, currency, marks.of(cell, currency))[0]))
+        except ValueError:
+            amounts.append("refused")
+    return amounts
+
+
+@pytest.mark.parametrize(
+    ("cells", "amounts"),
+    [
+        (["1.290 €", "1.290,00 €", "1.500"], ["1290.00", "1290.00", "1500.00"]),
+        (["1.290", "12,90"], ["1290.00", "12.90"]),
+        (["1.290", "1.290.000"], ["1290.00", "1290000.00"]),
+        (["1,290", "12.90"], ["1290.00", "12.90"]),
+        (["1.290", "12.90", "5"], ["1.29", "12.90", "5.00"]),
+        (["1.290", "5"], ["refused", "5.00"]),
+        (["1.290", "12.90", "12,90"], ["refused", "12.90", "12.90"]),
+        (["1.290", "1.299", "12.90"], ["refused", "refused", "12.90"]),
+        (["1.290 €", "12,90 €", "12.90 USD"], ["1290.00", "12.90", "12.90"]),
+        (["1.500 JPY", "12.90 USD"], ["refused", "12.90"]),
+        (["12.345 KWD", "1,290 KWD", "12,90 EUR"], ["12.34", "refused", "12.90"]),
+        (["12.345 KWD", "1,290 KWD", "1,290.500 KWD"], ["12.34", "1290.00", "1290.50"]),
+        (["1.290,500 KWD", "2.500 KWD"], ["1290.50", "2500.00"]),
+    ],
+)
+def test_an_ambiguous_price_is_decided_by_the_other_prices_of_the_file(cells: list[str], amounts: list[str]):
+    assert read(cells) == amounts
+
+
+def test_the_currency_of_another_column_decides_like_the_currency_in_the_price():
+    assert read(["12.500", "0.250"], "KWD") == ["12.50", "0.25"]
+    assert read(["1.500", "2.000"], "JPY") == ["1500.00", "2000.00"]
+    with pytest.raises(ValueError, match=r"is in \$, currency is EUR"):
+        price("$5", "EUR")
+
+
+def test_a_decided_price_is_written_so_that_it_has_one_meaning():
+    assert decided("1.290 €", None, ",") == "1290 EUR"
+    assert decided("1.290", None, ".") == "1.2900"
+    assert not is_ambiguous(decided("$1.290", None, ","))
+
+
+@pytest.mark.parametrize("number", [1.125, 1290.0, 12.5, Decimal("1.250"), Decimal(7), 19.989999771118164])
+def test_a_number_is_never_ambiguous(number: float | Decimal):
+    assert not is_ambiguous(number_text(number))
+
+
+def test_prices_of_every_locale_are_read():
+    for locale, rows in groupby(BY_LOCALE, key=lambda row: row["locale"]):
+        cells = [row["written"] for row in rows]
+        assert set(read(cells)) != {"refused"}, locale
+    for row in BY_LOCALE:
+        try:
+            amount, currency = price(row["written"])
+        except ValueError:
+            assert is_ambiguous(row["written"]), row
+        else:
+            assert abs(amount - Decimal(row["amount"])) <= Decimal("0.01"), row
+            assert currency in (None, row["currency"]) or row["currency"] in SAME_SYMBOL, row

@@ -1,0 +1,54 @@
+"""A price that could mean two amounts is decided by the other prices of its file, in every format."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database
+from loader.sources import open_source
+from tests.support.loading import load_catalog, stored
+
+HEADER = "sku,title,price,currency\n"
+
+
+def prices_of(database: Database) -> dict[str, Decimal]:
+    return {sku: product["price"] for sku, product in stored(database).items() if "price" in product}
+
+
+def test_rows_before_the_deciding_price_are_decided_too(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(HEADER + '1,A,"1.290 €",\n2,B,"1.290,00 €",\n3,C,150.000 IDR,\n4,D,1.500,EUR\n')
+    assert load_catalog(emptied_database, path).rejected == 0
+    assert prices_of(emptied_database) == {"1": 1290, "2": 1290, "3": 150_000, "4": 1500}
+
+
+def test_prices_that_contradict_each_other_decide_nothing(emptied_database: Database, tmp_path: Path):
+    rows = [{"sku": "1", "title": "A", "price": 7}, {"sku": "2", "title": "B", "price": "1.290,00"}]
+    rows += [{"sku": "3", "title": "C", "price": "1.290"}, {"sku": "4", "title": "D", "price": 1290.5}]
+    path = tmp_path / "goods.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    load_catalog(emptied_database, path)
+    loaded = prices_of(emptied_database)
+    assert loaded["1"] == 7 and loaded["2"] == 1290 and loaded["4"] == Decimal("1290.50")
+    assert "3" not in loaded  # the number 1290.5 and the text "1.290,00" contradict each other
+
+
+def test_parquet_decimals_are_numbers(emptied_database: Database, tmp_path: Path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    prices = arrow.array([Decimal("1.250"), Decimal("1250.000")], arrow.decimal128(10, 3))
+    parquet.write_table(arrow.table({"sku": ["1", "2"], "title": ["A", "B"], "price": prices}), tmp_path / "a.parquet")
+    load_catalog(emptied_database, tmp_path / "a.parquet")
+    assert prices_of(emptied_database) == {"1": Decimal("1.25"), "2": 1250}
+
+
+def test_a_file_without_an_ambiguous_price_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "goods.csv"
+    path.write_text(HEADER + "1,A,12.90,EUR\n2,B,13,EUR\n")
+    rows = open_source(path).rows()
+    next(rows)
+    path.unlink()
+    assert len(list(rows)) == 1
