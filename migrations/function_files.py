@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 from db import functions
 from db.errors import DatabaseError
 from db.schema import HEAD
+from migrations.comments import header_comments, table_comments
 from migrations.dependents import Dependent, dependents, refuse
 from migrations.operations.functions import drop_routines
 
@@ -31,8 +32,6 @@ _DEFINITION = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
-_HEADER = re.compile(r"(?:--[^\n]*\n)+")
-_PUBLIC = re.compile(r"^create or replace (function|view) (shop\.\w+)", re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
 # Revisions define these, because generated columns and indexes use them.
 FROZEN = {("shop_private", name) for name in ("keywords", "query_id", "identifier_key", "identifier_keys")}
@@ -75,6 +74,8 @@ def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str,
 
 def apply_functions(conn: Connection, files: Files) -> None:
     """Replace every function, view and result type by the definition in its file, as the owner."""
+    for comment in table_comments(conn):  # before the views, which copy these comments
+        _execute(conn, comment)
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
     own = _own_dependents(conn, files, changes)
@@ -89,18 +90,8 @@ def apply_functions(conn: Connection, files: Files) -> None:
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:
         _execute(conn, grant)
-    for comment in comments(files):
+    for comment in header_comments(files):
         _execute(conn, comment)
-
-
-def comments(files: Files) -> Iterator[str]:
-    """A COMMENT ON for each public function and view: the header of its file, unless the file has a comment itself."""
-    for _, sql in files:
-        header = _HEADER.match(sql)
-        for kind, name in _PUBLIC.findall(sql):
-            if header and f"comment on {kind} {name} is" not in sql:
-                lines = (line[2:].removeprefix(" ") for line in header[0].splitlines())
-                yield f"comment on {kind} {name} is '{chr(10).join(lines).replace(chr(39), chr(39) * 2)}'"
 
 
 def check_dependents(conn: Connection, files: Files) -> None:

@@ -51,6 +51,7 @@ IN_CALL_ORDER = (
     "queries/no_result_queries",
     "queries/popular_queries",
     "models/vectors_of",
+    "models/copy_column_comments",
     "models/create_searchable",
     "models/create_model_of_views",
     "models/create_title_vector",

@@ -26,18 +26,33 @@ model_status = ENUM("building", "serving", "retired", name="model_status", schem
 model = Table(
     "model",
     metadata,
-    Column("model_id", SmallInteger, Identity(always=True)),
-    Column("name", Text, nullable=False, unique=True),
+    Column("model_id", SmallInteger, Identity(always=True), comment="the key of the model"),
+    Column(
+        "name", Text, nullable=False, unique=True, comment="the first part of the names of the model's embedding tables"
+    ),
     Column("source", Text, nullable=False, comment="'starter', a hub name, or a folder"),
-    Column("revision", Text, nullable=False, comment="what the weights are: a commit or a content hash"),
-    Column("dimension", Integer, nullable=False),
-    Column("status", model_status, nullable=False, server_default="building"),
-    Column("added_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("revision", Text, nullable=False, comment="identifies the weights: a commit or a content hash"),
+    Column("dimension", Integer, nullable=False, comment="how many numbers a vector of the model has"),
+    Column(
+        "status",
+        model_status,
+        nullable=False,
+        server_default="building",
+        comment="building: vectors are filled; serving: searches use them; retired: the tables are dropped",
+    ),
+    Column(
+        "added_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment="when the model was added",
+    ),
     PrimaryKeyConstraint("model_id"),
     CheckConstraint("name ~ '^[a-z][a-z0-9_]{0,39}$'", name="name"),
     CheckConstraint("dimension between 1 and 4000", name="dimension"),
     Index("model_one_serving", "status", unique=True, postgresql_where=text("status = 'serving'")),
     schema=SHOP,
+    comment="A row for each embedding model that was added, with the state of its vectors.",
 )
 
 # A row is added when a model begins to serve. `windowshop model rollback` reads which model served before.
@@ -45,12 +60,19 @@ model = Table(
 serving_history = Table(
     "serving_history",
     metadata,
-    Column("serving_id", BigInteger, Identity(always=True)),
-    Column("model", Text, nullable=False),
-    Column("revision", Text, nullable=False),
-    Column("began_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("serving_id", BigInteger, Identity(always=True), comment="ascending: the order of the switches"),
+    Column("model", Text, nullable=False, comment="name of the model"),
+    Column("revision", Text, nullable=False, comment="revision of the model"),
+    Column(
+        "began_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+        comment="when the model began to serve",
+    ),
     PrimaryKeyConstraint("serving_id"),
     schema=SHOP,
+    comment="A row for each switch to another serving model.",
 )
 
 # A row is an index that is deferred while its table is filled for the first time. Building the index deletes the row.
@@ -58,10 +80,17 @@ serving_history = Table(
 deferred_index = Table(
     "deferred_index",
     metadata,
-    Column("name", Text),
-    Column("table_name", Text, nullable=False),
+    Column("name", Text, comment="name of the index"),
+    Column("table_name", Text, nullable=False, comment="the table of the index"),
     Column("definition", Text, nullable=False, comment="CREATE INDEX ..."),
-    Column("deferred_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column(
+        "deferred_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+        comment="when the index was dropped",
+    ),
     PrimaryKeyConstraint("name"),
     schema=SHOP,
+    comment="A row for each index that waits until the first load of its table is done.",
 )

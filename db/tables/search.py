@@ -58,35 +58,49 @@ request = Table(
 calibration = Table(
     "calibration",
     metadata,
-    Column("calibration_id", BigInteger, Identity(always=True)),
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), nullable=False),
-    Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column("calibration_id", BigInteger, Identity(always=True), comment="ascending: the order of the runs"),
+    Column(
+        "model_id",
+        SmallInteger,
+        ForeignKey(model.c.model_id, ondelete="CASCADE"),
+        nullable=False,
+        comment="the model that served",
+    ),
+    Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the run ended"),
     Column("products", BigInteger, nullable=False, comment="encoded products at that time"),
-    Column("k", Integer, nullable=False),
-    Column("target_recall", Double, nullable=False),
+    Column("k", Integer, nullable=False, comment="results of a measured search"),
+    Column("target_recall", Double, nullable=False, comment="the recall@k that the index has to reach"),
     Column("recall", Double, comment="reached with ef_search; null: too few products for an index to matter"),
-    Column("queries", Integer, nullable=False),
-    Column("query_kind", Text, nullable=False),
+    Column("queries", Integer, nullable=False, comment="number of measured queries"),
+    Column(
+        "query_kind", Text, nullable=False, comment="text: texts that people searched; image: images of the catalog"
+    ),
     Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
     Column(
         "slack",
         Double,
         nullable=False,
-        comment="filtered: the nearest have settled when a fresh candidate is farther than the k-th by so much",
+        comment="the stop margin: a filtered index scan ends this far beyond the k-th match, in Euclidean distance",
     ),
-    Column("exact_us_per_row", Double, nullable=False),
-    Column("hnsw_us_per_candidate", Double, nullable=False),
+    Column("exact_us_per_row", Double, nullable=False, comment="time of one comparison, in microseconds"),
     Column(
-        "crossover_rows", BigInteger, nullable=False, comment="up to so many matches, exact is the faster way for sure"
+        "hnsw_us_per_candidate", Double, nullable=False, comment="time of one candidate of the index, in microseconds"
     ),
-    Column("background_mean", Double, comment="similarity of queries to random products"),
-    Column("background_deviation", Double),
+    Column(
+        "crossover_rows",
+        BigInteger,
+        nullable=False,
+        comment="up to this many matches, comparing all is faster than the index",
+    ),
+    Column("background_mean", Double, comment="mean cosine similarity of queries to random products"),
+    Column("background_deviation", Double, comment="standard deviation of that similarity"),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
     CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
     Index(None, "model_id", "calibration_id"),
     schema=SHOP,
+    comment="A row for each run of shop.calibrate. Searches use the newest row of the serving model.",
 )
 
 # A row is a word that is in too many products for the keyword leg to scan. Such words rank candidates but find none.
@@ -95,9 +109,15 @@ common_word = Table(
     "common_word",
     metadata,
     Column("word", Text, comment="a lexeme of shop.product.keywords"),
-    Column("share", Double, nullable=False, comment="of all products, as the last ANALYZE saw it"),
+    Column(
+        "share",
+        Double,
+        nullable=False,
+        comment="share of the products that contain the word, as the last ANALYZE saw it",
+    ),
     PrimaryKeyConstraint("word"),
     schema=SHOP,
+    comment="Words in too many products for the keyword leg to scan: such words rank candidates but find none.",
 )
 
 # A row is a number that was fitted for a model: a fusion weight, a temperature or a threshold.
@@ -105,11 +125,20 @@ common_word = Table(
 tuning = Table(
     "tuning",
     metadata,
-    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("name", Text),
-    Column("value", Double, nullable=False),
-    Column("fitted_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
-    Column("detail", JSONB, nullable=False, server_default=text("'{}'"), comment="on what, and how well it fits"),
+    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), comment="the model"),
+    Column("name", Text, comment="of the number, such as zero_shot:product_type"),
+    Column("value", Double, nullable=False, comment="the fitted number"),
+    Column(
+        "fitted_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the number was fitted"
+    ),
+    Column(
+        "detail",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="the data of the fit, and how well the number fits",
+    ),
     PrimaryKeyConstraint("model_id", "name"),
     schema=SHOP,
+    comment="Numbers fitted for a model: fusion weights, temperatures, thresholds.",
 )

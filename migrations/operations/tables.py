@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.errors import DatabaseError
+from migrations.comments import embedding_comments
 from migrations.operations.indexes import lock_timeout, vector_schema
 
 PATIENCE_SECONDS = 30.0  # dropping a table is tried for this long
@@ -119,7 +120,8 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
                 foreign key ({key}) references {parent} on delete cascade
             )"""
         )
-        operations.execute(f"comment on column shop.{table}.source is 'sha256 of the encoded {part}'")
+        for comment in embedding_comments(operation.model, part):
+            operations.execute(comment)
         operations.execute(f"grant select on shop.{table} to {readers}")
 
 

@@ -89,7 +89,11 @@ def test_a_public_view_is_created_again_with_its_function_and_keeps_its_grants(
     admin(database, "create role auditor; grant select on shop.coverage to auditor with grant option")
     try:
         before = admin(database, grants)
-        edit_files(lambda _, sql: sql.replace("bigint, without_picture bigint", "bigint, bare bigint"))
+        edit_files(
+            lambda _, sql: sql.replace("bigint, without_picture bigint", "bigint, bare bigint").replace(
+                "coverage.without_picture", "coverage.bare"
+            )
+        )
         upgrade(database, settings)
         assert admin(database, grants) == before
         assert admin(database, "select bare from shop.coverage") == []

@@ -8,7 +8,7 @@
 -- temporary table, and would read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
-language plpgsql volatile
+language plpgsql volatile rows 1
 set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column

@@ -10,7 +10,7 @@ returns table (
     signals text, phash double precision, image double precision, title double precision, trigram double precision,
     f1_fitted_on double precision, f1_held_out double precision
 )
-language plpgsql volatile set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql volatile rows 5 set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_column
 declare
     model constant record := shop_private.serving();

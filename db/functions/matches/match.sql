@@ -4,3 +4,15 @@ create type shop.match as (
     product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,
     title_distance real, trigram_similarity real, score real, evidence text
 );
+
+comment on column shop.match.product_id is 'key of the matching product';
+comment on column shop.match.sku is 'sku of the matching product';
+comment on column shop.match.title is 'its title';
+comment on column shop.match.price is 'its price';
+comment on column shop.match.phash_distance is
+    'number of different bits, of 64, of the perceptual hashes of the first images';
+comment on column shop.match.image_distance is 'cosine distance of the first images';
+comment on column shop.match.title_distance is 'cosine distance of the titles';
+comment on column shop.match.trigram_similarity is 'share of the trigrams that both titles have';
+comment on column shop.match.score is '1 or more is a match; the argument min_score is its lower limit';
+comment on column shop.match.evidence is 'the signals that add a quarter or more to the score';

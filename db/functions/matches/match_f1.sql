@@ -7,7 +7,7 @@ returns table (
     postings bigint, groups bigint, mean_precision double precision, mean_recall double precision,
     mean_f1 double precision
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp set jit = off as $$
 begin
     return query execute format(
         'select count(*), count(distinct c.label), avg(c.hits / c.found), avg(c.hits / c.same),

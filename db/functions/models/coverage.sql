@@ -6,7 +6,7 @@ returns table (
     catalog text, model text, status shop.model_status, products bigint,
     searchable bigint, waiting bigint, quarantined bigint, without_picture bigint, words_only bigint
 )
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     m shop.model;
@@ -35,6 +35,14 @@ begin
 end $$;
 
 create or replace view shop.coverage as select * from shop_private.coverage();
-comment on view shop.coverage is
-    'Per catalog and model: products = searchable + waiting + quarantined + without_picture. '
-    'words_only: no image can find them.';
+comment on column shop.coverage.catalog is 'the catalog';
+comment on column shop.coverage.model is 'the model, serving or building';
+comment on column shop.coverage.status is 'building or serving';
+comment on column shop.coverage.products is 'number of products of the catalog';
+comment on column shop.coverage.searchable is
+    'products with an encoded first image and title: the rows of shop.searchable';
+comment on column shop.coverage.waiting is 'products whose first image or title waits for an encoder';
+comment on column shop.coverage.quarantined is 'products whose first image or title could not be encoded';
+comment on column shop.coverage.without_picture is 'products without an image';
+comment on column shop.coverage.words_only is
+    'products without an encoded image: only title and keywords can find them';

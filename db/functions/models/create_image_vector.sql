@@ -8,4 +8,8 @@ begin
         'create or replace view shop.image_vector with (security_invoker = true) as
          select v.product_id, v.position, v.embedding::@vector@.halfvec as embedding from %s v',
         shop_private.vectors_of(p_model, 'image'));
+    comment on view shop.image_vector is 'The image vectors of the serving model.';
+    comment on column shop.image_vector.product_id is 'key of the product';
+    comment on column shop.image_vector.position is 'position of the image';
+    comment on column shop.image_vector.embedding is 'vector of the image; compare by <=>, cosine distance';
 end $$;

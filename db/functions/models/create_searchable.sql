@@ -17,4 +17,9 @@ begin
          join %s i on i.product_id = p.product_id and i.position = 0
          join %s t on t.product_id = p.product_id',
         shop_private.vectors_of(p_model, 'image'), shop_private.vectors_of(p_model, 'title'));
+    comment on view shop.searchable is 'A row for each product whose first image and title are encoded. '
+        'Other products are in shop.product, and shop.search finds them by their words.';
+    perform shop_private.copy_column_comments('shop.product', 'shop.searchable');
+    comment on column shop.searchable.image_embedding is 'vector of the first image; compare by <=>, cosine distance';
+    comment on column shop.searchable.title_embedding is 'vector of the title; compare by <=>, cosine distance';
 end $$;

@@ -14,4 +14,9 @@ begin
          join %s i on i.product_id = p.product_id
          join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
         shop_private.vectors_of(p_model, 'image'));
+    comment on view shop.searchable_image is 'A row for each encoded image, with its product.';
+    perform shop_private.copy_column_comments('shop.product', 'shop.searchable_image');
+    comment on column shop.searchable_image.position is 'position of the image; 0 is the first image of the product';
+    comment on column shop.searchable_image.uri is 'path of the image below its image root, or its address';
+    comment on column shop.searchable_image.image_embedding is 'vector of the image; compare by <=>, cosine distance';
 end $$;

@@ -8,4 +8,8 @@ begin
         'create or replace view shop.title_vector with (security_invoker = true) as
          select v.product_id, 0::smallint as position, v.embedding::@vector@.halfvec as embedding from %s v',
         shop_private.vectors_of(p_model, 'title'));
+    comment on view shop.title_vector is 'The title vectors of the serving model.';
+    comment on column shop.title_vector.product_id is 'key of the product';
+    comment on column shop.title_vector.position is '0: a product has one title';
+    comment on column shop.title_vector.embedding is 'vector of the title; compare by <=>, cosine distance';
 end $$;

@@ -7,7 +7,7 @@ returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,
     leased bigint, quarantined bigint
 )
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     m shop.model;
@@ -32,5 +32,11 @@ begin
 end $$;
 
 create or replace view shop.model_coverage as select * from shop_private.model_coverage();
-comment on view shop.model_coverage is
-    'Per model and part: items = done + waiting + leased + quarantined.';
+comment on column shop.model_coverage.model is 'the model, serving or building';
+comment on column shop.model_coverage.status is 'building or serving';
+comment on column shop.model_coverage.part is 'image or title';
+comment on column shop.model_coverage.items is 'number of images or titles of all catalogs';
+comment on column shop.model_coverage.done is 'items with a vector of their present content';
+comment on column shop.model_coverage.waiting is 'items that wait for an encoder';
+comment on column shop.model_coverage.leased is 'items that an encoder works on';
+comment on column shop.model_coverage.quarantined is 'items that could not be encoded';

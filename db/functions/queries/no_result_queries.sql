@@ -5,3 +5,8 @@ from shop.event e
 where e.kind = 'search' and e.results = 0 and e.query is not null
 group by e.query, e.catalog
 order by count(*) desc, max(e.at) desc;
+comment on column shop.no_result_queries.query is 'text of the query';
+comment on column shop.no_result_queries.catalog is 'the catalog that was searched';
+comment on column shop.no_result_queries.searches is 'number of searches without a result';
+comment on column shop.no_result_queries.visitors is 'number of different visitors of these searches';
+comment on column shop.no_result_queries.last_at is 'when the last of these searches was reported';

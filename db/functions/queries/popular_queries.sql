@@ -6,3 +6,7 @@ from shop_private.query_embedding e
 join shop.model m on m.model_id = e.model_id
 where e.query is not null
 order by e.asked desc, e.created_at desc;
+comment on column shop.popular_queries.query is 'text of the query';
+comment on column shop.popular_queries.model is 'the model that encoded the text';
+comment on column shop.popular_queries.asked is 'number of times the text was encoded';
+comment on column shop.popular_queries.first_asked_at is 'when the text was first encoded';

@@ -12,3 +12,43 @@ create type shop.search_result as (
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text,
     has_next boolean, exact_match text
 );
+
+comment on column shop.search_result.rank is 'place in the results, from 1 over all pages';
+comment on column shop.search_result.product_id is 'key of the product';
+comment on column shop.search_result.sku is 'sku of the product';
+comment on column shop.search_result.title is 'title of the product';
+comment on column shop.search_result.brand is 'brand of the product';
+comment on column shop.search_result.product_type is 'category of the product';
+comment on column shop.search_result.price is 'price of the product, in its currency';
+comment on column shop.search_result.currency is 'ISO 4217 code of the price';
+comment on column shop.search_result.availability is 'in_stock, out_of_stock, preorder or backorder';
+comment on column shop.search_result.color is 'colour of the product';
+comment on column shop.search_result.link is 'address of the product''s page';
+comment on column shop.search_result.image_link is 'address of the first image, as the feed gave it';
+comment on column shop.search_result.image_uri is
+    'the image at image_position: a path below its image root, or an address';
+comment on column shop.search_result.image_position is
+    'position of the image that the image leg found nearest; 0 if that leg did not find the product';
+comment on column shop.search_result.score is 'sum of the three contributions';
+comment on column shop.search_result.image_rank is 'rank in the image leg; null: the leg did not find the product';
+comment on column shop.search_result.image_distance is 'cosine distance of query and image, from 0 to 2';
+comment on column shop.search_result.image_contribution is 'part of the score that the image leg adds';
+comment on column shop.search_result.title_rank is 'rank in the title leg; null: the leg did not find the product';
+comment on column shop.search_result.title_distance is 'cosine distance of query and title, from 0 to 2';
+comment on column shop.search_result.title_contribution is 'part of the score that the title leg adds';
+comment on column shop.search_result.keyword_rank is 'rank in the keyword leg; null: the leg did not find the product';
+comment on column shop.search_result.keyword_score is 'score of the keyword leg, above 1 if the product has every word';
+comment on column shop.search_result.keyword_contribution is 'part of the score that the keyword leg adds';
+comment on column shop.search_result.route is
+    'how the vectors were compared: hnsw, exact, or keyword if no vector leg ran; the same in every row';
+comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
+comment on column shop.search_result.complete is
+    'false: the query could not be encoded and only keywords were searched; the same in every row';
+comment on column shop.search_result.reason is 'why the ranking is incomplete, or null; the same in every row';
+comment on column shop.search_result.total is
+    'number of products that pass the filter, encoded or not; the same in every row';
+comment on column shop.search_result.total_is is 'exact, about or at least: what total is; the same in every row';
+comment on column shop.search_result.cursor is 'value of the argument after for the results behind this row';
+comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
+comment on column shop.search_result.exact_match is
+    'the field by which the text names the product: sku, gtin, mpn, attribute, brand or text; null: it does not';

@@ -8,7 +8,7 @@ returns table (
     temperature double precision, tagged integer, labels integer, accuracy double precision, ece double precision,
     ece_uncalibrated double precision, nll double precision, reason text
 )
-language plpgsql volatile set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql volatile rows 1 set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_column
 declare
     p_field constant text := field;

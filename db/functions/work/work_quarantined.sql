@@ -1,7 +1,7 @@
 -- Returns the quarantined items and their errors.
 create or replace function shop_private.work_quarantined()
 returns table (model text, catalog text, sku text, part text, "position" smallint, uri text, error text)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql stable rows 100 security definer set search_path = pg_catalog, pg_temp as $$
     select m.name, p.catalog, p.sku, w.part::text, w.position, i.uri, w.error
     from shop_private.work w
     join shop.model m on m.model_id = w.model_id

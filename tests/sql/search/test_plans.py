@@ -49,12 +49,27 @@ def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
         f"select sku from shop.searchable order by title_embedding <=> {VECTOR} limit 10",
         "select sku from shop.searchable order by image_embedding <=> shop.clip_text('bag') limit 10",
         "select sku from shop.searchable order by image_embedding <=> (select shop.product_vector('sku 7')) limit 10",
+        "select s.sku from shop.clip_text('bag') v, lateral "
+        "(select sku from shop.searchable order by image_embedding <=> v limit 10) s",
     ],
 )
 def test_plain_ordered_sql_uses_the_vector_index_when_many_products_match(analyst: Connection, search: str) -> None:
     found, plan = scans(analyst, search)
     assert found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
     assert len(analyst.exec_driver_sql(search).all()) == 10
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        f"select sku from shop.searchable order by 1 - (image_embedding <=> {VECTOR}) desc limit 10",
+        f"select sku from shop.searchable order by image_embedding <#> {VECTOR} limit 10",
+        "select sku from shop.searchable, shop.clip_text('bag') v order by image_embedding <=> v limit 10",
+    ],
+)
+def test_the_orders_that_the_cookbook_warns_of_sort_all_vectors(analyst: Connection, search: str) -> None:
+    found, plan = scans(analyst, search)
+    assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
 
 
 @pytest.mark.parametrize("where", ["", "where price < $2"])
@@ -118,3 +133,19 @@ def test_a_claim_finds_the_next_batch_of_20000_items_without_a_sort(shop: "Shop"
     )
     assert "work_due_idx" in str(plan)
     assert "'Sort'" not in str(plan)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        "select p.description from shop.search('bag') s join shop.product p using (product_id)",
+        "select i.uri from shop.similar('sku 7') s join shop.product_image i using (product_id)",
+        "select p.description from shop.browse() s join shop.product p using (product_id)",
+        "select p.description from shop.matches('sku 7') s join shop.product p using (product_id)",
+    ],
+)
+def test_a_join_with_results_reads_the_other_table_by_an_index(analyst: Connection, join: str) -> None:
+    """PostgreSQL expects 1,000 rows of a function that declares no number, and then reads the whole table."""
+    found, plan = scans(analyst, join)
+    assert found & {"product_pkey", "product_image_pkey"}, plan
+    assert "Seq Scan" not in plan

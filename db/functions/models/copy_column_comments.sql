@@ -1,0 +1,18 @@
+-- Gives the columns of a view the comments of the columns of the same name of a table. Equal comments are not written
+-- again, because a switch of the model holds locks on the views.
+create or replace function shop_private.copy_column_comments(p_from regclass, p_to regclass)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    name text;
+    comment text;
+begin
+    for name, comment in
+        select f.attname, col_description(p_from, f.attnum) from pg_attribute f
+        join pg_attribute t on t.attrelid = p_to and t.attname = f.attname
+        where f.attrelid = p_from and f.attnum > 0
+            and col_description(p_from, f.attnum) is distinct from col_description(p_to, t.attnum)
+    loop
+        execute format('comment on column %s.%I is %L', p_to, name, comment);
+    end loop;
+end $$;
