@@ -92,15 +92,15 @@ def list_models() -> None:
         schema.check(conn)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("model", "status", "catalog"):
-            table.add_column(name, overflow="fold")
-        for name in ("products", "searchable", "waiting", "quarantined", "no image"):
+            table.add_column(name, overflow="fold", min_width=len(name))
+        for name in ("products", "searchable", "waiting", "quaran-\ntined", "no\nimage"):
             table.add_column(name, no_wrap=True, justify="right")
         covered = coverage(conn)
         for row in every_model(conn):
             lines = [line for line in covered if line.model == row.name]
             for line in lines:
                 counts = (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
-                table.add_row(row.name, row.status, line.catalog, *map(str, counts))
+                table.add_row(row.name, row.status, line.catalog, *(f"{count:,}" for count in counts))
             if not lines:
                 table.add_row(row.name, row.status, "-")
     Console().print(table)

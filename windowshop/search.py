@@ -1,13 +1,16 @@
 """`windowshop search` and `windowshop calibrate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from db.functions.constants import MAX_RESULTS
 from db.roles import Role
 from windowshop.output.terminal import say
+
+if TYPE_CHECKING:
+    from db.settings import Settings
 
 
 def search(
@@ -49,6 +52,8 @@ def search(
     settings = Settings.read()
     query = Query(text, read_image(image) if image else None, filter_, where, k, catalog)
     if show_sql:
+        if catalog is None and where is None:
+            query = replace(query, catalog=_known_default(settings))
         typer.echo(shown_sql(query, image))
         return
     with open_database(settings) as database, database.connect(Role.ANALYST, read=True) as conn:
@@ -62,6 +67,22 @@ def search(
         typer.echo(json.dumps([row_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
     else:
         print_hits(hits)
+
+
+def _known_default(settings: "Settings") -> str | None:
+    """Returns the catalog that a search without --catalog searches. Starts no server: returns None if none runs."""
+    from db.catalog.catalogs import default_catalog
+    from db.embedded import server
+    from db.engine import open_database
+    from db.errors import WindowshopError
+
+    if settings.database_url is None and not server.status(settings.home).running:
+        return None
+    try:
+        with open_database(settings) as database, database.connect(Role.ANALYST, read=True) as conn:
+            return default_catalog(conn)
+    except WindowshopError:
+        return None
 
 
 def calibrate(

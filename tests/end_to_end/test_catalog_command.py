@@ -15,6 +15,7 @@ from db.catalog.store import staging, upsert
 from db.engine import Database
 from db.roles import Role
 from db.search.statement import ListedProduct, Query, as_sql
+from tests.support.databases import admin
 from tests.support.processes import windowshop
 from windowshop.output.hits import print_hits
 
@@ -85,6 +86,24 @@ def test_a_search_names_its_catalog_in_the_sql_and_refuses_an_unknown_catalog(en
     assert "catalog => 'sample'" in shown
     query = Query("thing", where="price < 3 OR price IS NULL -- cheap", catalog="sample")
     assert "WHERE catalog = 'sample' AND (price < 3 OR price IS NULL -- cheap\n)\n" in as_sql(query).as_string(None)
+
+
+def test_the_shown_sql_searches_the_catalog_that_the_search_would(env: dict[str, str], clip_database: Database) -> None:
+    admin(
+        clip_database,
+        "delete from shop.product where catalog = 'main'; delete from shop.catalog where catalog = 'main'",
+    )
+    assert "catalog => 'sample'" in windowshop("search", "thing", "--sql", env=env).stdout
+    unreachable = {**env, "WINDOWSHOP_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    shown = windowshop("search", "thing", "--sql", env=unreachable)
+    assert (shown.returncode, "catalog" in shown.stdout) == (0, False), shown.stderr
+
+
+def test_a_short_title_leaves_room_for_the_type() -> None:
+    output = io.StringIO()
+    hit = ListedProduct("WS-01151", "Shoes", "Clothing & access", Decimal(82), "USD", "in_stock", 0.5)
+    print_hits([hit], Console(file=output, width=80))
+    assert "Clothing & access " in output.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -28,13 +28,18 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     prices = ["" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip() for hit in hits]
     similarities = ["" if hit.similarity is None else f"{hit.similarity:.3f}" for hit in hits]
     numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
-    # The figures are never cut. SKU, title and type share the width that is left, the title the largest part.
+    # The figures are never cut. SKU, title and type share the remaining width. If it is too small, the title shrinks to
+    # half of it, then the type, then the SKU.
     left = console.width - numbers - price - similarity - 13  # between columns
-    sku, kind = min(16, left // 4), min(18, left // 4)
+    sku = min(16, max(len(hit.sku) for hit in hits))
+    kind = min(18, max(len(hit.product_type or "") for hit in hits))
+    title = min(40, max(len(hit.title) for hit in hits), max(left - sku - kind, left // 2, 5))
+    kind = min(kind, max(4, left - sku - title))
+    sku = min(sku, max(3, left - title - kind))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", justify="right", min_width=numbers)
     table.add_column("sku", no_wrap=True, max_width=sku)
-    table.add_column("title", no_wrap=True, max_width=max(5, min(40, left - sku - kind)))
+    table.add_column("title", no_wrap=True, max_width=title)
     table.add_column("type", no_wrap=True, max_width=kind)
     table.add_column("price", no_wrap=True, justify="right", min_width=price)
     table.add_column("similarity", no_wrap=True, justify="right", min_width=similarity)
