@@ -87,11 +87,12 @@ def list_keys() -> None:
     """List all keys, and when each was last used."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from db import api_keys
 
-    table = Table("name", "scopes", "created", "last used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
+    name = Column("name", overflow="fold")
+    table = Table(name, "scopes", "created", "last used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
     for key in _as_owner(api_keys.every_key):
         times = (key.created_at, key.last_used_at, key.revoked_at)
         shown = ["" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times]

@@ -13,10 +13,12 @@ from sqlalchemy import text
 from db.catalog.product import Image, Product
 from db.catalog.store import staging, upsert
 from db.engine import Database
+from db.evaluation.metrics import Interval
 from db.roles import Role
 from db.search.statement import ListedProduct, Query, as_sql
 from tests.support.databases import admin
 from tests.support.processes import windowshop
+from windowshop.output import evaluation
 from windowshop.output.hits import print_hits
 
 COUNTS = """
@@ -104,6 +106,18 @@ def test_a_short_title_leaves_room_for_the_type() -> None:
     hit = ListedProduct("WS-01151", "Shoes", "Clothing & access", Decimal(82), "USD", "in_stock", 0.5)
     print_hits([hit], Console(file=output, width=80))
     assert "Clothing & access " in output.getvalue()
+
+
+def test_an_evaluation_in_80_columns_breaks_no_figure() -> None:
+    output = io.StringIO()
+    metrics = ["recall@1", "recall@10", "MRR", "nDCG@10", "index recall@10"]
+    leg = Interval(0.8123, 0.7801, 0.8452)
+    table = evaluation._table("direction", *metrics)
+    table.add_row("text->keywords", *(evaluation._interval(leg) for _ in metrics))
+    Console(file=output, width=80).print(table)
+    words = output.getvalue().split()
+    assert (words.count(".812"), words.count("[.780,"), words.count(".845]")) == (5, 5, 5)
+    assert {"recall@1", "recall@10", "nDCG@10"} < set(words)
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -106,7 +106,7 @@ def test_evaluate_measures_legs_fits_weights_and_compares_runs(
 
     table = windowshop("evaluate", "--against", "1", "--k", "10", env=env)
     assert "This run minus run 1, query by query" in table.stdout
-    assert "+.000 [+.000,+.000]" in table.stdout
+    assert "+.000 [+.000, +.000]" in table.stdout
 
 
 def test_evaluate_uses_and_stores_the_given_weights_route_and_k(env: dict[str, str], tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
         routes = (f"{leg.direction} {_routes(leg)}" for leg in legs if leg.leg != "keyword")
         console.print(f"Answered by: {'; '.join(routes)}.", highlight=False, markup=False)
     depth = max(measured[0].k, NDCG_DEPTH)
-    note = f"MRR counts the first {depth} results. [low,high] holds 95 % of the bootstrap samples of the queries."
+    note = f"MRR counts the first {depth} results. [low, high] holds 95 % of the bootstrap samples of the queries."
     hybrid = next((leg for leg in measured if leg.leg == "hybrid"), None)
     if hybrid:
         weights = ", ".join(f"{leg} {weight:g}" for leg, weight in hybrid.setting["weights"].items())
@@ -137,7 +137,8 @@ def _table(*columns: str) -> Table:
     """Returns a table whose cells break between a figure and its interval if the terminal is narrow."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
-        table.add_column(name, no_wrap=number == 0, overflow="fold")
+        longest_word = max(map(len, name.split()))
+        table.add_column(name, no_wrap=number == 0, overflow="fold", min_width=longest_word)
     return table
 
 
@@ -150,4 +151,4 @@ def _interval(one: Interval | None, *, signed: bool = False) -> str:
         return ""
     sign = "+" if signed else ""
     value, low, high = (f"{number:{sign}.3f}".replace("0.", ".", 1) for number in (one.value, one.low, one.high))
-    return f"{value} \\[{low},{high}]"
+    return f"{value} \\[{low}, {high}]"  # a narrow cell breaks at the blanks
