@@ -5,9 +5,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -95,18 +97,51 @@ class RecipeRunner:
     psql: str
     environment: dict[str, str]
 
-    def address(self, role: Role) -> str:
+    def address(self, role: Role | None) -> str:
         url = self.database.url(role).set(drivername="postgresql")
         return url.render_as_string(hide_password=False)
 
     def rows_of_sql(self, block: str, role: Role) -> int:
-        rows = 0
+        if "-- in another database" in block:
+            return self.rows_of_another_database(block)
         with psycopg.connect(self.address(role), autocommit=True) as conn:
-            cursor = conn.execute(block)  # type: ignore[arg-type]  # text of our own docs
-            while True:
-                rows += cursor.rowcount if cursor.description else 0
-                if not cursor.nextset():
-                    return rows
+            return _rows(conn, block)
+
+    def rows_of_another_database(self, block: str) -> int:
+        """Run a block in a new database of the same server, with the address of the shop's database."""
+        url, analyst = self.database.url(None), self.database.url(Role.ANALYST)
+        names = {"db.example": url.host, "5432": url.port, "windowshop": url.database, "secret": analyst.password}
+        for example, real in names.items():
+            block = block.replace(f"'{example}'", f"'{real}'")
+        other = url.set(drivername="postgresql", database=f"beside_{url.database}")
+        with psycopg.connect(self.address(None), autocommit=True) as conn:
+            conn.execute(f"create database {other.database}")  # type: ignore[arg-type]
+            try:
+                with psycopg.connect(other.render_as_string(hide_password=False), autocommit=True) as there:
+                    return _rows(there, block)
+            finally:
+                conn.execute(f"drop database {other.database} with (force)")  # type: ignore[arg-type]
+
+    def rows_of_python(self, block: str, role: Role) -> int:
+        """Run a program that uses psycopg. Returns the number of lines that it prints."""
+        if "import psycopg" not in block:
+            return self.statements(block, role)
+        done = subprocess.run(
+            [sys.executable, "-c", block], env={**self.environment, "DATABASE_URL": self.address(role)},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return len(done.stdout.splitlines())
+
+    def statements(self, block: str, role: Role) -> int:
+        """Prepare the SQL of a program whose driver is not installed here. Returns the number of statements."""
+        statements = re.findall(r'"(SELECT [^"]*)"', block)
+        with psycopg.connect(self.address(role), autocommit=True) as conn:
+            for name, statement in enumerate(statements):
+                for place in range(1, statement.count("?") + 1):
+                    statement = statement.replace("?", f"${place}", 1)
+                conn.execute(f"prepare statement_{name} as {statement}")  # type: ignore[arg-type]
+        return len(statements)
 
     def rows_of_psql(self, block: str, role: Role) -> int:
         """Run a block in psql. Returns the number of rows that it prints or writes to CSV files."""
@@ -120,6 +155,15 @@ class RecipeRunner:
             rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # the header does not count
             path.unlink()
         return rows
+
+
+def _rows(conn: psycopg.Connection[Any], block: str) -> int:
+    rows = 0
+    cursor = conn.execute(block)  # type: ignore[arg-type]  # text of our own docs
+    while True:
+        rows += cursor.rowcount if cursor.description else 0
+        if not cursor.nextset():
+            return rows
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +196,10 @@ def runner(
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe.heading for recipe in RECIPES])
 def test_a_recipe_runs_and_returns_rows(runner: RecipeRunner, recipe: Recipe) -> None:
     [(language, block)] = recipe.blocks
-    run = {"sql": runner.rows_of_sql, "psql": runner.rows_of_psql}[language]
+    run = {
+        "sql": runner.rows_of_sql, "psql": runner.rows_of_psql, "python": runner.rows_of_python,
+        "js": runner.statements, "java": runner.statements,
+    }[language]  # fmt: skip
     assert run(block, recipe.role) > 0 or "-- no rows expected\n" in block
 
 
