@@ -134,7 +134,9 @@ image_root = Table(
     "image_root",
     metadata,
     Column("image_root_id", SmallInteger, Identity(always=True)),
-    Column("folder", Text, nullable=False, unique=True, comment="absolute path on the machines that encode"),
+    Column(
+        "folder", Text, nullable=False, unique=True, comment="absolute path of the folder on the machines that encode"
+    ),
     PrimaryKeyConstraint("image_root_id"),
     schema=PRIVATE,
 )
@@ -142,7 +144,7 @@ image_root = Table(
 product_image = Table(
     "product_image",
     metadata,
-    Column("product_id", Uuid, comment="the product"),
+    Column("product_id", Uuid, comment="key of the product"),
     Column("position", SmallInteger, comment="place among the images of the product, from 0, the main image, to 99"),
     Column(
         "image_root_id",
@@ -150,7 +152,12 @@ product_image = Table(
         ForeignKey(image_root.c.image_root_id),
         comment="the folder that contains the file; null if uri is an absolute address",
     ),
-    Column("uri", Text, nullable=False, comment="a path below the image root, or an absolute URI without one"),
+    Column(
+        "uri",
+        Text,
+        nullable=False,
+        comment="path below the folder of image_root_id; without image_root_id an absolute address",
+    ),
     Column("sha256", LargeBinary, comment="SHA-256 of the file, known once the image is encoded"),
     Column("phash", BIT(64), comment="perceptual hash: copies of an image differ in few of the 64 bits"),
     Column("width", Integer, comment="in pixels"),

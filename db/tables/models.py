@@ -82,7 +82,7 @@ deferred_index = Table(
     metadata,
     Column("name", Text, comment="name of the index"),
     Column("table_name", Text, nullable=False, comment="the table of the index"),
-    Column("definition", Text, nullable=False, comment="CREATE INDEX ..."),
+    Column("definition", Text, nullable=False, comment="the CREATE INDEX statement of the index"),
     Column(
         "deferred_at",
         DateTime(timezone=True),

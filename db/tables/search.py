@@ -29,10 +29,10 @@ query_embedding = Table(
     "query_embedding",
     metadata,
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("key", LargeBinary, comment="sha256 of kind and payload"),
-    Column("query", Text, comment="the text, for kind t"),
+    Column("key", LargeBinary, comment="SHA-256 of the kind and the content of the query"),
+    Column("query", Text, comment="text of the query; null for an image"),
     Column("embedding", HALFVEC, nullable=False),  # without a dimension, because models differ in it
-    Column("asked", Integer, nullable=False, server_default="1", comment="misses that led to this entry"),
+    Column("asked", Integer, nullable=False, server_default="1", comment="number of cache misses for this query"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("model_id", "key"),
     Index(None, "created_at"),
@@ -45,7 +45,7 @@ request = Table(
     Column("id", BigInteger, Identity(always=True)),
     Column("model_id", SmallInteger, nullable=False),
     Column("key", LargeBinary, nullable=False),
-    Column("kind", Text, nullable=False, comment="t: UTF-8 text; i: an image file's bytes"),
+    Column("kind", Text, nullable=False, comment="kind of the payload: t, UTF-8 text; i, bytes of an image file"),
     Column("payload", LargeBinary, nullable=False),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
@@ -68,14 +68,14 @@ calibration = Table(
     ),
     Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the run ended"),
     Column("products", BigInteger, nullable=False, comment="encoded products at that time"),
-    Column("k", Integer, nullable=False, comment="results of a measured search"),
+    Column("k", Integer, nullable=False, comment="number of results of each measured search"),
     Column("target_recall", Double, nullable=False, comment="the recall@k that the index has to reach"),
-    Column("recall", Double, comment="reached with ef_search; null: too few products for an index to matter"),
+    Column("recall", Double, comment="recall@k that ef_search reached; null: too few products for an index to matter"),
     Column("queries", Integer, nullable=False, comment="number of measured queries"),
     Column(
         "query_kind", Text, nullable=False, comment="text: texts that people searched; image: images of the catalog"
     ),
-    Column("ef_search", Integer, nullable=False, comment="for an unfiltered top k"),
+    Column("ef_search", Integer, nullable=False, comment="size of the candidate list for a search without a filter"),
     Column(
         "slack",
         Double,
@@ -126,7 +126,7 @@ tuning = Table(
     "tuning",
     metadata,
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), comment="the model"),
-    Column("name", Text, comment="of the number, such as zero_shot:product_type"),
+    Column("name", Text, comment="name of the number, such as zero_shot:product_type"),
     Column("value", Double, nullable=False, comment="the fitted number"),
     Column(
         "fitted_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the number was fitted"
