@@ -113,6 +113,10 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("valve ab-12-cd-34 brass", "AB.12/CD-34", "sku"),
         ("valve AB 12 CD 34", "AB.12/CD-34", "sku"),
         ("0015", "15", "sku"),
+        ("the M8", "M8", "sku"),
+        ("SKU: 42", "42", "sku"),
+        ("item no. 42", "42", "sku"),
+        ("ean 4006381333931", "EX-1", "gtin"),
         ("black and decker", "BD-1", "brand"),
         ("BLACK+DECKER", "BD-1", "brand"),
         ("marks&spencer", "MS-1", "brand"),
@@ -162,6 +166,7 @@ def test_a_word_that_happens_to_be_an_identifier_or_a_brand_changes_nothing(
         "router 300",
         "cordless 300 g",
         "24-hour delivery",
+        "model 42 shoes",
         "!?",
     ],
 )

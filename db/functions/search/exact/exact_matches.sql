@@ -18,6 +18,8 @@ declare
     whole constant text := shop_private.identifier_key(typed);
     indexed constant boolean := not row_security_active('shop.product'::regclass)
         and shop_private.exact_indexes_ready();
+    label constant text := '^\W*(sku|gtin|ean|upc|isbn|mpn|asin|(item|part|model|article|art|artikel|product|ref)'
+        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- SKU: 42
     brands text[] := array[whole];
     language regconfig;
     keys text[] := array_remove(array[whole], null);
@@ -31,10 +33,16 @@ begin
     if typed ~ '[0-9]' then
         language := shop_private.keyword_language(p_catalog);
         select keys || array_agg(t.key),
-            key_words || array_agg(case when not t.strong then plainto_tsquery(language, t.rest) end),
+            key_words || array_agg(case when not t.strong then
+                (select string_agg(quote_literal(w), ' & ') from unnest(shop_private.query_words(t.rest, language)) w)
+                end::tsquery),
             array_agg(phraseto_tsquery(language, t.token)) filter (where t.in_text)
         into keys, key_words, codes
         from shop_private.code_tokens(typed) t;
+    end if;
+    if typed ~* label then
+        keys := keys || shop_private.identifier_key(regexp_replace(typed, label, '', 'i'));
+        key_words := key_words || null::tsquery;
     end if;
     if typed ~* '[&+]|\sand\s' then
         brands := brands || shop_private.identifier_key(regexp_replace(typed, '\s+and\s+', ' ', 'gi'))
