@@ -70,9 +70,10 @@ def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
 
 
 def bootstrap(values: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Interval]:
-    """Return the mean of each column of (queries, columns) and its 95 % percentile interval over resampled queries.
+    """Return each column's mean and its 95 % percentile interval, obtained by resampling the queries.
 
-    Efron and Tibshirani (1993) describe the method. To compare two systems, pass their differences query by query.
+    `values` has a row for each query and a column for each figure. Efron and Tibshirani (1993) describe the method. To
+    compare two systems, pass their differences query by query.
     """
     count = len(values)
     if count == 0:

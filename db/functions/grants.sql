@@ -21,7 +21,8 @@ grant execute on function
     shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
--- The public functions call private functions. Those that only read, with their caller's rights, add no rights.
+-- The public functions call private functions. A private function that only reads, with the rights of its caller, gives
+-- the caller no further rights, so every such function is granted.
 do $$
 declare
     helper regprocedure;

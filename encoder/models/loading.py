@@ -2,8 +2,8 @@
 
 Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
 a plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` runs the
-processor in any thread, and `forward` runs the model on its device. Decoder processes resize images by `tower.shape`,
-without the model.
+processor in any thread, and `forward` runs the model on its device. The processes that decode images also resize them.
+They need only `tower.shape` for this, not the model.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""Reads Parquet files, a few hundred rows at a time. Column names are read like the headers of a table."""
+"""Reads Parquet files, a few hundred rows at a time.
+
+Its column names are assigned to product fields in the same way as the header of a CSV file.
+"""
 
 import datetime
 import math
@@ -135,7 +138,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UnicodeDecodeError):
         raise ValueError("is not UTF-8")  # noqa: TRY004 - the fault is in the file, not in our types
     kind = type(value).__name__
-    raise ValueError(f"is a {kind} value, which cannot be stored; give an image's path or address")
+    raise ValueError(f"is a {kind} value, which cannot be stored; if it is an image, give its path or address instead")
 
 
 def _first_line(error: Exception) -> str:

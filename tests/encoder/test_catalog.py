@@ -151,7 +151,7 @@ def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kills", [10, 50])
-def test_many_kills_during_a_load_lose_no_item_with_a_lease_of_30_seconds(
+def test_with_leases_of_30_seconds_many_kills_during_encoding_lose_no_item(
     clip_database: Database, environment: Environment, tmp_path: Path, kills: int
 ) -> None:
     count = 2_000 if kills == 10 else 10_000

@@ -173,7 +173,10 @@ def test_a_parquet_row_with_image_bytes_is_rejected(tmp_path: Path):
     parquet.write_table(pyarrow.table({"sku": ["1"], "title": ["a"], "image": [b"\x89PNG"]}), tmp_path / "a.parquet")
     [found] = open_source(tmp_path / "a.parquet").rows()
     assert isinstance(found, Reject)
-    assert found.reason == "image is a bytes value, which cannot be stored; give an image's path or address"
+    assert (
+        found.reason
+        == "image is a bytes value, which cannot be stored; if it is an image, give its path or address instead"
+    )
 
 
 def test_unpacking_stops_at_200_times_the_size_of_a_gzip_file(tmp_path: Path):

@@ -1,9 +1,11 @@
--- Returns products to show before a query is typed: the products that pass the filter, encoded or not, ordered by
--- product_id. Nobody prefers that order, but it mixes departments, is the same on every call, and an index provides it.
+-- Returns products to show before a query is typed: the products that pass the filter, encoded or not, in the order of
+-- product_id. This order expresses no preference, but it mixes departments, is the same on every call, and an index
+-- provides it.
 --
 --   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
 --
--- For the next page, pass the product_id of the last row as after.
+-- `after` is the product_id of the last row of the previous page; null returns the first page. A null filter lets every
+-- product pass.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null
 )

@@ -1,4 +1,4 @@
--- Raises an error for an argument that shop.facets cannot use. p_fields names no field twice.
+-- Raises an error for an argument that shop.facets cannot use. The caller has removed duplicates from p_fields.
 create or replace function shop_private.check_facets(p_fields text[], p_limit_values integer, p_buckets integer)
 returns void
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -13,11 +13,11 @@ begin
     if p_limit_values is null or p_limit_values not between 1 and @max_facet_values@ then
         raise exception using errcode = '22023',
             message = format('limit_values is %s', coalesce(p_limit_values::text, 'null')),
-            hint = 'It is how many values of a field are listed: 1 to @max_facet_values@.';
+            hint = 'limit_values is the number of values listed for each field: 1 to @max_facet_values@.';
     end if;
     if p_buckets is null or p_buckets not between 1 and @max_facet_buckets@ then
         raise exception using errcode = '22023', message = format('buckets is %s', coalesce(p_buckets::text, 'null')),
-            hint = 'It is the largest number of ranges that numbers are divided into: 1 to @max_facet_buckets@.';
+            hint = 'buckets is the largest number of ranges for a numeric field: 1 to @max_facet_buckets@.';
     end if;
     foreach field in array p_fields loop
         if field is null or field <> 'price' and field <> all (columns)

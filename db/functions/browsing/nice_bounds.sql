@@ -1,7 +1,7 @@
--- Returns the bounds of at most `buckets` ranges, at round numbers, with about equally many products in each range. The
--- bounds are quantiles, each rounded as far as the distance to its neighbours allows. `numbers` is in ascending order;
--- products[n] products have the number numbers[n]. A range starts at its bound and ends before the next bound; the last
--- bound closes the last range.
+-- Returns the bounds of at most `buckets` ranges that contain about equally many products. The bounds are quantiles.
+-- Each bound is rounded as far as the distance to its neighbours allows. `numbers` is in ascending order; products[n]
+-- is the count of products whose value is numbers[n]. A range includes its lower bound and excludes its upper bound,
+-- but the last range includes both.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +18,7 @@ spaced as (
             coalesce(lead(start) over by_start, nullif(finish, start)) - start) as gap
     from started window by_start as (order by start)
 ),
-stepped as (  -- a step is 1 or 5 times a power of ten, and null if there is only one number
+stepped as (  -- a step is 1 or 5 times a power of ten; a single number has no step and is not rounded
     select *, power * case when gap >= 5 * power then 5 else 1 end as step
     from spaced, lateral (select ('1e' || floor(log(gap)))::numeric as power) as p
 ),

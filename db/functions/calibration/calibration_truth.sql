@@ -1,6 +1,6 @@
--- Returns the exact k nearest products of each query vector among the products that meet the condition. Each list is an
--- array of ids cast to text. p_products holds, for each image vector, the product that the image belongs to, which the
--- list excludes, and null for a text vector.
+-- Returns a list for each query vector: its exact p_k nearest products among the products that meet p_condition, as an
+-- array of ids cast to text. p_products[n] is the product whose image is query n; the list of query n excludes this
+-- product. p_products[n] is null if query n is a text.
 create or replace function shop_private.calibration_truth(
     p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )

@@ -10,7 +10,7 @@ begin
     if deviations is null or deviations not between -100 and 100 then  -- NaN is above every number
         raise exception using errcode = '22023',
             message = format('deviations is %s', coalesce(deviations::text, 'null')),
-            hint = 'How many standard deviations the floor lies above the mean: from -100 to 100; usual is 3.';
+            hint = 'The floor lies this many standard deviations above the mean: from -100 to 100, usually 3.';
     end if;
     select c.background_mean + deviations * c.background_deviation into lowest from shop.calibration c
     where c.model_id = (shop_private.serving()).model_id order by c.calibration_id desc limit 1;

@@ -1,11 +1,12 @@
--- Returns the id of an image folder. A new folder is stored first; a folder keeps its id.
+-- Returns the id of an image folder. If the folder is new, the function stores it first. The id of a folder never
+-- changes.
 create or replace function shop_private.image_root_id(p_folder text)
 returns smallint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     found_id smallint;
 begin
     select r.image_root_id into found_id from shop_private.image_root r where r.folder = p_folder;
-    if not found then  -- ON CONFLICT uses up an id on every call, and a smallint has few
+    if not found then  -- looked up first: ON CONFLICT uses up an id on every call, and a smallint has few
         insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
         select r.image_root_id into strict found_id from shop_private.image_root r where r.folder = p_folder;
     end if;

@@ -1,5 +1,5 @@
--- Sets the language in which the keywords of a catalog are stemmed. The function rewrites the catalog's rows but causes
--- no new encoding. Returns the number of changed rows.
+-- Sets the language in which the keywords of a catalog are stemmed. The function rewrites the products whose language
+-- changes, but none of them is encoded again. Returns the number of changed products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,11 +1,14 @@
--- The loader and the web service write every product through this function. It reads the session's temporary table
--- staged_product (see db/catalog/store.py), whose rows are valid and unique by sku, and makes products and images equal
--- to that table: the columns of a staged row replace the stored columns, and its list of images replaces the stored
--- list. Equal rows are neither written nor encoded again. A product of which only the images changed counts as
--- unchanged. The update takes updated_at from the inserted row and reads no clock of its own.
+-- Makes products and images equal to the session's temporary table staged_product (see db/catalog/store.py), whose rows
+-- are valid and unique by sku. The columns of a staged row replace the stored columns, and its list of images replaces
+-- the stored list. The loader and the web service write every product through this function. image_root_id is stored
+-- with each image whose uri is a path; an image with a web or bucket address has no image root.
 --
--- Hash and merge joins are disabled, so that stored rows are looked up by key: the planner has no statistics of the
--- temporary table, and would read the whole catalog for each chunk of a load.
+-- Equal rows are neither written nor encoded again. A product of which only the images changed counts as unchanged. The
+-- result column `pictures` is the number of images that were deleted, added or replaced. An update takes updated_at
+-- from the row that was to be inserted and reads no clock of its own.
+--
+-- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
+-- temporary table, and would otherwise read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
 language plpgsql volatile rows 1

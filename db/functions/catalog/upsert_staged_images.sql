@@ -1,5 +1,6 @@
--- Writes the images for upsert_staged: makes the images of the staged products (pg_temp.staged_key,
--- pg_temp.staged_product) equal to their staged lists. Returns how many images were deleted, added or replaced.
+-- Makes the images of the staged products (pg_temp.staged_key, pg_temp.staged_product) equal to their staged lists;
+-- upsert_staged calls this function. p_image_root_id is stored with each image whose uri is a path. Returns how many
+-- images were deleted, added or replaced; a change of the perceptual hash alone is not included.
 create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -31,7 +32,8 @@ begin
         sha256 = null, width = null, height = null;
     get diagnostics written = row_count;
 
-    update shop.product_image i set phash = s.phash  -- the feed corrected its own hash
+    -- An unchanged image whose perceptual hash in the feed is new: the feed's hash replaces the stored one.
+    update shop.product_image i set phash = s.phash
     from pg_temp.staged_image s
     where s.phash is not null and i.product_id = s.product_id and i.position = s.position and i.phash <> s.phash;
 

@@ -1,6 +1,9 @@
--- Returns the SQL condition of one operator of an attribute. p_operator takes the values that filter_column lists. An
--- attribute is any JSON value, or absent. Dots descend into objects, never into lists; "\." is a dot in a key. Equality
--- is tested as containment, which the index on attributes supports; the other operators compare the JSON type first.
+-- Returns the SQL condition of one operator of an attribute. p_operator is one of the operators that filter_column
+-- lists. An attribute is any JSON value, or absent. In p_field, a dot goes one level down into an object, never into a
+-- list; "\." is a dot in a key. p_place is the path of the operator in the filter. Error messages show it.
+--
+-- Equality is tested as containment, which the index on attributes supports. The comparisons lt, lte, gt and gte test
+-- the JSON type first, so that a number is never compared with a text.
 create or replace function shop_private.filter_attribute(
     p_field text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$
@@ -36,7 +39,7 @@ begin
         select i.* into items, or_null from shop_private.filter_items('scalar', p_operand, p_place) i;
         return shop_private.filter_either(
             -- More than 100 items are looked up in a hash table. Containment would search the index for each item and
-            -- compare each hit with all items: 10,000 items take 0.05 s instead of 13 s in 100,000 products.
+            -- compare each hit with all items: for 10,000 items and 100,000 products, 13 s instead of 0.05 s.
             case when cardinality(items) > 100 then format('%s = any (%L)', value, items)
                 when items <> '{}' then
                     format('p.attributes @> any (%L)', array(select opening || i || closing from unnest(items) i)) end,

@@ -1,5 +1,7 @@
--- Returns the SQL condition of a list of objects that p_operator joins (and, or). p_conditions counts the conditions of
--- the whole filter.
+-- Returns the SQL condition of a list of objects (p_list) that are joined by p_operator: `and` or `or`. p_place is the
+-- path of the list in the filter. Error messages show it. p_depth is how many operators (and, or, not) enclose the
+-- objects. p_conditions is the number of conditions in the filter so far; the result includes the conditions of the
+-- list.
 create or replace function shop_private.filter_choices(
     p_operator text, p_list jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$

@@ -1,7 +1,8 @@
 -- Translates a filter (docs/filters.md) from a JSON object into one SQL condition on p (shop.product), which the
--- searches run. Three rules keep the condition safe and fast:
---   * every value and every key is a quoted literal (%L, which is right under any standard_conforming_strings), and
---     columns come from the list in filter_kind, so nothing that a caller writes becomes SQL;
+-- searches run. A filter that is null or {} gives the condition 'true'. Three rules keep the condition safe and fast:
+--   * every value and every key is a quoted literal (%L, which is correct under either setting of
+--     standard_conforming_strings), and columns come from the list in filter_kind, so nothing that a caller writes
+--     becomes SQL;
 --   * filter_value checks values against the field's type, so the condition raises no error on any row;
 --   * an indexed column stands alone on its side of an operator that its index supports.
 --

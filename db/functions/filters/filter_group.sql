@@ -1,6 +1,7 @@
 -- Translates one object of a filter into an SQL condition: a product must satisfy every field. p_place is the path of
--- the object in the filter, for error messages, such as or[1], and null at the top. p_conditions counts the conditions
--- of the whole filter.
+-- the object in the filter, such as or[1], and null at the top. Error messages show it. p_depth is how many operators
+-- (and, or, not) enclose the object. p_conditions is the number of conditions in the filter so far; the result includes
+-- the conditions of the object.
 create or replace function shop_private.filter_group(
     p_group jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$
@@ -20,7 +21,7 @@ begin
     end if;
     if p_depth > 20 then
         raise exception using errcode = '54000', message = 'the filter is too deep: at most 20 of "and", "or", "not" '
-            'inside one another', hint = 'Fields of one object are all required, so "and" is rarely needed.';
+            'inside one another', hint = 'A product must satisfy every field of an object, so "and" is rarely needed.';
     end if;
 
     for field, value in select * from jsonb_each(p_group) loop
@@ -41,13 +42,13 @@ begin
         exit when p_conditions > 1000;
     end loop;
 
-    if parts is null then  -- {} is true; it counts as a condition, because a list may hold many of them
+    if parts is null then  -- {} counts as one condition, so that a long list of {} also reaches the limit
         p_conditions := p_conditions + 1;
         parts := '{true}';
     end if;
     if p_conditions > 1000 then
         raise exception using errcode = '54000', message = 'the filter has more than 1000 conditions',
-            hint = 'Many values of one field are one condition: {"sku": {"in": [...]}}.';
+            hint = 'A list of values for one field is one condition: {"sku": {"in": [...]}}.';
     end if;
     condition := case cardinality(parts) when 1 then parts[1]
         else format('(%s)', array_to_string(parts, ' and ')) end;

@@ -1,4 +1,6 @@
--- Checks the items of a list and returns all but null. or_null says whether the list contains null.
+-- Checks the items of a list. `items` are the checked items except null. or_null is true if the list contains null.
+-- p_kind is the kind of value that filter_value accepts. p_place is the path of the list in the filter. Error messages
+-- show it.
 create or replace function shop_private.filter_items(
     p_kind text, p_list jsonb, p_place text, out items text[], out or_null boolean
 ) language plpgsql stable parallel safe as $$

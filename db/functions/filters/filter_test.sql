@@ -1,5 +1,6 @@
--- Returns the SQL condition of one operator of one field. A comparison with null is not a match, so a negating operator
--- is written as "is not true", which keeps the products without a value.
+-- Returns the SQL condition of one operator of one field. A comparison with a missing value is never true. The negating
+-- operators ne and nin are therefore written as "(...) is not true", which keeps the products without a value. p_kind
+-- is the kind of the field, see filter_kind. p_place is the path of the operator in the filter. Error messages show it.
 create or replace function shop_private.filter_test(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$
@@ -15,7 +16,8 @@ begin
         raise exception using errcode = '22023',
             message = format('filter %s: this field has no such operator', p_place),
             hint = format('Its operators are %s.', array_to_string(operators, ', ')) || case p_kind
-                when 'attribute' then format(' A value inside it is named %s.<key>.', left(p_field, 80)) else '' end;
+                when 'attribute' then format(' A value inside the attribute is named %s.<key>.', left(p_field, 80))
+                else '' end;
     end if;
     if p_operator = 'exists' and jsonb_typeof(p_operand) <> 'boolean' then
         raise exception using errcode = '22023', hint = 'Write {"exists": true} or {"exists": false}.',

@@ -1,7 +1,8 @@
--- Checks a value of a filter (docs/filters.md) against the kind of its field (p_kind) and the limits of length. Returns
--- the value as text, which the caller must still quote. A value that passes can be compared with any row without an
--- error. For the kinds text, number and time the text is the value itself; for scalar and order (a scalar that has an
--- order) it is JSON.
+-- Checks a value of a filter (docs/filters.md) against p_kind and the limits of length. A value that passes can be
+-- compared with any row without an error. p_kind is text, number, time, scalar (a text, a number, true or false) or
+-- order (a text or a number). Returns the value as text, which the caller must still quote. For text, number and time,
+-- the result is the value itself; for scalar and order, it is JSON. p_place is the path of the value in the filter.
+-- Error messages show it.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare
@@ -37,10 +38,10 @@ begin
             when p_kind = 'time' then 'Write "2026-01-31" or "2026-01-31T09:30:00Z"; without a zone it is UTC.'
             when p_kind = 'text' and type = 'number' then format('Put it in quotes: "%s".', written)
             when p_kind = 'number' and written ~ '^-?[0-9]+([.][0-9]+)?$' then format('Drop the quotes: %s.', written)
-            when type = 'array' then 'Lists go with in and nin, and with eq and ne for an attribute that is one.'
+            when type = 'array' then 'Use lists with in and nin, or with eq and ne if the attribute is a list.'
             when p_kind = 'text' then 'Write for example "bags".'
             when p_kind = 'number' then 'Write for example 80 or 79.95.'
             when type = 'object' then 'A value inside an attribute is named attributes.<key>.<key>.'
-            else 'True and false have no order; they are found by eq.'
+            else 'True and false have no order; use eq.'
         end;
 end $$;

@@ -1,6 +1,9 @@
--- Returns the candidate pairs that score at least p_min_score. evidence names the signals that add a quarter or more to
--- the score. In each such pair, the images or the titles account for at least half of the score. Candidates too far
--- away for that are therefore not requested.
+-- Returns the candidate pairs that score at least p_min_score. p_max_distance also limits the distance of the images;
+-- null means no such limit. `evidence` names the signals that add a quarter or more to the score. See match_candidates
+-- for the other parameters.
+--
+-- In each returned pair, the images or the titles account for at least half of the score. Candidates that are too far
+-- apart for half of p_min_score are therefore not requested.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )
@@ -16,16 +19,16 @@ declare
 begin
     if p_k is null or p_k not between 1 and 200 then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
-            hint = 'How many of the nearest products are compared with each product: from 1 to 200.';
+            hint = 'k is how many of the nearest products are compared with each product: from 1 to 200.';
     end if;
     if p_min_score is null or not p_min_score between 0.5 and 4 then
         raise exception using errcode = '22023',
             message = format('min_score is %s', coalesce(p_min_score::text, 'null')),
-            hint = 'From 0.5, which includes pairs that nearly match, to 4; 1 is a match.';
+            hint = 'min_score is from 0.5 to 4: 1 is a match, and less includes pairs that nearly match.';
     end if;
     if not p_max_distance between 0 and 2 then
         raise exception using errcode = '22023', message = format('max_distance is %s', p_max_distance),
-            hint = 'How far apart two images may be: from 0 to 2; null means that only the score decides.';
+            hint = 'max_distance limits the distance of two images: from 0 to 2; null sets no limit.';
     end if;
     return query
     select c.a, c.b, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, s.score::real,

@@ -1,7 +1,11 @@
--- Groups the products that are the same thing, among the products that pass the filter. It compares images and titles,
--- never an attribute that names a group. Returns a row for each product that matches another product; evidence is the
--- evidence of its best match inside the group. The filter applies to both sides of a pair: to work through a large
--- catalog in parts, choose filters that keep similar products together, such as one product type after the other.
+-- Groups the products that are the same thing, among the products that pass the filter. The function compares images
+-- and titles, never an attribute that names a group. It returns a row for each product that matches another product.
+-- `evidence` names the signals of the product's best match inside the group. max_distance limits the distance of two
+-- images; null means that only the score decides. max_size is the largest number of products in a group. k is how many
+-- of the nearest products are compared with each product.
+--
+-- The filter applies to both products of a pair. To work through a large catalog in parts, choose filters that keep
+-- similar products together, such as one product type after the other.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50
@@ -25,7 +29,7 @@ declare
 begin
     if max_size is null or max_size not between 2 and 1000 then
         raise exception using errcode = '22023', message = format('max_size is %s', coalesce(max_size::text, 'null')),
-            hint = 'How many products a group may have: from 2 to 1000.';
+            hint = 'max_size is the largest number of products in a group: from 2 to 1000.';
     end if;
     execute format('select count(*) from (select from shop.product p where %s limit $1 + 1) m', condition)
     into products using max_products;

@@ -1,4 +1,5 @@
--- Returns an image as a vector of the serving model; see clip_text.sql.
+-- Returns the vector of an image by the serving model. Within a transaction the model stays the same, see
+-- shop.clip_text.
 create or replace function shop.clip_image(image bytea) returns @vector@.halfvec
 language plpgsql stable strict parallel restricted security definer cost 1000
 set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns a text as a vector of the serving model. The same model serves until the transaction ends (see serving.sql),
--- so a caller that keeps the vector in a variable compares it only with vectors of the same model.
+-- Returns the vector of a text by the serving model. The model stays the same until the transaction ends (see
+-- serving.sql). A caller that keeps the vector in a variable therefore compares it only with vectors of the same model.
 create or replace function shop.clip_text(query text) returns @vector@.halfvec
 language plpgsql stable strict parallel restricted security definer cost 1000
 set search_path = pg_catalog, pg_temp as $$

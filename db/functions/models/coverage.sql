@@ -1,6 +1,7 @@
 -- Reports how much of each catalog is encoded, with a row for each catalog and model. searchable, waiting, quarantined
--- and without_picture add up to products. searchable counts the rows of shop.searchable. words_only counts the products
--- without an encoded image: only their title and keywords can find them.
+-- and without_picture add up to products. searchable is the number of products whose title and first image are encoded;
+-- for the serving model, these are the rows of shop.searchable. words_only is the number of products without an encoded
+-- image: only their title and keywords can find them.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint,

@@ -1,4 +1,4 @@
--- Creates the view shop.image_vector over the vectors of a model, or over no rows if no model is given. The view has
+-- Creates the view shop.image_vector over the vectors of a model. With p_model null, the view has no rows. The view has
 -- only the vectors and the columns that both vector legs of shop.search read.
 create or replace function shop_private.create_image_vector(p_model text)
 returns void

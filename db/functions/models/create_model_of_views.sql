@@ -1,8 +1,8 @@
 -- Creates the function shop_private.model_of_views, which returns the model whose vectors the views show, or nulls if
 -- no model is serving.
 --
--- The function contains the model as literals. If it looked the model up, it would return the new model inside a
--- transaction that still reads the vectors of the old model. It has no SET clause, which would cost a query with a
+-- The created function contains the model as literals. If it looked the model up, it would return the new model inside
+-- a transaction that still reads the vectors of the old model. It has no SET clause, which would cost a query with a
 -- cached vector a tenth of its time.
 create or replace function shop_private.create_model_of_views(p_model shop.model)
 returns void

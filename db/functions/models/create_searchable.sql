@@ -1,8 +1,8 @@
--- Creates the view shop.searchable over the vectors of a model, or over no rows if no model is given. The view has a
+-- Creates the view shop.searchable over the vectors of a model. With p_model null, the view has no rows. The view has a
 -- row for each encoded product, with its first image.
 --
--- The HNSW index can be used in spite of the inner joins and the casts to the unsized type. The casts let the next
--- model have another dimension.
+-- The view casts the vectors to halfvec without a dimension, so that the next model may have another dimension. The
+-- planner can use the HNSW index in spite of these casts and the inner joins.
 create or replace function shop_private.create_searchable(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Creates the view shop.searchable_image over the vectors of a model, or over no rows if no model is given. The view
+-- Creates the view shop.searchable_image over the vectors of a model. With p_model null, the view has no rows. The view
 -- has a row for each encoded image, with its product. create_searchable.sql explains the joins and casts.
 create or replace function shop_private.create_searchable_image(p_model text)
 returns void

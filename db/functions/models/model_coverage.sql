@@ -1,7 +1,7 @@
--- Reports the progress of encoding for each model that is kept current, with a row for each model and part. done,
--- waiting, leased and quarantined add up to the items of the catalog (its images or titles). An item is done when it
--- has a vector and no work item. An item that has neither is waiting: its model is being added, and the catalog has no
--- work items for that model yet.
+-- Reports the progress of encoding for each model that is kept current, with a row for each model and part (image or
+-- title). done, waiting, leased and quarantined add up to items: all images or all titles. An item is done when it has
+-- a vector and no work item. An item is waiting while its work item is pending. An item with neither a vector nor a
+-- work item is waiting too: its model is being added, and the work items for that model are not created yet.
 create or replace function shop_private.model_coverage()
 returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,

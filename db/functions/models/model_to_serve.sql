@@ -1,5 +1,5 @@
--- Returns the model of this name. Raises an error if the model cannot serve or, unless p_force, if a switch to it would
--- lose results.
+-- Returns the model named p_model. Raises an error if there is no such model or it is retired. Unless p_force is true,
+-- the function also raises an error if another model is serving and a switch from it would lose results.
 create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
 returns shop.model
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -28,7 +28,7 @@ begin
     if unfinished > 0 then
         raise exception using errcode = '55000',
             message = format('model %L still has %s items to encode', p_model, unfinished),
-            hint = 'They would vanish from search. Wait for "windowshop encode", or use --force.';
+            hint = 'Search would not find these items. Wait for "windowshop encode", or use --force.';
     end if;
     return model;
 end $$;

@@ -1,4 +1,5 @@
--- Returns a text or an image as a vector of any model that is kept current, serving or not.
+-- Returns the vector of a text or an image by the model p_model, which is kept current but need not be serving. Either
+-- p_text or p_image is null.
 create or replace function shop_private.model_vector(p_model text, p_text text, p_image bytea)
 returns @vector@.halfvec
 language plpgsql stable parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$

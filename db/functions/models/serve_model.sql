@@ -1,11 +1,11 @@
--- Points every reader at one model, in the caller's transaction: first the four views, then the function that returns
--- the model whose vectors the views show. A reader locks a view when it first reads the view or the model
--- (shop_private.serving), and holds the lock until its transaction ends. So the switch waits for these readers, and
--- later readers wait for the switch. The caller's lock_timeout therefore limits the wait for all views together; when
--- the time runs out, the caller tries again.
+-- Makes p_model the model that every reader uses, in the caller's transaction: replaces first the four views, then the
+-- function that returns the model whose vectors the views show. With p_model null, the function creates the views again
+-- for the model that is serving now. If no model is serving, the views are empty and searches report that no model is
+-- serving. p_force is explained in model_to_serve.
 --
--- A null p_model stands for the model that is serving now. If no model is serving, the views are empty and searches
--- report that no model is serving.
+-- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
+-- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
+-- lock_timeout limits the wait for all views together. When the time runs out, the caller tries again.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,10 @@
--- Returns the model that serves. The model stays the same until the caller's transaction ends: the function first locks
--- the view shop.searchable by reading it, and only then reads the model, from a function that a switch replaces in the
--- same transaction as the views. In the other order, a switch between the two reads would combine the old model with
--- the new vectors. Every reader locks shop.searchable first, or shop.searchable_image before it. A switch uses the same
--- order, so that no two sessions wait for each other.
+-- Returns the serving model, or nulls if no model is serving. The model stays the same until the caller's transaction
+-- ends. To ensure this, the function first locks the view shop.searchable by reading it, and only then calls
+-- model_of_views, which a switch replaces in the same transaction as the views. In the other order, a switch between
+-- the two reads would combine the old model with the new vectors.
+--
+-- Every reader locks shop.searchable before the views of vectors, and shop.searchable_image, if it reads that view,
+-- before shop.searchable. A switch uses the same order, so that no two sessions wait for each other.
 create or replace function shop_private.serving(
     out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
     out title_table regclass

@@ -1,6 +1,7 @@
--- The only procedure of the gateway: it queues a request, wakes an encoder and waits for the vector. It commits several
--- times, which neither a SECURITY DEFINER routine nor a routine with a SET clause can do. It therefore runs with the
--- few rights and the search_path of the gateway role. On failure code is a SQLSTATE and err the message.
+-- Queues a request, wakes an encoder and waits for the vector. This is the only procedure of the gateway. It commits
+-- several times, which neither a SECURITY DEFINER routine nor a routine with a SET clause can do. It therefore runs
+-- with the few rights and the search_path of the gateway role. p_kind is 't' (text) or 'i' (image). On failure,
+-- `vector` is null, `code` is a SQLSTATE and `err` is the message.
 --
 -- The procedure does not poll while an encoder works on the request: the encoder holds an advisory lock on the request
 -- (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.
@@ -64,7 +65,7 @@ begin
         perform pg_sleep(pause_ms / 1000.0);
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;
     end loop;
-    if err is not null then  -- a request that an encoder holds stays, and its vector goes into the cache
+    if err is not null then  -- not a request that an encoder still holds: its vector goes into the cache
         delete from shop_private.request where id in (
             select id from shop_private.request where id = request_id for update skip locked);
     end if;

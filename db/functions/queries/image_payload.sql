@@ -1,5 +1,5 @@
--- Returns the bytes of a query image, which are encoded and which give the cache key. Refuses an image that is empty or
--- too large.
+-- Returns the bytes of a query image. An encoder encodes these bytes, and the cache key is computed from them. Raises
+-- an error for an image that is empty or too large.
 create or replace function shop_private.image_payload(p_image bytea)
 returns bytea
 language plpgsql stable parallel safe as $$

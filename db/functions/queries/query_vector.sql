@@ -1,6 +1,6 @@
--- Returns the vector of a text ('t') or an image ('i') from the cache, otherwise from an encoder through the gateway.
--- Callers check the input first, so that no invalid request is queued. This function does not pin search_path: the
--- SECURITY DEFINER functions that call it do, and each further SET would cost a cached query a tenth of its time.
+-- Returns the vector of a text (p_kind is 't') or an image ('i') from the cache, otherwise from an encoder through the
+-- gateway. Callers check the input first, so that no invalid request is queued. This function does not pin search_path:
+-- the SECURITY DEFINER functions that call it do, and each further SET would cost a cached query a tenth of its time.
 create or replace function shop_private.query_vector(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$

@@ -1,7 +1,10 @@
--- Sets the weights and the depth of a run's legs: the requested values, otherwise the fitted values. An image alone has
--- no keywords and says little about titles; without a vector (run.degraded) only keywords are searched. p_has_words
--- says whether the query has a text. p_depth is the depth that the caller wants, or null. The function has no SET
--- clause: run_search calls it under its own settings.
+-- Sets the weights and the depth of a run's legs: the requested values, otherwise the fitted values. Two kinds of run
+-- differ:
+--   (1) a query without a text (p_has_words is false) has no keywords, and an image says little about titles: the
+--       keyword leg gets weight 0, and so does the title leg unless its weight was requested;
+--   (2) without a vector (run.degraded), only keywords are searched.
+-- p_depth is the depth that the caller wants; with null, leg_depth decides. The function has no SET clause: run_search
+-- calls it under its own settings.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

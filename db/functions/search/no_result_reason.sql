@@ -1,4 +1,5 @@
--- Returns why a search found no product, for people to read. Runs inside shop.search.
+-- Returns why a search found no product, as a text for people. The function has no SET clause: shop.search calls it
+-- under its own settings.
 create or replace function shop_private.no_result_reason(
     p_request shop_private.search_request, p_run shop_private.search_run
 )
@@ -11,7 +12,7 @@ declare
                 then format(' in catalog %L', p_request.catalog) else '' end) end;
     any_match boolean := p_run.total > 0;
 begin
-    if p_run.total_is <> 'exact' then  -- statistics may lag
+    if p_run.total_is <> 'exact' then  -- the total is estimated from statistics, which may lag
         execute format('select exists (select from shop.product p where %s)', p_run.condition) into any_match;
     end if;
     return case

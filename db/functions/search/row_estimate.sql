@@ -1,4 +1,5 @@
 -- Returns the planner's estimate of a table's rows: its density at the last ANALYZE times its current number of pages.
+-- If the table was never analyzed, the dimension of its vectors gives the density.
 create or replace function shop_private.row_estimate(relation regclass)
 returns bigint
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns the parts of a cursor. Raises an error for a text that is no cursor, or that is the cursor of another search
--- (p_key).
+-- Returns the parts of a cursor. p_key identifies the search. Raises an error for a text that is no cursor, and for a
+-- cursor of another search.
 create or replace function shop_private.search_cursor(p_cursor text, p_key text)
 returns table (version text, first_k integer, place integer)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -9,7 +9,7 @@ declare
 begin
     if part is null or part[3]::integer not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = 'after is not a cursor',
-            hint = 'It is the value of the column cursor of a row of the page before.';
+            hint = 'Pass the value of the column cursor from a row of the previous page.';
     end if;
     if part[1] <> p_key then
         raise exception using errcode = '22023', message = 'the cursor belongs to another search',

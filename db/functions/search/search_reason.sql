@@ -1,5 +1,6 @@
--- Returns a sentence for people if a run is not a complete ranking by all its legs, or if a leg compared all matches
--- after an index scan; otherwise null. The function has no SET clause: shop.search calls it under its own settings.
+-- Returns a sentence for people in two cases, otherwise null: (1) a run is not a complete ranking by all its legs; (2)
+-- a leg compared all matches after an index scan. The function has no SET clause: shop.search calls it under its own
+-- settings.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)
 returns text
 language plpgsql immutable as $$

@@ -1,5 +1,6 @@
--- The row type of shop.explain_search. found is how many products the step found, null where none are counted; examined
--- is how many rows it read for that. New columns come at the end.
+-- The row type of shop.explain_search. `found` is the number of products that the step found, and null for a step that
+-- does not count any. `examined` is the number of rows that the step read to find them. New columns are added at the
+-- end.
 create type shop.search_step as (
     step text, route text, index_name text, ef_search integer, found integer, examined bigint, ms double precision,
     note text

@@ -1,5 +1,6 @@
--- Returns the valid API key with this hash. A role that cannot read the table can look up only a key whose token it
--- has. The function records a use at most once a minute, so that a busy key does not cause a write for every request.
+-- Returns the API key whose token has the hash p_hash, unless the key is revoked. A role that cannot read the table can
+-- look up only a key whose token it has. The function records a use at most once a minute, so that a busy key does not
+-- cause a write for every request.
 create or replace function shop_private.api_key_use(p_hash bytea)
 returns table (api_key_id integer, name text, scopes text[])
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

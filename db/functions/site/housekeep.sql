@@ -1,5 +1,8 @@
--- Deletes rows that are no longer needed: requests older than 60 seconds, which no session waits for; the oldest query
--- vectors beyond p_cache_rows; and workers whose lease ended more than an hour ago. Then refreshes the common words.
+-- Deletes three kinds of rows that are no longer needed:
+--   (1) requests older than 60 seconds, which no session waits for;
+--   (2) the oldest query vectors beyond p_cache_rows;
+--   (3) workers without items whose lease ended more than an hour ago.
+-- Then the function refreshes the common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

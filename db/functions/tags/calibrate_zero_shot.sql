@@ -1,5 +1,7 @@
--- Fits the temperature of shop.zero_shot on one half of the products whose field is tagged, and measures on the other
--- half how reliable the confidence is: the expected calibration error, in 15 equal bins of confidence.
+-- Fits the temperature of shop.zero_shot on one half of the products that have a value in `field`, their known tag. On
+-- the other half, the function measures how reliable the confidence is: the expected calibration error (ece), in 15
+-- equal bins of confidence. A null filter lets every product of the catalog pass. A null template is {}, the bare
+-- label.
 create or replace function shop.calibrate_zero_shot(
     field text default 'product_type', catalog text default 'main', filter jsonb default null,
     template text default null
@@ -33,8 +35,8 @@ begin
     labels := coalesce(cardinality(names), 0);
     delete from shop.tuning t where t.model_id = model.model_id and t.name = 'zero_shot:' || p_field;
     if tagged < 200 or labels < 2 then
-        reason := format('%s encoded products have a %s, of %s kinds; confidence takes 200 of 2 kinds', tagged, p_field,
-            labels);
+        reason := format('%s encoded products have a %s, with %s different values; calibration needs 200 products and '
+            '2 values', tagged, p_field, labels);
         drop table pg_temp.tagged_product;
         return next;
         return;

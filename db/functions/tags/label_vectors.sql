@@ -1,4 +1,4 @@
--- Returns the vector of each label. The label replaces {} in the template, and each label is encoded once.
+-- Returns the vector of each label. The label replaces {} in the template. Each label is encoded once.
 create or replace function shop_private.label_vectors(labels text[], template text)
 returns @vector@.halfvec[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -13,7 +13,7 @@ begin
         raise exception using errcode = '22023', message = 'a label is empty';
     end if;
     if (select count(distinct lower(btrim(l))) from unnest(labels) l) < cardinality(labels) then
-        raise exception using errcode = '22023', hint = 'Given twice, a label would have half its confidence.',
+        raise exception using errcode = '22023', hint = 'A label that is given twice would get half of its confidence.',
             message = format('the label %L is repeated',
                 (select min(l) from unnest(labels) l group by lower(btrim(l)) having count(*) > 1 limit 1));
     end if;

@@ -1,5 +1,6 @@
--- Returns the SQL that reads a tag of a product from p (shop.product): a text column, or the value in its attributes
--- under a path written as in filters (dots descend, "\." is a dot in a key). A blank value is no tag.
+-- Returns the SQL that reads a product's own value of `field` from p (shop.product), to be used as its known tag. The
+-- field is a text column, or a path into the product's attributes, written as in filters: a dot goes one level down,
+-- and "\." is a dot in a key. A blank value is read as null.
 create or replace function shop_private.tag_expression(field text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -17,6 +18,7 @@ begin
             array(select replace(k.key, E'\\.', '.') from unnest(path) with ordinality k(key, n) order by k.n));
     end if;
     raise exception using errcode = '22023',
-        message = format('%s is not a field that tags products', coalesce(quote_literal(left(field, 80)), 'null')),
-        hint = format('The fields that do: %s, and attributes.<key>.', array_to_string(columns, ', '));
+        message = format('%s is not a field that tags can be read from',
+            coalesce(quote_literal(left(field, 80)), 'null')),
+        hint = format('Tags can be read from: %s, and attributes.<key>.', array_to_string(columns, ', '));
 end $$;

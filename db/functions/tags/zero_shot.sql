@@ -1,9 +1,10 @@
--- Returns the k best of several labels for each product, by its first image. The labels can tag products that have no
--- tags.
+-- Returns, for each product that passes the filter, the k labels that fit its first image best. The labels can tag
+-- products that have no tags.
 --
 -- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
--- on tagged products; without a reliable temperature, confidence is null and a notice gives the reason. margin is how
--- far a label's similarity lies above the similarity of the best other label.
+-- on the products with a tag in `field`. Without a reliable temperature, confidence is null and a notice gives the
+-- reason. margin is the label's similarity minus the similarity of the best other label. A null template is the
+-- template of the calibration, otherwise the bare label.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
     field text default 'product_type', k integer default 1

@@ -1,6 +1,6 @@
--- Returns the temperature that shop.calibrate_zero_shot fitted for a field of the serving model, or the reason why no
--- reliable temperature exists. template is the requested template, otherwise the template of the calibration, otherwise
--- the bare label.
+-- Returns the temperature that shop.calibrate_zero_shot fitted for `field` and the serving model, or the reason why no
+-- reliable temperature exists. `template` returns the requested template; with null, it returns the template of the
+-- calibration, or {} (the bare label) if there is none.
 create or replace function shop_private.zero_shot_fit(
     field text, inout template text, out temperature double precision, out reason text
 )
@@ -21,7 +21,7 @@ begin
     elsif template <> t.detail ->> 'template' then
         reason := format('%s was calibrated with the template %L', field, t.detail ->> 'template');
     elsif ece > 0.10 then
-        reason := format('on %s its expected calibration error was %s, over 0.10', field, round(ece::numeric, 3));
+        reason := format('the expected calibration error of %s was %s, over 0.10', field, round(ece::numeric, 3));
     else
         temperature := t.value;
     end if;

@@ -1,6 +1,6 @@
 -- Returns the vectors that a model has already computed for images with exactly these bytes, so that these images are
--- not encoded again: one vector for each hash, none for an unknown hash. A vector counts only if it was computed from
--- the current bytes of its image.
+-- not encoded again. p_sources holds the content hashes of the images. The result has one row for each known hash. A
+-- vector is used only if it was computed from the current bytes of its image.
 create or replace function shop_private.known_vectors(p_model_id smallint, p_sources bytea[])
 returns table (source bytea, embedding @vector@.halfvec)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

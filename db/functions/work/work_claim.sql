@@ -1,7 +1,7 @@
--- Gives a worker its next items of one kind: either one item that must be tried alone, or up to p_limit others, oldest
--- first. Before that, the function releases the items of workers that lost their lease. As it cannot know which item
--- stopped the worker, each released item is tried alone. An item is quarantined when workers have stopped during three
--- such attempts.
+-- Leases items of one part (image or title) to a worker and returns them: either one item that must be tried alone, or
+-- up to p_limit others, oldest first. Before that, the function releases the items of workers that lost their lease.
+-- The function cannot know which item stopped such a worker, so each released item is tried alone. An item is
+-- quarantined when workers have stopped during three attempts to encode it alone.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (

@@ -1,7 +1,7 @@
 -- Records that an item could not be encoded, when the encoder knows which item failed. A permanent error (p_final)
--- quarantines the item. After any other error (a server that does not answer, out of memory) the item is tried again in
--- a batch after a growing delay, and is quarantined after its third attempt. A solo attempt was already counted by
--- work_claim.
+-- quarantines the item. After any other error (a server that does not answer, out of memory), the item is tried again
+-- after a growing delay. The item is quarantined after its third attempt. work_claim has already counted an attempt
+-- that was made alone.
 create or replace function shop_private.work_fail(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_product uuid, p_position smallint,
     p_error text, p_final boolean

@@ -227,7 +227,7 @@ def test_a_query_whose_relevant_product_is_not_found_does_not_stop_a_fit() -> No
     assert fit([Case({leg: [] for leg in LEGS}, {missing: 1})])[1] == 0
 
 
-def test_the_half_of_a_query_depends_only_on_its_id() -> None:
+def test_only_the_id_of_a_query_decides_whether_it_is_in_the_dev_half() -> None:
     queries = [uuid4() for _ in range(2000)]
     dev = sum(in_dev_half(query) for query in queries)
     assert 850 < dev < 1150

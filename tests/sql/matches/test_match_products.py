@@ -169,7 +169,7 @@ def test_matches_among_many_products_are_found_through_the_indexes(shop_with_thr
         ("matches", {"sku": "x'; drop table shop.product; --"}, "there is no product"),
         ("matches", {"sku": None}, "there is no product null"),
         ("matches", {"sku": "a", "catalog": "nowhere"}, "nowhere"),
-        ("match_f1", {"truth": "price"}, "is not a field that tags products"),
+        ("match_f1", {"truth": "price"}, "is not a field that tags can be read from"),
     ],
 )
 def test_impossible_arguments_are_rejected_with_a_reason(

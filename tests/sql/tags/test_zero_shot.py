@@ -168,7 +168,7 @@ def test_with_fewer_than_200_tagged_products_there_is_no_confidence(shop_with_la
     shop_with_labels.run("update shop.product set color = null where sku >= :sku", sku=f"p{count:04}")
     fit = calibrate(shop_with_labels)
     assert (fit.temperature, fit.tagged) == (None, count)
-    assert "confidence takes 200" in fit.reason
+    assert "calibration needs 200 products" in fit.reason
     assert shop_with_labels.value("select count(*) from shop.tuning") == 0
     assert {row.confidence for row in zero_shot(shop_with_labels, field="color")} == {None}
 
@@ -261,8 +261,8 @@ def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
         (LABELS, {"template": "a photo"}, "no {} where the label stands"),
         (LABELS, {"k": 0}, "k is 0"),
         (LABELS, {"k": 7}, "k is 7"),
-        (LABELS, {"field": "price"}, "is not a field that tags products"),
-        (LABELS, {"field": "attributes."}, "is not a field that tags products"),
+        (LABELS, {"field": "price"}, "is not a field that tags can be read from"),
+        (LABELS, {"field": "attributes."}, "is not a field that tags can be read from"),
         (LABELS, {"field": None}, "null is not a field"),
         (LABELS, {"catalog": "nowhere"}, "nowhere"),
         (LABELS, {"filter": '{"x\'; drop table shop.product; --": 1}'}, "drop table"),

@@ -1,4 +1,4 @@
--- Returns the bytes of an image that an entry of inputs contains in base64.
+-- Returns the bytes of an image that an entry of inputs contains in base64 (p_text).
 create or replace function shop_private.base64_image(p_text text)
 returns bytea
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Returns the weight of an entry of inputs. Raises an error for an entry that cannot be used.
+-- Returns the weight of an entry of inputs, 1 if the entry has none. Raises an error for an entry that cannot be used.
 create or replace function shop_private.input_weight(p_entry jsonb)
 returns double precision
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -24,8 +24,8 @@ begin
         or abs(coalesce((p_entry ->> 'weight')::numeric, 1)) not between @min_input_weight@ and @max_weight@ then
         raise exception using errcode = '22023',
             message = format('the weight %s of an input cannot be used', p_entry -> 'weight'),
-            hint = 'A weight is a number; -@max_weight@ to @max_weight@, and not nearer to 0 than @min_input_weight@. '
-                'Negative means: less like this.';
+            hint = 'A weight is a number from -@max_weight@ to @max_weight@, at least @min_input_weight@ away from 0. '
+                'A negative weight means: less like this.';
     end if;
     return coalesce((p_entry ->> 'weight')::double precision, 1);
 end $$;

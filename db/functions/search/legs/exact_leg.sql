@@ -1,7 +1,8 @@
--- Finds the nearest products by one kind of vector (p_part: image or title, stored in p_table), by comparing every
--- product that meets the condition on p (shop.product). p_matched lists the matching products if they were collected,
--- and is null otherwise; only a search of the serving model collects them. Collected products are looked up in the
--- order of the index. Each product counts once, with its nearest image.
+-- Finds the p_depth nearest products by one kind of vector (p_part is image or title), which p_table stores. The
+-- function compares every product that meets p_condition, a condition on p (shop.product), and lists each product once,
+-- with its nearest image. p_matched is the list of these products if they were collected, and null otherwise. Only a
+-- search of the serving model collects products. Collected products are looked up in the order of the index.
+-- p_rows_per_product is the mean number of rows that p_table has for a product.
 --
 -- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, so random_page_cost is
 -- below PostgreSQL's default, which is meant for disks.

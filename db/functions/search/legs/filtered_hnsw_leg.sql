@@ -1,21 +1,23 @@
--- Finds the nearest products by one kind of vector (p_part: image or title) that meet a condition on p (shop.product),
--- through the HNSW index. Each product counts once, with its nearest image.
+-- Finds the nearest products by one kind of vector (p_part is image or title) that meet p_condition, a condition on p
+-- (shop.product), through the HNSW index. Each product is listed once, with its nearest image.
 --
--- The index returns one batch of candidates after another. The scan has converged when all of this holds:
---   (a) the nearest candidate of the newest batch is farther than the p_k-th match by p_stop_margin,
+-- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
+--   (a) the nearest candidate of the newest batch is farther than the p_k-th match by more than p_stop_margin,
 --   (b) no top-k match was found in the second half of the scan,
 --   (c) p_depth products have matched.
--- So the scan needs no advance knowledge of how dense the query's neighbourhood is or how many neighbours pass the
--- filter, and small batches find as many matches as large batches in the same number of candidates. The rule follows
--- Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor Search" (2025),
--- who multiply the distance. Here a margin is added to the Euclidean distance of unit vectors: how far the scan must go
--- beyond a match depends on the distances between products, not on their distance from the query, and texts are farther
--- from images than images are from each other.
+-- So the scan need not know in advance how dense the query's neighbourhood is or how many neighbours pass the filter.
+-- Nor does the batch size matter: for the same number of candidates, small batches find as many matches as large ones.
+-- The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor
+-- Search" (2025), who multiply the distance. Here, a margin is added to the Euclidean distance of unit vectors instead.
+-- How far the scan must go beyond a match depends on the distances between products, not on their distance from the
+-- query. Texts are farther from images than images are from each other.
 --
--- The scan ends after p_max_candidates. It gives up earlier (converged = false) when it would need more candidates than
--- p_max_candidates, or when far fewer candidates match than p_share, the share of all products that match, predicts. In
--- the second case the filter anti-correlates with the neighbourhood, and an index finds distant products poorly. The
--- caller then compares all matching products. With p_share null the scan never gives up: it accepts the partial result.
+-- The scan ends after p_max_candidates. It gives up earlier (converged = false) in two cases:
+--   (1) it is expected to need more than p_max_candidates;
+--   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
+--       then anti-correlates with the neighbourhood, and an index finds distant products poorly.
+-- Whenever converged is false, the caller compares all matching products. With p_share null (the caller forces this
+-- route) the scan never gives up: at p_max_candidates it counts as converged if it has found p_depth products.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
 -- because this plan's cost estimate would trigger it.
@@ -58,7 +60,9 @@ begin
     converged := false;
     for product_id, place, distance, matches in execute candidates using p_vector, p_max_candidates loop
         examined := examined + 1;
-        if distance <> previous_distance then  -- equal vectors share one element of the index
+        -- A batch counts index elements, not rows, and equal vectors share an element. An equal distance is taken for
+        -- an equal vector.
+        if distance <> previous_distance then
             place_in_batch := case when distance < previous_distance then 1 else place_in_batch % @hnsw_batch@ + 1 end;
             batch_nearest := case when place_in_batch = 1 then distance else batch_nearest end;
             previous_distance := distance;
@@ -71,7 +75,8 @@ begin
             next_check := examined + @hnsw_check_every@ * greatest(1, examined / @hnsw_check_growth@);
             converged := cardinality(matching) >= p_depth and shop_private.scan_converged(
                 matching, matched_after, p_k, p_depth, p_stop_margin, examined, batch_nearest);
-            -- p_share is the prior for the share of candidates that match; it weighs @hnsw_prior_batches@ batches.
+            -- p_share is the prior estimate of the share of candidates that match. It counts as much as
+            -- @hnsw_prior_batches@ batches of examined candidates.
             exit when converged or p_share is not null and (
                 greatest(@hnsw_scan_factor@ * p_k, p_depth) * (examined + @hnsw_prior_batches@ * @hnsw_batch@)
                     > p_max_candidates * (cardinality(matching) + @hnsw_prior_batches@ * @hnsw_batch@ * p_share)

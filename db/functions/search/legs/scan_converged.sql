@@ -1,5 +1,7 @@
--- Returns whether a filtered scan of the HNSW index has converged. filtered_hnsw_leg, which defines the rule, calls
--- this function many times per scan under its own settings: a SET clause here would cost time on each call.
+-- Returns whether a filtered scan of the HNSW index has converged. The header of filtered_hnsw_leg defines the rule.
+-- p_matched_after[n] is how many candidates were examined up to p_matching[n], and p_examined how many were examined in
+-- all. p_batch_nearest is the distance of the nearest candidate of the newest batch. The function has no SET clause,
+-- which would cost time on each call: filtered_hnsw_leg calls it many times per scan, under its own settings.
 create or replace function shop_private.scan_converged(
     p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
     p_stop_margin double precision, p_examined integer, p_batch_nearest double precision
