@@ -103,5 +103,5 @@ def calibrate(
 
     with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
         schema.check(conn)
-        say("Measuring; half a minute for 100,000 products")
-        print_calibration(run(conn, target_recall=target, k=k, queries=queries))
+        say("Measuring; a minute for 100,000 products")
+        print_calibration(run(conn, target_recall=target, k=k, queries=queries, on_progress=say))

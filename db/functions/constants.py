@@ -47,7 +47,7 @@ SEARCH = (
     Constant("sample_products", 300, "products", "sample that estimates how many match; takes less than a millisecond"),
     Constant("sample_deviation", 1.5, "", "three standard deviations of the square root of a count, each 0.5"),
     Constant("max_images_per_product", 100, "images", "most rows that the first scan reads per product"),
-    Constant("default_ef_factor", 0.65, "", "x sqrt(products): recall@10 of .98 with texts, before a calibration"),
+    Constant("default_ef_factor", 0.65, "", "x sqrt(vectors): recall@10 of .98 with texts, before a calibration"),
     Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
     Constant("default_stop_margin", 0.03, "distance", "0.015 to 0.02 suit texts, 0.02 to 0.035 images"),
     Constant("default_exact_us", 4, "us per row", "512 half-precision numbers on one core"),
@@ -64,6 +64,16 @@ SEARCH = (
     Constant("hnsw_prior_batches", 5, "batches", "weight of the overall share while few candidates have been seen"),
     Constant("hnsw_expected_matches", 8, "matches", "fewer expected matches say nothing about the neighbourhood"),
     Constant("hnsw_anti_correlation", 4, "x fewer", "matches than expected: the filter excludes the neighbourhood"),
+    Constant("mix_ef_search", 400, "candidates", "least ef_search of a mix, whose nearest lie in several regions"),
+    Constant("start_candidates", 200, "candidates", "of each walk from a start: 100 find less of a mix's nearest"),
+    Constant(
+        "start_pull", 0.3, "x query", "moves a start to the query; 0 stays too near the start, 1 leaves its region"
+    ),
+    Constant("start_rounds", 4, "rounds", "most rounds of walks; later rounds change hardly anything"),
+    Constant("start_count", 4, "walks", "of each round after the inputs, and from sampled matches"),
+    Constant("start_distance", 0.2, "cosine distance", "starts that are nearer to each other lie in one region"),
+    Constant("start_choice", 50, "products", "the nearest products found so far, from which the next starts come"),
+    Constant("start_sample", 300, "matches", "sampled matches, of which the nearest are starts under a far filter"),
     Constant(
         "exact_random_page_cost", 1.8, "x seq_page_cost", "vectors are cached: reading one by key costs little more"
     ),
@@ -102,6 +112,11 @@ CALIBRATION = (
     Constant("calibration_confidence", 1.645, "standard errors", "one-sided 95 % bound of the normal distribution"),
     Constant("calibration_few_products", 500, "products", "lower end of the slope of the exact route"),
     Constant("calibration_many_products", 2500, "products", "upper end of the slope of the exact route"),
+    Constant(
+        "calibration_mixes", 40, "searches", "mixes of products, and at most as many queries far from each filter"
+    ),
+    Constant("calibration_far_types", 3, "product types", "commonest types that are measured as a far filter"),
+    Constant("calibration_unreached_rows", 40_000, "matches", "compared where no ef_search reaches the target recall"),
     Constant("calibration_index_products", 2000, "products", "below this every search compares all matches"),
 )
 

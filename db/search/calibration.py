@@ -1,8 +1,10 @@
 """Calls `shop.calibrate`, which measures the live catalog so that search can choose a route."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, text
 
 
@@ -26,15 +28,40 @@ class Calibration:
     crossover_rows: int  # with up to this many matches, the exact route counts as faster
     background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
-    measured: list[dict[str, Any]]  # recall, candidates and milliseconds of each setting that was tried
+    # The recall, its lower 95 % bound (`lowest`), candidates and milliseconds of each setting that was tried, then of
+    # mixes of products and of filters far from the query, with the chosen settings.
+    measured: list[dict[str, Any]]
+
+    def missed(self) -> list[dict[str, Any]]:
+        """Return the entries of `measured` with a chosen setting whose lower bound is below the target recall."""
+        chosen = {(row["filter"], row.get("kind")): row for row in self.measured}
+        return [row for row in chosen.values() if row.get("lowest", 1) < self.target_recall]
 
 
-def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -> Calibration:
-    """Measure and store the figures; the caller commits.
+def calibrate(
+    conn: Connection, *, target_recall: float, k: int, queries: int, on_progress: Callable[[str], None] = lambda _: None
+) -> Calibration:
+    """Measure and store the figures; the caller commits. `on_progress` receives a line for each step.
 
     Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded.
     """
-    row = conn.execute(
+    raw = conn.connection.driver_connection
+    assert raw is not None
+
+    def receive(notice: Diagnostic) -> None:
+        if notice.severity_nonlocalized == "INFO" and notice.message_primary:
+            on_progress(notice.message_primary)
+
+    raw.add_notice_handler(receive)
+    try:
+        row = _calibrate(conn, target_recall, k, queries)
+    finally:
+        raw.remove_notice_handler(receive)
+    return Calibration(*row)
+
+
+def _calibrate(conn: Connection, target_recall: float, k: int, queries: int) -> Sequence[Any]:
+    return conn.execute(
         text(
             "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "
             "c.slack, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
@@ -44,4 +71,3 @@ def calibrate(conn: Connection, *, target_recall: float, k: int, queries: int) -
         ),
         {"target": target_recall, "k": k, "queries": queries},
     ).one()
-    return Calibration(*row)

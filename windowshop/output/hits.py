@@ -51,12 +51,21 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
 def print_calibration(found: Calibration, console: Console | None = None) -> None:
     console = console or Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("filter passes", "setting", "candidates", f"recall@{found.k}", "ms"):
+    for column in ("filter passes", "setting", "candidates", f"recall@{found.k}", "95% bound", "ms"):
         table.add_column(column, justify="right")
     for row in found.measured:
         share = "all" if row["filter"] == 1 else f"{row['filter']:.1%}"
-        setting = f"ef_search {row['ef_search']}" if "ef_search" in row else f"slack {row['slack']}"
-        table.add_row(share, setting, f"{row['candidates']:.0f}", f"{row['recall']:.3f}", f"{row['ms']:.2f}")
+        setting = (
+            row["kind"] if "kind" in row else ", ".join(f"{n} {row[n]}" for n in ("ef_search", "slack") if n in row)
+        )
+        table.add_row(
+            share,
+            setting,
+            f"{row['candidates']:.0f}",
+            f"{row['recall']:.3f}",
+            f"{row['lowest']:.3f}" if "lowest" in row else "",
+            f"{row['ms']:.2f}",
+        )
     if found.measured:
         console.print(table)
     reached = "the index is not used yet" if found.recall is None else f"recall@{found.k} {found.recall:.3f}"
@@ -67,8 +76,15 @@ def print_calibration(found: Calibration, console: Console | None = None) -> Non
         f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
         highlight=False,
     )
-    if found.recall is not None and found.recall < found.target_recall:
+    for row in found.missed():
+        what = row.get("kind") or ("no filter" if row["filter"] == 1 else f"a filter that {row['filter']:.1%} pass")
         console.print(
-            f"[yellow]The target {found.target_recall} was not reached with ef_search {found.ef_search}: build the "
-            "index with a larger m or ef_construction.[/yellow]"
+            f"[yellow]{what}: recall@{found.k} {row['recall']:.3f}, with 95% confidence at least {row['lowest']:.3f}, "
+            f"below the target {found.target_recall}.[/yellow]"
+        )
+    if any("ef_search" in row for row in found.missed()):
+        console.print(
+            f"[yellow]The target was not reached with ef_search {found.ef_search}. Therefore up to "
+            f"{found.crossover_rows} matches are compared one by one. For more products, build the index with a larger "
+            "m or ef_construction.[/yellow]"
         )

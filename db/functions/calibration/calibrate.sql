@@ -1,7 +1,11 @@
 -- Measures the live catalog so that search can choose a route. It measures the smallest ef_search whose recall@k
 -- reaches the target with 95 % confidence, the smallest stop margin (see filtered_hnsw_leg) with which a filtered
 -- search reaches the same target, the time of one comparison, the time of one candidate of the index, and how similar
--- queries are to unrelated products.
+-- queries are to unrelated products. With these figures it then measures mixes of products, and filters that are far
+-- from the query. Messages of level INFO report the progress.
+--
+-- If no ef_search reaches the target, the index is not reliable for this catalog: crossover_rows then is at least
+-- @calibration_unreached_rows@, so that a search compares up to that many matches.
 --
 -- Times are lower quartiles, because other load on the machine is not a cost of the route. The function writes only
 -- shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row; search
@@ -16,10 +20,12 @@ set jit = off
 set max_parallel_workers_per_gather = 0  -- as in a search
 as $$
 declare
-    s record;
+    s shop_private.search_settings;
     sample record;
     result shop.calibration;
     filtered jsonb;
+    lowest double precision;
+    unreliable boolean;  -- no ef_search reaches the target
 begin
     if target_recall is null or target_recall not between 0.5 and 0.9999 then
         raise exception using errcode = '22023', message = 'target_recall is not between 0.5 and 0.9999';
@@ -44,23 +50,38 @@ begin
     result.queries := cardinality(sample.vectors); result.query_kind := sample.kind;
     select b.mean, b.deviation into result.background_mean, result.background_deviation
     from shop_private.calibration_background(sample.vectors, sample.products) b;
+    raise info '% % queries among % products', result.queries, result.query_kind, result.products;
     result.exact_us_per_row := coalesce(
         shop_private.calibration_exact_cost(sample.vectors, k, s.image_table), s.exact_us_per_row);
     result.ef_search := s.ef_search; result.slack := s.stop_margin;
     result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
     result.measured := '[]';
     if s.image_index is not null and s.products >= @calibration_index_products@ then
-        select e.ef_search, e.recall, e.measured into result.ef_search, result.recall, result.measured
+        select e.ef_search, e.recall, e.lowest, e.measured
+        into result.ef_search, result.recall, lowest, result.measured
         from shop_private.calibration_ef_search(
             sample.vectors, sample.products, k, target_recall, s.image_table, s.image_index) e;
+    end if;
+    unreliable := lowest < target_recall;
+    if result.recall is not null and not (unreliable and s.products <= @calibration_unreached_rows@) then
         select m.stop_margin, m.us_per_candidate, m.measured
         into result.slack, result.hnsw_us_per_candidate, filtered
         from shop_private.calibration_stop_margin(
-            sample.vectors, sample.products, k, target_recall, s.image_table, s.image_index) m;
+            sample.vectors, sample.products, k, target_recall, s.image_table, s.image_index,
+            result.exact_us_per_row, s.products) m;
         result.measured := result.measured || filtered;
     end if;
-    result.crossover_rows := greatest(100,
-        result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
+    result.crossover_rows := greatest(@exact_floor@,
+        result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row,
+        case when unreliable then @calibration_unreached_rows@ end);
+    if result.recall is not null and s.products > result.crossover_rows then
+        s.ef_search := result.ef_search; s.stop_margin := result.slack;
+        s.exact_us_per_row := result.exact_us_per_row; s.hnsw_us_per_candidate := result.hnsw_us_per_candidate;
+        s.exact_limit := result.crossover_rows;
+        result.measured := result.measured
+            || coalesce(shop_private.calibration_mixes(k, s), '[]')
+            || shop_private.calibration_far_filters(sample.vectors, k, s);
+    end if;
 
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, slack,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured)

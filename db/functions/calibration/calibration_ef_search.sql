@@ -2,7 +2,8 @@
 -- reaches it, returns the largest value tried. measured holds the recall and time of each value tried.
 create or replace function shop_private.calibration_ef_search(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
-    p_index regclass, out ef_search integer, out recall double precision, out measured jsonb
+    p_index regclass, out ef_search integer, out recall double precision, out lowest double precision,
+    out measured jsonb
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15,8 +16,11 @@ begin
         select * into tried
         from shop_private.calibration_try(p_queries, p_products, truth, 'true', p_k, ef_search, null, p_index);
         recall := tried.recall;
+        lowest := tried.lowest;
         measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef_search, 'candidates', ef_search,
-            'recall', tried.recall, 'ms', tried.ms);
+            'recall', tried.recall, 'lowest', tried.lowest, 'ms', tried.ms);
+        raise info 'without a filter: ef_search %, recall % (at least %)', ef_search, round(recall::numeric, 3),
+            round(lowest::numeric, 3);
         exit when tried.lowest >= p_target;
     end loop;
 end $$;

@@ -3,11 +3,14 @@
 -- holds the recall, candidates and time of each margin tried.
 --
 -- The function tries three filters: four products in five pass the first, one in ten the second, one in 25 the third.
--- Each filter needs at least the margin of the filter before it. As product_id is a hash, a bound on one of its bytes
+-- Each filter needs at least the margin of the filter before it. A margin with which half of the scans cost more than
+-- comparing all matches is the last that is tried, because such a search compares all matches (p_exact_us: microseconds
+-- of a comparison, p_products_in_all: products of the catalog). As product_id is a hash, a bound on one of its bytes
 -- is a filter that draws a fair sample.
 create or replace function shop_private.calibration_stop_margin(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
-    p_index regclass, out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
+    p_index regclass, p_exact_us double precision, p_products_in_all bigint,
+    out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -29,8 +32,13 @@ begin
             select * into tried from shop_private.calibration_try(
                 p_queries, p_products, truth, condition, p_k, null, stop_margin, p_index);
             measured := measured || jsonb_build_object('filter', round(passing / 256.0, 3), 'slack', stop_margin,
-                'candidates', tried.candidates, 'recall', tried.recall, 'ms', tried.ms);
-            exit when tried.lowest >= p_target or step = cardinality(steps);
+                'candidates', tried.candidates, 'recall', tried.recall, 'lowest', tried.lowest, 'ms', tried.ms);
+            raise info 'where % of all pass a filter: slack %, recall % (at least %)',
+                round(passing / 256.0, 2), stop_margin, round(tried.recall::numeric, 3),
+                round(tried.lowest::numeric, 3);
+            exit when tried.lowest >= p_target or step = cardinality(steps)
+                or tried.candidates * tried.us_per_candidate
+                    > @collect_cost_factor@ * p_exact_us * p_products_in_all * passing / 256;
             step := step + 1;
         end loop;
     end loop;

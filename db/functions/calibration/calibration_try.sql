@@ -25,8 +25,7 @@ begin
             then shop_private.unfiltered_hnsw_leg('image', p_queries[n], k, 1, p_index, p_ef_search)
             else (shop_private.filtered_hnsw_leg('image', p_queries[n], p_condition, k, k, p_index, p_stop_margin, null,
                 @hnsw_max_candidates@)).leg end;
-        recalls := recalls || (select count(*) from unnest(truth) t where t = any(leg.product_ids))
-            / greatest(1.0, cardinality(truth))::double precision;
+        recalls := recalls || shop_private.recall_of(leg.product_ids, truth);
         examined := examined || leg.rows_examined::double precision;
         times := times || leg.ms;
     end loop;

@@ -11,8 +11,9 @@ declare
     run shop_private.search_run;
     inputs record;  -- the result of search_inputs
     leg record;
-    unfiltered boolean;
-    share double precision;  -- estimated share of all products that match
+    filtered boolean;
+    share double precision;  -- share of all products that match: known without a filter, otherwise estimated
+    known_share double precision;  -- the same, or null under a filter
     matched uuid[];  -- the products that match, if few match
     step_began timestamptz := clock_timestamp();
 begin
@@ -24,7 +25,9 @@ begin
     run.calibration_id := settings.calibration_id;
     run.products := settings.products;
     run.condition := shop_private.search_condition(p_request);
-    unfiltered := run.condition = 'true';
+    filtered := run.condition <> 'true' and p_request.filter is not null;
+    known_share := case when run.condition = 'true' then 1
+        when not filtered then shop_private.catalog_share(p_request.catalog) end;
     inputs := shop_private.search_inputs(p_request);
     run.image_vector := inputs.image_vector;
     run.title_vector := inputs.title_vector;
@@ -34,27 +37,30 @@ begin
 
     -- Few matches are compared without an index scan: a scan that gives up costs its own time plus the comparison.
     step_began := clock_timestamp();
-    if p_request.route is null and not unfiltered then
+    share := known_share;
+    if p_request.route is null and run.condition <> 'true'
+        and (share is null or share * settings.products <= 2 * settings.exact_limit)
+    then
         select m.matched, m.share into matched, share
-        from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products) m;
+        from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products, share) m;
     end if;
     run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     if inputs.named is not null then
         matched := case when matched is not null
             then array(select m from unnest(matched) m where m <> all(inputs.named)) end;
-        run.condition := case when unfiltered then '' else run.condition || ' and ' end
+        run.condition := case when run.condition = 'true' then '' else run.condition || ' and ' end
             || format('p.product_id <> all(%L::uuid[])', inputs.named);
     end if;
 
     if run.image_weight > 0 then
-        leg := shop_private.vector_leg('image', run.image_vector, run.condition, p_request.k, run.depth,
-            p_request.route, share, settings, matched);
+        leg := shop_private.vector_leg('image', run.image_vector, inputs.image_starts, run.condition, p_request.k,
+            run.depth, p_request.route, share, filtered, settings, matched);
         run.image_leg := leg.leg;
         matched := leg.p_matched;
     end if;
     if run.title_weight > 0 then
-        leg := shop_private.vector_leg('title', run.title_vector, run.condition, p_request.k, run.depth,
-            p_request.route, share, settings, matched);
+        leg := shop_private.vector_leg('title', run.title_vector, inputs.title_starts, run.condition, p_request.k,
+            run.depth, p_request.route, share, filtered, settings, matched);
         run.title_leg := leg.leg;
         matched := leg.p_matched;
     end if;
@@ -74,5 +80,5 @@ begin
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
-    return shop_private.search_total(p_request, settings, matched, unfiltered, run);
+    return shop_private.search_total(p_request, settings, matched, known_share, run);
 end $$;

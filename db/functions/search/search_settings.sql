@@ -26,15 +26,16 @@ begin
     select * into newest from shop.calibration c
     where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
     settings.calibration_id := newest.calibration_id;
-    -- Equal recall needs an ef_search that grows about as the square root of the catalog.
+    -- Equal recall needs an ef_search that grows about as the square root of the number of vectors.
     settings.ef_search := least(@max_ef_search@, case when newest.recall is null
-        then greatest(@default_ef_min@, @default_ef_factor@ * sqrt(settings.products))
+        then greatest(@default_ef_min@, @default_ef_factor@ * sqrt(greatest(settings.products, settings.images)))
         else newest.ef_search * sqrt(greatest(1, settings.products / greatest(1.0, newest.products))) end);
     settings.stop_margin := coalesce(newest.slack, @default_stop_margin@);
     settings.exact_us_per_row := coalesce(newest.exact_us_per_row, @default_exact_us@);
     settings.hnsw_us_per_candidate := coalesce(newest.hnsw_us_per_candidate, @default_hnsw_us@);
     settings.exact_limit := greatest(@exact_floor@,
-        settings.ef_search * settings.hnsw_us_per_candidate / settings.exact_us_per_row);
+        settings.ef_search * settings.hnsw_us_per_candidate / settings.exact_us_per_row,
+        newest.crossover_rows);
 
     select coalesce(max(t.value) filter (where t.name = 'image_weight'), 1),
         coalesce(max(t.value) filter (where t.name = 'title_weight'), 1),

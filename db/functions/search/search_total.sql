@@ -1,20 +1,21 @@
 -- Sets run.total, the number of products that pass the catalog and the filter of a run, encoded or not, and
 -- run.total_is, which says how exact the number is. p_matched is the list of these products, if they were collected.
--- p_unfiltered: there is neither a catalog nor a filter to apply. Up to p_settings.exact_limit products are counted. A
--- larger number is an estimate or a bound.
+-- p_known_share is the share of all products that the catalog has if no filter applies, and null otherwise. Up to
+-- p_settings.exact_limit products are counted. A larger number is an estimate, or a bound under a filter.
 create or replace function shop_private.search_total(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_matched uuid[],
-    p_unfiltered boolean, inout run shop_private.search_run
+    p_known_share double precision, inout run shop_private.search_run
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     most constant bigint := p_settings.exact_limit;
     nearest constant bigint :=  -- null without a vector leg
         cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids));
-    products constant bigint := shop_private.row_estimate('shop.product');
+    unfiltered constant boolean := p_known_share is not null;
+    products constant bigint := p_known_share * shop_private.row_estimate('shop.product');
     -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, so a small value of
     -- either is a reason to count. On a standby and after a crash, the counter is 0; there, ANALYZE decides.
-    live constant bigint := coalesce(nullif(pg_stat_get_live_tuples('shop.product'::regclass), 0),
+    live constant bigint := coalesce(p_known_share * nullif(pg_stat_get_live_tuples('shop.product'::regclass), 0),
         (select case when c.reltuples > 0 then products else 0 end from pg_class c
          where c.oid = 'shop.product'::regclass));
     counted bigint;
@@ -24,13 +25,13 @@ begin
         run.total_is := 'exact';
         return;
     end if;
-    run.total := case when p_unfiltered then products when p_request.route is null then most + 1
+    run.total := case when unfiltered then products when p_request.route is null then most + 1
         else coalesce(nearest, 0) end;
-    run.total_is := case when p_unfiltered then 'about' else 'at least' end;
+    run.total_is := case when unfiltered then 'about' else 'at least' end;
     -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a vector leg that
     -- found fewer products than it looked for is a reason to count, too.
-    if p_unfiltered and (least(products, live) <= most or nearest < run.depth)
-        or not p_unfiltered and p_request.route is not null and coalesce(nearest, 0) < run.depth
+    if unfiltered and (least(products, live) <= most or nearest < run.depth)
+        or not unfiltered and p_request.route is not null and coalesce(nearest, 0) < run.depth
     then
         execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)
         into counted;

@@ -29,17 +29,23 @@ def app(large: Database) -> Iterator[Connection]:
 
 
 def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> None:
-    found = calibrate(app, target_recall=0.95, k=10, queries=30)
+    progress: list[str] = []
+    found = calibrate(app, target_recall=0.95, k=10, queries=30, on_progress=progress.append)
     assert found.query_kind == "image"  # the cache has one query text, which is too few
     assert found.queries == 30
     assert found.recall is not None and found.recall >= 0.95
     assert found.products == pytest.approx(PRODUCTS, rel=0.02)
     assert found.exact_us_per_row > 0 and found.hnsw_us_per_candidate > 0
-    tried = [row["ef_search"] for row in found.measured if row["filter"] == 1]
+    tried = [row["ef_search"] for row in found.measured if "ef_search" in row]
     assert tried == sorted(tried) and tried[-1] == found.ef_search
-    tried = [row["slack"] for row in found.measured if row["filter"] < 1]
+    tried = [row["slack"] for row in found.measured if "slack" in row]
     assert tried == sorted(tried) and tried[-1] == found.slack
-    assert {row["filter"] for row in found.measured} == {0.039, 0.102, 0.801, 1}
+    assert {row["filter"] for row in found.measured if "kind" not in row} == {0.039, 0.102, 0.801, 1}
+    far = [row for row in found.measured if row.get("kind") == "far from the query"]
+    assert len(far) == 3  # the commonest of four product types, which do not depend on the clusters
+    assert all(row["recall"] >= 0.9 and row["lowest"] <= row["recall"] for row in found.measured[-3:])
+    assert len(progress) == 1 + len(found.measured)
+    assert progress[0] == f"30 image queries among {found.products} products"
     settings = app.execute(text("select * from shop_private.search_settings()")).one()
     assert (settings.ef_search, settings.stop_margin) == (found.ef_search, found.slack)
 
@@ -61,6 +67,21 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
         )
         hits += len(truth & {int(row.sku.split()[1]) for row in rows})
     assert hits / 300 >= 0.93
+
+
+def test_a_target_that_the_bound_misses_is_reported_and_all_products_are_compared(app: Connection) -> None:
+    found = calibrate(app, target_recall=0.9999, k=100, queries=150)
+    assert found.recall is not None
+    last = [row for row in found.measured if "ef_search" in row][-1]
+    assert last["ef_search"] == 1000
+    assert last["lowest"] < 0.9999
+    assert last in found.missed()
+    assert found.crossover_rows > PRODUCTS
+    said = StringIO()
+    print_calibration(found, Console(file=said, width=200))
+    assert f"with 95% confidence at least {last['lowest']:.3f}, below the target 0.9999" in said.getvalue()
+    rows = app.execute(text("select route from shop.search('bag', title_weight => 0, keyword_weight => 0)"))
+    assert {row.route for row in rows} == {"exact"}
 
 
 def test_calibration_prefers_known_query_texts_to_images(app: Connection, large: Database) -> None:

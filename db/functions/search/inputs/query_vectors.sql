@@ -3,10 +3,11 @@
 -- A text or an image has the same vector for both. A product given as input compares its image with images and its
 -- title with titles. Each input is a unit vector times its weight (negative: less like this); the sum is scaled back to
 -- unit length. words joins the texts with a positive weight. `named` lists the products given as input, which the
--- results exclude.
+-- results exclude. The starts are the unit vectors of the inputs with a positive weight, and null for a single input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
-    out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[]
+    out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
+    out image_starts @vector@.halfvec[], out title_starts @vector@.halfvec[]
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -18,6 +19,7 @@ declare
     title_sum @vector@.vector;
     scale @vector@.vector;
     given uuid;
+    given_inputs integer := 0;
 begin
     if num_nonnulls(p_request.query, p_request.image, p_request.inputs) = 0 then
         raise exception using errcode = '22023', message = 'nothing to search for',
@@ -52,15 +54,22 @@ begin
         end if;
         scale := array_fill(weight::real, array[@vector@.vector_dims(vector)])::@vector@.vector;
         vector := @vector@.l2_normalize(vector);
+        image_starts := case when weight > 0 then image_starts || vector else image_starts end;
         image_sum := coalesce(image_sum operator(@vector@.+) (vector::@vector@.vector operator(@vector@.*) scale),
             vector::@vector@.vector operator(@vector@.*) scale);
         vector := coalesce(@vector@.l2_normalize(product_title), vector);
+        title_starts := case when weight > 0 then title_starts || vector else title_starts end;
+        given_inputs := given_inputs + 1;
         title_sum := coalesce(title_sum operator(@vector@.+) (vector::@vector@.vector operator(@vector@.*) scale),
             vector::@vector@.vector operator(@vector@.*) scale);
     end loop;
     if least(@vector@.vector_norm(image_sum), @vector@.vector_norm(title_sum)) < @min_inputs_norm@ then
         raise exception using errcode = '22023', message = 'the inputs cancel each other out',
             hint = 'Their weighted sum points nowhere; change the weights.';
+    end if;
+    if given_inputs = 1 then
+        image_starts := null;
+        title_starts := null;
     end if;
     image_vector := @vector@.l2_normalize(image_sum)::@vector@.halfvec;
     title_vector := @vector@.l2_normalize(title_sum)::@vector@.halfvec;

@@ -4,7 +4,7 @@
 create or replace function shop_private.search_inputs(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
-    out degraded text
+    out image_starts @vector@.halfvec[], out title_starts @vector@.halfvec[], out degraded text
 )
 language plpgsql stable as $$
 declare
@@ -16,14 +16,14 @@ begin
         words := p_request.query;  -- only keywords are searched, so nothing is encoded
     elsif p_request.degrade and p_request.query is not null then
         begin
-            select q.image_vector, q.title_vector, q.words, q.named into image_vector, title_vector, words, named
+            select q.* into image_vector, title_vector, words, named, image_starts, title_starts
             from shop_private.query_vectors(p_request) q;
         exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
             degraded := sqlerrm;
             words := p_request.query;
         end;
     else
-        select q.image_vector, q.title_vector, q.words, q.named into image_vector, title_vector, words, named
+        select q.* into image_vector, title_vector, words, named, image_starts, title_starts
         from shop_private.query_vectors(p_request) q;
     end if;
 end $$;

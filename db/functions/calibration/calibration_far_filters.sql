@@ -1,0 +1,42 @@
+-- Measures filters that are far from the query, as a search runs them by the settings of p_settings: each of the
+-- @calibration_far_types@ commonest product types, for the queries whose nearest product is of another type. Returns a
+-- list of entries of shop.calibration.measured, which is empty where every search compares all products.
+create or replace function shop_private.calibration_far_filters(
+    p_queries @vector@.halfvec[], p_k integer, p_settings shop_private.search_settings
+)
+returns jsonb
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    measured jsonb := '[]';
+    kind record;
+    nearest text[] := '{}';  -- the product type of the nearest product of each query
+    far @vector@.halfvec[];
+    tried record;
+begin
+    if p_settings.image_index is null or p_settings.products <= p_settings.exact_limit then
+        return measured;
+    end if;
+    for n in 1..cardinality(p_queries) loop
+        nearest := nearest || (select coalesce(p.product_type, '') from shop.product p where p.product_id = (
+            shop_private.exact_leg('image', p_queries[n], 'true', null, 1, 1, p_settings.image_table)).product_ids[1]);
+    end loop;
+    for kind in
+        select c.name, c.share from pg_stats s,
+            unnest(s.most_common_vals::text::text[], s.most_common_freqs) c(name, share)
+        where s.schemaname = 'shop' and s.tablename = 'product' and s.attname = 'product_type'
+            and c.share * p_settings.products > p_settings.exact_limit
+        order by c.share desc, c.name limit @calibration_far_types@
+    loop
+        far := array(select q.vector from unnest(p_queries, nearest) with ordinality q(vector, name, place)
+            where q.name <> kind.name order by q.place limit @calibration_mixes@);
+        continue when cardinality(far) < 5;
+        tried := shop_private.calibration_routes(
+            far, null, format('p.product_type = %L', kind.name), kind.share, p_k, p_settings);
+        raise info 'far from the query, % of all pass the filter: recall % (at least %)', round(kind.share::numeric, 2),
+            round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
+        measured := measured || jsonb_build_object('filter', round(kind.share::numeric, 3),
+            'kind', 'far from the query', 'candidates', tried.candidates, 'recall', tried.recall,
+            'lowest', tried.lowest, 'ms', tried.ms);
+    end loop;
+    return measured;
+end $$;

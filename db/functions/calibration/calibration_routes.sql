@@ -1,0 +1,33 @@
+-- Measures the image leg as a search runs it, by the routes and settings of p_settings. p_starts has two vectors for
+-- each query, its positive inputs. It is null if the queries are single inputs. p_share is the share of all products
+-- that meet p_condition, a filter on p (shop.product) or 'true'.
+--
+-- recall is the mean recall@k, lowest its lower confidence bound, candidates the median number of rows examined, and ms
+-- the time of a leg in milliseconds (the lower quartile).
+create or replace function shop_private.calibration_routes(
+    p_queries @vector@.halfvec[], p_starts @vector@.halfvec[], p_condition text, p_share double precision,
+    p_k integer, p_settings shop_private.search_settings,
+    out recall double precision, out lowest double precision, out candidates double precision, out ms double precision
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    found record;
+    truth uuid[];
+    recalls double precision[] := '{}';
+    examined double precision[] := '{}';
+    times double precision[] := '{}';
+begin
+    for n in 1..cardinality(p_queries) loop
+        truth := (shop_private.exact_leg(
+            'image', p_queries[n], p_condition, null, p_k, 1, p_settings.image_table)).product_ids;
+        found := shop_private.vector_leg('image', p_queries[n], p_starts[2 * n - 1:2 * n], p_condition, p_k, p_k, null,
+            p_share, p_condition <> 'true', p_settings, null);
+        recalls := recalls || shop_private.recall_of((found.leg).product_ids, truth);
+        examined := examined || (found.leg).rows_examined::double precision;
+        times := times || (found.leg).ms;
+    end loop;
+    select avg(r), avg(r) - @calibration_confidence@ * stddev_samp(r) / sqrt(count(*)) into recall, lowest
+    from unnest(recalls) r;
+    select percentile_cont(0.5) within group (order by e) into candidates from unnest(examined) e;
+    select percentile_cont(@calibration_time_quantile@) within group (order by t) into ms from unnest(times) t;
+end $$;

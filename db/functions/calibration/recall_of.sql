@@ -1,0 +1,8 @@
+-- Returns the share of p_truth that is in p_found, or 1 if p_truth is empty.
+create or replace function shop_private.recall_of(p_found uuid[], p_truth uuid[])
+returns double precision
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when cardinality(p_truth) > 0
+        then (select count(*) from unnest(p_truth) t where t = any(p_found)) / cardinality(p_truth)::double precision
+        else 1 end
+$$;

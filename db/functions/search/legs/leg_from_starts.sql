@@ -1,0 +1,65 @@
+-- Adds to a vector leg what several further walks through the HNSW index find, and ranks all of it by the query.
+--
+-- One walk can end in a region of the graph that is far from the nearest products: between the products of a mix, or
+-- where a filter excludes the query's neighbourhood. Each further walk goes to a start that is moved towards the query:
+-- @start_pull@ of the query is added. The first starts are p_starts: the positive inputs of a mix, or sampled products
+-- that match. The next starts are the nearest products found so far, one for each region. The last round is round
+-- @start_rounds@, or the first further round that changes none of the nearest p_k products.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+
+create or replace function shop_private.leg_from_starts(
+    p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
+    p_depth integer, inout leg shop_private.leg
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+set hnsw.iterative_scan = off
+set hnsw.ef_search = @start_candidates@
+as $$
+declare
+    began constant timestamptz := clock_timestamp();
+    pull constant @vector@.halfvec := p_vector operator(@vector@.*)
+        array_fill(@start_pull@::real, array[@vector@.vector_dims(p_vector::@vector@.vector)])::@vector@.halfvec;
+    starts @vector@.halfvec[] := p_starts;
+    used @vector@.halfvec[] := '{}';
+    start @vector@.halfvec;
+    target @vector@.halfvec;
+    found shop_private.candidate[] := array(select (l.product_id, l.position, l.distance)::shop_private.candidate
+        from unnest(leg.product_ids, leg.positions, leg.measures) l(product_id, position, distance));
+    walked shop_private.candidate[];
+    nearest uuid[] := leg.product_ids[:p_k];
+    merged shop_private.leg;
+begin
+    for round in 1..@start_rounds@ loop
+        foreach start in array coalesce(starts, '{}') loop
+            target := @vector@.l2_normalize(start operator(@vector@.+) pull);
+            if p_part = 'image' then
+                select array_agg((w.product_id, w.position, w.embedding operator(@vector@.<=>) p_vector)
+                    ::shop_private.candidate) into walked from (
+                    select i.product_id, i.position, i.embedding from shop.image_vector i
+                    order by i.embedding operator(@vector@.<=>) target limit @start_candidates@) w;
+            else
+                select array_agg((w.product_id, w.position, w.embedding operator(@vector@.<=>) p_vector)
+                    ::shop_private.candidate) into walked from (
+                    select t.product_id, t.position, t.embedding from shop.title_vector t
+                    order by t.embedding operator(@vector@.<=>) target limit @start_candidates@) w;
+            end if;
+            used := used || start;
+            leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(walked), 0);
+            found := found || shop_private.matching_candidates(walked, p_condition);
+        end loop;
+        merged := shop_private.leg_from_candidates(found, greatest(p_depth, @start_choice@));
+        exit when round > 1 and merged.product_ids[:p_k] is not distinct from nearest;
+        nearest := merged.product_ids[:p_k];
+        starts := shop_private.next_starts(p_part, merged, used);
+    end loop;
+    leg.product_ids := merged.product_ids[:p_depth];
+    leg.positions := merged.positions[:p_depth];
+    leg.measures := merged.measures[:p_depth];
+    leg.ms := coalesce(leg.ms, 0) + extract(epoch from clock_timestamp() - began) * 1000;
+end $$;

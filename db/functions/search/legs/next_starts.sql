@@ -1,0 +1,31 @@
+-- Returns the vectors of the nearest products of a leg from which further walks start: at most @start_count@, each from
+-- another region than the others and than the starts that were used. The function has no SET clause: leg_from_starts
+-- calls it under its own settings.
+create or replace function shop_private.next_starts(
+    p_part text, p_leg shop_private.leg, p_used @vector@.halfvec[]
+)
+returns @vector@.halfvec[]
+language plpgsql stable as $$
+declare
+    candidates @vector@.halfvec[];
+    candidate @vector@.halfvec;
+    chosen @vector@.halfvec[] := '{}';
+begin
+    if p_part = 'image' then
+        candidates := array(
+            select i.embedding from unnest(p_leg.product_ids[:@start_choice@], p_leg.positions[:@start_choice@])
+                with ordinality l(product_id, position, place)
+            join shop.image_vector i on i.product_id = l.product_id and i.position = l.position order by l.place);
+    else
+        candidates := array(
+            select t.embedding from unnest(p_leg.product_ids[:@start_choice@]) with ordinality l(product_id, place)
+            join shop.title_vector t on t.product_id = l.product_id order by l.place);
+    end if;
+    foreach candidate in array candidates loop
+        continue when exists (select from unnest(p_used || chosen) s
+            where s operator(@vector@.<=>) candidate < @start_distance@);
+        chosen := chosen || candidate;
+        exit when cardinality(chosen) = @start_count@;
+    end loop;
+    return chosen;
+end $$;

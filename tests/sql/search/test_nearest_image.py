@@ -1,0 +1,63 @@
+"""Each row of a search reports the product's nearest image, on every route."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from tests.support.large_catalog import QUERY, query_vector, vectors
+
+IMAGES = 8
+NEAREST = 400  # this many products near the query get further images
+
+
+@pytest.fixture
+def many_images(large: Database) -> Iterator[Connection]:
+    """A catalog in which the products near the query have 8 images each, and scans of the index are short."""
+    order = np.argsort(-vectors(0) @ query_vector())[:NEAREST] + 1
+    random = np.random.default_rng(3)
+    images = query_vector() + 0.4 * random.standard_normal((NEAREST * (IMAGES - 1), len(query_vector())))
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.execute(
+            text(
+                "with near as (select shop.product_id('sku ' || n) as product_id, i, position from "
+                "unnest(cast(:numbers as integer[])) with ordinality u(n, i), generate_series(1, 7) position), "
+                "added as (insert into shop.product_image (product_id, position, uri) "
+                "select product_id, position, 'https://cdn.example/more' from near) "
+                "insert into shop.toy_image (product_id, position, embedding, source) "
+                "select n.product_id, n.position, cast(v.vector as halfvec), 'source' from near n "
+                "join unnest(cast(:vectors as text[])) with ordinality v(vector, place) "
+                "on v.place = (n.i - 1) * 7 + n.position"
+            ),
+            {"numbers": order.tolist(), "vectors": [str(vector.tolist()) for vector in images]},
+        )
+        conn.exec_driver_sql(
+            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
+            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "values (1, 20000, 10, .98, .99, 60, 'text', 10, 0.0025, 4, 8, 700)"
+        )
+        yield conn
+        transaction.rollback()
+
+
+@pytest.mark.parametrize("filter_", [None, '{"price": {"lt": 120}}'])
+@pytest.mark.parametrize("route", ["hnsw", "exact"])
+def test_each_row_reports_the_nearest_image_of_its_product(
+    many_images: Connection, route: str, filter_: str | None
+) -> None:
+    rows = many_images.execute(
+        text(
+            "select r.rank, r.image_position, r.image_distance, n.position, n.distance "
+            "from shop.search(:query, filter => :filter, k => 40, title_weight => 0, keyword_weight => 0, "
+            "route => :route) r, lateral (select v.position, v.embedding <=> shop.clip_text(:query) as distance "
+            "from shop.image_vector v where v.product_id = r.product_id order by 2, 1 limit 1) n order by r.rank"
+        ),
+        {"query": QUERY, "filter": filter_, "route": route},
+    ).all()
+    assert len(rows) == 40
+    assert [row.image_position for row in rows] == [row.position for row in rows]
+    assert [row.image_distance for row in rows] == pytest.approx([row.distance for row in rows])
+    assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)

@@ -1,0 +1,150 @@
+"""Searches find the nearest products of mixes, of filters far from the query, and of a catalog among several."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, text
+
+from db.engine import Database
+from tests.support.large_catalog import CLUSTERS, PRODUCTS, QUERY, query_vector, vectors
+
+
+@pytest.fixture
+def calibrated(large: Database) -> Iterator[Connection]:
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.exec_driver_sql(
+            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
+            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 400)"
+        )
+        yield conn
+        transaction.rollback()
+
+
+@pytest.fixture
+def catalogs(calibrated: Connection) -> Connection:
+    """A fifth of the products belongs to a second catalog, and 40 of them to a third."""
+    for statement in (
+        "set local session_replication_role = replica",
+        "alter table shop.product drop constraint product_identity_check",  # the products keep their keys
+        "insert into shop.catalog (catalog) values ('second'), ('third')",
+        "update shop.product set catalog = 'second' where mod(substr(sku, 5)::integer, 5) = 0",
+        "update shop.product set catalog = 'third' where mod(substr(sku, 5)::integer, 500) = 0",
+        "analyze shop.product",
+    ):
+        calibrated.exec_driver_sql(statement)
+    return calibrated
+
+
+def nearest(query: NDArray[Any], passes: NDArray[np.bool_], k: int = 10) -> set[str]:
+    similarity = np.where(passes, vectors(0) @ query, -2)
+    return {f"sku {n + 1}" for n in np.argsort(-similarity)[:k]}
+
+
+def mixes(count: int) -> Iterator[tuple[list[int], list[float], NDArray[Any]]]:
+    random, images = np.random.default_rng(8), vectors(0)
+    for number in range(count):
+        products = random.choice(PRODUCTS, 2 + number % 2, replace=False)
+        weights = [0.9, 0.7, -0.4][: len(products)]
+        mixed = np.array(weights) @ images[products]
+        yield products.tolist(), weights, mixed / np.linalg.norm(mixed)
+
+
+def walked(conn: Connection, starts: list[Any], query: NDArray[Any], condition: str) -> set[str]:
+    rows = conn.execute(
+        text(
+            "select p.sku from unnest((shop_private.leg_from_starts('image', cast(:query as halfvec), "
+            "cast(:starts as halfvec[]), :condition, 10, 10, null)).product_ids) l(product_id) "
+            "join shop.product p using (product_id)"
+        ),
+        {
+            "query": str(query.tolist()),
+            "starts": [str(start.tolist()) for start in starts],
+            "condition": condition,
+        },
+    )
+    return {row.sku for row in rows}
+
+
+def test_walks_from_the_inputs_of_a_mix_find_its_nearest_products(calibrated: Connection) -> None:
+    found = []
+    for products, weights, query in mixes(30):
+        starts = [vectors(0)[n] for n, weight in zip(products, weights, strict=True) if weight > 0]
+        truth = nearest(query, np.ones(PRODUCTS, bool))
+        found.append(len(truth & walked(calibrated, starts, query, "true")) / 10)
+    assert np.mean(found) >= 0.85
+
+
+@pytest.mark.parametrize("brands", [(20,), (20, 21, 22, 23, 24), tuple(range(20, 45))], ids=["2%", "10%", "50%"])
+def test_walks_from_sampled_matches_find_the_nearest_products_of_a_far_filter(
+    calibrated: Connection, brands: tuple[int, ...]
+) -> None:
+    condition = f"p.brand = any('{{{', '.join(f'brand {n}' for n in brands)}}}')"
+    matching = np.isin(np.arange(1, PRODUCTS + 1) % CLUSTERS, brands)
+    sampled = calibrated.execute(
+        text(
+            "select cast(s as text) from unnest(shop_private.sampled_starts('image', cast(:query as halfvec), "
+            ":condition, :share, 20000)) s"
+        ),
+        {"query": str(query_vector().tolist()), "condition": condition, "share": len(brands) / CLUSTERS},
+    )
+    starts = [np.array(json.loads(row[0])) for row in sampled]
+    assert len(starts) == 4
+    found = walked(calibrated, starts, query_vector(), condition)
+    assert len(found) == 10
+    assert len(found & nearest(query_vector(), matching)) >= 7
+
+
+@pytest.mark.parametrize("filter_", [None, {"price": {"lt": 80}}])
+def test_a_mix_of_products_finds_its_nearest_products(calibrated: Connection, filter_: dict[str, Any] | None) -> None:
+    numbers = np.arange(1, PRODUCTS + 1)
+    passes = numbers * 7919 % 160 < 80 if filter_ else np.ones(PRODUCTS, bool)
+    for products, weights, query in mixes(20):
+        inputs = [{"sku": f"sku {n + 1}", "weight": w} for n, w in zip(products, weights, strict=True)]
+        rows = calibrated.execute(
+            text("select sku from shop.search(inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb), "
+                 "title_weight => 0)"),
+            {"inputs": json.dumps(inputs), "filter": json.dumps(filter_) if filter_ else None},
+        )  # fmt: skip
+        allowed = passes & ~np.isin(numbers - 1, products)
+        assert len({row.sku for row in rows} & nearest(query, allowed)) >= 9
+
+
+def search(conn: Connection, catalog: str, **named: Any) -> list[Row[Any]]:
+    given = "".join(f", {name} => :{name}" for name in named)
+    return list(
+        conn.execute(
+            text(
+                f"select * from shop.search(:query, catalog => :catalog, title_weight => 0, keyword_weight => 0{given})"
+            ),
+            {"query": QUERY, "catalog": catalog, **named},
+        ).all()
+    )
+
+
+def test_a_catalog_among_several_is_searched_as_if_it_were_alone(catalogs: Connection) -> None:
+    numbers = np.arange(1, PRODUCTS + 1)
+    members = {
+        "main": numbers % 5 != 0,
+        "second": (numbers % 5 == 0) & (numbers % 500 != 0),
+        "third": numbers % 500 == 0,
+    }
+    for catalog, passes in members.items():
+        for k in (10, 30):
+            rows = search(catalogs, catalog, k=k)
+            truth = nearest(query_vector(), passes, k)
+            assert len({row.sku for row in rows} & truth) >= 0.95 * k
+            assert {(row.complete, row.reason) for row in rows} == {(True, None)}
+            assert rows[0].route == ("exact" if catalog == "third" else "hnsw")
+            assert rows[0].total == pytest.approx(passes.sum(), rel=0.05)
+            assert {row.total_is for row in rows} == {"exact" if catalog == "third" else "about"}
+
+
+def test_a_filter_inside_a_catalog_keeps_its_bound(catalogs: Connection) -> None:
+    rows = search(catalogs, "main", filter='{"price": {"lt": 80}}')
+    assert {row.total_is for row in rows} == {"at least"}
+    assert rows[0].total <= 8000
