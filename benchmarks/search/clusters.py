@@ -1,0 +1,136 @@
+"""Generates a catalog of separate clusters of very different sizes and densities, and queries that lie between them.
+
+One walk through an HNSW graph goes wrong more often here than in the catalog of data.py: a dense cluster has few edges
+to other clusters, and a mix of products is far from all of them. The same seed always gives the same catalog and
+queries.
+
+- Clusters have sizes by Zipf's law, and spreads from .05 (almost one point) to 1.2 (no cluster to speak of).
+- A product has 1 to 8 images. Of all products, 5% nearly repeat another product's images, 2% repeat them exactly, and
+  8% have no vectors.
+- The products belong to one catalog, or are drawn into several: a large one, one a quarter as large, and two small
+  ones.
+- Each product type owns whole clusters, so a filter on it is a filter on regions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIMENSION = 128
+CLUSTERS = 400
+SPREADS = (0.05, 1.2)  # length of a product's deviation from its cluster's centre, which has length 1
+MOST_IMAGES = 8
+IMAGE_NOISE = 0.15  # length of an image's deviation from its product
+NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS = 0.05, 0.02, 0.08  # of all products
+ONE_CATALOG = {"main": 1.0}
+CATALOGS = {"main": 0.778, "second": 0.2, "third": 0.02, "fourth": 0.002}  # of all products
+TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # a product type has about each of these shares of all products
+TEXT_NOISE = 0.4  # length of a text's deviation from its product
+VERSION = 1  # of the generated data: databases loaded with another version are not used again
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Weighted products of one catalog, as the numbers of their rows. `vector` is their weighted sum, of length 1."""
+
+    products: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    vector: NDArray[np.float32]
+
+
+class ClusteredCatalog:
+    """`images` has the vectors of all images in half precision. `product` and `position` say for each of these vectors
+    which image it belongs to. `titles` has a vector for each product in `encoded`. `cluster`, `catalog` and
+    `product_type` have an entry for each product."""
+
+    def __init__(self, rows: int, shares: Mapping[str, float] = ONE_CATALOG, seed: int = 1) -> None:
+        self.rows, self.shares, self.seed = rows, shares, seed
+        random = np.random.default_rng([seed, rows])
+        centres = _units(random.standard_normal((CLUSTERS, DIMENSION)))
+        self.text_direction = _units(random.standard_normal((1, DIMENSION)))[0]
+        spreads = random.uniform(*SPREADS, CLUSTERS)
+        sizes = 1 / np.arange(1, CLUSTERS + 1)
+        sizes /= sizes.sum()
+        self.cluster = random.choice(CLUSTERS, rows, p=sizes)
+        self._vectors = _units(centres[self.cluster] + spreads[self.cluster, None] * _noise(random, rows))
+        self.catalog = random.choice(list(shares), rows, p=list(shares.values()))
+        self.product_type = self._types(random, sizes)[self.cluster]
+
+        counts = random.integers(1, MOST_IMAGES + 1, rows)
+        shuffled = random.permutation(rows)
+        near, exact, without = (round(rows * share) for share in (NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS))
+        copies, sources = shuffled[: near + exact], random.permutation(shuffled[near + exact :])[: near + exact]
+        self._vectors[copies] = self._vectors[sources]
+        counts[copies[near:]] = counts[sources[near:]]
+        self.product = np.repeat(np.arange(rows), counts)
+        first = np.cumsum(counts) - counts
+        self.position = np.arange(len(self.product)) - first[self.product]
+        images = _units(self._vectors[self.product] + IMAGE_NOISE * _noise(random, len(self.product)))
+        for copy, source in zip(copies, sources, strict=True):
+            some = min(counts[copy], counts[source])
+            images[first[copy] : first[copy] + some] = images[first[source] : first[source] + some]
+        nearly = np.isin(self.product, copies[:near])
+        images[nearly] = _units(images[nearly] + 0.02 * _noise(random, int(nearly.sum())))
+
+        encoded = np.ones(rows, bool)
+        encoded[shuffled[-without:]] = False
+        self.encoded = np.flatnonzero(encoded)
+        kept = encoded[self.product]
+        self.product, self.position = self.product[kept], self.position[kept]
+        self.images = images[kept].astype(np.float16)
+        self.titles = self._texts(random, self.encoded)
+
+    @cached_property
+    def first_image(self) -> dict[int, int]:
+        """The row in `images` of each encoded product's first image."""
+        rows = np.flatnonzero(self.position == 0)
+        return dict(zip(self.product[rows].tolist(), rows.tolist(), strict=True))
+
+    def texts(self, count: int, of: NDArray[np.bool_] | None = None, seed: int = 1) -> NDArray[np.float16]:
+        """Returns texts about random products, or about random products in the mask `of`."""
+        random = np.random.default_rng([self.seed, self.rows, seed])
+        products = self.encoded if of is None else self.encoded[of[self.encoded]]
+        return self._texts(random, random.choice(products, count))
+
+    def mixes(self, count: int, catalog: str = "main") -> list[Mix]:
+        """Returns mixes of two or three products. The last weight of every other mix is negative."""
+        random = np.random.default_rng([self.seed, self.rows, 2, list(self.shares).index(catalog)])
+        there = self.encoded[self.catalog[self.encoded] == catalog]
+        mixes = []
+        for number in range(count):
+            products = random.choice(there, 2 + number // 2 % 2, replace=False)
+            weights = random.uniform(0.3, 1, len(products)).round(2)
+            weights[-1] *= -0.6 if number % 2 else 1
+            rows = [self.first_image[product] for product in products.tolist()]
+            mixed = weights @ _units(self.images[rows].astype(np.float64))
+            mixes.append(Mix(products, weights, _units(mixed[None])[0].astype(np.float32)))
+        return mixes
+
+    def _types(self, random: np.random.Generator, shares: NDArray[np.float64]) -> NDArray[np.str_]:
+        """Returns the product type of each cluster: the clusters are shared out at random, and a cluster belongs to the
+        first type that still has room for it."""
+        left = dict(zip((f"t{share * 100:g}" for share in TYPES), TYPES, strict=True))
+        types = np.full(CLUSTERS, "other", object)
+        for cluster in random.permutation(CLUSTERS):
+            for name in random.permutation(list(left)):
+                if shares[cluster] <= left[name]:
+                    types[cluster] = name
+                    left[name] -= shares[cluster]
+                    break
+        return types.astype(str)
+
+    def _texts(self, random: np.random.Generator, products: NDArray[np.int64]) -> NDArray[np.float16]:
+        vectors = self._vectors[products] + TEXT_NOISE * _noise(random, len(products)) + self.text_direction
+        return _units(vectors).astype(np.float16)
+
+
+def _noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Returns random vectors of about unit length."""
+    return random.standard_normal((count, DIMENSION)) / np.sqrt(DIMENSION)
+
+
+def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
