@@ -22,6 +22,7 @@ def validated_chunks(
     source: CatalogSource,
     *,
     limit: int | None,
+    strict: bool,
     reject: Callable[[Reject], None],
     summary: LoadSummary,
     on_progress: Progress,
@@ -35,7 +36,7 @@ def validated_chunks(
             summary.read += 1
             if summary.read % PROGRESS_ROWS == 1:
                 on_progress(source.done, source.size)
-            row = raw if isinstance(raw, Reject) else _validated(raw, root, first_lines)
+            row = raw if isinstance(raw, Reject) else _validated(raw, root, first_lines, strict)
             if isinstance(row, Reject):
                 reject(row)
                 continue
@@ -50,8 +51,8 @@ def validated_chunks(
         yield chunk
 
 
-def _validated(raw: RawProduct, root: ImageRoot, first_lines: FirstLines) -> ValidatedProduct | Reject:
-    row = validate(raw, root)
+def _validated(raw: RawProduct, root: ImageRoot, first_lines: FirstLines, strict: bool) -> ValidatedProduct | Reject:
+    row = validate(raw, root, strict=strict)
     if isinstance(row, list):
         return Reject(raw.line, raw.fields.get("sku", ""), "; ".join(row))
     if earlier := first_lines.earlier(row.product.sku, row.line):

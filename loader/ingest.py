@@ -20,7 +20,7 @@ from loader.chunk_writer import ChunkWriter
 from loader.chunks import Progress, validated_chunks
 from loader.errors import NothingToLoad, RejectsUnwritable, SourceDamaged, SourceUnreadable
 from loader.rejects import Reject, RejectsFile
-from loader.sources import CatalogSource
+from loader.sources import CatalogSource, Format
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
@@ -34,6 +34,7 @@ class LoadOptions:
     dry_run: bool = False
     limit: int | None = None  # at most this many rows are read; None reads all
     sync: SyncOptions | None = None
+    strict: bool = False  # any faulty value rejects its row, and is not left out with a warning
 
 
 def ingest(
@@ -105,7 +106,14 @@ def _load_rows(
     sync: SyncRun | None,
     on_progress: Progress,
 ) -> None:
-    chunks = validated_chunks(source, limit=options.limit, reject=reject, summary=summary, on_progress=on_progress)
+    chunks = validated_chunks(
+        source,
+        limit=options.limit,
+        strict=options.strict or source.name == Format.FOLDER,  # a product of a folder is nothing but its image
+        reject=reject,
+        summary=summary,
+        on_progress=on_progress,
+    )
     with ChunkWriter(database, source.image_root, options.catalog, options.dry_run, reject, summary) as writer:
         for number, chunk in enumerate(chunks):
             if number == 0 and not options.dry_run and _expected_rows(source, options, len(chunk)) >= WORTH_DEFERRING:

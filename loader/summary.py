@@ -20,6 +20,15 @@ class SyncCounts:
 
 
 @dataclass
+class Warnings:
+    """The values of one field that were left out of accepted rows, or changed."""
+
+    line: int  # the first row with such a value
+    reason: str  # of the first value
+    count: int = 0
+
+
+@dataclass
 class LoadSummary:
     """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run has the same counts."""
 
@@ -36,6 +45,7 @@ class LoadSummary:
     missing_files: int = 0  # images of accepted rows whose files are not on this disk
     without_image: int = 0
     dropped_hashes: int = 0
+    warnings: dict[str, Warnings] = field(default_factory=dict)  # by field
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None
@@ -47,6 +57,8 @@ class LoadSummary:
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
         self.dropped_hashes += times * row.dropped_hash
+        for name, reason in row.warnings:
+            self.warnings.setdefault(name, Warnings(row.line, reason)).count += times
 
     def add(self, counts: UpsertCounts) -> None:
         self.inserted += counts.inserted

@@ -49,6 +49,9 @@ MaxMissing = Annotated[
     str | None,
     typer.Option(help="With --sync: if more products than this are missing, change none of them. Default: 20%."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Reject a row with any faulty value, instead of loading it without the value.")
+]
 Watch = Annotated[
     str | None,
     typer.Option(metavar="INTERVAL", help="Check the file every 30s, 15m, 2h ..., and load it if it has changed."),
@@ -69,6 +72,7 @@ def load(
     delete: Delete = False,
     max_missing: MaxMissing = None,
     watch: Watch = None,
+    strict: Strict = False,
 ) -> None:
     """Load a catalog. New rows are added, changed rows are updated, and equal rows are neither written nor encoded
     again.
@@ -97,7 +101,7 @@ def load(
     check_catalog(catalog)
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
     every = parse_interval(watch) if watch is not None else None
-    options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing))
+    options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing), strict)
 
     def opened() -> "CatalogSource":
         return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
@@ -195,5 +199,8 @@ def _report(summary: "LoadSummary") -> None:
     ):
         if count:
             say(f"warning: {what}: {count:,}")
+    for field, lost in summary.warnings.items():
+        if lost.count:
+            say(f"warning: faulty values of {field}: {lost.count:,}; the first, on line {lost.line}: {lost.reason}")
     if summary.dry_run:
         typer.echo("Dry run: nothing was changed.")

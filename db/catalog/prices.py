@@ -69,6 +69,12 @@ def is_ambiguous(cell: str) -> bool:
         return False
 
 
+def has_three_decimals(cell: str, currency: str) -> bool:
+    """Return whether the price, which can be read, has a third decimal other than 0."""
+    amount = _amount(split(cell).digits, currency, None, cell)
+    return amount != amount.quantize(CENT)
+
+
 @lru_cache(maxsize=10_000)
 def split(cell: str) -> WrittenPrice:
     """Split a price into its digits and its currency. Raises ValueError for any other text."""

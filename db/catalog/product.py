@@ -26,6 +26,7 @@ class RawProduct:
     image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
     attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields that are not in COLUMNS
     line: int = 0  # the line where the product begins; in a folder of images, the number of the image
+    faults: Sequence[tuple[str, str]] = ()  # field and reason for each value that its field cannot hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,4 @@ class ValidatedProduct:
     missing_files: int  # the number of its image files that are not on this disk
     dropped_hash: bool  # the image_phash of the product was malformed
     line: int  # the line of its RawProduct
+    warnings: Sequence[tuple[str, str]] = ()  # field and reason for each value that was left out or changed

@@ -1,8 +1,8 @@
 """Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
 The loader's files and `PUT /products` follow the same rules. Spelling is corrected where it has only one meaning:
-white space, letter case, availability words, decimal commas. Values are never guessed, cut or dropped. The one
-exception is a malformed image hash, which is dropped, because the encoder computes the hash again.
+white space, letter case, availability words, decimal commas. Values are never guessed or cut. A malformed image
+hash is dropped, because the encoder computes the hash again, and so is a wrong GTIN.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db.catalog import prices, values
+from db.catalog.currencies import THREE_DECIMALS
 from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
@@ -20,28 +21,37 @@ MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
 
+REQUIRED = ("sku", "title")  # a fault of another field need not reject the product
+Fault = tuple[str, str]  # the field, and the reason
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def validate(raw: RawProduct, root: ImageRoot | None) -> ValidatedProduct | list[str]:
-    """Return the product, or the list of its faults. Without a root, every image must be an address."""
-    faults: list[str] = []
+def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) -> ValidatedProduct | list[str]:
+    """Return the product, or the list of its faults. Without a root, every image must be an address.
+
+    If not `strict`, only a fault of SKU or title rejects the product. Any other faulty value is dropped with a
+    warning.
+    """
+    faults: list[Fault] = list(raw.faults)
+    warnings: list[Fault] = []
     texts: dict[str, Any] = {}
+    attributes = raw.attributes
     # One test covers all cells of the row, because nearly every row passes and a test per cell takes longer.
     all_text = _is_text("".join(raw.fields.values()))
     for name, cell in raw.fields.items():
         if (not all_text or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
-            faults.append(fault)
+            faults.append((name, fault))
         else:
             texts[name] = cell.strip() or None
-    attributes = list(_texts(raw.attributes))
-    if not _is_text("".join(attributes)) or max(map(len, attributes), default=0) > LONG:
-        faults += [fault for text in attributes if (fault := _fault("attribute", text, LONG))]
+    in_attributes = list(_texts(attributes))
+    if not _is_text("".join(in_attributes)) or max(map(len, in_attributes), default=0) > LONG:
+        attributes = _good_attributes(attributes, faults)
     _require_sku_and_title(raw, texts, faults)
-    _read_values(texts, faults)
+    _read_values(texts, faults, warnings)
     images, missing_files = _read_images(raw, root, faults)
-    if faults:
-        return faults
+    if faults and (strict or any(name in REQUIRED for name, _ in faults)):
+        return [fault for _, fault in faults]
 
     dropped_hash = False
     if raw.image_phash and images:
@@ -51,59 +61,81 @@ def validate(raw: RawProduct, root: ImageRoot | None) -> ValidatedProduct | list
             dropped_hash = True
     if images and "://" in images[0].uri:
         texts.setdefault("image_link", images[0].uri)
-    product = Product(**texts, attributes=raw.attributes, images=tuple(images))
-    return ValidatedProduct(product, missing_files, dropped_hash, raw.line)
+    product = Product(**texts, attributes=attributes, images=tuple(images))
+    return ValidatedProduct(product, missing_files, dropped_hash, raw.line, (*faults, *warnings))
 
 
-def _require_sku_and_title(raw: RawProduct, texts: dict[str, Any], faults: list[str]) -> None:
-    for name in ("sku", "title"):
+def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """Return the attributes that can be stored, and list the faults of the others."""
+    good = {}
+    for name, value in attributes.items():
+        found = [fault for text in _texts({name: value}) if (fault := _fault("attribute", text, LONG))]
+        faults += [("attributes", fault) for fault in found]
+        if not found:
+            good[name] = value
+    return good
+
+
+def _require_sku_and_title(raw: RawProduct, texts: dict[str, Any], faults: list[Fault]) -> None:
+    for name in REQUIRED:
         if not raw.fields.get(name, "").strip():
-            faults.append(f"{name} is empty")
+            faults.append((name, f"{name} is empty"))
     if texts.get("sku") and _CONTROL.search(texts["sku"]):
-        faults.append("sku has a control character")
+        faults.append(("sku", "sku has a control character"))
     if texts.get("title"):
         texts["title"] = " ".join(texts["title"].split())
 
 
-def _read_values(texts: dict[str, Any], faults: list[str]) -> None:
-    for name, read in (("currency", values.currency), ("availability", values.availability)):
+def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
+    for name, read, into in (
+        ("currency", values.currency, faults),
+        ("availability", values.availability, faults),
+        ("gtin", values.gtin, warnings),
+    ):
         if texts.get(name):
             try:
                 texts[name] = read(texts[name])
             except ValueError as error:
-                faults.append(str(error))
+                into.append((name, str(error)))
                 texts[name] = None
-    in_price = None
-    if texts.get("price"):
-        try:
-            texts["price"], in_price = prices.price(texts["price"], texts.get("currency"))
-        except ValueError as error:
-            faults.append(str(error))
-            texts["price"] = None
+    written = texts.get("price")
+    if not written:
+        return
+    try:
+        texts["price"], in_price = prices.price(written, texts.get("currency"))
+    except ValueError as error:
+        faults.append(("price", str(error)))
+        texts["price"] = None
+        return
     if in_price and texts.get("currency") not in (None, in_price):
-        faults.append(f"price is in {in_price}, currency is {texts['currency']}")
+        faults.append(("price", f"price is in {in_price}, currency is {texts['currency']}"))
+        texts["price"] = texts["currency"] = None
     elif in_price:
         texts["currency"] = in_price
+    if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):
+        warnings.append(
+            ("price", f'price "{written}" is rounded to {texts["price"]}, as prices have two decimals here')
+        )
 
 
-def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[str]) -> tuple[list[Image], int]:
+def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -> tuple[list[Image], int]:
     """Return the images, and how many image files are not on this disk. An image that is named twice counts once."""
     images: dict[str, Image] = {}
     missing = 0
     for path in raw.images:
         if not _is_text(path):
-            faults.append("an image path has a NUL character or is not UTF-8")
+            faults.append(("image", "an image path has a NUL character or is not UTF-8"))
             continue
         try:
             uri, exists = (root or AddressesOnly()).uri(path)
         except ValueError as error:
-            faults.append(str(error))
+            faults.append(("image", str(error)))
             continue
         missing += uri not in images and not exists
         images.setdefault(uri, Image(uri))
     if len(images) > MAX_IMAGES:
-        faults.append(f"{len(images)} images; a product has at most {MAX_IMAGES}")
-    return list(images.values()), missing
+        faults.append(("image", f"{len(images)} images; a product has at most {MAX_IMAGES}"))
+    return list(images.values())[:MAX_IMAGES], missing
 
 
 def _fault(name: str, text: str, longest: int) -> str | None:

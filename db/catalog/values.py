@@ -7,10 +7,18 @@ from db.catalog.currencies import SYMBOLS
 from db.catalog.prices import shown
 
 _AVAILABILITY = {
-    "instock": "in_stock", "available": "in_stock", "limitedavailability": "in_stock", "instoreonly": "in_stock",
-    "onlineonly": "in_stock", "outofstock": "out_of_stock", "soldout": "out_of_stock", "unavailable": "out_of_stock",
-    "discontinued": "out_of_stock", "reserved": "out_of_stock", "preorder": "preorder", "presale": "preorder",
-    "backorder": "backorder", "backordered": "backorder", "madetoorder": "backorder",
+    **dict.fromkeys((
+        "instock", "available", "limitedavailability", "instoreonly", "onlineonly", "lowstock", "lowinstock",
+        "limitedstock", "instockonline", "onstock", "yes", "y", "true", "1",
+    ), "in_stock"),
+    **dict.fromkeys((
+        "outofstock", "outstock", "nostock", "notinstock", "soldout", "unavailable", "notavailable", "discontinued",
+        "reserved", "no", "n", "false", "0",
+    ), "out_of_stock"),
+    **dict.fromkeys(("preorder", "presale", "onpreorder"), "preorder"),
+    **dict.fromkeys(
+        ("backorder", "backorders", "backordered", "onbackorder", "madetoorder", "availablefororder"), "backorder"
+    ),
 }  # fmt: skip
 
 
@@ -29,6 +37,28 @@ def availability(cell: str) -> str:
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
     return _AVAILABILITY[word]
+
+
+@lru_cache
+def gtin(cell: str) -> str:
+    """Read a GTIN of 8, 12, 13 or 14 digits, or an ISBN of 10. Blanks and hyphens are removed."""
+    code = re.sub(r"[\s-]", "", cell.removeprefix("'")).removesuffix(".0").upper()
+    if re.fullmatch(r"[0-9]+([.,][0-9]+)?E[+]?[0-9]+", code):
+        raise ValueError(
+            f'gtin "{shown(cell)}" is a number that a spreadsheet has shortened; format the column as text'
+        )
+    if re.fullmatch("[0-9]{9}[0-9X]", code):
+        checked = sum(
+            weight * (10 if digit == "X" else int(digit)) for weight, digit in zip(range(10, 0, -1), code, strict=True)
+        )
+        valid = checked % 11 == 0
+    elif re.fullmatch("[0-9]{8}|[0-9]{12,14}", code):
+        valid = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(code))) % 10 == 0
+    else:
+        raise ValueError(f'gtin "{shown(cell)}" does not have 8, 12, 13 or 14 digits')
+    if not valid:
+        raise ValueError(f'gtin "{shown(cell)}" has a wrong check digit')
+    return code
 
 
 def phash(cell: str) -> str:

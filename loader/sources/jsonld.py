@@ -111,15 +111,28 @@ def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
     texts: dict[str, str] = {}
+    faults: list[tuple[str, str]] = []
     used = {"image", "offers", "keywords", "additionalProperty", "hasVariant", "isVariantOf", "variesBy"}
     try:
         for field, names in TEXTS.items():
             for name in names:
-                if text := one_text(field, _unwrapped(product.get(name))):
+                try:
+                    text = one_text(field, _unwrapped(product.get(name)))
+                except ValueError as error:
+                    if field in ("sku", "title"):
+                        raise
+                    faults.append((field, str(error)))
+                    used.add(name)
+                    break
+                if text:
                     texts[field] = text
                     used.add(name)
                     break
-        offer = offered(product.get("offers"))
+        try:
+            offer = offered(product.get("offers"))
+        except ValueError as error:
+            offer = offered(None)
+            faults.append(("offers", str(error)))
         condition = (texts.get("condition") or offer.condition).rpartition("/")[2].removesuffix("Condition").lower()
         texts |= {"price": offer.price, "currency": offer.currency, "availability": offer.availability}
         texts["condition"] = condition
@@ -141,7 +154,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
             attributes["keywords"] = keywords
         attributes |= _properties(product.get("additionalProperty"))
         images = tuple(_absolute(path) for path in image_paths(_unwrapped(product.get("image"))))
-        return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line)
+        return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line, faults)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
 

@@ -58,9 +58,11 @@ class ParquetSource:
             for record, faults in _records(batch):
                 line += 1
                 row = self._rows.row(line, record)
-                if faults:
-                    sku = row.sku if isinstance(row, Reject) else row.fields.get("sku", "")
-                    row = Reject(line, sku, "; ".join(faults))
+                if faults and isinstance(row, RawProduct):
+                    if "sku" in row.fields and "title" in row.fields:
+                        row.faults = (*row.faults, *faults)
+                    else:
+                        row = Reject(line, row.fields.get("sku", ""), "; ".join(reason for _, reason in faults))
                 yield row
             self.done = self.size * line // self._count
 
@@ -92,15 +94,16 @@ def _open(file: CatalogFile) -> "ParquetFile":
         ) from error
 
 
-def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[str]]]:
+def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
     """Yields each row as a record of its good values, with the faults of its other values."""
     for cells in zip(*map(_values, batch.columns), strict=True):
-        record, faults = {}, []
+        record: dict[str, Any] = {}
+        faults: list[tuple[str, str]] = []
         for name, cell in zip(batch.schema.names, cells, strict=True):
             try:
                 record[name] = cell if isinstance(cell, Decimal) else _plain(cell)
             except ValueError as error:
-                faults.append(f"{name} {error}")
+                faults.append((name, f"{name} {error}"))
         yield record, faults
 
 

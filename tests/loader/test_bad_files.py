@@ -144,7 +144,7 @@ def test_a_bad_row_is_listed_and_the_other_rows_are_loaded(
     row, line, sku, reason = ROWS[case]
     (tmp_path / "link.jpg").symlink_to("/etc/passwd")
     (tmp_path / "goods.csv").write_bytes(b"sku,title,price,image\nfirst,First one,5,\n" + row + GOOD)
-    result = load(tmp_path / "goods.csv")
+    result = load(tmp_path / "goods.csv", "--strict")
     error = error_of(result)
     assert type(error) is RowsRejected
     assert error.exit_code == 6

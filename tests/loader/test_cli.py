@@ -32,7 +32,7 @@ def test_loading_a_good_catalog_prints_counts_and_exits_with_code_0(env: dict[st
 
 def test_rejected_rows_give_one_error_line_and_exit_code_6(env: dict[str, str], tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title,price,image\n1,Red,5,http://a.example/b\n2,Blue,-5,\n")
-    done = windowshop("load", "goods.csv", "--dry-run", env=env, cwd=tmp_path)
+    done = windowshop("load", "goods.csv", "--dry-run", "--strict", env=env, cwd=tmp_path)
     assert done.returncode == 6
     assert "Dry run: nothing was changed." in done.stdout
     assert done.stderr == (

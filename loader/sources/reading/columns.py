@@ -57,31 +57,37 @@ class Columns:
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Returns the product in a record, whose cells are texts or JSON values.
 
-        Raises ValueError for a value that its field cannot hold.
+        Raises ValueError for an SKU or title that the field cannot hold; the faults of other fields are in the product.
         """
         fields: dict[str, str] = {}
         images: tuple[str, ...] = ()
         phash = None
         attributes: dict[str, Any] = {}
+        faults: list[tuple[str, str]] = []
         for name, place in self.places.items():
             if is_empty(cell := _stripped(cells[place])):
                 continue
-            if name == "image":
-                images = (*image_paths(cell), *images)
-            elif name == "additional_image":
-                images = (*images, *image_paths(cell))
-            elif name == "image_phash":
-                phash = one_text(name, cell)
-            elif name == "keywords":
-                attributes["keywords"] = words(cell)
-            else:
-                fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
+            try:
+                if name == "image":
+                    images = (*image_paths(cell), *images)
+                elif name == "additional_image":
+                    images = (*images, *image_paths(cell))
+                elif name == "image_phash":
+                    phash = one_text(name, cell)
+                elif name == "keywords":
+                    attributes["keywords"] = words(cell)
+                else:
+                    fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
+            except ValueError as error:
+                if name in NEEDED:
+                    raise
+                faults.append((name, str(error)))
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
         for name, place in self.rest.items():
             if not is_empty(cell := _stripped(cells[place])):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
-        return RawProduct(fields, images, phash, attributes, line)
+        return RawProduct(fields, images, phash, attributes, line, faults)
 
 
 def _stripped(cell: Any) -> Any:

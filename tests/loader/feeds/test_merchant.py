@@ -141,7 +141,7 @@ def test_an_odd_merchant_xml_feed_keeps_googles_fields_and_all_other_fields(empt
 
 
 def test_odd_json_lines_are_loaded_or_rejected_with_their_line_number(emptied_database: Database, tmp_path: Path):
-    summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.jsonl")
+    summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.jsonl", strict=True)
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("jsonl", 10, 2, 8)
     assert stored(emptied_database) == {
         "O-1": {
