@@ -21,6 +21,7 @@ from loader.chunks import Progress, validated_chunks
 from loader.errors import NothingToLoad, RejectsUnwritable, SourceDamaged, SourceUnreadable
 from loader.rejects import Reject, RejectsFile
 from loader.sources import CatalogSource, Format
+from loader.sources.private_columns import WithoutPrivateColumns
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
@@ -73,6 +74,8 @@ def ingest(
             if summary.read == 0:
                 raise NothingToLoad(f"{source.path} holds no rows", hint="Nothing was changed.")
     on_progress(source.done, source.size)
+    if isinstance(source, WithoutPrivateColumns):
+        summary.private = dict(source.dropped)
     summary.rejected, summary.first_reject = rejects.count, rejects.first
     summary.rejects_file = rejects_path if rejects.count else None
     return summary

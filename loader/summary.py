@@ -44,7 +44,9 @@ class LoadSummary:
     images: int = 0  # images added, replaced or removed
     missing_files: int = 0  # images of accepted rows whose files are not on this disk
     without_image: int = 0
+    without_price: int = 0
     dropped_hashes: int = 0
+    private: dict[str, int] = field(default_factory=dict)  # dropped private attributes, with the number of rows
     warnings: dict[str, Warnings] = field(default_factory=dict)  # by field
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
@@ -56,6 +58,7 @@ class LoadSummary:
         again."""
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
+        self.without_price += times * (row.product.price is None)
         self.dropped_hashes += times * row.dropped_hash
         for name, reason in row.warnings:
             self.warnings.setdefault(name, Warnings(row.line, reason)).count += times

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from loader.summary import LoadSummary
     from loader.sync import SyncOptions
 
+PRICELESS = (Format.FOLDER, Format.SHOPEE)  # formats without prices
+
 CatalogPath = Annotated[
     Path, typer.Argument(help="A catalog file, a folder with one catalog file, or a folder of images.", metavar="PATH")
 ]
@@ -52,6 +54,13 @@ MaxMissing = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Reject a row with any faulty value, instead of loading it without the value.")
 ]
+Ignore = Annotated[
+    list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column that does not become an attribute.")
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="COLUMN", help="A private column, such as cost, that becomes an attribute."),
+]
 Watch = Annotated[
     str | None,
     typer.Option(metavar="INTERVAL", help="Check the file every 30s, 15m, 2h ..., and load it if it has changed."),
@@ -73,6 +82,8 @@ def load(
     max_missing: MaxMissing = None,
     watch: Watch = None,
     strict: Strict = False,
+    ignore: Ignore = None,
+    keep: Keep = None,
 ) -> None:
     """Load a catalog. New rows are added, changed rows are updated, and equal rows are neither written nor encoded
     again.
@@ -104,7 +115,9 @@ def load(
     options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing), strict)
 
     def opened() -> "CatalogSource":
-        return open_source(path, kind=kind, mapping=mapping, image_root=image_root)
+        return open_source(
+            path, kind=kind, mapping=mapping, image_root=image_root, kept=keep or (), ignored=ignore or ()
+        )
 
     source = opened()  # opened before the database, because a wrong path must not wait for an embedded server to start
     with open_database(settings, on_progress=say) as database:
@@ -199,6 +212,10 @@ def _report(summary: "LoadSummary") -> None:
     ):
         if count:
             say(f"warning: {what}: {count:,}")
+    if summary.private:
+        say(f"warning: private columns that are not loaded: {', '.join(summary.private)}; --keep COLUMN loads one")
+    if summary.accepted and summary.without_price == summary.accepted and summary.source not in PRICELESS:
+        say("warning: no product has a price; name the column with --map price=COLUMN")
     for field, lost in summary.warnings.items():
         if lost.count:
             say(f"warning: faulty values of {field}: {lost.count:,}; the first, on line {lost.line}: {lost.reason}")

@@ -1,6 +1,6 @@
 """Opens a catalog file or folder as a source of rows. CONTRIBUTING.md says how to add a format."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from db.errors import SettingsError
@@ -8,6 +8,7 @@ from loader.errors import NotACatalog, SourceUnreadable
 from loader.formats import Format
 from loader.sources.folder import FolderSource
 from loader.sources.price_column import DecidedPrices
+from loader.sources.private_columns import WithoutPrivateColumns
 from loader.sources.reading.catalog_file import CatalogFile, unreadable
 from loader.sources.reading.columns import check_fields
 from loader.sources.reading.file_head import FileHead
@@ -23,8 +24,13 @@ def open_source(
     kind: Format | None = None,
     mapping: Mapping[str, str] | None = None,
     image_root: Path | None = None,
+    kept: Collection[str] = (),
+    ignored: Collection[str] = (),
 ) -> CatalogSource:
-    """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError."""
+    """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
+
+    Private attributes are dropped, except those in `kept`; so are the attributes in `ignored`.
+    """
     mapping = mapping or {}
     check_fields(mapping)
     try:
@@ -39,7 +45,8 @@ def open_source(
             raise SettingsError("--map: a folder of images has no columns")
         return FolderSource(path)
     root = image_root.absolute() if image_root else None
-    return DecidedPrices(lambda: _open_file(CatalogFile(file_path), kind, mapping, root))
+    opened = DecidedPrices(lambda: _open_file(CatalogFile(file_path), kind, mapping, root))
+    return WithoutPrivateColumns(opened, kept=kept, ignored=ignored)
 
 
 def _open_file(

@@ -139,7 +139,7 @@ def test_a_rejected_row_keeps_its_product(emptied_database: Database, tmp_path: 
         HEADER.encode()
         + b"0,,5,in_stock\n1,One,-5,in_stock\n2,Caf\xe9,5,in_stock\n3,Three\n4,Four,5,maybe\n5,Five,5,\n5,Five,5,\n"
     )
-    summary = load_catalog(emptied_database, path, sync=ALL)
+    summary = load_catalog(emptied_database, path, sync=ALL, strict=True)
     assert (summary.rejected, summary.refused) == (6, None)
     assert counts(summary) == (6, 4, 0, 0)
     found = availability(emptied_database)
