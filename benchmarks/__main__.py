@@ -91,6 +91,18 @@ def quality() -> None:
 
 
 @app.command()
+def cut(
+    splits: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
+    ] = None,
+) -> None:
+    """Measure what the cut keeps on concepts that the model never saw, and what it shows for random letters."""
+    from benchmarks.relevance import cut
+
+    cut.run(*([splits] if splits else []))
+
+
+@app.command()
 def loading(
     rows: Annotated[int, typer.Option(min=20_000, help="Number of rows in the feed.")] = 1_000_000,
     vectors: Annotated[

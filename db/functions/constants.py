@@ -77,6 +77,17 @@ SEARCH = (
     Constant(
         "exact_random_page_cost", 1.8, "x seq_page_cost", "vectors are cached: reading one by key costs little more"
     ),
+    Constant("background_vectors", 1000, "vectors", "sample that shows how similar a query is to any product"),
+    Constant("typical_texts", 16, "titles", "texts whose similarities show how much those of a meaningful text vary"),
+    Constant("typical_vectors", 128, "vectors", "sample that these titles are compared with"),
+    Constant("cut_least_vectors", 50, "vectors", "fewer do not show which similarity is usual"),
+    Constant(
+        "cut_unrelated", 1000, "vectors", "the floor of a cut is sqrt(2 ln(1 + n / 1000)) deviations for n vectors"
+    ),
+    Constant("cut_recognised", 0.7, "x sqrt(2 ln n)", "deviations of the nearest of n vectors for a text with meaning"),
+    Constant("cut_compare_ms", 40, "ms", "a cut compares all matches in this time for a leg, or else uses the index"),
+    Constant("cut_most_products", 5000, "products", "most products that a leg finds by its index and a cut counts"),
+    Constant("cut_max_candidates", 10_000, "candidates", "most candidates of the index that a cut examines for a leg"),
     Constant("keyword_common", 500, "products", "a word in more products does not select, it only ranks"),
     Constant("keyword_scan_share", 0.02, "of products", "a table scan finds the first products sooner than an index"),
     Constant("keyword_max_words", 32, "words", "more words cost time and hardly change the ranking"),

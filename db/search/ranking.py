@@ -49,6 +49,7 @@ class SearchParams:
     after: str | None = None
     degrade: bool = False
     route: str | None = None
+    cut: str | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
@@ -63,6 +64,19 @@ OPTIONS_OF_SIMILAR = (
     "max_gap",
     "after",
     "route",
+    "cut",
+)
+OPTIONS_OF_FACETS = (
+    "query",
+    "image",
+    "inputs",
+    "filter",
+    "catalog",
+    "image_weight",
+    "title_weight",
+    "keyword_weight",
+    "degrade",
+    "cut",
 )
 
 
@@ -206,7 +220,7 @@ _TRIAL = (
 _BROWSE = f"select * from shop.browse({_given('filter', 'k', 'catalog')}, after => cast(%(after)s as uuid))"
 _FACETS = (
     "select field, value, low, high, products, kind, exact, note, value_json::text, currency, row_filter::text "
-    f"from shop.facets({_given('filter', 'fields', 'catalog', 'limit_values', 'buckets')})"
+    f"from shop.facets({_given(*OPTIONS_OF_FACETS, 'fields', 'limit_values', 'buckets')})"
 )
 
 
@@ -238,16 +252,9 @@ def browse(conn: Connection, params: SearchParams) -> list[BrowseItem]:
     return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(params))]
 
 
-def facets(
-    conn: Connection, filter_: str | None, names: list[str], catalog: str, limit_values: int, buckets: int
-) -> list[Facet]:
-    parameters = {
-        "filter": filter_,
-        "fields": names,
-        "catalog": catalog,
-        "limit_values": limit_values,
-        "buckets": buckets,
-    }
+def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:
+    """Count the values of the fields `names`. Uses OPTIONS_OF_FACETS; the query matters only with a cut."""
+    parameters = {**asdict(params), "fields": names, "limit_values": limit_values, "buckets": buckets}
     return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
 
 

@@ -19,6 +19,7 @@ ALL = GeneralSearch(
     weights=Weights(image=1, title=2, keyword=3),
     min_similarity=0.1,
     max_gap=0.2,
+    cut="relevant",
     page="next",
     explain=True,
 )

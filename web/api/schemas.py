@@ -48,6 +48,10 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         float | None,
         Meta(description="Exclude products whose image is less similar than the best image by more than this."),
     ] = None
+    cut: Annotated[
+        Literal["relevant"] | None,
+        Meta(description="Exclude products that are not similar to the query and have no word of it."),
+    ] = None
     page: Annotated[
         Cursor | None, Meta(description="`next` of the previous page's answer. All other fields must be the same.")
     ] = None
@@ -66,6 +70,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "min_similarity": self.min_similarity,
             "max_gap": self.max_gap,
             "after": self.page,
+            "cut": self.cut,
         }
 
 
@@ -164,7 +169,9 @@ class Results(msgspec.Struct):
     """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched."""
 
     results: list[Result]
-    total: Annotated[int | None, Meta(description="Number of products that pass the filter, encoded or not.")]
+    total: Annotated[
+        int | None, Meta(description="Number of products that pass the filter and the cut, encoded or not.")
+    ]
     total_is: Literal["exact", "about", "at least"] | None
     route: Literal["exact", "hnsw", "keyword"] | None
     rows_examined: int | None
@@ -177,6 +184,9 @@ class Results(msgspec.Struct):
 
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """With `cut`, only products that pass the cut of a search are counted. Send the query, image, inputs and weights of
+    that search."""
+
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[Annotated[str, Meta(max_length=1011)]], Meta(min_length=1, max_length=20)] = msgspec.field(
         default_factory=lambda: ["product_type", "brand", "color", "availability", "price"]
@@ -186,6 +196,24 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     buckets: Annotated[
         int, Meta(ge=1, le=100, description="Largest number of ranges into which numbers are divided.")
     ] = 8
+    query: Text | None = None
+    image: Annotated[bytes | None, Meta(description="An image file in base64, at most 10 MB.")] = None
+    inputs: Annotated[list[Input], Meta(min_length=1, max_length=MAX_INPUTS)] | None = None
+    weights: Weights | None = None
+    cut: Literal["relevant"] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Returns the arguments of shop.facets that describe a search."""
+        asked = GeneralSearch(
+            query=self.query,
+            image=self.image,
+            inputs=self.inputs,
+            filter=self.filter,
+            catalog=self.catalog,
+            weights=self.weights,
+            cut=self.cut,
+        )
+        return asked.arguments()
 
 
 class FacetValue(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -35,7 +35,6 @@ from web.api.schemas import (
     Results,
     TextSearch,
     Why,
-    as_json,
 )
 from web.http.bodies import decoded, form_as
 from web.http.context import context_of
@@ -95,6 +94,9 @@ async def similar(
     filter_: Annotated[
         str | None, QueryParameter(name="filter", max_length=100_000, description="A filter, as JSON.")
     ] = None,
+    cut: Annotated[
+        Literal["relevant"] | None, QueryParameter(description="Exclude products that are not alike.")
+    ] = None,
     page: Annotated[
         str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the previous page's answer.")
     ] = None,
@@ -104,6 +106,7 @@ async def similar(
         top_k=top_k,
         catalog=catalog,
         filter=None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], name="filter"),
+        cut=cut,
         page=page,
     )
     return await _respond(request, state, "similar", options, lambda conn, params: ranking.similar(conn, sku, params))
@@ -115,11 +118,11 @@ async def facets(
     state: State,
     data: Annotated[FacetsAsked, Body(examples=[Example("beside a search for bags", value=FACETS_ASKED)])],
 ) -> Facets:
-    """Count the products of each brand, colour or price range that pass a filter. A query changes no count."""
-    filter_ = None if data.filter is None else as_json(data.filter)
+    """Count the products of each brand, colour or price range that pass a filter. A query changes no count without
+    `cut`."""
+    params = SearchParams(**data.arguments())
     rows = await state.pools.read(
-        request,
-        lambda conn: ranking.facets(conn, filter_, data.fields, data.catalog, data.limit_values, data.buckets),
+        request, lambda conn: ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
     )
     return Facets(group_by_field(rows))
 

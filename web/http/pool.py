@@ -82,9 +82,9 @@ class Pool:
         await self._engine.dispose()
 
 
-def in_transaction(conn: Connection, call: Callable[[Connection], Result]) -> Result:
-    """Run `call` in a transaction, which is committed when `call` returns."""
-    _execute_raw(conn, "begin")
+def in_transaction(conn: Connection, call: Callable[[Connection], Result], begin: str = "begin") -> Result:
+    """Run `call` in a transaction, which is committed when `call` returns. `begin` is the statement that starts it."""
+    _execute_raw(conn, begin)
     try:
         result = call(conn)
     except Exception:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from db.search.ranking import BrowseItem
 from web.page.cards import image_address
 from web.page.formatting import SIGNS, label
-from web.page.state import FIELDS, PageState, amount
+from web.page.state import FIELDS, RELEVANT, PageState, amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Chip:
 
 
 def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | None) -> list[Chip]:
-    return [*_image(state), *_examples(state, examples), *_values(state), *_price(state, currency)]
+    return [*_image(state), *_examples(state, examples), *_values(state), *_price(state, currency), *_uncut(state)]
 
 
 def _image(state: PageState) -> Iterator[Chip]:
@@ -53,3 +53,8 @@ def _price(state: PageState, currency: str | None) -> Iterator[Chip]:
     low, high = (None if bound is None else f"{sign}{amount(bound)}" for bound in (state.price_min, state.price_max))
     text = f"{low} to {high}" if low and high else f"From {low}" if low else f"Up to {high}"
     yield Chip(text, state.but(price_min=None, price_max=None).address(), "filter")
+
+
+def _uncut(state: PageState) -> Iterator[Chip]:
+    if state.is_search and not state.cut:
+        yield Chip("Also less relevant products", state.but(cut=RELEVANT).address(), "filter")

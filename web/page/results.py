@@ -12,6 +12,7 @@ from db.search import ranking
 from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api.schemas import FacetOf
 from web.api.search import group_by_field
+from web.http.pool import in_transaction
 from web.page import filters
 from web.page.state import FIELDS, PageState
 
@@ -52,14 +53,13 @@ class PageResult:
         if not self.cursor and not state.after:  # all products are on this page
             return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)
-        if isinstance(first, SearchHit) and (first.total_is == "exact" or not counted):
+        if isinstance(first, SearchHit) and (state.cut or first.total_is == "exact" or not counted):
             return first.total, first.total_is
         return counted, "exact" if all(facet.exact for facet in self.facets) else "about"
 
 
 class FacetCache:
-    """Keeps the facets of recent filters for a few seconds. Facets do not depend on the text, so while a visitor types
-    they are counted only once."""
+    """Keeps the facets of recent filters for a few seconds, for pages whose facets do not depend on a query."""
 
     def __init__(self, seconds: float = 5, size: int = 100) -> None:
         self._cache: dict[tuple[str | None, str], tuple[float, list[FacetOf]]] = {}
@@ -69,11 +69,15 @@ class FacetCache:
         expires, facets = self._cache.get((filter_, catalog), (0.0, []))
         if time.monotonic() < expires:
             return facets
-        facets = group_by_field(ranking.facets(conn, filter_, _FACETS, catalog, _FACET_VALUES, _PRICE_RANGES))
+        facets = _count(conn, SearchParams(filter=filter_, catalog=catalog))
         if len(self._cache) >= self._size:
             self._cache.clear()
         self._cache[filter_, catalog] = time.monotonic() + self._seconds, facets
         return facets
+
+
+def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
+    return group_by_field(ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES))
 
 
 def read_page(
@@ -91,22 +95,31 @@ def read_page(
         catalog=state.catalog,
         after=state.after or None,
         degrade=bool(state.q),
+        cut=state.cut if state.is_search else None,
     )
-    began = time.perf_counter()
-    if state.is_search:
-        search = ranking.search(conn, params)
-        products: Sequence[SearchHit | BrowseItem] = search.rows
-        cursor = search.next or ""
-    else:
-        search = None
-        listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more tells whether there is a next page
-        products = listed[:PAGE]
-        cursor = str(products[-1].product_id) if len(listed) > PAGE else ""
-    seconds = time.perf_counter() - began
-    if not with_filters:
-        return PageResult(products, cursor, search, state.catalog, [], {}, seconds)
-    facets = facet_cache.get(conn, state.filter, state.catalog)
-    return PageResult(products, cursor, search, state.catalog, facets, _read_examples(conn, state), seconds)
+
+    def read(conn: Connection) -> PageResult:
+        began = time.perf_counter()
+        search, products, cursor = _search(conn, params) if state.is_search else _list(conn, params)
+        seconds = time.perf_counter() - began
+        if not with_filters:
+            return PageResult(products, cursor, search, state.catalog, [], {}, seconds)
+        facets = facet_cache.get(conn, state.filter, state.catalog) if params.cut is None else _count(conn, params)
+        return PageResult(products, cursor, search, state.catalog, facets, _read_examples(conn, state), seconds)
+
+    if params.cut is None or not with_filters:
+        return read(conn)
+    return in_transaction(conn, read, "begin isolation level repeatable read")  # results and facets count the same set
+
+
+def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Sequence[SearchHit], str]:
+    found = ranking.search(conn, params)
+    return found, found.rows, found.next or ""
+
+
+def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
+    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more tells whether there is a next page
+    return None, listed[:PAGE], str(listed[PAGE - 1].product_id) if len(listed) > PAGE else ""
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

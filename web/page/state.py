@@ -23,7 +23,9 @@ _MAX_LENGTHS = {
     "after": MAX_CURSOR,
     "price_min": 20,
     "price_max": 20,
+    "cut": 20,
 }
+RELEVANT, EVERYTHING = "relevant", "none"  # values of the parameter `cut`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class PageState:
     price_min: float | None = None
     price_max: float | None = None
     catalog: str = ""  # the site's default catalog
+    cut: str | None = RELEVANT
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
@@ -83,6 +86,7 @@ class PageState:
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
+        pairs += [("cut", "" if self.cut else EVERYTHING)]
         given = [(name, value) for name, value in pairs if value]
         return "/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/"
 
@@ -106,6 +110,8 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
             prices[name] = _price(single.get(name, ""))
         except ValueError:
             remarks.append(f"“{single[name]}” is not a price.")
+    if single.get("cut", "") not in ("", RELEVANT, EVERYTHING):
+        remarks.append(f"“{single['cut']}” is not a cut; there are {RELEVANT} and {EVERYTHING}.")
     if len(lists["like"]) + len(lists["unlike"]) > MAX_INPUTS:
         remarks.append(f"Only {MAX_INPUTS} products can be examples.")
         lists["like"] = lists["like"][:MAX_INPUTS]
@@ -118,6 +124,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         chosen={name: tuple(lists[name]) for name in FIELDS if lists[name]},
         **prices,
         catalog=single.get("catalog", ""),
+        cut=None if single.get("cut") == EVERYTHING else RELEVANT,
         after=single.get("after", ""),
         remarks=tuple(remarks),
     )

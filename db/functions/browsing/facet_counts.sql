@@ -5,14 +5,20 @@
 -- One pass over the table counts all fields, with a grouping set for each field. The fields can differ in the part of
 -- the filter that they ignore. The pass then reads the rows that meet the condition of any field, and counts for each
 -- field the rows that meet the condition of that field.
-create or replace function shop_private.facet_counts(p_fields text[], p_filter jsonb, p_catalog text)
-returns table (n integer, value jsonb, currency text, products bigint, share numeric)
+--
+-- If p_request has a cut, only the products that pass the cut are counted, and cut_is tells whether these are all:
+-- exact, about, at least. p_request has no filter of its own.
+create or replace function shop_private.facet_counts(
+    p_fields text[], p_filter jsonb, p_request shop_private.search_request
+)
+returns table (n integer, value jsonb, currency text, products bigint, share numeric, cut_is text)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     part record;  -- parts of the statement: field n is its column fn, condition n its column cn
     condition text;
     share double precision;
+    cut shop_private.search_cut;
 begin
     select string_agg(format(case f.kind when 'number'
             then '%1$s as f%2$s, case when %1$s is not null then p.currency end as u%2$s'
@@ -26,11 +32,17 @@ begin
             as products,
         string_agg(format(case f.kind when 'number' then '(f%1$s, u%1$s)' else '(f%1$s)' end, f.n), ', ') as sets
     into part from shop_private.facet_fields(p_fields, p_filter) f;
-    condition := format('(%s) and (%s)', shop_private.catalog_condition(p_catalog), part.any_condition);
-    share := shop_private.facet_share(condition);
+    condition := format('(%s) and (%s)', shop_private.catalog_condition(p_request.catalog), part.any_condition);
+    if p_request.cut is null then
+        share := shop_private.facet_share(condition);
+    else
+        cut := shop_private.facet_cut(p_request, condition);
+        condition := condition || ' and p.product_id = any($2)';
+        share := 1;
+    end if;
 
     return query execute format($q$
-        select n, value, currency, sum(products)::bigint, $1
+        select n, value, currency, sum(products)::bigint, $1, $3
         from (
             select case %1$s end as n, nullif(coalesce(%2$s), 'null') as value, coalesce(%3$s) as currency,
                 case %4$s end as products
@@ -44,5 +56,5 @@ begin
         part.field, part.value, coalesce(part.currency, 'null::text'), part.products, part.columns, part.conditions,
         case when share < 1 then format('tablesample system (%s) repeatable (0)', 100 * share) end, condition,
         part.sets)
-    using share::numeric;
+    using share::numeric, cut.product_ids, cut.total_is;
 end $$;

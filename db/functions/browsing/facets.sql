@@ -2,8 +2,9 @@
 --
 -- The function counts all products that pass the filter, encoded or not: the products of shop.search's total and of
 -- shop.browse. Each field ignores the filter's own condition on that field (its key at the top level of the filter), so
--- choosing a brand does not hide the other brands. The query does not narrow the counts, because a nearest-neighbour
--- search has no natural last result.
+-- choosing a brand does not hide the other brands. A query narrows the counts only with cut => 'relevant': then the
+-- function counts the products that pass the filter and the cut, as the total of shop.search does with the same query,
+-- inputs, weights and cut. The last columns of a row tell whether the counts are exact.
 --
 -- facet_counts counts every value. This function lists the most frequent values of a field, adds up the other values,
 -- and divides numbers into ranges, those of the price by currency. value_json is the value with its type. row_filter
@@ -13,7 +14,10 @@
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
-    catalog text default 'main', limit_values integer default 20, buckets integer default 8
+    catalog text default 'main', limit_values integer default 20, buckets integer default 8,
+    image bytea default null, inputs jsonb default null, image_weight double precision default null,
+    title_weight double precision default null, keyword_weight double precision default null,
+    degrade boolean default false, cut text default null
 )
 returns table (
     field text, value text, low numeric, high numeric, products bigint, kind text, exact boolean, note text,
@@ -26,8 +30,13 @@ declare
     names constant text[] := array(
         select f from unnest(fields) with ordinality as u(f, n) group by f order by min(n));
     p_filter constant jsonb := coalesce(nullif(filter, 'null'), '{}');
+    -- Without a query there is nothing to cut by.
+    request constant shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
+        image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
+        case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);
+    perform shop_private.check_request(request);
     perform shop_private.filter_condition(p_filter);  -- reports a wrong filter before its keys are read
     return query
     with counted as materialized (
@@ -36,7 +45,7 @@ begin
             jsonb_typeof(c.value) = 'object'
                 or coalesce(c.value @? 'strict $[*] ? (@.type() == "object" || @.type() == "array")', false)
                 or length(c.value::text) > case jsonb_typeof(c.value) when 'number' then 100 else 10000 end as unnamed
-        from shop_private.facet_counts(names, p_filter, catalog) c
+        from shop_private.facet_counts(names, p_filter, request) c
     ),
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
@@ -73,9 +82,13 @@ begin
             sum(r.products) over (partition by n, r.currency) as of_currency
         from ranges r window span as (partition by n, r.currency order by low)
     )
-    select names[r.n], r.value #>> '{}', r.low, r.high, round(r.products / r.share)::bigint, r.kind, r.share = 1,
-        concat_ws('; ', r.note, 'counts all products that pass the filter',
-            case when query is not null then 'the query is ignored' end,
+    select names[r.n], r.value #>> '{}', r.low, r.high, round(r.products / r.share)::bigint, r.kind,
+        r.share = 1 and k.cut_is is distinct from 'about' and k.cut_is is distinct from 'at least',
+        concat_ws('; ', r.note, case when k.cut_is is null then 'counts all products that pass the filter'
+                else 'counts the products that pass the filter and the cut' end,
+            case when query is not null and k.cut_is is null then 'the query is ignored' end,
+            case k.cut_is when 'about' then 'found by an index, which may miss some'
+                when 'at least' then 'more products pass than were counted' end,
             case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end),
         r.value, r.currency, r.finds
     from (select l.*, null::numeric as of_currency, case l.kind when 'value' then jsonb_build_object(names[n],
@@ -87,6 +100,6 @@ begin
               jsonb_build_object(
                   names[n], jsonb_build_object('gte', low, case when s.last then 'lte' else 'lt' end, s.high))
               || case names[n] when 'price' then jsonb_build_object('currency', s.currency) else '{}' end
-          from spans s) as r
+          from spans s) as r, (select max(c.cut_is) as cut_is from counted c) as k
     order by r.n, r.kind = 'missing', r.of_currency desc, r.currency, r.place;
 end $$;

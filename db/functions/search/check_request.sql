@@ -1,5 +1,5 @@
--- Refuses a request with a number out of range or an unknown route. The function has no SET clause: run_search calls it
--- under its own settings.
+-- Refuses a request with a number out of range, an unknown route or an unknown cut. The function has no SET clause:
+-- run_search calls it under its own settings.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$
@@ -24,6 +24,10 @@ begin
     if p_request.max_gap not between 0 and 2 then
         raise exception using errcode = '22023', message = 'max_gap is not between 0 and 2',
             hint = 'It is how far an image''s similarity may lie below that of the best image.';
+    end if;
+    if p_request.cut <> 'relevant' then
+        raise exception using errcode = '22023', message = format('there is no cut %L', p_request.cut),
+            hint = '''relevant'', or null to keep every product.';
     end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',

@@ -3,8 +3,8 @@
 -- their grade, then by score.
 --
 -- A product is dropped if its image is less similar to the query than p_min_similarity, or less similar than the best
--- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. `place`
--- numbers the remaining products from 1.
+-- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. A product
+-- is also dropped if it does not pass the cut of the run (p_run.cut). `place` numbers the remaining products from 1.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -20,6 +20,7 @@ declare
     rrf_k constant integer := p_run.rrf_k;
     exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
+    cut constant shop_private.search_cut := p_run.cut;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
     return query
@@ -63,7 +64,10 @@ begin
         c.title_rank, c.title_distance, c.title_contribution,
         c.keyword_rank, c.keyword_score, c.keyword_contribution, c.exact_match
     from (select c.*, max(c.similarity) over () as best from compared c) c
-    where not cutting or (c.similarity >= coalesce(p_min_similarity, -1)
-        and c.similarity >= coalesce(c.best - p_max_gap, -1))
+    where (not cutting or (c.similarity >= coalesce(p_min_similarity, -1)
+            and c.similarity >= coalesce(c.best - p_max_gap, -1)))
+        and (cut.product_ids is null or c.product_id in (select u from unnest(cut.product_ids) u)
+            or not cut.complete and (c.keyword_rank is not null
+                or c.image_distance <= 1 - cut.image_floor or c.title_distance <= 1 - cut.title_floor))
     order by 1;
 end $$;

@@ -20,6 +20,7 @@ begin
         when not any_match and p_request.inputs is not null
             then format('catalog %L has no other product', p_request.catalog)
         when not any_match then format('catalog %L has no products', p_request.catalog)
+        when p_request.cut is not null then 'none is similar to the query or has a word of it'
         when greatest(cardinality((p_run.image_leg).product_ids), cardinality((p_run.title_leg).product_ids),
             cardinality((p_run.keyword_leg).product_ids)) > 0 then 'none is similar enough'
         when p_run.image_weight = 0 and p_run.title_weight = 0 then by_words

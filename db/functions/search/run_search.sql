@@ -64,7 +64,9 @@ begin
         run.title_leg := leg.leg;
         matched := leg.p_matched;
     end if;
-    if run.keyword_weight > 0 then
+    if p_request.cut is not null then
+        run := shop_private.relevant_products(p_request, settings, inputs.words, matched, share, run);
+    elsif run.keyword_weight > 0 then
         run.keyword_leg := shop_private.keyword_leg(inputs.words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products);
     end if;
@@ -74,6 +76,9 @@ begin
         run.exact := shop_private.exact_matches(inputs.words, p_request.catalog, run.condition,
             (run.image_leg).product_ids || (run.title_leg).product_ids || (run.keyword_leg).product_ids || matched);
         run.exact_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
+    end if;
+    if p_request.cut is not null then
+        run.cut.product_ids := shop_private.cut_with_exact((run.cut).product_ids, run.exact);
     end if;
 
     run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'

@@ -6,7 +6,8 @@
 -- each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were examined,
 -- whether the answer is complete, and how many products pass the filter, encoded or not (total). Distances are cosine
 -- distances. min_similarity drops products whose image is less similar than this value. max_gap drops products whose
--- image is less similar than the best image by more than this.
+-- image is less similar than the best image by more than this. cut => 'relevant' keeps only the products that are
+-- similar to the query or have a word of it (see relevant_products.sql); total then counts these.
 --
 -- For the next page, pass the last row's cursor as after, as long as has_next is true. The first page is a search of
 -- its own. All further pages share one window of @max_results@ results, less the first page, so pages neither repeat
@@ -21,15 +22,15 @@ create or replace function shop.search(
     image_weight double precision default null, title_weight double precision default null,
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
-    after text default null, degrade boolean default false, route text default null
+    after text default null, degrade boolean default false, route text default null, cut text default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
-        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route);
+        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut);
     key constant text := md5(concat_ws(chr(31), query, md5(image), inputs, filter, catalog, image_weight, title_weight,
-        keyword_weight, rrf_k, min_similarity, max_gap, degrade, route));
+        keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut));
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
@@ -37,6 +38,8 @@ declare
     first_k integer := k;  -- k of the first page
     skip integer := 0;  -- the number of results on earlier pages
     reason text;
+    total bigint;
+    total_is text;
 begin
     -- A row of a batch may have no text.
     if num_nonnulls(image, request.inputs) = 0 and coalesce(query, '') !~ '\S' then
@@ -61,6 +64,8 @@ begin
         window_run := shop_private.run_search(request, @max_results@);
     end if;
     reason := shop_private.search_reason(run);
+    total := case when cut is null then run.total else cardinality((run.cut).product_ids) end;
+    total_is := case when cut is null then run.total_is else (run.cut).total_is end;
 
     return query
     select r.place::integer, r.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
@@ -68,8 +73,8 @@ begin
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
         run.route, run.rows_examined, run.degraded is null, reason,
-        greatest(run.total, max(r.place) over ()),
-        case when run.total_is = 'about' and run.total < max(r.place) over () then 'at least' else run.total_is end,
+        greatest(total, max(r.place) over ()),
+        case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place), count(*) over () > k, r.exact_match
     from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap) r
     join shop.product p on p.product_id = r.product_id
@@ -79,7 +84,7 @@ begin
         return;
     end if;
     raise debug using errcode = 'WS105', message = 'search: a page without rows', detail = jsonb_build_object(
-        'total', run.total, 'total_is', run.total_is, 'route', run.route, 'rows_examined', run.rows_examined);
+        'total', total, 'total_is', total_is, 'route', run.route, 'rows_examined', run.rows_examined);
     if skip = 0 then
         reason := concat_ws('; ', 'only keywords were searched, ' || run.degraded,
             shop_private.no_result_reason(request, run));

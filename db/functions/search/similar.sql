@@ -6,7 +6,7 @@ create or replace function shop.similar(
     sku text, filter jsonb default null, k integer default 10, catalog text default 'main',
     image_weight double precision default 1, title_weight double precision default 0,
     min_similarity double precision default null, max_gap double precision default null, after text default null,
-    route text default null
+    route text default null, cut text default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -19,5 +19,5 @@ begin
     select r.* from shop.search(
         inputs => jsonb_build_array(jsonb_build_object('sku', sku)), filter => filter, k => k, catalog => catalog,
         image_weight => image_weight, title_weight => title_weight, keyword_weight => 0,
-        min_similarity => min_similarity, max_gap => max_gap, after => after, route => route) r;
+        min_similarity => min_similarity, max_gap => max_gap, after => after, route => route, cut => cut) r;
 end $$;

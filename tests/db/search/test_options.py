@@ -27,6 +27,7 @@ REST = {  # maps an option to its field in a REST search request
     "min_similarity": "min_similarity",
     "max_gap": "max_gap",
     "after": "page",
+    "cut": "cut",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 

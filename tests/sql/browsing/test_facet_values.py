@@ -27,7 +27,7 @@ def analyst(shop: "Shop") -> Connection:
 
 def facets(conn: Connection, fields: list[str], filter_: Any = None, limit: int = 20) -> list[Any]:
     """Returns the rows of shop.facets with their JSON parsed."""
-    rows = ranking.facets(conn, json.dumps(filter_ or {}), fields, "main", limit, buckets=4)
+    rows = ranking.facets(conn, SearchParams(filter=json.dumps(filter_ or {})), fields, limit, buckets=4)
     read = [(row, row.value_json and json.loads(row.value_json), json.loads(row.row_filter or "null")) for row in rows]
     return [replace(row, value_json=value, row_filter=found) for row, value, found in read]
 

@@ -37,7 +37,8 @@ def test_head_returns_the_status_and_type_of_get_without_the_body(client: httpx.
 
 def test_the_page_shows_the_same_results_as_the_api(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
-    body = {"query": "bag", "top_k": 24, "filter": {"color": ["red", "black"], "price": {"lte": 60}}}
+    filter_ = {"color": ["red", "black"], "price": {"lte": 60}}
+    body = {"query": "bag", "top_k": 24, "filter": filter_, "cut": "relevant"}
     results = client.post("/search/text", json=body).json()["results"]
     assert titles(page) == [result["title"] for result in results]
     assert page.count('class="why"') == len(results)
@@ -59,7 +60,7 @@ def test_every_result_has_links_to_more_and_less_like_the_product(client: httpx.
 
 
 def test_a_search_for_more_like_a_product_omits_the_product_and_needs_no_encoder(client: httpx.Client) -> None:
-    page = client.get("/", params={"like": "sku 1"}).text
+    page = client.get("/", params={"like": "sku 1", "cut": "none"}).text
     assert "black shoes number1" not in titles(page)
     assert len(titles(page)) == 24
 
@@ -69,14 +70,21 @@ def test_the_start_page_has_no_links_to_less_like_a_product(client: httpx.Client
 
 
 def test_all_pages_together_show_every_product_once(client: httpx.Client) -> None:
-    for query in ({}, {"q": "bag"}, {"color": "red"}):
+    relevant = client.post("/search/text", json={"query": "bag", "cut": "relevant"}).json()["total"]
+    queries = (
+        ({}, PRODUCTS),
+        ({"q": "bag", "cut": "none"}, PRODUCTS),
+        ({"q": "bag"}, relevant),
+        ({"color": "red"}, 20),
+    )
+    for query, products in queries:
         address: str | None = str(httpx.URL("/", params=query))
         shown: list[str] = []
         while address:
             page = client.get(address).text
             shown += titles(page)
             address = next(iter(links(page, "More results")), None)
-        assert len(shown) == len(set(shown)) == (20 if "color" in query else PRODUCTS), query
+        assert len(shown) == len(set(shown)) == products, query
 
 
 def test_an_error_of_a_request_for_more_results_replaces_all_results(client: httpx.Client) -> None:
@@ -87,12 +95,34 @@ def test_an_error_of_a_request_for_more_results_replaces_all_results(client: htt
 
 
 def test_the_heading_counts_the_products_that_pass_the_filter(client: httpx.Client) -> None:
-    assert count(client.get("/?q=bag").text) == f"{PRODUCTS} products, best first"
+    assert count(client.get("/?q=bag&cut=none").text) == f"{PRODUCTS} products, best first"
     assert count(client.get("/?q=bag&price_max=1.5").text) == "1 product, best first"
     assert count(client.get("/?color=red").text) == "20 products"
     assert (
         count(client.get("/?q=number7").text) == "1 product, best first"
     )  # found by its word, because no encoder runs
+
+
+def test_a_search_shows_and_counts_only_relevant_products_until_the_visitor_asks_for_all(client: httpx.Client) -> None:
+    page = client.get("/?q=bag").text
+    body = {"query": "bag", "top_k": 60, "cut": "relevant"}
+    results = client.post("/search/text", json=body).json()
+    assert count(page) == f"{results['total']} products, best first"
+    assert 24 < results["total"] < PRODUCTS
+    counted = client.post("/facets", json={"query": "bag", "cut": "relevant", "fields": ["color"]}).json()
+    for value in counted["facets"][0]["values"]:
+        assert re.search(rf'name="color" value="{value["value"]}".*?<small>{value["products"]}</small>', page)
+    last = client.get("/", params={"q": "bag", "price_max": "30"}).text
+    [address] = links(last, "Show less relevant products")
+    everything = client.get(address).text
+    assert count(everything) == "20 products, best first"
+    assert links(everything, '<svg class="icon".*?</svg><span class="unseen">Remove Also less relevant')
+
+
+def test_an_unknown_cut_in_the_address_is_ignored_with_a_remark(client: httpx.Client) -> None:
+    page = client.get("/?q=bag&cut=best").text
+    assert "“best” is not a cut" in page
+    assert titles(page) == titles(client.get("/?q=bag").text)
 
 
 def test_a_chosen_value_has_a_chip_and_a_checked_box(client: httpx.Client) -> None:
@@ -147,7 +177,7 @@ def test_a_visitor_can_search_with_an_uploaded_image_by_its_name(serve: Serve, o
         kept = client.get(f"/picture/{name}")
         assert Image.open(BytesIO(kept.content)).size == (512, 256)
         for query in ({}, {"q": "bag"}):
-            page = client.get("/", params={"picture": name, **query}).text
+            page = client.get("/", params={"picture": name, "cut": "none", **query}).text
             assert len(titles(page)) == 24
             assert "Your image" in page
         assert upload(client, png(size=(2000, 1000))).text == taken.text

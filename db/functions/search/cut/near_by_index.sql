@@ -1,0 +1,52 @@
+-- Collects the products that meet the condition and whose image or title (p_part) has at least the similarity p_floor
+-- to the query, through the HNSW index.
+--
+-- The index returns one batch of candidates after another. The scan ends when the nearest candidate of the newest batch
+-- is farther than the floor by the stop margin (see filtered_hnsw_leg). It also ends after p_most products or
+-- @cut_max_candidates@ candidates; `complete` is then false.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+
+create or replace function shop_private.near_by_index(
+    p_part text, p_vector @vector@.halfvec, p_floor double precision, p_condition text,
+    p_stop_margin double precision, p_most integer, out product_ids uuid[], out complete boolean
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+set hnsw.iterative_scan = relaxed_order
+set hnsw.ef_search = @hnsw_batch@
+set hnsw.max_scan_tuples = @max_scan_tuples@
+as $$
+declare
+    candidates constant text := format('select c.*, p.product_id is not null and (%s) from (
+        select i.product_id, i.embedding operator(@vector@.<=>) $1 as distance
+        from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
+        left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
+    farthest constant double precision := (sqrt(2 * greatest(0, 1 - p_floor)) + p_stop_margin) ^ 2 / 2;
+    product_id uuid;
+    distance double precision;
+    matches boolean;
+    found_ids uuid[] := '{}';
+    examined integer := 0;
+    batch_nearest double precision;
+begin
+    complete := false;
+    for product_id, distance, matches in execute candidates using p_vector, @cut_max_candidates@ loop
+        if examined % @hnsw_batch@ = 0 then
+            complete := batch_nearest > farthest;
+            exit when complete or cardinality(found_ids) >= p_most;
+            batch_nearest := distance;
+        end if;
+        examined := examined + 1;
+        batch_nearest := least(batch_nearest, distance);
+        if matches and distance <= 1 - p_floor then
+            found_ids := found_ids || product_id;
+        end if;
+    end loop;
+    complete := coalesce(complete or examined < @cut_max_candidates@ and cardinality(found_ids) < p_most, true);
+    product_ids := array(select distinct f from unnest(found_ids) f);
+end $$;

@@ -1,0 +1,23 @@
+-- Returns the similarity of a query to the nearest image or title (p_part) of a catalog. p_in_catalog is the condition
+-- of the catalog on p (shop.product).
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+
+create or replace function shop_private.nearest_similarity(
+    p_part text, p_vector @vector@.halfvec, p_in_catalog text
+)
+returns double precision
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+set hnsw.iterative_scan = relaxed_order
+set hnsw.max_scan_tuples = @max_scan_tuples@
+as $$
+declare
+    nearest double precision;
+begin
+    execute format('select 1 - (i.embedding operator(@vector@.<=>) $1) from shop.%I i
+        join shop.product p on p.product_id = i.product_id
+        where %s order by i.embedding operator(@vector@.<=>) $1 limit 1', p_part || '_vector', p_in_catalog)
+    into nearest using p_vector;
+    return nearest;
+end $$;

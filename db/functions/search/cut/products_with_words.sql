@@ -1,0 +1,22 @@
+-- Collects the products that meet the condition and have at least one word of the text. p_matched lists the products
+-- that meet the condition, if they were collected. With p_most, at most that many products are collected, and
+-- `complete` tells whether these are all.
+create or replace function shop_private.products_with_words(
+    p_text text, p_catalog text, p_condition text, p_matched uuid[], p_most integer,
+    out product_ids uuid[], out complete boolean
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    any_word tsquery;
+begin
+    select string_agg(quote_literal(w), ' | ')::tsquery into any_word
+    from unnest(shop_private.query_words(p_text, shop_private.keyword_language(p_catalog))) w;
+    if any_word is not null then
+        execute format('select array_agg(p.product_id) from (
+            select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2) p',
+            case when p_matched is null then p_condition else 'p.product_id = any($3)' end)
+        into product_ids using any_word, p_most + 1, p_matched;
+    end if;
+    complete := coalesce(cardinality(product_ids) <= p_most, true);
+    product_ids := coalesce(product_ids[:coalesce(p_most, cardinality(product_ids))], '{}');
+end $$;

@@ -1,0 +1,65 @@
+-- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
+-- run.condition and its image or its title is at least as similar to the query as the floor (see similarity_floors),
+-- if it has a word of the query, or if the keyword leg found it by a misspelt word. Only legs with a weight count.
+--
+-- p_words is the query's text, or null. p_matched lists the products that meet the condition, if they were collected;
+-- otherwise p_share is the share of the products that meet it, or null. All these products are compared if that takes
+-- at most @cut_compare_ms@ ms for a leg; the cut is then exact. Otherwise the indexes find the products.
+create or replace function shop_private.relevant_products(
+    p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,
+    p_matched uuid[], p_share double precision, inout run shop_private.search_run
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    began constant timestamptz := clock_timestamp();
+    compared_most constant bigint := 1000 * @cut_compare_ms@ / p_settings.exact_us_per_row;
+    matched uuid[] := p_matched;
+    by_index boolean;
+    near record;
+    cut shop_private.search_cut;
+begin
+    if matched is null and run.condition <> 'true' and p_settings.products > compared_most then
+        matched := (shop_private.collect_matches(run.condition, compared_most, p_settings.products, p_share)).matched;
+    end if;
+    by_index := matched is null and p_settings.products > compared_most;
+    cut.complete := true;
+    cut.product_ids := '{}';
+    select f.image_floor, f.title_floor into cut.image_floor, cut.title_floor
+    from shop_private.similarity_floors(run, p_settings, p_request.catalog,
+        num_nonnulls(p_request.image, p_request.inputs) > 0
+        or cardinality((shop_private.products_with_words(p_words, p_request.catalog,
+            shop_private.catalog_condition(p_request.catalog), null, 1)).product_ids) > 0) f;
+    cut.by_image := case when run.image_weight > 0 then 0 end;
+    cut.by_title := case when run.title_weight > 0 then 0 end;
+    if cut.image_floor is not null then
+        near := shop_private.near_products('image', run.image_vector, cut.image_floor, run.condition, matched,
+            by_index and p_settings.image_index is not null, p_settings.stop_margin);
+        cut.by_image := cardinality(near.product_ids);
+        cut.product_ids := near.product_ids;
+        cut.complete := near.complete;
+    end if;
+    if cut.title_floor is not null then
+        near := shop_private.near_products('title', run.title_vector, cut.title_floor, run.condition, matched,
+            by_index and p_settings.title_index is not null, p_settings.stop_margin);
+        cut.by_title := cardinality(near.product_ids);
+        cut.product_ids := cut.product_ids || near.product_ids;
+        cut.complete := cut.complete and near.complete;
+    end if;
+    if run.keyword_weight > 0 then
+        near := shop_private.products_with_words(p_words, p_request.catalog, run.condition, matched,
+            case when by_index then @cut_most_products@ end);
+        -- A common word selects nothing in the keyword leg, so the leg also gets products with a word as candidates, as
+        -- many as fill the page.
+        run.keyword_leg := shop_private.keyword_leg(p_words, p_request.catalog, run.condition, matched,
+            (run.image_leg).product_ids || (run.title_leg).product_ids || near.product_ids[:run.depth],
+            greatest(run.depth, @max_results@), p_settings.products);
+        cut.by_words := cardinality(near.product_ids);
+        cut.product_ids := cut.product_ids || near.product_ids
+            || case when near.complete then coalesce((run.keyword_leg).product_ids, '{}') else '{}' end;
+        cut.complete := cut.complete and near.complete;
+    end if;
+    cut.product_ids := array(select distinct c from unnest(cut.product_ids) c);
+    cut.total_is := case when not cut.complete then 'at least' when by_index then 'about' else 'exact' end;
+    cut.ms := extract(epoch from clock_timestamp() - began) * 1000;
+    run.cut := cut;
+end $$;

@@ -1,0 +1,56 @@
+-- Returns the similarity that the image and the title of a product need at least to pass the cut of a run. A floor is
+-- null if nothing is similar to the query.
+--
+-- The floors lie some standard deviations above the mean similarity of this query to any product of the catalog, so
+-- they fit each model and each kind of query. The number of deviations grows with the catalog: about a hundred
+-- unrelated products reach the floor by chance.
+--
+-- So in every catalog some products reach the floor, even for a text without meaning. A text alone must therefore be
+-- recognised first: a product has one of its words (p_known), or the nearest image or title is clearly more similar
+-- than the nearest of as many random vectors. Similarities to a text without meaning vary less than those to a title
+-- of the catalog, so the deviation of such titles is the measure. p_known is also true for a query with an image or a
+-- product.
+--
+-- Fewer than @cut_least_vectors@ vectors do not show what is usual: then every product with a vector passes.
+create or replace function shop_private.similarity_floors(
+    p_run shop_private.search_run, p_settings shop_private.search_settings, p_catalog text, p_known boolean,
+    out image_floor double precision, out title_floor double precision
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    in_catalog constant text := shop_private.catalog_condition(p_catalog);
+    share constant double precision := greatest(0.001,
+        case when in_catalog = 'true' then 1 else coalesce(shop_private.catalog_share(p_catalog), 1) end);
+    recognised boolean := p_known;
+    part record;
+    background record;
+    deviation double precision;
+    lowest double precision;
+begin
+    for part in
+        select v.*, v.rows * share as count from (values
+            ('image', p_run.image_weight, p_run.image_vector, p_settings.image_table, p_settings.images),
+            ('title', p_run.title_weight, p_run.title_vector, p_settings.title_table, p_settings.products)
+        ) v(name, weight, vector, vectors, rows)
+        where v.weight > 0
+    loop
+        background := shop_private.similarity_background(part.vector, part.vectors, part.count, in_catalog);
+        if background.vectors < @cut_least_vectors@ then
+            background.mean := -1;
+            background.deviation := 0;
+            recognised := true;
+        end if;
+        lowest := background.mean + background.deviation * greatest(1, sqrt(2 * ln(1 + part.count / @cut_unrelated@)));
+        image_floor := case part.name when 'image' then lowest else image_floor end;
+        title_floor := case part.name when 'title' then lowest else title_floor end;
+        continue when recognised;
+        deviation := greatest(background.deviation, shop_private.typical_deviation(
+            p_settings.title_table, p_settings.products, part.vectors, part.rows));
+        recognised := shop_private.nearest_similarity(part.name, part.vector, in_catalog) >= background.mean
+            + deviation * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, part.count)));
+    end loop;
+    if not recognised then
+        image_floor := null;
+        title_floor := null;
+    end if;
+end $$;

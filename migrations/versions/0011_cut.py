@@ -1,0 +1,28 @@
+"""A search can be cut to the relevant products."""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+# The products that pass the cut of a search. by_*: products with a near image, a near title, a word of the query.
+CUT = """
+create type shop_private.search_cut as (
+    product_ids uuid[], complete boolean, total_is text, image_floor double precision, title_floor double precision,
+    by_image integer, by_title integer, by_words integer, ms double precision
+)"""
+
+
+def upgrade() -> None:
+    op.execute(CUT)
+    op.execute("alter type shop_private.search_request add attribute cut text")
+    op.execute("alter type shop_private.search_run add attribute cut shop_private.search_cut")
+
+
+def downgrade() -> None:
+    op.drop_functions("shop_private", "facet_cut", "relevant_products", "cut_with_exact", "explain_cut")
+    op.execute("alter type shop_private.search_run drop attribute cut")
+    op.execute("alter type shop_private.search_request drop attribute cut")
+    op.execute("drop type shop_private.search_cut")

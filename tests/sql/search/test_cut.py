@@ -1,0 +1,257 @@
+"""With cut => 'relevant', a search and its facets count the same products: those that are similar or have a word."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, text
+
+from db.errors import StatementRefused
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+PRODUCTS = 300
+MEANING = 20  # of 24 dimensions; products differ in these
+NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
+
+
+@pytest.fixture
+def stocked(shop: "Shop") -> "Shop":
+    """300 products with random vectors. For the query "lamp", some have a near image, some a near title, and some the
+    word."""
+    from tests.support.shop import product
+
+    shop.load(
+        *(
+            product(
+                f"s{n}",
+                f"{'lamp' if n in WORDS else 'thing'} {n}",
+                price=n,
+                brand=f"brand {n % 3}",
+                product_type="a" if n % 2 else "b",
+                image_count=2 if n == 3 else 1,
+            )
+            for n in range(PRODUCTS)
+        )
+    )
+    for part, made in _vectors().items():
+        position = "position, " if part == "image" else ""
+        for n, vector in enumerate(made):
+            shop.run(
+                f"insert into shop.toy_{part} (product_id, {position}source, embedding) values "
+                f"(shop.product_id('s{n}'), {'0, ' if position else ''}'s', cast('{vector.tolist()}' as halfvec))"
+            )
+    for query, vector in (("lamp", _lamp()), ("qzxv", _meaningless())):
+        shop.cache(query)
+        shop.run(f"update shop_private.query_embedding set embedding = '{vector.tolist()}' where query = '{query}'")
+    shop.run("analyze shop.product, shop.toy_image, shop.toy_title")
+    return shop
+
+
+def _lamp() -> NDArray[np.float32]:
+    return _in_catalog(_random(1, seed=1))[0]
+
+
+def _meaningless() -> NDArray[np.float32]:
+    """Returns the vector of a text without meaning: most of it is outside the dimensions that products differ in."""
+    [vector] = _random(1, seed=77)
+    vector[:MEANING] *= 0.2
+    return vector / np.linalg.norm(vector)
+
+
+def _in_catalog(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    vectors = vectors.copy()
+    vectors[:, MEANING:] = 0
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _random(count: int, seed: int) -> NDArray[np.float32]:
+    from tests.support.shop import unit_vectors
+
+    return unit_vectors(count, seed=seed)
+
+
+def _vectors() -> dict[str, NDArray[np.float32]]:
+    made = {}
+    for seed, (part, near) in enumerate((("image", NEAR_IMAGES), ("title", NEAR_TITLES)), 5):
+        vectors = _in_catalog(_random(PRODUCTS, seed))
+        vectors[list(near)] = _in_catalog(_lamp() + 0.3 * vectors[list(near)])
+        made[part] = vectors
+    return made
+
+
+def passing(conn: Connection) -> dict[str, set[int]]:
+    """Returns the products that pass the cut of the query "lamp" by each leg, compared with numpy."""
+    [note] = [row.note for row in call(conn, "explain_search", query="lamp", cut="relevant") if row.step == "cut"]
+    found = {"words": set(WORDS)}
+    for part, vectors in _vectors().items():
+        count, floor = re.findall(rf"(\d+) have an? {part} of similarity (-?[\d.]+) or more", note)[0]
+        found[part] = set(np.flatnonzero(vectors @ _lamp() >= float(floor)).tolist())
+        assert len(found[part]) == int(count)
+    assert found["image"] > set(NEAR_IMAGES)
+    assert found["title"] > set(NEAR_TITLES)
+    return found
+
+
+def every(conn: Connection) -> set[int]:
+    return set[int]().union(*passing(conn).values())
+
+
+@pytest.fixture
+def analyst(stocked: "Shop") -> Iterator[Connection]:
+    with stocked.database.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def call(conn: Connection, function: str, **named: Any) -> list[Row[Any]]:
+    given = ", ".join(f"{name} => :{name}" for name in named)
+    return list(conn.execute(text(f"select * from shop.{function}({given})"), named).all())
+
+
+def skus(rows: list[Row[Any]]) -> set[str]:
+    return {row.sku for row in rows}
+
+
+def test_the_cut_keeps_near_images_near_titles_and_products_with_a_word(analyst: Connection) -> None:
+    rows = call(analyst, "search", query="lamp", k=1000, cut="relevant")
+    kept = every(analyst)
+    assert len(kept) < PRODUCTS / 2
+    assert skus(rows) == {f"s{n}" for n in kept}
+    assert {(row.total, row.total_is) for row in rows} == {(len(kept), "exact")}
+    uncut = [row.sku for row in call(analyst, "search", query="lamp", k=PRODUCTS)]
+    assert len(uncut) == PRODUCTS
+    assert [row.sku for row in rows] == [sku for sku in uncut if sku in skus(rows)]
+
+
+def test_a_search_without_a_cut_answers_as_before(analyst: Connection) -> None:
+    rows = call(analyst, "search", query="qzxv", k=30)
+    assert len(rows) == 30
+    assert {row.total for row in rows} == {PRODUCTS}
+    assert call(analyst, "search", query="qzxv", k=30, cut=None) == rows
+    assert "cut" not in {row.step for row in call(analyst, "explain_search", query="qzxv")}
+
+
+def test_a_filter_and_a_cut_together_count_what_passes_both(analyst: Connection) -> None:
+    rows = call(analyst, "search", query="lamp", k=1000, cut="relevant", filter='{"product_type": "a"}')
+    assert skus(rows) == {f"s{n}" for n in every(analyst) if n % 2}
+    assert {(row.total, row.total_is) for row in rows} == {(len(rows), "exact")}
+
+
+def test_a_leg_without_weight_lets_no_product_pass(analyst: Connection) -> None:
+    found = {
+        leg: skus(call(analyst, "search", query="lamp", k=1000, cut="relevant", **weights))
+        for leg, weights in {
+            "image": {"title_weight": 0, "keyword_weight": 0},
+            "title": {"image_weight": 0, "keyword_weight": 0},
+            "keyword": {"image_weight": 0, "title_weight": 0},
+        }.items()
+    }
+    expected = passing(analyst)
+    assert found == {
+        "image": {f"s{n}" for n in expected["image"]},
+        "title": {f"s{n}" for n in expected["title"]},
+        "keyword": {f"s{n}" for n in WORDS},
+    }
+
+
+def test_pages_of_a_cut_search_hold_each_product_that_passes_once(analyst: Connection) -> None:
+    whole = [row.sku for row in call(analyst, "search", query="lamp", k=1000, cut="relevant")]
+    found, after = [], None
+    while True:
+        rows = call(analyst, "search", query="lamp", k=7, cut="relevant", after=after)
+        found += [row.sku for row in rows]
+        assert {row.total for row in rows} == {len(whole)}
+        if not rows[-1].has_next:
+            break
+        after = rows[-1].cursor
+    assert sorted(found) == sorted(whole)
+
+
+def test_a_cursor_of_a_search_without_the_cut_is_refused(analyst: Connection) -> None:
+    [first, *_] = call(analyst, "search", query="lamp", k=5)
+    with pytest.raises(StatementRefused, match="the cursor belongs to another search"):
+        call(analyst, "search", query="lamp", k=5, cut="relevant", after=first.cursor)
+
+
+@pytest.mark.parametrize("function", ["search", "explain_search", "facets"])
+def test_an_unknown_cut_is_refused(analyst: Connection, function: str) -> None:
+    with pytest.raises(StatementRefused, match="there is no cut 'good'") as refused:
+        call(analyst, function, query="lamp", cut="good")
+    assert refused.value.hint == "'relevant', or null to keep every product."
+
+
+def test_a_query_that_nothing_resembles_finds_nothing_and_says_why(analyst: Connection) -> None:
+    assert call(analyst, "search", query="qzxv", cut="relevant") == []
+    steps = {row.step: row for row in call(analyst, "explain_search", query="qzxv", cut="relevant")}
+    assert (steps["cut"].found, steps["cut"].route) == (0, "relevant")
+    assert f"of {PRODUCTS} (" in steps["cut"].note
+
+
+def test_explain_says_how_many_products_each_leg_lets_pass(analyst: Connection) -> None:
+    steps = {row.step: row for row in call(analyst, "explain_search", query="lamp", cut="relevant")}
+    assert steps["cut"].found == len(every(analyst))  # which also compares the counts of similar images and titles
+    assert f"{len(WORDS)} have a word of the query" in steps["cut"].note
+
+
+def facets(conn: Connection, **named: Any) -> dict[str, dict[str | None, int]]:
+    rows = call(conn, "facets", **named)
+    found: dict[str, dict[str | None, int]] = {}
+    for row in rows:
+        found.setdefault(row.field, {})[row.value if row.kind == "value" else f"{row.low}"] = row.products
+    return found
+
+
+def test_facets_with_a_cut_count_the_products_of_the_search(analyst: Connection) -> None:
+    kept = every(analyst)
+    found = facets(analyst, query="lamp", cut="relevant")
+    assert found["product_type"] == Counter("a" if n % 2 else "b" for n in kept)
+    assert found["brand"] == Counter(f"brand {n % 3}" for n in kept)
+    assert sum(found["price"].values()) == len(kept)
+
+
+def test_a_facet_with_a_cut_ignores_only_the_filter_on_its_own_field(analyst: Connection) -> None:
+    kept = every(analyst)
+    filter_ = {"product_type": "a", "price": {"lt": 12}}
+    found = facets(analyst, query="lamp", cut="relevant", filter=json.dumps(filter_))
+    assert found["product_type"] == Counter("a" if n % 2 else "b" for n in kept if n < 12)
+    assert found["brand"] == Counter(f"brand {n % 3}" for n in kept if n % 2 and n < 12)
+    for value, products in found["brand"].items():
+        narrowed = json.dumps({**filter_, "brand": value})
+        [row, *_] = call(analyst, "search", query="lamp", k=1, cut="relevant", filter=narrowed)
+        assert (row.total, row.total_is) == (products, "exact")
+
+
+def test_facets_with_a_cut_but_without_a_query_count_what_passes_the_filter(analyst: Connection) -> None:
+    for query in (None, "", " "):
+        assert facets(analyst, query=query, cut="relevant") == facets(analyst)
+
+
+def test_facets_of_a_cut_search_leave_out_the_product_that_is_the_query(analyst: Connection) -> None:
+    inputs = '[{"sku": "s1"}]'
+    rows = call(analyst, "search", inputs=inputs, cut="relevant", k=100)
+    assert rows
+    assert "s1" not in skus(rows)
+    found = facets(analyst, inputs=inputs, cut="relevant")
+    assert sum(found["product_type"].values()) == len(rows) == rows[0].total
+
+
+def test_a_degraded_search_is_cut_to_the_products_with_a_word(analyst: Connection) -> None:
+    rows = call(analyst, "search", query="lamp never encoded", cut="relevant", degrade=True, k=100)
+    assert skus(rows) == {f"s{n}" for n in WORDS}
+    assert {(row.total, row.complete) for row in rows} == {(len(WORDS), False)}
+    found = facets(analyst, query="lamp never encoded", cut="relevant", degrade=True)
+    assert sum(found["product_type"].values()) == len(WORDS)
+
+
+def test_a_misspelt_word_passes_the_cut(analyst: Connection, stocked: "Shop") -> None:
+    stocked.run("update shop.product set title = 'chandelier' where sku = 's200'")
+    rows = call(analyst, "search", query="chandelir", cut="relevant", degrade=True)
+    assert skus(rows) == {"s200"}
+    assert sum(facets(analyst, query="chandelir", cut="relevant", degrade=True)["product_type"].values()) == 1

@@ -1,0 +1,89 @@
+"""Among 20,000 products a cut finds what passes by the indexes, and says that it may have missed some."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Row, text
+
+from db.engine import Database
+from db.roles import Role
+from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, query_vector, vectors
+
+NUMBERS = np.arange(1, PRODUCTS + 1)
+# (filter, the condition on n = 1..20000 for the products that pass, total_is)
+FILTERS: list[tuple[str | None, Any, str]] = [
+    (None, lambda n: n > 0, "about"),
+    ('{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80, "exact"),  # 10,000 products are compared in time
+    ('{"price": {"lt": 120}}', lambda n: n * 7919 % 160 < 120, "about"),
+    (f'{{"brand": "brand {CLUSTER + 1}"}}', lambda n: n % 50 == CLUSTER + 1, "exact"),
+    ('{"brand": "none"}', lambda n: n < 0, "exact"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def calibration_of_four_microseconds_a_row(large: Database) -> Iterator[None]:
+    with large.connect(None) as conn, conn.begin():
+        conn.exec_driver_sql(
+            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
+            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
+        )
+    yield
+    with large.connect(None) as conn, conn.begin():
+        conn.exec_driver_sql("delete from shop.calibration")
+
+
+@pytest.fixture
+def analyst(large: Database) -> Iterator[Connection]:
+    with large.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def call(conn: Connection, function: str, **named: Any) -> list[Row[Any]]:
+    given = ", ".join(f"{name} => :{name}" for name in named)
+    return list(conn.execute(text(f"select * from shop.{function}({given})"), named).all())
+
+
+def passing(conn: Connection, query: str = QUERY) -> np.ndarray:
+    """Returns for each product whether it passes the cut, compared with numpy."""
+    [note] = [row.note for row in call(conn, "explain_search", query=query, cut="relevant") if row.step == "cut"]
+    image, title = (float(floor) for floor in re.findall(r"similarity (-?[\d.]+) or more", note))
+    found = (vectors(0) @ query_vector() >= image) | (vectors(1) @ query_vector() >= title)
+    assert 20 < found.sum() < 2_000
+    return found
+
+
+@pytest.mark.parametrize(("condition", "passes", "total_is"), FILTERS)
+def test_the_total_of_a_cut_is_near_the_number_of_products_that_pass(
+    analyst: Connection, condition: str | None, passes: Any, total_is: str
+) -> None:
+    truth = {f"sku {n}" for n in NUMBERS[passing(analyst) & passes(NUMBERS)]}
+    rows = call(analyst, "search", query=QUERY, filter=condition, cut="relevant", k=1000)
+    found = {row.sku for row in rows}
+    assert len(found ^ truth) <= 0.05 * len(truth) + 1
+    if total_is == "exact":  # up to the rounding of the floors in the note, and of half precision
+        assert len(found ^ truth) <= 0.01 * len(truth) + 1
+    assert {(row.total, row.total_is) for row in rows} == ({(len(found), total_is)} if rows else set())
+
+
+def test_facets_of_a_cut_by_index_count_the_same_products_as_the_search_and_say_so(analyst: Connection) -> None:
+    [row, *_] = call(analyst, "search", query=QUERY, cut="relevant")
+    counts = call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
+    assert sum(count.products for count in counts) == row.total
+    assert {count.exact for count in counts} == {False}
+    assert {"found by an index, which may miss some" in count.note for count in counts} == {True}
+    largest = max(counts, key=lambda count: count.products)
+    assert largest.value == f"brand {CLUSTER + 1}"
+
+
+def test_more_products_than_a_cut_counts_are_a_lower_bound(analyst: Connection) -> None:
+    [row, *rest] = call(analyst, "search", query=f"title {QUERY}", degrade=True, cut="relevant", k=30)
+    assert len(rest) == 29
+    assert row.total >= 5000
+    assert row.total_is == "at least"
+    counts = call(analyst, "facets", query=f"title {QUERY}", degrade=True, cut="relevant", fields=["product_type"])
+    assert sum(count.products for count in counts) == row.total
+    assert {"more products pass than were counted" in count.note for count in counts} == {True}
