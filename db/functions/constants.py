@@ -42,6 +42,7 @@ SEARCH = (
     Constant("leg_depth_min", 50, "products", "least depth of a leg, so that fusion can reorder for a small k"),
     Constant("exact_floor", 100, "matches", "up to this many, all are compared: an index scan costs no less"),
     Constant("collect_limit", 20_000, "matches", "largest number collected for comparison after an index scan gave up"),
+    Constant("starts_limit", 100_000, "matches", "up to this many, all are compared after an index scan gave up"),
     Constant("collect_cost_factor", 2, "", "comparing costs twice as much while the matches are not collected"),
     Constant("assumed_share", 0.5, "of products", "share assumed to match when no sample was taken: most match"),
     Constant("sample_products", 300, "products", "sample that estimates how many match; takes less than a millisecond"),

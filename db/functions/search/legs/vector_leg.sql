@@ -6,8 +6,10 @@
 --   but those given as input                   -> one scan as long as the known share needs (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (exact_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   the scan gives up, or p_starts is a mix    -> compare all matches, or from @collect_limit@ matches on
---                                                 walk from several starts (leg_from_starts)
+--   the scan gives up                          -> compare all matches, or above @starts_limit@ matches walk from
+--                                                 several starts (leg_from_starts)
+--   p_starts is a mix                          -> compare all matches, or above @collect_limit@ matches walk from
+--                                                 several starts
 --
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it, so the number of
 -- matches does not predict how many candidates the scan must visit. That number is the length of p_matched if the
@@ -67,7 +69,9 @@ begin
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason, format(
         '%s: few of the nearest %s match, so all that match were compared', p_part, tried.rows_examined)) end;
-    if tried.route is not null and p_route is null and (p_starts is not null or leg.route is null and not few) then
+    if tried.route is not null and p_route is null
+        and (p_starts is not null or leg.route is null and matches > @starts_limit@)
+    then
         leg := shop_private.leg_from_starts(p_part, p_vector, p_starts || case when leg.route is null then
             shop_private.sampled_starts(p_part, p_vector, p_condition, share, p_settings.products) end,
             p_condition, p_k, p_depth, tried);
