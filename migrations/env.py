@@ -1,6 +1,7 @@
 """Alembic's entry point. Revisions run as the owner role on the connection that `migrations/upgrade.py` passes. When a
 command has moved the schema to its heads, the SQL functions are applied in the same transaction."""
 
+from collections.abc import Callable
 from typing import Any
 
 from alembic import context
@@ -9,13 +10,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, Text
 
 import migrations.operations.functions
-import migrations.operations.tables  # noqa: F401  both register operations: op.create_embedding_tables ...
+import migrations.operations.keywords
+import migrations.operations.tables  # noqa: F401  all register operations: op.create_embedding_tables ...
 from db.tables import PRIVATE, SHOP, metadata
 from migrations.function_files import apply_functions, read_files
 
 connection: Connection = context.config.attributes["connection"]
 roles: dict[str, str] = context.config.attributes["roles"]
 schemas: dict[str, str] = context.config.attributes["schemas"]
+progress: Callable[[str], None] | None = context.config.attributes.get("progress")
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
@@ -60,6 +63,7 @@ context.configure(
     version_table_schema=PRIVATE,
     roles=roles,
     schemas=schemas,
+    progress=progress,
 )
 with context.begin_transaction():
     context.run_migrations()

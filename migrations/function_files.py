@@ -34,7 +34,21 @@ _DEFINITION = re.compile(
 _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
 # Revisions define these, because generated columns and indexes use them.
-FROZEN = {("shop_private", name) for name in ("keywords", "query_id", "identifier_key", "identifier_keys")}
+FROZEN = {
+    ("shop_private", name)
+    for name in (
+        "query_id",
+        "keywords",
+        "with_forms",
+        "bigrams",
+        "word_parts",
+        "word_pieces",
+        "mark_decimals",
+        "fold",
+        "identifier_key",
+        "identifier_keys",
+    )
+}
 
 Files = Sequence[tuple[str, str]]  # name and SQL, in call order
 

@@ -43,6 +43,7 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
     """
     with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
         on_progress("applying revisions and functions")
+        config.attributes["progress"] = on_progress
         with _translating():
             command.upgrade(config, "heads")
         on_progress("setting up the gateway")

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from db.errors import SettingsError
-from db.evaluation.fusion import Case, LegWeights, fit, in_dev_half
+from db.evaluation.fusion import LegWeights, fit, in_dev_half
 from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_lists
 from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
 
@@ -60,11 +60,7 @@ def fit_weights(
             f"nothing unless each half has at least {FEWEST} queries",
             hint="Judge more queries.",
         )
-    cases = [
-        Case(lists, query.grades)
-        for task in tasks
-        for query, lists in leg_lists(conn, _half(task), DEPTH, on_progress, trial_of)
-    ]
+    cases = [case for task in tasks for _, case in leg_lists(conn, _half(task), DEPTH, on_progress, trial_of)]
     return Fitted(*fit(cases), dev, test)
 
 

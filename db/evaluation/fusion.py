@@ -8,13 +8,15 @@ noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import floor
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
+from db.functions.constants import KEYWORD_FEW, KEYWORD_FEW_FACTOR
 
 LEGS = ("image", "title", "keyword")
 LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # `fit` tries these weights; only ratios matter, so steps are factors
@@ -49,19 +51,36 @@ def only(leg: str) -> LegWeights:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query: the products that each leg found, best first, and the grades of its judged products."""
+    """A query: the products that each leg found, best first, and the grades of its judged products.
+
+    `factors` are the factors of the keyword leg's weight that differ from 1.
+    """
 
     lists: Mapping[str, Sequence[UUID]]
     grades: Mapping[UUID, int]
+    factors: Mapping[UUID, float] = field(default_factory=dict)
 
 
-def fuse(lists: Mapping[str, Sequence[UUID]], weights: LegWeights) -> list[UUID]:
+def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
+    """Return the factor of the keyword leg's weight for each product that the words name, as in fuse_legs.sql.
+
+    `scores` are the scores of the keyword leg, best first.
+    """
+    first_unnamed = next(itertools.islice(scores.values(), KEYWORD_FEW, None), 0.0)
+    least = max(2, 1 + floor(first_unnamed))
+    return {key: KEYWORD_FEW_FACTOR * (floor(score) - 1) for key, score in scores.items() if score >= least}
+
+
+def fuse(
+    lists: Mapping[str, Sequence[UUID]], weights: LegWeights, factors: Mapping[UUID, float] | None = None
+) -> list[UUID]:
     """Return the products that any leg with a weight found, best first. Products of equal score are ordered by id."""
     scores: dict[UUID, float] = {}
     for leg, found in lists.items():
         if weight := getattr(weights, leg):
             for rank, key in enumerate(found, 1):
-                scores[key] = scores.get(key, 0.0) + weight / (weights.rrf_k + rank)
+                factor = (factors or {}).get(key, 1) if leg == "keyword" else 1
+                scores[key] = scores.get(key, 0.0) + weight * factor / (weights.rrf_k + rank)
     return sorted(scores, key=lambda key: (-scores[key], key))
 
 
@@ -75,7 +94,7 @@ def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
 
     Tries every point of a grid. Among equally good points the largest rrf_k wins, then the largest sum of weights.
     """
-    ranks, gains, ideal = _arrays(cases)
+    ranks, factors, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))
 
     def ndcg(parts: NDArray[np.float64], weights: Sequence[float]) -> float:
@@ -86,7 +105,7 @@ def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
 
     tried = []
     for rrf_k in RRF_KS:
-        parts = 1 / (rrf_k + ranks)
+        parts = factors / (rrf_k + ranks)
         for weights in itertools.product(LEVELS, repeat=len(LEGS)):
             if max(weights) == 1:
                 tried.append((round(ndcg(parts, weights), 9), rrf_k, sum(weights), weights))
@@ -94,9 +113,9 @@ def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
     return LegWeights(image, title, keyword, rrf_k), best
 
 
-def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return three arrays: the rank of each (case, product, leg), the gain of each (case, product), and the best
-    possible DCG of each case.
+def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], ...]:
+    """Return four arrays: the rank of each (case, product, leg), the factor of the leg's weight there, the gain of each
+    (case, product), and the best possible DCG of each case.
 
     The rank is infinite if the leg did not find the product. The products of a case are ordered by id, so that a stable
     sort by score puts the smaller id first.
@@ -104,11 +123,14 @@ def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.floa
     products = [sorted(set().union(*case.lists.values())) for case in cases]
     width = max(1, max(map(len, products)))
     ranks = np.full((len(cases), width, len(LEGS)), np.inf)
+    factors = np.ones_like(ranks)
     gains = np.zeros((len(cases), width))
     for row, (case, mine) in enumerate(zip(cases, products, strict=True)):
         column = {key: n for n, key in enumerate(mine)}
         gains[row, : len(mine)] = [2 ** case.grades.get(key, 0) - 1 for key in mine]
+        for key, factor in case.factors.items():
+            factors[row, column[key], LEGS.index("keyword")] = factor
         for leg, found in case.lists.items():
             for rank, key in enumerate(found, 1):
                 ranks[row, column[key], LEGS.index(leg)] = rank
-    return ranks, gains, np.array([ideal_dcg(case.grades) for case in cases])
+    return ranks, factors, gains, np.array([ideal_dcg(case.grades) for case in cases])

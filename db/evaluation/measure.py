@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
 from db.evaluation.asking import Filter, search
-from db.evaluation.fusion import LEGS, LegWeights, only
+from db.evaluation.fusion import LEGS, Case, LegWeights, keyword_factors, only
 from db.evaluation.judgements import JudgedQuery
 from db.evaluation.metrics import NDCG_DEPTH, Values, index_recall, ndcg_at_k, recall_at_k, reciprocal_rank
 from db.search.ranking import SearchHit
@@ -262,12 +262,11 @@ def _narrowed(query: JudgedQuery, findable: set[UUID]) -> JudgedQuery:
 
 def leg_lists(
     conn: Connection, task: Task, depth: int, on_progress: Progress = lambda: None, trial_of: str | None = None
-) -> Iterator[tuple[JudgedQuery, dict[str, list[UUID]]]]:
+) -> Iterator[tuple[JudgedQuery, Case]]:
     """Yield each query with the products that each leg finds alone, best first."""
     for query in task.queries:
-        lists = {
-            leg: [hit.product_id for hit in search(conn, query, k=depth, weights=only(leg), trial_of=trial_of)]
-            for leg in task.legs[:-1]
-        }
+        hits = {leg: search(conn, query, k=depth, weights=only(leg), trial_of=trial_of) for leg in task.legs[:-1]}
+        lists = {leg: [hit.product_id for hit in found] for leg, found in hits.items()}
+        scores = {hit.product_id: hit.keyword_score or 0.0 for hit in hits.get("keyword", ())}
         on_progress()
-        yield query, lists
+        yield query, Case(lists, query.grades, keyword_factors(scores))

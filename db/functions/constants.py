@@ -14,6 +14,8 @@ MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_BASE64 = 14_000_000
 MAX_TEXT = 10_000
 MAX_INPUTS = 20
+KEYWORD_FEW = 10
+KEYWORD_FEW_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ SEARCH = (
     Constant("typo_min_letters", 4, "letters", "shorter words have too few trigrams to be compared"),
     Constant("typo_similarity", 0.5, "word similarity", "least similarity at which a title fits a misspelt word"),
     Constant("typo_weight", 0.5, "", "x similarity: score of a product found by a misspelt word"),
+    Constant("compound_min_letters", 4, "letters", "shorter words are parts of too many German and Dutch words"),
+    Constant("compound_weight", 0.01, "", "score of a word found in a longer one: less than any whole word"),
+    Constant("keyword_few", KEYWORD_FEW, "products", "up to this many with every word are what the words name"),
+    Constant("keyword_few_factor", KEYWORD_FEW_FACTOR, "x weight", "no vector legs outweigh a named product"),
 )
 
 BROWSING = (

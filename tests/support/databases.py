@@ -41,9 +41,9 @@ class Databases:
         url = make_url(self.admin_url(name)).set(drivername="postgresql+psycopg")
         return Database(url, url, ROLES, self._secrets.role_password)
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", options: str = "") -> str:
         name = f"shop_{next(_numbers)}"
-        self.run(f"create database {name} template {template}")
+        self.run(f"create database {name} template {template} {options}")
         self._created.append(name)
         return name
 

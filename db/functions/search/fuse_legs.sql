@@ -2,6 +2,10 @@
 -- (rrf_k + rank) in each leg that found it. Products that the query's text names (p_run.exact) come first, ordered by
 -- their grade, then by score.
 --
+-- When at most @keyword_few@ products have every word of the query, these words name the products. A named product
+-- counts @keyword_few_factor@ times in the keyword leg for each whole point of its score above 1 (see keyword_leg.sql),
+-- so that a product with fewer points is not placed before it only because both vector legs rank that one first.
+--
 -- A product is dropped if its image is less similar to the query than p_min_similarity, or less similar than the best
 -- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. A product
 -- is also dropped if it does not pass the cut of the run (p_run.cut). `place` numbers the remaining products from 1.
@@ -21,6 +25,9 @@ declare
     exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
     cut constant shop_private.search_cut := p_run.cut;
+    -- the least score of a named product, or null without a vector leg; the leg's scores are sorted, best first
+    named_from constant double precision := case when image_weight + title_weight > 0
+        then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
     return query
@@ -33,7 +40,8 @@ begin
         select l.product_id, null, l.measure, l.rank::integer, 'title', title_weight / (rrf_k + l.rank), null, 0
         from unnest(title_leg.product_ids, title_leg.measures) with ordinality as l(product_id, measure, rank)
         union all
-        select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank), null, 0
+        select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank)
+            * case when l.measure >= named_from then @keyword_few_factor@ * (floor(l.measure) - 1) else 1 end, null, 0
         from unnest(keyword_leg.product_ids, keyword_leg.measures) with ordinality as l(product_id, measure, rank)
         union all
         select e.product_id, null, null, null, 'exact', 0, e.field, e.grade from unnest(exact) e

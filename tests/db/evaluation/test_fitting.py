@@ -55,9 +55,9 @@ def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connect
     suite_of_words(shop)
     [task] = prepare(analyst, read(analyst, ["default"]))
     weights = LegWeights(0.3, 0.2, 0.5, rrf_k=7)
-    for query, lists in leg_lists(analyst, task, fitting.DEPTH):
+    for query, case in leg_lists(analyst, task, fitting.DEPTH):
         found = [hit.product_id for hit in search(analyst, query, k=10, weights=weights)]
-        assert fuse(lists, weights)[:10] == found
+        assert fuse(case.lists, weights, case.factors)[:10] == found
 
 
 def test_the_test_half_holds_only_queries_that_were_not_fitted_on(shop: "Shop", analyst: Connection) -> None:

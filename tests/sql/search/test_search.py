@@ -1,6 +1,7 @@
 """shop.search returns the right results, scores and errors on twelve products."""
 
 import json
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Row, text
 
 from db.errors import EncoderUnavailable, StatementRefused
+from db.functions.constants import KEYWORD_FEW_FACTOR
 from db.roles import Role
 from tests.support.large_catalog import policy
 
@@ -30,7 +32,10 @@ def test_a_score_is_the_sum_of_the_contributions_of_all_legs(analyst: Connection
         assert row.score == pytest.approx(sum(part or 0 for _, part in (*legs, (0, row.keyword_contribution))))
         for rank, part in (*legs, (row.keyword_rank, row.keyword_contribution)):
             assert (rank is None) == (part is None)
+        for rank, part in legs:
             assert part is None or part == pytest.approx(1 / (60 + rank))
+        named = KEYWORD_FEW_FACTOR * (floor(row.keyword_score) - 1) if (row.keyword_score or 0) >= 2 else 1
+        assert row.keyword_rank is None or row.keyword_contribution == pytest.approx(named / (60 + row.keyword_rank))
     assert {row.sku for row in rows if row.keyword_rank} == {"s0", "s1", "s2"}
     assert {(row.route, row.complete, row.total_is) for row in rows} == {("exact", True, "exact")}
 

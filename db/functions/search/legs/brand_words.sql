@@ -28,7 +28,7 @@ begin
                 where shop_private.identifier_key(p.brand) = key and p.catalog = p_catalog limit 1;
             if found then
                 keys := keys || key;
-                lexemes := lexemes || tsvector_to_array(to_tsvector(p_language, word));
+                lexemes := lexemes || shop_private.query_words(word, p_language);
             end if;
         end loop;
     end loop;

@@ -1,12 +1,18 @@
--- Finds the p_depth products whose words fit best: products that contain every word come first (a score above 1), then
--- the order is by ts_rank.
+-- Finds the p_depth products whose words fit best. The order is by the number of whole points of the score, then by
+-- ts_rank:
+--
+--   4  the product has every word, and the parts of each code together
+--   3  the product has every word
+--   2  the title has every word, some as parts of longer words
+--   1  the product has every word, but common words do not tell whether there are more such products
 --
 -- A brand among other words selects only products of the brand that have another word of the text, too.
 --
 -- A common word, which many products contain, does not select products. It ranks the products that rarer words and the
 -- vector legs found (p_candidates, nearest first). If the query has only common words and there are no candidates, the
 -- rarest word selects the first @keyword_common@ products of the table that contain it, as these products are about
--- equally good. A word that no product contains is treated as a typing error and looked up by its trigrams.
+-- equally good. A word that no product contains is treated as a typing error and looked up by its trigrams. A query of
+-- stop words only is looked up in titles.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
 
 create or replace function shop_private.keyword_leg(
@@ -25,48 +31,73 @@ declare
     began constant timestamptz := clock_timestamp();
     leg shop_private.leg;
     language constant regconfig := shop_private.keyword_language(p_catalog);
-    words constant text[] := shop_private.query_words(p_text, language);
-    selecting text[];  -- words that select products
+    query constant record := shop_private.keyword_query(p_text, language);
+    selecting text[];  -- terms that select products
+    common text[];
+    rarest text;  -- of the common words
     selects_at_most integer;
     misspelt text[];
     brand record;  -- the result of brand_words
     share double precision;
-    every_word tsquery;
-    any_word tsquery;
     any_selecting tsquery;
+    any_part text;  -- conditions on titles, see title_parts
+    every_part text;
+    part_score text;
+    complete boolean;  -- whether the statement reads all products with every word
 begin
     leg.route := 'keyword';
     leg.index_name := 'shop.product_keywords_idx';
     leg.rows_examined := 0;
-    if words = '{}' then
+    if query.only_stop_words or language in ('pg_catalog.german'::regconfig, 'pg_catalog.dutch'::regconfig) then
+        select t.any_part, t.every_part, t.score into any_part, every_part, part_score
+        from shop_private.title_parts(query.plain_words, language, query.only_stop_words) t;
+    end if;
+    if query.words = '{}' and any_part is null then
         leg.reason := 'the query has no words to look for';
         leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
         return leg;
     end if;
 
-    select array_agg(w) into selecting from unnest(words) w
-    where not exists (select from shop.common_word c where c.word = w and c.share * p_products > @keyword_common@);
-    if selecting is not null then
+    common := array(select c.word from shop.common_word c
+        where c.word = any(query.words) and c.share * p_products > @keyword_common@);
+    selecting := query.terms;
+    complete := true;
+    if common <> '{}' then
+        select array_agg(t) into selecting from unnest(query.terms) t where not array_to_tsvector(common) @@ t::tsquery;
+        complete := not array_to_tsvector(common) @@ query.every_word;
+    end if;
+    if selecting <> '{}' then
         misspelt := shop_private.misspelt_words(p_text, language);
         if misspelt is not null then
             leg.index_name := 'shop.product_title_trgm_idx';
         end if;
-    elsif p_candidates is null then
-        select array[c.word], @keyword_common@, c.share into selecting, selects_at_most, share
-        from shop.common_word c where c.word = any(words) order by c.share limit 1;
+    end if;
+    if not complete and p_candidates is null then
+        select c.word, c.share into rarest, share
+        from shop.common_word c where c.word = any(common) order by c.share limit 1;
         -- A bitmap scan finds all products that contain a word before it returns the first product.
         perform set_config('enable_bitmapscan', case when share > @keyword_scan_share@ then 'off' else 'on' end, true);
+        if selecting is null then
+            selecting := array[quote_literal(rarest)];
+            selects_at_most := @keyword_common@;
+        else  -- a joined form or another spelling of a common word
+            execute format('select array(
+                select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2)', p_condition)
+            into p_candidates using quote_literal(rarest)::tsquery, @keyword_common@;
+        end if;
     end if;
 
-    select string_agg(quote_literal(w), ' | ')::tsquery, string_agg(quote_literal(w), ' & ')::tsquery
-    into any_word, every_word from unnest(words) w;
-    select string_agg(quote_literal(w), ' | ')::tsquery into any_selecting from unnest(selecting) w;
-    select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, words) b;
+    any_selecting := nullif(
+        array_to_string(array(select format('(%s)', t) from unnest(selecting) t), ' | '), '')::tsquery;
+    select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, query.words) b;
     execute shop_private.keyword_statement(
-        case when p_matched is null then p_condition else 'p.product_id = any($6)' end, misspelt is not null)
+        case when p_matched is null then p_condition else 'p.product_id = any($6)' end, any_selecting is not null,
+        p_candidates is not null and query.words <> '{}', misspelt is not null, brand.keys is not null, any_part,
+        every_part, part_score)
     into leg.product_ids, leg.measures, leg.rows_examined
-    using any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, every_word, selects_at_most, brand.keys,
-        brand.others;
+    using query.any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, query.every_word, selects_at_most,
+        case when complete then 3 else 1 end, case when complete then coalesce(query.as_typed, query.any_word) end,
+        brand.keys, brand.others;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

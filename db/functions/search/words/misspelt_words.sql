@@ -9,7 +9,8 @@ begin
             select distinct lower(m[1]) as word
             from regexp_matches(left(p_text, @keyword_max_length@), '[[:alnum:]]{@typo_min_letters@,}', 'g') m
             limit @keyword_max_words@) t,
-            tsvector_to_array(to_tsvector(p_language, t.word)) l(lexemes), plainto_tsquery(p_language, t.word) q
+            tsvector_to_array(to_tsvector(p_language, shop_private.fold(t.word))) l(lexemes)
         where l.lexemes <> '{}' and not exists (select from shop.common_word c where c.word = any(l.lexemes))
-            and not exists (select from shop.product p where p.keywords @@ q);
+            and not exists (select from shop.product p
+                where p.keywords @@ plainto_tsquery(p_language, shop_private.fold(t.word)));
 end $$;

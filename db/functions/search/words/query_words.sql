@@ -4,5 +4,5 @@ create or replace function shop_private.query_words(p_text text, p_language regc
 returns text[]
 language plpgsql immutable as $$
 begin
-    return (tsvector_to_array(to_tsvector(p_language, left(p_text, @keyword_max_length@))))[:@keyword_max_words@];
+    return (shop_private.keyword_query(p_text, p_language)).words;
 end $$;

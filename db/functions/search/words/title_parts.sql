@@ -1,0 +1,39 @@
+-- Returns SQL conditions on p.title for the words of a query that are looked up in titles instead of keywords:
+--
+--   - all words of a query that has only stop words, each as a whole word;
+--   - of another query in German or Dutch, words of at least @compound_min_letters@ letters, which may be parts of
+--     longer words. A word is cut to its stem if the stem is long enough.
+--
+-- any_part holds if one of the words is found, every_part if all are found, `score` counts the found words. All are
+-- null if there is nothing to look up. The function has no SET clause: keyword_leg calls it under its own settings.
+create or replace function shop_private.title_parts(
+    p_words text[], p_language regconfig, p_stop_words boolean,
+    out any_part text, out every_part text, out score text
+)
+language plpgsql stable as $$
+declare
+    conditions text[];
+begin
+    if p_stop_words then
+        conditions := array(select format('p.title ~* %L', '\m' || shop_private.title_pattern(w) || '\M')
+            from unnest(p_words) w);
+        every_part := array_to_string(conditions, ' and ');
+        any_part := every_part;
+    else
+        conditions := array(
+            select format('p.title ~* %L', shop_private.title_pattern(
+                case when length(l.lexemes[1]) >= @compound_min_letters@ then l.lexemes[1] else w end))
+            from unnest(p_words) w, tsvector_to_array(to_tsvector(p_language, w)) l(lexemes)
+            where length(w) >= @compound_min_letters@ and l.lexemes <> '{}'
+                and not exists (select from shop.common_word c where c.word = l.lexemes[1]));
+        every_part := array_to_string(conditions || array(
+            select format('p.keywords @@ %L', quote_literal(l.word)) from unnest(p_words) w,
+                unnest(tsvector_to_array(to_tsvector(p_language, w))) l(word)
+            where length(w) < @compound_min_letters@), ' and ');
+        any_part := array_to_string(conditions, ' or ');
+    end if;
+    if conditions = '{}' then
+        any_part := null;
+    end if;
+    score := (select string_agg(format('(%s)::integer', c), ' + ') from unnest(conditions) c);
+end $$;

@@ -1,0 +1,11 @@
+-- Returns a regular expression that finds a word without accents in a title, which may have accents and capitals. The
+-- expression names the capitals of accented letters, because ~* does not know them in a database of LC_CTYPE C.
+create or replace function shop_private.title_pattern(p_word text)
+returns text
+language plpgsql immutable parallel safe as $$
+declare
+    pattern text := replace(regexp_replace(p_word, '[^[:alnum:]]', '', 'g'), 'ss', '(ss|ß)');
+begin
+    pattern := replace(replace(pattern, 'a', '[aäàáâÄÀÁÂ]'), 'e', '[eéèêëÉÈÊ]');
+    return replace(replace(replace(pattern, 'o', '[oöóôÖÓÔ]'), 'u', '[uüùúÜÙÚ]'), 'i', '[iíîïÍÎ]');
+end $$;

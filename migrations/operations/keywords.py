@@ -1,0 +1,130 @@
+"""A custom operation for revisions, which changes how `shop.product.keywords` is computed while searches and loads run.
+
+    op.replace_keywords("create or replace function shop_private.keywords(...) ...")
+
+The operation replaces the function behind the generated column, writes the rows again in small transactions, and builds
+the index again beside the old one. It ends the revision's transaction and can be run again after an interruption: rows
+whose keywords are right are not written. It reports progress to the `progress` option of Alembic's context.
+"""
+
+import time
+from uuid import UUID
+
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.errors import DatabaseError
+from migrations.operations.indexes import lock_timeout
+
+ROWS = 500  # of a transaction: it holds row locks, so it takes well below a second
+WORTH_REBUILDING = 1_000  # written rows; the index is built again to drop the entries of the old rows
+REPORT_SECONDS = 2.0
+PATIENCE_SECONDS = 300.0  # how long to wait for a moment in which nobody writes products
+INDEX = "product_keywords_idx"
+
+
+@Operations.register_operation("replace_keywords")
+class ReplaceKeywords(MigrateOperation):
+    def __init__(self, function: str) -> None:
+        self.function = function
+
+    @classmethod
+    def replace_keywords(cls, operations: Operations, function: str) -> None:
+        """Replace `shop_private.keywords` by `function`, which is SQL, and compute the keywords of every product."""
+        operations.invoke(cls(function))
+
+    def reverse(self) -> MigrateOperation:
+        raise NotImplementedError("a revision names the earlier function itself")
+
+
+@Operations.implementation_for(ReplaceKeywords)
+def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> None:
+    bind = operations.get_bind()
+    if bind.scalar(text("select 1 from shop.product limit 1")) is None:
+        operations.execute(operation.function)
+        return
+    with operations.get_context().autocommit_block():
+        _replace_function(operations, operation.function)
+        with lock_timeout(operations, "0"):  # a batch waits for the rows that a load holds
+            operations.execute("set statement_timeout = 0")
+            written = _write_rows(operations)
+            if written >= WORTH_REBUILDING:
+                _rebuild_index(operations)
+            if written:
+                # the statistics tell a search which words are common
+                operations.execute("analyze shop.product")
+                operations.execute("select shop_private.refresh_common_words()")
+
+
+def _replace_function(operations: Operations, function: str) -> None:
+    """Replace the function at a moment in which no statement writes products. Every later statement uses the new one.
+
+    The lock excludes writers, not searches, and is requested for half a second at a time, so that writers pass.
+    """
+    statement = (
+        f"do $lock$ begin lock table shop.product in share mode; execute $function${function}$function$; end $lock$"
+    )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with lock_timeout(operations, "500ms"):
+        while True:
+            try:
+                operations.get_bind().exec_driver_sql(statement, execution_options={"no_parameters": True})
+                return
+            except (DatabaseError, DBAPIError) as error:
+                state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state != "55P03" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+
+# Rows are locked in the order in which every writer locks products. Setting `language` to its own value computes the
+# keywords again, and no trigger depends on it.
+_BATCH = text(
+    """
+    with batch as (
+        select p.product_id from shop.product p
+        where p.product_id > cast(:after as uuid) order by p.product_id limit :rows
+    ), stale as (
+        select p.product_id from batch b join shop.product p using (product_id)
+        where p.keywords is distinct from shop_private.keywords(p.language, p.sku, p.title, p.brand, p.product_type,
+            p.color, p.material, p.gtin, p.mpn, p.description, p.attributes)
+        order by p.product_id for no key update of p
+    ), written as (
+        update shop.product p set language = p.language from stale s where p.product_id = s.product_id returning 1
+    )
+    select (select product_id from batch order by product_id desc limit 1), (select count(*) from batch),
+        (select count(*) from written)
+    """
+)
+
+
+def _write_rows(operations: Operations) -> int:
+    bind = operations.get_bind()
+    progress = operations.get_context().opts.get("progress") or (lambda _: None)
+    about = bind.scalar(text("select greatest(reltuples, 0) from pg_class where oid = 'shop.product'::regclass"))
+    after, read, written, reported = UUID(int=0), 0, 0, 0.0
+    while True:
+        last, rows, changed = bind.execute(_BATCH, {"after": after, "rows": ROWS}).one()
+        if last is None:
+            return written
+        after, read, written = last, read + rows, written + changed
+        if time.monotonic() - reported > REPORT_SECONDS:
+            progress(f"filling keywords: {read:,} of about {max(about, read):,.0f} products")
+            reported = time.monotonic()
+
+
+def _rebuild_index(operations: Operations) -> None:
+    """Build the index again beside the old one. A deferred index does not exist, and its definition stays the same."""
+    bind = operations.get_bind()
+    left = bind.scalars(
+        text(
+            "select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid "
+            "where i.indrelid = 'shop.product'::regclass and not i.indisvalid and c.relname ~ :name"
+        ),
+        {"name": f"^{INDEX}_ccn?(ew|old)[0-9]*$"},
+    ).all()
+    for name in left:  # an interrupted rebuild left this behind
+        operations.execute(f"drop index concurrently if exists shop.{name}")
+    if bind.scalar(text("select to_regclass(:name)"), {"name": f"shop.{INDEX}"}) is not None:
+        operations.execute(f"reindex index concurrently shop.{INDEX}")

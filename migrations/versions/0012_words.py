@@ -1,0 +1,216 @@
+"""Words without accents, the forms of codes and joined words, and parts of texts that have no blanks."""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+# Scripts without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese, Korean. (Korean has blanks, but its
+# words have endings.)
+UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
+    r"\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+
+# A generated column uses these functions, so they are defined here and not in a file of db/functions. They give the
+# same result in every locale of the database: lower() uses the collation pg_c_utf8, and the regular expressions name
+# ranges of characters. Private characters stand in for others for a while: U+E000 for the letter U+0439, which is not
+# an accented letter, and U+E001 for a decimal point.
+FOLD = r"""
+create or replace function shop_private.fold(words text) returns text
+language plpgsql immutable parallel safe strict as $$
+declare
+    folded text;
+begin
+    if pg_catalog.octet_length(words) = pg_catalog.length(words) then
+        return pg_catalog.lower(words collate pg_catalog."C");
+    end if;
+    -- signs and quotes become blanks, dashes become hyphens, and soft hyphens and characters without width disappear
+    folded := pg_catalog.translate(pg_catalog.normalize(words, 'NFC'),
+        U&'\0439\0419\2122\00AE\00A9\2120\00B7\2022\30FB\2026\00AB\00BB\201C\201D\201E\3001\3002\300C\300D\3010\3011'
+            || U&'\2010\2011\2012\2013\2014\2015\2212\2018\2019\02BC\00B4\00D7\00AD\200B\200C\200D\2060\FEFF\0640',
+        U&'\E000\E000                   -------''''''''x');
+    folded := pg_catalog.regexp_replace(pg_catalog.normalize(folded, 'NFKD'),
+        '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]+', '', 'g');
+    folded := pg_catalog.lower(pg_catalog.normalize(folded, 'NFC') collate pg_catalog.pg_c_utf8);
+    folded := pg_catalog.translate(folded,
+        U&'\00F8\0142\0111\00F0\0127\0167\0131\03C2\0629\0649\06CC\06A9\2044\E000',
+        U&'olddhti\03C3\0647\064A\064A\0643/\0439');
+    folded := pg_catalog.regexp_replace(folded, '(^|\s)\u0627\u0644(?=[\u0620-\u064a]{3})', '\1', 'g');  -- article
+    folded := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
+        folded, U&'\00DF', 'ss'), U&'\00E6', 'ae'), U&'\0153', 'oe'), U&'\00FE', 'th');
+    if folded ~ '[UNSPACED]' then
+        folded := pg_catalog.regexp_replace(folded, '([\x21-\x7f])([UNSPACED])', '\1 \2', 'g');
+        folded := pg_catalog.regexp_replace(folded, '([UNSPACED])([\x21-\x7f])', '\1 \2', 'g');
+    end if;
+    return folded;
+end $$""".replace("UNSPACED", UNSPACED)
+
+# Marks decimal points, so that "1,5" and "1.5" are one number. More digits than these are a code or thousands.
+MARK_DECIMALS = r"""
+create or replace function shop_private.mark_decimals(words text) returns text
+language plpgsql immutable parallel safe strict as $$
+begin
+    if words ~ '[0-9][.,][0-9]' then
+        return pg_catalog.regexp_replace(words, '(^|[^0-9.,])([0-9]{1,4})[.,]([0-9]{1,2})(?![.,]?[0-9])',
+            U&'\\1\\2\E001\\3', 'g');
+    end if;
+    return words;
+end $$"""
+
+# Splits at every character that is no letter and no digit.
+WORD_PIECES = r"""
+create or replace function shop_private.word_pieces(words text) returns text
+language plpgsql immutable parallel safe strict as $$
+begin
+    return pg_catalog.btrim(pg_catalog.regexp_replace(words, '[\x01-\x2f\x3a-\x60\x7b-\x7f]+', ' ', 'g'));
+end $$"""
+
+# Splits pieces between letters and digits, and drops the leading zeros of long numbers (a UPC and its EAN).
+WORD_PARTS = r"""
+create or replace function shop_private.word_parts(pieces text) returns text
+language plpgsql immutable parallel safe strict as $$
+declare
+    parts constant text := pg_catalog.regexp_replace(pg_catalog.regexp_replace(pieces,
+        '([0-9])([^0-9\ue001 ])', '\1 \2', 'g'), '([^0-9\ue001 ])([0-9])', '\1 \2', 'g');
+begin
+    if pg_catalog.left(parts, 1) <> '0' and pg_catalog.strpos(parts, ' 0') = 0
+    then
+        return parts;
+    end if;
+    return pg_catalog.regexp_replace(parts, '(^| )0+(?=[1-9][0-9]{6,}( |$))', '\1', 'g');
+end $$"""
+
+# Scripts that put no blanks between words are searched by every two neighbouring characters. The last character of a
+# run stands alone too, so that a prefix finds each single character.
+BIGRAMS = r"""
+create or replace function shop_private.bigrams(words text) returns text
+language plpgsql immutable parallel safe strict as $$
+begin
+    return pg_catalog.string_agg(pg_catalog.substr(run.found[1], place.place, 2), ' ' order by run.number, place.place)
+        from pg_catalog.regexp_matches(words, '[UNSPACED]+', 'g') with ordinality run(found, number),
+            pg_catalog.generate_series(1, pg_catalog.length(run.found[1])) place(place);
+end $$""".replace("UNSPACED", UNSPACED)
+
+# Adds to a vector what the parser of PostgreSQL does not find in a text: words without accents, the parts of codes, and
+# joined words. All words of `codes` are codes, some of `words` may be. A text of plain words costs one regular
+# expression. The parts of a code are not added to a vector that has them.
+WITH_FORMS = r"""
+create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
+returns tsvector
+language plpgsql immutable parallel safe as $$
+declare
+    accented text;
+    pieces text;
+    parts text;
+    joined text;
+    length integer;
+begin
+    if pg_catalog.octet_length(words) > pg_catalog.length(words)
+        or pg_catalog.octet_length(codes) > pg_catalog.length(codes)
+    then
+        accented := shop_private.fold((select pg_catalog.string_agg(m[1], ' ')
+            from pg_catalog.regexp_matches(pg_catalog.concat_ws(' ', words, codes), '(\S*[^\x01-\x7f]\S*)', 'g') m));
+        vector := vector operator(pg_catalog.||) pg_catalog.ts_delete(
+            pg_catalog.to_tsvector(language, pg_catalog.concat_ws(' ', accented, shop_private.bigrams(accented))),
+            pg_catalog.tsvector_to_array(vector));
+        words := pg_catalog.concat_ws(' ', accented, pg_catalog.regexp_replace(words, '\S*[^\x01-\x7f]\S*', '', 'g'));
+    end if;
+    if words ~ ('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b-\x60\x7b-\x7f][0-9]'
+        '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')
+    then
+        codes := pg_catalog.concat_ws(' ', codes, (select pg_catalog.string_agg(m[1], ' ')
+            from pg_catalog.regexp_matches(words, '(\S*[0-9/_&''+.-]\S*)', 'g') m));
+    end if;
+    if pg_catalog.length(words) <= 300 and words ~ '(^|\s)[b-hj-np-tv-xzB-HJ-NP-TV-XZ] [a-zA-Z]' then
+        codes := pg_catalog.concat_ws(' ', codes, (select pg_catalog.string_agg(m[1] || m[2], ' ')
+            from pg_catalog.regexp_matches(words, '(?:^|\s)([b-hj-np-tv-xzB-HJ-NP-TV-XZ]) ([a-zA-Z]+)', 'g') m));
+    end if;
+    if codes is null or codes = '' then
+        return vector;
+    end if;
+    codes := shop_private.mark_decimals(pg_catalog.lower(codes collate pg_catalog."C"));
+    length := pg_catalog.length(codes);
+    pieces := shop_private.word_pieces(codes);
+    parts := shop_private.word_parts(pieces);
+    -- Letters before digits need no joined form, because their parts are words: ABC-123, but not t-shirt and 16-07. A
+    -- single letter may be a stop word, so it needs one.
+    joined := pg_catalog.regexp_replace(codes, '([0-9])[-_.,''&+]+(?=[0-9])|((?<!\S)[a-z])[-_.''&+]+(?=[0-9])'
+        '|([^\x01-\x60\x7b-\x7f])[-_.''&+]+(?=[^\x01-\x60\x7b-\x7f])', '\1\2\3', 'g');
+    codes := pieces;
+    if parts <> pieces then
+        codes := codes || ' ' || parts;
+    end if;
+    if pg_catalog.length(joined) < length then
+        codes := codes || ' ' || shop_private.word_pieces(joined);
+    end if;
+    codes := pg_catalog.translate(codes, U&'\E001', '.');
+    return vector operator(pg_catalog.||) pg_catalog.ts_delete(
+        pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
+end $$"""
+
+# A description counts up to 20,000 characters. The cast from text is immutable in fact, because the configurations of
+# pg_catalog do not change.
+KEYWORDS = r"""
+create or replace function shop_private.keywords(
+    language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
+    description text, attributes jsonb
+) returns tsvector
+language plpgsql immutable parallel safe as $$
+declare
+    c constant regconfig := ('pg_catalog.' || pg_catalog.quote_ident(language))::pg_catalog.regconfig;
+    kinds constant text := pg_catalog.concat_ws(' ', brand, product_type, color, material);
+    described constant text := pg_catalog."left"(coalesce(description, ''), 20000);
+    properties tsvector := pg_catalog.jsonb_to_tsvector(c, attributes, '["string"]');
+begin
+    if properties <> '' then
+        properties := shop_private.with_forms(properties, c, (select pg_catalog.string_agg(v #>> '{}', ' ')
+            from pg_catalog.jsonb_path_query(attributes, 'strict $.**') v
+            where pg_catalog.jsonb_typeof(v) = 'string'), null);
+    end if;
+    return pg_catalog.setweight(shop_private.with_forms(
+            pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', title, sku, gtin, mpn)), c, title,
+            pg_catalog.concat_ws(' ', sku, mpn, case when gtin !~ '^[1-9][0-9]*$' then gtin end)), 'A')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            shop_private.with_forms(pg_catalog.to_tsvector(c, kinds), c, kinds, null), 'B')
+        operator(pg_catalog.||) pg_catalog.setweight(properties, 'C')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            shop_private.with_forms(pg_catalog.to_tsvector(c, described), c, described, null), 'D');
+end $$"""
+
+# The function of revision 0002, without the forms.
+PLAIN_KEYWORDS = """
+create or replace function shop_private.keywords(
+    language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
+    description text, attributes jsonb
+) returns tsvector
+language plpgsql immutable parallel safe as $$
+declare
+    c constant regconfig := ('pg_catalog.' || pg_catalog.quote_ident(language))::pg_catalog.regconfig;
+begin
+    return pg_catalog.setweight(pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', title, sku, gtin, mpn)), 'A')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', brand, product_type, color, material)), 'B')
+        operator(pg_catalog.||) pg_catalog.setweight(pg_catalog.jsonb_to_tsvector(c, attributes, '["string"]'), 'C')
+        operator(pg_catalog.||) pg_catalog.setweight(
+            pg_catalog.to_tsvector(c, pg_catalog."left"(coalesce(description, ''), 20000)), 'D');
+end $$"""
+
+HELPERS = (FOLD, MARK_DECIMALS, WORD_PIECES, WORD_PARTS, BIGRAMS, WITH_FORMS)
+
+
+def upgrade() -> None:
+    for function in HELPERS:
+        op.execute(function)
+    # The new keywords contain the old ones. So the searches of the old version, which serve until this upgrade ends,
+    # find the same products in filled and in unfilled rows.
+    op.replace_keywords(KEYWORDS)
+
+
+def downgrade() -> None:
+    op.replace_keywords(PLAIN_KEYWORDS)
+    op.execute("drop function shop_private.with_forms(tsvector, regconfig, text, text)")
+    for name in ("bigrams", "word_parts", "word_pieces", "mark_decimals", "fold"):
+        op.execute(f"drop function shop_private.{name}(text)")

@@ -1,0 +1,131 @@
+"""An upgrade computes the keywords of every product again, in small transactions, while searches and loads go on."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from db.errors import DatabaseError
+from db.settings import Settings
+from migrations.operations import keywords
+from migrations.upgrade import downgrade, drift, upgrade
+from tests.support.databases import admin
+from tests.support.shop import Shop
+
+ROWS = 1_200
+STALE = (
+    "select count(*) from shop.product p where keywords is distinct from shop_private.keywords(language, sku, title, "
+    "brand, product_type, color, material, gtin, mpn, description, attributes)"
+)
+FOLDED = "select count(*) from shop.product where keywords @@ 'cafe'::tsquery"
+UNFOLDED = "select count(*) from shop.product where keywords @@ 'café'::tsquery"
+
+
+@pytest.fixture
+def old(database: Database, settings: Settings) -> Database:
+    """Returns a database of the revision before, with products."""
+    downgrade(database, settings, "0011")
+    shop = Shop(database)
+    shop.run(
+        "insert into shop.product (product_id, sku, title) "
+        f"select shop.product_id('C-' || n, 'main'), 'C-' || n, 'Café ' || n from generate_series(1, {ROWS}) n"
+    )
+    shop.close()
+    assert admin(database, FOLDED) == [(0,)]
+    return database
+
+
+def test_an_upgrade_fills_every_row_and_reports_progress(
+    old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
+    file_node = "select pg_relation_filenode('shop.product'), pg_relation_filenode('shop.product_keywords_idx')"
+    [before] = admin(old, file_node)
+    said: list[str] = []
+    upgrade(old, settings, said.append)
+    [after] = admin(old, file_node)
+    assert admin(old, FOLDED) == admin(old, UNFOLDED) == [(ROWS,)]
+    assert admin(old, STALE) == [(0,)]
+    assert before[0] == after[0]  # the table is not rewritten
+    assert before[1] != after[1]  # the index is built again
+    assert [line for line in said if "filling keywords" in line][-1].startswith(
+        "filling keywords: 1,200 of about 1,200"
+    )
+    assert admin(old, "select bool_and(indisvalid) from pg_index where indrelid = 'shop.product'::regclass") == [
+        (True,)
+    ]
+    drift(old, settings)
+
+
+def test_a_downgrade_restores_the_keywords_of_the_revision_before(old: Database, settings: Settings) -> None:
+    upgrade(old, settings)
+    downgrade(old, settings, "0011")
+    assert admin(old, FOLDED) == [(0,)]
+    assert admin(old, UNFOLDED) == [(ROWS,)]
+    assert admin(old, STALE) == [(0,)]
+
+
+def test_an_interrupted_upgrade_goes_on_where_it_stopped(
+    old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the end, the old searches find a product by its old words, in filled and in unfilled rows."""
+    monkeypatch.setattr(keywords, "ROWS", 100)
+    monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
+
+    def stop_at_500(line: str) -> None:
+        if line.startswith("filling keywords: 500"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(old, settings, stop_at_500)
+    assert admin(old, FOLDED) == [(500,)]
+    assert admin(old, UNFOLDED) == [(ROWS,)]
+    assert admin(old, "select version_num from shop_private.alembic_version") == [("0011",)]
+    written: list[int] = []
+    write_rows = keywords._write_rows
+    monkeypatch.setattr(
+        keywords, "_write_rows", lambda operations: written.append(write_rows(operations)) or written[0]
+    )
+    upgrade(old, settings)
+    assert written == [ROWS - 500]
+    assert admin(old, FOLDED) == [(ROWS,)]
+
+
+def test_searches_and_loads_go_on_during_the_upgrade(old: Database, settings: Settings) -> None:
+    waits, done = [], threading.Event()
+
+    def use() -> None:
+        with old.connect(None) as conn:
+            while not done.is_set():
+                began = time.monotonic()
+                with conn.begin():
+                    conn.execute(text(UNFOLDED))
+                    conn.execute(text("update shop.product set title = title || '.' where sku = 'C-7'"))
+                waits.append(time.monotonic() - began)
+                time.sleep(0.01)
+
+    user = threading.Thread(target=use)
+    user.start()
+    try:
+        upgrade(old, settings)
+    finally:
+        done.set()
+        user.join()
+    assert len(waits) > 5
+    assert max(waits) < 3  # seconds, on a busy machine
+    assert admin(old, STALE) == [(0,)]
+
+
+def test_a_writer_that_never_ends_stops_the_upgrade_before_its_first_row(
+    old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keywords, "PATIENCE_SECONDS", 1)
+    with old.connect(None) as writer, writer.begin():
+        writer.execute(text("update shop.product set title = 'x' where sku = 'C-1'"))
+        with pytest.raises(DatabaseError, match="lock"):
+            upgrade(old, settings)
+    assert admin(old, FOLDED) == [(0,)]
+    upgrade(old, settings)
+    assert admin(old, FOLDED) == [(ROWS - 1,)]
