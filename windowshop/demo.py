@@ -22,8 +22,8 @@ DEMO_IMAGE = "fluent_1376.webp"
 IN_A_SECOND_TERMINAL = "\nGo on, in a second terminal:"
 AFTERWARDS = """
 Go on:
-  windowshop up                      database, encoder, search page and REST until
-                                     Ctrl-C; meanwhile, in a second terminal:\
+  windowshop up                      database, encoder, search page and REST,
+                                     until Ctrl-C. In a second terminal:\
 """
 NEXT = """
   windowshop db psql --role analyst  SQL, for example
