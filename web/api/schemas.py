@@ -222,7 +222,7 @@ class FacetValue(msgspec.Struct):
     value: Annotated[Any, Meta(description='The value with its type: `true` is not `"true"`.')] = None
     low: float | None = None
     high: float | None = None
-    currency: Annotated[str | None, Meta(description="Of a range of prices.")] = None
+    currency: Annotated[str | None, Meta(description="The currency of a price range; null for other values.")] = None
     filter: Annotated[
         Any,
         Meta(description="The filter that finds these products; null for `other`. It replaces the one on this field."),

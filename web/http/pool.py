@@ -1,8 +1,9 @@
 """Keeps connections to the database open while the service runs.
 
-With SQLAlchemy's own pool, half of the time that a cached search spent outside the database was overhead: the checkout,
-a ping, and messages for BEGIN, limits and COMMIT. So these connections stay checked out, in autocommit, and limits are
-set once per connection. A search is one message. The state of the socket shows whether a connection is still open.
+A search whose query vector is cached spent half of its time outside the database on overhead of SQLAlchemy's own pool:
+the checkout, a ping, and messages for BEGIN, the session settings (such as statement_timeout) and COMMIT. So these
+connections stay checked out, in autocommit, and the session settings are set once per connection. A search is one
+message. The state of the socket shows whether a connection is still open.
 """
 
 import asyncio

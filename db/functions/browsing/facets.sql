@@ -1,16 +1,17 @@
 -- Counts the products of each brand, colour, price range and so on, which a search page shows beside its results.
 --
--- The function counts all products that pass the filter, encoded or not: the products of shop.search's total and of
--- shop.browse. Each field ignores the filter's own condition on that field (its key at the top level of the filter), so
--- choosing a brand does not hide the other brands. A query narrows the counts only with cut => 'relevant': then the
--- function counts the products that pass the filter and the cut, as the total of shop.search does with the same query,
--- inputs, weights and cut. The last columns of a row tell whether the counts are exact.
+-- The function counts all products that pass the filter, encoded or not. These are the products that the total of
+-- shop.search counts and that shop.browse lists. Each field ignores the filter's own condition on that field (its key
+-- at the top level of the filter), so choosing a brand does not hide the other brands. A query narrows the counts only
+-- with cut => 'relevant': then the function counts the products that pass the filter and the cut, as the total of
+-- shop.search does with the same query, inputs, weights and cut. The last columns of a row tell whether the counts are
+-- exact.
 --
--- facet_counts counts every value. This function lists the most frequent values of a field, adds up the other values,
--- and divides numbers into ranges, those of the price by currency. value_json is the value with its type. row_filter
--- finds the products that a row counts; it replaces the filter's own condition on that field. It is null for the row
--- that adds up the other values. These include objects, and lists with objects or lists in them, because no filter can
--- name them.
+-- facet_counts counts every value. This function lists the most frequent values of a field and adds up the other
+-- values. It divides numbers into ranges; the price has separate ranges for each currency. value_json is the value with
+-- its type. row_filter finds the products that a row counts; it replaces the filter's own condition on that field.
+-- row_filter is null for the row that adds up the other values. Values that no filter can name always count among
+-- these, however frequent they are: objects, and lists that contain objects or lists.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
