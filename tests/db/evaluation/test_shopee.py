@@ -71,7 +71,7 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
             [difference] = bootstrap((hybrid - alone)[:, None])
             assert difference.low > 0
         # Weights are fitted only on queries with a text.
-        with pytest.raises(SettingsError, match="of 0 queries with a text"):
+        with pytest.raises(SettingsError, match="the 0 queries with a text are split"):
             fitting.fit_weights(conn, [])
     finally:
         postings.run("delete from shop.judgement")
