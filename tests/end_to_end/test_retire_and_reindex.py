@@ -170,7 +170,7 @@ def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
     retire_model(two_model_database, settings, "wide")
     downgrade(two_model_database, settings, "model_wide_index")
     serve_model(two_model_database, "wide", force=True)
-    with pytest.raises(DatabaseError, match="model wide serves"):
+    with pytest.raises(DatabaseError, match="model wide is serving"):
         upgrade(two_model_database, settings)
     assert statuses(two_model_database)["wide"] == "serving"
     assert {"wide_image", "wide_title"} < set(tables(two_model_database))

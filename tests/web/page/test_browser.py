@@ -96,7 +96,7 @@ def test_an_image_and_words_are_searched_together_and_the_image_can_be_removed(s
 
 
 def test_a_file_that_is_not_an_image_shows_a_message_and_the_results_stay(shop: str, visit: Visit) -> None:
-    page = visit(f"{shop}/?q=drum")
+    page = visit(f"{shop}/?q=drum&cut=none")
     page.locator("#file").set_input_files({"name": "x.png", "mimeType": "image/png", "buffer": b"no image"})
     page.get_by_role("alert").get_by_text("cannot be opened as").wait_for()
     assert page.locator(CARDS).count() == 24
