@@ -46,7 +46,8 @@ def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_f
             "WINDOWSHOP_ENCODER_FETCH_NETWORKS": "127.0.0.0/8",
             "WINDOWSHOP_ENCODER_FETCH_PORTS": str(site.port),
         }
-        loaded = windowshop("load", str(feed), "--format", "merchant", "--strict", env=env)
+        rejects = str(tmp_path / "rejects.csv")
+        loaded = windowshop("load", str(feed), "--format", "merchant", "--strict", "--rejects", rejects, env=env)
         assert loaded.returncode == 6, loaded.stderr  # only the row with a file: address is rejected
         assert "6 new" in " ".join((loaded.stdout + loaded.stderr).split())
         encoded = windowshop("encode", "--once", env=env)
