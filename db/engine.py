@@ -29,6 +29,9 @@ from db.settings import Settings
 DATABASE = "windowshop"  # the only Windowshop database of the embedded server
 SUPERUSER = "postgres"
 
+# A server without an encoding of its own (SQL_ASCII) would otherwise return bytes instead of text.
+CONNECT = {"connect_timeout": 5, "client_encoding": "utf8"}
+
 
 @dataclass(frozen=True)
 class Database:
@@ -60,7 +63,7 @@ class Database:
 
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
-        engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args={"connect_timeout": 5})
+        engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=CONNECT)
         self._listen(engine, role)
         return engine
 
@@ -74,7 +77,7 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": 5},
+            connect_args=CONNECT,
         )
         self._listen(engine.sync_engine, role)
         return engine

@@ -31,12 +31,19 @@ class Extensions:
 def prepare(conn: Connection, roles: Roles) -> Extensions:
     """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
-    Raises MissingExtension with the extension and the commands that create it. Raises DatabaseError if rights are
-    missing, or if PUBLIC may use dblink, because then any user could open connections from the server.
+    Raises MissingExtension with the extension and the commands that create it. Raises DatabaseError if the database is
+    not encoded in UTF8, if rights are missing, or if PUBLIC may use dblink, because then any user could open
+    connections from the server.
     """
     admin = conn.scalar(text("select current_user"))
     if not conn.scalar(text("select current_setting('server_version_num')::int >= 170000")):
         raise DatabaseError("this PostgreSQL is older than 17", hint="Windowshop is tested on PostgreSQL 18.")
+    encoding = conn.scalar(text("select current_setting('server_encoding')"))
+    if encoding != "UTF8":
+        raise DatabaseError(
+            f"this database is encoded in {encoding}, which cannot hold every product's text",
+            hint="Create a database with: create database NAME encoding 'UTF8' template template0",
+        )
     superuser = bool(conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")))
     if superuser:
         _create_extensions(conn)
