@@ -50,6 +50,7 @@ def stocked(shop: "Shop") -> "Shop":
         product("15", "Bucket"),
         product("BD-1", "Jigsaw", brand="Black & Decker"),
         product("MS-1", "Jumper", brand="Marks and Spencer"),
+        product("SO-1", "Wireless earbuds WF-2000XM9"),
     )
     shop.encode_all()
     return shop
@@ -90,6 +91,8 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("00012345678905", "ABC-123", "gtin"),  # the same as GTIN-14
         ("WH1000XM5", "ABC-123", "mpn"),
         ("XJ900", "XJ900-BK/2", "text"),
+        ("WF-2000XM9", "SO-1", "text"),  # a model number in a title
+        ("earbuds wf/2000xm9 blue", "SO-1", "text"),
         ("42", "42", "sku"),
         ("10 mm", "10MM", "sku"),
         ("M8", "M8", "sku"),

@@ -34,9 +34,9 @@ begin
         language := shop_private.keyword_language(p_catalog);
         select keys || array_agg(t.key),
             key_words || array_agg(case when not t.strong then
-                (select string_agg(quote_literal(w), ' & ') from unnest(shop_private.query_words(t.rest, language)) w)
-                end::tsquery),
-            array_agg(phraseto_tsquery(language, t.token)) filter (where t.in_text)
+                (select q.every_word from shop_private.keyword_query(t.rest, language) q) end),
+            array_agg((select coalesce(q.as_typed, q.every_word) from shop_private.keyword_query(t.token, language) q))
+                filter (where t.in_text)
         into keys, key_words, codes
         from shop_private.code_tokens(typed) t;
     end if;
