@@ -35,6 +35,10 @@ class DecodePool:
         self._workers = WorkerPool(processes, limits.seconds, decode_worker.share, (self._memory,))
         self._open_batches: set[DecodeBatch] = set()
 
+    def start(self) -> None:
+        """Start the decoder processes now, so that the first batch does not wait for them."""
+        self._workers.submit(bool)  # does nothing, but needs the processes
+
     def begin(self, sources: Sequence[ImageSource], shape: InputShape) -> "DecodeBatch":
         """Begin to decode images. The caller closes every DecodeBatch; at most `slots` batches are open at a time."""
         if len(sources) * shape.bytes > self._slot_bytes:

@@ -66,6 +66,7 @@ class QueryLane(threading.Thread):
     def run(self) -> None:
         """Serves until `stop` is set, and then stops the decoder process."""
         try:
+            self._decoder.start()
             self._run()
         finally:
             self._decoder.close()
