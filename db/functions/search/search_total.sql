@@ -11,13 +11,17 @@ declare
     most constant bigint := p_settings.exact_limit;
     nearest constant bigint :=  -- null without a vector leg
         cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids));
+    found constant bigint := coalesce(nearest, cardinality((run.keyword_leg).product_ids), 0);
     unfiltered constant boolean := p_known_share is not null;
     products constant bigint := p_known_share * shop_private.row_estimate('shop.product');
     -- The estimate counts the pages of deleted rows. The server's counter of live rows does not, so a small value of
-    -- either is a reason to count. On a standby and after a crash, the counter is 0; there, ANALYZE decides.
-    live constant bigint := coalesce(p_known_share * nullif(pg_stat_get_live_tuples('shop.product'::regclass), 0),
-        (select case when c.reltuples > 0 then products else 0 end from pg_class c
-         where c.oid = 'shop.product'::regclass));
+    -- either is a reason to count. A standby and a server after a crash have no counters yet; there, ANALYZE decides.
+    live constant bigint := case
+        when pg_stat_get_live_tuples('shop.product'::regclass) > 0
+            or pg_stat_get_tuples_inserted('shop.product'::regclass) > 0
+        then p_known_share * pg_stat_get_live_tuples('shop.product'::regclass)
+        else (select case when c.reltuples > 0 then products else 0 end from pg_class c
+              where c.oid = 'shop.product'::regclass) end;
     counted bigint;
 begin
     if p_matched is not null then
@@ -28,9 +32,9 @@ begin
     run.total := case when unfiltered then products when p_request.route is null then most + 1
         else coalesce(nearest, 0) end;
     run.total_is := case when unfiltered then 'about' else 'at least' end;
-    -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a vector leg that
-    -- found fewer products than it looked for is a reason to count, too.
-    if unfiltered and (least(products, live) <= most or nearest < run.depth)
+    -- Here, a filter without a forced route has more than `most` matches. Statistics may lag, so a leg that found fewer
+    -- products than it looked for is a reason to count, too.
+    if unfiltered and (least(products, live) <= most or found < run.depth)
         or not unfiltered and p_request.route is not null and coalesce(nearest, 0) < run.depth
     then
         execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)

@@ -99,6 +99,23 @@ def test_the_total_is_exact_when_most_pages_hold_deleted_products(shop: "Shop", 
             assert {(hit.total, hit.total_is) for hit in page.rows} == {(12, "exact")}
 
 
+@pytest.mark.parametrize("legs", LEGS)
+@pytest.mark.parametrize("left", [0, 12])
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_total_is_exact_when_the_statistics_were_taken_before_a_mass_deletion(
+    shop: "Shop", analyst: Connection, legs: str, left: int, counted: bool
+) -> None:
+    add(shop, 400)
+    shop.run("update pg_class set reltuples = 30000, relpages = 1 where oid = 'shop.product'::regclass")
+    shop.run("delete from shop.product")
+    if counted:
+        shop.run("select pg_stat_force_next_flush()")
+    add(shop, left)
+    [page] = pages(analyst, k=20, **LEGS[legs])
+    assert (page.total, page.total_is, len(page.rows)) == (left, "exact", left)
+    shop.run("analyze shop.product")
+
+
 def test_the_total_counts_products_without_a_vector(shop: "Shop", analyst: Connection) -> None:
     add(shop, 5, encode=False)
     [page] = pages(analyst)
