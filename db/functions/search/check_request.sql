@@ -1,5 +1,5 @@
--- Refuses a request with a number out of range, an unknown route or an unknown cut. The function has no SET clause:
--- run_search calls it under its own settings.
+-- Raises an error for a request that has a number out of range, an unknown route or an unknown cut. The function has no
+-- SET clause: run_search calls it under its own settings.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$
@@ -17,7 +17,7 @@ begin
         raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
             hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
     end if;
-    if p_request.min_similarity not between -1 and 1 then  -- NaN is above every number
+    if p_request.min_similarity not between -1 and 1 then  -- NaN sorts above every number
         raise exception using errcode = '22023', message = 'min_similarity is not between -1 and 1',
             hint = 'It is the lowest cosine similarity of query and image.';
     end if;
@@ -31,6 +31,6 @@ begin
     end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',
-            hint = 'Usual is @default_rrf_k@.';
+            hint = 'The usual value is @default_rrf_k@.';
     end if;
 end $$;

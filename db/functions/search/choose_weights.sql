@@ -1,10 +1,10 @@
--- Sets the weights and the depth of a run's legs: the requested values, otherwise the fitted values. Two kinds of run
--- differ:
---   (1) a query without a text (p_has_words is false) has no keywords, and an image says little about titles: the
---       keyword leg gets weight 0, and so does the title leg unless its weight was requested;
---   (2) without a vector (run.degraded), only keywords are searched.
--- p_depth is the depth that the caller wants; with null, leg_depth decides. The function has no SET clause: run_search
--- calls it under its own settings.
+-- Sets the weights, rrf_k and the depth of a run's legs. Weights and rrf_k are the requested values, or else the fitted
+-- values, with two exceptions:
+--   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
+--       look up. The title leg has weight 0 unless its weight was requested, because an image says little about titles;
+--   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
+-- Raises an error if no leg has a weight. p_depth is the depth that the caller wants; if it is null, leg_depth computes
+-- the depth. The function has no SET clause: run_search calls it under its own settings.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

@@ -2,16 +2,16 @@
 -- otherwise `matched` is null. p_products is the number of all products, which may be an estimate.
 --
 -- Collecting stops once more than p_most products match. It does not start if a sample of random pages shows beyond
--- doubt that more products match. The sample is taken only if p_products is more than twice p_most. `share` returns the
--- fraction of the sample that meets the condition. A caller that knows the fraction passes it as `share`, and no sample
--- is taken.
+-- doubt that more than p_most products match. The sample is taken only if p_products is more than twice p_most. `share`
+-- then returns the fraction of the sample that meets the condition. If the caller passes a known fraction as `share`,
+-- no sample is taken.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
-set enable_indexscan = off  -- so that ids come in table order, in which vectors are stored too
+set enable_indexscan = off  -- ids then come in table order, which is also the order of the vectors
 set enable_indexonlyscan = off
 as $$
 declare
@@ -23,7 +23,8 @@ begin
             tablesample system (%s) repeatable (0)', p_condition, least(100, 100.0 * @sample_products@ / p_products))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
-        -- The square root of a count has a standard deviation of 0.5. The bound is three standard deviations below it.
+        -- The square root of a count has a standard deviation of 0.5. The bound is three
+        -- such deviations below the square root of `hits`, squared again.
         if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then
             return;
         end if;

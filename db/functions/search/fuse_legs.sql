@@ -1,14 +1,18 @@
--- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009): a product scores weight /
--- (rrf_k + rank) in each leg that found it. Products that the query's text names (p_run.exact) come first, ordered by
--- their grade, then by score.
+-- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
+-- products. Each leg that found a product adds weight / (rrf_k + rank) to the product's score. Products that the
+-- query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned products
+-- from 1.
 --
--- When at most @keyword_few@ products have every word of the query, these words name the products. A named product
--- counts @keyword_few_factor@ times in the keyword leg for each whole point of its score above 1 (see keyword_leg.sql),
--- so that a product with fewer points is not placed before it only because both vector legs rank that one first.
+-- If at most @keyword_few@ products have every word of the query, the words name these products. The keyword leg's
+-- contribution for a named product is multiplied by @keyword_few_factor@ times the number of whole points by which its
+-- keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product with fewer points could come first only
+-- because both vector legs rank it first. The factor applies only if a vector leg has a weight.
 --
--- A product is dropped if its image is less similar to the query than p_min_similarity, or less similar than the best
--- image by more than p_max_gap. An image that the image leg did not reach is compared here for this purpose. A product
--- is also dropped if it does not pass the cut of the run (p_run.cut). `place` numbers the remaining products from 1.
+-- A product is dropped in three cases:
+--   (1) its image is less similar to the query than p_min_similarity;
+--   (2) its image is less similar than the best image by more than p_max_gap;
+--   (3) it does not pass the cut of the run (p_run.cut).
+-- For cases (1) and (2), the function itself compares the first image of each product that the image leg did not find.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -25,7 +29,7 @@ declare
     exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
     cut constant shop_private.search_cut := p_run.cut;
-    -- the least score of a named product, or null without a vector leg; the leg's scores are sorted, best first
+    -- the least keyword score of a named product; null without a vector leg. The leg's scores are in descending order.
     named_from constant double precision := case when image_weight + title_weight > 0
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;

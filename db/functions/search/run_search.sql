@@ -1,5 +1,6 @@
--- Runs a search up to the fusion: its vectors, its condition, and the result of each leg. shop.search ranks the result,
--- shop.explain_search shows it. With p_depth null, the legs are as deep as the first k results need.
+-- Runs a search up to the fusion. Returns its vectors, weights and condition, and the result of each leg. shop.search
+-- ranks the results of the legs; shop.explain_search shows them. p_depth is the number of products that each leg ranks;
+-- if it is null, leg_depth computes the number.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable
@@ -12,9 +13,9 @@ declare
     inputs record;  -- the result of search_inputs
     leg record;
     filtered boolean;
-    share double precision;  -- share of all products that match: known without a filter, otherwise estimated
-    known_share double precision;  -- the same, or null under a filter
-    matched uuid[];  -- the products that match, if few match
+    share double precision;  -- share of all products that match: estimated under a filter; null: unknown
+    known_share double precision;  -- the catalog's share if no filter applies, otherwise null
+    matched uuid[];  -- the matching products if they were collected, otherwise null
     step_began timestamptz := clock_timestamp();
 begin
     perform shop_private.check_request(p_request);
@@ -35,7 +36,8 @@ begin
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
 
-    -- Few matches are compared without an index scan: a scan that gives up costs its own time plus the comparison.
+    -- Up to exact_limit matches are collected here and compared without an index scan, because a scan that gives up
+    -- costs its own time in addition to the time of the comparison.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and run.condition <> 'true'

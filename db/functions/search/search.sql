@@ -1,21 +1,23 @@
--- Searches by a text, an image, both, or a weighted list of inputs, inside a filter.
+-- Searches by a text, an image, both, or a weighted list of inputs, among the products that pass a filter.
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Always returns min(k, matching products) products, unless a limit on similarity drops some. The columns say where
--- each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were examined,
--- whether the answer is complete, and how many products pass the filter, encoded or not (total). Distances are cosine
--- distances. min_similarity drops products whose image is less similar than this value. max_gap drops products whose
--- image is less similar than the best image by more than this. cut => 'relevant' keeps only the products that are
--- similar to the query or have a word of it (see relevant_products.sql); total then counts these.
+-- Returns min(k, matching products) products, unless min_similarity, max_gap or cut drops products. The columns say
+-- where each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were
+-- examined, whether the answer is complete, and how many products pass the filter, encoded or not (total). Distances
+-- are cosine distances. min_similarity drops products whose image is less similar to the query than this cosine
+-- similarity. max_gap drops products whose image is less similar than the best image by more than this difference. cut
+-- => 'relevant' keeps the products that are similar to the query, have a word of it, or are named by it (see
+-- relevant_products.sql); total then counts the kept products.
 --
 -- For the next page, pass the last row's cursor as after, as long as has_next is true. The first page is a search of
--- its own. All further pages share one window of @max_results@ results, less the first page, so pages neither repeat
--- nor skip products while catalog, model and calibration stay the same.
+-- its own. All further pages come from one larger search, whose legs rank @max_results@ products each, without the
+-- products of the first page. Pages therefore neither repeat nor skip products while catalog, model and calibration
+-- stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
--- Calls by name and selects by name then keep working. A new argument changes the signature: the upgrade drops and
--- creates the function by itself. CONTRIBUTING.md ("A search option") names every place that needs the option.
+-- Calls by name and selects by name then keep working. A new argument changes the signature, so the upgrade drops the
+-- function and creates it again. CONTRIBUTING.md ("A search option") names every place that needs the option.
 create or replace function shop.search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',
@@ -41,7 +43,7 @@ declare
     total bigint;
     total_is text;
 begin
-    -- A row of a batch may have no text.
+    -- A query without text finds nothing and raises no error, because one row of a batch may have no text.
     if num_nonnulls(image, request.inputs) = 0 and coalesce(query, '') !~ '\S' then
         perform shop_private.check_request(request);
         raise notice using errcode = 'WS101', message = 'no product was found: the query is empty',
@@ -49,7 +51,7 @@ begin
         return;
     end if;
     if after is not null then
-        perform shop_private.check_request(request);  -- run_search checks first_k in place of k
+        perform shop_private.check_request(request);  -- here for k; run_search checks first_k
         select c.version, c.first_k, c.place into first_version, first_k, skip
         from shop_private.search_cursor(after, key) c;
         request.k := first_k;

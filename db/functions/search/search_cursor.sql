@@ -1,5 +1,6 @@
--- Returns the parts of a cursor. p_key identifies the search. Raises an error for a text that is no cursor, and for a
--- cursor of another search.
+-- Returns the parts of a cursor: the version (model and calibration) and the k of the first page, and the place of the
+-- row. p_key identifies the caller's search. Raises an error for a text that is not a cursor, and for a cursor of
+-- another search.
 create or replace function shop_private.search_cursor(p_cursor text, p_key text)
 returns table (version text, first_k integer, place integer)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns one page of results: the p_k results after the first p_skip results, and one more where there is a next page.
--- `place` counts from 1 over all pages.
+-- Returns one page of results: the p_k results after the first p_skip results, and one further result if there is a
+-- next page. `place` counts from 1 over all pages.
 --
 -- The first p_first_k places come from p_run, the search of the first page. The further places come from p_window, the
 -- same search with legs of the largest depth, without the products of the first page.

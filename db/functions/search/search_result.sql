@@ -1,7 +1,7 @@
 -- The row type of shop.search and shop.similar. Distances are cosine distances. The columns of a leg that did not find
--- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working.
--- exact_match: the field by which the text names the product (sku, gtin, mpn, attribute, brand, or text, which means a
--- code in the product's words).
+-- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working. exact_match
+-- is the field by which the text names the product: sku, gtin, mpn, attribute, brand, or text, which means a code in
+-- the product's words.
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,
@@ -43,12 +43,15 @@ comment on column shop.search_result.route is
     'how the vectors were compared: hnsw, exact, or keyword if no vector leg ran; the same in every row';
 comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
 comment on column shop.search_result.complete is
-    'false: the query could not be encoded and only keywords were searched; the same in every row';
-comment on column shop.search_result.reason is 'why the ranking is incomplete, or null; the same in every row';
+    'false: the query could not be encoded, so only keywords were searched; the same in every row';
+comment on column shop.search_result.reason is
+    'why the ranking is incomplete or a leg compared all matches after an index scan, or null; the same in every row';
 comment on column shop.search_result.total is
     'number of products that pass the filter, encoded or not; the same in every row';
-comment on column shop.search_result.total_is is 'exact, about or at least: what total is; the same in every row';
-comment on column shop.search_result.cursor is 'value of the argument after for the results behind this row';
+comment on column shop.search_result.total_is is
+    'exact, about (an estimate) or at least (a lower bound): how exact total is; the same in every row';
+comment on column shop.search_result.cursor is 'pass it as the argument after to get the results that follow this row';
 comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
 comment on column shop.search_result.exact_match is
-    'the field by which the text names the product: sku, gtin, mpn, attribute, brand or text; null: it does not';
+    'the field by which the text names the product: sku, gtin, mpn, attribute, brand or text; '
+    'null: the text does not name the product';

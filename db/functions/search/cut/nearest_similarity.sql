@@ -1,5 +1,5 @@
--- Returns the similarity of a query to the nearest image or title (p_part) of a catalog. p_in_catalog is the condition
--- of the catalog on p (shop.product).
+-- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the catalog
+-- has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.nearest_similarity(

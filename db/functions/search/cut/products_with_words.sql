@@ -1,6 +1,6 @@
--- Collects the products that meet the condition and have at least one word of the text. p_matched lists the products
--- that meet the condition, if they were collected. With p_most, at most that many products are collected, and
--- `complete` tells whether these are all.
+-- Returns the products that meet p_condition, a condition on p (shop.product), and have at least one word of the text.
+-- p_matched lists the products that meet the condition if they were collected, otherwise it is null. At most p_most
+-- products are returned; with p_most null, all are returned. `complete` tells whether the result has all such products.
 create or replace function shop_private.products_with_words(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_most integer,
     out product_ids uuid[], out complete boolean

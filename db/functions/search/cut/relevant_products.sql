@@ -1,10 +1,12 @@
 -- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
--- run.condition and its image or its title is at least as similar to the query as the floor (see similarity_floors),
--- if it has a word of the query, or if the keyword leg found it by a misspelt word. Only legs with a weight count.
+-- run.condition and at least one leg with a weight accepts it:
+--   image and title   the image or the title is at least as similar to the query as the floor (see similarity_floors);
+--   keyword           the product has a word of the query, or the keyword leg found it by a misspelt word.
 --
--- p_words is the query's text, or null. p_matched lists the products that meet the condition, if they were collected;
--- otherwise p_share is the share of the products that meet it, or null. All these products are compared if that takes
--- at most @cut_compare_ms@ ms for a leg; the cut is then exact. Otherwise the indexes find the products.
+-- p_words is the query's text, or null. p_matched lists the products that meet the condition if they were collected,
+-- otherwise it is null, and p_share is the share of all products that meet the condition (null: unknown). All these
+-- products are compared if that takes at most @cut_compare_ms@ ms for a leg; the cut is then exact. Otherwise the
+-- indexes find the products.
 create or replace function shop_private.relevant_products(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,
     p_matched uuid[], p_share double precision, inout run shop_private.search_run
@@ -48,8 +50,8 @@ begin
     if run.keyword_weight > 0 then
         near := shop_private.products_with_words(p_words, p_request.catalog, run.condition, matched,
             case when by_index then @cut_most_products@ end);
-        -- A common word selects nothing in the keyword leg, so the leg also gets products with a word as candidates, as
-        -- many as fill the page.
+        -- A common word selects no products in the keyword leg. The leg therefore also gets products with a word of the
+        -- query as candidates, at most run.depth of them.
         run.keyword_leg := shop_private.keyword_leg(p_words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids || near.product_ids[:run.depth],
             greatest(run.depth, @max_results@), p_settings.products);

@@ -1,17 +1,18 @@
--- Returns the similarity that the image and the title of a product need at least to pass the cut of a run. A floor is
--- null if nothing is similar to the query.
+-- Returns the floors of a run's cut: the least cosine similarity to the query with which an image or a title passes. A
+-- floor is null if its leg has no weight; both are null if no product is similar to the query.
 --
--- The floors lie some standard deviations above the mean similarity of this query to any product of the catalog, so
--- they fit each model and each kind of query. The number of deviations grows with the catalog: about a hundred
--- unrelated products reach the floor by chance.
+-- A floor lies some standard deviations above the mean similarity of this query to the vectors of the catalog, so it
+-- fits each model and each kind of query. The number of deviations grows with the catalog, so that in a catalog of any
+-- size about a hundred unrelated products reach the floor by chance.
 --
--- So in every catalog some products reach the floor, even for a text without meaning. A text alone must therefore be
--- recognised first: a product has one of its words (p_known), or the nearest image or title is clearly more similar
--- than the nearest of as many random vectors. Similarities to a text without meaning vary less than those to a title
--- of the catalog, so the deviation of such titles is the measure. p_known is also true for a query with an image or a
--- product.
+-- Therefore some products reach the floor even if the text has no meaning. A text alone must first be recognised: a
+-- product has one of its words (p_known), or the nearest image or title is clearly more similar than the nearest of as
+-- many random vectors. "Clearly" is measured by how much the similarities of the catalog's titles vary
+-- (typical_deviation), because similarities to a text without meaning vary less. p_known is also true for a query with
+-- an image or a product.
 --
--- Fewer than @cut_least_vectors@ vectors do not show what is usual: then every product with a vector passes.
+-- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case every
+-- product with a vector passes.
 create or replace function shop_private.similarity_floors(
     p_run shop_private.search_run, p_settings shop_private.search_settings, p_catalog text, p_known boolean,
     out image_floor double precision, out title_floor double precision

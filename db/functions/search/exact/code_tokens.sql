@@ -1,10 +1,11 @@
--- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number): words with a digit, and up to
--- @code_most_words@ adjacent words with a digit, because an identifier can be typed with blanks.
+-- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number). A part is a word with a
+-- digit, or a run of at most @code_most_words@ adjacent words with a digit among them, because an identifier can be
+-- typed with blanks. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh, 100x200) are not returned,
+-- because many products share them. `token` is the part as typed, and `key` is its identifier_key.
 --
--- `strong`: the part names its product whatever else the text says. Any other part names only a product that has the
--- remaining words of the text (`rest`), too. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh,
--- 100x200) are no parts, because many products share them. `in_text`: the part is specific enough to be looked for in
--- the words of products. The function has no SET clause: exact_matches calls it under its own settings.
+-- `strong` is true if the part names its product whatever else the text says. If `strong` is false, the part names only
+-- products that also have the remaining words of the text (`rest`). `in_text` is true if the part is specific enough to
+-- be looked up in the words of products. The function has no SET clause: exact_matches calls it under its own settings.
 create or replace function shop_private.code_tokens(
     p_text text, out token text, out key text, out strong boolean, out in_text boolean, out rest text
 )
@@ -37,13 +38,13 @@ begin
                 when token ~ '^[0-9]+$' then case
                     when length(token) >= @code_min_length@ then token !~ '000$'
                     when length(token) >= 3 and token !~ '^(19|20)..$' then false end
-                when digits = length(key) then  -- 1,299.00 is a price
+                when digits = length(key) then  -- a price, such as 1,299.00, is not returned
                     nullif(digits >= 7 and token !~ '^[0-9]{1,3}([.,''][0-9]{3})*([.,][0-9]{2})?$', false)
                 when length(key) >= @code_min_length@ and digits >= 2 then true
                 when length(key) >= 3 then token ~ '[-./_]'
                 when length(key) = 2 then false end;
             continue when strong is null;
-            -- 24-hour is a word.
+            -- A number with a word, such as 24-hour, is not looked up in the words of products.
             in_text := strong and start = stop and length(key) >= @code_min_length@ and digits >= 2
                 and token !~ '^[0-9]{1,4}-?[^\W\d_]*$';
             rest := array_to_string(words[:start - 1] || words[stop + 1:], ' ');

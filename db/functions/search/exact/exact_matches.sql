@@ -1,11 +1,15 @@
--- Returns the products that a text names: by an identifier that equals the text or a part of it (code_tokens), by a
--- brand that equals the text, or by a code in their words, such as a model number in a title. They come before all
--- others. `grade` orders them: 4 an identifier as it was typed, 3 one that differs in case or separators, 2 an
--- identifier in a part of the text, 1 brands and codes in words.
+-- Returns the products that a text names. A search places these products before all others. A text names a product by
+-- an identifier that equals the text or a part of the text (see code_tokens), by a brand that equals the text, or by a
+-- code in the product's words, such as a model number in a title. `grade` orders the products:
 --
--- Most texts name nothing. Such a text costs a look-up in two indexes. While an index is deferred, and under row level
--- security, where PostgreSQL would not use it, only a SKU as it is stored and the products that the legs found
--- or the filter collected (p_found) are recognised.
+--   4  an identifier equals the text, except for letter case
+--   3  an identifier equals the text, except for letter case, separators and other details (see identifier_key)
+--   2  an identifier equals a part of the text
+--   1  a brand equals the text, or a code of the text is in the product's words
+--
+-- Most texts name no product; such a text costs a look-up in two indexes. The indexes cannot be used while one of them
+-- is deferred, and PostgreSQL would not use them under row level security. The function then looks only at the product
+-- whose stored SKU equals the text, and at the products that the legs found or the filter collected (p_found).
 create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
 returns shop_private.exact_match[]
 language plpgsql stable
@@ -19,15 +23,15 @@ declare
     indexed constant boolean := not row_security_active('shop.product'::regclass)
         and shop_private.exact_indexes_ready();
     label constant text := '^\W*(sku|gtin|ean|upc|isbn|mpn|asin|(item|part|model|article|art|artikel|product|ref)'
-        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- SKU: 42
+        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- such as the beginning of SKU: 42
     brands text[] := array[whole];
     language regconfig;
     keys text[] := array_remove(array[whole], null);
     key_words tsquery[] := array_fill(null::tsquery, array[cardinality(keys)]);
     codes tsquery[];
-    candidates uuid[];  -- products that may have one of the keys, whatever the condition
+    candidates uuid[];  -- products that may have one of the keys; p_condition is tested later
     is_brand boolean;
-    fields text[];  -- where to look
+    fields text[];  -- the fields in which exact_statement looks for the text
     matches shop_private.exact_match[];
 begin
     if typed ~ '[0-9]' then
@@ -49,7 +53,7 @@ begin
             || shop_private.identifier_key(regexp_replace(typed, '\s*[&+]\s*', ' and ', 'g'));
     end if;
     if indexed then
-        -- Not "exists": for that the planner expects to meet a match soon, and reads the whole table if there is none.
+        -- With "exists", the planner expects to find a match soon, and reads the whole table if there is none.
         select array_agg(n.product_id) into candidates from (
             select p.product_id from shop.product p
             where shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && keys limit @exact_most_read@) n;

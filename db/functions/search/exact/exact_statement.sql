@@ -1,18 +1,19 @@
--- Returns the statement of exact_matches. p_condition is a condition on p (shop.product). p_fields lists where to look:
--- identifier, brand, text. p_indexed: the indexes of brands and keywords can be used; otherwise only the products of $6
--- and $7 are looked at.
+-- Returns the statement of exact_matches. p_condition is a condition on p (shop.product). p_fields lists the fields in
+-- which the statement looks for the text: identifier, brand, text. p_indexed is true if the indexes of brands and
+-- keywords can be used; otherwise the statement reads only the products of $6 and $7.
 --
--- The parameters of the statement are: $1 keys of identifiers, $2 for each key the words that its product needs, or
--- null, $3 the text as typed, $4 the key of the text, $5 codes to look for in the words, $6 products that may have one
--- of the keys, $7 products that the legs found or the filter collected, $8 the catalog, $9 keys of the brand.
+-- The parameters of the statement are: $1 keys of identifiers, $2 for each key the words that its product must also
+-- have, or null, $3 the text as typed, $4 the key of the text, $5 codes to look for in the words of products, $6
+-- products that may have one of the keys, $7 products that the legs found or the filter collected, $8 the catalog, $9
+-- keys of the brand.
 --
--- A brand or a code can have very many products. So at most @exact_most_read@ rows are read for it, and at most
--- @max_results@ products of a brand come first, besides those of $7.
+-- A brand or a code can have very many products. Therefore at most @exact_most_read@ rows are read for each of them. At
+-- most @max_results@ products of a brand are returned in addition to the products of $7.
 create or replace function shop_private.exact_statement(p_condition text, p_fields text[], p_indexed boolean)
 returns text
 language plpgsql immutable as $$
 declare
-    -- 1.5 and 1/2 are numbers, unless an identifier is written like this.
+    -- A text such as 1.5 or 1/2 is a number, so it does not name the identifiers 15 and 12 (grade 3).
     by_identifier constant text := 'select * from (
         select p.product_id, case k.key when shop_private.identifier_key(p.sku) then ''sku''
                 when shop_private.identifier_key(p.gtin) then ''gtin''

@@ -1,4 +1,5 @@
--- Returns the step of shop.explain_search that shows which products pass the cut. Without a cut there is no step.
+-- Returns the step of shop.explain_search that shows how many products pass the cut. Returns no row for a run without a
+-- cut.
 create or replace function shop_private.explain_cut(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

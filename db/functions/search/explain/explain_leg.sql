@@ -1,4 +1,4 @@
--- Returns the row of shop.explain_search that describes a leg.
+-- Returns the step of shop.explain_search that describes a leg. p_name is image, title or keyword.
 create or replace function shop_private.explain_leg(
     p_name text, p_leg shop_private.leg, p_weight double precision, p_depth integer
 )

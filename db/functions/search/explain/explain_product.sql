@@ -1,5 +1,5 @@
--- Returns the rows of shop.explain_search about one product: its place in the fused ranking, and its exact rank by each
--- kind of vector among all products that match.
+-- Returns the rows of shop.explain_search about one product: its place in the fused ranking and, for each kind of
+-- vector, its exact rank among all products that match.
 create or replace function shop_private.explain_product(
     p_request shop_private.search_request, p_run shop_private.search_run, p_sku text
 )
@@ -11,8 +11,8 @@ declare
     began timestamptz;
     matches boolean;
     distance double precision;
-    nearer bigint;
-    place integer;  -- in the leg
+    nearer bigint;  -- the number of products that are nearer to the query
+    place integer;  -- the product's rank in the leg
 begin
     if not exists (select from shop.product p where p.product_id = wanted) then
         raise exception using errcode = '42704',

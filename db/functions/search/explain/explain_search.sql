@@ -1,10 +1,10 @@
--- Explains how a search was answered, with one row for each step: the condition, the route of each leg and its index,
--- how many rows the leg examined, and how long it took. With sku, further rows show where that product ranks in each
--- leg, however low it ranks.
+-- Runs a search and explains it. Each row describes one step: its route, its index, the number of products that it
+-- found, the number of rows that it examined, and its time in milliseconds. With sku, further rows show where that
+-- product ranks by each kind of vector, however low it ranks.
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --
--- It takes the arguments of shop.search. The function is VOLATILE, because it measures times.
+-- Its other arguments are those of shop.search without after. The function is VOLATILE, because it measures times.
 create or replace function shop.explain_search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',

@@ -1,4 +1,5 @@
--- Returns the bytes of an image that an entry of inputs contains in base64 (p_text).
+-- Returns the bytes of an image that an entry of inputs contains in base64 (p_text). Raises an error for a text that is
+-- too long or is not base64.
 create or replace function shop_private.base64_image(p_text text)
 returns bytea
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns the checked inputs of a query with their weights. A p_query or p_image that is not null becomes an input of
--- weight 1; the input {"bytes": true} stands for p_image. p_inputs is null or the list of further inputs.
+-- Returns the checked inputs of a query with their weights. p_query and p_image become inputs of weight 1 unless they
+-- are null; the input {"bytes": true} stands for p_image. p_inputs is the list of further inputs, or null.
 create or replace function shop_private.query_inputs(p_query text, p_image bytea, p_inputs jsonb)
 returns table (input jsonb, weight double precision)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

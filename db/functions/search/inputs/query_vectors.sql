@@ -1,9 +1,11 @@
--- Returns the two vectors of a query, one to compare with images and one to compare with titles, and its words.
+-- Returns the vectors and words of a query. image_vector is compared with images, title_vector is compared with titles,
+-- and `words` is looked up.
 --
--- A text or an image has the same vector for both. A product given as input compares its image with images and its
--- title with titles. Each input is a unit vector times its weight (negative: less like this); the sum is scaled back to
--- unit length. words joins the texts with a positive weight. `named` lists the products given as input, which the
--- results exclude. The starts are the unit vectors of the inputs with a positive weight, and null for a single input.
+-- A text or an image has the same vector for both. For a product given as input, the product's image is compared with
+-- images and the product's title is compared with titles. Each vector is the sum of the inputs' unit vectors, each
+-- times its weight, scaled to unit length. A negative weight means: less like this. `words` joins the texts with a
+-- positive weight. `named` lists the products given as input, which the results exclude. image_starts and title_starts
+-- are the unit vectors of the inputs with a positive weight (see leg_from_starts); both are null for a single input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
