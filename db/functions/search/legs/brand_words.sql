@@ -1,17 +1,17 @@
--- Returns the brands that a text has as one to three of its words, as keys, and a query for any of the other words.
--- Both are null if the text has no brand, or if no product has another word of the text (p_words, its lexemes). While
--- the index of brands is deferred, and under row level security, where PostgreSQL would not use the index, no brand is
--- recognised.
+-- Returns the keys of the brands that a text contains, each as one to three adjacent words, and `others`, a query for
+-- any other word of the text. `keys` is null if the text contains no brand, or if no product has one of the other
+-- words. p_words holds the lexemes of the text. No brand is recognised while the index of brands is deferred, or under
+-- row level security, where PostgreSQL would not use the index.
 create or replace function shop_private.brand_words(
     p_text text, p_catalog text, p_language regconfig, p_words text[], out keys text[], out others tsquery
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner expects to meet a product of the brand soon
+set enable_seqscan = off  -- the planner expects to find the brand soon, and would read the table
 as $$
 declare
     typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
-    lexemes text[] := '{}';  -- of the brands
+    lexemes text[] := '{}';  -- the lexemes of the brands
     word text;
     key text;
 begin

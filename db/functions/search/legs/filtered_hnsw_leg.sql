@@ -1,23 +1,24 @@
--- Finds the nearest products by one kind of vector (p_part is image or title) that meet p_condition, a condition on p
--- (shop.product), through the HNSW index. Each product is listed once, with its nearest image.
+-- Finds the p_depth nearest products by one kind of vector (p_part is image or title) that meet p_condition, a
+-- condition on p (shop.product), through the HNSW index. Each product is listed once, with its nearest image.
 --
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
 --   (a) the nearest candidate of the newest batch is farther than the p_k-th match by more than p_stop_margin,
 --   (b) no top-k match was found in the second half of the scan,
 --   (c) p_depth products have matched.
--- So the scan need not know in advance how dense the query's neighbourhood is or how many neighbours pass the filter.
--- Nor does the batch size matter: for the same number of candidates, small batches find as many matches as large ones.
--- The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably Accurate Graph-Based Nearest Neighbor
--- Search" (2025), who multiply the distance. Here, a margin is added to the Euclidean distance of unit vectors instead.
--- How far the scan must go beyond a match depends on the distances between products, not on their distance from the
--- query. Texts are farther from images than images are from each other.
+-- With these conditions, the scan need not know in advance how dense the query's neighbourhood is or how many
+-- neighbours pass the filter. The batch size does not matter either: for the same number of candidates, small batches
+-- find as many matches as large ones. The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably
+-- Accurate Graph-Based Nearest Neighbor Search" (2025), who multiply the distance. Here, a margin is added to the
+-- Euclidean distance of unit vectors instead. How far the scan must go beyond a match depends on the distances between
+-- products, not on their distance from the query. Texts are farther from images than images are from each other.
 --
 -- The scan ends after p_max_candidates. It gives up earlier (converged = false) in two cases:
 --   (1) it is expected to need more than p_max_candidates;
 --   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
 --       then anti-correlates with the neighbourhood, and an index finds distant products poorly.
--- Whenever converged is false, the caller compares all matching products. With p_share null (the caller forces this
--- route) the scan never gives up: at p_max_candidates it counts as converged if it has found p_depth products.
+-- If `converged` is false, the caller compares all matches or walks from several starts (see vector_leg). If p_share is
+-- null (the caller forces this route), the scan never gives up: at p_max_candidates it counts as converged if it has
+-- found p_depth products.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
 -- because this plan's cost estimate would trigger it.
@@ -46,11 +47,11 @@ declare
         from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
         left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
     product_id uuid;
-    place smallint;
+    image_position smallint;
     distance double precision;
     matches boolean;
     matching shop_private.candidate[] := '{}';
-    matched_after integer[] := '{}';  -- for each element of `matching`: the candidates examined up to it
+    matched_after integer[] := '{}';  -- for each match: how many candidates had been examined when it was found
     examined integer := 0;
     next_check integer := @hnsw_first_check@;
     previous_distance double precision := -1;
@@ -58,24 +59,24 @@ declare
     batch_nearest double precision;  -- distance of the first and therefore nearest candidate of the newest batch
 begin
     converged := false;
-    for product_id, place, distance, matches in execute candidates using p_vector, p_max_candidates loop
+    for product_id, image_position, distance, matches in execute candidates using p_vector, p_max_candidates loop
         examined := examined + 1;
-        -- A batch counts index elements, not rows, and equal vectors share an element. An equal distance is taken for
-        -- an equal vector.
+        -- A batch counts the elements of the index, and rows with equal vectors share an element. Rows with equal
+        -- distances are taken for rows with equal vectors.
         if distance <> previous_distance then
             place_in_batch := case when distance < previous_distance then 1 else place_in_batch % @hnsw_batch@ + 1 end;
             batch_nearest := case when place_in_batch = 1 then distance else batch_nearest end;
             previous_distance := distance;
         end if;
         if matches then
-            matching := matching || (product_id, place, distance)::shop_private.candidate;
+            matching := matching || (product_id, image_position, distance)::shop_private.candidate;
             matched_after := matched_after || examined;
         end if;
         if examined = next_check then
             next_check := examined + @hnsw_check_every@ * greatest(1, examined / @hnsw_check_growth@);
             converged := cardinality(matching) >= p_depth and shop_private.scan_converged(
                 matching, matched_after, p_k, p_depth, p_stop_margin, examined, batch_nearest);
-            -- p_share is the prior estimate of the share of candidates that match. It counts as much as
+            -- p_share is the prior estimate of the share of candidates that match. It has the weight of
             -- @hnsw_prior_batches@ batches of examined candidates.
             exit when converged or p_share is not null and (
                 greatest(@hnsw_scan_factor@ * p_k, p_depth) * (examined + @hnsw_prior_batches@ * @hnsw_batch@)

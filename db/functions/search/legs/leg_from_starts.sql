@@ -1,10 +1,12 @@
--- Adds to a vector leg what several further walks through the HNSW index find, and ranks all of it by the query.
+-- Adds to a vector leg the products that further walks through the HNSW index find, and ranks all of the leg's products
+-- by their distance from the query.
 --
--- One walk can end in a region of the graph that is far from the nearest products: between the products of a mix, or
--- where a filter excludes the query's neighbourhood. Each further walk goes to a start that is moved towards the query:
--- @start_pull@ of the query is added. The first starts are p_starts: the positive inputs of a mix, or sampled products
--- that match. The next starts are the nearest products found so far, one for each region. The last round is round
--- @start_rounds@, or the first further round that changes none of the nearest p_k products.
+-- A single walk can end in a region of the graph that is far from the nearest products: between the products of a mix,
+-- or where a filter excludes the query's neighbourhood. Each further walk therefore searches near a start, which is
+-- moved towards the query: @start_pull@ of the query is added to the start. In the first round, the starts are
+-- p_starts: the positive inputs of a mix, or sampled products that match. In later rounds, the starts are the nearest
+-- products found so far, one for each region. The last round is round @start_rounds@, or the first round after round 1
+-- that changes none of the nearest p_k products.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(

@@ -1,6 +1,7 @@
--- Returns the vectors of the nearest products of a leg from which further walks start: at most @start_count@, each from
--- another region than the others and than the starts that were used. The function has no SET clause: leg_from_starts
--- calls it under its own settings.
+-- Returns the vectors from which the next round of walks starts: the vectors of at most @start_count@ of the nearest
+-- products of a leg. Each vector lies at least @start_distance@ (cosine distance) from the other returned vectors and
+-- from the starts of earlier rounds (p_used). The function has no SET clause: leg_from_starts calls it under its own
+-- settings.
 create or replace function shop_private.next_starts(
     p_part text, p_leg shop_private.leg, p_used @vector@.halfvec[]
 )

@@ -1,5 +1,7 @@
--- Returns the vectors of the matching products of a sample that are nearest to a query: at most @start_count@. The
--- sample has random pages of shop.product with about as many products as @start_sample@ matches need.
+-- Returns at most @start_count@ vectors from which walks start: the vectors nearest to the query among a sample of the
+-- products that meet p_condition, a condition on p (shop.product). The sample consists of random pages of shop.product,
+-- enough pages for about @start_sample@ products that meet the condition. p_share is the estimated share of such
+-- products.
 create or replace function shop_private.sampled_starts(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_products bigint
 )

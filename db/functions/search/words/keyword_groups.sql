@@ -1,10 +1,12 @@
--- Builds the result of shop_private.keyword_query from the parts of a query. p_units numbers the letters and digits
--- that the text has without a separator between them: XJ900 is one unit of two parts. A joined form covers the parts
--- from p_joined_from to p_joined_to.
+-- Builds the result of shop_private.keyword_query from the parts of a query. Letters and digits without a separator
+-- between them form a unit: XJ900 is one unit of two parts. p_units[n] identifies the unit of part n, and p_in_code[n]
+-- says whether part n belongs to a code. Joined form p_joined[n] covers the parts from p_joined_from[n] to
+-- p_joined_to[n].
 --
--- A stop word is not required. In a code, a stop word of one letter, or a code of stop words alone (AT&T), requires a
--- joined form. A part in a script without blanks becomes its bigrams. A single character of such a script is the
--- beginning of a bigram. The function has no SET clause: keyword_query calls it.
+-- A stop word is not required, with two exceptions: a stop word of one letter in a code, and each word of a code that
+-- has only stop words (AT&T). The joined form is then required in its place. A part in a script without blanks is
+-- replaced by its bigrams. A single character of such a script matches each bigram that begins with it. The function
+-- has no SET clause: keyword_query calls it.
 create or replace function shop_private.keyword_groups(
     p_language regconfig, p_parts text[], p_units integer[], p_in_code boolean[], p_joined text[],
     p_joined_from integer[], p_joined_to integer[],
@@ -15,7 +17,7 @@ begin
     with part as (
         select n, p.part, p.unit, p.in_code, shop_private.bigrams(p.part) as bigrams
         from unnest(p_parts, p_units, p_in_code) with ordinality p(part, unit, in_code, n)
-    ), own as (  -- the words of the part itself
+    ), own as (  -- the words of each part, without joined forms
         select p.n, l.word, quote_literal(l.word) as term
         from part p, unnest(tsvector_to_array(to_tsvector(p_language, translate(p.part, U&'\E001', '.')))) l(word)
         where p.bigrams is null
@@ -42,7 +44,7 @@ begin
     ), unit as (
         select g.unit, string_agg(format('(%s)', g.term), ' & ') as term
         from grouped g where g.is_required group by g.unit having count(*) > 1 or bool_or(g.own like '% & %')
-        union all  -- the words of a unit of one part are terms of their own, because one of them may be common
+        union all  -- a unit of a single word: the word itself is the term, because it may be a common word
         select g.unit, min(g.own) from grouped g where g.is_required group by g.unit
         having count(*) = 1 and not bool_or(g.own like '% & %')
         union

@@ -1,5 +1,5 @@
--- Returns the text search configuration of a catalog, english for an unknown catalog. The function has no SET clause:
--- keyword_leg calls it under its own settings.
+-- Returns the text search configuration of a catalog, or english if the catalog is unknown. The function has no SET
+-- clause: keyword_leg calls it under its own settings.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$

@@ -1,18 +1,19 @@
--- Turns a query's text into the words that products are searched for. Accents, letter case and the spelling of codes
+-- Turns a query's text into the words that are looked up in products. Accents, letter case and the spelling of codes
 -- make no difference, because shop.product.keywords holds the same forms (shop_private.with_forms).
 --
--- A code is split at separators and between letters and digits. Each part is one required word, and a joined form that
--- covers the part may stand for it: ABC123 becomes (abc | abc123) & (123 | abc123). Pieces that end and begin with
--- letters, or with digits, are joined: 16-07 becomes (16 | 1607) & (07 | 1607). Two neighbouring words are joined
--- too if one of them has at most two letters, so "t shirt" finds Tshirt.
+-- A code is split into pieces at separators, and each piece into parts between letters and digits. Each part is one
+-- required word, and a joined form that covers the part may stand for it: ABC123 becomes (abc | abc123) & (123 |
+-- abc123). Two neighbouring pieces are joined if letters meet letters or digits meet digits: 16-07 becomes (16 | 1607)
+-- & (07 | 1607). Two neighbouring words are joined too if one of them has at most two letters, so "t shirt" finds
+-- Tshirt.
 --
---   words            all stemmed words, joined forms included
---   terms            the words, and the units of letters and digits, as tsquery texts: one of them selects a product
---   every_word       what a product has to contain to count as a match of the whole query
+--   words            all stemmed words, including joined forms
+--   terms            the words, and the units of letters and digits, as tsquery texts; one term selects a product
+--   every_word       the words that a product must have to match the whole query
 --   any_word         matches a product with at least one of the terms
---   as_typed         holds if the parts of every code are together; null if the text has no code of several parts
---   plain_words      the words that are no parts of codes, as typed but without accents
---   only_stop_words  whether the plain words are stop words and the text has no code
+--   as_typed         matches a product that has the parts of every code together; null without a code of several parts
+--   plain_words      the words that are not parts of codes, as typed but without accents
+--   only_stop_words  whether all plain words are stop words and the text has no code
 -- The function has no SET clause: its callers run it under their own settings.
 create or replace function shop_private.keyword_query(
     p_text text, p_language regconfig,
@@ -33,13 +34,13 @@ declare
     piece_parts text[];
     chunk_begin integer;
     piece_begin integer;
-    before_begin integer;  -- of the piece, or word, before
-    before text;
+    before_begin integer;  -- the first part of `before`
+    before text;  -- the previous piece or word
 begin
     if query ~ '^\s*[0-9]+(\s+[0-9]+)+\s*$' then
-        query := regexp_replace(btrim(query), '\s+', '-', 'g');  -- a number in groups
+        query := regexp_replace(btrim(query), '\s+', '-', 'g');  -- groups of digits form one code
     end if;
-    if query ~ '^\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\s*$' then  -- plain words
+    if query ~ '^\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\s*$' then  -- without codes
         words := (tsvector_to_array(to_tsvector(p_language, query)))[:@keyword_max_words@];
         plain_words := string_to_array(lower(query collate "C"), ' ');
         only_stop_words := words = '{}';

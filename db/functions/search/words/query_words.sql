@@ -1,4 +1,4 @@
--- Returns the words of a query's text that products are searched for, stemmed, without stop words. The function has no
+-- Returns the words of a query's text that are looked up in products: stemmed, without stop words. The function has no
 -- SET clause: its callers run it under their own settings.
 create or replace function shop_private.query_words(p_text text, p_language regconfig)
 returns text[]

@@ -1,11 +1,12 @@
--- Returns SQL conditions on p.title for the words of a query that are looked up in titles instead of keywords:
+-- Returns SQL conditions on p (shop.product) for the words of a query that are looked up in titles instead of keywords:
 --
---   - all words of a query that has only stop words, each as a whole word;
---   - of another query in German or Dutch, words of at least @compound_min_letters@ letters, which may be parts of
---     longer words. A word is cut to its stem if the stem is long enough.
+--   - in a query of stop words only (p_stop_words), all words, each as a whole word;
+--   - in another query in German or Dutch, words of at least @compound_min_letters@ letters, which may be parts of
+--     longer words. A word is cut to its stem if the stem has at least @compound_min_letters@ letters.
 --
--- any_part holds if one of the words is found, every_part if all are found, `score` counts the found words. All are
--- null if there is nothing to look up. The function has no SET clause: keyword_leg calls it under its own settings.
+-- every_part is true if all words are found. any_part is true if one word is found, but in a query of stop words only
+-- if all words are found. `score` is the number of words found. any_part and `score` are null if there is nothing to
+-- look up. The function has no SET clause: keyword_leg calls it under its own settings.
 create or replace function shop_private.title_parts(
     p_words text[], p_language regconfig, p_stop_words boolean,
     out any_part text, out every_part text, out score text
