@@ -4,14 +4,14 @@
 -- shop.search counts and that shop.browse lists. Each field ignores the filter's own condition on that field (its key
 -- at the top level of the filter), so choosing a brand does not hide the other brands. A query narrows the counts only
 -- with cut => 'relevant': then the function counts the products that pass the filter and the cut, as the total of
--- shop.search does with the same query, inputs, weights and cut. The last columns of a row tell whether the counts are
--- exact.
+-- shop.search does with the same query, inputs, weights and cut. `exact` tells whether the counts of a row are exact,
+-- and `note` tells how they were found.
 --
 -- facet_counts counts every value. This function lists the most frequent values of a field and adds up the other
 -- values. It divides numbers into ranges; the price has separate ranges for each currency. value_json is the value with
 -- its type. row_filter finds the products that a row counts; it replaces the filter's own condition on that field.
--- row_filter is null for the row that adds up the other values. Values that no filter can name always count among
--- these, however frequent they are: objects, and lists that contain objects or lists.
+-- row_filter is null for the row that adds up the other values. Values that no filter can name always count among the
+-- other values, however frequent they are: objects, lists that contain objects or lists, and very long values.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
@@ -25,20 +25,20 @@ returns table (
     value_json jsonb, currency text, row_filter jsonb
 )
 language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp
-set jit = off as $$  -- compiling the long list of expressions would take longer than running it
+set jit = off as $$  -- compiling the long list of expressions takes longer than evaluating it
 #variable_conflict use_column
 declare
     names constant text[] := array(
         select f from unnest(fields) with ordinality as u(f, n) group by f order by min(n));
     p_filter constant jsonb := coalesce(nullif(filter, 'null'), '{}');
-    -- Without a query there is nothing to cut by.
+    -- The cut compares products with a text, an image or inputs. Without any of them, it is ignored.
     request constant shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
         case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);
     perform shop_private.check_request(request);
-    perform shop_private.filter_condition(p_filter);  -- reports a wrong filter before its keys are read
+    perform shop_private.filter_condition(p_filter);  -- raises the error of a wrong filter before its keys are read
     return query
     with counted as materialized (
         select c.*, c.value #>> '{}' as text,

@@ -1,7 +1,7 @@
 -- Returns the bounds of at most `buckets` ranges that contain about equally many products. The bounds are quantiles.
--- Each bound is rounded as far as the distance to its neighbours allows. `numbers` is in ascending order; products[n]
--- is the count of products whose value is numbers[n]. A range includes its lower bound and excludes its upper bound,
--- but the last range includes both.
+-- Each bound is rounded as far as its distance from the neighbouring bounds allows. `numbers` is in ascending order;
+-- products[n] is the number of products whose value is numbers[n]. A range includes its lower bound and excludes its
+-- upper bound, but the last range includes both.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,11 +1,11 @@
--- Measures the live catalog so that search can choose a route. It measures the smallest ef_search whose recall@k
--- reaches the target with 95 % confidence, the smallest stop margin (see filtered_hnsw_leg) with which a filtered
--- search reaches the same target, the time of one comparison, the time of one candidate of the index, and how similar
--- queries are to unrelated products. With these figures it then measures mixes of products, and filters that are far
--- from the query. Messages of level INFO report the progress.
+-- Measures the live catalog so that search can choose a route. It finds the smallest ef_search whose recall@k reaches
+-- the target with 95 % confidence, and the smallest stop margin (see filtered_hnsw_leg) with which a filtered search
+-- reaches the same target. It measures the time of one comparison, the time of one candidate of the index, and how
+-- similar queries are to unrelated products. With these figures it then measures searches for mixes of products, and
+-- searches whose filter is far from the query. Messages of level INFO report the progress.
 --
--- If no ef_search reaches the target, the index is not reliable for this catalog: crossover_rows then is at least
--- @calibration_unreached_rows@, so that a search compares up to that many matches.
+-- If no ef_search reaches the target, the index is not reliable for this catalog. crossover_rows is then at least
+-- @calibration_unreached_rows@, so that a search compares all matches if there are at most that many.
 --
 -- Times are lower quartiles, because other load on the machine is not a cost of the route. The function writes only
 -- shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row; search
@@ -23,8 +23,8 @@ declare
     s shop_private.search_settings;
     sample record;
     result shop.calibration;
-    filtered jsonb;
-    lowest double precision;
+    filtered jsonb;  -- the measurements of calibration_stop_margin
+    lowest double precision;  -- lower confidence bound of the recall with result.ef_search
     unreliable boolean;  -- no ef_search reaches the target
 begin
     if target_recall is null or target_recall not between 0.5 and 0.9999 then

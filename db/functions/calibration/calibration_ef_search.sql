@@ -1,5 +1,6 @@
 -- Returns the smallest ef_search whose recall@k without a filter reaches the target with 95 % confidence. If no value
--- reaches it, returns the largest value tried. measured holds the recall and time of each value tried.
+-- reaches the target, returns the largest value tried. `recall` is the mean recall@k with the returned value, and
+-- `lowest` is its lower confidence bound. `measured` holds the recall and the time in milliseconds of each value tried.
 create or replace function shop_private.calibration_ef_search(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
     p_index regclass, out ef_search integer, out recall double precision, out lowest double precision,

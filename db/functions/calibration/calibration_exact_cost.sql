@@ -1,6 +1,6 @@
--- Returns the microseconds that the exact route takes for each matching product. The function measures searches with
--- few and with many matching products and returns the slope, which excludes the fixed cost of a search. It returns null
--- for a catalog of at most 1,000 products, where the slope would be unreliable.
+-- Returns the microseconds that the exact route takes for each matching product. The function times searches with few
+-- and with many matching products and returns the slope, which excludes the fixed cost of a search. Returns null for a
+-- catalog of at most 1,000 products, where the slope would be unreliable.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )

@@ -1,6 +1,7 @@
--- Measures filters that are far from the query, as a search runs them by the settings of p_settings: each of the
--- @calibration_far_types@ commonest product types, for the queries whose nearest product is of another type. Returns a
--- list of entries of shop.calibration.measured, which is empty where every search compares all products.
+-- Measures searches whose filter is far from the query, with the settings of p_settings. Each of the
+-- @calibration_far_types@ commonest product types is such a filter, for the queries whose nearest product is of another
+-- type. Returns a JSON list of entries for shop.calibration.measured. The list is empty if no index exists or the
+-- catalog is so small that a search compares all products.
 create or replace function shop_private.calibration_far_filters(
     p_queries @vector@.halfvec[], p_k integer, p_settings shop_private.search_settings
 )

@@ -1,6 +1,6 @@
 -- Returns at most p_count query vectors to calibrate with. They are the vectors of the latest query texts (kind is
 -- text) or, while fewer than 20 texts are known, the vectors of the catalog's own images (kind is image). Texts are
--- preferred because they lie outside the distribution of the images and are the harder queries. products[n] is the
+-- preferred because they lie outside the distribution of the images and are harder to search for. products[n] is the
 -- product whose image vectors[n] encodes, and null if vectors[n] encodes a text.
 create or replace function shop_private.calibration_queries(
     p_model_id smallint, p_count integer, out vectors @vector@.halfvec[], out products uuid[], out kind text

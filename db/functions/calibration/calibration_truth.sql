@@ -1,6 +1,6 @@
--- Returns a list for each query vector: its exact p_k nearest products among the products that meet p_condition, as an
--- array of ids cast to text. p_products[n] is the product whose image is query n; the list of query n excludes this
--- product. p_products[n] is null if query n is a text.
+-- Returns for each query vector the exact p_k nearest products among the products that meet p_condition, nearest first,
+-- as an array of ids cast to text. p_products[n] is the product whose image is query n; the array of query n excludes
+-- this product. p_products[n] is null if query n is a text.
 create or replace function shop_private.calibration_truth(
     p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )

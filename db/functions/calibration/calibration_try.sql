@@ -1,7 +1,7 @@
 -- Tries one setting of the index route on every query: p_ef_search without a filter, or p_stop_margin with a filter.
--- recall is the mean recall@k; lowest is its lower confidence bound, because later queries will differ from these
--- queries; candidates is the median number of candidates examined; ms is the time of a search; us_per_candidate is the
--- time of one candidate in microseconds.
+-- `recall` is the mean recall@k. `lowest` is its lower confidence bound, because later queries will differ from these
+-- queries. `candidates` is the median number of candidates examined, `ms` is the time of a search in milliseconds, and
+-- us_per_candidate is the time of one candidate in microseconds.
 create or replace function shop_private.calibration_try(
     p_queries @vector@.halfvec[], p_products uuid[], p_truth text[], p_condition text, p_k integer,
     p_ef_search integer, p_stop_margin double precision, p_index regclass,
@@ -19,7 +19,7 @@ declare
     n integer;
 begin
     for n in 1..cardinality(p_queries) loop
-        k := p_k + (p_products[n] is not null)::int;  -- a product finds itself first
+        k := p_k + (p_products[n] is not null)::int;  -- the image of a product finds that product first
         truth := p_truth[n]::uuid[];
         leg := case when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_queries[n], k, 1, p_index, p_ef_search)

@@ -1,6 +1,6 @@
 -- Stores the words that many products contain, each with the share of products that contain it, as the last ANALYZE of
--- shop.product found them. The keyword leg needs to recognise a common word before it reads a tenth of the catalog
--- through an index. The function is cheap, so the encoder's housekeeping calls it too.
+-- shop.product found them. The keyword leg reads this list, so that it does not read a tenth of the catalog through an
+-- index to find that a word is common. The function is cheap, so the encoder's housekeeping calls it too.
 create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

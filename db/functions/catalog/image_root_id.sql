@@ -6,7 +6,7 @@ declare
     found_id smallint;
 begin
     select r.image_root_id into found_id from shop_private.image_root r where r.folder = p_folder;
-    if not found then  -- looked up first: ON CONFLICT uses up an id on every call, and a smallint has few
+    if not found then  -- not inserted on every call: ON CONFLICT would use up one of the few ids of a smallint
         insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
         select r.image_root_id into strict found_id from shop_private.image_root r where r.folder = p_folder;
     end if;

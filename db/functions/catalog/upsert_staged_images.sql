@@ -32,7 +32,7 @@ begin
         sha256 = null, width = null, height = null;
     get diagnostics written = row_count;
 
-    -- An unchanged image whose perceptual hash in the feed is new: the feed's hash replaces the stored one.
+    -- The feed's perceptual hash of an unchanged image replaces the stored hash if the two differ.
     update shop.product_image i set phash = s.phash
     from pg_temp.staged_image s
     where s.phash is not null and i.product_id = s.product_id and i.position = s.position and i.phash <> s.phash;

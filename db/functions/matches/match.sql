@@ -7,8 +7,8 @@ create type shop.match as (
 
 comment on column shop.match.product_id is 'key of the matching product';
 comment on column shop.match.sku is 'sku of the matching product';
-comment on column shop.match.title is 'its title';
-comment on column shop.match.price is 'its price';
+comment on column shop.match.title is 'title of the matching product';
+comment on column shop.match.price is 'price of the matching product';
 comment on column shop.match.phash_distance is
     'number of different bits, of 64, of the perceptual hashes of the first images';
 comment on column shop.match.image_distance is 'cosine distance of the first images';

@@ -1,5 +1,5 @@
--- Gives the columns of a view the comments of the columns of the same name of a table. Equal comments are not written
--- again, because a switch of the model holds locks on the views.
+-- Copies the comments of the columns of table p_from to the columns of view p_to that have the same names. Equal
+-- comments are not written again, because a switch of the model holds locks on the views.
 create or replace function shop_private.copy_column_comments(p_from regclass, p_to regclass)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -37,11 +37,11 @@ end $$;
 
 create or replace view shop.coverage as select * from shop_private.coverage();
 comment on column shop.coverage.catalog is 'the catalog';
-comment on column shop.coverage.model is 'the model, serving or building';
+comment on column shop.coverage.model is 'name of a model that is serving or building';
 comment on column shop.coverage.status is 'building or serving';
 comment on column shop.coverage.products is 'number of products of the catalog';
 comment on column shop.coverage.searchable is
-    'products with an encoded first image and title: the rows of shop.searchable';
+    'products whose first image and title are encoded; for the serving model, the rows of shop.searchable';
 comment on column shop.coverage.waiting is 'products whose first image or title waits for an encoder';
 comment on column shop.coverage.quarantined is 'products whose first image or title could not be encoded';
 comment on column shop.coverage.without_picture is 'products without an image';

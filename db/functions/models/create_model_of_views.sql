@@ -2,8 +2,8 @@
 -- no model is serving.
 --
 -- The created function contains the model as literals. If it looked the model up, it would return the new model inside
--- a transaction that still reads the vectors of the old model. It has no SET clause, which would cost a query with a
--- cached vector a tenth of its time.
+-- a transaction that still reads the vectors of the old model. The created function has no SET clause, which would make
+-- a query with a cached vector slower by a tenth.
 create or replace function shop_private.create_model_of_views(p_model shop.model)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $create$

@@ -32,7 +32,7 @@ begin
 end $$;
 
 create or replace view shop.model_coverage as select * from shop_private.model_coverage();
-comment on column shop.model_coverage.model is 'the model, serving or building';
+comment on column shop.model_coverage.model is 'name of a model that is serving or building';
 comment on column shop.model_coverage.status is 'building or serving';
 comment on column shop.model_coverage.part is 'image or title';
 comment on column shop.model_coverage.items is 'number of images or titles of all catalogs';

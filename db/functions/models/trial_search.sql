@@ -1,7 +1,7 @@
--- Returns the results that shop.search(route => 'exact') would give if p_model were serving: it runs the same legs and
--- fusion on the tables of that model. Evaluation uses it to judge a model before the model serves. We cannot repoint
--- the views temporarily: changing them, even in a transaction that is rolled back, blocks every search until that
--- transaction ends.
+-- Returns the results that shop.search(route => 'exact') would give if p_model were serving: the function runs the same
+-- legs and fusion on the tables of that model. Evaluation uses it to judge a model before the model serves. The views
+-- are not changed temporarily, because a change blocks every search until its transaction ends, even if the transaction
+-- is rolled back.
 --
 -- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku, and the results
 -- exclude that product.
@@ -35,7 +35,7 @@ begin
             where i.product_id = $1 and i.position = 0', images, titles)
         into image, title using shop.product_id(p_sku, p_catalog);
         if image is null then
-            return;  -- the model failed to encode this product, which counts against it
+            return;  -- the model failed to encode this product; an empty result counts against the model
         end if;
         run.condition := format('%s and p.product_id <> %L', run.condition, shop.product_id(p_sku, p_catalog));
     end if;

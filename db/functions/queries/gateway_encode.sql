@@ -65,7 +65,7 @@ begin
         perform pg_sleep(pause_ms / 1000.0);
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;
     end loop;
-    if err is not null then  -- not a request that an encoder still holds: its vector goes into the cache
+    if err is not null then  -- a request that an encoder still holds stays: its vector goes into the cache
         delete from shop_private.request where id in (
             select id from shop_private.request where id = request_id for update skip locked);
     end if;

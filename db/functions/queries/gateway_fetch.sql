@@ -38,7 +38,7 @@ begin
         p_model_id, p_kind, p_payload, timeout_ms));
     select r.vector, r.code, r.err into vector, code, err
     from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
-    perform from @dblink@.dblink_get_result(connection)  -- the end of the results, which frees the connection
+    perform from @dblink@.dblink_get_result(connection)  -- reading to the end of the results frees the connection
         as r(vector @vector@.halfvec, code text, err text);
     if err is not null then
         raise exception using errcode = code, message = err, hint = case code

@@ -6,7 +6,7 @@ begin
     insert into shop_private.work (product_id, model_id, part, position)
     select n.product_id, m.model_id, 'image', n.position
     from new_images n, shop.model m where m.status in ('building', 'serving')
-    on conflict (product_id, model_id, part, position) do update  -- TRUNCATE left items behind: start over
+    on conflict (product_id, model_id, part, position) do update  -- an item left behind by TRUNCATE starts over
     set state = 'pending', solo = 0, attempts = 0, due_at = excluded.due_at, worker_id = null, error = null;
     return null;
 end $$;
