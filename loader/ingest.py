@@ -74,6 +74,7 @@ def ingest(
             if summary.read == 0:
                 raise NothingToLoad(f"{source.path} holds no rows", hint="Nothing was changed.")
     on_progress(source.done, source.size)
+    summary.columns = source.columns
     if isinstance(source, WithoutPrivateColumns):
         summary.private = dict(source.dropped)
     summary.rejected, summary.first_reject = rejects.count, rejects.first

@@ -1,9 +1,10 @@
 """Counts the rows and products that a load, or a dry run, has changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from db.catalog.product import ValidatedProduct
+from db.catalog.product import COLUMNS, ValidatedProduct
 from db.catalog.store import UpsertCounts
 from loader.errors import RowsRejected, SyncRefused
 from loader.rejects import Reject
@@ -17,6 +18,9 @@ class SyncCounts:
     marked: int  # products marked as out of stock
     deleted: int
     left: int  # unnamed products that were out of stock already, or all unnamed products if the sync was refused
+
+
+MAX_ATTRIBUTES = 10_000  # at most this many names of attributes are remembered
 
 
 @dataclass
@@ -46,6 +50,9 @@ class LoadSummary:
     without_image: int = 0
     without_price: int = 0
     dropped_hashes: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)  # the field of each column, by the column's name
+    empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS))  # fields without a value in every product
+    attributes: set[str] = field(default_factory=set)  # the names of all attributes
     private: dict[str, int] = field(default_factory=dict)  # dropped private attributes, with the number of rows
     warnings: dict[str, Warnings] = field(default_factory=dict)  # by field
     rejects_file: Path | None = None  # where the rejected rows are listed
@@ -60,6 +67,11 @@ class LoadSummary:
         self.without_image += times * (not row.product.images)
         self.without_price += times * (row.product.price is None)
         self.dropped_hashes += times * row.dropped_hash
+        product = row.product
+        if found := [name for name in self.empty_fields if getattr(product, name) is not None]:
+            self.empty_fields.difference_update(found)
+        if len(self.attributes) < MAX_ATTRIBUTES:
+            self.attributes.update(product.attributes)
         for name, reason in row.warnings:
             self.warnings.setdefault(name, Warnings(row.line, reason)).count += times
 

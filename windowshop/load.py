@@ -204,6 +204,9 @@ def judge(
 
 
 def _report(summary: "LoadSummary") -> None:
+    from windowshop.output.columns import print_columns
+
+    print_columns(summary)
     typer.echo(summary.line())
     for count, what in (
         (summary.missing_files, "images not on this disk, which the encoder will report"),

@@ -16,7 +16,8 @@ from db.engine import Database
 from loader.chunks import Progress
 from loader.ingest import LoadOptions, ingest
 from loader.rejects import Reject
-from loader.sources import CatalogSource, Format, open_source
+from loader.sources import Format, open_source
+from loader.sources.wrapping import WrappedSource
 from loader.summary import LoadSummary
 
 FOLDER = Path(__file__).parent
@@ -50,23 +51,15 @@ AVAILABILITIES = (
 )  # each with the cumulative share of products up to and including it
 
 
-class SampleSource:
+class SampleSource(WrappedSource):
     """The rows of products.csv with made-up prices and availability, which depend only on the SKU."""
 
-    name = "sample"
-
     def __init__(self) -> None:
-        self._csv: CatalogSource = open_source(FOLDER / "products.csv", kind=Format.DELIMITED)
-        self.path = self._csv.path
-        self.image_root = self._csv.image_root
-        self.size = self._csv.size
-
-    @property
-    def done(self) -> int:
-        return self._csv.done
+        super().__init__(open_source(FOLDER / "products.csv", kind=Format.DELIMITED))
+        self.name = "sample"
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        for row in self._csv.rows():
+        for row in self._source.rows():
             yield row if isinstance(row, Reject) else with_made_up_offer(row)
 
 

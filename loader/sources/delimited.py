@@ -1,12 +1,13 @@
 """Reads text tables with a header, whose cells are separated by commas, semicolons, tabs or bars."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import resolve
+from loader.sources.reading.columns import empty_columns, resolve
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.table import Table
 
@@ -25,8 +26,11 @@ class DelimitedSource:
         self.image_root = image_root or table.path.absolute().parent
         self.size = table.size
         self._table = table
-        self._columns = resolve(table.path, table.header, mapping)
+        with closing(table.named_cells()) as cells:
+            empty = empty_columns(table.path, table.header, mapping, cells)
+        self._columns = resolve(table.path, table.header, mapping, empty)
         table.sku_place = self._columns.places["sku"]
+        self.columns = self._columns.targets(table.header)
 
     @property
     def done(self) -> int:

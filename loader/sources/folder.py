@@ -3,7 +3,7 @@ from the names of the file and of its folder."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from db.catalog.product import RawProduct
@@ -30,6 +30,7 @@ class FolderSource:
         self.path = path
         self.image_root = path.absolute()
         self.done = 0
+        self.columns: Mapping[str, str] = {}
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for found in _images(self.path, ""):

@@ -1,11 +1,13 @@
 """Reads JSON Lines, with an object on each line. The objects' names are read like the headers of a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from db.catalog.product import RawProduct
+from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
@@ -28,7 +30,12 @@ class JsonLinesSource:
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
         self._file = file
-        self._rows = KeyedRows(file.path, _first_names(file), mapping)
+        with closing(_objects(file)) as records:
+            self._rows = KeyedRows(file.path, _first_names(file), mapping, records)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return self._rows.columns
 
     @property
     def done(self) -> int:
@@ -42,6 +49,16 @@ class JsonLinesSource:
                 yield self._rows.row(*found)
             else:
                 yield Reject(found[0], "", "the line is JSON, but not an object {...}")
+
+
+def _objects(file: CatalogFile) -> Generator[dict[str, Any]]:
+    """Yields the good objects. The file ends where it cannot be read; the load itself reports the error."""
+    try:
+        for found in values(file):
+            if not isinstance(found, Reject) and isinstance(found[1], dict):
+                yield found[1]
+    except LoaderError:
+        return
 
 
 def _first_names(file: CatalogFile, lines: int = 100) -> list[str]:

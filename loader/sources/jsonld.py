@@ -35,6 +35,9 @@ TEXTS = {  # our field: schema.org's names for it, of which the first one presen
     "material": ("material",),
     "condition": ("itemCondition",),
 }
+FIELD_OF_NAME = {name: field for field, names in reversed(TEXTS.items()) for name in names} | {
+    "mpn": "mpn", "image": "image", "offers": "price, currency, availability", "keywords": "attributes.keywords",
+}  # fmt: skip
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
 OF_THE_GROUP = (
     "hasVariant",
@@ -61,6 +64,7 @@ class JsonLdSource:
         self.path = file.path
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
+        self.columns: dict[str, str] = {}
         self._file = file
         self._document = None if by_line else _document(file)
         if not by_line and next(products(self._document), None) is None:
@@ -77,15 +81,21 @@ class JsonLdSource:
         """Yields the products. In a single document, a product's `line` is its number, counted from 1."""
         if self._document is not None:
             for number, product in enumerate(products(self._document), 1):
-                yield row(number, product)
+                yield self._row(number, product)
             return
         for found in values(self._file):
             if isinstance(found, Reject):
                 yield found
                 continue
             line, value = found
-            of_line = [row(line, product) for product in products(value)]
+            of_line = [self._row(line, product) for product in products(value)]
             yield from of_line or [Reject(line, "", "there is no schema.org Product on the line")]
+
+    def _row(self, line: int, product: dict[str, Any]) -> RawProduct | Reject:
+        for name in product.keys() - self.columns.keys():
+            if not name.startswith("@"):
+                self.columns[name] = FIELD_OF_NAME.get(name, f"attributes.{name}")
+        return row(line, product)
 
 
 def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:

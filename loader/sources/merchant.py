@@ -7,6 +7,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from defusedxml import DefusedXmlException, DTDForbidden
 from defusedxml.ElementTree import ParseError, XMLParser
 
 from db.catalog.product import RawProduct
+from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
 from loader.sources.delimited import DelimitedSource
@@ -27,6 +29,7 @@ from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 FIELDS = frozenset(("id", "title", "link", "image_link"))  # the fields that every feed has
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
+FIRST_ITEMS = 100  # the columns are the names in this many items, because an item omits its empty fields
 PIECE = 64 * 1024  # the parser gets this many bytes at a time
 
 
@@ -147,10 +150,19 @@ class MerchantXmlSource:
                 f"{file.path.name} is an HTML page, not a product feed", hint="Was it fetched without a login?"
             )
         with closing(self._items()) as items:
-            first = next((item for item in items if not item.too_long), None)
-        if first is None:
-            raise NothingToLoad(f"{file.path.name} holds no <item> or <entry>", hint="Nothing was changed.")
-        self._rows = KeyedRows(file.path, list(first.record()), mapping)
+            if all(item.too_long for item in items):
+                raise NothingToLoad(f"{file.path.name} holds no <item> or <entry>", hint="Nothing was changed.")
+        names: dict[str, str] = {}
+        with closing(self._records()) as records:
+            for record in islice(records, FIRST_ITEMS):
+                for name in record:
+                    names.setdefault(normalised(name), name)
+        with closing(self._records()) as records:
+            self._rows = KeyedRows(file.path, list(names.values()), mapping, records)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return self._rows.columns
 
     @property
     def done(self) -> int:
@@ -163,6 +175,16 @@ class MerchantXmlSource:
                 yield Reject(item.line, self._rows.sku(record), f"the item is {TOO_LONG}")
             else:
                 yield self._rows.row(item.line, record)
+
+    def _records(self) -> Generator[dict[str, Any]]:
+        """Yields the items that are not too long. The file ends where it cannot be read; the load itself reports the
+        error."""
+        try:
+            for item in self._items():
+                if not item.too_long:
+                    yield item.record()
+        except LoaderError:
+            return
 
     def _items(self) -> Generator[_Item]:
         found = _Items(self.path)

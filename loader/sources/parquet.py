@@ -49,7 +49,11 @@ class ParquetSource:
         if not self._count:
             raise NothingToLoad(f"{file.path.name} holds no rows", hint="Nothing was changed.")
         self._parquet = parquet
-        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping)
+        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping, self._good_records())
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return self._rows.columns
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         line = 0
@@ -65,6 +69,17 @@ class ParquetSource:
                         row = Reject(line, row.fields.get("sku", ""), "; ".join(reason for _, reason in faults))
                 yield row
             self.done = self.size * line // self._count
+
+    def _good_records(self) -> Iterator[dict[str, Any]]:
+        """Yields the rows without their faulty values. The file ends where it cannot be read; the load itself reports
+        the error."""
+        batches = self._parquet.iter_batches(batch_size=self._batch_rows, use_threads=False)
+        try:
+            while (batch := self._next(batches, 0)) is not None:
+                for record, _ in _records(batch):
+                    yield record
+        except SourceDamaged:
+            return
 
     def _next(self, batches: Iterator["RecordBatch"], line: int) -> "RecordBatch | None":
         try:

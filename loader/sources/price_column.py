@@ -8,26 +8,16 @@ from db.catalog.product import RawProduct
 from db.catalog.values import currency
 from loader.rejects import Reject
 from loader.sources.registry import CatalogSource
+from loader.sources.wrapping import WrappedSource
 
 
-class DecidedPrices:
+class DecidedPrices(WrappedSource):
     """The rows of another source. The first ambiguous price starts one pass over all prices of the file, so that a file
     without such a price is read once."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
+        super().__init__(opened())
         self._opened = opened
-        self._source = opened()
-        self.name = self._source.name
-        self.path = self._source.path
-        self.image_root = self._source.image_root
-
-    @property
-    def size(self) -> int | None:
-        return self._source.size
-
-    @property
-    def done(self) -> int:
-        return self._source.done
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         marks: DecimalMarks | None = None

@@ -2,17 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.columns import normalised
 from loader.sources.registry import CatalogSource
+from loader.sources.wrapping import WrappedSource
 
 # An attribute is private if its name has one of these words, or one of these pairs of words beside each other.
 PRIVATE_WORDS = frozenset((
@@ -37,7 +37,7 @@ def is_private(name: str) -> bool:
     return not (PRIVATE_WORDS.isdisjoint(words) and PRIVATE_PAIRS.isdisjoint(pairs))
 
 
-class WithoutPrivateColumns:
+class WithoutPrivateColumns(WrappedSource):
     """The rows of another source, without private and ignored attributes.
 
     `kept` names private attributes that are loaded all the same, `ignored` names further attributes that are dropped.
@@ -45,21 +45,23 @@ class WithoutPrivateColumns:
     """
 
     def __init__(self, source: CatalogSource, *, kept: Collection[str] = (), ignored: Collection[str] = ()) -> None:
-        self._source = source
+        super().__init__(source)
         self._kept = frozenset(map(normalised, kept))
         self._ignored = frozenset(map(normalised, ignored))
         self.dropped: Counter[str] = Counter()
-        self.name = source.name
-        self.path: Path = source.path
-        self.image_root: Path = source.image_root
 
     @property
-    def size(self) -> int | None:
-        return self._source.size
+    def columns(self) -> Mapping[str, str]:
+        return {
+            name: self._shown(field) if field.startswith("attributes.") else field
+            for name, field in self._source.columns.items()
+        }
 
-    @property
-    def done(self) -> int:
-        return self._source.done
+    def _shown(self, field: str) -> str:
+        name = field.removeprefix("attributes.")
+        if is_private(name) and normalised(name) not in self._kept:
+            return "not loaded: private"
+        return "not loaded: ignored" if normalised(name) in self._ignored else field
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in self._source.rows():

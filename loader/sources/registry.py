@@ -4,7 +4,7 @@ Creating a source raises a LoaderError if the file cannot be read, has the wrong
 `rows()` streams the rows, and turns a faulty row into a `Reject`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,11 @@ class CatalogSource(Protocol):
     @property
     def done(self) -> int:
         """How much of the source has been read, in bytes or files."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The field of each column that was read, by the name of the column. The field of a column whose values become
+        attributes is `attributes.<name>`."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         """Yields the rows. Call this only once. Memory stays bounded for files of any size. Raises SourceUnreadable if

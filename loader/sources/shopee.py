@@ -14,7 +14,8 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.table import Table
 
-HEADER = ("posting_id", "image", "image_phash", "title")
+FIELDS = {"posting_id": "sku", "image": "image", "image_phash": "image_phash", "title": "title"}
+HEADER = tuple(FIELDS)
 FILES = ("train.csv", "test.csv")
 
 
@@ -42,6 +43,7 @@ class ShopeeSource:
         self.size = table.size
         self._table = table
         table.sku_place = table.header.index("posting_id")
+        self.columns = {name: FIELDS.get(name, f"attributes.{name}") for name in table.header}
 
     @property
     def done(self) -> int:

@@ -47,6 +47,27 @@ NAMES = {
     "variant_image": ("variant_image", "variant_image_url"),
     **{f"option{n}_{part}": (f"option{n}_{part}",) for n in (1, 2, 3) for part in ("name", "value")},
 }
+FIELDS = {  # the fields of our names
+    "handle": "sku, item_group_id",
+    "title": "title",
+    "body": "description",
+    "vendor": "brand",
+    "type": "product_type",
+    "category": "product_type",
+    "tags": "attributes.keywords",
+    "published": "availability",
+    "status": "availability",
+    "sku": "sku",
+    "price": "price",
+    "barcode": "gtin",
+    "tracker": "availability",
+    "quantity": "availability",
+    "policy": "availability",
+    "image": "image",
+    "image_position": "image",
+    "variant_image": "image",
+    **{f"option{n}_{part}": "color, size, material" for n in (1, 2, 3) for part in ("name", "value")},
+}
 OF_A_VARIANT = (
     "sku",
     "price",
@@ -95,6 +116,10 @@ class ShopifySource:
             )
         taken = set(self._places.values())
         self._rest = {name: place for name, place in places.items() if place not in taken and name}
+        fields = {self._places[name]: field for name, field in FIELDS.items() if name in self._places}
+        self.columns = {
+            name: fields.get(place, f"attributes.{normalised(name)}") for place, name in enumerate(table.header)
+        }
 
     @property
     def done(self) -> int:

@@ -1,9 +1,10 @@
 """Assigns the columns of a table to fields by their usual names, or as `--map` says."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=10_000)
 def normalised(name: str) -> str:
     """Returns the same spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
@@ -53,6 +55,12 @@ class Columns:
 
     places: Mapping[str, int]
     rest: Mapping[str, int]
+
+    def targets(self, header: Sequence[str]) -> dict[str, str]:
+        """Returns the field of each column, by the column's name in the header."""
+        fields = {place: field for field, place in self.places.items()}
+        fields |= {place: f"attributes.{name}" for name, place in self.rest.items()}
+        return {name: fields[place] for place, name in enumerate(header)}
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Returns the product in a record, whose cells are texts or JSON values.
@@ -94,9 +102,9 @@ def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
-def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str], empty: Collection[str] = ()) -> Columns:
     """Returns the columns of a table. `mapping` gives the header for a field, and takes precedence over the usual
-    names.
+    names. A column in `empty` is chosen only if no other column has a name of its field.
 
     Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
@@ -106,7 +114,7 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Co
             raise MissingColumns(
                 f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
             )
-    columns = _assigned(found, mapping)
+    columns = _assigned(found, mapping, empty)
     missing = [field for field in NEEDED if field not in columns.places]
     if missing:
         flags = " ".join(f'--map {field}="..."' for field in missing)
@@ -118,10 +126,36 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> Co
     return columns
 
 
-def resolve_what_is_there(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+def resolve_what_is_there(
+    path: Path, names: Sequence[str], mapping: Mapping[str, str], empty: Collection[str]
+) -> Columns:
     """Returns the columns of a single record. A record may lack a name that others have; validation then reports the
     missing field."""
-    return _assigned(_places_of_names(path, names), mapping)
+    return _assigned(_places_of_names(path, names), mapping, empty)
+
+
+def empty_columns(
+    path: Path, header: Sequence[str], mapping: Mapping[str, str], records: Iterable[Iterable[tuple[str, Any]]]
+) -> frozenset[str]:
+    """Returns the columns without a value in any record, by their normalised names, as far as `resolve` needs them.
+
+    `records` yields the names and values of each record. It is read only if several columns have a name of the same
+    field, and only until the preferred column of each such field has a value.
+    """
+    found = _places_of_names(path, header)
+    names_of_fields = [
+        [name for name in names if name in found] for field, names in USUAL_NAMES.items() if field not in mapping
+    ]
+    contested = [names for names in names_of_fields if len(names) > 1]
+    preferred = {names[0] for names in contested}
+    empty = {name for names in contested for name in names}
+    if not contested:
+        return frozenset()
+    for record in records:
+        empty.difference_update([normalised(name) for name, value in record if not is_empty(_stripped(value))])
+        if preferred.isdisjoint(empty):
+            return frozenset()
+    return frozenset(empty)
 
 
 def check_fields(mapping: Mapping[str, str]) -> None:
@@ -143,14 +177,15 @@ def _places_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _assigned(found: Mapping[str, int], mapping: Mapping[str, str]) -> Columns:
+def _assigned(found: Mapping[str, int], mapping: Mapping[str, str], empty: Collection[str] = ()) -> Columns:
     places = {field: found[normalised(name)] for field, name in mapping.items() if normalised(name) in found}
     taken = set(places.values())
     for field, names in USUAL_NAMES.items():
         free = [found[name] for name in names if name in found and found[name] not in taken]
         if field not in places and free:
-            places[field] = free[0]
-            taken.add(free[0])
+            full = [found[name] for name in names if found.get(name) in free and name not in empty]
+            places[field] = (full or free)[0]
+            taken.add(places[field])
     return Columns(places, {name: place for name, place in found.items() if place not in taken})
 
 

@@ -1,6 +1,6 @@
 """Turns records that map names to values (JSON objects, rows of Parquet, items of XML) into products."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +8,24 @@ from db.catalog.product import RawProduct
 from loader.errors import NotACatalog
 from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
-from loader.sources.reading.columns import Columns, resolve, resolve_what_is_there
+from loader.sources.reading.columns import Columns, empty_columns, resolve, resolve_what_is_there
 
 MAX_SHAPES = 1000  # at most this many sets of names are remembered, as in some files each object has another set
 
 
 class KeyedRows:
     """Turns records into rows. `names` are the names in the first records; MissingColumns is raised if they lack SKU or
-    title."""
+    title. `records` reads the file to find its empty columns, if that is needed."""
 
-    def __init__(self, path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> None:
-        resolve(path, names, mapping)
+    def __init__(
+        self,
+        path: Path,
+        names: Sequence[str],
+        mapping: Mapping[str, str],
+        records: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        self._empty = empty_columns(path, names, mapping, (record.items() for record in records))
+        self.columns: dict[str, str] = resolve(path, names, mapping, self._empty).targets(names)
         self._path = path
         self._mapping = mapping
         self._shapes: dict[tuple[str, ...], Columns] = {}
@@ -42,7 +49,9 @@ class KeyedRows:
     def _columns(self, names: tuple[str, ...]) -> Columns:
         columns = self._shapes.get(names)
         if columns is None:
-            columns = resolve_what_is_there(self._path, names, self._mapping)
+            columns = resolve_what_is_there(self._path, names, self._mapping, self._empty)
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes[names] = columns
+                for name, field in columns.targets(names).items():
+                    self.columns.setdefault(name, field)
         return columns

@@ -2,9 +2,10 @@
 differs from the header's."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
+from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
@@ -44,6 +45,15 @@ class Table:
             next(records)  # the header
             for record in records:
                 yield record if isinstance(record, Reject) else self._checked(record)
+
+    def named_cells(self) -> Generator[Iterator[tuple[str, str]]]:
+        """Yields the names and cells of each good record. The file ends where it cannot be read."""
+        try:
+            for record in self.records():
+                if isinstance(record, Record):
+                    yield zip(self.header, record.cells, strict=True)
+        except LoaderError:
+            return  # the load itself reports the error
 
     def _checked(self, record: Record) -> Record | Reject:
         width = len(self.header)

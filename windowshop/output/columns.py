@@ -1,0 +1,45 @@
+"""Prints which column of a catalog file became which field."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from loader.summary import LoadSummary
+
+MAX_COLUMNS = 200  # at most this many columns are listed
+MAX_NAME = 60  # longer names of columns are cut to this many characters
+ATTRIBUTE = "attributes."
+
+
+def print_columns(summary: "LoadSummary") -> None:
+    """Print a line for each column, and then the fields that are empty in every product."""
+    if not summary.columns or not summary.accepted:
+        return
+    shown = list(summary.columns.items())[:MAX_COLUMNS]
+    names = [" ".join(name.split())[:MAX_NAME] for name, _ in shown]
+    width = max(map(len, ("column", *names)))
+    typer.echo(f"{'column':<{width}}  field")
+    for name, (_, field) in zip(names, shown, strict=True):
+        note = " (no value)" if _is_empty(field, summary) else ""
+        typer.echo(f"{name:<{width}}  {field}{note}")
+    if left := len(summary.columns) - len(shown):
+        typer.echo(f"and {left:,} more columns")
+    if empty := list(_empty_fields(summary)):
+        typer.echo(f"Fields that are empty in every product: {', '.join(empty)}")
+    typer.echo()
+
+
+def _is_empty(field: str, summary: "LoadSummary") -> bool:
+    if field.startswith(ATTRIBUTE):
+        return field.removeprefix(ATTRIBUTE) not in summary.attributes
+    return field in _empty_fields(summary)
+
+
+def _empty_fields(summary: "LoadSummary") -> Iterator[str]:
+    from db.catalog.product import COLUMNS
+
+    yield from (name for name in COLUMNS if name in summary.empty_fields)
+    if summary.without_image == summary.accepted:
+        yield "image"
