@@ -1,4 +1,4 @@
-"""Settings that every process shares. A process reads them once from the environment (`WINDOWSHOP_...`)."""
+"""Defines the settings that every process shares and reads once from the environment (`WINDOWSHOP_...`)."""
 
 import os
 from pathlib import Path
@@ -44,17 +44,17 @@ class Settings(EnvironmentSettings):
     read_database_url: SecretStr | None = Field(
         None,
         description="postgresql:// address of the database that answers searches, such as a streaming replica. "
-        "If it is unset, WINDOWSHOP_DATABASE_URL answers them too.",
+        "If it is unset, WINDOWSHOP_DATABASE_URL answers searches too.",
     )
     role_prefix: str = Field(
         "shop_",
         pattern=r"^[a-z][a-z0-9_]{0,30}$",
         description="Prefix of the names of the five roles owner, gateway, encoder, app and analyst. All databases of "
-        "a server share its roles; with a prefix of its own, a site has roles of its own.",
+        "a server share its roles, so each site on a server needs another prefix to have its own roles.",
     )
     gateway_host: str | None = Field(
         None,
-        description="Host at which the database server connects to itself, or a replica to its primary. If it is "
+        description="Host at which the database server reaches itself, and a replica reaches its primary. If it is "
         "unset, the host in WINDOWSHOP_DATABASE_URL is used.",
     )
     gateway_port: int | None = Field(

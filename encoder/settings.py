@@ -1,4 +1,4 @@
-"""Settings of the encoder process (`WINDOWSHOP_ENCODER_...`)."""
+"""Defines the settings of the encoder process (`WINDOWSHOP_ENCODER_...`)."""
 
 import os
 import re
@@ -19,7 +19,9 @@ _STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
 class EncoderSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_ENCODER_", extra="ignore")
 
-    device: str = Field("auto", description="auto (cuda, else mps, else cpu), or a torch device such as cuda:1.")
+    device: str = Field(
+        "auto", description="Device that runs the models: auto (cuda, else mps, else cpu), or a device such as cuda:1."
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, float32 elsewhere."
     )
@@ -28,49 +30,56 @@ class EncoderSettings(EnvironmentSettings):
         description="Compile CLIP's and SigLIP's image tower for full batches. This takes minutes at the start, then "
         "encoding is faster.",
     )
-    image_batch: int = Field(0, ge=0, le=4096, description="Images in a catalog batch. 0: 32 on a CPU, 512 elsewhere.")
+    image_batch: int = Field(
+        0, ge=0, le=4096, description="Number of images in a catalog batch. 0: 32 on a CPU, 512 elsewhere."
+    )
     title_batch: int = Field(
-        0, ge=0, le=4096, description="Titles in a catalog batch. 0: 128 on a CPU, 1024 elsewhere."
+        0, ge=0, le=4096, description="Number of titles in a catalog batch. 0: 128 on a CPU, 1024 elsewhere."
     )
-    readers: int = Field(0, ge=0, le=128, description="Processes that decode images. 0: one a core, at most 32.")
+    readers: int = Field(
+        0, ge=0, le=128, description="Number of processes that decode images. 0: one for each core, at most 32."
+    )
     decode_seconds: float = Field(
-        20.0, gt=0, description="Longest time that decoding up to 16 images may take before its process is killed."
+        20.0, gt=0, description="Time limit of decoding up to 16 images, in seconds. A slower process is killed."
     )
-    lease_seconds: int = Field(30, ge=3, description="How long a silent encoder keeps the items it has claimed.")
+    lease_seconds: int = Field(
+        30, ge=3, description="Seconds for which an encoder without a heartbeat keeps its claimed items."
+    )
     query_batch: int = Field(32, ge=1, le=1024, description="Largest number of queries in one batch.")
     query_seconds: float = Field(
         1.0,
         gt=0,
-        description="Longest compute time of a query batch in seconds. The number of queries in a batch is chosen from "
-        "measured times.",
+        description="Longest compute time of a query batch, in seconds. Measured times determine the number of queries "
+        "in a batch.",
     )
     hung_seconds: int = Field(
-        4, ge=1, description="Seconds after which the requests of a running query batch are free for another encoder."
+        4, ge=1, description="Seconds after which another encoder may take the requests of a running query batch."
     )
-    cache_rows: int = Field(100_000, ge=1, description="Query vectors kept in the cache; the oldest are deleted first.")
+    cache_rows: int = Field(100_000, ge=1, description="Most query vectors in the cache; the oldest are deleted first.")
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="Largest image that is decoded, in pixels.")
     max_file_bytes: int = Field(MAX_FILE_BYTES, ge=1, description="Largest image file that is read, in bytes.")
     fetch_max_bytes: int = Field(10_000_000, ge=1, description="Largest image that is fetched, in bytes.")
     fetch_seconds: float = Field(
-        10.0, gt=0, le=600, description="Longest time that one attempt to fetch an image may take, redirects included."
+        10.0, gt=0, le=600, description="Time limit of one attempt to fetch an image, in seconds, including redirects."
     )
     fetch_attempts: int = Field(
-        3, ge=1, le=10, description="Attempts to fetch an image whose server is busy or does not answer."
+        3, ge=1, le=10, description="Most attempts to fetch an image whose server is busy or does not answer."
     )
-    fetch_per_host: int = Field(4, ge=1, le=100, description="Images fetched from one host at the same time.")
-    fetch_connections: int = Field(32, ge=1, le=1000, description="Images fetched at the same time, from all hosts.")
+    fetch_per_host: int = Field(
+        4, ge=1, le=100, description="Most images that are fetched from one host at the same time."
+    )
+    fetch_connections: int = Field(32, ge=1, le=1000, description="Most images that are fetched at the same time.")
     fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
-        description="Networks, separated by commas, that images are fetched from although they are not public, such as "
-        "10.1.0.0/16.",
+        description="Private networks from which images may be fetched, separated by commas, such as 10.1.0.0/16.",
     )
     fetch_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
-        [], description="Ports, separated by commas, that images are fetched from besides 80 and 443."
+        [], description="Ports from which images may be fetched, besides 80 and 443, separated by commas."
     )
     object_stores: Annotated[list[str], NoDecode] = Field(
         [],
-        description="Object store prefixes, separated by commas, that images are read from, such as s3://shop-images/. "
-        "Unset: none.",
+        description="Prefixes of object stores from which images may be read, separated by commas, such as "
+        "s3://shop-images/. Unset: none.",
     )
 
     @field_validator("fetch_networks", "fetch_ports", "object_stores", mode="before")

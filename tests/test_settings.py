@@ -23,7 +23,7 @@ CLASSES: dict[str, type[EnvironmentSettings]] = {
 INTRODUCTION = """\
 # Settings
 
-Read from the environment when a command starts. A value that makes no sense is refused with the variable's name.
+A command reads its settings from the environment when it starts. It refuses an invalid value and names the variable.
 """
 DEFAULTS = {"home": "a folder for the user's data; as root `/var/lib/windowshop`"}
 
@@ -31,7 +31,7 @@ DEFAULTS = {"home": "a folder for the user's data; as root `/var/lib/windowshop`
 def page() -> str:
     parts = [INTRODUCTION]
     for title, settings in CLASSES.items():
-        rows = [f"\n## {title}\n", "| Variable | Default | What it is |", "|---|---|---|"]
+        rows = [f"\n## {title}\n", "| Variable | Default | Meaning |", "|---|---|---|"]
         for name, field in settings.model_fields.items():
             variable = f"{settings.model_config.get('env_prefix')}{name}".upper()
             default = DEFAULTS.get(name) or ("unset" if field.default is None else f"`{field.default}`")

@@ -1,4 +1,4 @@
-"""Settings of the web service, read once from the environment (`WINDOWSHOP_WEB_...`)."""
+"""Defines the settings of the web service, which are read once from the environment (`WINDOWSHOP_WEB_...`)."""
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -15,8 +15,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class WebSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_WEB_", extra="ignore", env_parse_none_str="null")
 
-    host: str = Field("127.0.0.1", description="Address to listen at. 0.0.0.0: every address of the machine.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen at. 0: any free port.")
+    host: str = Field(
+        "127.0.0.1", description="Address at which the service listens. 0.0.0.0: every address of the machine."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port at which the service listens. 0: any free port.")
     metrics_port: int | None = Field(
         9464, ge=0, le=65535, description="Port of /metrics, at the same address. `null`: no metrics."
     )
@@ -26,29 +28,37 @@ class WebSettings(EnvironmentSettings):
         "service listens on loopback only.",
     )
     deadline_ms: int = Field(
-        10_000, ge=100, le=600_000, description="Longest time of a request, its database statements included."
+        10_000,
+        ge=100,
+        le=600_000,
+        description="Longest time of a request in milliseconds, including its database statements.",
     )
     encode_ms: int = Field(
-        3_000, ge=10, le=600_000, description="How long a search waits for its text or image to be encoded."
+        3_000, ge=10, le=600_000, description="Milliseconds for which a search waits until its query is encoded."
     )
     connections: int = Field(
         8,
         ge=1,
         le=500,
-        description="Connections to the database for reading, and so the number of searches that run at the same time.",
+        description="Number of reading connections to the database, and of searches that run at the same time.",
     )
     queue: int = Field(
-        16, ge=0, le=10_000, description="Requests that may wait for a connection. Further requests get a 503."
+        16, ge=0, le=10_000, description="Most requests that may wait for a connection. Further requests get a 503."
     )
     max_requests: int = Field(
-        256, ge=1, le=100_000, description="Requests that may be open at the same time. Further requests get a 503."
+        256,
+        ge=1,
+        le=100_000,
+        description="Most requests that may be open at the same time. Further requests get a 503.",
     )
     max_body_bytes: int = Field(
-        16_000_000, ge=1_000, description="Largest request body. An image of 10 MB has 14 million bytes in base64."
+        16_000_000,
+        ge=1_000,
+        description="Largest request body, in bytes. An image of 10 MB has 14 million bytes in base64.",
     )
-    rate_per_key: int = Field(6_000, ge=0, description="Requests per minute of one API key. 0: no limit.")
+    rate_per_key: int = Field(6_000, ge=0, description="Most requests per minute with one API key. 0: no limit.")
     rate_per_address: int = Field(
-        600, ge=0, description="Requests per minute of one client address without a valid key. 0: no limit."
+        600, ge=0, description="Most requests per minute from one client address without a valid key. 0: no limit."
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
@@ -60,7 +70,7 @@ class WebSettings(EnvironmentSettings):
     )
     image_root: Path | None = Field(
         None,
-        description="Folder of the relative image paths in PUT /products. Every encoder needs the same folder. "
+        description="Folder at which relative image paths in PUT /products start. Every encoder needs the same folder. "
         "Unset: only web addresses are accepted.",
     )
     public_page: bool = Field(
