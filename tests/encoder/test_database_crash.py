@@ -54,7 +54,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
             assert acknowledged <= vectors(database)
             before = len(vectors(database))
             if before < 2 * count:
-                wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder goes on")
+                wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder continues")
                 recovery_seconds.append(time.monotonic() - restarted)
         wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
     assert recovery_seconds, "all items were encoded before the first kill"

@@ -1,4 +1,4 @@
-"""`windowshop catalog list` and `drop`, and `windowshop search --catalog`."""
+"""`windowshop catalog` lists and drops catalogs, and `windowshop search --catalog` searches a catalog."""
 
 import io
 import json
@@ -90,7 +90,7 @@ def test_a_search_names_its_catalog_in_the_sql_and_refuses_an_unknown_catalog(en
     assert "WHERE catalog = 'sample' AND (price < 3 OR price IS NULL -- cheap\n)\n" in as_sql(query).as_string(None)
 
 
-def test_the_shown_sql_searches_the_catalog_that_the_search_would(env: dict[str, str], clip_database: Database) -> None:
+def test_the_shown_sql_searches_the_same_catalog_as_the_search(env: dict[str, str], clip_database: Database) -> None:
     admin(
         clip_database,
         "delete from shop.product where catalog = 'main'; delete from shop.catalog where catalog = 'main'",

@@ -71,17 +71,17 @@ def test_a_faulty_offer_in_json_ld_loses_only_its_price(emptied_database: Databa
 
 
 @pytest.mark.parametrize("word", ["onbackorder", "on backorder", "Available for order"])
-def test_back_order_has_several_words(word: str):
+def test_several_spellings_mean_back_order(word: str):
     assert values.availability(word) == "backorder"
 
 
 @pytest.mark.parametrize("word", ["1", "yes", "true", "TRUE", "low stock", "In-Stock", "http://schema.org/InStoreOnly"])
-def test_in_stock_has_several_words(word: str):
+def test_several_spellings_mean_in_stock(word: str):
     assert values.availability(word) == "in_stock"
 
 
 @pytest.mark.parametrize("word", ["0", "no", "false", "out stock", "Out of stock", "SOLD_OUT"])
-def test_out_of_stock_has_several_words(word: str):
+def test_several_spellings_mean_out_of_stock(word: str):
     assert values.availability(word) == "out_of_stock"
 
 

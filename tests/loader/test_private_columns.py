@@ -1,4 +1,4 @@
-"""Columns that a shop keeps to itself are not loaded, unless they are named."""
+"""Private columns, which customers must not see, are loaded only if the load names them."""
 
 import json
 from pathlib import Path
@@ -19,12 +19,12 @@ from tests.support.loading import load_catalog, stored
         *("Supplier", "reviews.username", "reviewer", "Reviewer Email", "margin", "purchase_price", "EK-Preis"),
     ],
 )
-def test_a_column_of_the_shop_itself_is_private(name: str):
+def test_costs_suppliers_and_reviewers_are_private_columns(name: str):
     assert is_private(name)
 
 
 @pytest.mark.parametrize("name", ["costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark"])
-def test_a_column_for_customers_is_public(name: str):
+def test_columns_for_customers_are_public(name: str):
     assert not is_private(name)
 
 

@@ -1,4 +1,4 @@
-"""A database that cannot hold Windowshop is refused before anything is changed."""
+"""An upgrade refuses a database that cannot hold Windowshop, and changes nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An upgrade computes the keywords of every product again, in small transactions, while searches and loads go on."""
+"""An upgrade computes the keywords of every product again, in small transactions, while searches and loads continue."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ UNFOLDED = "select count(*) from shop.product where keywords @@ 'café'::tsquery
 
 @pytest.fixture
 def old(database: Database, settings: Settings) -> Database:
-    """Returns a database of the revision before, with products."""
+    """Returns a database of the previous revision, with products."""
     downgrade(database, settings, "0011")
     shop = Shop(database)
     shop.run(
@@ -59,7 +59,7 @@ def test_an_upgrade_fills_every_row_and_reports_progress(
     drift(old, settings)
 
 
-def test_a_downgrade_restores_the_keywords_of_the_revision_before(old: Database, settings: Settings) -> None:
+def test_a_downgrade_restores_the_keywords_of_the_previous_revision(old: Database, settings: Settings) -> None:
     upgrade(old, settings)
     downgrade(old, settings, "0011")
     assert admin(old, FOLDED) == [(0,)]
@@ -67,10 +67,10 @@ def test_a_downgrade_restores_the_keywords_of_the_revision_before(old: Database,
     assert admin(old, STALE) == [(0,)]
 
 
-def test_an_interrupted_upgrade_goes_on_where_it_stopped(
+def test_an_interrupted_upgrade_resumes_where_it_stopped(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the end, the old searches find a product by its old words, in filled and in unfilled rows."""
+    """Until the upgrade ends, the old search finds a product by its old words, in rows with old and new keywords."""
     monkeypatch.setattr(keywords, "ROWS", 100)
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
 
@@ -93,7 +93,7 @@ def test_an_interrupted_upgrade_goes_on_where_it_stopped(
     assert admin(old, FOLDED) == [(ROWS,)]
 
 
-def test_searches_and_loads_go_on_during_the_upgrade(old: Database, settings: Settings) -> None:
+def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings: Settings) -> None:
     waits, done = [], threading.Event()
 
     def use() -> None:

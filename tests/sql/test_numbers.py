@@ -23,7 +23,7 @@ CALLS = {
     "similar": {"sku": "'s1'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
-OF_NO_RANGE = {("upsert_staged", "image_root_id")}  # a key of shop_private.image_root; null: images have addresses
+OF_NO_RANGE = {("upsert_staged", "image_root_id")}  # every number may be a key of shop_private.image_root
 WRONG = {"integer": ("-1", "2147483647"), "double precision": ("'NaN'", "'Infinity'", "'-Infinity'", "-1000.5")}
 ARGUMENTS = """
 select p.proname, a.name, format_type(a.type, null),

@@ -1,4 +1,4 @@
-"""Rules for every SQL function, key and view of a migrated database."""
+"""Every SQL function, key and view of a migrated database follows these rules."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_every_definer_function_sets_its_search_path_in_its_file() -> None:
 
 @pytest.fixture(scope="module")
 def migrated(databases: Databases, template: str, public_folder: Path) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a migrated database that has a model."""
+    """Yields a connection to a migrated database that has a model."""
     database = databases.copy(template)
     add_model(database, Settings(home=public_folder / "schema-rules"), NewModel("toy", "toy", "revision 1", 24))
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
@@ -64,7 +64,7 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
             "where pronamespace::regnamespace::text in ('shop', 'shop_private')"
         ).fetchall()
     )
-    # A constraint and generated columns depend on these, so revisions create them.
+    # A constraint and generated columns depend on the remaining functions, so revisions create these functions.
     frozen = {f"{schema}.{name}" for schema, name in FROZEN}
     assert set(present) - written == {"shop.product_id"} | frozen
     assert written - set(present) == set()
@@ -109,8 +109,8 @@ def test_every_unique_index_of_a_product_table_contains_the_product(migrated: ps
 
 
 def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
-    """A VOLATILE function prevents the use of the vector index, an IMMUTABLE one would encode during planning, and a
-    parallel worker has no gateway connection."""
+    """A VOLATILE function would prevent the use of the vector index. An IMMUTABLE function would encode during
+    planning. A parallel worker has no gateway connection."""
     rows = migrated.execute(
         "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
         "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
@@ -198,7 +198,7 @@ def test_a_view_has_the_comments_of_the_columns_of_its_table(migrated: psycopg.C
 
 
 def test_functions_that_return_a_page_are_planned_as_few_rows(migrated: psycopg.Connection[Any]) -> None:
-    """PostgreSQL expects 1,000 rows otherwise, and joins such a function with whole tables instead of by an index."""
+    """Otherwise PostgreSQL expects 1,000 rows, and reads a whole table to join it with the function."""
     rows = migrated.execute(
         "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset"
     ).fetchall()

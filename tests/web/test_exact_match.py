@@ -1,4 +1,4 @@
-"""The answer and the page say by which field the text names a product. No encoder runs, and none is needed."""
+"""The answer and the page show by which field the text names a product. No encoder runs, because none is needed."""
 
 import httpx
 import pytest
@@ -12,7 +12,9 @@ import pytest
         ("number17", "text", "The code that you typed is in its text"),
     ],
 )
-def test_a_product_that_the_text_names_says_so(client: httpx.Client, query: str, field: str, words: str) -> None:
+def test_a_named_product_shows_the_field_by_which_the_text_names_the_product(
+    client: httpx.Client, query: str, field: str, words: str
+) -> None:
     body = client.post("/search/text", json={"query": query}).json()
     first = body["results"][0]
     assert (first["sku"], first["why"]["exact_match"]) == ("sku 17", field)
@@ -20,6 +22,6 @@ def test_a_product_that_the_text_names_says_so(client: httpx.Client, query: str,
     assert page.count(words) == 1
 
 
-def test_a_brand_alone_has_its_products_first(client: httpx.Client) -> None:
+def test_a_search_for_a_brand_finds_the_products_of_the_brand_first(client: httpx.Client) -> None:
     results = client.post("/search/text", json={"query": "nord", "top_k": 60}).json()["results"]
     assert [(result["brand"], result["why"]["exact_match"]) for result in results] == [("Nord", "brand")] * 45

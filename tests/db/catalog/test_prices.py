@@ -16,7 +16,7 @@ from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, nu
 with (Path(__file__).parent / "prices_by_locale.tsv").open(encoding="utf-8", newline="") as table:
     BY_LOCALE = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 
-# Currencies whose symbol in their own country is elsewhere the symbol of a currency that more shops use
+# Currencies that share their symbol with a currency that more shops use
 SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
 
 

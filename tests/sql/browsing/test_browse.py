@@ -82,7 +82,7 @@ def test_an_unknown_catalog_is_an_error(stocked_shop: "Shop") -> None:
 
 
 def test_a_page_of_a_large_catalog_reads_the_primary_key_in_order(large: Any) -> None:
-    """The first page reads a few index entries, however large the catalog is."""
+    """The first page reads a few index entries, in a catalog of any size."""
     with large.connect(Role.ANALYST) as conn:
         before = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
         assert len(browse(conn, k=24)) == 24

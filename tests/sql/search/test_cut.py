@@ -1,4 +1,7 @@
-"""With cut => 'relevant', a search and its facets count the same products: those that are similar or have a word."""
+"""With cut => 'relevant', a search and its facets count the same products.
+
+These are the products that are similar to the query or have a word of it.
+"""
 
 import json
 import re
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 PRODUCTS = 300
-MEANING = 20  # of 24 dimensions; products differ in these
+MEANING = 20  # products differ only in the first 20 of 24 dimensions
 NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
-    """300 products with random vectors. For the query "lamp", some have a near image, some a near title, and some the
-    word."""
+    """Returns 300 products with random vectors. Some have an image near the query "lamp", some have a title near the
+    query, and some have the word."""
     from tests.support.shop import product
 
     shop.load(
@@ -60,7 +63,7 @@ def _lamp() -> NDArray[np.float32]:
 
 
 def _meaningless() -> NDArray[np.float32]:
-    """Returns the vector of a text without meaning: most of it is outside the dimensions that products differ in."""
+    """Returns the vector of a text without meaning: it is largest in the dimensions in which all products are 0."""
     [vector] = _random(1, seed=77)
     vector[:MEANING] *= 0.2
     return vector / np.linalg.norm(vector)
@@ -88,7 +91,7 @@ def _vectors() -> dict[str, NDArray[np.float32]]:
 
 
 def passing(conn: Connection) -> dict[str, set[int]]:
-    """Returns the products that pass the cut of the query "lamp" by each leg, compared with numpy."""
+    """Returns the products that each leg lets pass the cut of the query "lamp". numpy compares the vectors."""
     [note] = [row.note for row in call(conn, "explain_search", query="lamp", cut="relevant") if row.step == "cut"]
     found = {"words": set(WORDS)}
     for part, vectors in _vectors().items():
@@ -130,7 +133,7 @@ def test_the_cut_keeps_near_images_near_titles_and_products_with_a_word(analyst:
     assert [row.sku for row in rows] == [sku for sku in uncut if sku in skus(rows)]
 
 
-def test_a_search_without_a_cut_answers_as_before(analyst: Connection) -> None:
+def test_a_search_without_a_cut_returns_dissimilar_products_too(analyst: Connection) -> None:
     rows = call(analyst, "search", query="qzxv", k=30)
     assert len(rows) == 30
     assert {row.total for row in rows} == {PRODUCTS}
@@ -138,7 +141,7 @@ def test_a_search_without_a_cut_answers_as_before(analyst: Connection) -> None:
     assert "cut" not in {row.step for row in call(analyst, "explain_search", query="qzxv")}
 
 
-def test_a_filter_and_a_cut_together_count_what_passes_both(analyst: Connection) -> None:
+def test_a_filter_and_a_cut_together_count_the_products_that_pass_both(analyst: Connection) -> None:
     rows = call(analyst, "search", query="lamp", k=1000, cut="relevant", filter='{"product_type": "a"}')
     assert skus(rows) == {f"s{n}" for n in every(analyst) if n % 2}
     assert {(row.total, row.total_is) for row in rows} == {(len(rows), "exact")}
@@ -161,7 +164,7 @@ def test_a_leg_without_weight_lets_no_product_pass(analyst: Connection) -> None:
     }
 
 
-def test_pages_of_a_cut_search_hold_each_product_that_passes_once(analyst: Connection) -> None:
+def test_pages_of_a_cut_search_contain_each_passing_product_once(analyst: Connection) -> None:
     whole = [row.sku for row in call(analyst, "search", query="lamp", k=1000, cut="relevant")]
     found, after = [], None
     while True:
@@ -187,16 +190,16 @@ def test_an_unknown_cut_is_refused(analyst: Connection, function: str) -> None:
     assert refused.value.hint == "'relevant', or null to keep every product."
 
 
-def test_a_query_that_nothing_resembles_finds_nothing_and_says_why(analyst: Connection) -> None:
+def test_a_query_without_similar_products_finds_nothing_and_explain_gives_the_floors(analyst: Connection) -> None:
     assert call(analyst, "search", query="qzxv", cut="relevant") == []
     steps = {row.step: row for row in call(analyst, "explain_search", query="qzxv", cut="relevant")}
     assert (steps["cut"].found, steps["cut"].route) == (0, "relevant")
     assert f"of {PRODUCTS} (" in steps["cut"].note
 
 
-def test_explain_says_how_many_products_each_leg_lets_pass(analyst: Connection) -> None:
+def test_explain_shows_how_many_products_pass_by_each_leg(analyst: Connection) -> None:
     steps = {row.step: row for row in call(analyst, "explain_search", query="lamp", cut="relevant")}
-    assert steps["cut"].found == len(every(analyst))  # which also compares the counts of similar images and titles
+    assert steps["cut"].found == len(every(analyst))  # every() also checks the counts of similar images and titles
     assert f"{len(WORDS)} have a word of the query" in steps["cut"].note
 
 
@@ -228,12 +231,12 @@ def test_a_facet_with_a_cut_ignores_only_the_filter_on_its_own_field(analyst: Co
         assert (row.total, row.total_is) == (products, "exact")
 
 
-def test_facets_with_a_cut_but_without_a_query_count_what_passes_the_filter(analyst: Connection) -> None:
+def test_facets_with_a_cut_but_without_a_query_count_all_products_that_pass_the_filter(analyst: Connection) -> None:
     for query in (None, "", " "):
         assert facets(analyst, query=query, cut="relevant") == facets(analyst)
 
 
-def test_facets_of_a_cut_search_leave_out_the_product_that_is_the_query(analyst: Connection) -> None:
+def test_facets_of_a_cut_search_do_not_count_the_product_that_is_the_query(analyst: Connection) -> None:
     inputs = '[{"sku": "s1"}]'
     rows = call(analyst, "search", inputs=inputs, cut="relevant", k=100)
     assert rows
@@ -242,7 +245,7 @@ def test_facets_of_a_cut_search_leave_out_the_product_that_is_the_query(analyst:
     assert sum(found["product_type"].values()) == len(rows) == rows[0].total
 
 
-def test_a_degraded_search_is_cut_to_the_products_with_a_word(analyst: Connection) -> None:
+def test_a_degraded_search_is_cut_to_the_products_with_a_word_of_the_query(analyst: Connection) -> None:
     rows = call(analyst, "search", query="lamp never encoded", cut="relevant", degrade=True, k=100)
     assert skus(rows) == {f"s{n}" for n in WORDS}
     assert {(row.total, row.complete) for row in rows} == {(len(WORDS), False)}
@@ -250,7 +253,7 @@ def test_a_degraded_search_is_cut_to_the_products_with_a_word(analyst: Connectio
     assert sum(found["product_type"].values()) == len(WORDS)
 
 
-def test_a_misspelt_word_passes_the_cut(analyst: Connection, stocked: "Shop") -> None:
+def test_a_product_that_a_misspelt_word_finds_passes_the_cut(analyst: Connection, stocked: "Shop") -> None:
     stocked.run("update shop.product set title = 'chandelier' where sku = 's200'")
     rows = call(analyst, "search", query="chandelir", cut="relevant", degrade=True)
     assert skus(rows) == {"s200"}

@@ -1,4 +1,4 @@
-"""Among 20,000 products a cut finds what passes by the indexes, and says that it may have missed some."""
+"""Among 20,000 products the indexes find the products that pass a cut, and the result says that some may be missing."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ NUMBERS = np.arange(1, PRODUCTS + 1)
 # (filter, the condition on n = 1..20000 for the products that pass, total_is)
 FILTERS: list[tuple[str | None, Any, str]] = [
     (None, lambda n: n > 0, "about"),
-    ('{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80, "exact"),  # 10,000 products are compared in time
+    ('{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80, "exact"),  # comparing 10,000 products takes 40 ms
     ('{"price": {"lt": 120}}', lambda n: n * 7919 % 160 < 120, "about"),
     (f'{{"brand": "brand {CLUSTER + 1}"}}', lambda n: n % 50 == CLUSTER + 1, "exact"),
     ('{"brand": "none"}', lambda n: n < 0, "exact"),
@@ -48,7 +48,7 @@ def call(conn: Connection, function: str, **named: Any) -> list[Row[Any]]:
 
 
 def passing(conn: Connection, query: str = QUERY) -> np.ndarray:
-    """Returns for each product whether it passes the cut, compared with numpy."""
+    """Returns for each product whether its image or title passes the cut. numpy compares the vectors."""
     [note] = [row.note for row in call(conn, "explain_search", query=query, cut="relevant") if row.step == "cut"]
     image, title = (float(floor) for floor in re.findall(r"similarity (-?[\d.]+) or more", note))
     found = (vectors(0) @ query_vector() >= image) | (vectors(1) @ query_vector() >= title)
@@ -64,12 +64,12 @@ def test_the_total_of_a_cut_is_near_the_number_of_products_that_pass(
     rows = call(analyst, "search", query=QUERY, filter=condition, cut="relevant", k=1000)
     found = {row.sku for row in rows}
     assert len(found ^ truth) <= 0.05 * len(truth) + 1
-    if total_is == "exact":  # up to the rounding of the floors in the note, and of half precision
+    if total_is == "exact":  # the floors in the note are rounded, and the vectors have half precision
         assert len(found ^ truth) <= 0.01 * len(truth) + 1
     assert {(row.total, row.total_is) for row in rows} == ({(len(found), total_is)} if rows else set())
 
 
-def test_facets_of_a_cut_by_index_count_the_same_products_as_the_search_and_say_so(analyst: Connection) -> None:
+def test_facets_of_a_cut_by_index_count_the_products_of_the_search_and_are_marked_inexact(analyst: Connection) -> None:
     [row, *_] = call(analyst, "search", query=QUERY, cut="relevant")
     counts = call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
     assert sum(count.products for count in counts) == row.total
@@ -79,7 +79,7 @@ def test_facets_of_a_cut_by_index_count_the_same_products_as_the_search_and_say_
     assert largest.value == f"brand {CLUSTER + 1}"
 
 
-def test_more_products_than_a_cut_counts_are_a_lower_bound(analyst: Connection) -> None:
+def test_the_total_is_a_lower_bound_if_more_products_pass_than_a_cut_counts(analyst: Connection) -> None:
     [row, *rest] = call(analyst, "search", query=f"title {QUERY}", degrade=True, cut="relevant", k=30)
     assert len(rest) == 29
     assert row.total >= 5000

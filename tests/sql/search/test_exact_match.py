@@ -62,7 +62,8 @@ def analyst(stocked: "Shop") -> Connection:
 
 
 def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main") -> tuple[str, str | None]:
-    """The first product of a search by all legs, with an unrelated vector."""
+    """Returns the SKU and exact_match of the first product that a search by all legs finds. The query's vector is
+    random."""
     stocked.run("delete from shop_private.query_embedding")
     stocked.cache(query)
     statement = "select sku, exact_match from shop.search(:query, catalog => :catalog)"
@@ -88,7 +89,7 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("ABC\u00ad-\u200b123", "ABC-123", "sku"),  # a soft hyphen and a zero-width space
         ("ABC\u2011123", "ABC-123", "sku"),  # a non-breaking hyphen
         ("12345678905", "ABC-123", "gtin"),  # a UPC without its zeros
-        ("00012345678905", "ABC-123", "gtin"),  # the same as GTIN-14
+        ("00012345678905", "ABC-123", "gtin"),  # the same number as a GTIN-14
         ("WH1000XM5", "ABC-123", "mpn"),
         ("XJ900", "XJ900-BK/2", "text"),
         ("WF-2000XM9", "SO-1", "text"),  # a model number in a title
@@ -144,7 +145,7 @@ def test_a_named_product_comes_first(stocked: "Shop", analyst: Connection, query
         ("shoes size 43", "S-2"),
     ],
 )
-def test_a_word_that_happens_to_be_an_identifier_or_a_brand_changes_nothing(
+def test_a_common_word_that_is_also_an_identifier_or_a_brand_names_no_product(
     stocked: "Shop", analyst: Connection, query: str, sku: str
 ) -> None:
     found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
@@ -173,7 +174,9 @@ def test_a_word_that_happens_to_be_an_identifier_or_a_brand_changes_nothing(
         "!?",
     ],
 )
-def test_such_a_word_names_no_product_of_another_kind(stocked: "Shop", analyst: Connection, query: str) -> None:
+def test_a_word_that_is_also_an_identifier_names_no_product_without_the_other_words(
+    stocked: "Shop", analyst: Connection, query: str
+) -> None:
     found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
     assert {row.sku for row in found if row.exact_match} <= ({"2024"} if query == "2024" else set())
 
@@ -197,7 +200,7 @@ def test_all_products_of_a_brand_come_first_in_the_order_of_the_fusion(stocked: 
     assert found[0].score >= found[1].score
 
 
-def test_a_named_product_stays_inside_its_catalog_and_filter(stocked: "Shop", analyst: Connection) -> None:
+def test_a_text_names_only_products_of_its_catalog_that_pass_the_filter(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(product("EX-1", "Umbrella"), into="berlin")
@@ -208,7 +211,7 @@ def test_a_named_product_stays_inside_its_catalog_and_filter(stocked: "Shop", an
     assert "EX-1" not in analyst.execute(text(statement)).scalars().all()
 
 
-def test_pages_hold_each_product_of_a_brand_once(stocked: "Shop", analyst: Connection) -> None:
+def test_pages_contain_each_product_of_a_brand_once(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(*(product(f"Q-{n}", f"Thing {n}", brand="Quorn") for n in range(30)))
@@ -222,13 +225,13 @@ def test_pages_hold_each_product_of_a_brand_once(stocked: "Shop", analyst: Conne
     assert [row.exact_match for row in seen] == ["brand"] * 30 + [None] * (len(seen) - 30)
 
 
-def test_words_do_not_count_when_the_caller_leaves_them_out(stocked: "Shop", analyst: Connection) -> None:
+def test_a_text_names_no_product_with_a_keyword_weight_of_zero(stocked: "Shop", analyst: Connection) -> None:
     stocked.cache("EX-1")
     found = analyst.execute(text("select exact_match from shop.search('EX-1', keyword_weight => 0)")).scalars().all()
     assert set(found) == {None}
 
 
-def test_explain_says_which_products_the_text_names(stocked: "Shop", analyst: Connection) -> None:
+def test_explain_shows_which_products_the_text_names(stocked: "Shop", analyst: Connection) -> None:
     stocked.cache("apple")
     [step] = analyst.execute(text("select * from shop.explain_search('apple') where step = 'exact'")).all()
     assert (step.found, step.note) == (2, "come first: 2 by brand")
@@ -239,7 +242,9 @@ def test_explain_says_which_products_the_text_names(stocked: "Shop", analyst: Co
     assert analyst.execute(text("select * from shop.explain_search('rain') where step = 'exact'")).all() == []
 
 
-def test_deferred_indexes_leave_the_products_of_the_legs_to_be_named(stocked: "Shop", analyst: Connection) -> None:
+def test_while_indexes_are_deferred_a_text_names_products_that_the_legs_found(
+    stocked: "Shop", analyst: Connection
+) -> None:
     stocked.run("alter index shop.product_brand_key_idx rename to hidden")
     try:
         assert first(stocked, analyst, "EX-1") == ("EX-1", "sku")
@@ -269,7 +274,7 @@ def test_products_that_share_a_part_number_all_come_first(stocked: "Shop", analy
 
 
 @pytest.mark.parametrize("weights", ["image_weight => 0", "title_weight => 0", "image_weight => 0, title_weight => 0"])
-def test_a_product_is_named_whatever_vector_leg_runs(stocked: "Shop", analyst: Connection, weights: str) -> None:
+def test_a_product_is_named_with_any_choice_of_vector_legs(stocked: "Shop", analyst: Connection, weights: str) -> None:
     stocked.cache("EX-1")
     found = analyst.execute(text(f"select sku, total from shop.search('EX-1', {weights}, k => 1)")).one()
     assert tuple(found) == ("EX-1", stocked.value("select count(*) from shop.product"))
@@ -293,7 +298,7 @@ def test_a_cut_by_similarity_drops_a_named_product_too(stocked: "Shop", analyst:
     assert "M8" not in found
 
 
-def test_a_brand_with_more_products_than_are_marked_has_those_first_that_a_leg_found(
+def test_products_that_a_leg_found_come_first_if_a_brand_has_more_than_1000_products(
     stocked: "Shop", analyst: Connection
 ) -> None:
     from tests.support.shop import product
@@ -311,7 +316,7 @@ def test_a_brand_with_more_products_than_are_marked_has_those_first_that_a_leg_f
     ("query", "found"),
     [
         ("apple juice", {"J-1"}),
-        ("apple laptop", {"J-1", "AP-1"}),  # the juice has the word, too, but is of another brand
+        ("apple laptop", {"J-1", "AP-1"}),  # the juice has the word apple in its title and not as its brand
         ("apple unheard", {"J-1", "AP-1", "AP-2"}),
         ("north face fleece", {"TNF 01 X"}),
         ("the north face", {"TNF 01 X"}),
@@ -326,7 +331,7 @@ def test_a_brand_among_other_words_finds_no_product_without_another_word(
     assert set(analyst.execute(text(statement), {"query": query}).scalars()) == found
 
 
-def test_a_code_in_the_words_of_many_products_names_none(stocked: "Shop", analyst: Connection) -> None:
+def test_a_code_in_the_words_of_more_than_100_products_names_no_product(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(*(product(f"V-{n}", f"Cable AC1200 {n}") for n in range(101)))

@@ -1,4 +1,4 @@
-"""Each row of a search reports the product's nearest image, on every route."""
+"""Each row of a search has the product's image that is nearest to the query, on every route."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ NEAREST = 400  # this many products near the query get further images
 
 @pytest.fixture
 def many_images(large: Database) -> Iterator[Connection]:
-    """A catalog in which the products near the query have 8 images each, and scans of the index are short."""
+    """Yields a catalog in which the products near the query have 8 images each, and an index scan is short."""
     order = np.argsort(-vectors(0) @ query_vector())[:NEAREST] + 1
     random = np.random.default_rng(3)
     images = query_vector() + 0.4 * random.standard_normal((NEAREST * (IMAGES - 1), len(query_vector())))

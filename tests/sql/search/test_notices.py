@@ -1,4 +1,4 @@
-"""A search without results says why, in a notice that is true."""
+"""A search without results sends a notice with the true reason."""
 
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ def test_unencoded_products_are_the_reason_only_when_nothing_is_encoded(stocked:
         assert said == ["none is encoded; no product has these words"]
 
 
-def test_a_batch_with_an_empty_text_goes_on(analyst: Connection) -> None:
+def test_an_empty_text_does_not_stop_a_batch(analyst: Connection) -> None:
     batch = text(
         "select q.query, count(s.sku) from (values ('dark'), (null), (''), ('red shoes')) q (query) "
         "left join lateral shop.search(query => q.query, k => 3) s on true group by q.query"

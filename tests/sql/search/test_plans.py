@@ -67,7 +67,7 @@ def test_plain_ordered_sql_uses_the_vector_index_when_many_products_match(analys
         "select sku from shop.searchable, shop.clip_text('bag') v order by image_embedding <=> v limit 10",
     ],
 )
-def test_the_orders_that_the_cookbook_warns_of_sort_all_vectors(analyst: Connection, search: str) -> None:
+def test_the_order_by_clauses_that_the_cookbook_warns_of_sort_all_vectors(analyst: Connection, search: str) -> None:
     found, plan = scans(analyst, search)
     assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
 

@@ -138,7 +138,7 @@ def test_a_search_stays_in_its_catalog(stocked: "Shop", analyst: Connection) -> 
     assert raised.value.hint == "There are: main, other"
 
 
-def test_min_similarity_and_max_gap_cut_irrelevant_results(analyst: Connection) -> None:
+def test_min_similarity_and_max_gap_remove_dissimilar_products(analyst: Connection) -> None:
     rows = search(analyst, query="dark", title_weight=0, keyword_weight=0, k=12)
     third = 1 - rows[2].image_distance
     cut = search(analyst, query="dark", title_weight=0, keyword_weight=0, k=12, min_similarity=third - 1e-6)

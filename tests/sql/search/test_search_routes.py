@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibration_of_20000_products(large: Database) -> Iterator[None]:
-    """Store a calibration by which an exact search is slower than the index for more than 700 matches."""
+    """Store a calibration in which an exact search of more than 700 matches is slower than the index."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -111,7 +111,7 @@ def test_the_column_total_is_tells_whether_the_total_is_exact(analyst: Connectio
                 assert row.total == pytest.approx(matches, rel=0.05), name
 
 
-def test_an_incomplete_index_scan_is_completed_by_the_exact_route(analyst: Connection) -> None:
+def test_the_exact_route_completes_an_incomplete_index_scan(analyst: Connection) -> None:
     far = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
     rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0)
     [(route, reason, examined)] = {(row.route, row.reason, row.rows_examined) for row in rows}

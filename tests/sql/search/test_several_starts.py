@@ -1,4 +1,4 @@
-"""Searches find the nearest products of mixes, of filters far from the query, and of a catalog among several."""
+"""Searches find the nearest products of mixes, under filters far from the query, and in one of several catalogs."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,8 @@ def calibrated(large: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def catalogs(calibrated: Connection) -> Connection:
-    """A fifth of the products belongs to a second catalog, and 40 of them to a third."""
+    """Returns a connection to a database where a fifth of the products belongs to other catalogs: 40 products to
+    "third", the other products to "second"."""
     for statement in (
         "set local session_replication_role = replica",
         "alter table shop.product drop constraint product_identity_check",  # the products keep their keys
@@ -144,7 +145,7 @@ def test_a_catalog_among_several_is_searched_as_if_it_were_alone(catalogs: Conne
             assert {row.total_is for row in rows} == {"exact" if catalog == "third" else "about"}
 
 
-def test_a_filter_inside_a_catalog_keeps_its_bound(catalogs: Connection) -> None:
+def test_the_total_of_a_filter_in_one_of_several_catalogs_is_a_lower_bound(catalogs: Connection) -> None:
     rows = search(catalogs, "main", filter='{"price": {"lt": 80}}')
     assert {row.total_is for row in rows} == {"at least"}
     assert rows[0].total <= 8000

@@ -1,4 +1,4 @@
-"""The counts of a search: how many products pass the filter, and whether there is a next page."""
+"""A search tells how many products pass the filter, and whether there is a next page."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ def test_the_total_is_0_and_exact_when_no_product_passes_the_filter(
             assert found.route == ("keyword" if legs == "keywords alone" else found.route) is not None
 
 
-def test_products_that_a_cut_leaves_out_still_pass_the_filter(shop: "Shop", analyst: Connection) -> None:
+def test_the_total_includes_products_that_min_similarity_removes(shop: "Shop", analyst: Connection) -> None:
     add(shop, 3)
     shop.cache("unlike every image", seed=99)
     asked = SearchParams(query="unlike every image", filter='{"color": "blue"}', min_similarity=1)
@@ -70,7 +70,7 @@ def test_products_that_a_cut_leaves_out_still_pass_the_filter(shop: "Shop", anal
 
 @pytest.mark.parametrize("legs", LEGS)
 @pytest.mark.parametrize(("count", "k"), [(12, 4), (12, 12), (12, 5), (12, 11), (12, 20)])
-def test_the_last_page_has_no_next_one_even_when_it_is_full(
+def test_the_last_page_has_no_next_page_even_when_it_is_full(
     shop: "Shop", analyst: Connection, legs: str, count: int, k: int
 ) -> None:
     add(shop, count)

@@ -1,5 +1,6 @@
 # ruff: noqa: RUF001  titles and queries contain letters of other scripts
-"""A word is found in every spelling: accents, codes, joined words, stop words, scripts without blanks, compounds."""
+"""A search finds a word in every spelling: with and without accents, codes, joined words, stop words, scripts without
+blanks, compounds."""
 
 import csv
 from collections.abc import Iterator
@@ -130,7 +131,8 @@ GERMAN_WRONG_PAIRS = [
     ("tee", "G4", "G3"), ("tasse", "G10", "G3"), ("ring", "G11", "G12"), ("ring", "G11", "G13"), ("uhr", "G14", "G15"),
     ("hut", "G16", "G17"), ("eis", "G18", "G19"), ("bein", "G20", "G21"), ("ringe", "G11", "G12"), ("grün", "G4", "G3"),
 ]  # fmt: skip
-# query, the SKU of the right product, the SKU of the wrong product; the titles of P... are in PAIRS
+# The titles of the products P1, P2 ... in WRONG_PAIRS. An entry of WRONG_PAIRS or GERMAN_WRONG_PAIRS is a query, the
+# SKU of the right product, and the SKU of a wrong product.
 PAIRS = {
     "P1": "Shirt blue linen", "P2": "Sweatshirt pink", "P3": "Apple juice 1 l", "P4": "Pineapple slicer",
     "P5": "Bolt M8 x 40", "P6": "Bolt M80 washer", "P7": "Cable 15 m", "P8": "Rope 1 mm", "P9": "Rope 10 cm",
@@ -197,7 +199,7 @@ def sample_titles() -> list[str]:
 
 
 def fill(shop: "Shop") -> None:
-    """Load about 1,300 products. Their vectors are random, so any other product may be near a query by chance."""
+    """Load about 1,300 products. Their vectors are random, so a wrong product may be near a query by chance."""
     from tests.support.shop import product
 
     others = [product(f"other-{n}", title) for n, title in enumerate(sample_titles())]
@@ -244,7 +246,7 @@ def test_every_spelling_finds_its_product_by_keywords(shop: "Shop", analyst: Con
 def test_every_spelling_finds_its_product_in_a_database_without_a_locale(
     databases: Databases, settings: Settings
 ) -> None:
-    """LC_CTYPE C knows no letters but those of ASCII: lower() and the parser leave accented capitals as they are."""
+    """Under LC_CTYPE C, lower() and the parser know only the letters of ASCII, so accented capitals stay capitals."""
     from tests.support.shop import TOY, Shop
 
     template = databases.create("template0", "locale_provider libc locale 'C' encoding 'UTF8'")
@@ -265,14 +267,14 @@ def test_every_spelling_finds_its_product_in_a_database_without_a_locale(
     assert not missed, missed
 
 
-def test_every_spelling_is_in_the_first_three_of_1300_products(reader: Connection) -> None:
+def test_every_spelling_finds_its_product_among_the_first_three_of_1300_products(reader: Connection) -> None:
     missed = [
         (words, SKUS[name], found) for words, name in SPELLINGS if SKUS[name] not in (found := first(reader, words))
     ]
     assert not missed, missed
 
 
-def test_a_part_of_a_german_compound_is_in_the_first_three(reader: Connection) -> None:
+def test_a_part_of_a_german_compound_finds_its_product_among_the_first_three(reader: Connection) -> None:
     missed = [(words, sku, found) for words, sku in COMPOUNDS if sku not in (found := first(reader, words, "berlin"))]
     assert not missed, missed
 

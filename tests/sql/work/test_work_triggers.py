@@ -1,4 +1,4 @@
-"""A changed title or image creates a work item, whichever client makes the change."""
+"""A changed title or image creates a work item. The client that makes the change does not matter."""
 
 from typing import TYPE_CHECKING
 

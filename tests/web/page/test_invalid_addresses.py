@@ -145,7 +145,7 @@ def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Da
         assert 'name="catalog"' not in client.get("/").text
 
 
-def test_without_a_catalog_main_the_page_shows_the_first_one(serve: Serve, own_database: Database) -> None:
+def test_without_a_catalog_main_the_page_shows_the_first_catalog(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
         conn.execute(text("delete from shop.catalog"))

@@ -1,4 +1,4 @@
-"""The page over plain HTTP: its states, invalid addresses, and markup that it escapes."""
+"""Over plain HTTP, the page shows each of its states, and a message for each error."""
 
 import re
 from html import unescape
