@@ -1,2 +1,2 @@
-"""The benchmarks. Each benchmark compares Windowshop with a baseline in the same run, and keeps its figures in
+"""Contains the benchmarks. Each compares Windowshop with a baseline in the same run, and keeps its figures in
 `results/`."""

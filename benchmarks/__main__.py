@@ -96,7 +96,7 @@ def cut(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure what the cut keeps on concepts that the model never saw, and what it shows for random letters."""
+    """Measure which relevant products the cut keeps for unseen concepts, and how many pass for random letters."""
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))

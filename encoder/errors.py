@@ -1,4 +1,4 @@
-"""Errors of models. Errors of images are in db/images/errors.py.
+"""Defines the errors of models. db/images/errors.py has the errors of images.
 
 EncoderError            (db/errors.py)
 ├── ModelUnavailable    the model does not exist, or its folder is incomplete

@@ -27,7 +27,7 @@ from loader.summary import LoadSummary
 CONNECTIONS = 2  # this many chunks are written at the same time
 WAITING = 1  # at most this many chunks wait for a connection
 TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
-ATTEMPTS = 5  # after a transient error, a chunk is written again, at most this many times in all
+ATTEMPTS = 5  # after transient errors, a chunk is written at most this many times in all
 
 ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
 
@@ -36,7 +36,7 @@ class ChunkWriter:
     """A context manager. Call `add` for each chunk, and then `finish`. No SKU may be in two chunks.
 
     After an error in one chunk, the chunks in progress are still written, and then the load ends. The summary counts
-    each chunk that was written.
+    every written chunk.
     """
 
     def __init__(

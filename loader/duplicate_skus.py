@@ -4,7 +4,8 @@ import sqlite3
 
 
 class FirstLines:
-    """Keeps the lines in a nameless SQLite database. Its cache spills to a temporary file, so memory stays at a few MB.
+    """Keeps the lines in a nameless SQLite database, which moves to a temporary file as it grows. So memory stays at a
+    few MB.
 
     The primary key of the staging table cannot find the duplicates of a file: that table holds one chunk at a time, and
     a duplicate key would reject the whole chunk.

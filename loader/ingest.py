@@ -1,8 +1,9 @@
 """Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
 Each chunk is a transaction of its own. So encoders start on the first chunk while the rest of the file is read, row
-locks are short, and a load that is cut off keeps the chunks it committed: the next load finds their rows unchanged and
-loads the others. A fault that makes the whole file unusable is found before the first chunk is written.
+locks are short, and an interrupted load keeps the chunks that it committed. The next load finds the rows of these
+chunks unchanged and loads the other rows. A fault that makes the whole file unusable is found before the first chunk
+is written.
 """
 
 import re
@@ -35,7 +36,7 @@ class LoadOptions:
     dry_run: bool = False
     limit: int | None = None  # at most this many rows are read; None reads all
     sync: SyncOptions | None = None
-    strict: bool = False  # any faulty value rejects its row, and is not left out with a warning
+    strict: bool = False  # reject a row with any faulty value; otherwise a faulty value is dropped with a warning
 
 
 def ingest(

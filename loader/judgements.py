@@ -29,7 +29,7 @@ GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}
 
 @dataclass
 class Judged:
-    """The counts of a load, where read = added + changed + unchanged + rejected."""
+    """The numbers of rows of a load, where read = added + changed + unchanged + rejected."""
 
     path: Path
     read: int = 0

@@ -25,10 +25,10 @@ MAX_ATTRIBUTES = 10_000  # at most this many names of attributes are remembered
 
 @dataclass
 class Warnings:
-    """The values of one field that were left out of accepted rows, or changed."""
+    """The faulty values of one field that were dropped from accepted rows, or changed."""
 
     line: int  # the first row with such a value
-    reason: str  # of the first value
+    reason: str  # what is wrong with the first such value
     count: int = 0
 
 
@@ -61,8 +61,8 @@ class LoadSummary:
     refused: SyncRefused | None = None  # why the sync was refused; None if it was not
 
     def note(self, row: ValidatedProduct, times: int = 1) -> None:
-        """Count what is missing in an accepted row. If the database refuses the row later, `times=-1` subtracts it
-        again."""
+        """Count the missing and dropped parts of an accepted row. If the database refuses the row later, `times=-1`
+        subtracts them again."""
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
         self.without_price += times * (row.product.price is None)

@@ -1,8 +1,8 @@
 """Implements `--sync`, which marks products that the file does not name as out of stock, or deletes them.
 
-The sync runs after the loaded rows are committed, and only if the whole file was read and every row names its SKU: a
-product whose row cannot be read must not vanish. The products are changed in short transactions. If a sync is cut off,
-the next sync finds the remaining products and changes them.
+The sync runs after the loaded rows are committed, and only if the whole file was read and every row names its SKU,
+because a product whose row cannot be read must not vanish. Short transactions change the products. If a sync is
+interrupted, the next sync changes the remaining products.
 """
 
 import re
@@ -92,7 +92,8 @@ class SyncRun:
         with self._conn.begin():
             missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
         inserted = 0 if summary.dry_run else summary.inserted
-        there = missing.to_change + max(0, missing.named - inserted)  # the size of the catalog before this load
+        # The products before this load. When marking, unnamed products that were already out of stock do not count.
+        there = missing.to_change + max(0, missing.named - inserted)
         summary.refused = self._refusal(missing.to_change, there)
         changed = 0
         if summary.refused is None:
@@ -132,8 +133,8 @@ class SyncRun:
 
 
 def file_state(path: Path) -> tuple[int, int, int] | None:
-    """Returns a value that changes when the file is written or replaced. The value of a folder is constant. The value
-    of an unreadable path is None."""
+    """Returns a value that changes when the file is written or replaced. The value is constant for a folder, and None
+    for an unreadable path."""
     try:
         status = path.stat()
     except OSError:

@@ -32,9 +32,9 @@ def watch(
 ) -> None:
     """Load now. Then check the file at `path` every `every` seconds, and load it again if it has changed.
 
-    Each load passes one line to `say`, even if it fails. A failed load is tried again after each interval, because the
-    file may be corrected or the database may come back. A folder is loaded after each interval. KeyboardInterrupt ends
-    the loop.
+    Each load passes one line to `say`, even if the load fails. A failed load is tried again after each interval,
+    because the file may be corrected or the database may come back. A folder is loaded after each interval.
+    KeyboardInterrupt ends the loop.
     """
     done: object = None  # the file's state at the last load that succeeded
     while True:

@@ -1,4 +1,6 @@
-"""The comments of public objects, which database tools and psql (`\\d+`, `\\df+`) show. Every upgrade sets those of
+"""Sets the comments of public objects at every upgrade. Database tools and psql (`\\d+`, `\\df+`) show the comments.
+
+Each comment comes from one place:
 
     tables and their columns        `comment=` in `db/tables/`
     embedding tables of a model     `_EMBEDDING`

@@ -170,7 +170,7 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
 
 
 def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> None:
-    """Check that every role may use the schema of an extension: all roles work with vectors and words."""
+    """Check that every role may use the schema of an extension, because every role uses vectors and trigrams."""
     closed = conn.scalars(
         text("select r from unnest(cast(:roles as text[])) r where not has_schema_privilege(r, :schema, 'usage')"),
         {"roles": roles.all, "schema": schema},

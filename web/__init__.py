@@ -1,1 +1,1 @@
-"""The web service: the REST API and the search page."""
+"""Contains the web service: the REST API and the search page."""

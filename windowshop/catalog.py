@@ -1,4 +1,4 @@
-"""`windowshop catalog`."""
+"""Defines the commands of `windowshop catalog`."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +16,12 @@ app = typer.Typer(
     help="Catalogs: list them, drop one. A catalog is created by its first product: windowshop load --catalog NAME",
 )
 
-BATCH_PRODUCTS = 2_000  # deleted per transaction, so that row locks are short
+BATCH_PRODUCTS = 2_000  # a transaction deletes at most this many products, so that row locks are short
 
 
 @app.command("list")
 def list_catalogs(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
-    """Each catalog, its language, and how many products, images, judgements and events it has."""
+    """List the catalogs, with the language and the number of products, images, judgements and events of each."""
     from dataclasses import asdict
 
     from rich import box
@@ -61,9 +61,9 @@ def drop(
 ) -> None:
     """Delete a catalog with everything that belongs to it.
 
-    Deleted are its products with their images and vectors, waiting work, judgements, evaluations and events. Image
-    files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in batches
-    while search goes on; after an interruption, run the command again.
+    This deletes its products with their images and vectors, waiting work, judgements, evaluations and events. Image
+    files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in batches, and
+    searches continue. After an interruption, run the command again.
     """
     from db import schema
     from db.catalog.catalogs import every_catalog
@@ -86,7 +86,8 @@ def drop(
 
 
 def _drop(database: "Database", found: "CatalogCounts") -> int:
-    """As the owner: no other role may delete a catalog's name. Returns how many products were deleted."""
+    """Delete the catalog as the owner, because no other role may delete the name of a catalog. Returns the number of
+    deleted products."""
     from db.catalog import catalogs
     from windowshop.output.progress import progress_bar
 

@@ -38,7 +38,7 @@ NEXT = """
 Host = Annotated[str | None, typer.Option(help="Where the page listens. Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")]
 Port = Annotated[
     int | None,
-    typer.Option(help="Its port. Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535),
+    typer.Option(help="Port of the page. Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535),
 ]
 
 
@@ -48,9 +48,9 @@ def demo(
     host: Host = None,
     port: Port = None,
 ) -> None:
-    """From nothing to image search: database, sample catalog, encoding, three text queries and an image query.
+    """Try Windowshop: create a database, load and encode the sample catalog, and search by three texts and an image.
 
-    Then the search page is served until Ctrl-C. The sample is in the catalog "sample", beside your own products;
+    Then serve the search page until Ctrl-C. The sample is in the catalog "sample", beside your own products;
     "windowshop catalog drop sample" removes it.
     """
     from rich.console import Console
@@ -102,7 +102,7 @@ def up(host: Host = None, port: Port = None) -> None:
 
 
 def _given(host: str | None, port: int | None) -> dict[str, str | int]:
-    """The web service's settings that were given as options."""
+    """Returns the web service's settings that were given as options."""
     return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
 
@@ -137,7 +137,7 @@ def _serve_the_page(database: "Database", encoder: threading.Thread, given: dict
 def _serving(database: "Database", given: dict[str, str | int], *, any_port: bool = False) -> Iterator[str | None]:
     """Run the web service in this process. Yields its address, or None if it is not installed.
 
-    With `any_port`, a port in use is no error: a free one is taken, and no metrics are served.
+    With `any_port`, a port in use is no error: the service takes a free port and serves no metrics.
     """
     try:
         from web.server import CannotListen, running
@@ -215,7 +215,7 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
 
 
 def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread) -> None:
-    """Show a progress bar until nothing is left to encode."""
+    """Show a progress bar until everything is encoded."""
     from db.roles import Role
     from db.work import items as work
     from windowshop.output.progress import progress_bar

@@ -1,4 +1,4 @@
-"""The commands `windowshop encode` and `windowshop retry`."""
+"""Defines the commands `windowshop encode` and `windowshop retry`."""
 
 from typing import Annotated
 
@@ -39,7 +39,7 @@ def encode(
 
 
 def retry() -> None:
-    """Try quarantined items again, once their errors are fixed (the view shop.quarantine lists both)."""
+    """Try quarantined items again, after their errors are corrected. The view shop.quarantine lists both."""
     from db import schema
     from db.engine import open_database
     from db.roles import Role

@@ -1,4 +1,4 @@
-"""The command `windowshop evaluate`."""
+"""Defines the command `windowshop evaluate`."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

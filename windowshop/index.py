@@ -1,4 +1,4 @@
-"""The commands of `windowshop index`."""
+"""Defines the commands of `windowshop index`."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The commands `windowshop load` and `windowshop judge`."""
+"""Defines the commands `windowshop load` and `windowshop judge`."""
 
 from contextlib import suppress
 from pathlib import Path

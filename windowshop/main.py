@@ -1,4 +1,4 @@
-"""The `windowshop` command: registers the command groups and prints errors.
+"""Defines the command `windowshop`, which registers the command groups and prints errors.
 
 Every command imports its modules only when it runs, so that `windowshop search` does not wait for torch.
 """

@@ -1,4 +1,4 @@
-"""The commands of `windowshop model`."""
+"""Defines the commands of `windowshop model`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,7 +65,7 @@ def serve(
         bool, typer.Option(help="Switch even if its encoder is down or the catalog is not encoded yet.")
     ] = False,
 ) -> None:
-    """Switch search to a model, in one transaction. Refused if search would lose results, unless forced."""
+    """Switch search to a model, in one transaction. Without --force, a switch that would lose results is refused."""
     from db.engine import open_database
     from db.lifecycle.serving import serve_model
     from db.settings import Settings
@@ -216,8 +216,8 @@ def promote(
 ) -> None:
     """Let a model serve, in one transaction.
 
-    Refused if the model does not cover the whole catalog, lacks a valid index that the catalog needs, has no encoder,
-    or did worse in its newest evaluation than the serving model.
+    The command refuses if the model does not cover the whole catalog, lacks a valid index that the catalog needs, has
+    no encoder, or did worse in its newest evaluation than the serving model.
     """
     from db.engine import open_database
     from db.lifecycle import promotion

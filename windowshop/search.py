@@ -1,4 +1,4 @@
-"""`windowshop search` and `windowshop calibrate`."""
+"""Defines the commands `windowshop search` and `windowshop calibrate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,8 +86,8 @@ def _known_default(settings: "Settings") -> str | None:
 
 
 def calibrate(
-    target: Annotated[float, typer.Option(help="Recall@k the index has to reach.", min=0.5, max=0.9999)] = 0.98,
-    k: Annotated[int, typer.Option("-k", help="Results of the searches that are measured.", min=1, max=100)] = 10,
+    target: Annotated[float, typer.Option(help="The recall@k that the index must reach.", min=0.5, max=0.9999)] = 0.98,
+    k: Annotated[int, typer.Option("-k", help="Number of results of each measured search.", min=1, max=100)] = 10,
     queries: Annotated[int, typer.Option(help="Number of queries to measure.", min=5, max=1000)] = 150,
 ) -> None:
     """Measure the encoded catalog, so that every search takes its faster route at the target recall.

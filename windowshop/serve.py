@@ -1,4 +1,4 @@
-"""The commands `windowshop serve` and `windowshop key create|list|revoke`."""
+"""Defines the commands `windowshop serve` and `windowshop key create|list|revoke`."""
 
 from typing import Annotated, Any
 

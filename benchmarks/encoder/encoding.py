@@ -84,10 +84,10 @@ def memory(count: int = 10_000) -> None:
         while left := measured.left():
             samples.append((2 * count - left, watched.memory_info().rss / 2**20))
             time.sleep(1)
-    settled = [mib for done, mib in samples if done > 0.2 * 2 * count]
-    growth = max(settled[len(settled) // 2 :]) - max(settled[: len(settled) // 2])
+    steady = [mib for done, mib in samples if done > 0.2 * 2 * count]
+    growth = max(steady[len(steady) // 2 :]) - max(steady[: len(steady) // 2])
     lines = [
-        Line(f"resident memory over {count} images, at 20% / at the end", f"{settled[0]:.0f} / {settled[-1]:.0f} MiB"),
+        Line(f"resident memory over {count} images, at 20% / at the end", f"{steady[0]:.0f} / {steady[-1]:.0f} MiB"),
         Line(
             "highest memory of the second half of the run - highest of the first half, without the first 20%",
             f"{growth:+.0f} MiB",

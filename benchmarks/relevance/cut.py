@@ -1,8 +1,8 @@
-"""Measures what cut => 'relevant' keeps: how many of the relevant products that a search without the cut finds, and how
-many products for a query of random letters.
+"""Measures two figures of cut => 'relevant': which share of the relevant products that a search finds also passes the
+cut, and how many products pass for a query of random letters.
 
-The queries, products and judgements are those of held_out.py, so the head has seen none of them. All weights are the
-defaults of a search: nothing is fitted on these queries.
+The queries, products and judgements are those of held_out.py, so the trained head has seen none of them. All weights
+are the defaults of a search; nothing is fitted on these queries.
 """
 
 import random
@@ -27,14 +27,15 @@ from encoder.starter.training import splits
 from windowshop.starter import gather
 
 DEPTH = 100  # first results of a search without the cut
-KEPT = 0.95  # least share of the relevant products among them that the cut keeps
+KEPT = 0.95  # least share of the relevant products among these results that passes the cut
 RANDOM_QUERIES = 100
-MOST_FOUND = 3  # products; the median of the queries of random letters
+MOST_FOUND = 3  # at most this many products pass for a query of random letters (median)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A judged query: the relevant products among its first results without the cut, and how many of these pass."""
+    """The counts of a judged query. `relevant` counts the relevant products among its first results without the cut,
+    and `kept` counts those of them that pass the cut."""
 
     relevant: int
     kept: int

@@ -7,7 +7,7 @@ timing.py        runs strategies in turns, and computes recall, short results an
 postgres.py      has the strategies in PostgreSQL: forced plans, the planner's own choice, shop.search
 peers.py         has hnswlib, faiss and LanceDB on the same vectors, filters and queries
 unfiltered.py filtered.py hybrid.py growth.py    are one benchmark each
-clusters.py clusters_load.py    have a harder catalog, of separate clusters, and load it
+clusters.py clusters_load.py    generate and load a harder catalog, of separate clusters
 mixed.py         measures mixes, texts, far filters and several catalogs on the harder catalog
 chart.py         draws latency against the share of products that match, from the kept figures
 command.py       runs these benchmarks

@@ -1,15 +1,15 @@
-"""Generates a catalog of separate clusters of very different sizes and densities, and queries that lie between them.
+"""Generates a catalog of separate clusters of very different sizes and densities, and queries between the clusters.
 
-One walk through an HNSW graph goes wrong more often here than in the catalog of data.py: a dense cluster has few edges
-to other clusters, and a mix of products is far from all of them. The same seed always gives the same catalog and
-queries.
+One walk through an HNSW graph misses the nearest products more often here than in the catalog of data.py, because a
+dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed always
+gives the same catalog and queries.
 
-- Clusters have sizes by Zipf's law, and spreads from .05 (almost one point) to 1.2 (no cluster to speak of).
-- A product has 1 to 8 images. Of all products, 5% nearly repeat another product's images, 2% repeat them exactly, and
-  8% have no vectors.
-- The products belong to one catalog, or are drawn into several: a large one, one a quarter as large, and two small
-  ones.
-- Each product type owns whole clusters, so a filter on it is a filter on regions.
+- The sizes of the clusters follow Zipf's law. Their spreads are between .05 (almost one point) and 1.2 (hardly a
+  cluster).
+- A product has 1 to 8 images. Of all products, 5% nearly repeat another product's images, 2% repeat another product's
+  images exactly, and 8% have no vectors.
+- The products belong to one catalog, or to four catalogs: a large one, one a quarter as large, and two small ones.
+- Each product type consists of whole clusters, so a filter on a product type selects regions.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,15 @@ IMAGE_NOISE = 0.15  # length of an image's deviation from its product
 NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS = 0.05, 0.02, 0.08  # of all products
 ONE_CATALOG = {"main": 1.0}
 CATALOGS = {"main": 0.778, "second": 0.2, "third": 0.02, "fourth": 0.002}  # of all products
-TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # a product type has about each of these shares of all products
+TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # the share of all products that each product type has, approximately
 TEXT_NOISE = 0.4  # length of a text's deviation from its product
-VERSION = 1  # of the generated data: databases loaded with another version are not used again
+VERSION = 1  # version of the generated data; a database with another version is not used again
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Weighted products of one catalog, as the numbers of their rows. `vector` is their weighted sum, of length 1."""
+    """A query of weighted products. `products` has their numbers in the catalog. `vector` is the weighted sum of their
+    vectors, scaled to length 1."""
 
     products: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -42,9 +43,10 @@ class Mix:
 
 
 class ClusteredCatalog:
-    """`images` has the vectors of all images in half precision. `product` and `position` say for each of these vectors
-    which image it belongs to. `titles` has a vector for each product in `encoded`. `cluster`, `catalog` and
-    `product_type` have an entry for each product."""
+    """`images` has the vectors of all images in half precision. `product` and `position` have, for each of these
+    vectors, the number of the product and the position of the image. `encoded` has the numbers of the products with
+    vectors, and `titles` the vector of each of them. `cluster`, `catalog` and `product_type` have an entry for each
+    product."""
 
     def __init__(self, rows: int, shares: Mapping[str, float] = ONE_CATALOG, seed: int = 1) -> None:
         self.rows, self.shares, self.seed = rows, shares, seed
@@ -85,12 +87,12 @@ class ClusteredCatalog:
 
     @cached_property
     def first_image(self) -> dict[int, int]:
-        """The row in `images` of each encoded product's first image."""
+        """Maps the number of each encoded product to the row of its first image in `images`."""
         rows = np.flatnonzero(self.position == 0)
         return dict(zip(self.product[rows].tolist(), rows.tolist(), strict=True))
 
     def texts(self, count: int, of: NDArray[np.bool_] | None = None, seed: int = 1) -> NDArray[np.float16]:
-        """Returns texts about random products, or about random products in the mask `of`."""
+        """Returns the vectors of texts about random products. With the mask `of`, only its products are drawn."""
         random = np.random.default_rng([self.seed, self.rows, seed])
         products = self.encoded if of is None else self.encoded[of[self.encoded]]
         return self._texts(random, random.choice(products, count))
@@ -110,8 +112,8 @@ class ClusteredCatalog:
         return mixes
 
     def _types(self, random: np.random.Generator, shares: NDArray[np.float64]) -> NDArray[np.str_]:
-        """Returns the product type of each cluster: the clusters are shared out at random, and a cluster belongs to the
-        first type that still has room for it."""
+        """Returns the product type of each cluster. Each cluster, in random order, gets a random type that has room
+        for the cluster. If no type has room, its type is "other"."""
         left = dict(zip((f"t{share * 100:g}" for share in TYPES), TYPES, strict=True))
         types = np.full(CLUSTERS, "other", object)
         for cluster in random.permutation(CLUSTERS):

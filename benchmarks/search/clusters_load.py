@@ -1,4 +1,4 @@
-"""Loads the catalog of clusters.py into a Windowshop database of its own, kept for the next run."""
+"""Loads the catalog of clusters.py into a Windowshop database of its own, which is kept for the next run."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ MODEL = NewModel("bench", "bench", "1", DIMENSION)
 
 @dataclass
 class ClusteredShop:
-    """A loaded database. `numbers` turns a product_id into its row of the catalog."""
+    """A loaded database. `numbers` maps a product_id to the number of the product in the catalog."""
 
     catalog: ClusteredCatalog
     database: Database

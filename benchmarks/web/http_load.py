@@ -1,8 +1,8 @@
 """Generates load for the web service, in a process of its own that slows the service down little.
 
 `Asking` starts the process: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a
-rate, requests start on schedule however many requests are still open, as in a real overload, and their latency counts
-from the time they were due. Without a rate, each client sends its next request when it has the answer to the last.
+rate, requests start on schedule even if many requests are still open, as in a real overload, and their latency counts
+from the time they were due. Without a rate, each client sends its next request when it has the answer to the last one.
 
 The clients of a real shop run on other machines. Here they share processors with the service. So they use little
 processor time (http_client.py), run in an operating-system session of their own and, where allowed, have a higher

@@ -1,4 +1,4 @@
-"""The catalogs of a site: which there are, and how one is removed with all its rows."""
+"""Lists the catalogs of a site, and deletes a catalog with all its rows."""
 
 from dataclasses import dataclass
 
@@ -58,29 +58,29 @@ _DELETE_ROOTS = text(
 
 
 def every_catalog(conn: Connection) -> list[CatalogCounts]:
-    """All catalogs by name, also those of which only judgements or events are left."""
+    """Return all catalogs by name, including catalogs that have only judgements or events."""
     return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
 
 
 def default_catalog(conn: Connection) -> str:
-    """The catalog that the page and the command line search when none is named: main, or while there is no such
-    catalog the first one by name. So a site whose only catalog has another name shows its products."""
+    """Return the catalog that the page and the command line search by default: main, or the first catalog by name while
+    there is no main. So a site whose only catalog has another name shows its products."""
     return conn.scalar(_DEFAULT, {"main": DEFAULT}) or DEFAULT
 
 
 def image_roots(conn: Connection, catalog: str) -> list[int]:
-    """The ids of the image folders that products of the catalog use."""
+    """Return the ids of the image folders that products of the catalog use."""
     return list(conn.scalars(_ROOTS, {"catalog": catalog}))
 
 
 def delete_products(conn: Connection, catalog: str, rows: int) -> int:
-    """Delete up to `rows` products with their images, vectors and work. Returns how many were deleted."""
+    """Delete up to `rows` products with their images, vectors and work. Returns the number of deleted products."""
     return conn.execute(_DELETE_PRODUCTS, {"catalog": catalog, "rows": rows}).rowcount
 
 
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
-    """Delete everything else that names the catalog, and those of the image folders `roots` that no product uses. The
-    catalog itself stays known when a load has added products to it meanwhile."""
+    """Delete all other rows that name the catalog, and the image folders in `roots` that no product uses. The catalog
+    stays known if a load has added products to it in the meantime."""
     for statement in _DELETE_OTHERS:
         conn.execute(statement, {"catalog": catalog})
     conn.execute(_FORGET, {"catalog": catalog})

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - symbols of all scripts
-"""The symbols of currencies as shops write them, after the locale data of Unicode's CLDR."""
+"""Lists the symbols of currencies as shops write them, from the locale data of Unicode's CLDR."""
 
 # A symbol that means one currency, without blanks and without a full stop at its end
 SYMBOLS = {

@@ -60,7 +60,7 @@ def price(cell: str, currency: str | None = None, decimal_mark: str | None = Non
 
 @lru_cache(maxsize=10_000)
 def is_ambiguous(cell: str) -> bool:
-    """Return whether the price could mean two amounts, unless its currency or other prices decide the meaning."""
+    """Return whether the notation of the price could mean two amounts. Its currency or other prices may then decide."""
     if _PLAIN.fullmatch(cell):
         return False
     try:
@@ -70,7 +70,7 @@ def is_ambiguous(cell: str) -> bool:
 
 
 def has_three_decimals(cell: str, currency: str) -> bool:
-    """Return whether the price, which can be read, has a third decimal other than 0."""
+    """Return whether a valid price has a third decimal other than 0."""
     amount = _amount(split(cell).digits, currency, None, cell)
     return amount != amount.quantize(CENT)
 
@@ -95,7 +95,7 @@ def split(cell: str) -> WrittenPrice:
     if len(units) > 2:
         raise ValueError(f'price "{shown(cell)}" names its currency twice')
     tail = found["tail"] or ""
-    decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-" has no decimals, but their mark
+    decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-": a mark without decimals
     return WrittenPrice(found["digits"].strip() + decimals, units[0] if units else None)
 
 

@@ -68,4 +68,4 @@ class ValidatedProduct:
     missing_files: int  # the number of its image files that are not on this disk
     dropped_hash: bool  # the image_phash of the product was malformed
     line: int  # the line of its RawProduct
-    warnings: Sequence[tuple[str, str]] = ()  # field and reason for each value that was left out or changed
+    warnings: Sequence[tuple[str, str]] = ()  # field and reason for each value that was dropped or changed

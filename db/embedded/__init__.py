@@ -1,1 +1,1 @@
-"""The PostgreSQL server that runs on one machine without an installation."""
+"""Runs a PostgreSQL server on one machine without an installation."""

@@ -1,4 +1,4 @@
-"""The limits of a fetcher: where it may connect, and how much it may read."""
+"""Defines the limits of a fetcher: the hosts to which it may connect, and the size and time of its answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The SQL functions, one object per file. Every upgrade applies all files again, in the order below: callees first.
+"""Lists the files of the SQL functions, each with one object. Every upgrade applies all files again, callees first.
 
 An upgrade replaces each `@word@` in a file: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions
 (`@vector@`, `@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of

@@ -17,7 +17,8 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.pixels import InputShape, Pixels
 from db.images.worker_pool import FAILURES, SPAWN, WorkerPool, explain
 
-# A task has at most this many images: few enough to spread over processes, enough to keep the cost per task small.
+# A task has at most this many images. With more, a batch would not spread over the processes; with fewer, the cost per
+# task would grow.
 _MAX_TASK = 16
 
 
@@ -74,7 +75,7 @@ class DecodePool:
 
 
 class DecodeBatch:
-    """A batch of images that are being decoded. `results` waits for them. The pixels are valid until `close`."""
+    """A batch of images that are being decoded. `results` waits for the images. The pixels are valid until `close`."""
 
     def __init__(self, pool: DecodePool, sources: list[ImageSource], shape: InputShape, offset: int) -> None:
         self._pool, self._sources, self._shape, self._offset = pool, sources, shape, offset

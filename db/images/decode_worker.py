@@ -1,6 +1,6 @@
 """Runs in a decoder process: decodes image files to a model's input pixels, in memory shared with the encoder.
 
-The module imports little, because an encoder starts a process per core, and replaces a process that an image has ended.
+The module imports little, because an encoder starts one process per core, and a new process for each that crashes.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Hashes how an image looks: copies of another size or quality get similar hashes, other images different hashes."""
+"""Hashes the look of an image. Copies of another size or quality get similar hashes, other images different hashes."""
 
 import imagehash
 import numpy as np

@@ -17,10 +17,10 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """How an image of any size becomes one of `height` x `width`.
+    """How an image of any size becomes an image of `height` x `width` pixels.
 
-    crop     the shortest edge is scaled to `edge` pixels, then the middle is cut out (CLIP)
-    stretch  both sides are resized to fit, whatever the proportions (SigLIP)
+    crop     the shortest edge is scaled to `edge` pixels, then the edges beyond the middle are cut off (CLIP)
+    stretch  both sides are resized to fit, so the proportions may change (SigLIP)
     pad      the whole image is scaled to fit and centred on a white background (starter)
     within   a larger image is reduced in proportion; the model's own processor does the rest
     """
@@ -39,8 +39,8 @@ class InputShape:
     def at_least(self, width: int, height: int) -> tuple[int, int]:
         """Return the smallest size to which a `width` x `height` image may be decoded.
 
-        A JPEG decoder returns an image of half, a quarter or an eighth of the size in a fraction of the time. A smaller
-        size changes the vector less than another JPEG quality does.
+        A JPEG decoder can return an image of half, a quarter or an eighth of the size, in a fraction of the time. This
+        changes the vector less than another JPEG quality does.
         """
         if self.fit == "crop":
             return self.edge, self.edge
@@ -60,7 +60,7 @@ class InputShape:
             return np.asarray(self._resize(image, (self.width, self.height)))
         scale = self._scale(image.width, image.height)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        # reducing_gap first averages a 4,000 px photograph down by whole factors, which is several times faster.
+        # reducing_gap first shrinks a 4,000 px photograph by a whole factor, which is several times faster.
         fitted = image if image.size == size else image.resize(size, self._filter, reducing_gap=2.0)
         if self.fit == "within" or size == (self.width, self.height):
             return np.asarray(fitted)

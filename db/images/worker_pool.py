@@ -1,4 +1,4 @@
-"""Runs risky calls in child processes: a process that crashes, hangs or runs out of memory is replaced."""
+"""Runs risky calls in child processes, and replaces a process that crashes, hangs or runs out of memory."""
 
 import multiprocessing
 import signal

@@ -1,4 +1,4 @@
-"""The search functions as typed calls: what `shop.search` and its family take and return.
+"""Calls `shop.search` and its related functions, with types for their arguments and results.
 
 All calls of shop.search are here: the web service, the command line and the evaluation use this module. Only
 db/search/statement.py also writes such a call, as the text that `windowshop search --sql` shows. A new option of
@@ -197,7 +197,7 @@ class Facet:
     row_filter: str | None
 
 
-_FIGURES = ("total", "total_is", "route", "rows_examined")  # of a search, the same in each of its rows
+_FIGURES = ("total", "total_is", "route", "rows_examined")  # these columns have the same value in every row of a search
 
 
 class _Notice(NamedTuple):

@@ -1,1 +1,1 @@
-"""The two lanes of an encoder: the catalog lane encodes products, and the query lane encodes queries."""
+"""Contains the two lanes of an encoder: the catalog lane encodes products, and the query lane encodes queries."""

@@ -1,4 +1,4 @@
-"""The batches that travel through the catalog lane, in the order of its stages."""
+"""Defines the batches of the catalog lane, in the order of its stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class EncodedBatch:
 
 @dataclass(slots=True)
 class Counters:
-    """How many images and titles a run has encoded so far, and how many items failed. The progress bar shows these
+    """The numbers of images and titles that a run has encoded so far, and of failed items. The progress bar shows these
     numbers."""
 
     image: int = 0

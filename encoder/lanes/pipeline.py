@@ -25,8 +25,8 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """`busy` is how many seconds each stage worked, averaged over its threads; `wall` is the seconds from start to
-    end."""
+    """`busy` is the number of seconds that each stage worked, averaged over its threads. `wall` is the number of
+    seconds from start to end."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0

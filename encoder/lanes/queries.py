@@ -1,4 +1,4 @@
-"""The query lane encodes, in batches, the texts and images that SQL sessions are waiting for.
+"""The query lane encodes, in batches, the texts and images for which SQL sessions wait.
 
 The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction stays open while a batch
 is encoded, so that a dying encoder frees its requests immediately; `transaction_timeout` frees the requests of an
@@ -138,7 +138,7 @@ class QueryLane(threading.Thread):
         return answers, refusals
 
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """Decode the images in another process, as for the catalog, because their origin is unknown. Then encode
+        """Decode the images in another process, as the catalog lane does, because their origin is unknown. Then encode
         them."""
         decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
         try:

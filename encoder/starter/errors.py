@@ -1,4 +1,4 @@
-"""Errors of the starter model.
+"""Defines the errors of the starter model.
 
 StarterError (an EncoderError)
  ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)

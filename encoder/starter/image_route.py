@@ -1,4 +1,4 @@
-"""The image route of the model, as a module of sentence-transformers."""
+"""Defines the image route of the model, a module of sentence-transformers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The frozen image tower: EfficientNet-Lite0 with its inner features exposed, from uint8 pixels to features."""
+"""Defines the frozen image tower: EfficientNet-Lite0, which maps uint8 pixels to features and inner features."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The sample catalog of 1,242 drawings, to try Windowshop without a catalog of your own.
+"""Reads the sample catalog of 1,242 drawings, which lets people try Windowshop without a catalog of their own.
 
 Titles, departments, keywords and images are real; README.md beside this file names their authors. The drawings are not
 for sale, so this module derives a made-up price, currency and availability from each SKU. The attribute `made_up` of
@@ -22,10 +22,10 @@ from loader.summary import LoadSummary
 
 FOLDER = Path(__file__).parent
 IMAGES = FOLDER / "images"
-CATALOG = "sample"  # the demo's
+CATALOG = "sample"  # the catalog of `windowshop demo`
 MADE_UP = ["price", "currency", "availability"]
 
-# Roughly the lowest and the highest price in each department, in US dollars
+# The lowest and the highest made-up price in each department, in US dollars
 PRICES = {
     "Arts & stationery": (2, 60),
     "Clothing & accessories": (8, 150),
@@ -48,11 +48,11 @@ AVAILABILITIES = (
     ("out_of_stock", 0.94),
     ("preorder", 0.97),
     ("backorder", 1.0),
-)  # each with the cumulative share of products up to and including it
+)  # each availability with its share of the products plus the shares of the availabilities before it
 
 
 class SampleSource(WrappedSource):
-    """The rows of products.csv with made-up prices and availability, which depend only on the SKU."""
+    """Reads the rows of products.csv, with made-up prices and availability that depend only on the SKU."""
 
     def __init__(self) -> None:
         super().__init__(open_source(FOLDER / "products.csv", kind=Format.DELIMITED))
@@ -72,7 +72,8 @@ def load_sample(
 def with_made_up_offer(row: RawProduct) -> RawProduct:
     chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
     low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
-    price = math.floor(low * (high / low) ** chance[0]) + 0.99  # like real prices, evenly spread on a logarithmic scale
+    # Prices are evenly spread on a logarithmic scale, as real prices are.
+    price = math.floor(low * (high / low) ** chance[0]) + 0.99
     availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
     offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}
     return replace(row, fields={**row.fields, **offer}, attributes={**row.attributes, "made_up": MADE_UP})

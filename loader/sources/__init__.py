@@ -1,4 +1,4 @@
-"""Opens a catalog file or folder as a source of rows. CONTRIBUTING.md says how to add a format."""
+"""Opens a catalog file or folder as a source of rows. CONTRIBUTING.md describes how to add a format."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def open_source(
 ) -> CatalogSource:
     """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
 
-    Private attributes are dropped, except those in `kept`; so are the attributes in `ignored`.
+    Drops private attributes that are not in `kept`, and all attributes in `ignored`.
     """
     mapping = mapping or {}
     check_fields(mapping)
@@ -55,7 +55,7 @@ def _open_file(
     head = FileHead(file)
     name = kind or recognise(head)
     if kind is None and mapping and head.header and FILE_FORMATS[name].fixed_columns:
-        name = Format.DELIMITED  # with a mapping, a table with fixed columns is read as any delimited text
+        name = Format.DELIMITED  # with a mapping, a table with fixed columns is read like any other delimited text
     file_format = FILE_FORMATS[name]
     if not file_format.fixed_columns:
         return file_format.source(file, image_root=image_root, mapping=mapping)

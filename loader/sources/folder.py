@@ -1,5 +1,5 @@
-"""Reads folders of images. Each image becomes a product: the path is the SKU, and the title and the product type come
-from the names of the file and of its folder."""
+"""Reads folders of images. Each image becomes a product. The path is the SKU, the title comes from the name of the
+file, and the product type from the name of its folder."""
 
 import os
 import re

@@ -20,7 +20,7 @@ from loader.sources.reading.offers import offered
 
 MAX_DOCUMENT = 16 << 20  # at most this many bytes, because a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
-TEXTS = {  # our field: schema.org's names for it, of which the first one present is read
+TEXTS = {  # field: schema.org's names for the field, best first; the first name that is present is read
     "sku": ("sku", "productID", "mpn"),
     "title": ("name",),
     "description": ("description",),

@@ -67,8 +67,8 @@ class _Item:
     values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
 
     def record(self) -> dict[str, Any]:
-        """Returns the values by name. Google's namespace takes precedence over RSS's or Atom's, which takes precedence
-        over all others."""
+        """Returns the values by name. Names in Google's namespace take precedence over names of RSS or Atom, and these
+        over names in any other namespace."""
         google, own, others = self.values
         return {**others, **own, **google}
 

@@ -1,6 +1,6 @@
 """Reads Parquet files, a few hundred rows at a time.
 
-Its column names are assigned to product fields in the same way as the header of a CSV file.
+The names of the columns are assigned to product fields in the same way as the header of a CSV file.
 """
 
 import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 512  # at most this many rows are read at a time
-BATCH_BYTES = 16 << 20  # a batch holds about this many bytes at most, by the average size of a row
+BATCH_BYTES = 16 << 20  # a batch has at most about this many bytes, estimated by the average size of a row
 PAGE_BUFFER = 1 << 20  # this many bytes are read from the disk at a time
 
 

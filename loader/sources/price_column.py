@@ -1,4 +1,4 @@
-"""Decides prices that could mean two amounts, such as "1.290", by the other prices of the file."""
+"""Decides which of two amounts an ambiguous price such as "1.290" means, by the other prices of the file."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Drops attributes that a shop keeps to itself, such as purchase prices, suppliers, and names of reviewers."""
+"""Drops attributes that customers must not see, such as purchase prices, suppliers, and names of reviewers."""
 
 import re
 from collections import Counter
@@ -40,7 +40,7 @@ def is_private(name: str) -> bool:
 class WithoutPrivateColumns(WrappedSource):
     """The rows of another source, without private and ignored attributes.
 
-    `kept` names private attributes that are loaded all the same, `ignored` names further attributes that are dropped.
+    `kept` names private attributes that are loaded nevertheless. `ignored` names other attributes that are dropped.
     `dropped` counts the rows from which each private attribute was dropped.
     """
 

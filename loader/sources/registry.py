@@ -33,7 +33,7 @@ class CatalogSource(Protocol):
 
     @property
     def done(self) -> int:
-        """How much of the source has been read, in bytes or files."""
+        """The number of bytes or files that have been read."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -53,7 +53,7 @@ class FileFormat:
     suffixes: tuple[str, ...] = ()  # if a folder has exactly one file with such a suffix, that file is loaded
 
 
-# The formats in the order in which they are tried. The last one takes every file that no other format recognises.
+# The formats in the order in which they are tried. The last format takes every file that no other format recognises.
 FILE_FORMATS: dict[Format, FileFormat] = {
     Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
     Format.JSONLD: FileFormat(jsonld.recognises, jsonld.JsonLdSource, "schema.org's names are fixed"),

@@ -1,8 +1,7 @@
 """Reads Shopify's product export. Several rows with the same handle hold the variants and images of one product.
 
-Each variant is loaded as a product, and so is a product without variants. The rows of a handle usually follow each
-other, but this is not certain. So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and
-are then read by handle.
+Each variant is loaded as a product, and so is a product without variants. The rows of a handle need not follow each
+other. So all rows first go to a temporary SQLite database, as in loader/duplicate_skus.py, and are then read by handle.
 """
 
 import json

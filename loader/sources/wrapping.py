@@ -1,4 +1,4 @@
-"""The base of sources that change the rows of another source."""
+"""Defines the base class of sources that change the rows of another source."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -19,7 +19,7 @@ class DropFunctions(MigrateOperation):
 
     @classmethod
     def drop_functions(cls, operations: Operations, schema: str, *names: str) -> None:
-        """Drop the functions and procedures of these names, whatever their arguments. A name without a function is
+        """Drop all functions and procedures of these names, with any arguments. A name without a function is
         skipped. Like DROP FUNCTION, the operation fails if another object depends on a dropped function."""
         operations.invoke(cls(schema, names))
 

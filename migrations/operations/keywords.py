@@ -1,4 +1,4 @@
-"""A custom operation for revisions, which changes how `shop.product.keywords` is computed while searches and loads run.
+"""Defines an operation for revisions that changes the computation of `shop.product.keywords` under live traffic.
 
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 
@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout
 
-ROWS = 500  # of a transaction: it holds row locks, so it takes well below a second
-WORTH_REBUILDING = 1_000  # written rows; the index is built again to drop the entries of the old rows
+ROWS = 500  # a transaction writes this many rows, which takes well below a second, because it holds row locks
+WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again to drop entries of old rows
 REPORT_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0  # how long to wait for a moment in which nobody writes products
 INDEX = "product_keywords_idx"
@@ -52,7 +52,7 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
             if written >= WORTH_REBUILDING:
                 _rebuild_index(operations)
             if written:
-                # the statistics tell a search which words are common
+                # a search learns from the statistics which words are common
                 operations.execute("analyze shop.product")
                 operations.execute("select shop_private.refresh_common_words()")
 

@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("model_id", sa.SmallInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False, comment="'starter', a hub name, or a folder"),
-        sa.Column("revision", sa.Text(), nullable=False, comment="what the weights are: a commit or a content hash"),
+        sa.Column("revision", sa.Text(), nullable=False, comment="identifies the weights: a commit or a content hash"),
         sa.Column("dimension", sa.Integer(), nullable=False),
         sa.Column("status", MODEL_STATUS, server_default="building", nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -128,7 +128,7 @@ def upgrade() -> None:
             "heartbeat_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column(
-            "lease_expires_at", sa.DateTime(timezone=True), nullable=False, comment="of everything this worker holds"
+            "lease_expires_at", sa.DateTime(timezone=True), nullable=False, comment="of all items that the worker claimed"
         ),
         sa.PrimaryKeyConstraint("worker_id", name=op.f("worker_pkey")),
         schema="shop_private",
@@ -139,7 +139,7 @@ def upgrade() -> None:
         sa.Column("position", sa.SmallInteger(), nullable=False),
         sa.Column("image_root_id", sa.SmallInteger(), nullable=True),
         sa.Column(
-            "uri", sa.Text(), nullable=False, comment="a path below the image root, or an absolute URI without one"
+            "uri", sa.Text(), nullable=False, comment="path below the image root; without a root, an absolute URI"
         ),
         sa.Column("sha256", sa.LargeBinary(), nullable=True),
         sa.Column("phash", postgresql.BIT(length=64), nullable=True),
@@ -166,7 +166,7 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary(), nullable=False, comment="sha256 of kind and payload"),
         sa.Column("query", sa.Text(), nullable=True, comment="the text, for kind t"),
         sa.Column("embedding", HALFVEC(), nullable=False),
-        sa.Column("asked", sa.Integer(), server_default="1", nullable=False, comment="misses that led to this entry"),
+        sa.Column("asked", sa.Integer(), server_default="1", nullable=False, comment="number of cache misses"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -187,7 +187,7 @@ def upgrade() -> None:
         sa.Column("position", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("state", WORK_STATE, server_default="pending", nullable=False),
         sa.Column("solo", sa.Integer(), server_default="0", nullable=False, comment="0: in a batch; 1: alone"),
-        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False, comment="solo attempts begun"),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False, comment="attempts that began alone"),
         sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("worker_id", sa.Uuid(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),

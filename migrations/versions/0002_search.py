@@ -98,8 +98,8 @@ def upgrade() -> None:
     op.execute(QUERY_ID)
     op.create_table(
         "catalog",
-        sa.Column("catalog", sa.Text(), nullable=False, comment="a catalog some product was ever in"),
-        sa.Column("language", sa.Text(), server_default="english", nullable=False, comment="of its titles"),
+        sa.Column("catalog", sa.Text(), nullable=False, comment="name of a catalog that has or had products"),
+        sa.Column("language", sa.Text(), server_default="english", nullable=False, comment="language of its titles"),
         sa.PrimaryKeyConstraint("catalog", name=op.f("catalog_pkey")),
         schema="shop",
     )
@@ -163,18 +163,18 @@ def upgrade() -> None:
             "recall",
             sa.Double(),
             nullable=True,
-            comment="reached with ef_search; null: too few products for an index to matter",
+            comment="recall@k with ef_search; null: too few products for an index to matter",
         ),
         sa.Column("queries", sa.Integer(), nullable=False),
         sa.Column("query_kind", sa.Text(), nullable=False),
-        sa.Column("ef_search", sa.Integer(), nullable=False, comment="for an unfiltered top k"),
+        sa.Column("ef_search", sa.Integer(), nullable=False, comment="for a search without a filter"),
         sa.Column(
-            "stretch", sa.Double(), nullable=False, comment="filtered: ef_search grows with the candidates looked at to this power"
+            "stretch", sa.Double(), nullable=False, comment="with a filter, ef_search is the number of candidates to this power"
         ),
         sa.Column("exact_us_per_row", sa.Double(), nullable=False),
         sa.Column("hnsw_us_per_candidate", sa.Double(), nullable=False),
         sa.Column(
-            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to so many matches, exact is the faster way for sure"
+            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to this many matches, comparing all is faster"
         ),
         sa.Column("background_mean", sa.Double(), nullable=True, comment="similarity of queries to random products"),
         sa.Column("background_deviation", sa.Double(), nullable=True),
@@ -199,7 +199,7 @@ def upgrade() -> None:
     op.create_table(
         "common_word",
         sa.Column("word", sa.Text(), nullable=False, comment="a lexeme of shop.product.keywords"),
-        sa.Column("share", sa.Double(), nullable=False, comment="of all products, as the last ANALYZE saw it"),
+        sa.Column("share", sa.Double(), nullable=False, comment="share of the products, as of the last ANALYZE"),
         sa.PrimaryKeyConstraint("word", name=op.f("common_word_pkey")),
         schema="shop",
     )
@@ -214,7 +214,7 @@ def upgrade() -> None:
             postgresql.JSONB(),
             server_default=sa.text("'{}'"),
             nullable=False,
-            comment="on what, and how well it fits",
+            comment="the data of the fit, and how well the number fits",
         ),
         sa.ForeignKeyConstraint(
             ["model_id"], ["shop.model.model_id"], name=op.f("tuning_model_id_fkey"), ondelete="CASCADE"
@@ -232,12 +232,12 @@ def upgrade() -> None:
             "picture_sku",
             sa.Text(),
             nullable=True,
-            comment="or the first picture of this product, which is then left out of the results",
+            comment="instead: the query is the first picture of this product, which the results then exclude",
         ),
         sa.Column("catalog", sa.Text(), server_default="main", nullable=False),
         sa.Column("sku", sa.Text(), nullable=False, comment="the judged product"),
         sa.Column(
-            "grade", sa.SmallInteger(), server_default="1", nullable=False, comment="0: wrong; 3: exactly what was meant"
+            "grade", sa.SmallInteger(), server_default="1", nullable=False, comment="0: wrong; 3: exactly right"
         ),
         sa.Column("judged_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.Column(
@@ -245,7 +245,7 @@ def upgrade() -> None:
             sa.Uuid(),
             sa.Computed("shop_private.query_id(query, picture, picture_sku)", persisted=True),
             nullable=False,
-            comment="the same for the same query, in every suite",
+            comment="equal queries have the same id in every suite",
         ),
         sa.CheckConstraint("grade between 0 and 3", name=op.f("judgement_grade_check")),
         sa.CheckConstraint("num_nonnulls(picture, picture_sku) <= 1", name=op.f("judgement_one_picture_check")),
@@ -265,18 +265,18 @@ def upgrade() -> None:
     op.create_table(
         "evaluation",
         sa.Column("evaluation_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("run", sa.BigInteger(), nullable=False, comment="rows of one windowshop evaluate share it"),
+        sa.Column("run", sa.BigInteger(), nullable=False, comment="the same for all rows of one evaluation"),
         sa.Column("evaluated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.Column("suite", sa.Text(), nullable=False),
         sa.Column(
             "direction",
             sa.Text(),
             nullable=False,
-            comment="from->leg: text->image, text->title, text->keywords, text->hybrid, image->image ...",
+            comment="query -> leg: text->image, text->title, text->keywords, text->hybrid, image->image ...",
         ),
         sa.Column("catalog", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("revision", sa.Text(), nullable=False, comment="of the model"),
+        sa.Column("revision", sa.Text(), nullable=False, comment="revision of the model"),
         sa.Column(
             "setting",
             postgresql.JSONB(),
@@ -285,14 +285,14 @@ def upgrade() -> None:
             comment="weights, route, ef_search, filter",
         ),
         sa.Column(
-            "selectivity", sa.Double(), nullable=True, comment="share of products the filter lets through; null: no filter"
+            "selectivity", sa.Double(), nullable=True, comment="share of products that pass the filter; null: no filter"
         ),
         sa.Column("queries", sa.Integer(), nullable=False),
         sa.Column(
             "yardstick",
             sa.Text(),
             nullable=False,
-            comment="a hash of the queries and judgements it was measured against",
+            comment="a hash of the queries and judgements that were measured",
         ),
         sa.Column("k", sa.Integer(), nullable=False),
         sa.Column(
@@ -323,12 +323,12 @@ def upgrade() -> None:
         sa.Column("event_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("visitor", sa.Text(), nullable=True, comment="whatever the shop tells its visitors apart by"),
+        sa.Column("visitor", sa.Text(), nullable=True, comment="the shop's own name of the visitor"),
         sa.Column("catalog", sa.Text(), server_default="main", nullable=False),
         sa.Column("query", sa.Text(), nullable=True),
-        sa.Column("results", sa.Integer(), nullable=True, comment="of a search"),
-        sa.Column("sku", sa.Text(), nullable=True, comment="clicked, put into the cart, bought"),
-        sa.Column("rank", sa.Integer(), nullable=True, comment="where it stood in the results, from 1"),
+        sa.Column("results", sa.Integer(), nullable=True, comment="number of results of a search"),
+        sa.Column("sku", sa.Text(), nullable=True, comment="the product that was clicked or bought"),
+        sa.Column("rank", sa.Integer(), nullable=True, comment="rank of the product, from 1"),
         sa.CheckConstraint("kind in ('search', 'click', 'add_to_cart', 'purchase')", name=op.f("event_kind_check")),
         sa.CheckConstraint(
             "length(query) <= 10000 and length(sku) <= 200 and length(visitor) <= 200", name=op.f("event_bounded_check")

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("api_key_id", sa.Integer(), sa.Identity(always=True), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="sha256 of the token"),
-        sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False, comment="search, write; admin: all of it"),
+        sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False, comment="search, write, or admin: both"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True, comment="to the minute"),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),

@@ -11,7 +11,7 @@ REPLACED = "'hnsw_leg', 'search_leg', 'calibration_try', 'nearest_by_index'"
 
 
 def upgrade() -> None:
-    # The end of this upgrade creates the functions again that still have a file.
+    # At its end, the upgrade creates every function again that still has a file.
     op.execute(f"""
         do $$
         declare
@@ -26,15 +26,15 @@ def upgrade() -> None:
     op.execute("delete from shop.calibration")
     op.execute(
         "comment on column shop.calibration.stretch is "
-        "'filtered: the nearest have settled when none came during the candidates to this power'"
+        "'with a filter, the first k have converged if none was found in the last candidates to this power'"
     )
-    op.execute("comment on column shop_private.work.attempts is 'attempts begun alone, or failed among others'")
+    op.execute("comment on column shop_private.work.attempts is 'attempts that began alone or failed in a batch'")
 
 
 def downgrade() -> None:
-    op.execute("comment on column shop_private.work.attempts is 'solo attempts begun'")
+    op.execute("comment on column shop_private.work.attempts is 'attempts that began alone'")
     op.execute("delete from shop.calibration")
     op.execute(
         "comment on column shop.calibration.stretch is "
-        "'filtered: ef_search grows with the candidates looked at to this power'"
+        "'with a filter, ef_search is the number of candidates to this power'"
     )

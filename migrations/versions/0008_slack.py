@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.execute("alter table shop.calibration rename column stretch to slack")
     op.execute(
         "comment on column shop.calibration.slack is "
-        "'filtered: the nearest have settled when a fresh candidate is farther than the k-th by so much'"
+        "'with a filter, the first k have converged if a new candidate is farther than the k-th by this'"
     )
 
 
@@ -26,12 +26,12 @@ def downgrade() -> None:
     op.execute("alter table shop.calibration rename column slack to stretch")
     op.execute(
         "comment on column shop.calibration.stretch is "
-        "'filtered: the nearest have settled when none came during the candidates to this power'"
+        "'with a filter, the first k have converged if none was found in the last candidates to this power'"
     )
 
 
 def _drop_replaced() -> None:
-    # The end of this upgrade creates the functions again that still have a file.
+    # At its end, the upgrade creates every function again that still has a file.
     op.execute(f"""
         do $$
         declare

@@ -1,4 +1,4 @@
-"""Keys of identifiers and brands, their indexes, and which products a search's text names."""
+"""Adds keys of identifiers and brands with their indexes, by which a search finds the products that its text names."""
 
 from alembic import op
 
@@ -7,11 +7,11 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-# Stands behind two indexes, so it lives here and never changes. Letter case, accents, width, separators and other
-# punctuation, invisible characters and the leading zeros of a number make no difference. So a UPC, its EAN and its
-# GTIN-14 have one key, and so have Lancôme and LANCOME. The collation makes the key the same in every locale.
+# Two indexes use this function, so it is defined here and never changes. Letter case, accents, width, separators and
+# other punctuation, invisible characters and the leading zeros of a number make no difference. So a UPC, its EAN and
+# its GTIN-14 have one key, and so have Lancôme and LANCOME. The collation makes the key the same in every locale.
 #
-# PL/pgSQL, because the planner would inline an SQL function and take its cost for that of a few operators.
+# The language is PL/pgSQL, because the planner would inline an SQL function and estimate its cost as a few operators.
 IDENTIFIER_KEY = r"""
 create or replace function shop_private.identifier_key(code text) returns text
 language plpgsql immutable strict parallel safe as $$
@@ -36,7 +36,8 @@ begin
     return nullif(pg_catalog."left"(key, 200), '');
 end $$"""
 
-# A JSON path to the attributes whose values are identifiers, by their names: model, Part Number, ean13, herstellernr.
+# This JSON path selects attributes whose names show that their values are identifiers, such as model, Part Number,
+# ean13 or herstellernr.
 IDENTIFIERS = (
     '$.keyvalue() ? (@.key like_regex "^((gtin|ean|upc|isbn|jan)(8|10|12|13|14)?|asin|barcode|sku|oem|ref|reference|modell?'
     "|((manufacturers?|mfr|mfg|hersteller|oem|vendor|supplier)[ _.-]*)?"
@@ -63,14 +64,14 @@ begin
     return pg_catalog.array_remove(keys, null);
 end $$"""
 
-# field: sku, gtin, mpn, attribute, brand or text. A higher grade comes first.
+# `field` is sku, gtin, mpn, attribute, brand or text. A product with a higher grade comes first.
 EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field text, grade integer)"
 
 
 def upgrade() -> None:
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
-    # These may end the transaction, so what cannot run twice follows them.
+    # Creating an index may end the transaction, so the statements that cannot run twice come last.
     op.create_index_concurrently(
         "product_identifier_idx",
         "product",

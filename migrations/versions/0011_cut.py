@@ -1,4 +1,4 @@
-"""A search can be cut to the relevant products."""
+"""Adds the option and the result of a cut, which reduces a search to its relevant products."""
 
 from alembic import op
 
@@ -7,7 +7,8 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-# The products that pass the cut of a search. by_*: products with a near image, a near title, a word of the query.
+# The products that pass the cut of a search. by_image, by_title and by_words are the numbers of products with a near
+# image, with a near title, and with a word of the query.
 CUT = """
 create type shop_private.search_cut as (
     product_ids uuid[], complete boolean, total_is text, image_floor double precision, title_floor double precision,

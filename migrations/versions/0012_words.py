@@ -1,4 +1,4 @@
-"""Words without accents, the forms of codes and joined words, and parts of texts that have no blanks."""
+"""Adds to the keywords words without accents, forms of codes and joined words, and parts of texts without blanks."""
 
 from alembic import op
 
@@ -7,17 +7,17 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-# Scripts without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese, Korean. (Korean has blanks, but its
-# words have endings.)
+# The characters of Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean. These scripts put no blanks between words,
+# except Korean, whose words have endings.
 UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
     r"\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
 
-# A generated column uses these functions, so they are defined here and not in a file of db/functions. They give the
-# same result in every locale of the database: lower() uses the collation pg_c_utf8, and the regular expressions name
-# ranges of characters. Private characters stand in for others for a while: U+E000 for the letter U+0439, which is not
-# an accented letter, and U+E001 for a decimal point.
+# A generated column uses these functions, so they are defined here and not in a file of db/functions. The functions
+# give the same result in every locale of the database: lower() uses the collation pg_c_utf8, and the regular
+# expressions name ranges of characters. Two private characters replace other characters until the end: U+E000 replaces
+# the letter U+0439, which is not an accented letter, and U+E001 replaces a decimal point.
 FOLD = r"""
 create or replace function shop_private.fold(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -48,7 +48,8 @@ begin
     return folded;
 end $$""".replace("UNSPACED", UNSPACED)
 
-# Marks decimal points, so that "1,5" and "1.5" are one number. More digits than these are a code or thousands.
+# Marks decimal points, so that "1,5" and "1.5" are one number. A number with more digits is a code, or its comma or
+# point separates thousands.
 MARK_DECIMALS = r"""
 create or replace function shop_private.mark_decimals(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -68,7 +69,7 @@ begin
     return pg_catalog.btrim(pg_catalog.regexp_replace(words, '[\x01-\x2f\x3a-\x60\x7b-\x7f]+', ' ', 'g'));
 end $$"""
 
-# Splits pieces between letters and digits, and drops the leading zeros of long numbers (a UPC and its EAN).
+# Splits pieces between letters and digits. Drops the leading zeros of long numbers, so a UPC and its EAN are equal.
 WORD_PARTS = r"""
 create or replace function shop_private.word_parts(pieces text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -83,8 +84,8 @@ begin
     return pg_catalog.regexp_replace(parts, '(^| )0+(?=[1-9][0-9]{6,}( |$))', '\1', 'g');
 end $$"""
 
-# Scripts that put no blanks between words are searched by every two neighbouring characters. The last character of a
-# run stands alone too, so that a prefix finds each single character.
+# Returns each pair of neighbouring characters in texts without blanks. The last character of a run is also returned
+# alone, so that a search by prefix finds each single character.
 BIGRAMS = r"""
 create or replace function shop_private.bigrams(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -94,9 +95,9 @@ begin
             pg_catalog.generate_series(1, pg_catalog.length(run.found[1])) place(place);
 end $$""".replace("UNSPACED", UNSPACED)
 
-# Adds to a vector what the parser of PostgreSQL does not find in a text: words without accents, the parts of codes, and
-# joined words. All words of `codes` are codes, some of `words` may be. A text of plain words costs one regular
-# expression. The parts of a code are not added to a vector that has them.
+# Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
+# codes, and joined words. Every word of `codes` is a code; a word of `words` may be a code. A text without codes and
+# accents costs one regular expression. Words that are already in the vector are not added.
 WITH_FORMS = r"""
 create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
 returns tsvector
@@ -151,8 +152,8 @@ begin
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
 end $$"""
 
-# A description counts up to 20,000 characters. The cast from text is immutable in fact, because the configurations of
-# pg_catalog do not change.
+# The first 20,000 characters of a description count. The cast from text to regconfig is in fact immutable, because the
+# configurations of pg_catalog do not change.
 KEYWORDS = r"""
 create or replace function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
@@ -180,7 +181,7 @@ begin
             shop_private.with_forms(pg_catalog.to_tsvector(c, described), c, described, null), 'D');
 end $$"""
 
-# The function of revision 0002, without the forms.
+# The function of revision 0002, which adds no forms.
 PLAIN_KEYWORDS = """
 create or replace function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
@@ -204,8 +205,8 @@ HELPERS = (FOLD, MARK_DECIMALS, WORD_PIECES, WORD_PARTS, BIGRAMS, WITH_FORMS)
 def upgrade() -> None:
     for function in HELPERS:
         op.execute(function)
-    # The new keywords contain the old ones. So the searches of the old version, which serve until this upgrade ends,
-    # find the same products in filled and in unfilled rows.
+    # The new keywords of a product contain its old keywords. So the old search, which serves until this upgrade ends,
+    # finds the same products in rows with new and with old keywords.
     op.replace_keywords(KEYWORDS)
 
 

@@ -1,1 +1,1 @@
-"""The REST API: one file per resource, its schemas and its OpenAPI document."""
+"""Contains the REST API: a file for each resource, the schemas, and the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""One example of each body, for the OpenAPI document. A test sends the examples of requests to the service."""
+"""Defines an example of each body for the OpenAPI document. A test sends the examples of requests to the service."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers, as OpenAPI shows them.
+"""Defines the bodies of requests and answers, as OpenAPI shows them.
 
 Unknown fields are refused, because a misspelt option must not be ignored. The method `arguments` of a search returns
 the arguments of shop.search, so a new option needs one field and one line in that method.
@@ -29,7 +29,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
 class Weights(msgspec.Struct, forbid_unknown_fields=True):
-    """The weight of each leg of the search. With 0 the leg is not run; null stands for the fitted weight."""
+    """The weight of each leg of the search. A leg of weight 0 is not run; null means the fitted weight."""
 
     image: Weight | None = None
     title: Weight | None = None
@@ -50,10 +50,11 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     cut: Annotated[
         Literal["relevant"] | None,
-        Meta(description="Exclude products that are not similar to the query and have no word of it."),
+        Meta(description="`relevant` excludes products that are not similar to the query and have no word of it."),
     ] = None
     page: Annotated[
-        Cursor | None, Meta(description="`next` of the previous page's answer. All other fields must be the same.")
+        Cursor | None,
+        Meta(description="`next` of the previous page's answer. Only `top_k` and `explain` may change."),
     ] = None
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
@@ -89,7 +90,7 @@ class ImageSearch(Options, forbid_unknown_fields=True, kw_only=True):
 
 
 class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Exactly one of text, image, sku and vector. With a negative weight, products unlike this input rank first."""
+    """Has exactly one of text, image, sku and vector. With a negative weight, products unlike this input rank first."""
 
     text: Text | None = None
     image: Annotated[Base64 | None, Meta(description="An image file in base64.")] = None
@@ -134,7 +135,7 @@ class Why(msgspec.Struct):
     keyword: Leg
     exact_match: Annotated[
         Literal["sku", "gtin", "mpn", "attribute", "brand", "text"] | None,
-        Meta(description="The field by which the text names this product, so that the product comes first; else null."),
+        Meta(description="The field by which the text names this product, which then comes first; otherwise null."),
     ]
 
 
@@ -177,15 +178,15 @@ class Results(msgspec.Struct):
     rows_examined: int | None
     degraded: bool
     reason: Annotated[
-        str | None, Meta(description="The reason why the result is incomplete or empty; null when it is neither.")
+        str | None, Meta(description="The reason why the results are incomplete or empty; otherwise null.")
     ]
     next: Annotated[str | None, Meta(description="Send this as `page` to get the next page; null on the last page.")]
     explain: list[Explained] | None = None
 
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """With `cut`, only products that pass the cut of a search are counted. Send the query, image, inputs and weights of
-    that search."""
+    """Without `cut`, all products that pass the filter are counted. With `cut`, only the products that pass the cut of
+    a search are counted; then also send the query, image, inputs and weights of that search."""
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[Annotated[str, Meta(max_length=1011)]], Meta(min_length=1, max_length=20)] = msgspec.field(
@@ -225,7 +226,7 @@ class FacetValue(msgspec.Struct):
     currency: Annotated[str | None, Meta(description="The currency of a price range; null for other values.")] = None
     filter: Annotated[
         Any,
-        Meta(description="The filter that finds these products; null for `other`. It replaces the one on this field."),
+        Meta(description="A filter that finds these products, in place of the filter on this field; null for `other`."),
     ] = None
 
 

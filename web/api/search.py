@@ -95,7 +95,7 @@ async def similar(
         str | None, QueryParameter(name="filter", max_length=100_000, description="A filter, as JSON.")
     ] = None,
     cut: Annotated[
-        Literal["relevant"] | None, QueryParameter(description="Exclude products that are not alike.")
+        Literal["relevant"] | None, QueryParameter(description="`relevant` excludes products that are not similar.")
     ] = None,
     page: Annotated[
         str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the previous page's answer.")
@@ -118,7 +118,7 @@ async def facets(
     state: State,
     data: Annotated[FacetsAsked, Body(examples=[Example("beside a search for bags", value=FACETS_ASKED)])],
 ) -> Facets:
-    """Count the products of each brand, colour or price range that pass a filter. A query changes no count without
+    """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
     `cut`."""
     params = SearchParams(**data.arguments())
     rows = await state.pools.read(
@@ -140,7 +140,7 @@ def group_by_field(rows: list[Facet]) -> list[FacetOf]:
 
 
 def _raw(json: str | None) -> msgspec.Raw | None:
-    """PostgreSQL's JSON as it is: no number loses a digit."""
+    """Returns PostgreSQL's JSON unchanged, so that no number loses a digit."""
     return None if json is None else msgspec.Raw(json.encode())
 
 

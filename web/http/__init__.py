@@ -1,1 +1,1 @@
-"""The layers that every request passes: limits, access checks, the database, errors, and metrics."""
+"""Contains the layers that every request passes: limits, access checks, the database, errors, and metrics."""

@@ -1,1 +1,1 @@
-"""The search page: HTML that works without JavaScript."""
+"""Contains the search page, whose HTML works without JavaScript."""

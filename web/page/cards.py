@@ -1,4 +1,4 @@
-"""The cards of the result grid. Each card shows a product, its links, and why the product was found."""
+"""Makes the cards of the result grid. Each card shows a product, its links, and why the product was found."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

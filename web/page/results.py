@@ -1,4 +1,4 @@
-"""The products, facets and examples that one state of the page shows."""
+"""Reads the products, facets and examples that one state of the page shows."""
 
 import time
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class PageResult:
     """The products, facets and examples to show. `search` is None when products were only listed."""
 
     products: Sequence[SearchHit | BrowseItem]
-    cursor: str  # of the next page; empty on the last page
+    cursor: str  # cursor of the next page; empty on the last page
     search: SearchResult | None
     catalog: str
     facets: list[FacetOf]
@@ -83,8 +83,8 @@ def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
 def read_page(
     conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
 ) -> PageResult:
-    """Read the results for `state`, from the default catalog if it names none. `image` is the uploaded image that
-    `state` names. Facets and examples are read only `with_filters`."""
+    """Read the results for `state`, from the default catalog if `state` names no catalog. `image` is the uploaded image
+    that `state` names. Facets and examples are read only `with_filters`."""
     state = replace(state, catalog=state.catalog or default_catalog(conn))
     params = SearchParams(
         query=state.q or None,
@@ -109,7 +109,7 @@ def read_page(
 
     if params.cut is None or not with_filters:
         return read(conn)
-    return in_transaction(conn, read, "begin isolation level repeatable read")  # results and facets count the same set
+    return in_transaction(conn, read, "begin isolation level repeatable read")  # one snapshot for results and facets
 
 
 def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Sequence[SearchHit], str]:
@@ -118,12 +118,12 @@ def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Seque
 
 
 def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
-    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more tells whether there is a next page
+    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more product shows that there is a next page
     return None, listed[:PAGE], str(listed[PAGE - 1].product_id) if len(listed) > PAGE else ""
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:
-    """Returns the products that the search should be similar or dissimilar to, by SKU."""
+    """Returns, by SKU, the example products of the search: those of `like` and `unlike`."""
     skus = [*state.like, *state.unlike]
     if not skus:
         return {}

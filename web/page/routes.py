@@ -1,4 +1,4 @@
-"""The routes of the search page. Each state of the page has one address. A request by htmx gets only the changed part
+"""Defines the routes of the search page. Each state of the page has one address. htmx requests only the changed part
 of the page."""
 
 from dataclasses import replace

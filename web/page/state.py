@@ -1,4 +1,4 @@
-"""The state of the page: a visitor's search. Every state has an address, so it can be linked to."""
+"""Defines the state of the page, which is a visitor's search. Every state has an address, so links can lead to it."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from db.catalog.catalogs import DEFAULT
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 
-FIELDS = ("product_type", "brand", "color", "availability")  # fields with a list of values; the price has two bounds
+FIELDS = ("product_type", "brand", "color", "availability")  # the fields that a visitor filters by a list of values
 UNLIKE_WEIGHT = -0.5
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 _LISTS = (*FIELDS, "like", "unlike")
@@ -40,7 +40,7 @@ class PageState:
     chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field: its chosen values
     price_min: float | None = None
     price_max: float | None = None
-    catalog: str = ""  # the site's default catalog
+    catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
@@ -134,7 +134,7 @@ def _price(written: str) -> float | None:
     """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
-    # Groups of three digits behind commas are thousands, as the page shows them; any other comma is a decimal one.
+    # Commas between groups of three digits separate thousands, as the page writes them. Any other comma is decimal.
     price = float(written.replace(",", "" if _THOUSANDS.fullmatch(written) else "."))
     if not 0 <= price <= 1e10:  # refuses NaN too
         raise ValueError(written)

@@ -28,8 +28,8 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     prices = ["" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip() for hit in hits]
     similarities = ["" if hit.similarity is None else f"{hit.similarity:.3f}" for hit in hits]
     numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
-    # The figures are never cut. SKU, title and type share the remaining width. If it is too small, the title shrinks to
-    # half of it, then the type, then the SKU.
+    # Figures are always shown in full. SKU, title and type share the remaining width. If this width is too small, the
+    # title shrinks to half of it; then the type shrinks, and then the SKU.
     left = console.width - numbers - price - similarity - 13  # between columns
     sku = min(16, max(len(hit.sku) for hit in hits))
     kind = min(18, max(len(hit.product_type or "") for hit in hits))

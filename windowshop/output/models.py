@@ -16,7 +16,7 @@ COUNTS = ("items", "done", "waiting", "leased", "quarantined")
 
 
 def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
-    """A line about each model, and a table of how much of the catalog it has encoded."""
+    """Print a line about each model, and a table that shows how much of the catalog the model has encoded."""
     for model in models:
         last = model.evaluation
         judged = (
@@ -48,7 +48,7 @@ def as_json(models: Sequence[ModelStatus]) -> str:
 
 
 def told(switched: Switched) -> list[str]:
-    """Returns lines that say what a switch did and how to go back."""
+    """Returns lines that describe a switch and how to undo it."""
     before = switched.before
     lines = [f"Search is served by {switched.now}{'' if before is None else f', which takes the place of {before}'}."]
     lines += [f"Forced, although {reason}." for reason in switched.overruled]
@@ -73,7 +73,7 @@ def _covered(kind: str, part: PartCoverage) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Where there is no room, names fold and figures stay whole."""
+    """Returns a table. In a narrow terminal, names continue on the next line and figures stay whole."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, no_wrap=name not in ("index", "state"), overflow="fold")

@@ -1,4 +1,4 @@
-"""Progress bars on stderr. Nothing is shown if stderr is not a terminal."""
+"""Shows progress bars on stderr, if stderr is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class ProgressBar:
         self._progress.advance(self._task)
 
     def update(self, completed: float, total: float | None, what: str | None = None, *, rate: bool = False) -> None:
-        """Move the bar. With `rate`, it also shows how many items are completed per second."""
+        """Move the bar. With `rate`, the bar also shows how many items are completed per second."""
         speed = self._progress.tasks[self._task].speed if rate else None
         shown = f"{speed:.0f}/s" if speed else ""
         self._progress.update(self._task, completed=completed, total=total, description=what, rate=shown)
@@ -60,7 +60,7 @@ def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A line that says what happens. On a terminal it has a spinner and the elapsed time until the context ends."""
+    """Shows a line about an activity. On a terminal, a spinner and the elapsed time follow until the context ends."""
     console = Console(stderr=True)
     if not console.is_terminal:
         say(what)

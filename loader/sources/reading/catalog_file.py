@@ -14,9 +14,9 @@ from loader.errors import SourceDamaged, SourceUnreadable
 HEAD_BYTES = 64 * 1024  # bytes; more than any header has
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
-# Feeds compress 5 to 20 times. A file of a few MB must not unpack to so much that it keeps a loader busy for days. So
-# an unpacked file may have at most MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED bytes if that is
-# more.
+# Compression makes a feed 5 to 20 times smaller. A file of a few MB must not unpack to so many bytes that a loader is
+# busy for days. So an unpacked file has at most MAX_EXPANSION times the bytes of its packed file, or at most
+# ALWAYS_ALLOWED bytes if that is more.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20
 

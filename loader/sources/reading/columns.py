@@ -1,4 +1,4 @@
-"""Assigns the columns of a table to fields by their usual names, or as `--map` says."""
+"""Assigns the columns of a table to fields, by the usual names of the columns or by `--map`."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ UNSEEN = frozenset(("script", "style", "template", "head", "noscript"))
 
 def plain_text(html: str) -> str:
     """Returns the text without tags, with entities resolved and a line for each block. Raises no error: an unclosed tag
-    is taken as text, or as closed at the end."""
+    counts as text, or as closed at the end."""
     if "<" not in html and "&" not in html:
         return html.strip()
     words = _Words()

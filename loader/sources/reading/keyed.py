@@ -10,7 +10,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import one_text
 from loader.sources.reading.columns import Columns, empty_columns, resolve, resolve_what_is_there
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered, as in some files each object has another set
+MAX_SHAPES = 1000  # at most this many sets of names are remembered, because in some files each object has other names
 
 
 class KeyedRows:

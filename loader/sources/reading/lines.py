@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-MAX_RECORD = 1 << 20  # bytes of a line, record or item at most; the longest descriptions have a hundredth of this
+MAX_RECORD = 1 << 20  # a line, record or item has at most this many bytes: 100 times the longest descriptions
 BOM = b"\xef\xbb\xbf"
 
 

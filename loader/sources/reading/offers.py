@@ -15,7 +15,7 @@ class Offered(NamedTuple):
     currency: str
     availability: str
     condition: str
-    says_more: bool  # the offers hold more than these fields: several offers, or a range of prices
+    says_more: bool  # there are several offers or a range of prices, which the three fields above cannot hold
 
 
 def offered(offers: Any) -> Offered:

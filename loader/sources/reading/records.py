@@ -1,8 +1,8 @@
 """Reads delimited text record by record, in bounded memory. Of a broken record, only the first line is rejected.
 
-For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are remembered:
-if the record is broken (a quote that is not closed, text after a closing quote, too many bytes), its first line is
-rejected and reading goes on with its second line. Bytes that are not UTF-8 reject the record that contains them.
+For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are remembered.
+If the record is broken (a quote that is not closed, text after a closing quote, too many bytes), its first line is
+rejected, and reading continues with its second line. A record with bytes that are not UTF-8 is rejected as a whole.
 """
 
 import csv
@@ -27,7 +27,7 @@ class _TooLong(Exception):
 
 
 class _Text:
-    """The lines of a file as text. The lines of the current record can be given back and are then read again."""
+    """Yields the lines of a file as text. The lines of the current record can be put back, to be read again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.bad_byte: str | None = None
@@ -69,7 +69,7 @@ class _Text:
 
 
 class Records:
-    """Iterates once over the records and rejects in the order of the file. Blank lines are skipped."""
+    """Iterates once over the records and rejects, in the order of the file. Skips blank lines."""
 
     def __init__(self, file: BinaryIO, delimiter: str) -> None:
         self._text = _Text(file)
@@ -96,7 +96,7 @@ class Records:
 
 
 def _why(error: Exception, lines: int) -> str:
-    said = str(error)  # csv.Error has no other details; only the words of the reason depend on them
+    said = str(error)  # csv.Error has no other details; only the wording of the reason depends on this text
     if isinstance(error, _TooLong) and lines == 1:
         return f"the line is {TOO_LONG}"
     if "field limit" in said:
