@@ -54,7 +54,7 @@ class LoadSummary:
     empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS))  # fields without a value in every product
     attributes: set[str] = field(default_factory=set)  # the names of all attributes
     private: dict[str, int] = field(default_factory=dict)  # dropped private attributes, with the number of rows
-    warnings: dict[str, Warnings] = field(default_factory=dict)  # by field
+    warnings: dict[str, Warnings] = field(default_factory=dict)  # the warnings about each field
     rejects_file: Path | None = None  # where the rejected rows are listed
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None

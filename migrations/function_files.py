@@ -88,7 +88,7 @@ def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str,
 
 def apply_functions(conn: Connection, files: Files) -> None:
     """Replace every function, view and result type by the definition in its file, as the owner."""
-    for comment in table_comments(conn):  # before the views, which copy these comments
+    for comment in table_comments(conn):  # first, because views copy these comments
         _execute(conn, comment)
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
@@ -130,7 +130,7 @@ def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[De
 
 
 def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
-    if one.kind == "trigger":  # on our tables; a file creates the trigger again
+    if one.kind == "trigger":  # a trigger of our tables, which a file creates again
         return one.schema in ("shop", "shop_private")
     return (one.schema, one.name) in defined
 

@@ -42,7 +42,7 @@ def add(
 
     settings = Settings.read()
     if name is not None:
-        check_name(name)  # before the seconds that torch and the model take to load
+        check_name(name)  # checked first, because torch and the model take seconds to load
     folder = Path(source).expanduser()
     source = str(folder.resolve()) if folder.is_dir() else source
     with waiting("Loading the model"):

@@ -14,8 +14,8 @@ images with the title's head noun have grade 1 (a green apple for "red apple").
   products.
 
 All catalogs hold the same images, and all suites have the same queries and judgements, so only the titles make a
-difference. Weights are fitted on the first two suites, which have goals. The third suite shows how these weights do in
-a catalog that they were not fitted for.
+difference. Weights are fitted on the first two suites, which have goals. The third suite shows how good these weights
+are for a catalog on which they were not fitted.
 """
 
 import csv

@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001 - symbols of all scripts
 """Lists the symbols of currencies as shops write them, from the locale data of Unicode's CLDR."""
 
-# A symbol that means one currency, without blanks and without a full stop at its end
+# Maps a symbol that means one currency to the code of the currency. A symbol has no blank, and no full stop at its end.
 SYMBOLS = {
     "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₺": "TRY", "₩": "KRW", "￦": "KRW", "₫": "VND", "₴": "UAH",
     "₪": "ILS", "₱": "PHP", "฿": "THB", "₦": "NGN", "₸": "KZT", "₼": "AZN", "₾": "GEL", "₡": "CRC", "₲": "PYG",
@@ -29,7 +29,7 @@ SYMBOLS = {
     "ر.س": "SAR", "ر.ق": "QAR", "ج.م": "EGP", "د.م": "MAD", "د.ج": "DZD", "ل.ل": "LBP",
 }  # fmt: skip
 
-# A symbol that several currencies share. The currency comes from another column, or stays unknown.
+# Maps a symbol that several currencies share to these currencies. Another column names the currency, or it is unknown.
 SHARED: dict[str, frozenset[str]] = {
     "$": frozenset((
         "ARS", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "CLP", "COP", "CUP", "CVE", "DOP", "FJD", "GYD", "HKD",

@@ -1,8 +1,8 @@
 """Reads a price as shops write it: an amount, with its currency before or behind it.
 
 Blanks of any width, apostrophes, and repeated dots or commas separate groups of digits. The only notation that could
-mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` decides it by the other
-prices of the file. Without a decision the price is refused, because it could be wrong a thousandfold.
+mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` decides such a price by
+the other prices of the file. If they decide nothing, the price is refused, because it could be wrong a thousandfold.
 """
 
 import re
@@ -145,7 +145,7 @@ class DecimalMarks:
 class _Evidence(NamedTuple):
     decimals: set[str]  # marks that separate decimals in some price
     thousands: set[str]  # marks that separate thousands in some price
-    doubtful: set[str]  # marks before three digits of which the last is not 0: a price seldom has three decimals
+    doubtful: set[str]  # marks before three digits whose last one is not 0: such digits are rarely decimals
 
     def decimal_mark(self) -> str | None:
         marks = self.decimals - self.thousands - self.doubtful
@@ -212,7 +212,7 @@ def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) 
             mark = ""
         elif (
             decimal_mark is None and unit in THREE_DECIMALS and unit != "IQD" and used == "."
-        ):  # dinars of Iraq: thousands
+        ):  # a dot in dinars of Iraq separates thousands, although the currency has three decimals
             mark = "."
         elif decimal_mark is None or unit in NO_DECIMALS:
             raise AmbiguousPrice(
@@ -227,7 +227,7 @@ def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) 
 def _parted(digits: str, cell: str) -> tuple[str, str, str]:
     """Return the decimal mark, the digits before it, and the digits behind it.
 
-    The mark is "" for a whole number, and _EITHER if the last three digits could be decimals or not.
+    The mark is "" for a whole number, and _EITHER if the last three digits could be decimals or thousands.
     """
     digits = re.sub(r"\s+", " ", digits)
     if _ARABIC_DECIMAL in digits:

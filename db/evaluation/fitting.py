@@ -37,7 +37,7 @@ class HeldOutResult:
     queries: int  # the number of queries in the test half
     hybrid: Interval
     legs: dict[str, Interval] = field(default_factory=dict)
-    over: dict[str, Interval] = field(default_factory=dict)  # by leg: the hybrid minus the leg, query by query
+    over: dict[str, Interval] = field(default_factory=dict)  # for each leg, the hybrid minus the leg
 
     @property
     def best_leg(self) -> str:

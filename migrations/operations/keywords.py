@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout
 
-ROWS = 500  # a transaction writes this many rows, which takes well below a second, because it holds row locks
+ROWS = 500  # a transaction, which holds row locks, writes only this many rows, in well below a second
 WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again to drop entries of old rows
 REPORT_SECONDS = 2.0
-PATIENCE_SECONDS = 300.0  # how long to wait for a moment in which nobody writes products
+PATIENCE_SECONDS = 300.0  # time limit of the wait for a moment in which no statement writes products
 INDEX = "product_keywords_idx"
 
 

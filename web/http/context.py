@@ -12,7 +12,7 @@ _NAME = "windowshop"  # the key in scope["state"]; the server gives every reques
 @dataclass(slots=True)
 class RequestContext:
     request_id: str
-    deadline: float  # by the event loop's clock
+    deadline: float  # a time of the event loop's clock
     api_key: ApiKey | None = None  # None when keys are off or the request has no valid key
     query_text: str | None = None  # the search text, for the log
 

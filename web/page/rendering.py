@@ -22,7 +22,7 @@ HEADERS = {
     "form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",  # one address answers with the whole page, or with a part of it for htmx
+    "Cache-Control": "no-store",  # an address gives the whole page to a browser, and a part of the page to htmx
     "Vary": "HX-Request",
 }
 HTMX = msgspec.json.encode(

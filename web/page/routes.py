@@ -46,7 +46,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     result: PageResult = await state.pools.read(
         request, lambda conn: read_page(conn, wanted, image, state.facet_cache, with_filters=not is_more)
     )
-    wanted = replace(wanted, catalog=result.catalog)  # so the page's links stay in this catalog
+    wanted = replace(wanted, catalog=result.catalog)  # the links of the page stay in this catalog
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     template = "more.html" if is_more else "part.html" if _is_htmx(request) else "page.html"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from loader.summary import LoadSummary
 
 MAX_COLUMNS = 200  # at most this many columns are listed
-MAX_NAME = 60  # longer names of columns are cut to this many characters
+MAX_NAME = 60  # the name of a column is cut to at most this many characters
 ATTRIBUTE = "attributes."
 
 
