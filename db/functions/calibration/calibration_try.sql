@@ -19,7 +19,7 @@ declare
     n integer;
 begin
     for n in 1..cardinality(p_queries) loop
-        k := p_k + (p_products[n] is not null)::int;  -- the image of a product finds that product first
+        k := p_k + (p_products[n] is not null)::int;  -- one more, because an image finds its own product first
         truth := p_truth[n]::uuid[];
         leg := case when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_queries[n], k, 1, p_index, p_ef_search)

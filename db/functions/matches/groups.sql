@@ -14,10 +14,10 @@ declare
     size integer[] := array_fill(1, array[total]);
     neighbour integer[];  -- neighbours of item 1, then of item 2, ...; the neighbours of n begin at start[n]
     start integer[];
-    x integer;
-    y integer;
+    x integer;  -- the leader of the smaller group of a link
+    y integer;  -- the leader of the larger group
     member integer;
-    linked integer;
+    linked integer;  -- the number of links between the two groups
 begin
     select array_agg(e.b order by e.a) into neighbour from (
         select f.a, f.b from unnest(p_first, p_second) f(a, b)

@@ -15,6 +15,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $
 #variable_conflict use_column
 declare
     t constant record := shop_private.match_thresholds();
+    -- the distance, in multiples of its threshold, whose closeness is half of p_min_score
     reach constant double precision := 2 - p_min_score / 2;
 begin
     if p_k is null or p_k not between 1 and 200 then

@@ -23,8 +23,8 @@ begin
             tablesample system (%s) repeatable (0)', p_condition, least(100, 100.0 * @sample_products@ / p_products))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
-        -- The square root of a count has a standard deviation of 0.5. The bound is three
-        -- such deviations below the square root of `hits`, squared again.
+        -- The square root of a count has a standard deviation of 0.5. The bound is the square root of `hits`
+        -- less three such deviations, squared again.
         if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then
             return;
         end if;

@@ -4,7 +4,7 @@
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --
--- Its other arguments are those of shop.search without after. The function is VOLATILE, because it measures times.
+-- The other arguments are those of shop.search, except `after`. The function is VOLATILE, because it measures times.
 create or replace function shop.explain_search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',

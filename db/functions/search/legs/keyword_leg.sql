@@ -1,12 +1,13 @@
--- Finds the p_depth products whose words fit best. The order is by the number of whole points of the score, then by
--- ts_rank:
+-- Finds the p_depth products whose words fit the text best. Products are ordered by the whole points of their score,
+-- then by ts_rank. The points of a product mean:
 --
 --   4  the product has every word, and the parts of each code together
 --   3  the product has every word
 --   2  the title has every word, some as parts of longer words
---   1  the product has every word, but common words do not tell whether there are more such products
+--   1  the product has every word, but the words are so common that not all such products are read
+--   0  the product has some of the words, or similar words
 --
--- A brand among other words selects only products of the brand that have another word of the text, too.
+-- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --
 -- A common word, which many products contain, does not select products. It ranks the products that rarer words and the
 -- vector legs found (p_candidates, nearest first). If the query has only common words and there are no candidates, the
@@ -25,7 +26,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = @typo_similarity@
 set enable_bitmapscan = on
-set synchronize_seqscans = off  -- so that the first products of the table are always the same
+set synchronize_seqscans = off  -- the first products of the table are then always the same
 as $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -34,13 +35,13 @@ declare
     query constant record := shop_private.keyword_query(p_text, language);
     selecting text[];  -- terms that select products
     common text[];
-    rarest text;  -- of the common words
-    selects_at_most integer;
+    rarest text;  -- the rarest of the common words
+    selects_at_most integer;  -- the most products that `selecting` may select; null: no limit
     misspelt text[];
     brand record;  -- the result of brand_words
     share double precision;
     any_selecting tsquery;
-    any_part text;  -- conditions on titles, see title_parts
+    any_part text;  -- the results of title_parts
     every_part text;
     part_score text;
     complete boolean;  -- whether the statement reads all products with every word
@@ -80,7 +81,7 @@ begin
         if selecting is null then
             selecting := array[quote_literal(rarest)];
             selects_at_most := @keyword_common@;
-        else  -- a joined form or another spelling of a common word
+        else  -- `selecting` has a joined form or another spelling of a common word
             execute format('select array(
                 select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2)', p_condition)
             into p_candidates using quote_literal(rarest)::tsquery, @keyword_common@;

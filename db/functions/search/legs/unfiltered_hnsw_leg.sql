@@ -1,6 +1,6 @@
 -- Finds the p_depth nearest products by one kind of vector (p_part is image or title) when every product matches. The
--- function scans the HNSW index once with p_ef_search candidates, like a plain ordered statement. Each product is
--- listed once, with its nearest image. p_rows_per_product is the mean number of vectors of a product.
+-- function scans the HNSW index once with p_ef_search candidates, like a plain statement with ORDER BY and LIMIT. Each
+-- product is listed once, with its nearest image. p_rows_per_product is the mean number of vectors of a product.
 --
 -- A second, larger scan follows only if several images of one product took the places of other products. The function
 -- keeps its plans, because planning takes a tenth of a millisecond.
