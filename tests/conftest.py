@@ -20,6 +20,8 @@ from migrations.upgrade import upgrade
 from tests.support.databases import Databases
 
 pytest_plugins = ["tests.support.shop"]
+# Tests run side by side. Threads of torch and numpy that wait for each other would take the processors from other tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

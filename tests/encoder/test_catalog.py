@@ -142,6 +142,7 @@ def kill_again_and_again(
     print(f"finished {taken:.0f} s after the last restart; {interrupted} kills hit an encoder that held items")
 
 
+@pytest.mark.soak
 def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

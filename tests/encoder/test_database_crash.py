@@ -33,9 +33,8 @@ def own_server_database(
         yield database, settings
 
 
-@pytest.mark.parametrize(
-    ("kills", "count"), [(2, 1_500), pytest.param(20, 12_000, marks=pytest.mark.soak)], ids=["2", "20"]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("kills", "count"), [(2, 1_500), (20, 12_000)])
 def test_killing_the_database_loses_no_acknowledged_vector(
     own_server_database: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_file_that_is_no_image_is_refused_with_its_reason(
         assert conn.scalar(text("select shop.clip_text('the session still works')")) is not None
 
 
+@pytest.mark.soak
 def test_another_encoder_answers_after_an_encoder_is_killed(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

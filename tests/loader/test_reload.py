@@ -217,6 +217,7 @@ def test_two_concurrent_loads_of_the_same_rows_both_finish(
     assert len(contents(database)) == 2000
 
 
+@pytest.mark.soak
 def test_a_load_that_is_killed_and_repeated_stores_the_same_as_an_undisturbed_load(
     database: Database, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):

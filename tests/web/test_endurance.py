@@ -44,6 +44,7 @@ def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
     assert stopped_under_load > times / 2
 
 
+@pytest.mark.soak
 def test_requests_that_were_accepted_survive_restarts(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[i
     return memory, waiting
 
 
+@pytest.mark.soak
 def test_overload_is_refused_and_leaves_no_request_and_no_connection_behind(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

@@ -244,6 +244,7 @@ def test_the_next_sync_finishes_an_interrupted_sync(
     assert counts(load_catalog(emptied_database, tmp_path / "feed.csv", sync=ALL)) == (25, 15, 0, 10)
 
 
+@pytest.mark.soak
 def test_a_killed_and_repeated_sync_gives_the_same_catalog_as_an_uninterrupted_sync(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
