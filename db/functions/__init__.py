@@ -82,7 +82,6 @@ IN_CALL_ORDER = (
     "filters/catalog_condition",
     "catalog/catalog_share",
     "search/row_estimate",
-    "search/hnsw_index",
     "search/search_settings",
     "search/collect_matches",
     "search/legs/leg_from_candidates",

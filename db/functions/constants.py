@@ -88,6 +88,12 @@ SEARCH = (
     Constant(
         "default_stop_margin", 0.03, "distance", "before a calibration; 0.015 to 0.02 suits texts, 0.02 to 0.035 images"
     ),
+    Constant(
+        "exact_without_ef",
+        40_000,
+        "matches",
+        "up to this many are compared while no calibration has found an ef_search that reaches the target",
+    ),
     Constant("default_exact_us", 4, "us per row", "before a calibration: 512 half-precision numbers on one core"),
     Constant("default_hnsw_us", 10, "us per candidate", "before a calibration: 512 half-precision numbers on one core"),
     Constant("default_rrf_k", 60, "ranks", "rrf_k until one is fitted, from Cormack, Clarke and Buettcher (2009)"),
@@ -213,12 +219,6 @@ CALIBRATION = (
     ),
     Constant(
         "calibration_far_types", 3, "product types", "the commonest product types, which are measured as far filters"
-    ),
-    Constant(
-        "calibration_unreached_rows",
-        40_000,
-        "matches",
-        "up to this many are compared if no ef_search reaches the target",
     ),
     Constant("calibration_index_products", 2000, "products", "below this, calibration does not measure the index"),
 )

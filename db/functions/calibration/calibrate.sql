@@ -5,7 +5,7 @@
 -- searches whose filter is far from the query. Messages of level INFO report the progress.
 --
 -- If no ef_search reaches the target, the index is not reliable for this catalog. crossover_rows is then at least
--- @calibration_unreached_rows@, so that a search compares all matches if there are at most that many.
+-- @exact_without_ef@, so that a search compares all matches if there are at most that many.
 --
 -- Times are lower quartiles, because other load on the machine is not a cost of the route. The function writes only
 -- shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row; search
@@ -63,7 +63,7 @@ begin
             sample.vectors, sample.products, k, target_recall, s.image_table, s.image_index) e;
     end if;
     unreliable := lowest < target_recall;
-    if result.recall is not null and not (unreliable and s.products <= @calibration_unreached_rows@) then
+    if result.recall is not null and not (unreliable and s.products <= @exact_without_ef@) then
         select m.stop_margin, m.us_per_candidate, m.measured
         into result.slack, result.hnsw_us_per_candidate, filtered
         from shop_private.calibration_stop_margin(
@@ -73,7 +73,7 @@ begin
     end if;
     result.crossover_rows := greatest(@exact_floor@,
         result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row,
-        case when unreliable then @calibration_unreached_rows@ end);
+        case when unreliable then @exact_without_ef@ end);
     if result.recall is not null and s.products > result.crossover_rows then
         s.ef_search := result.ef_search; s.stop_margin := result.slack;
         s.exact_us_per_row := result.exact_us_per_row; s.hnsw_us_per_candidate := result.hnsw_us_per_candidate;

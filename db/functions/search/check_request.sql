@@ -12,8 +12,9 @@ begin
         raise exception using errcode = '22023', message = format('there is no route %L', p_request.route),
             hint = 'exact, hnsw, or null to let the search choose.';
     end if;
-    if exists (select from unnest(array[p_request.image_weight, p_request.title_weight, p_request.keyword_weight]) w
-               where w < 0 or w > @max_weight@ or w = 'NaN') then
+    if least(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) < 0
+        or greatest(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) > @max_weight@  -- or NaN
+    then
         raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
             hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
     end if;

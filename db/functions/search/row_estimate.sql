@@ -1,13 +1,14 @@
 -- Returns the planner's estimate of a table's rows: its density at the last ANALYZE times its current number of pages.
--- If the table was never analyzed, the dimension of its vectors gives the density.
+-- If the table was never analyzed, the dimension of its vectors gives the density. Every search calls the function,
+-- so it has no SET clause; instead it names the schema of each relation.
 create or replace function shop_private.row_estimate(relation regclass)
 returns bigint
-language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable parallel safe as $$
 begin
     return (
-        select pg_relation_size(relation) / 8192 * case
+        select pg_catalog.pg_relation_size(relation) / 8192 * case
             when c.reltuples > 0 and c.relpages > 0 then c.reltuples / c.relpages
-            else 8192.0 / (select coalesce(sum(nullif(a.atttypmod, -1)), 0) * 2 + 100 from pg_attribute a
+            else 8192.0 / (select coalesce(sum(nullif(a.atttypmod, -1)), 0) * 2 + 100 from pg_catalog.pg_attribute a
                            where a.attrelid = relation and a.attname = 'embedding') end
-        from pg_class c where c.oid = relation);
+        from pg_catalog.pg_class c where c.oid = relation);
 end $$;

@@ -87,5 +87,10 @@ begin
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
-    return shop_private.search_total(p_request, settings, matched, known_share, run);
+    if matched is null then
+        return shop_private.search_total(p_request, settings, known_share, run);
+    end if;
+    run.total := cardinality(matched);
+    run.total_is := 'exact';
+    return run;
 end $$;

@@ -18,8 +18,13 @@ begin
     settings.revision := serving.revision;
     settings.image_table := serving.image_table;
     settings.title_table := serving.title_table;
-    settings.image_index := shop_private.hnsw_index(serving.image_table);
-    settings.title_index := shop_private.hnsw_index(serving.title_table);
+    -- While one index replaces another, a table has two. The newer index is used.
+    select max(i.indexrelid) filter (where i.indrelid = serving.image_table),
+        max(i.indexrelid) filter (where i.indrelid = serving.title_table)
+    into settings.image_index, settings.title_index
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid in (serving.image_table, serving.title_table) and i.indisvalid
+        and c.relam = (select a.oid from pg_am a where a.amname = 'hnsw');
     settings.products := shop_private.row_estimate(serving.title_table);
     settings.images := shop_private.row_estimate(serving.image_table);
 
@@ -35,7 +40,7 @@ begin
     settings.hnsw_us_per_candidate := coalesce(newest.hnsw_us_per_candidate, @default_hnsw_us@);
     settings.exact_limit := greatest(@exact_floor@,
         settings.ef_search * settings.hnsw_us_per_candidate / settings.exact_us_per_row,
-        newest.crossover_rows);
+        newest.crossover_rows, case when newest.recall is null then @exact_without_ef@ end);
 
     select coalesce(max(t.value) filter (where t.name = 'image_weight'), 1),
         coalesce(max(t.value) filter (where t.name = 'title_weight'), 1),

@@ -1,44 +1,45 @@
 -- Sets run.total, the number of products of the catalog that pass the filter, encoded or not, and run.total_is, which
--- says how exact run.total is: 'exact'; 'about', an estimate without a filter; or 'at least', a lower bound. p_matched
--- is the list of these products if they were collected, otherwise null. p_known_share is the catalog's share of all
--- products if no filter applies, otherwise null. At most p_settings.exact_limit products are counted.
+-- says how exact run.total is: 'exact'; 'about', an estimate without a filter; or 'at least', a lower bound. run_search
+-- calls the function if these products were not collected. p_known_share is the catalog's share of all products if no
+-- filter applies, otherwise null. At most p_settings.exact_limit products are counted.
 create or replace function shop_private.search_total(
-    p_request shop_private.search_request, p_settings shop_private.search_settings, p_matched uuid[],
-    p_known_share double precision, inout run shop_private.search_run
+    p_request shop_private.search_request, p_settings shop_private.search_settings, p_known_share double precision,
+    inout run shop_private.search_run
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     most constant bigint := p_settings.exact_limit;
     ranked constant bigint :=  -- the number of products that a vector leg ranked; null without a vector leg
         cardinality(coalesce((run.image_leg).product_ids, (run.title_leg).product_ids));
-    found constant bigint := coalesce(ranked, cardinality((run.keyword_leg).product_ids), 0);
-    unfiltered constant boolean := p_known_share is not null;
-    products constant bigint := p_known_share * shop_private.row_estimate('shop.product');
-    -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. A small value of
-    -- either number is therefore a reason to count. A standby and a server after a crash have no counters yet. There,
-    -- the number of live rows is row_estimate if ANALYZE has run, otherwise 0, so that the products are counted.
-    live constant bigint := case
-        when pg_stat_get_live_tuples('shop.product'::regclass) > 0
-            or pg_stat_get_tuples_inserted('shop.product'::regclass) > 0
-        then p_known_share * pg_stat_get_live_tuples('shop.product'::regclass)
-        else (select case when c.reltuples > 0 then products else 0 end from pg_class c
-              where c.oid = 'shop.product'::regclass) end;
+    products bigint;
+    live bigint;
     counted bigint;
 begin
-    if p_matched is not null then
-        run.total := cardinality(p_matched);
-        run.total_is := 'exact';
-        return;
+    if p_known_share is not null then
+        products := p_known_share * shop_private.row_estimate('shop.product');
+        -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. A small
+        -- value of either number is therefore a reason to count. A standby and a server after a crash have no counters
+        -- yet. There, the number of live rows is row_estimate if ANALYZE has run, otherwise 0, so that products are
+        -- counted.
+        live := case
+            when pg_stat_get_live_tuples('shop.product'::regclass) > 0
+                or pg_stat_get_tuples_inserted('shop.product'::regclass) > 0
+            then p_known_share * pg_stat_get_live_tuples('shop.product'::regclass)
+            else (select case when c.reltuples > 0 then products else 0 end from pg_class c
+                  where c.oid = 'shop.product'::regclass) end;
+        run.total := products;
+        run.total_is := 'about';
+    else
+        run.total := case when p_request.route is null then most + 1 else coalesce(ranked, 0) end;
+        run.total_is := 'at least';
     end if;
-    run.total := case when unfiltered then products when p_request.route is null then most + 1
-        else coalesce(ranked, 0) end;
-    run.total_is := case when unfiltered then 'about' else 'at least' end;
     -- The products are counted in two cases: (1) without a filter, if an estimate is at most `most`, or if a leg found
     -- fewer products than run.depth, because estimates may lag; (2) under a filter with a forced route, if a vector leg
     -- found fewer products than run.depth. Under a filter without a forced route, run_search has already found more
     -- than `most` matches.
-    if unfiltered and (least(products, live) <= most or found < run.depth)
-        or not unfiltered and p_request.route is not null and coalesce(ranked, 0) < run.depth
+    if least(products, live) <= most
+        or products is not null and coalesce(ranked, cardinality((run.keyword_leg).product_ids), 0) < run.depth
+        or products is null and p_request.route is not null and coalesce(ranked, 0) < run.depth
     then
         execute format('select count(*) from (select from shop.product p where %s limit %s) m', run.condition, most + 1)
         into counted;

@@ -11,29 +11,24 @@ set enable_seqscan = off  -- the planner expects to find the brand soon, and wou
 as $$
 declare
     typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
-    lexemes text[] := '{}';  -- the lexemes of the brands
-    word text;
-    key text;
+    brands text;  -- the brands as they were typed, with blanks between them
 begin
     if cardinality(p_words) < 2 or row_security_active('shop.product'::regclass)
         or not shop_private.exact_indexes_ready()
     then
         return;
     end if;
-    for start in 1 .. cardinality(typed) loop
-        for stop in start .. least(start + 2, cardinality(typed)) loop
-            word := array_to_string(typed[start:stop], ' ');
-            key := shop_private.identifier_key(word);
-            perform from shop.product p
-                where shop_private.identifier_key(p.brand) = key and p.catalog = p_catalog limit 1;
-            if found then
-                keys := keys || key;
-                lexemes := lexemes || shop_private.query_words(word, p_language);
-            end if;
-        end loop;
-    end loop;
+    select array_agg(s.key), string_agg(s.words, ' ') into keys, brands
+    from (
+        select t.words, shop_private.identifier_key(t.words) as key
+        from generate_subscripts(typed, 1) a, generate_series(a, least(a + 2, cardinality(typed))) b,
+            lateral array_to_string(typed[a:b], ' ') t(words)) s,
+        lateral (  -- with a limit, the planner looks up one key after the other
+            select from shop.product p
+            where shop_private.identifier_key(p.brand) = s.key and p.catalog = p_catalog limit 1) p;
     if keys is not null then
-        select string_agg(quote_literal(w), ' | ')::tsquery into others from unnest(p_words) w where w <> all(lexemes);
+        select string_agg(quote_literal(w), ' | ')::tsquery into others from unnest(p_words) w
+        where w <> all(shop_private.query_words(brands, p_language));
         perform from shop.product p where p.keywords @@ others limit 1;
         if not found then
             keys := null;
