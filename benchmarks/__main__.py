@@ -1,5 +1,5 @@
-"""`python -m benchmarks` runs all benchmarks except `against`. `python -m benchmarks queries` runs the benchmark
-`queries`, and `python -m benchmarks report` writes the pages with the figures."""
+"""`python -m benchmarks` runs all benchmarks except `against` and `against-loads`. `python -m benchmarks queries` runs the
+benchmark `queries`, and `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, all benchmarks run
-    except `against`, which needs another version."""
+    except `against` and `against-loads`, which need another version."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
             one()
@@ -151,11 +151,25 @@ def against(
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
+    cells: Annotated[
+        bool, typer.Option("--cells", help="Compare recall and time of filtered searches in the cells of `filtered`.")
+    ] = False,
 ) -> None:
     """Compare this version with another version. Both run the same searches, in turns."""
-    from benchmarks.search import against
+    from benchmarks.search import against, cells_against
 
-    against.run(home, other_home, other_python, rows)
+    (cells_against if cells else against).run(home, other_home, other_python, rows)
+
+
+@app.command()
+def against_loads(
+    other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
+    rows: Annotated[int, typer.Option(help="Number of rows in the feed.")] = 50_000,
+) -> None:
+    """Compare the time that this version and another version take to load the same feed."""
+    from benchmarks.loading import loads_against
+
+    loads_against.run(other_python, rows)
 
 
 app.command()(search)

@@ -44,8 +44,8 @@ def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:
     queries = catalog.queries("text", QUERIES, seed=7)
     texts = query_texts(catalog, queries.clusters, "mixed")
     with ExitStack() as stack:
-        this = stack.enter_context(_server(Path(sys.executable), home))
-        other = stack.enter_context(_server(other_python, other_home))
+        this = stack.enter_context(server(Path(sys.executable), home))
+        other = stack.enter_context(server(other_python, other_home))
         for version in (this, other):
             version.remember(texts, queries.vectors)
         sql = {name: _compare(this.sql(statement), other.sql(statement), texts) for name, statement in _cases(catalog)}
@@ -96,17 +96,20 @@ def _compare(new: Ask, old: Ask, texts: Sequence[str]) -> tuple[float, float]:
     return statistics.median(taken[new]) * 1000, statistics.median(taken[old]) * 1000
 
 
-class _Version:
+class Version:
     def __init__(self, python: Path, home: Path, analyst: psycopg.Connection[Any], stack: ExitStack) -> None:
         self._python, self._home, self._analyst, self._stack = python, home, analyst, stack
 
     def remember(self, texts: Sequence[str], vectors: Any) -> None:
-        with psycopg.connect(_output(self._python, self._home, "db", "url"), autocommit=True) as conn:
+        with psycopg.connect(output(self._python, self._home, "db", "url"), autocommit=True) as conn:
             for text, vector in zip(texts, vectors, strict=True):
                 conn.execute(VECTOR, {"text": text, "vector": str([float(number) for number in vector])})
 
+    def rows(self, statement: str, text: str) -> list[tuple[Any, ...]]:
+        return self._analyst.execute(statement, {"query": text}, prepare=True).fetchall()
+
     def sql(self, statement: str) -> Ask:
-        return lambda text: len(self._analyst.execute(statement, {"query": text}, prepare=True).fetchall())
+        return lambda text: len(self.rows(statement, text))
 
     def rest(self) -> Ask:
         address = self._stack.enter_context(_serving(self._python, self._home))
@@ -122,14 +125,14 @@ class _Version:
 
 
 @contextmanager
-def _server(python: Path, home: Path) -> Iterator[_Version]:
-    _output(python, home, "db", "start")
+def server(python: Path, home: Path) -> Iterator[Version]:
+    output(python, home, "db", "start")
     try:
         with ExitStack() as stack:
-            url = _output(python, home, "db", "url", "--role", "analyst")
-            yield _Version(python, home, stack.enter_context(psycopg.connect(url, autocommit=True)), stack)
+            url = output(python, home, "db", "url", "--role", "analyst")
+            yield Version(python, home, stack.enter_context(psycopg.connect(url, autocommit=True)), stack)
     finally:
-        _output(python, home, "db", "stop", "--force")
+        output(python, home, "db", "stop", "--force")
 
 
 @contextmanager
@@ -137,7 +140,7 @@ def _serving(python: Path, home: Path) -> Iterator[str]:
     command = [str(python), "-m", "windowshop", "serve", "--port", "0"]
     # The log goes to a file: a server whose full pipe nobody reads stops at its next log line.
     with tempfile.NamedTemporaryFile("w+") as log:
-        process = subprocess.Popen(command, env=_environment(home), cwd=home, stderr=log)
+        process = subprocess.Popen(command, env=environment(home), cwd=home, stderr=log)
         try:
             while process.poll() is None:
                 if found := re.search(r"http://[\d.]+:\d+", Path(log.name).read_text()):
@@ -150,13 +153,13 @@ def _serving(python: Path, home: Path) -> Iterator[str]:
             process.wait()
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WINDOWSHOP_", "PYTHON"))}
     return {**inherited, "WINDOWSHOP_HOME": str(home), "WINDOWSHOP_WEB_METRICS_PORT": "0"}
 
 
-def _output(python: Path, home: Path, *arguments: str) -> str:
+def output(python: Path, home: Path, *arguments: str) -> str:
     command = [str(python), "-m", "windowshop", *arguments]
     return subprocess.run(
-        command, env=_environment(home), cwd=home, capture_output=True, text=True, check=True
+        command, env=environment(home), cwd=home, capture_output=True, text=True, check=True
     ).stdout.strip()
