@@ -1,5 +1,5 @@
-"""`python -m benchmarks` runs all benchmarks except `against` and `against-loads`. `python -m benchmarks queries` runs the
-benchmark `queries`, and `python -m benchmarks report` writes the pages with the figures."""
+"""`python -m benchmarks` runs all benchmarks except `against` and `against-loads`. `python -m benchmarks queries` runs
+the benchmark `queries`, and `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated

@@ -20,7 +20,7 @@ from migrations.upgrade import upgrade
 from tests.support.databases import Databases
 
 pytest_plugins = ["tests.support.shop"]
-# Tests run side by side. Threads of torch and numpy that wait for each other would take the processors from other tests.
+# Tests run side by side: a waiting thread of torch or numpy would take a processor from another test.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
