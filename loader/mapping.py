@@ -1,12 +1,18 @@
-"""Parses the options `--format`, `--map` and `--map-file`."""
+"""Parses the options `--format`, `--map`, `--map-values` and `--map-file`."""
 
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from db.catalog import values
+from db.catalog.product import COLUMNS
 from db.errors import SettingsError
 from loader.formats import Format
+from loader.sources.changed_values import ValueChanges
 from loader.sources.reading.columns import check_fields
+
+VALUES = "values"  # the table of a mapping file with the replacements of values
 
 
 def parse_format(name: str | None) -> Format | None:
@@ -17,12 +23,13 @@ def parse_format(name: str | None) -> Format | None:
         raise SettingsError(f'--format: there is no format "{name}"', hint=f"Formats: {', '.join(Format)}.") from None
 
 
-def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[str, str]:
-    """Returns the column of each field. Assignments like `field=column` take precedence over the file.
+def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[str, list[str]]:
+    """Returns the columns of each field. Assignments like `field=column` take precedence over the file. A field that is
+    assigned repeatedly has several columns.
 
     Raises SettingsError if an assignment or the file cannot be understood.
     """
-    mapping: dict[str, str] = {}
+    mapping: dict[str, list[str]] = {}
     for assignment in assignments:
         field, separator, column = assignment.partition("=")
         field = field.strip()
@@ -30,26 +37,76 @@ def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[
             raise SettingsError(
                 f'--map "{assignment}" is not FIELD=COLUMN', hint='For example: --map title="Item name".'
             )
-        if field in mapping:
-            raise SettingsError(f"--map: {field} is given twice")
-        mapping[field] = column.strip()
-    return {**(_read_file(file) if file else {}), **mapping}
+        mapping.setdefault(field, []).append(column.strip())
+    return {**(_columns_in(file) if file else {}), **mapping}
 
 
-def _read_file(path: Path) -> dict[str, str]:
+def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[str, dict[str, str]]:
+    """Returns the replacements of the values of each field. Assignments like `field:value=replacement` take precedence
+    over the table [values.field] of the file."""
+    replacements: dict[str, dict[str, str]] = _values_in(file) if file else {}
+    for assignment in assignments:
+        field, separator, rest = assignment.partition(":")
+        given, equals, wanted = rest.rpartition("=")
+        if not separator or not equals or not field.strip() or not given.strip():
+            raise SettingsError(
+                f'--map-values "{assignment}" is not FIELD:VALUE=VALUE',
+                hint='For example: --map-values "availability:auf Lager=in_stock".',
+            )
+        replacements.setdefault(field.strip(), {})[given.strip()] = wanted.strip()
+    for field in replacements:
+        if field not in COLUMNS:
+            raise SettingsError(f'--map-values: there is no field "{field}"', hint=f"Fields: {', '.join(COLUMNS)}.")
+    return replacements
+
+
+def parse_changes(
+    assignments: Sequence[str], file: Path | None, currency: str | None, base_url: str | None
+) -> ValueChanges:
+    """Returns what `--map-values`, `--currency` and `--base-url` change. Raises SettingsError."""
+    try:
+        code = values.currency(currency) if currency else None
+    except ValueError as error:
+        raise SettingsError(f"--currency: {error}") from error
+    if base_url and not base_url.lower().startswith(("http://", "https://")):
+        raise SettingsError(f'--base-url: "{base_url}" is no address', hint="For example: https://shop.example/media/")
+    return ValueChanges(parse_values(assignments, file), code, base_url)
+
+
+def _columns_in(path: Path) -> dict[str, list[str]]:
+    written = _read_file(path)
+    written.pop(VALUES, None)
+    mapping = {}
+    for field, columns in written.items():
+        names = columns if isinstance(columns, list) and columns else [columns]
+        if not all(isinstance(name, str) and name.strip() for name in names):
+            raise SettingsError(
+                f"--map-file: {field} in {path} is not the name of a column", hint='For example: title = "Item name"'
+            )
+        mapping[field] = [name.strip() for name in names]
+    check_fields(mapping)
+    return mapping
+
+
+def _values_in(path: Path) -> dict[str, dict[str, str]]:
+    tables = _read_file(path).get(VALUES, {})
+    if not isinstance(tables, dict) or not all(
+        isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables.values()
+    ):
+        raise SettingsError(
+            f"--map-file: [{VALUES}] in {path} has no tables of texts",
+            hint=f'For example: [{VALUES}.availability] and a line "auf Lager" = "in_stock".',
+        )
+    return {field: dict(table) for field, table in tables.items()}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
     """Reads TOML with a line for each field, such as title = "Item name"."""
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"--map-file: cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:  # not UTF-8, not TOML
         raise SettingsError(
             f"--map-file: {path} is not TOML: {error}", hint='For example: title = "Item name"'
         ) from error
-    for field, column in written.items():
-        if not isinstance(column, str) or not column.strip():
-            raise SettingsError(
-                f"--map-file: {field} in {path} is not the name of a column", hint='For example: title = "Item name"'
-            )
-    check_fields(written)
-    return {field: column.strip() for field, column in written.items()}

@@ -28,7 +28,30 @@ FormatName = Annotated[
 ]
 Mapping = Annotated[
     list[str] | None,
-    typer.Option("--map", metavar="FIELD=COLUMN", help='The column that holds a field: --map title="Item name".'),
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help='The column that holds a field: --map title="Item name". Repeat it for further columns of a field. '
+        "In JSON, a column may be a path: --map price=offer.amount.",
+    ),
+]
+ValueMapping = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map-values",
+        metavar="FIELD:VALUE=VALUE",
+        help='Replace a value of a field: --map-values "availability:auf Lager=in_stock".',
+    ),
+]
+Currency = Annotated[
+    str | None, typer.Option(metavar="CODE", help="The currency of prices that name none, such as EUR.")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The encoding of the text, such as windows-1252. Default: UTF-8, or UTF-16."),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="Where relative addresses of images and links start.")
 ]
 MappingFile = Annotated[
     Path | None,
@@ -73,6 +96,10 @@ def load(
     format_: FormatName = None,
     map_: Mapping = None,
     map_file: MappingFile = None,
+    map_values: ValueMapping = None,
+    currency: Currency = None,
+    encoding: Encoding = None,
+    base_url: BaseUrl = None,
     image_root: ImageRoot = None,
     rejects: Rejects = None,
     dry_run: DryRun = False,
@@ -92,7 +119,7 @@ def load(
     windowshop load products.csv                      columns by their usual names: sku, title, price, image ...
     windowshop load export.csv --map sku=Code --map title="Item name" --image-root images
     windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
-    windowshop load products_export.csv               Shopify's product export
+    windowshop load products_export.csv               an export of Shopify, WooCommerce, Magento, Etsy ...
     windowshop load products.jsonl                    JSON Lines; schema.org JSON-LD and Parquet load alike
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
@@ -103,7 +130,7 @@ def load(
     from db.engine import open_database
     from db.settings import Settings
     from loader.ingest import LoadOptions, check_catalog
-    from loader.mapping import parse_format, parse_mapping
+    from loader.mapping import parse_changes, parse_format, parse_mapping
     from loader.sources import open_source
     from loader.watch import parse_interval
     from loader.watch import watch as watch_file
@@ -111,12 +138,20 @@ def load(
     settings = Settings.read()
     check_catalog(catalog)
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
+    changes = parse_changes(map_values or [], map_file, currency, base_url)
     every = parse_interval(watch) if watch is not None else None
     options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing), strict)
 
     def opened() -> "CatalogSource":
         return open_source(
-            path, kind=kind, mapping=mapping, image_root=image_root, kept=keep or (), ignored=ignore or ()
+            path,
+            kind=kind,
+            mapping=mapping,
+            image_root=image_root,
+            kept=keep or (),
+            ignored=ignore or (),
+            encoding=encoding,
+            changes=changes,
         )
 
     source = opened()  # opened before the database, because a wrong path must not wait for an embedded server to start

@@ -3,12 +3,14 @@
 import os
 import re
 import stat
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
 MAX_LENGTH = 1000
 
 _ADDRESS = re.compile(r"(https?|s3|gs)://[^/\s]", re.IGNORECASE)
+_WITHOUT_SCHEME = re.compile(r"//[^/\s]+\.[^/\s]+/")  # an address that takes the scheme of its page
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # such as file:, data: or C:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -22,7 +24,8 @@ class ImageRoot:
         """Return the address or path as it is stored, and whether the file exists (always True for an address).
 
         Paths are never decoded: a percent sequence is part of a file's name. Raises ValueError with the reason when
-        the path leaves the root, directly or through links, or is not the path of a file.
+        the path leaves the root, directly or through links, or is not the path of a file. A path with accents finds
+        its file in composed and in decomposed characters (é, or e and an accent), as archives of other systems differ.
         """
         if address := _address(written):
             return address, True
@@ -38,7 +41,13 @@ class ImageRoot:
         if not parts or written.endswith("/"):
             raise ValueError(f"{_shown(written)} names no file")
         uri = "/".join(parts)
-        return uri, self._exists(uri)
+        if (exists := self._exists(uri)) or uri.isascii():
+            return uri, exists
+        for form in ("NFC", "NFD"):
+            same = unicodedata.normalize(form, uri)
+            if same != uri and self._exists(same):
+                return same, True
+        return uri, False
 
     def _exists(self, uri: str) -> bool:
         folder, _, name = uri.rpartition("/")
@@ -78,6 +87,8 @@ def _address(written: str) -> str | None:
         raise ValueError(f"{_shown(written)} has a control character")
     if len(written) > MAX_LENGTH:
         raise ValueError(f"{_shown(written)} is longer than {MAX_LENGTH} characters")
+    if _WITHOUT_SCHEME.match(written):
+        written = f"https:{written}"
     if not _ADDRESS.match(written):
         return None
     scheme, separator, rest = written.partition("://")

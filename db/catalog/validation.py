@@ -1,17 +1,20 @@
 """Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
 The loader's files and `PUT /products` follow the same rules. Spelling is corrected where it has only one meaning:
-white space, letter case, availability words, decimal commas. Values are never guessed or cut. A malformed image
+white space, letter case, availability words, decimal commas, and HTML, which becomes plain text. Values are never
+guessed or cut. A malformed image
 hash is dropped, because the encoder computes the hash again, and so is a wrong GTIN.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from db.catalog import prices, values
 from db.catalog.currencies import THREE_DECIMALS
 from db.catalog.image_paths import AddressesOnly, ImageRoot
+from db.catalog.plain_text import has_html, plain_line, plain_members, plain_text
 from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
 
 MAX_IMAGES = 100
@@ -21,6 +24,8 @@ MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
 
+ADDRESSES = ("link", "image_link")
+IDENTIFIERS = ("sku", "gtin", "mpn", "item_group_id")
 REQUIRED = ("sku", "title")  # a fault of another field need not reject the product
 Fault = tuple[str, str]  # the field, and the reason
 
@@ -37,17 +42,24 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
     warnings: list[Fault] = []
     texts: dict[str, Any] = {}
     attributes = raw.attributes
+    fields = raw.fields
     # One test covers all cells of the row, because nearly every row passes and a test per cell takes longer.
-    all_text = _is_text("".join(raw.fields.values()))
-    for name, cell in raw.fields.items():
+    joined = "".join(fields.values())
+    all_text = _is_text(joined)
+    if all_text and ("<" in joined or "&" in joined):
+        fields = {name: _plain(name, cell) for name, cell in fields.items()}
+    for name, cell in fields.items():
         if (not all_text or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
             faults.append((name, fault))
         else:
             texts[name] = cell.strip() or None
     in_attributes = list(_texts(attributes))
-    if not _is_text("".join(in_attributes)) or max(map(len, in_attributes), default=0) > LONG:
+    joined = "".join(in_attributes)
+    if "<" in joined or "&" in joined:
+        attributes = plain_members(attributes)
+    if not _is_text(joined) or max(map(len, in_attributes), default=0) > LONG:
         attributes = _good_attributes(attributes, faults)
-    _require_sku_and_title(raw, texts, faults)
+    _require_sku_and_title(fields, texts, faults)
     _read_values(texts, faults, warnings)
     images, missing_files = _read_images(raw, root, faults)
     if faults and (strict or any(name in REQUIRED for name, _ in faults)):
@@ -61,6 +73,8 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
             dropped_hash = True
     if images and "://" in images[0].uri:
         texts.setdefault("image_link", images[0].uri)
+    elif not images and texts.get("image_link"):  # a feed without another image column
+        images, missing_files = _read_images(replace(raw, images=[texts["image_link"]]), root, [])
     product = Product(**texts, attributes=attributes, images=tuple(images))
     return ValidatedProduct(product, missing_files, dropped_hash, raw.line, (*faults, *warnings))
 
@@ -76,9 +90,18 @@ def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict
     return good
 
 
-def _require_sku_and_title(raw: RawProduct, texts: dict[str, Any], faults: list[Fault]) -> None:
+def _plain(name: str, cell: str) -> str:
+    """Return a cell without HTML. An SKU and other identifiers are never changed."""
+    if name in ADDRESSES:
+        return cell.replace("&amp;", "&")
+    if name in IDENTIFIERS or not has_html(cell):
+        return cell
+    return plain_text(cell) if name == "description" else plain_line(cell)
+
+
+def _require_sku_and_title(fields: Mapping[str, str], texts: dict[str, Any], faults: list[Fault]) -> None:
     for name in REQUIRED:
-        if not raw.fields.get(name, "").strip():
+        if not fields.get(name, "").strip():
             faults.append((name, f"{name} is empty"))
     if texts.get("sku") and _CONTROL.search(texts["sku"]):
         faults.append(("sku", "sku has a control character"))
@@ -127,7 +150,7 @@ def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -
             faults.append(("image", "an image path has a NUL character or is not UTF-8"))
             continue
         try:
-            uri, exists = (root or AddressesOnly()).uri(path)
+            uri, exists = (root or AddressesOnly()).uri(path.replace("&amp;", "&") if "://" in path else path)
         except ValueError as error:
             faults.append(("image", str(error)))
             continue

@@ -1,19 +1,23 @@
 """Opens a catalog file or folder as a source of rows. CONTRIBUTING.md describes how to add a format."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from db.errors import SettingsError
 from loader.errors import NotACatalog, SourceUnreadable
 from loader.formats import Format
+from loader.sources.changed_values import ChangedValues, ValueChanges
 from loader.sources.folder import FolderSource
 from loader.sources.price_column import DecidedPrices
 from loader.sources.private_columns import WithoutPrivateColumns
-from loader.sources.reading.catalog_file import CatalogFile, unreadable
-from loader.sources.reading.columns import check_fields
+from loader.sources.reading.catalog_file import CatalogFile, check_encoding, unreadable
+from loader.sources.reading.columns import FieldColumns, check_fields
 from loader.sources.reading.file_head import FileHead
 from loader.sources.registry import FILE_FORMATS, TABLE_SUFFIXES, CatalogSource, recognise
 from loader.sources.shopee import FILES
+
+NO_CHANGES = ValueChanges()
 
 __all__ = ["CatalogSource", "Format", "open_source"]
 
@@ -22,17 +26,22 @@ def open_source(
     path: Path,
     *,
     kind: Format | None = None,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
     image_root: Path | None = None,
     kept: Collection[str] = (),
     ignored: Collection[str] = (),
+    encoding: str | None = None,
+    changes: ValueChanges = NO_CHANGES,
 ) -> CatalogSource:
     """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
 
-    Drops private attributes that are not in `kept`, and all attributes in `ignored`.
+    `mapping` has the column of each field, or its columns, best first. Drops private attributes that are not in `kept`, and
+    all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor UTF-16.
     """
-    mapping = mapping or {}
-    check_fields(mapping)
+    columns = {field: [names] if isinstance(names, str) else names for field, names in (mapping or {}).items()}
+    check_fields(columns)
+    if encoding:
+        check_encoding(encoding)
     try:
         is_folder = path.is_dir()
         if image_root is not None and not image_root.is_dir():
@@ -41,17 +50,20 @@ def open_source(
     except OSError as error:
         raise unreadable(path, error) from error
     if kind is Format.FOLDER or file_path is None:
-        if mapping:
+        if columns:
             raise SettingsError("--map: a folder of images has no columns")
         return FolderSource(path)
     root = image_root.absolute() if image_root else None
-    opened = DecidedPrices(lambda: _open_file(CatalogFile(file_path), kind, mapping, root))
-    return WithoutPrivateColumns(opened, kept=kept, ignored=ignored)
+    changes = replace(changes, from_root=root is not None and not changes.base_url)
+
+    def opened() -> CatalogSource:
+        source = _open_file(CatalogFile(file_path, encoding), kind, columns, root)
+        return ChangedValues(source, changes) if changes else source
+
+    return WithoutPrivateColumns(DecidedPrices(opened), kept=kept, ignored=ignored)
 
 
-def _open_file(
-    file: CatalogFile, kind: Format | None, mapping: Mapping[str, str], image_root: Path | None
-) -> CatalogSource:
+def _open_file(file: CatalogFile, kind: Format | None, mapping: FieldColumns, image_root: Path | None) -> CatalogSource:
     head = FileHead(file)
     name = kind or recognise(head)
     if kind is None and mapping and head.header and FILE_FORMATS[name].fixed_columns:

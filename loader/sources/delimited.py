@@ -1,13 +1,13 @@
 """Reads text tables with a header, whose cells are separated by commas, semicolons, tabs or bars."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import empty_columns, resolve
+from loader.sources.reading.columns import FieldColumns, empty_columns, resolve
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.table import Table
 
@@ -18,7 +18,7 @@ def recognises(head: FileHead) -> bool:
 
 class DelimitedSource:
     def __init__(
-        self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "delimited"
+        self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None, name: str = "delimited"
     ) -> None:
         table = Table(file)
         self.name = name

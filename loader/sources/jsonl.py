@@ -11,7 +11,7 @@ from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import normalised
+from loader.sources.reading.columns import FieldColumns, normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
 from loader.sources.reading.keyed import KeyedRows
@@ -23,7 +23,7 @@ def recognises(head: FileHead) -> bool:
 
 class JsonLinesSource:
     def __init__(
-        self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None, name: str = "jsonl"
+        self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None, name: str = "jsonl"
     ) -> None:
         self.name = name
         self.path = file.path

@@ -7,6 +7,7 @@ ProductGroup becomes the products of its hasVariant, which inherit the fields th
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
@@ -21,7 +22,7 @@ from loader.sources.reading.offers import offered
 MAX_DOCUMENT = 16 << 20  # at most this many bytes, because a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
 TEXTS = {  # field: schema.org's names for the field, best first; the first name that is present is read
-    "sku": ("sku", "productID", "mpn"),
+    "sku": ("sku", "productID", "mpn"),  # and then what `_other_identifier` finds
     "title": ("name",),
     "description": ("description",),
     "brand": ("brand", "manufacturer"),
@@ -49,6 +50,8 @@ OF_THE_GROUP = (
     "@id",
     "@type",
 )  # the fields of a group that its variants do not inherit
+OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
+OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))
 DEEPEST = 20  # levels; products nested deeper than this are not found
 
 
@@ -92,8 +95,8 @@ class JsonLdSource:
             yield from of_line or [Reject(line, "", "there is no schema.org Product on the line")]
 
     def _row(self, line: int, product: dict[str, Any]) -> RawProduct | Reject:
-        for name in product.keys() - self.columns.keys():
-            if not name.startswith("@"):
+        for name in product:
+            if name not in self.columns and not name.startswith("@"):
                 self.columns[name] = FIELD_OF_NAME.get(name, f"attributes.{name}")
         return row(line, product)
 
@@ -122,7 +125,7 @@ def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
     texts: dict[str, str] = {}
     faults: list[tuple[str, str]] = []
-    used = {"image", "offers", "keywords", "additionalProperty", "hasVariant", "isVariantOf", "variesBy"}
+    used = {"image", "offers", "keywords", "additionalProperty", "hasVariant", "isVariantOf"}
     try:
         for field, names in TEXTS.items():
             for name in names:
@@ -146,6 +149,8 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         condition = (texts.get("condition") or offer.condition).rpartition("/")[2].removesuffix("Condition").lower()
         texts |= {"price": offer.price, "currency": offer.currency, "availability": offer.availability}
         texts["condition"] = condition
+        if not texts.get("sku") and (identifier := _other_identifier(product, texts.get("gtin", ""))):
+            texts["sku"] = identifier
         group = product.get("isVariantOf")
         if isinstance(group, dict):
             texts.setdefault(
@@ -156,8 +161,10 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
             for name, member in product.items()
             if not name.startswith("@") and name not in used and not is_empty(member)
         }
-        if offer.says_more:
+        if offer.says_more or _has_more(product.get("offers"), OF_AN_OFFER):
             attributes["offers"] = product["offers"]
+        if _has_more(product.get("isVariantOf"), OF_A_GROUP):
+            attributes["isVariantOf"] = product["isVariantOf"]
         if isinstance(product.get("category"), list) and len(product["category"]) > 1:
             attributes["product_types"] = product["category"]
         if keywords := words(product.get("keywords") or ""):
@@ -167,6 +174,29 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line, faults)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
+
+
+def _other_identifier(product: dict[str, Any], gtin: str) -> str:
+    """Returns an SKU for a product without one: the SKU of its only offer, its GTIN, or the path of its address."""
+    offers = [offer for offer in _list(product.get("offers")) if isinstance(offer, dict)]
+    if len(offers) == 1 and (sku := one_text("sku", offers[0].get("sku"))):
+        return sku
+    if gtin:
+        return gtin
+    addresses = (*(offer.get("url") for offer in offers[:1]), product.get("url"), product.get("@id"))
+    return next((path for address in addresses if (path := _path(_unwrapped(address)))), "")
+
+
+def _path(address: Any) -> str:
+    """Returns "p/lamp" for "https://shop.example/p/lamp#product". The fragment counts only without path and query."""
+    try:
+        parts = urlsplit(address) if isinstance(address, str) else None
+    except ValueError:
+        return ""
+    if parts is None:
+        return ""
+    path = parts.path.strip("/") + (f"?{parts.query}" if parts.query else "")
+    return path or parts.fragment
 
 
 def _unwrapped(value: Any) -> Any:
@@ -179,6 +209,10 @@ def _unwrapped(value: Any) -> Any:
         if set(value) <= {"@id", "@type"} and "@id" in value:
             return value["@id"]
     return value
+
+
+def _has_more(value: Any, names: frozenset[str]) -> bool:
+    return any(isinstance(member, dict) and not names.issuperset(member) for member in _list(value))
 
 
 def _properties(value: Any) -> dict[str, Any]:

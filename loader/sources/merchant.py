@@ -21,7 +21,7 @@ from loader.rejects import Reject
 from loader.sources.delimited import DelimitedSource
 from loader.sources.jsonl import JsonLinesSource
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import normalised
+from loader.sources.reading.columns import FieldColumns, normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
@@ -38,7 +38,7 @@ def recognises(head: FileHead) -> bool:
 
 
 def merchant_source(
-    file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None
+    file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None
 ) -> "MerchantXmlSource | JsonLinesSource | DelimitedSource":
     head = FileHead(file)
     if head.bytes.startswith(b"<"):
@@ -68,9 +68,15 @@ class _Item:
 
     def record(self) -> dict[str, Any]:
         """Returns the values by name. Names in Google's namespace take precedence over names of RSS or Atom, and these
-        over names in any other namespace."""
+        over names in any other namespace. A value that differs from the value that takes precedence has the name
+        `feed_...`."""
         google, own, others = self.values
-        return {**others, **own, **google}
+        record = {**others, **own, **google}
+        for name in (google.keys() & (own.keys() | others.keys())) | (own.keys() & others.keys()):
+            values = [each[name] for each in (own, others) if name in each and each[name] != record[name]]
+            if values:
+                record[f"feed_{name}"] = values[0] if len(values) == 1 else values
+        return record
 
 
 class _Items:
@@ -140,7 +146,7 @@ class _Items:
 class MerchantXmlSource:
     name = "merchant"
 
-    def __init__(self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+    def __init__(self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None) -> None:
         self.path = file.path
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
@@ -188,7 +194,8 @@ class MerchantXmlSource:
 
     def _items(self) -> Generator[_Item]:
         found = _Items(self.path)
-        parser = XMLParser(target=found, forbid_dtd=True)
+        encoding = "utf-8" if self._file.encoding else None  # instead of the encoding that the file declares
+        parser = XMLParser(target=found, encoding=encoding, forbid_dtd=True)
         found.expat = parser.parser
         quiet = 0
         try:

@@ -15,6 +15,7 @@ from db.errors import SettingsError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 
@@ -37,7 +38,7 @@ class ParquetSource:
 
     name = "parquet"
 
-    def __init__(self, file: CatalogFile, *, mapping: Mapping[str, str], image_root: Path | None) -> None:
+    def __init__(self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None) -> None:
         self.path = file.path
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size

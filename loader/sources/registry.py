@@ -12,8 +12,10 @@ from typing import Protocol
 from db.catalog.product import RawProduct
 from loader.formats import Format
 from loader.rejects import Reject
-from loader.sources import delimited, jsonl, jsonld, merchant, parquet, shopee, shopify
+from loader.sources import delimited, json_document, jsonl, jsonld, merchant, parquet, shopee
+from loader.sources.platforms import bigcommerce, etsy, magento, medusa, meta, prestashop, shopify, woocommerce
 from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.platform_table import PlatformTable
 
 
 class CatalogSource(Protocol):
@@ -53,6 +55,10 @@ class FileFormat:
     suffixes: tuple[str, ...] = ()  # if a folder has exactly one file with such a suffix, that file is loaded
 
 
+def _of_platform(recognises: Callable[[FileHead], bool], source: type[PlatformTable]) -> FileFormat:
+    return FileFormat(recognises, source, f'{source.platform} has fixed columns; use --format delimited with "--map"')
+
+
 # The formats in the order in which they are tried. The last format takes every file that no other format recognises.
 FILE_FORMATS: dict[Format, FileFormat] = {
     Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
@@ -62,12 +68,16 @@ FILE_FORMATS: dict[Format, FileFormat] = {
         shopee.ShopeeSource,
         'the Shopee layout has fixed columns; use --format delimited with "--map"',
     ),
-    Format.SHOPIFY: FileFormat(
-        shopify.recognises,
-        shopify.ShopifySource,
-        'a Shopify export has fixed columns; use --format delimited with "--map"',
-    ),
+    Format.SHOPIFY: _of_platform(shopify.recognises, shopify.ShopifySource),
+    Format.WOOCOMMERCE: _of_platform(woocommerce.recognises, woocommerce.WooCommerceSource),
+    Format.MAGENTO: _of_platform(magento.recognises, magento.MagentoSource),
+    Format.MEDUSA: _of_platform(medusa.recognises, medusa.MedusaSource),
+    Format.BIGCOMMERCE: _of_platform(bigcommerce.recognises, bigcommerce.BigCommerceSource),
+    Format.ETSY: _of_platform(etsy.recognises, etsy.EtsySource),
+    Format.META: _of_platform(meta.recognises, meta.MetaSource),
+    Format.PRESTASHOP: _of_platform(prestashop.recognises, prestashop.PrestaShopSource),
     Format.MERCHANT: FileFormat(merchant.recognises, merchant.merchant_source),
+    Format.JSON: FileFormat(json_document.recognises, json_document.JsonDocumentSource, suffixes=(".json",)),
     Format.JSONL: FileFormat(jsonl.recognises, jsonl.JsonLinesSource, suffixes=(".jsonl", ".ndjson")),
     Format.DELIMITED: FileFormat(delimited.recognises, delimited.DelimitedSource, suffixes=(".csv", ".tsv")),
 }

@@ -49,8 +49,9 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: unknown encoding": ("a.xml", b"<?xml version='1.0' encoding='x-none'?><rss/>", NotACatalog, "is in an encoding that cannot be read: unknown encoding: x-none", "UTF-8"),
     "XML: encoding of several bytes": ("a.xml", b"<?xml version='1.0' encoding='gb2312'?><rss/>", NotACatalog, "is in an encoding that cannot be read: multi-byte", "UTF-8"),
     "XML: 10 MB tag": ("a.xml", RSS + b"<item " + BIG + b"/>", SourceDamaged, "a tag or comment before line 1 is longer than 1 MiB", ""),
-    "JSON Lines: a document": ("a.json", b'{\n "id": 1,\n "title": "a"\n}\n', NotACatalog, "is one JSON document, but not of schema.org", "jq -c"),
-    "JSON Lines: an array": ("a.json", b'[\n {"id": 1},\n {"id": 2}\n]\n', NotACatalog, "is one JSON document, but not of schema.org", "jq -c"),
+    "JSON: a product without title": ("a.json", b'{\n "id": 1,\n "label": "a"\n}\n', MissingColumns, "no column for title; its columns: id, label", "--map title"),
+    "JSON: a list without titles": ("a.json", b'[\n {"id": 1},\n {"id": 2}\n]\n', MissingColumns, "no column for title; its columns: id", "--map title"),
+    "JSON: cut off in the first product": ("a.json", b'[\n {"id": 1, "title": ', SourceDamaged, "is not valid JSON at line 2", "complete"),
     "JSON Lines: no title": ("a.jsonl", b'{"id": 1}\n', MissingColumns, "no column for title; its columns: id", "--map title"),
     "JSON-LD: no product": ("a.jsonld", b'{"@type": "Organization"}', NotACatalog, "is JSON without a schema.org Product", ""),
     "JSON-LD: cut off": ("a.jsonld", b'{"@type": "Product",\n "name": ', NotACatalog, "is not JSON: Expecting value at line 2, position 10", ""),
@@ -274,6 +275,8 @@ def test_a_file_that_is_not_in_the_given_format_is_refused(tmp_path: Path):
         (Format.JSONLD, "a.csv is not JSON"),
         (Format.PARQUET, "a.csv is not a whole Parquet file"),
         (Format.SHOPIFY, "a.csv is not a Shopify export: it has no column handle"),
+        (Format.WOOCOMMERCE, "a.csv is not a WooCommerce export: it has no column name"),
+        (Format.JSON, "a.csv is not JSON: it begins with neither"),
         (Format.SHOPEE, "a.csv is not in the Shopee layout"),
     ):
         with pytest.raises(NotACatalog, match=message):

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from db.catalog.plain_text import plain_text
 from loader.sources.reading.cells import image_paths, one_text, words
 from loader.sources.reading.columns import normalised
-from loader.sources.reading.html_text import plain_text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,13 @@ def test_keywords_come_from_a_list_or_from_a_text_with_one_kind_of_separator():
         ("<ul><li>one<li>two</ul>", "one\ntwo"),
         ("3 < 4 and <b>bold", "3 < 4 and bold"),
         ("", ""),
+        ("AT&T, R&D and 5 &copy cheap", "AT&T, R&D and 5 &copy cheap"),
+        ("Cr&egrave;me &#233; &#xe9;", "Crème é é"),
+        ("&lt;p&gt;Very &lt;b&gt;nice&lt;/b&gt;&lt;/p&gt;", "Very nice"),
+        ("Salt &amp;amp; Pepper", "Salt & Pepper"),
+        ("Size <M> or <XL>", "Size <M> or <XL>"),
+        ("I <3 you", "I <3 you"),
+        ("a<o:p></o:p> b<!-- c -->", "a b"),
     ],
 )
 def test_html_becomes_plain_text(html: str, text: str):

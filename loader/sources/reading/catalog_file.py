@@ -1,5 +1,6 @@
 """Opens a plain or gzipped file safely, and counts the bytes read from it."""
 
+import codecs
 import gzip
 import io
 import stat
@@ -9,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from db.errors import SettingsError
 from loader.errors import SourceDamaged, SourceUnreadable
 
 HEAD_BYTES = 64 * 1024  # bytes; more than any header has
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
 # Compression makes a feed 5 to 20 times smaller. A file of a few MB must not unpack to so many bytes that a loader is
 # busy for days. So an unpacked file has at most MAX_EXPANSION times the bytes of its packed file, or at most
 # ALWAYS_ALLOWED bytes if that is more.
@@ -22,17 +25,25 @@ ALWAYS_ALLOWED = 64 << 20
 
 
 class CatalogFile:
-    """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded."""
+    """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded.
 
-    def __init__(self, path: Path) -> None:
+    Text in UTF-16, or in the given `encoding`, is read as UTF-8.
+    """
+
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
         self.path = path
+        self.encoding: str | None = None  # the encoding of the file, if it is not UTF-8
         self.size = _size(path)
         self._file: BinaryIO | None = None
         self._read = 0
         with self.opened(unpack=False) as file:
             self.is_gzip = file.read(len(GZIP)) == GZIP
         with self.opened() as file:
-            self.head = file.read(HEAD_BYTES)  # the first bytes after unpacking
+            first = file.read(4)
+        if not first.startswith(PARQUET):
+            self.encoding = _other_than_utf8(encoding) if encoding else _utf16(first)
+        with self.opened() as file:
+            self.head = file.read(HEAD_BYTES)  # the first bytes after unpacking, as UTF-8
         self._read = 0
 
     @property
@@ -42,7 +53,7 @@ class CatalogFile:
 
     @contextmanager
     def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
-        """Yields the unpacked file, from its start. With `unpack=False`, yields the file as it is on the disk.
+        """Yields the unpacked file in UTF-8, from its start. With `unpack=False`, yields the file as it is on the disk.
 
         Raises SourceUnreadable if the disk fails, SourceDamaged if unpacking fails.
         """
@@ -50,8 +61,12 @@ class CatalogFile:
             with self.path.open("rb", buffering=BUFFER) as file:
                 self._file = file
                 try:
-                    packed = unpack and self.is_gzip
-                    yield io.BufferedReader(_Unpacked(file, self.path), BUFFER) if packed else file
+                    unpacked: BinaryIO = file
+                    if unpack and self.is_gzip:
+                        unpacked = io.BufferedReader(_Unpacked(file, self.path), BUFFER)
+                    if unpack and self.encoding:
+                        unpacked = io.BufferedReader(_Transcoded(unpacked, self.encoding), BUFFER)
+                    yield unpacked
                 finally:
                     self._read, self._file = file.tell(), None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -82,6 +97,55 @@ class _Unpacked(io.RawIOBase):
                 hint="If the file is a catalog, unpack it before loading.",
             )
         return count
+
+
+class _Transcoded(io.RawIOBase):
+    """Text of another encoding as UTF-8. A byte without a meaning stays as it is, so that its row is rejected."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        errors = "replace" if encoding.startswith("utf") else "surrogateescape"
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
+        self._ready = b""
+        self._is_whole = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
+        while not self._ready and not self._is_whole:
+            piece = self._file.read(BUFFER)
+            self._is_whole = not piece
+            self._ready = self._decoder.decode(piece, final=not piece).encode(errors="surrogateescape")
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+
+def check_encoding(name: str) -> None:
+    """Raises SettingsError for a name that is no encoding of text."""
+    try:
+        codecs.getincrementaldecoder(name)().decode(b"")
+        "".encode(name)
+    except (LookupError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f'--encoding: there is no encoding "{name}"', hint="For example: windows-1252, latin1, utf-16, shift_jis."
+        ) from error
+
+
+def _other_than_utf8(encoding: str) -> str | None:
+    name = codecs.lookup(encoding).name
+    return None if name in ("utf-8", "utf-8-sig", "ascii") else name
+
+
+def _utf16(first: bytes) -> str | None:
+    """Returns the kind of UTF-16, by the byte order mark or by the NUL beside each of the first two characters."""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(first) == 4 and first[1] == first[3] == 0 and first[0] and first[2]:
+        return "utf-16-le"
+    return "utf-16-be" if len(first) == 4 and first[0] == first[2] == 0 and first[1] and first[3] else None
 
 
 def unreadable(path: Path, error: OSError) -> SourceUnreadable:

@@ -13,6 +13,7 @@ from db.catalog.prices import number_text
 ALTERNATIVES = ("color", "size", "material")  # several values of these fields are joined as in red/blue
 IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000  # micros in a unit of a currency
+NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
@@ -98,12 +99,20 @@ def _money(value: Mapping[str, Any]) -> str:
     """
     currency = value.get("currency") or value.get("currencyCode") or ""
     amount = value.get("value", value.get("amount"))
+    if amount is None and isinstance(value.get("units"), str | int):  # such as {"units": 8, "nanos": 990000000}
+        amount = _units_and_nanos(value["units"], value.get("nanos"))
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
         amount = Decimal(micros) / MICROS
     if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
         raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the type is the file's
     written = number_text(amount) if isinstance(amount, float | Decimal) else amount
     return f"{written} {currency}".strip()
+
+
+def _units_and_nanos(units: str | int, nanos: Any) -> Decimal | None:
+    if not re.fullmatch(r"\d{1,12}", str(units)) or not re.fullmatch(r"\d{1,9}", str(nanos or 0)):
+        return None
+    return Decimal(str(units)) + Decimal(str(nanos or 0)) / NANOS
 
 
 def _kind(value: Any) -> str:

@@ -13,27 +13,30 @@ from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 
+FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name, and the other columns become attributes.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
-    "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "handle", "article_number"),
-    "title": ("title", "name", "product_title", "product_name", "product_display_name"),
+    "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number"),
+    "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name"),
     "description": ("description", "product_description", "long_description"),
     "brand": ("brand", "vendor", "manufacturer"),
-    "product_type": ("product_type", "product_types", "category", "department", "type"),
+    "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
     "price": ("price", "unit_price"),
     "currency": ("currency", "currency_code", "price_currency"),
-    "availability": ("availability", "stock_status"),
+    "availability": ("availability", "stock_status", "in_stock", "is_in_stock"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
     "item_group_id": ("item_group_id", "parent_sku"),
     "link": ("link", "url", "product_url"),
-    "color": ("color", "colour"),
+    "color": ("color", "colour", "colors", "colours"),
+    "size": ("size", "sizes"),
+    "material": ("material", "materials"),
     "image": (
         "image", "images", "image_path", "image_file", "filename", "picture", "photo", "image_src", "image_url",
-        "picture_url", "image_link",
+        "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
     "image_link": ("image_link",),  # after "image": if another column holds the images, this one is only a link
@@ -51,15 +54,21 @@ def normalised(name: str) -> str:
 
 @dataclass(frozen=True)
 class Columns:
-    """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names."""
+    """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names.
+
+    `more` has the field, normalised name and position of each further column of a field that has several.
+    """
 
     places: Mapping[str, int]
     rest: Mapping[str, int]
+    more: Sequence[tuple[str, str, int]] = ()
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns the field of each column, by the column's name in the header."""
         fields = {place: field for field, place in self.places.items()}
-        fields |= {place: f"attributes.{name}" for name, place in self.rest.items()}
+        fields |= {place: field for field, _, place in self.more}
+        fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
+        fields |= {place: "attributes" for name, place in self.rest.items() if name == "attributes"}
         return {name: fields[place] for place, name in enumerate(header)}
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
@@ -92,28 +101,62 @@ class Columns:
                 faults.append((name, str(error)))
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
+        if self.more:
+            images = self._add_more(cells, fields, images, attributes, faults)
         for name, place in self.rest.items():
             if not is_empty(cell := _stripped(cells[place])):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
+        if isinstance(members := attributes.get("attributes"), Mapping):  # as PUT /products has them
+            del attributes["attributes"]
+            attributes.update(members)
         return RawProduct(fields, images, phash, attributes, line, faults)
+
+    def _add_more(
+        self,
+        cells: Sequence[Any],
+        fields: dict[str, str],
+        images: tuple[str, ...],
+        attributes: dict[str, Any],
+        faults: list[tuple[str, str]],
+    ) -> tuple[str, ...]:
+        """Adds the values of further columns, and returns all images. All columns give images and keywords. Any other
+        field takes the first column that has a value; the values of the columns behind it become attributes."""
+        for field, name, place in self.more:
+            if is_empty(cell := _stripped(cells[place])):
+                continue
+            try:
+                if field in ("image", "additional_image"):
+                    images = (*images, *image_paths(cell))
+                elif field == "keywords":
+                    attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
+                elif field in fields:
+                    attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
+                else:
+                    fields[field] = cell if isinstance(cell, str) else one_text(field, cell)
+            except ValueError as error:
+                if field in NEEDED:
+                    raise
+                faults.append((field, str(error)))
+        return images
 
 
 def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
 
 
-def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str], empty: Collection[str] = ()) -> Columns:
+def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
     """Returns the columns of a table. `mapping` gives the header for a field, and takes precedence over the usual
     names. A column in `empty` is chosen only if no other column has a name of its field.
 
     Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
     found = _places_of_names(path, header)
-    for field, name in mapping.items():
-        if normalised(name) not in found:
-            raise MissingColumns(
-                f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
-            )
+    for field, names in mapping.items():
+        for name in names:
+            if normalised(name) not in found:
+                raise MissingColumns(
+                    f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
+                )
     columns = _assigned(found, mapping, empty)
     missing = [field for field in NEEDED if field not in columns.places]
     if missing:
@@ -126,16 +169,14 @@ def resolve(path: Path, header: Sequence[str], mapping: Mapping[str, str], empty
     return columns
 
 
-def resolve_what_is_there(
-    path: Path, names: Sequence[str], mapping: Mapping[str, str], empty: Collection[str]
-) -> Columns:
+def resolve_what_is_there(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
     """Returns the columns of a single record. A record may lack a name that others have; validation then reports the
     missing field."""
     return _assigned(_places_of_names(path, names), mapping, empty)
 
 
 def empty_columns(
-    path: Path, header: Sequence[str], mapping: Mapping[str, str], records: Iterable[Iterable[tuple[str, Any]]]
+    path: Path, header: Sequence[str], mapping: FieldColumns, records: Iterable[Iterable[tuple[str, Any]]]
 ) -> frozenset[str]:
     """Returns the columns without a value in any record, by their normalised names, as far as `resolve` needs them.
 
@@ -158,7 +199,7 @@ def empty_columns(
     return frozenset(empty)
 
 
-def check_fields(mapping: Mapping[str, str]) -> None:
+def check_fields(mapping: Iterable[str]) -> None:
     """Raises SettingsError for a field that products do not have."""
     for field in mapping:
         if field not in USUAL_NAMES:
@@ -177,16 +218,18 @@ def _places_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _assigned(found: Mapping[str, int], mapping: Mapping[str, str], empty: Collection[str] = ()) -> Columns:
-    places = {field: found[normalised(name)] for field, name in mapping.items() if normalised(name) in found}
-    taken = set(places.values())
+def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
+    mapped = {field: [key for name in names if (key := normalised(name)) in found] for field, names in mapping.items()}
+    places = {field: found[keys[0]] for field, keys in mapped.items() if keys}
+    more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
+    taken = {*places.values(), *(place for _, _, place in more)}
     for field, names in USUAL_NAMES.items():
         free = [found[name] for name in names if name in found and found[name] not in taken]
         if field not in places and free:
             full = [found[name] for name in names if found.get(name) in free and name not in empty]
             places[field] = (full or free)[0]
             taken.add(places[field])
-    return Columns(places, {name: place for name, place in found.items() if place not in taken})
+    return Columns(places, {name: place for name, place in found.items() if place not in taken}, more)
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -3,11 +3,13 @@
 from functools import cached_property
 from typing import Any
 
-from loader.errors import NotACatalog
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
+from loader.sources.reading.columns import NEEDED, USUAL_NAMES, normalised
 from loader.sources.reading.json_text import parse
 from loader.sources.reading.lines import BOM
 from loader.sources.reading.table import Table
+
+LINES_SUFFIXES = frozenset((".jsonl", ".ndjson"))
 
 
 class FileHead:
@@ -32,13 +34,15 @@ class FileHead:
 
     @property
     def is_json_lines(self) -> bool:
-        """Whether the file is JSON Lines. Raises NotACatalog for any other JSON."""
-        if self.is_json and not self.is_by_line and self._first_object is None:
-            raise NotACatalog(
-                f"{self._file.path.name} is one JSON document, but not of schema.org products",
-                hint="Write each product as one object {...} on a line (jq -c '.[]' FILE > FILE.jsonl).",
-            )
-        return self.is_json
+        """Whether the file is JSON Lines, even if it has only one line. One line with an object that holds other
+        objects, but neither SKU nor title, is a document."""
+        if not self.is_json or self.is_by_line or self._first_object is None:
+            return self.is_json and self.is_by_line
+        if not LINES_SUFFIXES.isdisjoint(self._file.path.suffixes):
+            return True
+        names = set(map(normalised, self._first_object))
+        has_needed = all(names.intersection(USUAL_NAMES[field]) for field in NEEDED)
+        return has_needed or not any(isinstance(value, dict | list) for value in self._first_object.values())
 
     @property
     def is_by_line(self) -> bool:
@@ -46,7 +50,7 @@ class FileHead:
         first, *others = [line.rstrip() for line in self.bytes.splitlines() if line.strip()] or [b""]
         if others:  # a broken first line must not change the format of the file
             return others[0].lstrip().startswith((b"{", b"[")) and not first.endswith((b",", b":", b"[", b"{"))
-        return len(self._file.head) == HEAD_BYTES and not {".jsonl", ".ndjson"}.isdisjoint(self._file.path.suffixes)
+        return len(self._file.head) == HEAD_BYTES and not LINES_SUFFIXES.isdisjoint(self._file.path.suffixes)
 
     @cached_property
     def _first_object(self) -> dict[str, Any] | None:

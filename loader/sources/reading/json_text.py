@@ -14,7 +14,7 @@ from loader.sources.reading.lines import NOT_UTF8, TOO_LONG, Lines, bad_byte
 def parse(text: str) -> Any:
     """Returns the value of a JSON text. Raises ValueError with the reason if the text is not valid."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_constant=_number)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"position {error.pos + 1}" if error.lineno == 1 else f"line {error.lineno}, position {error.colno}"
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at {where}") from None
@@ -51,3 +51,6 @@ def _number(written: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{written[:40]} is not a number that can be stored")
     return number
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_number)

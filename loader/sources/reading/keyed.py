@@ -7,10 +7,44 @@ from typing import Any
 from db.catalog.product import RawProduct
 from loader.errors import NotACatalog
 from loader.rejects import Reject
-from loader.sources.reading.cells import one_text
-from loader.sources.reading.columns import Columns, empty_columns, resolve, resolve_what_is_there
+from loader.sources.reading.cells import is_empty, one_text
+from loader.sources.reading.columns import (
+    Columns,
+    FieldColumns,
+    empty_columns,
+    normalised,
+    resolve,
+    resolve_what_is_there,
+)
 
 MAX_SHAPES = 1000  # at most this many sets of names are remembered, because in some files each object has other names
+
+
+def inner_columns(names: Sequence[str], mapping: FieldColumns) -> list[str]:
+    """Returns the mapped columns that are paths such as "price.amount", and not the name of a column itself."""
+    known = set(map(normalised, names))
+    mapped = [column for columns in mapping.values() for column in columns]
+    return [
+        column
+        for column in dict.fromkeys(mapped)
+        if "." in column and normalised(column) not in known and normalised(column.partition(".")[0]) in known
+    ]
+
+
+def _inner(value: Any, path: Sequence[str]) -> Any:
+    """Returns the value at a path. A number is the place in a list, from 0; any other name goes through each member."""
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(value, Mapping):
+        name = first if first in value else next((key for key in value if normalised(key) == normalised(first)), None)
+        return None if name is None else _inner(value[name], rest)
+    if isinstance(value, list):
+        if first.isdecimal():
+            return _inner(value[int(first)], rest) if int(first) < len(value) else None
+        found = [_inner(member, path) for member in value]
+        return [member for member in found if not is_empty(member)]
+    return None
 
 
 class KeyedRows:
@@ -21,9 +55,12 @@ class KeyedRows:
         self,
         path: Path,
         names: Sequence[str],
-        mapping: Mapping[str, str],
+        mapping: FieldColumns,
         records: Iterable[Mapping[str, Any]] = (),
     ) -> None:
+        self._inner = inner_columns(names, mapping)
+        names = [*names, *self._inner]
+        records = map(self._expanded, records)
         self._empty = empty_columns(path, names, mapping, (record.items() for record in records))
         self.columns: dict[str, str] = resolve(path, names, mapping, self._empty).targets(names)
         self._path = path
@@ -31,6 +68,8 @@ class KeyedRows:
         self._shapes: dict[tuple[str, ...], Columns] = {}
 
     def row(self, line: int, record: Mapping[str, Any]) -> RawProduct | Reject:
+        if self._inner:
+            record = self._expanded(record)
         try:
             return self._columns(tuple(record)).row(line, list(record.values()))
         except NotACatalog as error:
@@ -46,6 +85,13 @@ class KeyedRows:
         except (KeyError, NotACatalog, ValueError):
             return ""
 
+    def _expanded(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the record with the values of the mapped paths as further columns."""
+        if not self._inner:
+            return record
+        values = {path: _inner(record, path.split(".")) for path in self._inner}
+        return {**record, **{path: value for path, value in values.items() if not is_empty(value)}}
+
     def _columns(self, names: tuple[str, ...]) -> Columns:
         columns = self._shapes.get(names)
         if columns is None:
@@ -53,5 +99,6 @@ class KeyedRows:
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes[names] = columns
                 for name, field in columns.targets(names).items():
-                    self.columns.setdefault(name, field)
+                    if self.columns.get(name, field).startswith("attributes."):
+                        self.columns[name] = field
         return columns

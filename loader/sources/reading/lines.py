@@ -34,5 +34,5 @@ def bad_byte(raw: bytes, number: int, error: UnicodeDecodeError) -> str:
     return f"byte 0x{raw[error.start]:02X} at position {error.start + 1} of line {number}"
 
 
-NOT_UTF8 = "not UTF-8: {}; save the file as UTF-8 (iconv -f latin1 -t utf-8)"
+NOT_UTF8 = "not UTF-8: {}; save the file as UTF-8, or load it with --encoding windows-1252"
 TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"

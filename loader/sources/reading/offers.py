@@ -32,15 +32,23 @@ def offered(offers: Any) -> Offered:
         (cost for cost in costs if cost[1] == costs[0][1]), key=lambda cost: _amount(cost[0]), default=("", "")
     )
     words = [one_text("availability", offer.get("availability")) for offer in every]
-    known = [values.availability(word) for word in words if word]
+    words = [word for word in words if word]
+    known = [word for word in map(_availability, words) if word]
     conditions = {one_text("condition", offer.get("itemCondition")) for offer in every} - {""}
     return Offered(
         price,
         currency,
-        min(known, key=BEST_FIRST.index, default=""),
+        min(known, key=BEST_FIRST.index, default=next(iter(words), "")),
         conditions.pop() if len(conditions) == 1 else "",
         len(every) > 1 or "highPrice" in every[0],
     )
+
+
+def _availability(word: str) -> str | None:
+    try:
+        return values.availability(word)
+    except ValueError:
+        return None
 
 
 def _single(offers: Any) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 differs from the header's."""
 
 import io
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
@@ -19,10 +20,11 @@ OTHER_FORMATS = {
     b"\x1f\x8b": "packed twice with gzip",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF document",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
     b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind",
 }
+
+
+SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)  # Excel's first line, which names the delimiter
 
 
 class Table:
@@ -31,7 +33,7 @@ class Table:
     def __init__(self, file: CatalogFile) -> None:
         self.path = file.path
         self.size = file.size
-        self.delimiter, self.header = _header(file)
+        self.delimiter, self.header, self._before = _header(file)
         self.sku_place: int | None = None  # the place of the SKU's column; without it, rejects have no SKU
         self._file = file
 
@@ -42,7 +44,8 @@ class Table:
     def records(self) -> Iterator[Record | Reject]:
         with self._file.opened() as file:
             records = iter(Records(file, self.delimiter))
-            next(records)  # the header
+            for _ in range(self._before + 1):  # the header is behind records that say how to read the file
+                next(records, None)
             for record in records:
                 yield record if isinstance(record, Reject) else self._checked(record)
 
@@ -76,7 +79,8 @@ class Table:
         return record.cells[place].strip()
 
 
-def _header(file: CatalogFile) -> tuple[str, list[str]]:
+def _header(file: CatalogFile) -> tuple[str, list[str], int]:
+    """Returns the delimiter, the header, and how many records stand before the header."""
     name, head = file.path.name, file.head
     for magic, what in OTHER_FORMATS.items():
         if head.startswith(magic):
@@ -87,18 +91,35 @@ def _header(file: CatalogFile) -> tuple[str, list[str]]:
         raise NotACatalog(f"{name} ends its lines with a bare carriage return", hint="Save it with LF line ends.")
     if b"\n" not in head and len(head) == HEAD_BYTES:
         raise NotACatalog(f"{name} has no line end in its first {HEAD_BYTES >> 10} KiB", hint="Is it a CSV file?")
-    firsts = {delimiter: next(iter(Records(io.BytesIO(head), delimiter))) for delimiter in DELIMITERS}
+    separator = SEPARATOR_LINE.match(head.removeprefix(BOM))
+    delimiters = separator[1].decode("latin-1") if separator else DELIMITERS
+    firsts = {delimiter: _first_record(head, delimiter, int(bool(separator))) for delimiter in delimiters}
     headers = [
-        (delimiter, first.cells)
-        for delimiter, first in firsts.items()
+        (delimiter, first.cells, before)
+        for delimiter, (first, before) in firsts.items()
         if isinstance(first, Record) and first.fault is None
     ]
-    delimiter, header = max(headers, key=lambda candidate: _fit(candidate[1]), default=("", []))
-    broken = next((first for first in firsts.values() if isinstance(first, Reject) or first.fault), None)
+    delimiter, header, before = max(headers, key=lambda candidate: _fit(candidate[1]), default=("", [], 0))
+    broken = next((first for first, _ in firsts.values() if isinstance(first, Reject) or first.fault), None)
     if broken and _fit(header)[0] == 0:
         reason = broken.reason if isinstance(broken, Reject) else broken.fault
         raise NotACatalog(f"{name}: the header in line {broken.line} cannot be read: {reason}")
-    return delimiter, header
+    if not header:
+        raise NothingToLoad(f"{name} has no header", hint="It needs a header line and a line for each product.")
+    return delimiter, header, before
+
+
+def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Reject, int]:
+    """Returns the record of the header, and how many records stand before it: comments that begin with "#", and
+    `before` more."""
+    for number, found in enumerate(Records(io.BytesIO(head), delimiter)):
+        if number >= before and not (isinstance(found, Record) and _is_comment(found.cells)):
+            return found, number
+    return Record(1, []), 0
+
+
+def _is_comment(cells: list[str]) -> bool:
+    return cells[0].lstrip().startswith("# ") and _fit(cells)[0] == 0
 
 
 def _fit(header: list[str]) -> tuple[int, int]:

@@ -108,6 +108,18 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
         ('{"@type": "Product"}', Format.JSONLD),
         ('[\n  {"@type": "Product"}\n]', Format.JSONLD),
         ("PAR1", Format.PARQUET),
+        ('[{"id": 1, "title": "a"}, {"id": 2, "title": "b"}]', Format.JSON),
+        ('{"products": [{"id": 1, "title": "a"}]}\n', Format.JSON),
+        ('{\n "id": 1,\n "title": "a"\n}', Format.JSON),
+        ("ID,Type,SKU,Name,Published,Regular price,Categories\n", Format.WOOCOMMERCE),
+        ("sku,attribute_set_code,product_type,name\n", Format.MAGENTO),
+        ("ID;Actif (0/1);Nom *;Catégories (x,y,z...);Référence;Prix HT\n", Format.PRESTASHOP),
+        ("Produkt-ID;Aktiv (0/1);Name *;Kategorien (x,y,z...);Artikel-Nr.;Menge\n", Format.PRESTASHOP),
+        ("Product Id,Product Handle,Product Title,Variant SKU\n", Format.MEDUSA),
+        ("Item Type,Product ID,Product Name,Product Code/SKU\n", Format.BIGCOMMERCE),
+        ("Item,ID,Name,SKU,Options,Is Visible\n", Format.BIGCOMMERCE),
+        ("TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,QUANTITY,TAGS,MATERIALS,IMAGE1\n", Format.ETSY),
+        ("id,title,price,link,image_link,fb_product_category\n", Format.META),
     ],
 )
 def test_a_format_is_recognised_by_the_first_bytes(content: str, kind: Format, tmp_path: Path):
@@ -139,7 +151,7 @@ def test_the_documentation_names_every_format():
 def test_a_mapping_file_works_like_flags_and_flags_take_precedence(tmp_path: Path):
     path = tmp_path / "map.toml"
     path.write_text('sku = "Code"\ntitle = "Item name"\n')
-    assert parse_mapping(["title=Label"], path) == {"sku": "Code", "title": "Label"}
+    assert parse_mapping(["title=Label"], path) == {"sku": ["Code"], "title": ["Label"]}
     for content, message in (
         ("sku = 1", "sku in .*map.toml is not the name of a column"),
         ("sku = ", "is not TOML"),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from db.catalog.product import RawProduct
 from db.engine import Database
+from loader.sources import open_source
 from tests.support.loading import load_catalog, stored
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -58,6 +60,33 @@ def as_lines(path: Path, tmp_path: Path) -> Path:
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("product", "sku"),
+    [
+        ({"gtin13": "4006381333931", "url": "https://shop.example/p/chair"}, "4006381333931"),
+        ({"url": "https://shop.example/p/chair/"}, "p/chair"),
+        ({"url": "https://shop.example/index.php?id=7#top"}, "index.php?id=7"),
+        ({"@id": "https://shop.example/p/lamp#product"}, "p/lamp"),
+        ({"@id": "#product-3"}, "product-3"),
+        ({"offers": {"@type": "Offer", "sku": "O-1", "price": 3}, "gtin13": "4006381333931"}, "O-1"),
+        ({"offers": {"@type": "Offer", "url": "https://shop.example/p/cup", "price": 3}}, "p/cup"),
+    ],
+)
+def test_a_product_without_sku_is_named_by_its_gtin_or_address(product: dict[str, object], sku: str, tmp_path: Path):
+    path = tmp_path / "goods.jsonl"
+    path.write_text(json.dumps({"@type": "Product", "name": "Thing", **product}) + "\n")
+    [row] = open_source(path).rows()
+    assert isinstance(row, RawProduct) and row.fields["sku"] == sku
+
+
+def test_an_offer_with_more_than_a_price_becomes_an_attribute(tmp_path: Path):
+    offer = {"@type": "Offer", "price": 3, "priceValidUntil": "2027-01-01", "seller": {"name": "Acme"}}
+    path = tmp_path / "goods.jsonl"
+    path.write_text(json.dumps({"@type": "Product", "sku": "1", "name": "Thing", "offers": offer}) + "\n")
+    [row] = open_source(path).rows()
+    assert isinstance(row, RawProduct) and row.attributes == {"offers": offer}
 
 
 @pytest.mark.parametrize("spelled", [as_document, as_one_line, as_a_list, as_lines])

@@ -3,7 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
+from db.catalog.product import RawProduct
 from db.engine import Database
+from loader.sources import open_source
 from tests.support.loading import load_catalog, stored
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -21,6 +23,12 @@ OF_ALL = {
 
 
 ATTRIBUTES = {
+    "published": "true",
+    "status": "active",
+    "gift_card": "false",
+    "variant_inventory_tracker": "shopify",
+    "variant_inventory_policy": "deny",
+    "image_alt_text": "On a chair",
     "handle": "linen-shirt",
     "keywords": ["summer", "linen"],
     "product_category": "Apparel & Accessories > Clothing > Shirts",
@@ -48,7 +56,7 @@ SHIRTS_AND_MORE = {
             "variant_grams": "210",
             "variant_compare_at_price": "79.00",
             "variant_weight_unit": "g",
-            "gift_card": "false",
+            "variant_inventory_qty": 7,
         },
         "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
     },
@@ -61,7 +69,7 @@ SHIRTS_AND_MORE = {
         "image_link": CDN + "shirt-sand.jpg",
         "color": "Sand",
         "size": "L",
-        "attributes": {**ATTRIBUTES, "color": "Sand", "size": "L"},
+        "attributes": {**ATTRIBUTES, "color": "Sand", "size": "L", "variant_inventory_qty": 0},
         "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
     },
     "LS-B-L": {
@@ -73,7 +81,13 @@ SHIRTS_AND_MORE = {
         "image_link": CDN + "shirt-1.jpg",
         "color": "Blue",
         "size": "L",
-        "attributes": {**ATTRIBUTES, "color": "Blue", "size": "L"},
+        "attributes": {
+            **ATTRIBUTES,
+            "color": "Blue",
+            "size": "L",
+            "variant_inventory_qty": -2,
+            "variant_inventory_policy": "continue",
+        },
         "images": IN_ORDER,
     },
     "gift-card": {
@@ -83,7 +97,7 @@ SHIRTS_AND_MORE = {
         "price": Decimal("25.00"),
         "availability": "in_stock",
         "image_link": CDN + "card.jpg",
-        "attributes": {"handle": "gift-card", "gift_card": "true"},
+        "attributes": {"handle": "gift-card", "gift_card": "true", "published": "true", "status": "active"},
         "images": [CDN + "card.jpg"],
     },
     "HAT-1": {
@@ -91,7 +105,7 @@ SHIRTS_AND_MORE = {
         "title": "Old hat",
         "price": Decimal("15.00"),
         "availability": "out_of_stock",
-        "attributes": {"handle": "old-hat"},
+        "attributes": {"handle": "old-hat", "published": "false", "status": "draft"},
     },
 }
 
@@ -106,6 +120,22 @@ def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_var
         "10,,the handle is empty",
         "9,,no row of the handle no-title has a title",
     ]
+
+
+def test_variants_with_the_same_sku_are_named_by_handle_and_options(tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(
+        "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,Image Alt Text\n"
+        "tee,Tee,Größe,S,TEE-1,20,https://img.example/a.jpg,From the front\n"
+        "tee,,,M,TEE-1,20,,\n"
+        "cap,Cap,Color,Red,CAP-1,10,,\n"
+        "hat,Hat,Title,Default Title,TEE-1,5,,\n"
+    )
+    rows = [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
+    assert [row.fields["sku"] for row in rows] == ["tee/S", "tee/M", "CAP-1", "hat"]
+    assert [row.attributes.get("variant_sku") for row in rows] == ["TEE-1", "TEE-1", None, "TEE-1"]
+    assert [row.fields.get("size") for row in rows] == ["S", "M", None, None]
+    assert rows[1].attributes["image_alt_text"] == "From the front"
 
 
 def test_newer_column_names_of_shopify_are_recognised(emptied_database: Database):

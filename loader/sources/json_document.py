@@ -1,0 +1,106 @@
+"""Reads one JSON document: a list of products, or an object in which some member holds the list, such as
+{"products": [...]}. The document is read piece by piece."""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from db.catalog.product import RawProduct
+from db.errors import LoaderError
+from loader.errors import MissingColumns, NotACatalog, NothingToLoad
+from loader.rejects import Reject
+from loader.sources.reading import json_stream
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import FieldColumns, normalised, resolve
+from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.keyed import KeyedRows, inner_columns
+
+FIRST_OBJECTS = 100  # the columns are the names in this many objects, because an object may omit its empty fields
+# If the object of a document has several lists of products, the list with one of these names is read.
+USUAL_LISTS = frozenset(("products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods"))
+
+
+def recognises(head: FileHead) -> bool:
+    return head.is_json and not head.is_json_lines
+
+
+class JsonDocumentSource:
+    name = "json"
+
+    def __init__(self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None) -> None:
+        self.path = file.path
+        self.image_root = image_root or file.path.absolute().parent
+        self.size = file.size
+        self._file = file
+        if not file.head.strip():
+            raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a list of products.")
+        if not FileHead(file).is_json:
+            raise NotACatalog(f"{file.path.name} is not JSON: it begins with neither {{ nor [")
+        self._list = _list_of_products(file, mapping)
+        names: dict[str, str] = {}
+        with closing(self._objects()) as objects:
+            for found in islice(objects, FIRST_OBJECTS):
+                for name in found:
+                    names.setdefault(normalised(name), name)
+        with closing(self._objects()) as objects:
+            self._rows = KeyedRows(file.path, list(names.values()), mapping, objects)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return self._rows.columns
+
+    @property
+    def done(self) -> int:
+        return self._file.bytes_read
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        for found in self._members():
+            if isinstance(found, Reject):
+                yield found
+            elif isinstance(found.value, dict):
+                yield self._rows.row(found.line, found.value)
+            else:
+                yield Reject(found.line, "", "the member of the list is not an object {...}")
+
+    def _members(self) -> Generator[json_stream.Member | Reject]:
+        return json_stream.members(self._file, lambda path, _: path == self._list)
+
+    def _objects(self) -> Generator[dict[str, Any]]:
+        """Yields the good objects. The file ends where it cannot be read; the load itself reports the error."""
+        try:
+            for found in self._members():
+                if not isinstance(found, Reject) and isinstance(found.value, dict):
+                    yield found.value
+        except LoaderError:
+            return
+
+
+def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.Path:
+    """Returns the path of the list whose objects have an SKU and a title. Raises NotACatalog or MissingColumns."""
+    found: dict[json_stream.Path, list[str]] = {}
+
+    def is_certain(path: json_stream.Path, first: dict[str, Any]) -> bool:
+        found.setdefault(path, list(first))
+        return (not path or path[-1].lower() in USUAL_LISTS) and _are_products(file.path, list(first), mapping)
+
+    with closing(json_stream.members(file, is_certain)) as certain:
+        if (member := next(certain, None)) is not None and not isinstance(member, Reject):
+            return member.path
+    lists = [path for path, names in found.items() if _are_products(file.path, names, mapping)]
+    if lists:
+        return max(lists, key=lambda path: len(found[path]))
+    if not found:
+        raise NotACatalog(f"{file.path.name} is a JSON document without a list of objects")
+    names = max(found.values(), key=len)
+    resolve(file.path, [*names, *inner_columns(names, mapping)], mapping)
+    raise AssertionError("the names of some list are complete")
+
+
+def _are_products(path: Path, names: list[str], mapping: FieldColumns) -> bool:
+    try:
+        resolve(path, [*names, *inner_columns(names, mapping)], mapping)
+    except (MissingColumns, NotACatalog):
+        return False
+    return True

@@ -1,0 +1,257 @@
+"""Reads BigCommerce's product export: version 2 (Item Type: Product, SKU, Rule) or 3 (Item: Product, Variant, Image).
+
+The rows behind the row of a product belong to it. Each SKU or variant becomes a product, and so does a product without
+any.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from db.catalog.plain_text import plain_text
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
+from loader.sources.reading.cells import words
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.options import is_false, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+
+NAMES = {
+    "item": ("item_type", "item"),
+    "sku": ("product_code/sku", "product_sku", "sku"),
+    "id": ("product_id", "id"),
+    "title": ("product_name", "name"),
+    "description": ("product_description", "description"),
+    "brand": ("brand_name", "brand"),
+    "product_type": ("category", "categories", "category_string", "category_details"),
+    "price": ("price", "default_price"),
+    "gtin": ("gps_global_trade_item_number", "global_trade_number", "product_upc/ean", "upc/ean"),
+    "mpn": ("gps_manufacturer_part_number", "manufacturer_part_number"),
+    "link": ("product_url", "url"),
+    "condition": ("product_condition", "condition"),
+    "variant_image": ("variant_image_url",),
+    "keywords": ("search_keywords",),
+    "options": ("options",),
+    "visible": ("product_visible?", "is_visible"),
+    "purchases": ("allow_purchases?", "allow_purchases"),
+    "availability": ("product_availability", "availability"),
+    "track": ("track_inventory", "inventory_tracking"),
+    "stock": ("current_stock_level", "current_stock", "stock_level"),
+    "fields": ("product_custom_fields", "custom_fields"),
+}
+SHOWN = {
+    "item": "item_group_id",
+    "id": "attributes.product_id",
+    "variant_image": "image",
+    "keywords": "attributes.keywords",
+    "options": "color, size, material, attributes",
+    "fields": "color, size, material, attributes",
+    **dict.fromkeys(("visible", "purchases", "track", "stock"), "availability"),
+}
+IMAGE = re.compile(
+    r"(?:product_image_(?P<part>file|url|id|description|is_thumbnail|sort)(?:_-)?_(?P<place>\d+)"
+    r"|(?:product_)?(?P<alone>image_url_\(import\)|internal_image_url_\(export\)|image_file|image_url"
+    r"|image_description|image_is_thumbnail|image_sort_order))"
+)
+CONTROL = re.compile(r"\[[A-Z]+\]")  # "[RB]" in "[RB]Color=Red" is the control that the shop shows for the option
+OF_EACH_SKU = frozenset((
+    "item_type", "item", "product_id", "id", "product_name", "name", "product_code/sku", "product_sku", "sku",
+    "gps_global_trade_item_number", "global_trade_number", "product_upc/ean", "upc/ean", "current_stock_level",
+    "current_stock", "stock_level", "low_stock_level", "low_stock", "options", "variant_image_url",
+    "bin_picking_number", "gps_manufacturer_part_number", "manufacturer_part_number",
+))  # fmt: skip
+
+
+def recognises(head: FileHead) -> bool:
+    names = set(map(normalised, head.header))
+    is_second = "item_type" in names and bool(names.intersection(("product_name", "product_code/sku")))
+    is_third = {"item", "name", "sku"} <= names and bool(
+        names.intersection(("options", "inventory_tracking", "is_visible"))
+    )
+    return is_second or is_third
+
+
+class BigCommerceSource(PlatformTable):
+    name = "bigcommerce"
+    platform = "a BigCommerce export"
+    FIELDS = NAMES
+    SHOWN = SHOWN
+
+    def target(self, name: str) -> str:
+        return "image" if IMAGE.fullmatch(name) else super().target(name)
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        block: list[tuple[int, Cells]] = []
+        for found in self.records():
+            if isinstance(found, Reject):
+                yield found
+                continue
+            if _kind(found[1]) == "product":
+                yield from _products(block)
+                block = []
+            block.append(found)
+        yield from _products(block)
+
+
+def _kind(cells: Cells) -> str:
+    return cells.see(NAMES["item"]).lower() or "product"
+
+
+def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
+    if not block:
+        return
+    whole = block[0][1]
+    if _kind(whole) != "product":
+        for number, cells in block:
+            yield Reject(number, cells.see(NAMES["sku"]), f"the {_kind(cells)} has no product before it")
+        return
+    images = _images(whole)
+    rules: list[dict[str, str]] = []
+    variants: list[tuple[int, Cells]] = []
+    for number, cells in block[1:]:
+        kind = _kind(cells)
+        if kind in ("sku", "variant"):
+            variants.append((number, cells))
+        elif kind == "image":
+            images += _images(cells)
+        else:
+            rules.append(dict(cells))
+    for number, cells in variants or block[:1]:
+        yield _row(number, cells, whole if variants else None, images, rules)
+
+
+def _row(
+    line: int, cells: Cells, whole: Cells | None, images: list[tuple[str, str]], rules: list[dict[str, str]]
+) -> RawProduct:
+    """Returns a product, or a variant of `whole`."""
+    of_all = whole or Cells()
+    availability = _availability(cells, of_all)
+    options = _options(cells.take(NAMES["options"]))
+    if whole is not None and (named := _named_options(cells.see(NAMES["title"]))):
+        options |= named
+        cells.take(NAMES["title"])
+    images = [(cells.take(NAMES["variant_image"]), ""), *_images(cells), *images]
+    for name in [name for name in cells if IMAGE.fullmatch(name)]:
+        del cells[name]
+    inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
+    merged = Cells(inherited | cells)
+    cells.take(NAMES["item"])
+    merged.take(NAMES["item"])
+    shown = " / ".join(value for values in options.values() for value in values)
+    title = of_all.see(NAMES["title"]) or merged.see(NAMES["title"])
+    merged.take(NAMES["title"])
+    group = of_all.see(NAMES["sku"]) or of_all.see(NAMES["id"])
+    categories = _categories(merged.take(NAMES["product_type"]))
+    fields = {
+        "sku": merged.take(NAMES["sku"]) or merged.take(NAMES["id"]) or ("/".join((group, shown)) if group else ""),
+        "title": f"{title} - {shown}" if whole is not None and shown else title,
+        "description": plain_text(merged.take(NAMES["description"])),
+        "brand": merged.take(NAMES["brand"]),
+        "product_type": categories[0] if categories else "",
+        "price": merged.take(NAMES["price"]),
+        "gtin": merged.take(NAMES["gtin"]),
+        "mpn": merged.take(NAMES["mpn"]),
+        "link": merged.take(NAMES["link"]),
+        "condition": merged.take(NAMES["condition"]).lower(),
+        "item_group_id": group,
+        "availability": availability,
+    }
+    custom = _custom_fields(merged.take(NAMES["fields"]))
+    keywords = words(merged.take(NAMES["keywords"]))
+    attributes: dict[str, Any] = {**merged, "keywords": keywords, "rules": rules}
+    attributes["image_description"] = [description for _, description in images if description]
+    attributes["product_types"] = categories if len(categories) > 1 else []
+    if "product_id" not in attributes and of_all.see(NAMES["id"]):
+        attributes["product_id"] = of_all.see(NAMES["id"])
+    for name in NAMES["stock"]:
+        if (number := whole_number(merged.get(name, ""))) is not None:
+            attributes[name] = number
+    set_options(fields, attributes, options | custom)
+    _apply_rules(fields, rules)
+    return product(fields, [path for path, _ in images], attributes, line)
+
+
+def _named_options(name: str) -> dict[str, list[str]]:
+    """Returns the options in the name of a SKU row, such as "[S]Size=Small,[RT]Color=Red"."""
+    found: dict[str, list[str]] = {}
+    for part in re.split(r",(?=\s*\[[A-Z]+\])", name):
+        option, separator, value = CONTROL.sub("", part).partition("=")
+        if separator and CONTROL.match(part.strip()):
+            found[option.strip()] = [re.sub(r":#[0-9A-Fa-f#|]+$", "", value).strip()]
+    return found
+
+
+def _options(cell: str) -> dict[str, list[str]]:
+    """Returns the options in a cell such as "Type=Rectangles|Name=Size|Value=Small"."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r"Name=([^|\n]*)\|Value=(.*?)(?=\s*Type=|\n|$)", cell, re.DOTALL):
+        found.setdefault(name.strip(), []).append(re.sub(r"\[#.*\]$", "", value.strip(" ;\n")).strip())
+    return found
+
+
+def _custom_fields(cell: str) -> dict[str, list[str]]:
+    """Returns fields written as "Material=Cotton;Fit=Slim" or as [{"name": "Material", "value": "Cotton"}]."""
+    pairs = re.findall(r'"name"\s*:\s*"(.*?)"\s*,\s*"value"\s*:\s*"(.*?)"', cell) or [
+        (name, value)
+        for part in re.split(r"[;\n]", cell)
+        for name, separator, value in [part.partition("=")]
+        if separator
+    ]
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name.strip() and value.strip():
+            found.setdefault(name.strip().strip('"'), []).append(value.strip().strip('"'))
+    return found
+
+
+def _categories(cell: str) -> list[str]:
+    """Returns categories such as "Clothing > Shirts" from a cell such as "Clothing/Shirts;Sale"."""
+    paths = [re.sub(r"^Category Name: |, Category Path: .*$", "", path) for path in re.split(r"[;|]", cell)]
+    return list(dict.fromkeys(" > ".join(level.strip() for level in path.split("/")) for path in paths if path.strip()))
+
+
+def _apply_rules(fields: dict[str, str], rules: list[dict[str, str]]) -> None:
+    """Sets the price of a SKU to the fixed price of a rule for this SKU. All rules become attributes too."""
+    for rule in rules:
+        cells = Cells(rule)
+        match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.see(NAMES["price"]))
+        if match and cells.see(NAMES["sku"]) == fields["sku"]:
+            fields["price"] = match[1]
+
+
+def _images(cells: Cells) -> list[tuple[str, str]]:
+    """Removes the cells of images, and returns the address or path and the description of each image: the thumbnail
+    first, and the others by position."""
+    found: dict[int, dict[str, str]] = {}
+    for name in list(cells):
+        if match := IMAGE.fullmatch(name):
+            part = match["part"] or match["alone"]
+            found.setdefault(int(match["place"] or 0), {})[part] = cells.pop(name)
+    images = []
+    for place, parts in found.items():
+        address = next((parts[name] for name in parts if name in ("url", "image_url", "image_url_(import)")), "")
+        path = address or next((parts[name] for name in parts if "file" in name or "internal" in name), "")
+        is_thumbnail = (parts.get("is_thumbnail") or parts.get("image_is_thumbnail") or "").lower() in (
+            "y",
+            "true",
+            "1",
+        )
+        order = whole_number(parts.get("sort") or parts.get("image_sort_order") or "")
+        description = parts.get("description") or parts.get("image_description") or ""
+        images.append((not is_thumbnail, place if order is None else order, place, path, description))
+    return [(path, description) for _, _, _, path, description in sorted(images) if path]
+
+
+def _availability(cells: Cells, of_all: Cells) -> str:
+    for each in (cells, of_all):
+        if is_false(each.see(NAMES["visible"])) or is_false(each.see(NAMES["purchases"])):
+            return "out_of_stock"
+    written = (cells.see(NAMES["availability"]) or of_all.see(NAMES["availability"])).lower()
+    if written in ("disabled", "preorder"):
+        return "preorder" if written == "preorder" else "out_of_stock"
+    tracked = (cells.see(NAMES["track"]) or of_all.see(NAMES["track"])).lower()
+    quantity = whole_number(cells.see(NAMES["stock"]))
+    if tracked not in ("", "none", "n", "no", "false", "0") and quantity is not None and quantity <= 0:
+        return "out_of_stock"
+    return "in_stock"

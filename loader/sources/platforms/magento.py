@@ -1,0 +1,200 @@
+"""Reads Magento 2's and Adobe Commerce's product export. A variant takes what it lacks from its configurable product.
+
+A configurable product is not loaded itself if the file has variants of it. Rows of a store view become the attribute
+`store_views` of their product.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from db.catalog.plain_text import plain_text
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.options import is_false, is_true, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.stored_rows import StoredRows
+
+IMAGES = ("base_image", "image", "small_image", "thumbnail_image", "thumbnail", "swatch_image", "additional_images")
+NAMES = {
+    "sku": ("sku",),
+    "title": ("name",),
+    "description": ("description", "short_description"),
+    "brand": ("manufacturer", "brand"),
+    "product_type": ("categories", "category_ids"),
+    "price": ("price",),
+    "gtin": ("gtin", "ean", "upc", "barcode"),
+    "mpn": ("mpn",),
+    "image": IMAGES,
+    "kind": ("product_type", "type", "_type"),
+    "variations": ("configurable_variations",),
+    "additional": ("additional_attributes",),
+    "keywords": ("meta_keywords", "meta_keyword"),
+    "online": ("product_online", "status"),
+    "visibility": ("visibility",),
+    "quantity": ("qty",),
+    "in_stock": ("is_in_stock",),
+    "backorders": ("allow_backorders",),
+    "manage_stock": ("manage_stock",),
+    "store_view": ("store_view_code", "_store"),
+}
+SHOWN = {
+    "kind": "item_group_id",
+    "variations": "item_group_id, color, size, material",
+    "additional": "color, size, material, attributes",
+    "keywords": "attributes.keywords",
+    "store_view": "attributes.store_views",
+    **dict.fromkeys(("online", "visibility", "quantity", "in_stock", "backorders", "manage_stock"), "availability"),
+}
+# Cells of a configurable product that say nothing about its variants
+OF_THE_PARENT = frozenset((
+    "sku", "name", "product_type", "type", "price", "special_price", "url_key", "visibility", "product_online", "qty",
+    "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,
+    "created_at", "updated_at", "weight",
+))  # fmt: skip
+NO_IMAGE = "no_selection"
+
+
+def recognises(head: FileHead) -> bool:
+    names = set(map(normalised, head.header))
+    return {"sku", "name"} <= names and bool(
+        {"additional_attributes", "configurable_variations", "attribute_set_code", "product_websites"} & names
+    )
+
+
+class MagentoSource(PlatformTable):
+    name = "magento"
+    platform = "a Magento export"
+    FIELDS = NAMES
+    SHOWN = SHOWN
+    needed = ("sku", "title")
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        with StoredRows() as stored:
+            for found in self.records():
+                if isinstance(found, Reject):
+                    yield found
+                    continue
+                line, cells = found
+                sku = cells.see(NAMES["sku"])
+                if cells.see(NAMES["store_view"]):
+                    stored.add(line, cells, view=sku)
+                else:
+                    stored.add(line, cells, sku=sku)
+                    for variant in _variations(cells):
+                        stored.name(line, variant=variant)
+            for line, cells in stored:
+                sku = cells.see(NAMES["sku"])
+                if (cells.see(NAMES["store_view"]) and stored.count("sku", sku)) or _is_replaced(stored, cells):
+                    continue
+                parent = stored.first("variant", sku)
+                yield _row(line, cells, parent[1] if parent else None, _views(stored, sku))
+
+
+def _variations(cells: Cells) -> dict[str, dict[str, str]]:
+    """Returns the options of each variant, by the variant's SKU."""
+    found = {}
+    for variant in cells.see(NAMES["variations"]).split("|"):
+        options = _pairs(variant)
+        if sku := options.pop("sku", ""):
+            found[sku] = options
+    return found
+
+
+def _is_replaced(stored: StoredRows, cells: Cells) -> bool:
+    return any(stored.count("sku", variant) for variant in _variations(cells))
+
+
+def _views(stored: StoredRows, sku: str) -> dict[str, Cells]:
+    views = {}
+    for _, cells in stored.of("view", sku):
+        view = cells.take(NAMES["store_view"])
+        cells.take(NAMES["sku"])
+        views[view] = cells
+    return views
+
+
+def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells]) -> RawProduct:
+    of_parent = parent or Cells()
+    availability = _availability(cells, of_parent)
+    images = [*_images(cells), *_images(of_parent)]
+    additional = _pairs(of_parent.see(NAMES["additional"])) | _pairs(cells.take(NAMES["additional"]))
+    options = _variations(of_parent).get(cells.see(NAMES["sku"]), {}) if parent else {}
+    whole = Cells({name: cell for name, cell in of_parent.items() if name not in OF_THE_PARENT} | cells)
+    extra = Cells({name: value for name, value in additional.items() if value})
+    categories = _categories(whole.take(NAMES["product_type"]))
+    kind = whole.take(NAMES["kind"])
+    fields = {
+        "sku": whole.take(NAMES["sku"]),
+        "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),
+        "description": plain_text(whole.take(NAMES["description"])),
+        "brand": whole.take(NAMES["brand"]) or extra.take(NAMES["brand"]),
+        "product_type": max(categories, key=lambda category: category.count(" > "), default=""),
+        "price": whole.take(NAMES["price"]),
+        "gtin": whole.take(NAMES["gtin"]) or extra.take(NAMES["gtin"]),
+        "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
+        "item_group_id": of_parent.see(NAMES["sku"]),
+        "availability": availability,
+    }
+    attributes: dict[str, Any] = {**whole, "type": kind, "store_views": views}
+    attributes["product_types"] = categories if len(categories) > 1 else []
+    attributes["keywords"] = [word.strip() for word in whole.take(NAMES["keywords"]).split(",") if word.strip()]
+    for name in NAMES["keywords"]:
+        attributes.pop(name, None)
+    if (number := whole_number(whole.get("qty", ""))) is not None:
+        attributes["qty"] = number
+    if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
+        attributes["parent_title"] = of_all
+    set_options(fields, attributes, {name: _values(value) for name, value in {**extra, **options}.items()})
+    return product(fields, images, attributes, line)
+
+
+def _pairs(cell: str) -> dict[str, str]:
+    """Returns the attributes in a cell such as "color=Blue,size=M", where a value may be in quotes."""
+    found = {}
+    for pair in re.split(r",(?=\s*[A-Za-z0-9_]+=)", cell):
+        name, separator, value = pair.partition("=")
+        if separator:
+            found[name.strip()] = value.strip().removeprefix('"').removesuffix('"').replace('""', '"')
+    return found
+
+
+def _values(cell: str) -> list[str]:
+    return [plain_text(value) for value in cell.split("|") if value.strip()]
+
+
+def _categories(cell: str) -> list[str]:
+    """Returns the categories below the root category, such as "Gear > Bags"."""
+    found = []
+    for path in cell.split(","):
+        levels = [level.strip() for level in path.split("/") if level.strip()]
+        below = (
+            levels[1:] if len(levels) > 1 and re.match(r"default categor|root catalog", levels[0].lower()) else levels
+        )
+        if below:
+            found.append(" > ".join(below))
+    return list(dict.fromkeys(found))
+
+
+def _images(cells: Cells) -> list[str]:
+    """Returns the images as paths below media/catalog/product, or as addresses."""
+    found = [image.strip() for name in IMAGES for image in cells.pop(name, "").split(",")]
+    return [image if "://" in image else image.lstrip("/") for image in found if image and image != NO_IMAGE]
+
+
+def _availability(cells: Cells, of_parent: Cells) -> str:
+    online = [each.see(NAMES["online"]).lower() for each in (cells, of_parent)]
+    hidden = cells.see(NAMES["visibility"]).lower() in ("not visible individually", "1") and not of_parent
+    if hidden or any(word in ("2", "disabled") or (word and is_false(word)) for word in online):
+        return "out_of_stock"
+    in_stock = cells.see(NAMES["in_stock"])
+    quantity = whole_number(cells.see(NAMES["quantity"]))
+    if is_false(cells.see(NAMES["manage_stock"])) and not is_false(in_stock):
+        return "in_stock"
+    if quantity is not None and quantity <= 0 and cells.see(NAMES["backorders"]) in ("1", "2"):
+        return "backorder"
+    if in_stock:
+        return "in_stock" if is_true(in_stock) else "out_of_stock"
+    return "" if quantity is None else "in_stock" if quantity > 0 else "out_of_stock"

@@ -1,0 +1,158 @@
+"""Reads PrestaShop's products, as its back office exports and imports them: with headers in the shop's language."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from db.catalog.plain_text import plain_text
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
+from loader.sources.reading.cells import image_paths
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.options import is_false, is_true, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+
+NAMES = {
+    "id": ("product_id", "id", "id_product", "id_produit", "id_produkt", "produkt_id", "id_del_producto",
+           "id_prodotto", "id_produktu", "id_do_produto"),
+    "sku": ("reference", "référence", "referencia", "riferimento", "referência", "referentie", "artikel_nr.",
+            "artikelnummer", "bestell_nr.", "indeks", "reference_no."),
+    "title": ("name", "nom", "nombre", "nome", "naam", "nazwa", "bezeichnung", "product_name", "artikelname"),
+    "description": ("description", "descripción", "descrizione", "descrição", "beschreibung", "omschrijving", "opis",
+                    "summary", "short_description", "récapitulatif", "résumé", "description_short", "resumen",
+                    "riepilogo", "resumo", "kurzbeschreibung", "zusammenfassung", "samenvatting", "podsumowanie"),
+    "brand": ("brand", "manufacturer", "manufacturer_name", "marque", "fabricant", "marca", "fabricante", "marchio",
+              "produttore", "marke", "hersteller", "merk", "fabrikant", "marka", "producent"),
+    "product_type": ("categories", "category", "catégories", "catégorie", "categorías", "categoría", "categorie",
+                     "categoria", "categorias", "kategorien", "kategorie", "categorieën"),
+    "price": ("price_tax_incl.", "price_tax_included", "final_price", "price_tax_included_or_price_tax_excluded",
+              "prix_ttc", "prix_de_vente_ttc", "precio_con_iva", "precio_impuestos_incluidos",
+              "prezzo_tasse_incluse", "prezzo_ivato", "bruttopreis", "preis_inkl._mwst.", "preis_brutto",
+              "cena_brutto", "prijs_incl._btw", "preço_com_impostos", "price", "prix", "precio", "prezzo", "preis",
+              "prijs", "cena", "preço", "price_tax_excluded_or_price_tax_included", "price_tax_excl.",
+              "price_tax_excluded", "base_price", "prix_ht", "prix_de_vente_ht", "precio_sin_iva",
+              "precio_impuestos_excluidos", "prezzo_tasse_escluse", "nettopreis", "preis_zzgl._mwst.",
+              "preis_netto", "cena_netto", "prijs_excl._btw", "preço_sem_impostos"),
+    "gtin": ("ean13", "ean_13", "gtin", "ean", "upc", "isbn"),
+    "mpn": ("mpn",),
+    "image": ("image_urls", "image", "url_des_images", "urls_des_images", "url_de_las_imágenes", "url_de_imágenes",
+              "url_immagini", "bild_urls", "bild", "afbeelding_urls", "adresy_url_zdjęcia", "immagine", "imagen",
+              "image_url", "photo", "cover"),
+    "keywords": ("tags", "mots_clés", "étiquettes", "etiquetas", "tag", "tagi", "stichwörter"),
+    "condition": ("condition", "état_du_produit", "condición", "condizione", "zustand", "conditie", "stan"),
+    "feature": ("feature", "features", "caractéristique", "caractéristiques", "característica", "características",
+                "caratteristica", "caratteristiche", "merkmal", "funktion", "eigenschap", "cecha"),
+    "active": ("active", "actif", "activo", "attivo", "aktiv", "actief", "aktywny", "ativo", "status", "statut",
+               "estado", "stato", "état", "activé", "enabled"),
+    "visibility": ("visibility", "visibilité", "visibilidad", "visibilità", "sichtbarkeit", "zichtbaarheid",
+                   "widoczność"),
+    "orderable": ("available_for_order", "disponible_à_la_commande", "disponible_pour_la_commande",
+                  "disponible_para_pedidos", "disponibile_per_l'ordine", "bestellbar", "beschikbaar_voor_bestelling"),
+    "quantity": ("quantity", "quantité", "cantidad", "quantità", "menge", "aantal", "ilość", "quantidade", "stock"),
+    "when_out": ("action_when_out_of_stock", "out_of_stock", "out_of_stock_action",
+                 "action_en_cas_de_rupture_de_stock"),
+}  # fmt: skip
+SHOWN = {
+    "id": "attributes.id",
+    "keywords": "attributes.keywords",
+    "feature": "color, size, material, attributes",
+    **dict.fromkeys(("active", "visibility", "orderable", "quantity", "when_out"), "availability"),
+}
+# A header of PrestaShop's own says how its cells are written, or whether a price contains taxes.
+SIGN = re.compile(
+    r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
+    r"|sin iva\)|tasse (escluse|incluse)|\(yyyy-mm-dd\)",
+    re.IGNORECASE,
+)
+HOW_WRITTEN = re.compile(
+    r"\(\s*(0\b|1\b|x\s*,|name\s*:|nom\s*:|nombre\s*:|nome\s*:|yyyy|aaaa|value\s*:)[^)]*\)|[*#]", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=10_000)
+def spelled(name: str) -> str:
+    """Returns the name of a column without remarks such as (0/1), (x,y,z...) and *."""
+    bare = HOW_WRITTEN.sub(" ", name)
+    return normalised(re.sub(r"\(([^)]*)\)", r" \1", bare).replace("n°", " ").strip(" :"))
+
+
+def recognises(head: FileHead) -> bool:
+    names = set(map(spelled, head.header))
+    known = [field for field in NAMES if names.intersection(NAMES[field])]
+    return any(map(SIGN.search, head.header)) and {"id", "title"} <= set(known) and len(known) >= 4
+
+
+class PrestaShopSource(PlatformTable):
+    name = "prestashop"
+    platform = "a PrestaShop export"
+    FIELDS = NAMES
+    SHOWN = SHOWN
+
+    @staticmethod
+    def spelled(name: str) -> str:
+        return spelled(name)
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        for found in self.records():
+            yield found if isinstance(found, Reject) else _row(*found)
+
+
+def _row(line: int, cells: Cells) -> RawProduct:
+    availability = _availability(cells)
+    condition = cells.see(NAMES["condition"]).lower()
+    sku = cells.take(NAMES["sku"]) or cells.take(NAMES["id"])
+    categories = [part.strip() for part in cells.take(NAMES["product_type"]).split(",") if part.strip()]
+    fields = {
+        "sku": sku,
+        "title": plain_text(cells.take(NAMES["title"])),
+        "description": plain_text(cells.take(NAMES["description"])),
+        "brand": cells.take(NAMES["brand"]),
+        "product_type": categories[-1].replace("/", " > ") if categories else "",
+        "price": cells.take(NAMES["price"]),
+        "gtin": cells.take(NAMES["gtin"]),
+        "mpn": cells.take(NAMES["mpn"]),
+        "condition": condition,
+        "availability": availability,
+    }
+    cells.take(NAMES["condition"])
+    written = cells.take(NAMES["image"])
+    images = re.findall(r"""src=["']([^"']+)""", written) or (
+        image_paths(written) if "://" in written else [part.strip() for part in written.split(",")]
+    )
+    options = _features(cells.take(NAMES["feature"]))
+    attributes: dict[str, Any] = dict(cells)
+    tags = cells.take(NAMES["keywords"])
+    for name in NAMES["keywords"]:
+        attributes.pop(name, None)
+    attributes["keywords"] = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    attributes["product_types"] = categories if len(categories) > 1 else []
+    for name in NAMES["quantity"]:
+        if (number := whole_number(cells.get(name, ""))) is not None:
+            attributes[name] = number
+    set_options(fields, attributes, options)
+    return product(fields, images, attributes, line)
+
+
+def _features(cell: str) -> dict[str, list[str]]:
+    """Returns features such as "Composition:Cotton:1, Fit:Slim:2"."""
+    found: dict[str, list[str]] = {}
+    for feature in re.split(r",(?=[^,:]+:)", cell):
+        parts = [part.strip() for part in feature.split(":")]
+        if len(parts) > 1 and parts[0] and parts[1]:
+            found.setdefault(parts[0], []).append(parts[1])
+    return found
+
+
+def _availability(cells: Cells) -> str:
+    hidden = cells.see(NAMES["visibility"]).lower() in ("none", "nowhere", "nulle part", "nirgends")
+    if hidden or is_false(cells.see(NAMES["active"])) or is_false(cells.see(NAMES["orderable"])):
+        return "out_of_stock"
+    quantity = whole_number(cells.see(NAMES["quantity"]))
+    if quantity is None:
+        return ""
+    if quantity > 0:
+        return "in_stock"
+    allowed = cells.see(NAMES["when_out"])
+    return "backorder" if allowed != "0" and is_true(allowed) else "out_of_stock"

@@ -1,0 +1,181 @@
+"""Reads WooCommerce's product export. A variation takes what its own cells lack from the row of its parent.
+
+A variable product is not loaded itself if the file has variations of it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from db.catalog.plain_text import plain_text
+from db.catalog.product import RawProduct
+from loader.rejects import Reject
+from loader.sources.reading.cells import image_paths
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.file_head import FileHead
+from loader.sources.reading.options import is_false, is_true, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.stored_rows import StoredRows
+
+NAMES = {
+    "id": ("id",),
+    "sku": ("sku", "id"),
+    "type": ("type",),
+    "title": ("name",),
+    "description": ("description", "short_description"),
+    "brand": ("brands", "brand"),
+    "product_type": ("categories",),
+    "price": ("regular_price",),
+    "sale": ("sale_price",),
+    "gtin": ("gtin,_upc,_ean,_or_isbn", "gtin", "ean"),
+    "image": ("images",),
+    "keywords": ("tags",),
+    "parent": ("parent",),
+    "link": ("permalink", "external_url"),
+    "published": ("published",),
+    "visibility": ("visibility_in_catalog",),
+    "in_stock": ("in_stock?",),
+    "stock": ("stock",),
+    "backorders": ("backorders_allowed?",),
+}
+SHOWN = {
+    "id": "attributes.id",
+    "type": "item_group_id",
+    "keywords": "attributes.keywords",
+    "sale": "attributes.sale_price",
+    "parent": "item_group_id",
+    **dict.fromkeys(("published", "visibility", "in_stock", "stock", "backorders"), "availability"),
+}
+ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
+# Cells of a parent that say nothing about its variations
+OF_THE_PARENT = frozenset((
+    "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
+    "backorders_allowed?", "regular_price", "sale_price", "date_sale_price_starts", "date_sale_price_ends", "images",
+    "parent", "position", "published", "visibility_in_catalog",
+))  # fmt: skip
+
+
+def recognises(head: FileHead) -> bool:
+    names = set(map(normalised, head.header))
+    return {"type", "sku", "name"} <= names and bool(
+        {"in_stock?", "visibility_in_catalog", "backorders_allowed?"} & names
+        or {"regular_price", "published", "categories"} <= names
+    )
+
+
+class WooCommerceSource(PlatformTable):
+    name = "woocommerce"
+    platform = "a WooCommerce export"
+    FIELDS = NAMES
+    SHOWN = SHOWN
+
+    def target(self, name: str) -> str:
+        return "color, size, material, attributes" if ATTRIBUTE.fullmatch(name) else super().target(name)
+
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        with StoredRows() as stored:
+            for found in self.records():
+                if isinstance(found, Reject):
+                    yield found
+                    continue
+                line, cells = found
+                parent = cells.see(NAMES["parent"]) if _is_variation(cells) else ""
+                own = {} if parent else {"sku": cells.get("sku", ""), "id": f"id:{cells.get('id', '')}"}
+                stored.add(line, cells, parent=parent, **own)
+            for line, cells in stored:
+                if _is_variation(cells):
+                    yield _row(line, cells, _parent(stored, cells))
+                elif not _has_variations(stored, cells):
+                    yield _row(line, cells, None)
+
+
+def _is_variation(cells: Cells) -> bool:
+    return "variation" in re.split(r"[,\s]+", cells.see(NAMES["type"]).lower())
+
+
+def _parent(stored: StoredRows, cells: Cells) -> Cells | None:
+    written = cells.see(NAMES["parent"])
+    found = stored.first("id", written) or stored.first("sku", written)
+    return found[1] if found else None
+
+
+def _has_variations(stored: StoredRows, cells: Cells) -> bool:
+    return any(stored.count("parent", name) for name in (cells.get("sku", ""), f"id:{cells.get('id', '')}") if name)
+
+
+def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
+    of_parent = parent or Cells()
+    options = _options(of_parent, cells)
+    written = cells.see(NAMES["parent"])
+    if parent is not None:
+        cells.take(NAMES["parent"])
+    availability = _availability(cells, of_parent)
+    images = [*_images(cells), *_images(of_parent)]
+    whole = Cells(
+        {name: cell for name, cell in of_parent.items() if name not in OF_THE_PARENT and not ATTRIBUTE.fullmatch(name)}
+        | {name: cell for name, cell in cells.items() if not ATTRIBUTE.fullmatch(name)}
+    )
+    categories = _list(whole.take(NAMES["product_type"]))
+    fields = {
+        "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),
+        "sku": whole.take(NAMES["sku"]),
+        "description": plain_text(whole.take(NAMES["description"])),
+        "brand": "/".join(_list(whole.take(NAMES["brand"]))),
+        "product_type": categories[0] if categories else "",
+        "price": whole.take(NAMES["price"]) or whole.take(NAMES["sale"]),
+        "gtin": whole.take(NAMES["gtin"]),
+        "link": whole.take(NAMES["link"]),
+        "item_group_id": of_parent.see(NAMES["sku"]) or written.removeprefix("id:"),
+        "availability": availability,
+    }
+    attributes: dict[str, Any] = dict(whole)
+    attributes["keywords"] = _list(whole.get("tags", ""))
+    attributes.pop("tags", None)
+    if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
+        attributes["parent_title"] = of_all
+    attributes["product_types"] = categories if len(categories) > 1 else []
+    if (number := whole_number(whole.get("stock", ""))) is not None:
+        attributes["stock"] = number
+    set_options(fields, attributes, options)
+    return product(fields, images, attributes, line)
+
+
+def _options(of_parent: Cells, cells: Cells) -> dict[str, list[str]]:
+    """Returns the attributes by their names. A variation that fits any value of an attribute has the values of its
+    parent."""
+    found: dict[str, list[str]] = {}
+    for each in (of_parent, cells):
+        for name, label in each.items():
+            match = ATTRIBUTE.fullmatch(name)
+            if match and match[2] == "name" and (values := _list(each.get(f"attribute_{match[1]}_value(s)", ""))):
+                found[label] = values
+    return found
+
+
+def _images(cells: Cells) -> list[str]:
+    written = cells.pop("images", "")
+    return image_paths(written) if "://" in written else _list(written)
+
+
+def _list(cell: str) -> list[str]:
+    r"""Returns the members of a cell. Commas separate them, and a comma of a member is written \,."""
+    members = (member.replace("\\,", ",").strip() for member in re.split(r"(?<!\\),", cell))
+    return list(dict.fromkeys(plain_text(member) for member in members if member))
+
+
+def _availability(cells: Cells, of_parent: Cells) -> str:
+    for each in (cells, of_parent):
+        published = each.see(NAMES["published"])
+        if (published and not is_true(published)) or each.see(NAMES["visibility"]).lower() == "hidden":
+            return "out_of_stock"
+    in_stock = cells.see(NAMES["in_stock"]) or of_parent.see(NAMES["in_stock"])
+    quantity = whole_number(cells.see(NAMES["stock"]) or of_parent.see(NAMES["stock"]))
+    backorders = (cells.see(NAMES["backorders"]) or of_parent.see(NAMES["backorders"])).lower()
+    may_backorder = is_true(backorders) or backorders == "notify"
+    if in_stock.lower() in ("backorder", "onbackorder"):
+        return "backorder"
+    if is_false(in_stock) or in_stock.lower() == "outofstock":
+        return "out_of_stock"
+    if quantity is not None and quantity <= 0:
+        return "backorder" if may_backorder else "out_of_stock"
+    return "in_stock" if in_stock or quantity is not None else ""

@@ -1,0 +1,205 @@
+"""Reads the objects of one list of a JSON document, in bounded memory. The document may have any size."""
+
+import codecs
+import re
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from loader.errors import SourceDamaged
+from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.json_text import DECODER, parse
+from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
+
+PIECE = 256 * 1024  # this many bytes are read at a time
+DEEPEST = 20  # levels; a list nested deeper than this is not found
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
+
+Path = tuple[str, ...]  # the names of the members that lead to a list
+
+
+class Member(NamedTuple):
+    """An object in a list of the document, or the reason why it cannot be read."""
+
+    path: Path
+    line: int
+    value: Any
+
+
+def members(file: CatalogFile, enters: Callable[[Path, Any], bool]) -> Generator[Member | Reject]:
+    """Yields the members of each list that begins with an object and for which `enters` is true.
+
+    `enters` gets the path of the list and its first object. Raises SourceDamaged where the document is not valid and
+    its rest cannot be read.
+    """
+    with file.opened() as opened:
+        yield from _Document(opened, file.path.name, enters).values((), 0)
+
+
+class _Document:
+    def __init__(self, file: BinaryIO, name: str, enters: Callable[[Path, Any], bool]) -> None:
+        self._file = file
+        self._name = name
+        self._enters = enters
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._text = ""
+        self._place = 0
+        self._line = 1
+        self._is_whole = False
+        self._more()
+        self._text = self._text.removeprefix(BOM.decode())
+
+    def values(self, path: Path, depth: int) -> Iterator[Member | Reject]:
+        """Reads the value at the current place, or at depth 0 all values up to the end of the document."""
+        while first := self._peek():
+            if first == "[":
+                yield from self._list(path, depth)
+            elif first == "{":
+                yield from self._object(path, depth)
+            else:
+                self._whole_value()
+            if depth:
+                return
+
+    def _object(self, path: Path, depth: int) -> Iterator[Member | Reject]:
+        if depth == 0 and (found := self._try_value()) is not None and self._enters(path, found[0]):
+            yield Member(path, self._line, found[0])
+            self._advance(found[1])
+            return
+        self._expect("{")
+        while self._peek() != "}":
+            name = self._whole_value()
+            self._expect(":")
+            if not isinstance(name, str) or depth >= DEEPEST:
+                raise self._damaged("an object has a member without a name, or is nested too deep")
+            yield from self.values((*path, name), depth + 1)
+            if self._peek() == ",":
+                self._expect(",")
+        self._expect("}")
+
+    def _list(self, path: Path, depth: int) -> Iterator[Member | Reject]:
+        self._expect("[")
+        is_entered: bool | None = None
+        while (first := self._peek()) != "]":
+            if not first:
+                raise self._damaged("the document ends inside a list")
+            line = self._line
+            found = self._value()
+            if is_entered is None and not isinstance(found, Reject):
+                is_entered = isinstance(found, dict) and self._enters(path, found)
+            if is_entered:
+                yield found if isinstance(found, Reject) else Member(path, line, found)
+            if self._peek() == ",":
+                self._expect(",")
+        self._expect("]")
+
+    def _value(self) -> Any:
+        """Returns the value at the current place, or a Reject. Goes on behind the value."""
+        if (found := self._try_value()) is not None:
+            value, end = found
+            bad = _BAD_BYTE.search(self._text, self._place, end)
+            line = self._line
+            self._advance(end)
+            return Reject(line, "", f"not UTF-8: byte 0x{ord(bad[0]) - 0xDC00:02X}") if bad else value
+        line, end = self._line, self._end_of_value()
+        written = self._text[self._place : end]
+        self._advance(end)
+        if len(written) > MAX_RECORD:
+            return Reject(line, "", f"the object is {TOO_LONG}")
+        try:
+            parse(written)
+        except ValueError as error:
+            return Reject(line, "", str(error))
+        return Reject(line, "", "the object cannot be read")
+
+    def _whole_value(self) -> Any:
+        """Returns a value outside the lists of products."""
+        found = self._value()
+        if isinstance(found, Reject):
+            raise self._damaged(found.reason)
+        return found
+
+    def _try_value(self) -> tuple[Any, int] | None:
+        """Returns the value at the current place and the place behind it, or None if it is too long or not valid."""
+        while True:
+            try:
+                value, end = DECODER.raw_decode(self._text, self._place)
+            except (ValueError, RecursionError):
+                end = len(self._text)
+                if len(self._text) - self._place > MAX_RECORD:
+                    return None
+            else:
+                if end - self._place > MAX_RECORD:
+                    return None
+                if end < len(self._text) or self._is_whole:
+                    return value, end
+            if not self._more():
+                return None
+
+    def _end_of_value(self) -> int:
+        """Returns the place behind a value that is too long or not valid, by counting brackets."""
+        start = self._place
+        while True:
+            depth = 0
+            for token in _TOKEN.finditer(self._text, start):
+                depth += (token[0] in "[{") - (token[0] in "]}")
+                end = token.end() if depth == 0 else token.start()
+                if depth <= 0 and end > start:
+                    return end
+                if depth < 0:
+                    raise self._damaged(f"{token[0]} is not expected")
+            if len(self._text) - start > 16 * MAX_RECORD or not self._more():
+                raise self._damaged("a value has no end")
+
+    def _peek(self) -> str:
+        """Returns the next character that is not blank, or "" at the end of the document."""
+        while True:
+            end = _BLANKS.match(self._text, self._place).end()  # type: ignore[union-attr]  # matches the empty text too
+            self._advance(end)
+            if end < len(self._text):
+                return self._text[end]
+            if not self._more():
+                return ""
+
+    def _expect(self, character: str) -> None:
+        if self._peek() != character:
+            raise self._damaged(f"{character} is missing")
+        self._advance(self._place + 1)
+
+    def _advance(self, place: int) -> None:
+        self._line += self._text.count("\n", self._place, place)
+        self._place = place
+
+    def _more(self) -> bool:
+        """Reads a piece of the file. Returns False at its end."""
+        if self._is_whole:
+            return False
+        piece = self._file.read(PIECE)
+        self._is_whole = not piece
+        self._text = self._text[self._place :] + self._decoder.decode(piece, final=not piece)
+        self._place = 0
+        return True
+
+    def _damaged(self, reason: str) -> SourceDamaged:
+        return SourceDamaged(
+            f"{self._name} is not valid JSON at line {self._line}: {reason}",
+            hint="The rest of the file cannot be read. Is the file complete?",
+        )
+
+
+def all_lists(file: CatalogFile) -> dict[Path, list[str]]:
+    """Returns the names in the first object of each list of objects. Stops where the document is not valid."""
+    found: dict[Path, list[str]] = {}
+
+    def note(path: Path, first: Any) -> bool:
+        found.setdefault(path, list(first))
+        return False
+
+    try:
+        for _ in members(file, note):
+            pass
+    except SourceDamaged:
+        pass
+    return found

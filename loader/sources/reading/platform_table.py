@@ -1,0 +1,127 @@
+"""The base of the sources that read a platform's export: a table whose column names the platform fixes.
+
+A source takes the cells that it knows out of each row. All other cells become attributes, so that no cell is lost.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from db.catalog.product import RawProduct
+from loader.errors import MissingColumns
+from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.columns import normalised
+from loader.sources.reading.options import field_of_option
+from loader.sources.reading.table import Table
+
+
+class Cells(dict[str, str]):
+    """The cells of a row that have a value, by the normalised names of their columns."""
+
+    def take(self, names: Iterable[str]) -> str:
+        """Removes the first of these cells that has a value, and returns its text, or "" if there is none."""
+        return next((self.pop(name) for name in names if name in self), "")
+
+    def see(self, names: Iterable[str]) -> str:
+        """Returns the text of the first of these cells that has a value, or "". The cell becomes an attribute too."""
+        return next((self[name] for name in names if name in self), "")
+
+
+class PlatformTable(ABC):
+    """Reads a table by FIELDS, which has the names of the columns of each field, best first.
+
+    A class names its `needed` fields, and implements `rows`.
+    """
+
+    name: ClassVar[str]
+    platform: ClassVar[str]  # as error messages name it
+    FIELDS: ClassVar[Mapping[str, tuple[str, ...]]]
+    SHOWN: ClassVar[Mapping[str, str]] = {}  # how reports name those keys of FIELDS that are no fields of a product
+    needed: ClassVar[tuple[str, ...]] = ("title",)
+
+    def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
+        table = Table(file)
+        self.path = table.path
+        self.image_root = image_root or table.path.absolute().parent
+        self.size = table.size
+        self._table = table
+        self._names = _distinct([self.spelled(name) for name in table.header])
+        for field in self.needed:
+            if not set(self._names).intersection(self.FIELDS[field]):
+                raise MissingColumns(
+                    f"{table.path.name} is not {self.platform}: it has no column {self.FIELDS[field][0]}",
+                    hint="Omit --format to load the file by its own columns.",
+                )
+        fields: dict[str, str] = {}
+        for field, names in self.FIELDS.items():
+            for name in names:
+                fields.setdefault(name, self.SHOWN.get(field, field))
+        self.columns = {
+            name: fields.get(key, self.target(key)) for name, key in zip(table.header, self._names, strict=True)
+        }
+
+    @staticmethod
+    def spelled(name: str) -> str:
+        """Returns the spelling of a column's name in FIELDS and in attributes."""
+        return normalised(name)
+
+    def target(self, name: str) -> str:
+        """Returns the field of a column that is not in FIELDS."""
+        return f"attributes.{name}"
+
+    @property
+    def done(self) -> int:
+        return self._table.bytes_read
+
+    @abstractmethod
+    def rows(self) -> Iterator[RawProduct | Reject]:
+        """Yields the products."""
+
+    def records(self) -> Iterator[tuple[int, Cells] | Reject]:
+        """Yields the lines and cells of the rows, and rejects for rows that cannot be read."""
+        names = self._names
+        for record in self._table.records():
+            if isinstance(record, Reject):
+                yield record
+            else:
+                stripped = map(str.strip, record.cells)
+                yield record.line, Cells({name: cell for name, cell in zip(names, stripped, strict=True) if cell})
+
+
+def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mapping[str, Any], line: int) -> RawProduct:
+    """Returns a product without its empty fields and attributes. An image that is named twice counts once."""
+    return RawProduct(
+        {name: text for name, text in fields.items() if text},
+        tuple(dict.fromkeys(image for image in images if image)),
+        None,
+        {name: value for name, value in attributes.items() if value not in ("", None, [], {})},
+        line,
+    )
+
+
+def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Mapping[str, list[str]]) -> None:
+    """Puts the values of options into color, size and material if these fields are empty, and all into attributes."""
+    for name, values in options.items():
+        if not values:
+            continue
+        field = field_of_option(name)
+        if field and not fields.get(field):
+            fields[field] = "/".join(dict.fromkeys(values))
+        key = normalised(name)
+        if key not in attributes:
+            attributes[key] = values[0] if len(values) == 1 else values
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Returns the names, with a number behind each name that an earlier column has already."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(names):
+        base, number = name or f"column_{place + 1}", 1
+        unique = base
+        while unique in found:
+            number += 1
+            unique = f"{base}_{number}"
+        found[unique] = place
+    return list(found)

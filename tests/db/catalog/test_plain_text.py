@@ -1,0 +1,47 @@
+"""HTML and entities become plain text in every field that is text, by `load` in every format and by PUT."""
+
+from typing import Any
+
+import pytest
+
+from db.catalog.product import Product, RawProduct, ValidatedProduct
+from db.catalog.validation import validate
+
+
+def validated(fields: dict[str, str], images: list[str] | None = None, **attributes: Any) -> Product:
+    found = validate(RawProduct({"sku": "1", "title": "A", **fields}, images or [], attributes=attributes), None)
+    assert isinstance(found, ValidatedProduct), found
+    return found.product
+
+
+@pytest.mark.parametrize("field", ["title", "brand", "product_type", "color", "size", "material", "condition"])
+def test_a_short_field_is_one_line_without_tags_and_entities(field: str) -> None:
+    assert getattr(validated({field: "Cr&egrave;me<br>br&ucirc;l&eacute;e"}), field) == "Crème brûlée"
+
+
+def test_a_description_keeps_a_line_for_each_block() -> None:
+    assert validated({"description": "<p>a &amp; b</p><p>c</p>"}).description == "a & b\nc"
+
+
+def test_a_price_with_an_entity_is_read() -> None:
+    assert validated({"price": "12,50 &euro;"}).currency == "EUR"
+
+
+def test_identifiers_are_not_changed() -> None:
+    product = validated({"sku": "A&amp;B", "mpn": "<b>", "item_group_id": "a&lt;b"})
+    assert (product.sku, product.mpn, product.item_group_id) == ("A&amp;B", "<b>", "a&lt;b")
+
+
+def test_addresses_lose_only_escaped_ampersands() -> None:
+    product = validated({"link": "https://a.example/?b=1&amp;copy=2&c=<d>"}, ["https://a.example/1.jpg?a=1&amp;b=2"])
+    assert product.link == "https://a.example/?b=1&copy=2&c=<d>"
+    assert product.images[0].uri == "https://a.example/1.jpg?a=1&b=2"
+
+
+def test_texts_in_attributes_are_plain_and_addresses_stay() -> None:
+    product = validated({}, short="<p>a</p>", deep={"list": ["&eacute;", 3]}, page="https://a.example/?a=1&lt;=2")
+    assert product.attributes == {"short": "a", "deep": {"list": ["é", 3]}, "page": "https://a.example/?a=1&lt;=2"}
+
+
+def test_a_title_of_tags_only_is_empty() -> None:
+    assert validate(RawProduct({"sku": "1", "title": "<p></p>"}), None) == ["title is empty"]

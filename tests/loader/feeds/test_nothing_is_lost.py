@@ -1,0 +1,145 @@
+"""Each cell of each fixture becomes a field, an attribute, or part of a named warning or reject."""
+
+import csv
+import html
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from db.catalog.image_paths import ImageRoot
+from db.catalog.plain_text import plain_text
+from db.catalog.product import COLUMNS, ValidatedProduct
+from db.catalog.validation import validate
+from loader.rejects import Reject
+from loader.sources import open_source
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+# Words that say how a cell is to be read, or belong to a row that is not loaded itself
+STRUCTURE = {
+    "bigcommerce.csv": {"ff0000"},
+    "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
+    "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
+    "merchant_odd.xml": {"two", "ids"},  # the title of a rejected item
+    "product.jsonld": {
+        "bags",
+        "page",
+        "size",
+        "nameless",
+        "to",
+        "a",
+        "shop",
+        "outofstock",
+    },  # among them a product without SKU
+    "products.json": {"17", "j4", "twice"},  # rejected members
+    "shopify.csv": {"default", "title"},
+    "shopify_2025.csv": {"default", "title", "1"},
+    "woocommerce.csv": {"logo", "30", "variable"},
+}
+DELIMITERS = {"prestashop.csv": ";", "prestashop_list.csv": ";", "merchant.tsv": "\t"}
+Cell = tuple[str, int, str]  # the column, the line, and the text
+
+
+def cells_of_table(path: Path) -> Iterator[Cell]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file, delimiter=DELIMITERS.get(path.name, ","), skipinitialspace=True)
+        lines = [(rows.line_num, row) for row in rows]
+    header = next(number for number, (_, row) in enumerate(lines) if not row[0].startswith("# "))
+    for line, row in lines[header + 1 :]:
+        for name, cell in zip(lines[header][1], row, strict=True):
+            yield name, line, cell
+
+
+def cells_of_json(value: Any, name: str, line: int) -> Iterator[Cell]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if not key.startswith("@"):
+                yield from cells_of_json(member, name or key, line)
+    elif isinstance(value, list):
+        for member in value:
+            yield from cells_of_json(member, name, line)
+    elif value is not None:
+        yield name, line, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def cells_of_lines(path: Path) -> Iterator[Cell]:
+    for line, written in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            yield from cells_of_json(json.loads(written), "", line)
+        except ValueError:
+            continue
+
+
+def cells_of_xml(path: Path) -> Iterator[Cell]:
+    for item in ElementTree.parse(path).getroot().iter():
+        if item.tag.rpartition("}")[2] in ("item", "entry"):
+            for member in item:
+                for element in member.iter():
+                    yield member.tag.rpartition("}")[2], 0, (element.text or "").strip()
+                    yield member.tag.rpartition("}")[2], 0, element.get("href", "")
+
+
+def cells(path: Path) -> Iterator[Cell]:
+    if path.suffix in (".csv", ".tsv"):
+        yield from cells_of_table(path)
+    elif path.suffix == ".jsonl":
+        yield from cells_of_lines(path)
+    elif path.suffix == ".xml":
+        yield from cells_of_xml(path)
+    else:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        yield from cells_of_json(document.get("products", document.get("@graph")), "", 0)
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield str(key)
+            yield from texts(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from texts(member)
+    else:
+        yield str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def words(text: str) -> set[str]:
+    """Returns the words of a text, of which a transformation such as "a,b" to ["a", "b"] loses none."""
+    return set(re.findall(r"\w+", plain_text(html.unescape(text)).lower().replace("_", " ")))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))
+def test_each_cell_becomes_a_field_an_attribute_or_part_of_a_warning(name: str, tmp_path: Path):
+    path = Path(shutil.copy(FIXTURES / name, tmp_path))
+    (tmp_path / f"{path.stem}_images").mkdir()
+    source = open_source(path)
+    kept: set[str] = set()
+    reported: set[int] = set()
+    faulty: set[tuple[int, str]] = set()
+    for row in source.rows():
+        validated = row if isinstance(row, Reject) else validate(row, ImageRoot(tmp_path), strict=False)
+        if not isinstance(validated, ValidatedProduct):
+            reported.add(row.line)
+            continue
+        product = validated.product
+        values = [getattr(product, column) for column in COLUMNS if getattr(product, column) is not None]
+        kept |= {word for text in texts([values, product.attributes]) for word in words(text)}
+        kept |= {word for image in product.images for word in words(image.uri)}
+        faulty |= {(row.line, field) for field, _ in validated.warnings}
+    # These fields have notations of their own, which other tests cover.
+    rewritten = ("not loaded", "price", "availability")
+    excused = {column for column, field in source.columns.items() if field.startswith(rewritten)}
+    kept |= STRUCTURE.get(name, set())
+    lost = [
+        (column, line, cell)
+        for column, line, cell in cells(path)
+        if line not in reported and column not in excused and not words(cell) <= kept
+        if (line, source.columns.get(column)) not in faulty
+    ]
+    assert lost == []
+    assert source.columns

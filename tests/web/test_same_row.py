@@ -1,0 +1,51 @@
+"""The same JSON makes the same row by PUT /products and by `windowshop load`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from db.engine import Database
+from tests.support.loading import load_catalog, stored
+from tests.support.web_service import Serve
+
+PRODUCTS: list[dict[str, Any]] = [
+    {"sku": "K1", "title": "Backpack one", "attributes": {"strap_cm": 60, "tags": ["vegan"], "Frame Size": "XL"}},
+    {
+        "sku": "K2",
+        "title": " Salt &amp;  pepper ",
+        "description": "<p>a &eacute;</p>",
+        "price": 12.5,
+        "currency": "eur",
+    },
+    {
+        "sku": "K3",
+        "title": "Mug",
+        "price": "1.299,00 EUR",
+        "availability": "In Stock",
+        "attributes": {"note": "<b>x</b>"},
+    },
+    {"sku": "K4", "title": "Lamp", "images": ["https://a.example/1.jpg?a=1&amp;b=2", "https://a.example/2;3.jpg"]},
+    {"sku": "K5", "title": "Desk", "image_link": "https://a.example/1.jpg", "link": "https://a.example/?a=1&amp;b=2"},
+    {"sku": "K6", "title": "Chair", "image_link": "https://a.example/1.jpg", "images": ["https://a.example/2.jpg"]},
+    {"sku": "K7", "title": "Bed", "gtin": "4006381333932", "brand": None, "color": "", "images": []},
+    {
+        "sku": "K8",
+        "title": "Rug",
+        "price": 1290,
+        "item_group_id": "R",
+        "attributes": {"deep": {"list": [1, "a", None]}},
+    },
+]
+
+
+def test_products_are_the_same_by_put_and_by_load(serve: Serve, own_database: Database, tmp_path: Path) -> None:
+    with serve(own_database) as client:
+        answer = client.put("/products", json={"products": PRODUCTS})
+        assert [outcome["reason"] for outcome in answer.json()["products"]] == [None] * len(PRODUCTS)
+    by_put = stored(own_database)
+    (tmp_path / "goods.jsonl").write_text("".join(json.dumps(product) + "\n" for product in PRODUCTS))
+    (tmp_path / "goods.json").write_text(json.dumps({"products": PRODUCTS}))
+    for name in ("goods.jsonl", "goods.json"):
+        summary = load_catalog(own_database, tmp_path / name, rejects=tmp_path / "rejects.csv")
+        assert stored(own_database) == by_put
+        assert (summary.unchanged, summary.updated) == (len(PRODUCTS), 0)
