@@ -78,6 +78,11 @@ class WebSettings(EnvironmentSettings):
         description="Serve the search page at `/`. The page and its images are public, with API keys on or off. "
         "`false`: no page.",
     )
+    attributes: Annotated[list[str], NoDecode] = Field(
+        ["*"],
+        description="Names of the attributes that REST shows, separated by commas, such as glaze,weight. `*`: all. "
+        "Filters and facets of REST cannot read the others.",
+    )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
 
     @property
@@ -85,7 +90,7 @@ class WebSettings(EnvironmentSettings):
         """Returns whether only this machine can connect."""
         return self.host in LOOPBACK
 
-    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @field_validator("trusted_proxies", "cors_origins", "attributes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -35,8 +35,8 @@ def open_source(
 ) -> CatalogSource:
     """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
 
-    `mapping` has the column of each field, or its columns, best first. Drops private attributes that are not in `kept`, and
-    all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor UTF-16.
+    `mapping` has the column of each field, or its columns, best first. Drops private attributes that are not in
+    `kept`, and all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor UTF-16.
     """
     columns = {field: [names] if isinstance(names, str) else names for field, names in (mapping or {}).items()}
     check_fields(columns)

@@ -20,6 +20,7 @@ from db.catalog.prices import number_text
 from db.catalog.product import COLUMNS, Product, RawProduct
 from db.catalog.validation import MAX_IMAGES, validate
 from db.errors import StatementRefused
+from web.api.attributes import ShownAttributes
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers
 from web.api.schemas import MAX_CATALOG, MAX_SKU, Picture
@@ -117,6 +118,7 @@ async def read_product(
     link = row["image_link"]
     shown = (picture_of(identity.hex, uri, position, link) for position, uri in row.pop("images"))
     price = row.pop("price")
+    row["attributes"] = ShownAttributes(state.settings.attributes).of(row["attributes"])
     found = ProductOut(
         **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
     )

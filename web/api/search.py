@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
 from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
+from web.api.attributes import ShownAttributes
 from web.api.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
 from web.api.image_body import ImageBody
 from web.api.openapi import KEY, answers
@@ -120,6 +121,7 @@ async def facets(
 ) -> Facets:
     """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
     `cut`."""
+    ShownAttributes(state.settings.attributes).check(data.filter, data.fields)
     params = SearchParams(**data.arguments())
     rows = await state.pools.read(
         request, lambda conn: ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
@@ -151,6 +153,7 @@ async def _respond(
     options: Options,
     run: Callable[[Connection, SearchParams], SearchResult] = ranking.search,
 ) -> Response[Results]:
+    ShownAttributes(state.settings.attributes).check(options.filter)
     params = SearchParams(**options.arguments())
     if run is ranking.search and not any(((params.query or "").strip(), params.image is not None, params.inputs)):
         raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")

@@ -1,0 +1,46 @@
+"""The setting `attributes` names the attributes that REST shows. Filters and facets cannot read the others."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from db.roles import Role
+from tests.support.web_service import Serve
+from web.settings import WebSettings
+
+INSERT = """
+insert into shop.product (product_id, sku, title, attributes)
+values (shop.product_id('S-1', 'main'), 'S-1', 'Shown', '{"glaze": "matt", "cost": 3, "No. of straps": 2}')"""
+
+
+@pytest.fixture
+def own_client(serve: Serve, own_database: Database) -> Iterator[httpx.Client]:
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        conn.execute(text(INSERT))
+    with serve(own_database, attributes=["glaze", "No. of straps"]) as client:
+        yield client
+
+
+def test_rest_shows_only_the_named_attributes(own_client: httpx.Client) -> None:
+    assert own_client.get("/products/S-1").json()["attributes"] == {"glaze": "matt", "No. of straps": 2}
+    for filter_ in (
+        {"attributes.cost": 3},
+        {"attributes.cost.deep": {"gt": 1}},
+        {"or": [{"brand": "Acme"}, {"not": {"attributes.cost": {"exists": True}}}]},
+    ):
+        for path, body in (("/search/text", {"query": "shown"}), ("/facets", {}), ("/search", {"query": "shown"})):
+            answer = own_client.post(path, json={**body, "filter": filter_})
+            assert (answer.status_code, answer.json()["detail"]) == (422, "The attribute cost is hidden.")
+    assert own_client.post("/facets", json={"fields": ["attributes.cost"]}).status_code == 422
+    assert own_client.post("/facets", json={"fields": ["attributes.glaze"]}).status_code == 200
+    shown = {"fields": ["brand"], "filter": {"attributes.No\\. of straps": 2}}
+    assert own_client.post("/facets", json=shown).status_code == 200
+
+
+def test_all_attributes_are_shown_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert WebSettings.read().attributes == ["*"]
+    monkeypatch.setenv("WINDOWSHOP_WEB_ATTRIBUTES", "glaze, weight")
+    assert WebSettings.read().attributes == ["glaze", "weight"]

@@ -1,0 +1,50 @@
+"""Decides which attributes of products REST shows."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from web.http.problems import ApiError
+
+ALL = "*"
+PREFIX = "attributes."
+_FIRST_NAME = re.compile(r"(?:[^.\\]|\\.)*")  # up to the first dot that is not escaped
+
+
+class ShownAttributes:
+    """`names` are the names of the attributes that REST shows; `*` stands for all."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = None if ALL in names else frozenset(names)
+
+    def of(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the attributes that REST shows."""
+        return {name: value for name, value in attributes.items() if self._names is None or name in self._names}
+
+    def check(self, filter_: Any, fields: Iterable[str] = ()) -> None:
+        """Raises ApiError if a filter or a facet reads a hidden attribute, because its counts would reveal values."""
+        if self._names is None:
+            return
+        for field in (*fields, *_fields_of(filter_)):
+            if field.startswith(PREFIX) and _name(field) not in self._names:
+                raise ApiError(
+                    "invalid",
+                    f"The attribute {_name(field)[:80]} is hidden.",
+                    hint="The setting WINDOWSHOP_WEB_ATTRIBUTES names the attributes that REST shows.",
+                )
+
+
+def _name(field: str) -> str:
+    found = _FIRST_NAME.match(field.removeprefix(PREFIX))
+    return re.sub(r"\\(.)", r"\1", found[0]) if found else ""
+
+
+def _fields_of(filter_: Any) -> Iterator[str]:
+    """Yields every name in a filter, also those inside its operators."""
+    if isinstance(filter_, Mapping):
+        for name, member in filter_.items():
+            yield name
+            yield from _fields_of(member)
+    elif isinstance(filter_, list):
+        for member in filter_:
+            yield from _fields_of(member)
