@@ -22,15 +22,15 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number"),
     "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name"),
-    "description": ("description", "product_description", "long_description"),
+    "description": ("description", "product_description", "long_description", "body_html", "short_description"),
     "brand": ("brand", "vendor", "manufacturer"),
     "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
     "price": ("price", "unit_price"),
     "currency": ("currency", "currency_code", "price_currency"),
-    "availability": ("availability", "stock_status", "in_stock", "is_in_stock"),
+    "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
     "item_group_id": ("item_group_id", "parent_sku"),
-    "link": ("link", "url", "product_url"),
+    "link": ("link", "url", "product_url", "permalink"),
     "color": ("color", "colour", "colors", "colours"),
     "size": ("size", "sizes"),
     "material": ("material", "materials"),
@@ -65,8 +65,9 @@ class Columns:
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns the field of each column, by the column's name in the header."""
-        fields = {place: field for field, place in self.places.items()}
-        fields |= {place: field for field, _, place in self.more}
+        shown = {"keywords": "attributes.keywords"}
+        fields = {place: shown.get(field, field) for field, place in self.places.items()}
+        fields |= {place: shown.get(field, field) for field, _, place in self.more}
         fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
         fields |= {place: "attributes" for name, place in self.rest.items() if name == "attributes"}
         return {name: fields[place] for place, name in enumerate(header)}
