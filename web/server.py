@@ -34,8 +34,8 @@ def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], N
     configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
-        # uvicorn handles signals while it runs and raises each of them again when it has stopped. These handlers ignore
-        # the second signal.
+        # uvicorn handles signals while it runs, and raises each received signal again when it has stopped. The handlers
+        # set here ignore the signal that is raised again.
         handlers = {number: signal.signal(number, lambda *_: None) for number in _stop_signals()}
         try:
             server.run(sockets=[listener])
@@ -60,7 +60,8 @@ def running(database: Database, settings: WebSettings) -> Iterator[str]:
 
 
 def _stop_signals() -> tuple[signal.Signals, ...]:
-    """Returns the signals that stop the service. Only the main thread can handle signals, so others get none."""
+    """Returns the signals that stop the service, or none in any thread but the main thread, because only the main
+    thread can handle signals."""
     is_main = threading.current_thread() is threading.main_thread()
     return (signal.SIGTERM, signal.SIGINT) if is_main else ()
 
@@ -82,7 +83,8 @@ def configure_log() -> None:
 
 @contextmanager
 def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvicorn.Server, socket.socket, str]]:
-    """Yields a server with its socket and address. The socket is bound first, so no other process takes the address."""
+    """Yields a server with its socket and address. The socket is already bound, so that no other process can take the
+    address."""
     metrics = Metrics()
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=1024)

@@ -33,8 +33,10 @@ def has_html(text: str) -> bool:
 
 
 def plain_text(html: str) -> str:
-    """Returns the text without tags, with entities resolved and a line for each block. Raises no error: an unclosed tag
-    counts as text, or as closed at the end. Feeds often escape HTML twice, so tags behind entities are removed too.
+    """Returns the text without tags, with entities resolved, and with each block element on a line of its own.
+
+    Feeds often escape HTML twice, so tags that appear after the entities are resolved are removed too. Raises no error:
+    a tag without its '>' counts as text, and an element without an end tag counts as closed at the end of the text.
     """
     if not has_html(html):
         return html.strip()
@@ -44,12 +46,13 @@ def plain_text(html: str) -> str:
 
 @lru_cache(maxsize=10_000)  # short texts, such as brands and categories, repeat
 def plain_line(html: str) -> str:
-    """Returns the text in one line."""
+    """Returns `plain_text` of the HTML, in one line."""
     return " ".join(plain_text(html).split())
 
 
 def plain_members(value: Any) -> Any:
-    """Returns an attribute with plain texts. A text that is an address stays as it is."""
+    """Returns the value of an attribute with `plain_text` of each text in it. A text that is an address is not
+    changed."""
     if isinstance(value, str):
         return plain_text(value) if has_html(value) and not _ADDRESS.fullmatch(value) else value
     if isinstance(value, Mapping):

@@ -1,5 +1,5 @@
-"""POST /events stores events of shoppers in shop.event. SQL can join these events with products, to measure and improve
-search."""
+"""POST /events stores events of shoppers in shop.event. A SQL query can join the events with the products, to measure
+how well search works."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""Defines an example of each body for the OpenAPI document. A test sends the examples of requests to the service."""
+"""Defines the example bodies of the OpenAPI document. A test sends the examples of request bodies to the service."""
 
 from typing import Any
 

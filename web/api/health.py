@@ -1,4 +1,5 @@
-"""Probes tell whether this process is alive and ready for requests. The process is ready even if no encoder runs."""
+"""Defines the probes: whether this process is alive, and whether it is ready for requests. A process without a running
+encoder is ready too."""
 
 from typing import Any
 
@@ -22,7 +23,7 @@ class Health(msgspec.Struct):
 
 
 class Encoder(msgspec.Struct):
-    """The state of the serving model's encoder. Counting stops at 10,000: a count of 10,000 means at least 10,000."""
+    """The state of the serving model's encoder. Each count stops at 10,000, so 10,000 means 10,000 or more."""
 
     model: str
     running: bool
@@ -47,7 +48,7 @@ async def health() -> Response[Health]:
 
 @get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
 async def ready(state: State) -> Response[Ready]:
-    """Answers 200 while the database answers and its schema fits this release."""
+    """Answers 200 while the database answers and the version of its schema fits this release."""
     try:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:

@@ -14,7 +14,7 @@ from web.api.schemas import ImageSearch
 def _schemas() -> tuple[Any, Any]:
     """Returns the schemas of the JSON body and of the form, without references.
 
-    Both schemas are dicts. Litestar's declared type is Schema, but Litestar writes a dict to the document as it is.
+    Both schemas are dicts. Litestar declares the type Schema, but writes a dict to the OpenAPI document unchanged.
     """
     (as_json,), components = msgspec.json.schema_components([ImageSearch], ref_template="#/{name}")
     as_json = components["ImageSearch"]

@@ -1,4 +1,4 @@
-"""Adds to the OpenAPI document an example of each answer and every problem that a route can return."""
+"""Adds to the OpenAPI document, for each route, an example of the answer and the problems that the route can return."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ _ALWAYS = (
 def answers(
     model: Any, example: Any, *also: str, status: int = 200, media_type: str = "application/json"
 ) -> dict[int, ResponseSpec]:
-    """Returns the successful answer and the problems by status: the problems of every route, and those in `also`."""
+    """Returns, by HTTP status, the successful answer, the problems that every route can return, and the problems in
+    `also`."""
     examples = None if example is None else [Example("example", value=example)]
     specs = {status: ResponseSpec(model, description="Done.", examples=examples, media_type=media_type)}
     for kind in dict.fromkeys((*_ALWAYS, *also)):

@@ -123,7 +123,7 @@ async def read_product(
         **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
     )
     tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
-    # A browser may store the answer, but must revalidate it before each use.
+    # A browser may store the answer, but must ask the service before each use whether the answer is still current.
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]  # a 304 has no body

@@ -1,7 +1,7 @@
-"""Defines the bodies of requests and answers, as OpenAPI shows them.
+"""Defines the bodies of requests and answers; the OpenAPI document is generated from them.
 
-Unknown fields are refused, because a misspelt option must not be ignored. The method `arguments` of a search returns
-the arguments of shop.search, so a new option needs one field and one line in that method.
+A request with an unknown field is refused, so that a misspelt option is not ignored. The method `arguments` of a search
+returns the arguments of shop.search, so a new option needs one field and one line in that method.
 """
 
 from typing import Annotated, Any, Literal
@@ -59,7 +59,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of shop.search. `explain` is not among them, as it only adds to the answer."""
+        """Returns the arguments of shop.search. `explain` is not one of these arguments: it only adds the steps to the
+        answer."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -110,13 +111,14 @@ class GeneralSearch(Options, forbid_unknown_fields=True, kw_only=True):
             "query": self.query,
             "image": self.image,
             "inputs": None if self.inputs is None else as_json(self.inputs),
-            # Without an encoder, only a text can be searched by keywords.
+            # When no encoder runs, a text alone is searched by keywords. Images and inputs cannot be searched that way.
             "degrade": self.image is None and self.inputs is None,
         }
 
 
 class Leg(msgspec.Struct):
-    """One leg's rank of a product. Images and titles rank by cosine distance, keywords by score."""
+    """The rank that one leg gives a product. The legs image and title rank by cosine distance, the leg keyword by
+    score."""
 
     rank: int | None
     distance: float | None = None
@@ -186,7 +188,7 @@ class Results(msgspec.Struct):
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Without `cut`, all products that pass the filter are counted. With `cut`, only the products that pass the cut of
-    a search are counted; then also send the query, image, inputs and weights of that search."""
+    a search are counted. A request with `cut` also needs the query, image, inputs and weights of that search."""
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[Annotated[str, Meta(max_length=1011)]], Meta(min_length=1, max_length=20)] = msgspec.field(

@@ -1,4 +1,4 @@
-"""The search routes pass a request's options to shop.search and return the rows. The ranking is in SQL."""
+"""The search routes pass a request's options to shop.search, whose SQL ranks the products, and return its rows."""
 
 import time
 from collections.abc import Callable
@@ -142,7 +142,7 @@ def group_by_field(rows: list[Facet]) -> list[FacetOf]:
 
 
 def _raw(json: str | None) -> msgspec.Raw | None:
-    """Returns PostgreSQL's JSON unchanged, so that no number loses a digit."""
+    """Returns the JSON text from PostgreSQL without decoding it, so that no number loses a digit."""
     return None if json is None else msgspec.Raw(json.encode())
 
 
@@ -218,8 +218,8 @@ def _result(row: SearchHit) -> Result:
 
 
 def picture_of(product_id: str, uri: str | None, position: int, link: str | None) -> Picture | None:
-    """Returns the address from which a browser loads the image. A file is served by this service; any other image comes
-    from the address in the feed."""
+    """Returns the address from which a browser loads the image. This service serves an image that is a file. A browser
+    loads any other image from the address in the feed."""
     if uri is None:
         return None
     if uri.startswith(("http://", "https://")):

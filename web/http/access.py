@@ -26,7 +26,7 @@ from web.settings import LOOPBACK, WebSettings
 
 CACHE_SECONDS = 10  # a valid key is looked up again after this time
 _MAX_CACHED_KEYS = 1000
-# A page of results loads many images and static files. So 25 requests for these paths count as one request.
+# A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.
 _LIGHT_PATHS = ("/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
@@ -35,12 +35,13 @@ FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
 class Access:
     def __init__(self, settings: WebSettings, *, needs_keys: bool, loopback_only: bool, find_key: FindKey) -> None:
-        """`loopback_only` means that the service needs no keys because only this machine can reach it."""
+        """`loopback_only` means that the service needs no keys because only clients on this machine can reach it."""
         self.needs_keys = needs_keys
         self._loopback_only = loopback_only
         self._find_key = find_key
         self._cache: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
-        # Two look-ups at a time: a flood of invented keys delays only requests whose keys are not cached.
+        # At most two look-ups run at the same time. A flood of invented keys then delays only requests whose keys are
+        # not cached.
         self._lookups = asyncio.Semaphore(2)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._per_key = settings.rate_per_key
@@ -91,7 +92,8 @@ class Access:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Check that the key has the route's scope. A route without `scope=...` is public.
 
-    Litestar runs guards before it reads the body. A guard that is not async would run in a thread.
+    Litestar runs guards before it reads the body. The guard is async because Litestar would run any other guard in a
+    thread, which costs time.
     """
     scope = handler.opt.get("scope")
     if scope is None:
@@ -104,7 +106,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 
 
 def _token(scope: Scope) -> str | None:
-    """Returns the bearer token: None without an Authorization header, empty for a header that cannot hold a key."""
+    """Returns the bearer token. Returns None without an Authorization header, and an empty text for a header that
+    cannot hold a key."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, token = value.decode("latin-1").partition(" ")
@@ -113,15 +116,18 @@ def _token(scope: Scope) -> str | None:
 
 
 def _has_loopback_host(scope: Scope) -> bool:
-    """Returns whether the Host header names this machine. This protects against DNS rebinding: another site's name may
-    resolve to this machine, but then the Host header has the site's name."""
+    """Returns whether the Host header has a loopback name.
+
+    The check protects against DNS rebinding, in which the name of another site resolves to this machine: the browser
+    then sends the name of that site in the Host header.
+    """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
     return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
 
 
 def _client_address(scope: Scope) -> str:
-    """Returns the address under which requests are counted. An IPv6 client usually has a whole /64, so a /64 counts as
-    one address."""
+    """Returns the address under which requests are counted. An IPv6 client usually has a whole /64 network, so all
+    addresses of a /64 count as one address."""
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

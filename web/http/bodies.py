@@ -1,4 +1,4 @@
-"""Decodes JSON bodies once and strictly. Litestar's own decoding would accept the text "5" as a number."""
+"""Decodes JSON bodies strictly. Litestar's own decoding would accept the text "5" as a number."""
 
 from typing import Any, TypeVar
 

@@ -1,4 +1,5 @@
-"""Holds data of a request that its ASGI scope lacks, from the outermost middleware to the log line."""
+"""Holds data about a request that the ASGI scope lacks. The outermost middleware creates the data and logs it at the
+end of the request."""
 
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ _NAME = "windowshop"  # the key in scope["state"]; the server gives every reques
 @dataclass(slots=True)
 class RequestContext:
     request_id: str
-    deadline: float  # a time of the event loop's clock
+    deadline: float  # in seconds of the event loop's clock
     api_key: ApiKey | None = None  # None when keys are off or the request has no valid key
     query_text: str | None = None  # the search text, for the log
 

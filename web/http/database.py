@@ -24,7 +24,9 @@ Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call
-_WATCH_AFTER_SECONDS = 0.05  # watching for a disconnect costs time, and most requests are answered before this time
+# A request is watched for a disconnect of its client only after this time. Watching costs time, and most requests are
+# answered earlier.
+_WATCH_AFTER_SECONDS = 0.05
 
 
 class ConcurrencyLimiter:
@@ -60,7 +62,7 @@ class Pools:
     """The pools of connections. A connection is opened when it is first needed, and `close` ends all of them."""
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
-        spare = 1  # a connection beyond the limiter's, for probes, so that a busy service still answers /ready
+        spare = 1  # one connection more than the limiter allows, so that a busy service can still answer /ready
         session_settings = (
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
@@ -94,7 +96,7 @@ class Pools:
 
 
 def _require_time_left(request: Request[Any, Any, Any]) -> None:
-    """Raises ApiError when the request's deadline is near or past."""
+    """Raises ApiError when the request's deadline is less than _MIN_SECONDS_LEFT away or has passed."""
     if context_of(request.scope).deadline < asyncio.get_running_loop().time() + _MIN_SECONDS_LEFT:
         raise ApiError("timeout", "The request ran into its time limit before it reached the database.")
 

@@ -1,4 +1,4 @@
-"""Exports metrics to Prometheus on a separate port. No label holds a query, product, key or address."""
+"""Exports metrics to Prometheus on a port of their own. No label of a metric has a query, product, key or address."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # bounds of the histograms' buckets
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # upper bounds of histogram buckets
 
 
 class Metrics:
@@ -77,9 +77,9 @@ class EncoderState(Protocol):
 
 
 class _EncoderCollector(Collector):
-    """Reads the state of the serving model's encoder when Prometheus scrapes, at most every 5 seconds.
+    """Reads the state of the serving model's encoder when Prometheus scrapes, at most once in 5 seconds.
 
-    While the database does not answer, these metrics are absent, so that no scrape shows an old value.
+    While the database does not answer, the encoder's metrics are absent, so that no scrape shows an old value.
     """
 
     CACHE_SECONDS = 5

@@ -28,7 +28,7 @@ OVERLOADED = "The service is already answering its maximum number of requests."
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all other methods share one label in the metrics
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-# Returns the body and headers of an error page for a request from a browser's address bar, and None for others.
+# Returns the body and headers of an error page if a browser's address bar sent the request, otherwise None.
 ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
 
@@ -42,7 +42,7 @@ class RequestMiddleware:
         is_full: Callable[[str], bool],
         error_page: ErrorPage,
     ) -> None:
-        """`is_full` returns whether the application would refuse a request for this path now."""
+        """`is_full` takes a path and returns whether the application would refuse a request for that path now."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
@@ -58,7 +58,7 @@ class RequestMiddleware:
             return
         began = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":  # the application answers as for GET, and the server does not send the body
+        if method == "HEAD":  # the application answers HEAD like GET, and the server does not send the body
             scope = {**scope, "method": "GET"}
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         context = RequestContext(_request_id(scope["headers"]), deadline)
@@ -105,7 +105,7 @@ class RequestMiddleware:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
-            if answer.status is not None:  # the answer has begun, so the connection can only be closed
+            if answer.status is not None:  # part of the answer is sent, so only closing the connection shows the error
                 raise
             known = as_api_error(error)
             log_if_internal(error, known.kind, context.request_id)

@@ -1,9 +1,9 @@
 """Keeps connections to the database open while the service runs.
 
-A search whose query vector is cached spent half of its time outside the database on overhead of SQLAlchemy's own pool:
-the checkout, a ping, and messages for BEGIN, the session settings (such as statement_timeout) and COMMIT. So these
-connections stay checked out, in autocommit, and the session settings are set once per connection. A search is one
-message. The state of the socket shows whether a connection is still open.
+With SQLAlchemy's own pool, a search whose query vector is cached spent half of its time outside the database on
+overhead of the pool: the checkout, a ping, and messages for BEGIN, the session settings (such as statement_timeout) and
+COMMIT. So the connections of this pool stay checked out, in autocommit, and the session settings are set once for each
+connection. A search then sends one message. The state of the socket shows whether a connection is still open.
 """
 
 import asyncio
@@ -39,8 +39,8 @@ class Pool:
         self._idle: list[AsyncConnection] = []
 
     async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
-        """Run `call` on a connection. An idle connection that the server closed is replaced. With `retry`, `call` runs
-        again if the connection breaks during the first run, so a repetition of `call` must be harmless."""
+        """Run `call` on a connection. A connection that the server closed while it was idle is replaced. With `retry`,
+        `call` runs again if the connection breaks during the first run; a second run of `call` must be harmless."""
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the most recently used connection, whose plans are cached
@@ -84,7 +84,8 @@ class Pool:
 
 
 def in_transaction(conn: Connection, call: Callable[[Connection], Result], begin: str = "begin") -> Result:
-    """Run `call` in a transaction, which is committed when `call` returns. `begin` is the statement that starts it."""
+    """Run `call` in a transaction, which is committed when `call` returns. The statement `begin` starts the
+    transaction."""
     _execute_raw(conn, begin)
     try:
         result = call(conn)

@@ -1,9 +1,8 @@
 """Turns errors into RFC 9457 problem details. No other module chooses an error's HTTP status.
 
 Client programs decide by `type`, which is stable. Each type has one `title`. `detail` and `hint` are for people. An
-answer reveals no internals of the server. An error that is not listed here is `internal`, and only the log has its
-details.
-docs/errors.md has the cause and the cure of each type.
+answer reveals no internals of the server. An error that is not listed here gets the type `internal`, and its details
+are only in the log. docs/errors.md has the cause and the cure of each type.
 """
 
 from dataclasses import dataclass
@@ -102,8 +101,9 @@ _TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that it is meant for.", "")
-# Maps a SQLSTATE or its beginning to a problem type, detail and hint; the longest match counts. If detail and hint are
-# None, the client gets the error's own message and hint. Only errors that our functions raise for the caller have None.
+# Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
+# hint are None, the client gets the message and hint of the error. They are None only for errors that Windowshop's own
+# SQL functions raise for the caller.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,
@@ -112,7 +112,7 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "23": _BAD_VALUE,
     "40001": _LOCKED,
     "40P01": _LOCKED,
-    "42704": ("not-found", None, None),  # a catalog or product does not exist; only our functions raise this
+    "42704": ("not-found", None, None),  # a catalog or product does not exist; only Windowshop's functions raise this
     "53": _UNAVAILABLE,
     "54": ("invalid", None, None),
     "55000": ("cursor-outdated", None, None),

@@ -1,9 +1,10 @@
 """Adds limits for slow clients and long headers to uvicorn's HTTP protocol, and refusals that take almost no time.
 
-uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for a client that sends its
-header byte by byte, keeps sending a body whose request was answered, or does not read its answers. While a request is
-being answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets;
-this protocol sends one packet.
+uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for three kinds of clients: a
+client that sends its header byte by byte, one that keeps sending the body of a request that was answered already, and
+one that does not read its answers. This protocol closes the connections of these clients. While a request is being
+answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets; this
+protocol sends one packet.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
 PATIENCE_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
-MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
+MAX_HEADER_BYTES = 64 * 1024  # of one request
 
 Header = tuple[bytes, bytes]
 # Takes a request's method, address and headers. Returns the headers and body of a 503, or None to accept the request.
@@ -25,7 +26,7 @@ RefuseEarly = Callable[[bytes, bytes, Sequence[Header]], tuple[Sequence[Header],
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    _idle_since = 0.0  # when the connection opened or the last answer was complete
+    _idle_since = 0.0  # the time when the connection opened or the last answer was complete, by the event loop's clock
     _unread = 0  # bytes of answers that the client had not read at the last check
     _next_check: TimerHandle | None = None
     _in_header = False

@@ -1,4 +1,4 @@
-"""Keeps images that visitors search by in bounded memory for a while, so that an address can name an image."""
+"""Keeps the images by which visitors search for a while, in bounded memory, so that an address can name an image."""
 
 import asyncio
 import hashlib

@@ -29,7 +29,8 @@ _EXACT = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A leg's rank of a product, or its exact match, in words. `share` is the leg's part of the score, in percent."""
+    """In words: the rank that a leg gives a product, or the exact match of the product. `share` is the leg's part of
+    the score, in percent."""
 
     leg: str
     words: str
@@ -43,7 +44,7 @@ class Card:
     price: str | None
     remark: str | None
     image: str | None
-    scales: bool  # whether the image's address accepts a size
+    scales: bool  # whether the image's address accepts the parameter `size`
     link: str | None
     eager: bool
     why: list[Reason]
@@ -84,15 +85,15 @@ def _card(
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:
-    """Returns the address of the product's image. Returns None if the page may not load it: the page loads images only
-    from this service or by https."""
+    """Returns the address of the product's image, or None if the page may not load the image. The page loads images
+    only from this service or by https."""
     found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
     return found.url if found and found.url.startswith(("/", "https://")) else None
 
 
 def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
-    """Returns a function that returns the reasons of a row. A leg that ranks none of the rows was not run, so the
-    reasons do not mention it."""
+    """Returns a function that returns the reasons of a row. The reasons do not mention a leg that ranks none of the
+    rows, because that leg was not run."""
     legs = [leg for leg in _LEGS if any(getattr(row, f"{leg}_rank") for row in rows)]
 
     def reasons(row: SearchHit) -> list[Reason]:

@@ -1,5 +1,8 @@
-"""Makes the chips above the results. A chip shows an example, an image or a filter, and links to the search without
-it."""
+"""Makes the chips above the results.
+
+Each chip shows one part of the search: a product to find more or less like, the visitor's image, a filter, or the
+choice to include less relevant products. The chip links to the same search without that part.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from web.page.state import FIELDS, RELEVANT, PageState, amount
 @dataclass(frozen=True, slots=True)
 class Chip:
     label: str
-    without: str  # address of the search without this chip
+    without: str  # address of the same search without the part that this chip shows
     kind: str  # filter, like, unlike or image
     image: str | None = None
 

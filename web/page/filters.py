@@ -9,11 +9,12 @@ from web.api.schemas import FacetOf, FacetValue
 from web.page.formatting import SIGNS, grouped, label
 from web.page.state import FIELDS, PageState, amount
 
-# The page has no filter on the currency, so the counts of this facet add up to all products that pass the filters.
+# The counts of this facet add up to the number of products that pass the filters: a facet ignores the filter on its own
+# field, and the page has no filter on the currency.
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
 _LISTED = 8  # number of values of a facet that are visible before "more" is opened
-_BAR_STEP, _BAR_HEIGHT, _MIN_BAR_HEIGHT = 10, 100, 3  # in units of the histogram's SVG
+_BAR_STEP, _BAR_HEIGHT, _MIN_BAR_HEIGHT = 10, 100, 3  # in units of the viewBox of the histogram's SVG
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Prices:
 
 
 def groups(state: PageState, facets: Sequence[FacetOf]) -> list[Group]:
-    """Returns a list of values for each field. Chosen values are always listed, even if no product has them."""
+    """Returns a list of values for each field. The list has every chosen value, even if no product has that value."""
     by_name = {facet.field: facet for facet in facets}
     found = (_group(state, name, by_name.get(name)) for name in FIELDS)
     return [group for group in found if group is not None]
@@ -86,7 +87,8 @@ def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) ->
     facet = next((facet for facet in facets if facet.field == "price"), None)
     values = facet.values if facet else []
     every = [one for one in values if one.kind == "range"]
-    # Each range is (low, high, products). The first range has the most frequent currency; other currencies are dropped.
+    # Each range is (low, high, products). The first range has the most frequent currency. Ranges in other currencies
+    # are dropped.
     ranges = [
         (one.low, one.low if one.high is None else one.high, one.products)
         for one in every
@@ -112,7 +114,7 @@ def _bars(state: PageState, ranges: Sequence[tuple[float, float, int]]) -> list[
 
 
 def the_currency(facets: Sequence[FacetOf]) -> str | None:
-    """Returns the currency of all prices, or None when there are several."""
+    """Returns the currency that all prices have, or None when there are several currencies or no price."""
     found = next((facet.values for facet in facets if facet.field == "currency"), [])
     values = [one.value for one in found if one.kind != "missing"]
     return values[0] if len(values) == 1 else None

@@ -30,7 +30,7 @@ HTMX = msgspec.json.encode(
         "allowEval": False,
         "allowScriptTags": False,
         "includeIndicatorStyles": False,
-        "historyCacheSize": 0,  # htmx keeps no copies of states, as the server renders each state from its address
+        "historyCacheSize": 0,  # no copies of pages in htmx, because the server renders each page from its address
         "historyRestoreAsHxRequest": False,
         "scrollIntoViewOnBoost": False,
         "responseHandling": [{"code": "204", "swap": False}, {"code": "[45]..", "swap": True, "error": True},

@@ -23,7 +23,7 @@ _FACET_VALUES, _PRICE_RANGES = 20, 12
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """The products, facets and examples to show. `search` is None when products were only listed."""
+    """The products, facets and examples to show. `search` is None when the products were listed without a search."""
 
     products: Sequence[SearchHit | BrowseItem]
     cursor: str  # cursor of the next page; empty on the last page
@@ -59,7 +59,7 @@ class PageResult:
 
 
 class FacetCache:
-    """Keeps the facets of recent filters for a few seconds, for pages whose facets do not depend on a query."""
+    """Caches the facets of a filter for a few seconds. Only facets that do not depend on a query are cached."""
 
     def __init__(self, seconds: float = 5, size: int = 100) -> None:
         self._cache: dict[tuple[str | None, str], tuple[float, list[FacetOf]]] = {}
@@ -118,12 +118,12 @@ def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Seque
 
 
 def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
-    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # one more product shows that there is a next page
+    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # a product beyond PAGE shows that there is a next page
     return None, listed[:PAGE], str(listed[PAGE - 1].product_id) if len(listed) > PAGE else ""
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:
-    """Returns, by SKU, the example products of the search: those of `like` and `unlike`."""
+    """Returns, by SKU, the example products of the search, which are the products of `like` and `unlike`."""
     skus = [*state.like, *state.unlike]
     if not skus:
         return {}

@@ -1,5 +1,5 @@
-"""Defines the routes of the search page. Each state of the page has one address. htmx requests only the changed part
-of the page."""
+"""Defines the routes of the search page. Each state of the page has one address. A request by htmx gets only the part
+of the page that changes."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -46,7 +46,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     result: PageResult = await state.pools.read(
         request, lambda conn: read_page(conn, wanted, image, state.facet_cache, with_filters=not is_more)
     )
-    wanted = replace(wanted, catalog=result.catalog)  # the links of the page stay in this catalog
+    wanted = replace(wanted, catalog=result.catalog)  # so that the links of the page name this catalog
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     template = "more.html" if is_more else "part.html" if _is_htmx(request) else "page.html"
@@ -59,7 +59,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 
 def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Show a notice above the results that says why the image was not accepted. The results stay."""
+    """Show, above the results, the reason why the image was not accepted. The results stay."""
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",
@@ -74,7 +74,7 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTempla
 @post("/picture", include_in_schema=False, status_code=200, exception_handlers={Exception: show_notice})
 async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it."""
-    if not _is_htmx(request):  # pages of other origins cannot send this header without CORS permission
+    if not _is_htmx(request):  # pages of other origins cannot send htmx's header without CORS permission
         raise ApiError("malformed", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
         raise ApiError("media-type", "Send a form with a part named image.")

@@ -1,4 +1,4 @@
-"""Defines the state of the page, which is a visitor's search. Every state has an address, so links can lead to it."""
+"""Defines the state of the page, which is a visitor's search. A link can lead to any state, as each has an address."""
 
 import re
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class PageState:
     image: str = ""  # the parameter `picture` of an address
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field: its chosen values
+    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by field: the values by which it is filtered
     price_min: float | None = None
     price_max: float | None = None
     catalog: str = ""  # empty for the site's default catalog
@@ -111,7 +111,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         except ValueError:
             remarks.append(f"“{single[name]}” is not a price.")
     if single.get("cut", "") not in ("", RELEVANT, EVERYTHING):
-        remarks.append(f"“{single['cut']}” is not a cut; there are {RELEVANT} and {EVERYTHING}.")
+        remarks.append(f"“{single['cut']}” is not a cut; the cuts are {RELEVANT} and {EVERYTHING}.")
     if len(lists["like"]) + len(lists["unlike"]) > MAX_INPUTS:
         remarks.append(f"Only {MAX_INPUTS} products can be examples.")
         lists["like"] = lists["like"][:MAX_INPUTS]
@@ -134,9 +134,9 @@ def _price(written: str) -> float | None:
     """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
-    # Commas between groups of three digits separate thousands, as the page writes them. Any other comma is decimal.
+    # Commas before groups of three digits separate thousands, as in the prices on the page. Any other comma is decimal.
     price = float(written.replace(",", "" if _THOUSANDS.fullmatch(written) else "."))
-    if not 0 <= price <= 1e10:  # refuses NaN too
+    if not 0 <= price <= 1e10:  # NaN fails this comparison too
         raise ValueError(written)
     return price
 

@@ -48,8 +48,8 @@ async def static_file(
     file = FILES.get(name)
     if file is None:
         raise ApiError("not-found")
-    # During an upgrade, a page of an old process may request an old file from a new process. The new process sends its
-    # own version of the file, which browsers must not cache under the old address.
+    # During an upgrade, a page of an old process may request a file from a new process. The new process sends its own
+    # version of the file, which browsers must not cache under the address of the old version.
     caching = "public, max-age=31536000, immutable" if tag == file.tag else "no-store"
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):

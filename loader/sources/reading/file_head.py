@@ -1,4 +1,4 @@
-"""Reads the beginning of a file, by which each format recognises its files."""
+"""Reads the first bytes of a file, from which each format decides whether the file has that format."""
 
 from functools import cached_property
 from typing import Any
@@ -23,19 +23,22 @@ class FileHead:
 
     @cached_property
     def header(self) -> list[str]:
-        """The header of a text table; empty for JSON, XML and Parquet. Raises NotACatalog or NothingToLoad for an
-        unknown format."""
+        """The header of a text table. The list is empty for JSON, XML and Parquet. Raises NotACatalog or NothingToLoad
+        if the file is none of these four."""
         return [] if self.is_json or self.bytes.startswith((b"<", b"PAR1")) else Table(self._file).header
 
     @cached_property
     def names(self) -> list[str]:
-        """The names of a table's columns, or of the members of the first JSON object."""
+        """The names of a table's columns, or the names of the members of the first JSON object."""
         return list(self._first_object or ()) if self.is_json else self.header
 
     @property
     def is_json_lines(self) -> bool:
-        """Whether the file is JSON Lines, even if it has only one line. One line with an object that holds other
-        objects, but neither SKU nor title, is a document."""
+        """Whether the file is JSON Lines.
+
+        A file of one line with one object may be JSON Lines or a document. It is JSON Lines if its suffix says so, if
+        the object has an SKU and a title, or if no member of the object is an object or a list.
+        """
         if not self.is_json or self.is_by_line or self._first_object is None:
             return self.is_json and self.is_by_line
         if not LINES_SUFFIXES.isdisjoint(self._file.path.suffixes):
@@ -46,9 +49,9 @@ class FileHead:
 
     @property
     def is_by_line(self) -> bool:
-        """Whether the file has a JSON document on each line, rather than one document."""
+        """Whether the file has a JSON document on each line, and not one document over all its lines."""
         first, *others = [line.rstrip() for line in self.bytes.splitlines() if line.strip()] or [b""]
-        if others:  # a broken first line must not change the format of the file
+        if others:  # the second line decides, because the first line of a file of JSON Lines may be broken
             return others[0].lstrip().startswith((b"{", b"[")) and not first.endswith((b",", b":", b"[", b"{"))
         return len(self._file.head) == HEAD_BYTES and not LINES_SUFFIXES.isdisjoint(self._file.path.suffixes)
 
