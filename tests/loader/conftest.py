@@ -1,4 +1,4 @@
-"""Loader tests run in an empty working folder. Tests that change only products share one database in each file."""
+"""Loader tests run in an empty working folder. The tests of one file that change only products share a database."""
 
 from pathlib import Path
 
@@ -22,7 +22,8 @@ def _shared_database(databases: Databases, template: str) -> Database:
 
 @pytest.fixture
 def emptied_database(_shared_database: Database) -> Database:
-    """Returns the database of the test file after deleting its products. A copy for each test would be slower."""
+    """Deletes all products from the database that the test file shares, and returns the database. To copy a database
+    for each test would be slower."""
     with _shared_database.connect(Role.APP) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
     return _shared_database

@@ -1,4 +1,4 @@
-"""Every fault in a feed has a clear message. test_bad_files.py has the faults of delimited files."""
+"""Every fault in a feed gives a clear message. test_bad_files.py tests the faults of delimited files."""
 
 # ruff: noqa: E501 - one case per line, so that the tables read as tables
 
@@ -33,7 +33,8 @@ BOMB = (
 )
 OUTSIDE = b'<!DOCTYPE rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + RSS + b"<item><g:id>&x;</g:id></item>" + END
 
-# Each file has a fault that stops the load before the first row. A case has a file name, content, error, message, hint.
+# Each file has a fault that stops the load before the first row. A case is the name and content of a file, the class
+# of the error, a part of the message and a part of the hint.
 WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "XML: empty": ("a.xml", b"", NothingToLoad, "a.xml is empty", ""),
     "XML: a page": ("a.xml", b"<!doctype html><html><body>404", NotACatalog, "a.xml is an HTML page, not a product feed", "without a login"),
@@ -68,7 +69,7 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
-def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str, tmp_path: Path):
+def test_a_file_that_is_not_a_feed_raises_an_error_before_the_first_row(case: str, tmp_path: Path):
     name, content, kind, message, hint = WHOLE_FILE[case]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LoaderError) as raised:
@@ -81,8 +82,8 @@ def test_a_file_that_is_no_feed_is_an_error_before_anything_is_loaded(case: str,
     assert "\n" not in error.message
 
 
-# Each file has a fault in one row. A case has a file name, the content before the row, the row, the content after the
-# row, and the line, SKU and reason in the list of rejects.
+# Each file has a fault in one row. A case is the name of the file, its content before the row, the row, and its content
+# after the row, followed by the line number, SKU and a part of the reason in the list of rejects.
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
@@ -104,7 +105,7 @@ ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_a_bad_row_rejects_only_itself(case: str, tmp_path: Path):
+def test_a_bad_row_is_rejected_and_the_rows_around_it_are_read(case: str, tmp_path: Path):
     name, before, row, after, line, sku, reason = ROWS[case]
     (tmp_path / name).write_bytes(before + row + after)
     found = list(open_source(tmp_path / name).rows())
@@ -138,7 +139,7 @@ def until_damaged(path: Path) -> tuple[int, str]:
             rows += 1
     except SourceDamaged as error:
         return rows, error.message
-    raise AssertionError("nothing is damaged")
+    raise AssertionError(f"{path.name} was read without an error")
 
 
 def test_a_damaged_page_of_parquet_yields_the_rows_before_it_and_then_the_error(tmp_path: Path):
@@ -167,7 +168,7 @@ def test_parquet_text_that_is_not_utf8_rejects_only_its_row(tmp_path: Path):
     assert isinstance(found[1], Reject) and found[1] == Reject(2, "2", "title is not UTF-8")
 
 
-def test_image_bytes_in_parquet_are_a_fault_of_the_image(tmp_path: Path):
+def test_image_bytes_in_parquet_are_reported_as_a_faulty_image(tmp_path: Path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -196,7 +197,7 @@ def big_feed(name: str, path: Path, rows: int) -> None:
         from pyarrow import parquet
 
         table = pyarrow.table({"sku": [str(n) for n in range(rows)], "title": [f"{n} {text}" for n in range(rows)]})
-        parquet.write_table(table, path, use_dictionary=False)  # writes one row group
+        parquet.write_table(table, path, use_dictionary=False)  # all rows are in one row group
         return
     with path.open("w") as file:
         if name == "xml":
@@ -211,8 +212,9 @@ def big_feed(name: str, path: Path, rows: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["xml", "jsonl", "shopify", "parquet"])
-def test_reading_a_feed_of_any_size_needs_little_memory(name: str, tmp_path: Path):
-    """This test measures Python's own memory; benchmarks/loading.py measures the memory of pyarrow and SQLite."""
+def test_reading_a_feed_of_30_000_rows_needs_less_than_8_mib_of_memory(name: str, tmp_path: Path):
+    """tracemalloc measures the memory that Python allocates, not the memory of pyarrow and SQLite.
+    benchmarks/loading/feed.py measures the memory of the whole process."""
     path = tmp_path / f"a.{name}"
     big_feed(name, path, 30_000)
     tracemalloc.start()
@@ -226,7 +228,7 @@ def test_reading_a_feed_of_any_size_needs_little_memory(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["xml", "jsonl"])
-def test_progress_counts_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
+def test_progress_counts_bytes_of_the_packed_file(name: str, tmp_path: Path):
     big_feed(name, tmp_path / "a", 5_000)
     (tmp_path / f"a.{name}.gz").write_bytes(gzip.compress((tmp_path / "a").read_bytes()))
     source = open_source(tmp_path / f"a.{name}.gz")
@@ -237,7 +239,7 @@ def test_progress_counts_bytes_of_the_file_on_disk(name: str, tmp_path: Path):
 
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
-    """Draws a feed in which a few places are cut out, doubled or overwritten."""
+    """Draws a feed of tests/loader/fixtures in which one to three passages are deleted, overwritten or inserted."""
     name = draw(st.sampled_from(sorted(path.name for path in FIXTURES.iterdir())))
     content = (FIXTURES / name).read_bytes()
     for _ in range(draw(st.integers(1, 3))):
@@ -251,7 +253,9 @@ def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(feed=damaged(), kind=st.none() | st.sampled_from([kind for kind in Format if kind is not Format.FOLDER]))
-def test_any_damage_is_a_clear_error_or_rows_and_rejects(feed: tuple[str, bytes], kind: Format | None, tmp_path: Path):
+def test_a_randomly_damaged_feed_gives_rows_and_rejects_or_a_loader_error(
+    feed: tuple[str, bytes], kind: Format | None, tmp_path: Path
+):
     name, content = feed
     (tmp_path / name).write_bytes(content)
     try:
@@ -262,7 +266,7 @@ def test_any_damage_is_a_clear_error_or_rows_and_rejects(feed: tuple[str, bytes]
         pass
 
 
-def test_a_broken_first_line_does_not_change_the_format(tmp_path: Path):
+def test_json_lines_with_an_invalid_first_line_are_still_recognised(tmp_path: Path):
     (tmp_path / "a.jsonl").write_text('{"id": 1, "title": "a\n{"id": 2, "title": "b"}\n')
     found: list[Any] = list(open_source(tmp_path / "a.jsonl").rows())
     assert [type(one) for one in found] == [Reject, RawProduct]

@@ -1,4 +1,4 @@
-"""Every broken catalog file gets one clear message and an exit code, and every good row is loaded."""
+"""Every faulty catalog file gives one clear message and an exit code. The good rows of the file are loaded."""
 
 import csv
 import os
@@ -86,7 +86,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
-def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
+def test_a_file_that_is_not_a_catalog_raises_an_error_and_loads_no_row(
     case: str, load: Load, emptied_database: Database, tmp_path: Path
 ):
     content, kind, message, hint = WHOLE_FILE[case]
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_catalog_is_an_error_and_loads_nothing(
 
 
 GOOD = b"good,Good one,5,\n"
-ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row, then its line, SKU and reason in the list of rejects
+ROWS: dict[str, tuple[bytes, str, str, str]] = {  # (bad row, line, SKU and reason in the list of rejects)
     "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "bad", "not UTF-8: byte 0xE9 at position 8 of line 3"),
     "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
     "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),
@@ -132,7 +132,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # the bad row, then its line, 
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
     "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),
     "101 images": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
-    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # the list must be safe in a spreadsheet
+    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # ' stops the formula in a spreadsheet
 }  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_unusual_but_valid_rows_are_loaded_unchanged(load: Load, emptied_databas
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_path_that_is_no_regular_file_is_an_error(load: Load, tmp_path: Path):
+def test_a_path_to_anything_but_a_regular_file_is_an_error(load: Load, tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "folder.csv").mkdir()
@@ -201,7 +201,7 @@ def test_a_path_without_read_permission_is_an_error(locked: str, load: Load, pub
     assert error.message.endswith("goods.csv: Permission denied")
 
 
-def test_a_disk_that_fails_halfway_is_an_error_and_committed_rows_stay(
+def test_a_read_error_halfway_through_the_file_keeps_the_committed_rows(
     load: Load, emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from loader.sources.reading.lines import Lines
@@ -235,7 +235,7 @@ def test_a_rejects_file_that_cannot_be_written_stops_the_load_before_it_begins(
     assert catalog.read_text() == "sku,title\n1,a\n2,\n"
 
 
-def test_a_wrong_option_is_an_error_of_the_command_line(load: Load, tmp_path: Path):
+def test_an_invalid_option_gives_an_error_that_names_the_fault(load: Load, tmp_path: Path):
     catalog = tmp_path / "goods.csv"
     catalog.write_text("sku,title\n1,a\n")
     for arguments, message in (

@@ -1,4 +1,4 @@
-"""The cells of a feed become the text, image paths or keywords of a field."""
+"""A value in a feed becomes the text, the image paths or the keywords of a field."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_column_names_are_normalised_to_one_spelling(written: str, name: str):
         ("condition", True, "true"),
     ],
 )
-def test_a_value_becomes_a_text(field: str, value: Any, text: str):
+def test_the_value_of_a_field_is_converted_to_text(field: str, value: Any, text: str):
     assert one_text(field, value) == text
 
 
@@ -68,7 +68,7 @@ def test_image_paths_are_found_in_texts_lists_and_objects():
         image_paths(17)
 
 
-def test_keywords_come_from_a_list_or_from_a_text_with_one_kind_of_separator():
+def test_keywords_are_read_from_a_list_or_from_a_text_with_one_separator():
     assert words("one, two,one") == ["one", "two"]
     assert words("one|two, three") == ["one", "two, three"]
     assert words(["one, two", "three"]) == ["one, two", "three"]

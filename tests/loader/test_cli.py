@@ -42,14 +42,14 @@ def test_rejected_rows_give_one_error_line_and_exit_code_6(env: dict[str, str], 
     )
 
 
-def test_an_error_of_the_whole_file_has_no_traceback(env: dict[str, str], tmp_path: Path):
+def test_a_missing_file_gives_one_error_without_a_traceback(env: dict[str, str], tmp_path: Path):
     done = windowshop("load", "missing.csv", env=env, cwd=tmp_path)
     assert done.returncode == 6
     assert done.stdout == ""
     assert done.stderr == ("error: cannot read missing.csv: No such file or directory\n  Check path and permissions.\n")
 
 
-def test_the_help_has_an_example_for_each_format(env: dict[str, str]):
+def test_the_help_shows_an_example_for_each_format(env: dict[str, str]):
     shown = windowshop("load", "--help", env=env).stdout
     for example in (
         "windowshop load products.csv",

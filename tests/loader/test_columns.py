@@ -1,4 +1,5 @@
-"""A load reports the field of each column, and never prefers a column that is empty in the whole file."""
+"""A load reports the field that each column fills. A column without a value in the whole file is not chosen for a field
+if a later choice has values."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def written(suffix: str, folder: Path, rows: list[dict[str, str]]) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "xml", "parquet"])
-def test_an_empty_column_is_not_chosen_over_a_full_column(suffix: str, tmp_path: Path):
+def test_a_column_without_values_is_not_chosen_over_a_column_with_values(suffix: str, tmp_path: Path):
     source = open_source(written(suffix, tmp_path, ROWS))
     rows = [row for row in source.rows() if isinstance(row, RawProduct)]
     assert [row.fields["sku"] for row in rows] == ["chair-0", "chair-1", "chair-2"]
@@ -57,7 +58,7 @@ def test_a_preferred_column_with_a_value_in_the_last_row_is_chosen(suffix: str, 
     assert source.columns[next(name for name in source.columns if name.startswith("Product"))] == "sku"
 
 
-def test_a_file_is_not_read_in_advance_if_its_preferred_columns_are_full(tmp_path: Path):
+def test_a_file_is_not_read_in_advance_if_its_preferred_columns_have_values(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,id,title\n" + "1,2,A\n" * 1000 + '"\n')
     source = open_source(path)

@@ -1,4 +1,4 @@
-"""A faulty value of an optional field is dropped with a warning. The product is loaded without it."""
+"""A faulty value of an optional field is dropped with a warning. The product is loaded without the value."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_the_good_images_of_a_product_with_a_faulty_image_are_kept(emptied_datab
     assert stored(emptied_database)["1"]["images"] == ["b.jpg"]
 
 
-def test_a_faulty_offer_in_json_ld_loses_only_its_price(emptied_database: Database, tmp_path: Path):
+def test_a_json_ld_product_with_a_faulty_price_is_loaded_without_the_price(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.jsonl"
     path.write_text('{"@type": "Product", "sku": 2, "name": "A", "brand": ["a", "b"], "offers": {"price": "soon"}}\n')
     summary = load_catalog(emptied_database, path)

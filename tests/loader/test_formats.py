@@ -65,7 +65,7 @@ def test_a_shopee_folder_is_loaded_from_its_training_table_and_images(database: 
     ]
 
 
-def test_a_shopee_table_is_loaded_by_its_path_and_without_label_groups(database: Database, shopee: Path):
+def test_a_shopee_table_without_label_groups_is_loaded_by_its_path(database: Database, shopee: Path):
     summary = load_catalog(database, shopee / "test.csv")
     assert (summary.source, summary.inserted) == ("shopee", 1)
     assert products(database)["test_1"]["attributes"] == {}
@@ -79,7 +79,7 @@ def test_shopee_images_in_another_folder_need_an_image_root(shopee: Path):
     assert open_source(shopee / "test.csv", image_root=shopee).image_root == shopee
 
 
-def test_a_plain_table_is_read_by_its_usual_column_names(database: Database, tmp_path: Path):
+def test_the_columns_of_a_plain_table_are_recognised_by_their_usual_names(database: Database, tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"a")
     (tmp_path / "goods.tsv").write_text(
         "ID\tName\tCategory\tPrice\tAvailability\tVendor\tImage\tAdditional Images\tTags\tColour\tFrame size\tEAN\n"
@@ -126,7 +126,7 @@ def test_columns_with_other_names_can_be_mapped(database: Database, tmp_path: Pa
     )
     assert (summary.inserted, summary.missing_files) == (1, 0)
     assert products(database)["1"]["title"] == "Chair"
-    # The title comes from a mapped column, so the column `name` is an attribute.
+    # The mapped column `Item Name` gives the title, so the column `name` becomes an attribute.
     assert products(database)["1"]["attributes"] == {"name": "internal"}
     assert images(database)[0][3] == str(tmp_path / "images")
 

@@ -1,4 +1,4 @@
-"""Every good row of a table of judgements is stored, and every other row is reported with the reason."""
+"""Every good row of a table of judgements is stored. Every other row is reported with the reason of its rejection."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_every_column_is_read_by_name_in_any_order_and_with_any_delimiter(databa
     assert stored(database) == [("bags", "shoes", "red bag", None, "a", 3), ("other", "hats", None, "b", "a", 0)]
 
 
-def test_an_image_is_stored_with_its_bytes(database: Database) -> None:
+def test_the_bytes_of_a_judged_image_are_stored(database: Database) -> None:
     Path("images").mkdir()
     Image.new("RGB", (8, 8), "red").save("images/a.png")
     load(database, "picture,sku\nimages/a.png,a\nimages/a.png,b\n")
@@ -55,7 +55,7 @@ def test_an_image_is_stored_with_its_bytes(database: Database) -> None:
         assert conn.scalar(text("select count(distinct query_id) from shop.judgement")) == 1
 
 
-def test_loading_again_changes_nothing_and_a_new_grade_replaces_the_old_one(database: Database) -> None:
+def test_an_equal_judgement_is_unchanged_and_a_new_grade_replaces_the_old_grade(database: Database) -> None:
     load(database, "query,sku,grade\nbag,a,3\nbag,b,1\n")
     done = load(database, "query,sku,grade\nbag,a,3\nbag,b,2\nbag,c,0\n")
     assert (done.added, done.changed, done.unchanged) == (1, 1, 1)
@@ -97,7 +97,7 @@ def test_rows_with_invalid_suite_or_catalog_names_are_rejected(database: Databas
     assert (done.added, done.rejected) == (1, 2)
 
 
-def test_judged_products_that_are_not_in_the_catalog_are_named(database: Database) -> None:
+def test_skus_of_judged_products_that_are_not_in_the_catalog_are_reported(database: Database) -> None:
     assert load(database, "query,sku\nbag,b\nbag,a\n").unknown == ["a", "b"]
 
 

@@ -1,4 +1,4 @@
-"""A price that could mean two amounts is decided by the other prices of its file, in every format."""
+"""A price such as 1.290 could mean two amounts. The other prices of the file decide the amount, in every format."""
 
 import json
 from decimal import Decimal
@@ -17,14 +17,16 @@ def prices_of(database: Database) -> dict[str, Decimal]:
     return {sku: product["price"] for sku, product in stored(database).items() if "price" in product}
 
 
-def test_rows_before_the_deciding_price_are_decided_too(emptied_database: Database, tmp_path: Path):
+def test_an_unambiguous_price_also_decides_the_prices_of_earlier_rows(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text(HEADER + '1,A,"1.290 €",\n2,B,"1.290,00 €",\n3,C,150.000 IDR,\n4,D,1.500,EUR\n')
     assert load_catalog(emptied_database, path).rejected == 0
     assert prices_of(emptied_database) == {"1": 1290, "2": 1290, "3": 150_000, "4": 1500}
 
 
-def test_prices_that_contradict_each_other_decide_nothing(emptied_database: Database, tmp_path: Path):
+def test_an_ambiguous_price_is_dropped_if_other_prices_contradict_each_other(
+    emptied_database: Database, tmp_path: Path
+):
     rows = [{"sku": "1", "title": "A", "price": 7}, {"sku": "2", "title": "B", "price": "1.290,00"}]
     rows += [{"sku": "3", "title": "C", "price": "1.290"}, {"sku": "4", "title": "D", "price": 1290.5}]
     path = tmp_path / "goods.jsonl"
@@ -32,7 +34,7 @@ def test_prices_that_contradict_each_other_decide_nothing(emptied_database: Data
     load_catalog(emptied_database, path)
     loaded = prices_of(emptied_database)
     assert loaded["1"] == 7 and loaded["2"] == 1290 and loaded["4"] == Decimal("1290.50")
-    assert "3" not in loaded  # the number 1290.5 and the text "1.290,00" contradict each other
+    assert "3" not in loaded  # in the number 1290.5 the point is a decimal point, in "1.290,00" it groups digits
 
 
 def test_parquet_decimals_are_numbers(emptied_database: Database, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Private columns, which customers must not see, are loaded only if the load names them."""
+"""A private column holds values that customers must not see. It is loaded only if an option of the load names it."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_private_members_of_objects_are_not_loaded(emptied_database: Database, t
     assert stored(emptied_database)["1"]["attributes"] == {"offers": [{"seller": "B"}]}
 
 
-def test_named_columns_are_kept_or_ignored(emptied_database: Database, tmp_path: Path):
+def test_columns_given_as_kept_or_ignored_are_loaded_or_omitted(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,Cost per item,Supplier,Glaze\n1,A,7.5,Acme,matt\n")
     source = open_source(path, kept=["Cost per item"], ignored=["glaze"])

@@ -32,7 +32,7 @@ def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends():
     assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
 
 
-def test_the_line_number_of_a_record_is_that_of_its_first_line():
+def test_a_record_has_the_line_number_of_its_first_line():
     assert [item.line for item in read(b'a\n"b\nb"\n\nc\n')] == [1, 2, 5]
 
 
@@ -58,7 +58,7 @@ def test_text_after_a_closing_quote_is_rejected():
     assert "text follows a closing quote" in reasons(found)[0][1]
 
 
-def test_a_ten_megabyte_line_is_rejected_and_not_held_in_memory():
+def test_a_ten_megabyte_line_is_rejected():
     found = read(b"1," + b"x" * (10 << 20) + b"\n2,b\n")
     assert reasons(found) == [(1, "the line is longer than 1 MiB")]
     assert cells(found) == [["2", "b"]]
@@ -70,14 +70,14 @@ def test_a_cell_over_the_limit_of_the_csv_module_is_rejected():
     assert cells(found) == [["2", "b"]]
 
 
-def test_a_quoted_cell_of_many_lines_ends_at_the_limit():
+def test_a_quote_that_is_open_beyond_the_longest_record_rejects_only_its_own_line():
     lines = b"".join(b"%d,x\n" % n for n in range(MAX_RECORD // 4))
     found = read(b'1,"a\n' + lines)
     assert reasons(found)[0][0] == 1
     assert len(cells(found)) == MAX_RECORD // 4
 
 
-def test_bytes_that_are_not_utf8_reject_their_record_and_are_named():
+def test_a_record_that_is_not_utf8_is_rejected_with_the_invalid_byte():
     found = read(b"1,a\n2,caf\xe9\n3,b\n")
     assert cells(found) == [["1", "a"], ["3", "b"]]
     assert reasons(found)[0][1].startswith("not UTF-8: byte 0xE9 at position 6 of line 2; save the file as UTF-8")

@@ -1,5 +1,5 @@
-"""A second load leaves equal rows untouched, and only changed titles and images are encoded again. A killed load loses
-no product."""
+"""A second load does not write equal rows. Only changed titles and images are encoded again. No product is lost when a
+load is killed."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def catalog(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoded_database(database: Database, catalog: Path) -> Database:
-    """Returns a database with the loaded catalog and without work items, as if the catalog were encoded."""
+    """Returns a database with the loaded catalog and without work items, as it is after encoding."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8)"))
     load_catalog(database, catalog)
@@ -117,7 +117,7 @@ def test_a_change_queues_only_items_that_must_be_encoded_again(
     assert work(encoded_database) == queued
 
 
-def test_products_that_are_not_in_the_file_are_kept(encoded_database: Database, catalog: Path):
+def test_products_missing_from_the_file_are_kept(encoded_database: Database, catalog: Path):
     catalog.write_text(HEADER + "4,New bag,1,\n")
     assert load_catalog(encoded_database, catalog).inserted == 1
     assert [row[0] for row in contents(encoded_database)] == ["1", "2", "3", "4"]
@@ -158,7 +158,7 @@ def test_counts_add_up_and_duplicates_are_found_across_chunks(
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 3)
     lines = [f"{n % 8},Title {n},{n},\n" for n in range(20)]
-    lines[1] = "1,,1,\n"  # of several rows with one SKU, the first good row is kept
+    lines[1] = "1,,1,\n"  # if several rows have one SKU, the first good row is kept
     (tmp_path / "goods.csv").write_text(HEADER + "".join(lines))
     summary = load_catalog(database, tmp_path / "goods.csv")
     assert (summary.read, summary.rejected, summary.inserted, summary.accepted) == (20, 12, 8, 8)
@@ -180,7 +180,7 @@ def test_rejects_replace_the_content_of_a_given_file(database: Database, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["goods.csv", "mine.csv"]
 
 
-def test_a_row_that_only_the_database_refuses_rejects_only_itself(
+def test_a_row_that_violates_a_check_of_the_database_is_rejected_alone(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(validation.MAX_LENGTHS, "title", 5000)
@@ -260,7 +260,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
     monkeypatch.setattr(chunk_writer, "upsert", breaking)
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path)
-    stored = count(database)  # rows of the chunks before the broken chunk and of chunks written at the same time
+    stored = count(database)  # the rows of earlier chunks, and of chunks that were written beside the failed chunk
     assert 200 <= stored <= 600
     assert f"{stored} rows are loaded; run the same command again" in (broken.value.hint or "")
     summary = load_catalog(database, path)
@@ -285,7 +285,7 @@ def others_connected(database: Database) -> bool:
         )
 
 
-def test_reading_a_table_of_any_size_needs_little_memory(tmp_path: Path):
+def test_reading_a_table_of_100_000_rows_needs_less_than_6_mib_of_memory(tmp_path: Path):
     path = tmp_path / "goods.csv"
     with path.open("w") as file:
         file.write(HEADER)
@@ -301,7 +301,7 @@ def test_reading_a_table_of_any_size_needs_little_memory(tmp_path: Path):
         tracemalloc.stop()
 
 
-def test_the_command_line_imports_no_heavy_library():
+def test_the_command_line_imports_no_database_library_or_pydantic():
     code = "import sys, windowshop.load; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'sqlite3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

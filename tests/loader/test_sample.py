@@ -21,7 +21,7 @@ def rows() -> list[RawProduct]:
     return found  # type: ignore[return-value]
 
 
-def test_every_product_of_the_sample_is_loaded_and_names_its_made_up_fields(database: Database, tmp_path: Path):
+def test_every_product_of_the_sample_is_loaded_and_lists_its_made_up_fields(database: Database, tmp_path: Path):
     summary = load_sample(database)
     assert (summary.read, summary.inserted, summary.rejected, summary.missing_files) == (1242, 1242, 0, 0)
     assert summary.images == 1242
@@ -51,13 +51,13 @@ def test_made_up_offers_depend_only_on_the_sku_and_fit_the_department():
     assert MADE_UP == ["price", "currency", "availability"]
 
 
-def test_the_sample_file_is_loaded_without_flags_and_has_no_prices(database: Database, tmp_path: Path):
+def test_the_sample_folder_is_loaded_without_options_and_has_no_prices(database: Database, tmp_path: Path):
     summary = load_catalog(database, FOLDER, dry_run=True)
     assert (summary.source, summary.inserted, summary.rejected) == ("delimited", 1242, 0)
     assert not any("price" in row.fields for row in _csv_rows())
 
 
-def test_the_counts_in_the_readme_are_right():
+def test_the_readme_of_the_sample_states_the_right_counts():
     for field, counts in (
         ("department", Counter(row.fields["product_type"] for row in rows())),
         ("source", Counter(row.attributes["source"] for row in rows())),

@@ -1,4 +1,5 @@
-"""The same rows give the same products in several formats. Columns can be mapped, and a format is recognised."""
+"""The same rows give the same products in several formats. A column can be mapped to a field. The format of a file is
+recognised by its first bytes."""
 
 import json
 from decimal import Decimal
@@ -24,7 +25,7 @@ def test_json_lines_and_parquet_of_the_same_rows_give_the_same_products(emptied_
         {"sku": "2", "title": "Two", "price": None, "images": [], "weight": float("nan"), "tags": None},
     ]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "goods.parquet")
-    rows[1]["weight"] = None  # JSON has no NaN
+    rows[1]["weight"] = None  # JSON cannot express NaN, so the JSON line has null
     (tmp_path / "goods.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert load_catalog(emptied_database, tmp_path / "goods.parquet").source == "parquet"
     found = stored(emptied_database)
@@ -52,7 +53,7 @@ def test_parquet_types_become_json_types(emptied_database: Database, tmp_path: P
         {
             "sku": pyarrow.array([1001, 1002]),
             "title": ["One", "Two"],
-            "gtin": [4006381333931.0, None],  # pandas stores integers with gaps as floats
+            "gtin": [4006381333931.0, None],  # pandas stores a column of integers with missing values as floats
             "price": pyarrow.array([Decimal("12.50"), Decimal("0.99")], pyarrow.decimal128(8, 2)),
             "since": [datetime.date(2026, 1, 2), None],
             "box": [{"cm": [1, 2, 3]}, None],
@@ -73,7 +74,7 @@ def test_parquet_types_become_json_types(emptied_database: Database, tmp_path: P
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "xml"])
-def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path: Path):
+def test_columns_are_mapped_to_fields_in_every_format_that_names_its_columns(suffix: str, tmp_path: Path):
     path = tmp_path / f"goods.{suffix}"
     if suffix == "csv":
         path.write_text("Code,Label,title\n1,One,internal\n")
@@ -103,7 +104,7 @@ def test_fields_are_mapped_in_every_format_that_has_names(suffix: str, tmp_path:
         ("Handle,Title,Option1 Value,Variant Price,Image Src\n", Format.SHOPIFY),
         ("\ufeff  <?xml version='1.0'?><rss/>", Format.MERCHANT),
         ('{"id": 1, "title": "a"}\n', Format.JSONL),
-        ('{"id": 1, "title": "a"', Format.JSONL),  # the test adds a second line
+        ('{"id": 1, "title": "a"', Format.JSONL),  # the test closes the object and adds a second line
         ('{"id": 1, "title": "a", "link": "l", "image_link": "i"}\n{"id": 2}\n', Format.MERCHANT),
         ('{"@type": "Product"}', Format.JSONLD),
         ('[\n  {"@type": "Product"}\n]', Format.JSONLD),
@@ -133,7 +134,7 @@ def test_a_format_is_recognised_by_the_first_bytes(content: str, kind: Format, t
     assert recognise(FileHead(CatalogFile(tmp_path / "goods.dat"))) is kind
 
 
-def test_a_named_format_is_used_without_detection(tmp_path: Path):
+def test_a_given_format_is_used_without_detection(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("posting_id,image,image_phash,title\n1,a.jpg,,One\n")
     assert open_source(tmp_path / "goods.csv", kind=Format.DELIMITED).name == "delimited"
     assert open_source(tmp_path / "goods.csv", kind=Format.MERCHANT).name == "merchant"
@@ -148,7 +149,7 @@ def test_the_documentation_names_every_format():
     assert [kind for kind in Format if f"| `{kind}` | " not in page] == []
 
 
-def test_a_mapping_file_works_like_flags_and_flags_take_precedence(tmp_path: Path):
+def test_a_mapping_file_maps_fields_and_flags_take_precedence_over_it(tmp_path: Path):
     path = tmp_path / "map.toml"
     path.write_text('sku = "Code"\ntitle = "Item name"\n')
     assert parse_mapping(["title=Label"], path) == {"sku": ["Code"], "title": ["Label"]}

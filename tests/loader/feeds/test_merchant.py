@@ -1,5 +1,5 @@
-"""Google Merchant feeds become the expected products. The feeds were written by hand from Google's public field
-list."""
+"""Each Google Merchant feed gives the expected products. The feeds were written by hand after Google's public list of
+fields."""
 
 import gzip
 import shutil
@@ -98,14 +98,14 @@ def test_a_merchant_feed_gives_the_same_products_in_every_format(
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("merchant", 4, 4, 0)
     found = stored(emptied_database)
     for sku in FEED:
-        for name in ("link_self", "feed_id"):  # only the Atom feed has these fields
+        for name in ("link_self", "feed_id"):  # only the Atom feed gives these attributes
             found[sku].get("attributes", {}).pop(name, None)
         if not found[sku].get("attributes", True):
             del found[sku]["attributes"]
     assert found == FEED
 
 
-def test_an_odd_merchant_xml_feed_keeps_googles_fields_and_all_other_fields(emptied_database: Database, tmp_path: Path):
+def test_repeated_nested_and_custom_elements_of_merchant_xml_are_loaded(emptied_database: Database, tmp_path: Path):
     summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.xml")
     assert (summary.read, summary.inserted, summary.rejected) == (3, 2, 1)
     assert stored(emptied_database) == {
@@ -141,7 +141,9 @@ def test_an_odd_merchant_xml_feed_keeps_googles_fields_and_all_other_fields(empt
     ]
 
 
-def test_odd_json_lines_are_loaded_or_rejected_with_their_line_number(emptied_database: Database, tmp_path: Path):
+def test_irregular_json_lines_are_loaded_or_rejected_with_line_number_and_reason(
+    emptied_database: Database, tmp_path: Path
+):
     summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.jsonl", strict=True)
     assert (summary.source, summary.read, summary.inserted, summary.rejected) == ("jsonl", 10, 2, 8)
     assert stored(emptied_database) == {

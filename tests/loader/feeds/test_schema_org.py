@@ -1,4 +1,4 @@
-"""schema.org products become the expected products in every place where pages put JSON-LD."""
+"""JSON-LD with schema.org products gives the expected products, as a document, as a list or as lines."""
 
 import json
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def as_a_list(path: Path, tmp_path: Path) -> Path:
 
 
 def as_lines(path: Path, tmp_path: Path) -> Path:
-    """Writes the JSON of each page on one line, as crawlers store pages."""
+    """Writes each page's JSON-LD on a line of its own, as crawlers store pages."""
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"
@@ -90,7 +90,7 @@ def test_an_offer_with_more_than_a_price_becomes_an_attribute(tmp_path: Path):
 
 
 @pytest.mark.parametrize("spelled", [as_document, as_one_line, as_a_list, as_lines])
-def test_schema_org_products_are_found_in_every_place_where_pages_put_json_ld(
+def test_schema_org_products_are_found_in_json_ld_documents_lists_and_lines(
     spelled: Callable[[Path, Path], Path], emptied_database: Database, tmp_path: Path
 ):
     summary = load_catalog(emptied_database, spelled(FIXTURES / "product.jsonld", tmp_path))
@@ -107,7 +107,7 @@ def test_schema_org_products_are_found_in_every_place_where_pages_put_json_ld(
         assert (coat["brand"], coat["material"], coat["item_group_id"]) == ("Good brand", "wool", "44E01")
     assert (small["size"], large["size"]) == ("small", "large")
     assert (small["availability"], small["price"]) == ("out_of_stock", Decimal("39.99"))
-    # Of several offers, the product gets the lowest price in the currency of the first offer, and the best
-    # availability. An attribute keeps all offers.
+    # A product with several offers gets the lowest price in the currency of the first offer, and the best
+    # availability of any offer. The attribute `offers` keeps every offer.
     assert (large["availability"], large["price"], large["currency"]) == ("preorder", Decimal("45.00"), "USD")
     assert len(large["attributes"]["offers"]) == 3

@@ -1,4 +1,4 @@
-"""A Shopify export becomes the expected products. The export was written by hand from Shopify's public field list."""
+"""A Shopify export gives the expected products. The export was written by hand after Shopify's public field list."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -110,7 +110,7 @@ SHIRTS_AND_MORE = {
 }
 
 
-def test_a_shopify_export_gives_a_product_per_variant_and_per_handle_without_variants(
+def test_a_shopify_export_gives_one_product_per_variant_or_handle_without_variants(
     emptied_database: Database, tmp_path: Path
 ):
     summary = load_catalog(emptied_database, FIXTURES / "shopify.csv")
@@ -138,7 +138,7 @@ def test_variants_with_the_same_sku_are_named_by_handle_and_options(tmp_path: Pa
     assert rows[1].attributes["image_alt_text"] == "From the front"
 
 
-def test_newer_column_names_of_shopify_are_recognised(emptied_database: Database):
+def test_the_column_names_of_shopify_exports_since_2025_are_recognised(emptied_database: Database):
     assert load_catalog(emptied_database, FIXTURES / "shopify_2025.csv").source == "shopify"
     found = stored(emptied_database)
     desk = found["WD-120"]

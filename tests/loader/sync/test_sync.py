@@ -1,5 +1,6 @@
-"""`--sync` makes the catalog equal to the feed or gives the reason why it does not. Kills and mistakes lose no
-product."""
+"""`--sync` marks or deletes the products that are missing from the feed, or it changes no such product and gives the
+reason. No product is lost when a load is killed or when the feed is faulty (incomplete, damaged, changed while it is
+read)."""
 
 import os
 import random
@@ -51,7 +52,7 @@ def counts(summary: LoadSummary) -> tuple[int, int, int, int]:
     return summary.synced.kept, summary.synced.marked, summary.synced.deleted, summary.synced.left
 
 
-def test_sync_marks_products_that_the_feed_does_not_name_as_out_of_stock(emptied_database: Database, tmp_path: Path):
+def test_products_missing_from_the_feed_are_marked_as_out_of_stock(emptied_database: Database, tmp_path: Path):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     load_catalog(emptied_database, feed(tmp_path / "other.csv", range(5)), catalog="other")
     summary = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(2, 12)), sync=SyncOptions())
@@ -68,7 +69,7 @@ def test_sync_marks_products_that_the_feed_does_not_name_as_out_of_stock(emptied
     assert set(availability(emptied_database).values()) == {"in_stock"}
 
 
-def test_delete_removes_missing_products_with_their_images_and_work(emptied_database: Database, tmp_path: Path):
+def test_delete_removes_missing_products_with_their_images_and_work_items(emptied_database: Database, tmp_path: Path):
     with emptied_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -113,7 +114,9 @@ def test_sync_marks_and_deletes_nothing_if_too_many_products_are_missing(
     assert counts(allowed) == ((6, 0, 4, 0) if delete else (6, 4, 0, 0))
 
 
-def test_new_products_of_the_feed_do_not_raise_the_limit(emptied_database: Database, tmp_path: Path):
+def test_new_products_in_the_feed_do_not_raise_the_limit_of_missing_products(
+    emptied_database: Database, tmp_path: Path
+):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     summary = load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(100, 200)), sync=SyncOptions())
     assert summary.refused is not None
@@ -125,14 +128,14 @@ def test_products_that_an_earlier_sync_marked_do_not_count_against_the_limit(
     emptied_database: Database, tmp_path: Path
 ):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
-    for fewer in (9, 8, 7, 6, 5, 4):  # each feed lacks one more product
+    for fewer in (9, 8, 7, 6, 5, 4):  # each feed has one product fewer than the feed before
         assert (
             counts(load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(fewer)), sync=SyncOptions()))[1]
             == 1
         )
 
 
-def test_a_rejected_row_keeps_its_product(emptied_database: Database, tmp_path: Path):
+def test_the_product_of_a_rejected_row_does_not_count_as_missing(emptied_database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
     load_catalog(emptied_database, path)
     path.write_bytes(
@@ -158,7 +161,7 @@ def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, emptied_
     assert set(availability(emptied_database).values()) == {"in_stock"}
 
 
-def test_a_file_that_cannot_be_read_to_its_end_marks_no_product(emptied_database: Database, tmp_path: Path):
+def test_a_damaged_or_empty_file_marks_no_product(emptied_database: Database, tmp_path: Path):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     (tmp_path / "feed.xml").write_text("<rss><item><id>1</id><title>One</title></item>")
     with pytest.raises(SourceDamaged):
@@ -201,13 +204,13 @@ def test_a_dry_run_counts_what_a_sync_does_and_changes_nothing(emptied_database:
     assert refused.refused is not None
 
 
-def test_sync_marks_many_products_in_short_transactions(
+def test_sync_marks_missing_products_in_several_transactions(
     emptied_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("loader.sync.BATCH_ROWS", 7)
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(50)))
     path = feed(tmp_path / "feed.csv", range(10))
-    # Rows without a title are rejected, so their products are kept.
+    # A row without a title is rejected, and the product with the SKU of the row is kept.
     path.write_text(path.read_text() + "".join(f"{n},,5,\n" for n in range(10, 30)))
     assert counts(load_catalog(emptied_database, path, sync=ALL)) == (30, 20, 0, 0)
     with emptied_database.connect(Role.APP) as conn:

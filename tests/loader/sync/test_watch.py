@@ -1,4 +1,4 @@
-"""`--sync` takes a limit and `--watch` takes an interval. The command line prints the counts of each sync."""
+"""`--sync` accepts a limit of missing products. `--watch` accepts an interval and loads a changed feed again."""
 
 import signal
 import subprocess
@@ -56,7 +56,7 @@ def test_the_command_line_prints_how_many_products_were_kept_marked_and_deleted(
         ("500", 501, 100_000, False),
     ],
 )
-def test_a_limit_is_a_share_or_a_number(written: str, missing: int, stored: int, allowed: bool):
+def test_a_limit_of_missing_products_is_a_share_or_a_number(written: str, missing: int, stored: int, allowed: bool):
     assert MissingLimit.parse(written).allows(missing, stored) is allowed
 
 
@@ -73,9 +73,7 @@ def test_an_interval_is_a_number_with_a_unit():
             parse_interval(wrong)
 
 
-def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(
-    emptied_database: Database, tmp_path: Path
-):
+def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(emptied_database: Database, tmp_path: Path):
     path = feed(tmp_path / "feed.csv", range(10))
     said: list[str] = []
 
@@ -84,7 +82,7 @@ def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(
 
     steps = iter(
         [
-            lambda: None,  # the unchanged file is not loaded again
+            lambda: None,  # leaves the file unchanged, so it is not loaded again
             lambda: feed(path, range(9)),
             removed,
             lambda: feed(path, range(3)),
@@ -118,7 +116,7 @@ def test_watching_loads_again_when_the_file_changes_and_survives_failed_loads(
     assert all("\n" not in line for line in said)
 
 
-def test_a_watching_process_ends_by_interrupt(
+def test_sigint_ends_a_watching_process_with_exit_code_0(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     database = databases.copy(template)
