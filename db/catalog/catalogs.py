@@ -58,29 +58,41 @@ _DELETE_ROOTS = text(
 
 
 def every_catalog(conn: Connection) -> list[CatalogCounts]:
-    """Return all catalogs by name, including catalogs that have only judgements or events."""
+    """Return the counts of every catalog, in the order of the catalogs' names.
+
+    A catalog without products is included if it has a row in `shop.catalog`, a judgement or an event.
+    """
     return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
 
 
 def default_catalog(conn: Connection) -> str:
-    """Return the catalog that the page and the command line search by default: main, or the first catalog by name while
-    there is no main. So a site whose only catalog has another name shows its products."""
+    """Return the catalog that the search page and the command line search if the user names no catalog.
+
+    This is the catalog main, or the first catalog by name if there is no catalog main. So a site whose only catalog has
+    another name shows its products.
+    """
     return conn.scalar(_DEFAULT, {"main": DEFAULT}) or DEFAULT
 
 
 def image_roots(conn: Connection, catalog: str) -> list[int]:
-    """Return the ids of the image folders that products of the catalog use."""
+    """Return the ids of those rows of `shop_private.image_root` that images of the catalog's products use."""
     return list(conn.scalars(_ROOTS, {"catalog": catalog}))
 
 
 def delete_products(conn: Connection, catalog: str, rows: int) -> int:
-    """Delete up to `rows` products with their images, vectors and work. Returns the number of deleted products."""
+    """Delete up to `rows` products of the catalog, with their images, vectors and work items.
+
+    Returns the number of deleted products.
+    """
     return conn.execute(_DELETE_PRODUCTS, {"catalog": catalog, "rows": rows}).rowcount
 
 
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
-    """Delete all other rows that name the catalog, and the image folders in `roots` that no product uses. The catalog
-    stays known if a load has added products to it in the meantime."""
+    """After `delete_products`: delete the catalog's judgements, events, evaluations and its own row in `shop.catalog`.
+
+    The row in `shop.catalog` stays if a load has added products to the catalog in the meantime. Also deletes those rows
+    of `shop_private.image_root` in `roots` that no image uses. No folder on disk is deleted.
+    """
     for statement in _DELETE_OTHERS:
         conn.execute(statement, {"catalog": catalog})
     conn.execute(_FORGET, {"catalog": catalog})

@@ -1,8 +1,9 @@
 """Takes advisory file locks, which the kernel releases when the holding process ends, even if the process is killed.
 
-A lock belongs to the open file, not to the process: a program started with `pass_fds` shares the lock and keeps it for
-as long as the program runs. A forked child, such as one of multiprocessing, drops the lock. Otherwise the child would
-keep a server running that the parent no longer uses.
+A lock belongs to an open file, not to a process. A program that is started with `pass_fds` shares the open file, so the
+lock lasts until that program ends. A forked child, such as a process of multiprocessing, closes its copy of the
+descriptor, and the parent keeps the lock. If the child kept the copy, the lock could outlast the parent, and the
+embedded server would continue to run although no process uses the server.
 """
 
 import os
@@ -20,18 +21,21 @@ if sys.platform == "win32":
 
 import fcntl
 
-POLL_SECONDS = 0.01  # between two attempts to get a lock
+POLL_SECONDS = 0.01  # time between two attempts to take a lock
 
 
 class FileLock:
-    """A held lock, which comes from `acquire` or from an inherited descriptor."""
+    """A lock that this process holds. `acquire` took the lock, or the process inherited its descriptor `fd`."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         _held.add(self)
 
     def release(self) -> bool:
-        """Release the lock. Returns False in a forked child, which never held the lock."""
+        """Release the lock. Returns False, and changes nothing, if this process does not hold the lock (any more).
+
+        A forked child does not hold the locks of its parent.
+        """
         if self.fd < 0:
             return False
         fcntl.flock(self.fd, fcntl.LOCK_UN)
@@ -39,7 +43,7 @@ class FileLock:
         return True
 
     def hand_over(self) -> None:
-        """Close our descriptor and leave the lock to the program that shares it."""
+        """Close the descriptor in this process. The lock stays with the program that was started with `pass_fds`."""
         _held.discard(self)
         os.close(self.fd)
         self.fd = -1
@@ -59,8 +63,12 @@ os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def acquire(path: Path, *, shared: bool = False, wait: float | None = 0) -> FileLock | None:
-    """Return the lock, or None when others still hold it after `wait` seconds. `wait=None` waits without limit."""
-    # The file is private, because every user who can read a file can lock it.
+    """Take the lock of the file `path` and return it, or return None if other processes hold it for `wait` seconds.
+
+    The lock is exclusive, or shared if `shared`. With `wait=None`, the function waits without a time limit. A missing
+    file is created.
+    """
+    # Only this user may read the file, because every user who can read a file can lock it.
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
@@ -83,7 +91,10 @@ def acquire(path: Path, *, shared: bool = False, wait: float | None = 0) -> File
 
 
 def is_held(path: Path, *, shared: bool = False) -> bool:
-    """Return whether someone holds the exclusive lock. With `shared`, a shared lock counts too. Creates no file."""
+    """Return whether any process holds an exclusive lock on the file. With `shared`, a shared lock counts too.
+
+    Does not create the file.
+    """
     if not path.exists():
         return False
     lock = acquire(path, shared=not shared)

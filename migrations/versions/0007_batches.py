@@ -11,7 +11,8 @@ REPLACED = "'hnsw_leg', 'search_leg', 'calibration_try', 'nearest_by_index'"
 
 
 def upgrade() -> None:
-    # At its end, the upgrade creates every function again that still has a file.
+    # After the last revision, the upgrade runs every file of db/functions. So each dropped function that still has a
+    # file is created again.
     op.execute(f"""
         do $$
         declare

@@ -31,7 +31,8 @@ def downgrade() -> None:
 
 
 def _drop_replaced() -> None:
-    # At its end, the upgrade creates every function again that still has a file.
+    # After the last revision, the upgrade runs every file of db/functions. So each dropped function that still has a
+    # file is created again.
     op.execute(f"""
         do $$
         declare
