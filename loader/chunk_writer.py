@@ -1,8 +1,8 @@
 """Writes several chunks of validated rows to the database at the same time.
 
 Each of CONNECTIONS threads stages, upserts and commits a chunk on its own connection; a dry run rolls the chunk back.
-The loader reads and validates the next chunks at the same time. PostgreSQL needs three times as long to write a row as
-the loader needs to read and validate the row, and a connection uses only one core.
+Meanwhile the loader reads and validates the next chunks. Several connections are worthwhile because a connection uses
+only one core, and PostgreSQL needs three times as long to write a row as the loader needs to read and validate the row.
 """
 
 import threading
@@ -27,7 +27,7 @@ from loader.summary import LoadSummary
 CONNECTIONS = 2  # this many chunks are written at the same time
 WAITING = 1  # at most this many chunks wait for a connection
 TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
-ATTEMPTS = 5  # after transient errors, a chunk is written at most this many times in all
+ATTEMPTS = 5  # a chunk whose writes fail with transient errors is tried at most this many times in all
 
 ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
 
@@ -35,8 +35,8 @@ ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRef
 class ChunkWriter:
     """A context manager. Call `add` for each chunk, and then `finish`. No SKU may be in two chunks.
 
-    After an error in one chunk, the chunks in progress are still written, and then the load ends. The summary counts
-    every written chunk.
+    After an error in one chunk, the chunks that are being written are completed, and then the load ends. The summary
+    counts every written chunk.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ChunkWriter:
         return self
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
-        """Queue a chunk. Returns when there is room for the next chunk."""
+        """Queue a chunk. Returns when the queue has room for another chunk."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         while len(self._pending) > CONNECTIONS + WAITING:
             self._count(self._pending.popleft().result())
@@ -95,8 +95,8 @@ class ChunkWriter:
                 self._summary.add(counts)
 
     def _write_chunk(self, chunk: list[ValidatedProduct]) -> ChunkResult:
-        """Write the rows in SKU order, so that two loads of the same rows wait for each other's locks and do not
-        deadlock."""
+        """Write the rows of a chunk in SKU order. Two loads of the same rows then wait for each other's locks and do
+        not deadlock."""
         if not hasattr(self._thread_local, "connection"):
             self._thread_local.connection = self._connections.enter_context(self._database.connect(Role.APP))
         return list(write_each(self._upsert_with_retry, sorted(chunk, key=lambda row: row.product.sku)))

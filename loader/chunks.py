@@ -1,4 +1,4 @@
-"""Reads and validates the rows of a source, and gathers valid rows in chunks. Invalid rows go to `reject`."""
+"""Reads and validates the rows of a source, and gathers the valid rows in chunks."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -12,7 +12,7 @@ from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
 CHUNK_ROWS = 5_000  # at most this many rows in a chunk
-CHUNK_CHARACTERS = 16 << 20  # a chunk ends at the row that exceeds this many characters
+CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that takes it above this many characters
 PROGRESS_ROWS = 500  # rows between two reports of progress
 
 Progress = Callable[[int, int | None], None]  # bytes or files read so far, and the total if it is known
@@ -27,7 +27,8 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Yields chunks of valid rows. `summary` counts all rows, and the missing image files of the valid rows."""
+    """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts, in `summary`, all rows, and the
+    missing image files of the valid rows."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

@@ -1,14 +1,14 @@
-"""Remembers on which line each SKU of a file was first seen, for files of any length."""
+"""Remembers the line on which each SKU of a file first appears, in bounded memory."""
 
 import sqlite3
 
 
 class FirstLines:
-    """Keeps the lines in a nameless SQLite database, which moves to a temporary file as it grows. So memory stays at a
-    few MB.
+    """Keeps the lines in a nameless SQLite database. SQLite moves the database to a temporary file as it grows, so it
+    takes only a few MB of memory.
 
-    The primary key of the staging table cannot find the duplicates of a file: that table holds one chunk at a time, and
-    a duplicate key would reject the whole chunk.
+    The primary key of PostgreSQL's staging table cannot find the duplicates of a file, because the staging table holds
+    one chunk at a time, and a duplicate key would reject the whole chunk.
     """
 
     def __enter__(self) -> "FirstLines":
@@ -19,7 +19,7 @@ class FirstLines:
         return self
 
     def earlier(self, sku: str, line: int) -> int | None:
-        """Returns the line on which this SKU was first seen, or None if the SKU is new."""
+        """Returns the line on which this SKU first appeared. If the SKU is new, keeps `line` and returns None."""
         if self._lines.execute("insert or ignore into first values (?, ?)", (sku, line)).rowcount:
             return None
         found: int = self._lines.execute("select line from first where sku = ?", (sku,)).fetchone()[0]

@@ -1,11 +1,11 @@
 """Defines the errors of a whole catalog file. A faulty row becomes a `Reject` (loader/rejects.py) and raises no error.
 
 LoaderError                  (db/errors.py: exit code 6)
-├── SourceUnreadable         the path does not exist, may not be read, or is no file or folder; or the disk fails
-├── NotACatalog              the file has none of the formats, or its header cannot be understood
+├── SourceUnreadable         the path does not exist, may not be read, or is neither file nor folder; or the disk fails
+├── NotACatalog              the file has no format that a reader knows, or its header cannot be understood
 │   └── MissingColumns       no column holds the SKU, or the title
 ├── SourceDamaged            the file can be read only up to some place; the rows before that place are loaded
-├── NothingToLoad            there is no row or no image
+├── NothingToLoad            the file has no row, or the folder has no image
 ├── RejectsUnwritable        the list of rejected rows cannot be written
 ├── SyncRefused              the rows are loaded, but products that the file does not name were left unchanged
 └── RowsRejected             the good rows are loaded; the rejected rows are listed in a file

@@ -1,4 +1,4 @@
-"""Defines the names of the formats. This module imports no reader, so that the command line prints its help quickly.
+"""Defines the names of the formats. This module imports no reader, so that the command line shows its help quickly.
 
 loader/sources/registry.py has the functions that recognise and open each format.
 """

@@ -1,9 +1,9 @@
 """Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
 Each chunk is a transaction of its own. So encoders start on the first chunk while the rest of the file is read, row
-locks are short, and an interrupted load keeps the chunks that it committed. The next load finds the rows of these
-chunks unchanged and loads the other rows. A fault that makes the whole file unusable is found before the first chunk
-is written.
+locks are short, and an interrupted load keeps the chunks that it committed. The next load of the file counts the rows
+of these chunks as unchanged and loads the other rows. A fault that makes the whole file unusable is found before the
+first chunk is written.
 """
 
 import re
@@ -26,7 +26,7 @@ from loader.sources.private_columns import WithoutPrivateColumns
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
-WORTH_DEFERRING = 50_000  # with fewer rows than this, deferring the indexes saves less time than building them takes
+WORTH_DEFERRING = 50_000  # for fewer rows, an index build at the end takes more time than it saves
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ def ingest(
 ) -> LoadSummary:
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
-    Rejected rows are counted and listed in a file; they raise no error. A dry run writes everything and rolls it back,
-    so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes and
-    builds them at its end. If that load was killed, the next load builds them. Raises LoaderError or DatabaseError; the
-    chunks committed before the error stay.
+    Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
+    back, so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes
+    and builds them at its end. If that load is killed, the next load builds the indexes. Raises LoaderError or
+    DatabaseError; the chunks that were committed before the error stay in the database.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, source.path, options.catalog, options.dry_run)
@@ -114,7 +114,7 @@ def _load_rows(
     chunks = validated_chunks(
         source,
         limit=options.limit,
-        strict=options.strict or source.name == Format.FOLDER,  # a product of a folder is nothing but its image
+        strict=options.strict or source.name == Format.FOLDER,  # without its image, a folder's product has no content
         reject=reject,
         summary=summary,
         on_progress=on_progress,
@@ -130,7 +130,8 @@ def _load_rows(
 
 
 def _expected_rows(source: CatalogSource, options: LoadOptions, read: int) -> float:
-    """Estimates the number of rows of the source from the `read` rows so far. Returns 0 if its size is not known."""
+    """Estimates how many rows the source has, from the number of rows `read` so far. Returns 0 if the source does not
+    know its size."""
     expected = read * source.size / source.done if source.size and source.done else 0.0
     return expected if options.limit is None else min(expected, options.limit)
 
@@ -148,7 +149,7 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
 
 @contextmanager
 def _keyword_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
-    """Build every missing keyword index after the block, even if the source could not be read to its end."""
+    """When the block ends, build every missing keyword index, even if the source could not be read to its end."""
     try:
         yield
     except (SourceUnreadable, SourceDamaged):

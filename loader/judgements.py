@@ -1,6 +1,6 @@
-"""Loads a table into shop.judgement.
+"""Loads a table of judgements into shop.judgement.
 
-The columns of the table are query, picture or picture_sku, sku, grade, suite and catalog.
+A row has a query (in the column query, picture or picture_sku), and the columns sku, grade, suite and catalog.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}
 
 @dataclass
 class Judged:
-    """The numbers of rows of a load, where read = added + changed + unchanged + rejected."""
+    """The counts of rows of a load of judgements, where read = added + changed + unchanged + rejected."""
 
     path: Path
     read: int = 0
@@ -39,7 +39,7 @@ class Judged:
     rejected: int = 0
     first_reject: Reject | None = None
     rejects_file: Path | None = None
-    unknown: list[str] = field(default_factory=list)  # judged SKUs that no product has
+    unknown: list[str] = field(default_factory=list)  # SKUs in judgements that no product has
 
     def raise_if_rejected(self) -> None:
         if self.first_reject is not None:
@@ -62,8 +62,8 @@ def load_judgements(
 ) -> Judged:
     """Load all good rows of the table in one transaction. A product that was judged before gets the new grade.
 
-    `suite` and `catalog` apply to rows without a suite or catalog. Images are paths below the table's folder. After a
-    LoaderError or DatabaseError, nothing has changed.
+    `suite` and `catalog` are the defaults for rows without a suite or catalog. Images are paths below the table's
+    folder. If the load raises LoaderError or DatabaseError, it has changed nothing.
     """
     table = Table(CatalogFile(path))
     places = _places(table)

@@ -1,5 +1,5 @@
-"""The rejects file has a line `line,sku,reason` for each rejected row. A load without rejected rows writes no file, and
-a load that fails leaves no half-written file."""
+"""Writes the rejects file, which has a line `line,sku,reason` for each rejected row. A load without rejected rows
+writes no file, and a load that fails leaves no half-written file."""
 
 import csv
 import os
@@ -83,6 +83,7 @@ class RejectsFile:
 
 
 def _cell(text: str) -> str:
-    """Quotes a text that begins like a formula, because a spreadsheet would run it. Escapes unprintable characters."""
+    """Quotes a text that begins like a formula, because a spreadsheet would run that formula. Escapes unprintable
+    characters."""
     shown = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return "'" + shown if shown.startswith(("=", "+", "-", "@")) else shown

@@ -48,7 +48,7 @@ AVAILABILITIES = (
     ("out_of_stock", 0.94),
     ("preorder", 0.97),
     ("backorder", 1.0),
-)  # each availability with its share of the products plus the shares of the availabilities before it
+)  # (availability, share of the products that have this availability or one above it)
 
 
 class SampleSource(WrappedSource):
@@ -72,7 +72,7 @@ def load_sample(
 def with_made_up_offer(row: RawProduct) -> RawProduct:
     chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
     low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
-    # Prices are evenly spread on a logarithmic scale, as real prices are.
+    # On a logarithmic scale the prices are spread evenly, like real prices.
     price = math.floor(low * (high / low) ** chance[0]) + 0.99
     availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
     offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}

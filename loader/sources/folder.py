@@ -1,5 +1,5 @@
-"""Reads folders of images. Each image becomes a product. The path is the SKU, the title comes from the name of the
-file, and the product type from the name of its folder."""
+"""Reads folders of images. Each image becomes a product: its SKU is the path of the image, its title comes from the
+name of the file, and its product type comes from the name of the folder that holds the file."""
 
 import os
 import re
@@ -15,7 +15,8 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", 
 
 
 class FolderSource:
-    """Includes subfolders. Skips hidden files, linked folders and files that are no images. Rows come in path order."""
+    """Yields a row for each image in the folder and its subfolders, ordered by path. Skips hidden files, linked folders
+    and files that are not images."""
 
     name = "folder"
     size = None  # unknown: counting the files would take a second walk through the folders
@@ -46,8 +47,8 @@ class FolderSource:
 
 
 def _images(folder: Path, prefix: str) -> Iterator[str | OSError]:
-    """Yields the paths of the images, or the error of a folder that cannot be read. Only the names in this folder and
-    in its parents are in memory."""
+    """Yields the path of each image, and the error of each folder that cannot be read. Memory holds only the names in
+    this folder and in its parents."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(

@@ -1,4 +1,4 @@
-"""Reads JSON Lines, with an object on each line. The objects' names are read like the headers of a table."""
+"""Reads JSON Lines, with an object on each line. The names in the objects are treated like the header of a table."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -52,7 +52,8 @@ class JsonLinesSource:
 
 
 def _objects(file: CatalogFile) -> Generator[dict[str, Any]]:
-    """Yields the good objects. The file ends where it cannot be read; the load itself reports the error."""
+    """Yields the objects, without rejects. Stops without an error where the file cannot be read, because the load
+    itself reports that error."""
     try:
         for found in values(file):
             if not isinstance(found, Reject) and isinstance(found[1], dict):

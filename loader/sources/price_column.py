@@ -1,4 +1,4 @@
-"""Decides which of two amounts an ambiguous price such as "1.290" means, by the other prices of the file."""
+"""Decides, from the other prices of the file, which of two amounts an ambiguous price such as "1.290" means."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,8 +12,8 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedPrices(WrappedSource):
-    """The rows of another source. The first ambiguous price starts one pass over all prices of the file, so that a file
-    without such a price is read once."""
+    """The rows of another source, with decided prices. The first ambiguous price starts an extra pass over all prices
+    of the file. A file without an ambiguous price is read only once."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

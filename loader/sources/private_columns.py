@@ -14,7 +14,8 @@ from loader.sources.reading.columns import normalised
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
-# An attribute is private if its name has one of these words, or one of these pairs of words beside each other.
+# An attribute is private if its name has one of PRIVATE_WORDS, or one of PRIVATE_PAIRS as two adjacent words, but none
+# of PUBLIC_WORDS.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaleprice", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "einkaufspreis",
@@ -40,7 +41,7 @@ def is_private(name: str) -> bool:
 class WithoutPrivateColumns(WrappedSource):
     """The rows of another source, without private and ignored attributes.
 
-    `kept` names private attributes that are loaded nevertheless. `ignored` names other attributes that are dropped.
+    `kept` names private attributes that are not dropped. `ignored` names further attributes that are dropped.
     `dropped` counts the rows from which each private attribute was dropped.
     """
 

@@ -13,13 +13,13 @@ from typing import BinaryIO
 from db.errors import SettingsError
 from loader.errors import SourceDamaged, SourceUnreadable
 
-HEAD_BYTES = 64 * 1024  # bytes; more than any header has
+HEAD_BYTES = 64 * 1024  # size of `head` in bytes; no header is longer
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
-# Compression makes a feed 5 to 20 times smaller. A file of a few MB must not unpack to so many bytes that a loader is
-# busy for days. So an unpacked file has at most MAX_EXPANSION times the bytes of its packed file, or at most
-# ALWAYS_ALLOWED bytes if that is more.
+# Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could unpack to so many bytes that a load
+# takes days. So an unpacked file may have MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED bytes,
+# whichever is more.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20
 
@@ -27,7 +27,7 @@ ALWAYS_ALLOWED = 64 << 20
 class CatalogFile:
     """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded.
 
-    Text in UTF-16, or in the given `encoding`, is read as UTF-8.
+    Text in UTF-16, or in the given `encoding`, is converted to UTF-8 as it is read.
     """
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:
@@ -48,7 +48,7 @@ class CatalogFile:
 
     @property
     def bytes_read(self) -> int:
-        """The number of bytes read from the disk, so for a gzipped file the number of packed bytes."""
+        """The number of bytes read from the disk. For a gzipped file, these are packed bytes."""
         return self._read if self._file is None else self._file.tell()
 
     @contextmanager
@@ -100,7 +100,8 @@ class _Unpacked(io.RawIOBase):
 
 
 class _Transcoded(io.RawIOBase):
-    """Text of another encoding as UTF-8. A byte without a meaning stays as it is, so that its row is rejected."""
+    """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding is not converted, so that
+    its row is rejected. In UTF-16, U+FFFD replaces what cannot be decoded."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Turns the value of a cell, or of a member of a JSON object, into the text, image paths or keywords of a field.
+"""Converts the value of a cell, or of a member of a JSON object, to the text, image paths or keywords of a field.
 
 If the field cannot take the value, the functions raise ValueError with the reason.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from db.catalog.prices import number_text
 
-ALTERNATIVES = ("color", "size", "material")  # several values of these fields are joined as in red/blue
+ALTERNATIVES = ("color", "size", "material")  # several values of one of these fields are joined, as in red/blue
 IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
 MICROS = 1_000_000  # micros in a unit of a currency
 NANOS = 1_000_000_000  # nanos in a unit of a currency
@@ -53,14 +53,15 @@ def image_paths(value: Any) -> list[str]:
 
 
 def _paths_of_member(member: Any) -> list[str]:
-    """Returns the paths in a member of a list. A text is one path and is not split."""
+    """Returns the paths in a member of a list of images. A text in a list is one path and is not split."""
     if isinstance(member, str):
         return [member.strip()] if member.strip() else []
     return image_paths(member)
 
 
 def words(value: Any) -> list[str]:
-    """Returns keywords from a list, or from a text that separates them by | or ;, or else by commas."""
+    """Returns keywords from a list or a text. In a text, | and ; separate keywords; a text without | and ; is split at
+    commas."""
     if isinstance(value, str):
         parts = re.split(r"[|;]" if re.search(r"[|;]", value) else ",", value)
         return list(dict.fromkeys(part.strip() for part in parts if part.strip()))

@@ -56,7 +56,7 @@ def normalised(name: str) -> str:
 class Columns:
     """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names.
 
-    `more` has the field, normalised name and position of each further column of a field that has several.
+    If a field has several columns, `more` has the field, normalised name and position of each column but the first.
     """
 
     places: Mapping[str, int]
@@ -64,7 +64,7 @@ class Columns:
     more: Sequence[tuple[str, str, int]] = ()
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
-        """Returns the field of each column, by the column's name in the header."""
+        """Returns a dict from the name of each column in the header to the field of the column."""
         shown = {"keywords": "attributes.keywords"}
         fields = {place: shown.get(field, field) for field, place in self.places.items()}
         fields |= {place: shown.get(field, field) for field, _, place in self.more}
@@ -120,8 +120,11 @@ class Columns:
         attributes: dict[str, Any],
         faults: list[tuple[str, str]],
     ) -> tuple[str, ...]:
-        """Adds the values of further columns, and returns all images. All columns give images and keywords. Any other
-        field takes the first column that has a value; the values of the columns behind it become attributes."""
+        """Adds the values of the columns in `more`, and returns all images.
+
+        Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
+        of its columns that has a value. The values of the columns after that column become attributes.
+        """
         for field, name, place in self.more:
             if is_empty(cell := _stripped(cells[place])):
                 continue
@@ -146,8 +149,8 @@ def _stripped(cell: Any) -> Any:
 
 
 def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
-    """Returns the columns of a table. `mapping` gives the header for a field, and takes precedence over the usual
-    names. A column in `empty` is chosen only if no other column has a name of its field.
+    """Returns the columns of a table. `mapping` names the columns of a field, and takes precedence over the usual
+    names. A column in `empty` is chosen only if no other column has a usual name of the same field.
 
     Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
@@ -171,18 +174,18 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
 
 
 def resolve_what_is_there(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
-    """Returns the columns of a single record. A record may lack a name that others have; validation then reports the
-    missing field."""
+    """Returns the columns of a single record. If the record lacks the SKU or the title, validation reports the missing
+    field."""
     return _assigned(_places_of_names(path, names), mapping, empty)
 
 
 def empty_columns(
     path: Path, header: Sequence[str], mapping: FieldColumns, records: Iterable[Iterable[tuple[str, Any]]]
 ) -> frozenset[str]:
-    """Returns the columns without a value in any record, by their normalised names, as far as `resolve` needs them.
+    """Returns the normalised names of columns that have no value in any record, as far as `resolve` needs these names.
 
-    `records` yields the names and values of each record. It is read only if several columns have a name of the same
-    field, and only until the preferred column of each such field has a value.
+    `records` yields the names and values of each record. It is read only if several columns have a usual name of the
+    same field, and only until the preferred column of each such field has a value.
     """
     found = _places_of_names(path, header)
     names_of_fields = [

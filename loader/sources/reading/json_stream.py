@@ -29,10 +29,10 @@ class Member(NamedTuple):
 
 
 def members(file: CatalogFile, enters: Callable[[Path, Any], bool]) -> Generator[Member | Reject]:
-    """Yields the members of each list that begins with an object and for which `enters` is true.
+    """Yields the members of each list whose first member is an object and for which `enters` returns true.
 
-    `enters` gets the path of the list and its first object. Raises SourceDamaged where the document is not valid and
-    its rest cannot be read.
+    `enters` gets the path of the list and the first object. Raises SourceDamaged where the document is not valid and
+    the rest of the document cannot be read.
     """
     with file.opened() as opened:
         yield from _Document(opened, file.path.name, enters).values((), 0)
@@ -52,7 +52,7 @@ class _Document:
         self._text = self._text.removeprefix(BOM.decode())
 
     def values(self, path: Path, depth: int) -> Iterator[Member | Reject]:
-        """Reads the value at the current place, or at depth 0 all values up to the end of the document."""
+        """Reads the value at the current place. At depth 0, reads all values up to the end of the document."""
         while first := self._peek():
             if first == "[":
                 yield from self._list(path, depth)
@@ -96,7 +96,7 @@ class _Document:
         self._expect("]")
 
     def _value(self) -> Any:
-        """Returns the value at the current place, or a Reject. Goes on behind the value."""
+        """Returns the value at the current place, or a Reject. The current place is then behind the value."""
         if (found := self._try_value()) is not None:
             value, end = found
             bad = _BAD_BYTE.search(self._text, self._place, end)
@@ -122,7 +122,8 @@ class _Document:
         return found
 
     def _try_value(self) -> tuple[Any, int] | None:
-        """Returns the value at the current place and the place behind it, or None if it is too long or not valid."""
+        """Returns the value at the current place and the place behind that value. Returns None if the value is too long
+        or not valid."""
         while True:
             try:
                 value, end = DECODER.raw_decode(self._text, self._place)
@@ -139,7 +140,7 @@ class _Document:
                 return None
 
     def _end_of_value(self) -> int:
-        """Returns the place behind a value that is too long or not valid, by counting brackets."""
+        """Finds, by counting brackets, the place behind a value that is too long or not valid."""
         start = self._place
         while True:
             depth = 0
@@ -173,7 +174,7 @@ class _Document:
         self._place = place
 
     def _more(self) -> bool:
-        """Reads a piece of the file. Returns False at its end."""
+        """Reads the next piece of the file. Returns False at the end of the file."""
         if self._is_whole:
             return False
         piece = self._file.read(PIECE)

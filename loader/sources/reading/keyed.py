@@ -17,11 +17,12 @@ from loader.sources.reading.columns import (
     resolve_what_is_there,
 )
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered, because in some files each object has other names
+MAX_SHAPES = 1000  # at most this many sets of names are remembered: in some files, no two objects have the same names
 
 
 def inner_columns(names: Sequence[str], mapping: FieldColumns) -> list[str]:
-    """Returns the mapped columns that are paths such as "price.amount", and not the name of a column itself."""
+    """Returns the columns in `mapping` that are paths such as "price.amount" into the value of a column. A name in
+    `names` is not a path."""
     known = set(map(normalised, names))
     mapped = [column for columns in mapping.values() for column in columns]
     return [
@@ -32,7 +33,8 @@ def inner_columns(names: Sequence[str], mapping: FieldColumns) -> list[str]:
 
 
 def _inner(value: Any, path: Sequence[str]) -> Any:
-    """Returns the value at a path. A number is the place in a list, from 0; any other name goes through each member."""
+    """Returns the value at a path. In a list, a number selects one member, counted from 0, and any other name is looked
+    up in every member."""
     if not path:
         return value
     first, *rest = path
@@ -48,8 +50,8 @@ def _inner(value: Any, path: Sequence[str]) -> Any:
 
 
 class KeyedRows:
-    """Turns records into rows. `names` are the names in the first records; MissingColumns is raised if they lack SKU or
-    title. `records` reads the file to find its empty columns, if that is needed."""
+    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if the SKU or the
+    title has none of them. `records` yields the records of the file, and is read only to find empty columns."""
 
     def __init__(
         self,

@@ -1,13 +1,14 @@
-"""Reads the physical lines of a file in bounded memory: a line that is too long is dropped while it is read."""
+"""Reads the physical lines of a file in bounded memory: the content of a line that is too long is not kept."""
 
 from typing import BinaryIO
 
-MAX_RECORD = 1 << 20  # a line, record or item has at most this many bytes: 100 times the longest descriptions
+MAX_RECORD = 1 << 20  # a line, record or item has at most this many bytes, 100 times the size of a long description
 BOM = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """Iterates once over (line number from 1, line). The line is None if it has more than MAX_RECORD bytes."""
+    """Iterates once over pairs of a line number, counted from 1, and the line. The line is None if it has more than
+    MAX_RECORD bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

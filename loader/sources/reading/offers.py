@@ -15,7 +15,7 @@ class Offered(NamedTuple):
     currency: str
     availability: str
     condition: str
-    says_more: bool  # there are several offers or a range of prices, which the three fields above cannot hold
+    says_more: bool  # whether there are several offers or a range of prices, which the three fields above cannot hold
 
 
 def offered(offers: Any) -> Offered:
@@ -72,7 +72,7 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """Returns the offer's own value, or else the value in its first price specification."""
+    """Returns the value that the offer itself has for `name`, or else the value in its first price specification."""
     if offer.get(name) is not None:
         return offer[name]
     specifications = offer.get("priceSpecification")
@@ -81,7 +81,7 @@ def _specified(offer: dict[str, Any], name: str) -> Any:
 
 
 def _amount(price: str) -> Decimal:
-    """Returns the amount of a price. A price that cannot be read counts as the highest."""
+    """Returns the amount of a price. A price that cannot be read counts as higher than any other price."""
     try:
         return prices.price(price)[0]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds the field of a variant's option, such as "Colour", "Größe" or "Taille", and the words of stock columns."""
+"""Finds the field of a variant's option, such as "Colour", "Größe" or "Taille", and reads cells of stock columns."""
 
 import re
 from functools import lru_cache

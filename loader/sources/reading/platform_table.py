@@ -1,6 +1,6 @@
-"""The base of the sources that read a platform's export: a table whose column names the platform fixes.
+"""Defines the base class of sources that read a platform's export, which is a table with fixed names of columns.
 
-A source takes the cells that it knows out of each row. All other cells become attributes, so that no cell is lost.
+A source removes the cells that it knows from each row. All remaining cells become attributes, so that no cell is lost.
 """
 
 from abc import ABC, abstractmethod
@@ -21,11 +21,13 @@ class Cells(dict[str, str]):
     """The cells of a row that have a value, by the normalised names of their columns."""
 
     def take(self, names: Iterable[str]) -> str:
-        """Removes the first of these cells that has a value, and returns its text, or "" if there is none."""
+        """Returns the text of the first of these cells that has a value, and removes that cell. Returns "" if none of
+        the cells has a value."""
         return next((self.pop(name) for name in names if name in self), "")
 
     def see(self, names: Iterable[str]) -> str:
-        """Returns the text of the first of these cells that has a value, or "". The cell becomes an attribute too."""
+        """Returns the text of the first of these cells that has a value, or "". The cell is not removed, so it becomes
+        an attribute too."""
         return next((self[name] for name in names if name in self), "")
 
 
@@ -36,9 +38,9 @@ class PlatformTable(ABC):
     """
 
     name: ClassVar[str]
-    platform: ClassVar[str]  # as error messages name it
+    platform: ClassVar[str]  # the name of the export in error messages
     FIELDS: ClassVar[Mapping[str, tuple[str, ...]]]
-    SHOWN: ClassVar[Mapping[str, str]] = {}  # how reports name those keys of FIELDS that are no fields of a product
+    SHOWN: ClassVar[Mapping[str, str]] = {}  # the fields that reports show for a key of FIELDS that is not a field
     needed: ClassVar[tuple[str, ...]] = ("title",)
 
     def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
@@ -80,7 +82,7 @@ class PlatformTable(ABC):
         """Yields the products."""
 
     def records(self) -> Iterator[tuple[int, Cells] | Reject]:
-        """Yields the lines and cells of the rows, and rejects for rows that cannot be read."""
+        """Yields the line number and cells of each row, and a Reject for each row that cannot be read."""
         names = self._names
         for record in self._table.records():
             if isinstance(record, Reject):
@@ -91,7 +93,8 @@ class PlatformTable(ABC):
 
 
 def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mapping[str, Any], line: int) -> RawProduct:
-    """Returns a product without its empty fields and attributes. An image that is named twice counts once."""
+    """Returns a product from the fields, images and attributes that are not empty. Repetitions of an image are
+    dropped."""
     return RawProduct(
         {name: text for name, text in fields.items() if text},
         tuple(dict.fromkeys(image for image in images if image)),
@@ -102,7 +105,8 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 
 def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Mapping[str, list[str]]) -> None:
-    """Puts the values of options into color, size and material if these fields are empty, and all into attributes."""
+    """Adds each option to the attributes, unless they have that name already. Where the field color, size or material
+    is empty, sets the field to the values of its option."""
     for name, values in options.items():
         if not values:
             continue
@@ -115,7 +119,7 @@ def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Map
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Returns the names, with a number behind each name that an earlier column has already."""
+    """Returns the names. If an earlier column has the same name, adds a number to the name."""
     found: dict[str, int] = {}
     for place, name in enumerate(names):
         base, number = name or f"column_{place + 1}", 1

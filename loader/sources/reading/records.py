@@ -1,8 +1,9 @@
 """Reads delimited text record by record, in bounded memory. Of a broken record, only the first line is rejected.
 
-For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are remembered.
-If the record is broken (a quote that is not closed, text after a closing quote, too many bytes), its first line is
-rejected, and reading continues with its second line. A record with bytes that are not UTF-8 is rejected as a whole.
+For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are kept in
+memory. If the record is broken (a quote that is not closed, text after a closing quote, too many bytes), the first line
+of the record is rejected, and reading continues with the second line. A record with bytes that are not UTF-8 is
+rejected as a whole.
 """
 
 import csv
@@ -19,7 +20,7 @@ from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, 
 class Record:
     line: int
     cells: list[str]
-    fault: str | None = None  # why the record is rejected; None for a good record
+    fault: str | None = None  # the reason why the record is rejected; None for a good record
 
 
 class _TooLong(Exception):
@@ -77,7 +78,8 @@ class Records:
 
     def __iter__(self) -> Iterator[Record | Reject]:
         text = self._text
-        # Without `strict`, the reader accepts text after a closing quote, and the end of the file closes any quote.
+        # Without `strict`, the reader would accept text after a closing quote, and treat the end of the file as the
+        # closing quote of any open quote.
         reader = csv.reader(text, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         while True:
             text.begin_record()

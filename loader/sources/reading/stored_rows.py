@@ -25,7 +25,7 @@ class StoredRows:
         self._store.close()
 
     def add(self, line: int, cells: Cells, **names: str) -> None:
-        """Keep a row. `of` finds it by each of its names that is not empty."""
+        """Keep a row. `of` finds the row by each of `names` that is not empty."""
         # SQLite stores no surrogates, but `Table` has already rejected rows with surrogates.
         self._store.execute("insert into row values (?, ?)", (line, json.dumps(cells)))
         self.name(line, **names)
@@ -37,7 +37,7 @@ class StoredRows:
                 self._store.execute("insert or ignore into name values (?, ?, ?)", (kind, name, line))
 
     def __iter__(self) -> Iterator[tuple[int, Cells]]:
-        """Yields the lines and cells of all rows in the order of the file."""
+        """Yields the line number and cells of each row, in the order of the file."""
         for line, cells in self._store.execute("select line, cells from row order by line"):
             yield line, Cells(json.loads(cells))
 
@@ -49,7 +49,7 @@ class StoredRows:
             yield name
 
     def of(self, kind: str, name: str) -> Iterator[tuple[int, Cells]]:
-        """Yields the lines and cells of the rows with this name in the order of the file."""
+        """Yields the line number and cells of each row that has this name, in the order of the file."""
         found = self._store.execute(
             "select line, cells from name join row using (line) where kind = ? and name = ? order by line", (kind, name)
         )

@@ -34,7 +34,7 @@ class Table:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header, self._before = _header(file)
-        self.sku_place: int | None = None  # the place of the SKU's column; without it, rejects have no SKU
+        self.sku_place: int | None = None  # the index of the SKU's column; while it is None, rejects have no SKU
         self._file = file
 
     @property
@@ -44,7 +44,7 @@ class Table:
     def records(self) -> Iterator[Record | Reject]:
         with self._file.opened() as file:
             records = iter(Records(file, self.delimiter))
-            for _ in range(self._before + 1):  # the header is behind records that say how to read the file
+            for _ in range(self._before + 1):  # skips the header and the records before it
                 next(records, None)
             for record in records:
                 yield record if isinstance(record, Reject) else self._checked(record)
@@ -71,8 +71,8 @@ class Table:
         return record
 
     def _sku(self, record: Record) -> str:
-        """Returns the SKU, or "" if it is uncertain: in a row with too few or too many cells, only the first cell is
-        certain to be in its column."""
+        """Returns the SKU, or "" if the SKU is uncertain. In a row with too few or too many cells, only the first cell
+        is certain to belong to its column."""
         place = self.sku_place
         if place is None or not (place == 0 or len(record.cells) == len(self.header)):
             return ""
@@ -80,7 +80,7 @@ class Table:
 
 
 def _header(file: CatalogFile) -> tuple[str, list[str], int]:
-    """Returns the delimiter, the header, and how many records stand before the header."""
+    """Returns the delimiter, the header, and the number of records before the header."""
     name, head = file.path.name, file.head
     for magic, what in OTHER_FORMATS.items():
         if head.startswith(magic):
@@ -110,8 +110,8 @@ def _header(file: CatalogFile) -> tuple[str, list[str], int]:
 
 
 def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Reject, int]:
-    """Returns the record of the header, and how many records stand before it: comments that begin with "#", and
-    `before` more."""
+    """Returns the record of the header, and the number of records before it. These are `before` records, and comments
+    that begin with "# "."""
     for number, found in enumerate(Records(io.BytesIO(head), delimiter)):
         if number >= before and not (isinstance(found, Record) and _is_comment(found.cells)):
             return found, number
@@ -123,6 +123,7 @@ def _is_comment(cells: list[str]) -> bool:
 
 
 def _fit(header: list[str]) -> tuple[int, int]:
-    """Returns how well a delimiter splits the header: the number of usual names, and the number of all names."""
+    """Returns how well a delimiter splits the header, as a pair to compare: the number of usual names of columns in the
+    header, and the number of all names."""
     known = {name for names in USUAL_NAMES.values() for name in names}
     return len(known.intersection(map(normalised, header))), len(header)
