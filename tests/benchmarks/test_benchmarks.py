@@ -1,4 +1,4 @@
-"""The benchmarks run on a thousand products. A cell of a benchmark is one kind of query with one filter."""
+"""The benchmarks run on a thousand products. A cell is one kind of query with one filter."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """Returns the installed libraries that build the index of these tests within a second."""
+    """Returns those of hnswlib and Faiss that are installed. Each builds the index of these tests within a second."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 
@@ -40,7 +40,7 @@ def cells(shop: Shop) -> list[filtered.Cell]:
     return list(filtered.cells(shop.catalog, QUERIES))
 
 
-def test_prices_and_categories_have_the_shares_in_their_names(shop: Shop) -> None:
+def test_each_category_and_price_limit_matches_its_share_of_the_products(shop: Shop) -> None:
     with shop.admin() as conn:
         for share in SHARES:
             matching = max(1, round(ROWS * share))
@@ -57,7 +57,7 @@ def test_no_product_waits_for_encoding_after_loading(shop: Shop) -> None:
         assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
 
 
-def test_an_answer_is_scored_by_its_share_of_the_nearest_matching_products(shop: Shop) -> None:
+def test_recall_is_the_share_of_the_nearest_matching_products_in_the_answer(shop: Shop) -> None:
     queries = shop.catalog.queries("text", QUERIES)
     similarity = queries.vectors.astype("f4") @ shop.catalog.images.astype("f4").T
     matching = shop.catalog.category == 0
@@ -112,7 +112,7 @@ def test_every_cell_has_figures_of_the_oracle_the_planner_and_the_installed_peer
     assert drawn.stat().st_size > 10_000
 
 
-def test_peers_are_measured_at_equal_recall_without_a_filter(shop: Shop, others: list[Peer]) -> None:
+def test_without_a_filter_peers_are_measured_at_the_target_recall(shop: Shop, others: list[Peer]) -> None:
     report = unfiltered.run(shop, others, QUERIES, with_search=False)
 
     for table in report.tables:
@@ -121,7 +121,7 @@ def test_peers_are_measured_at_equal_recall_without_a_filter(shop: Shop, others:
 
 
 @pytest.mark.soak
-def test_the_web_service_is_measured_alone_under_load_and_overloaded(
+def test_the_web_service_is_measured_without_load_under_load_and_at_overload(
     shop: Shop, environment: Callable[[Database], dict[str, str]]
 ) -> None:
     queries = shop.catalog.queries("text", 10)

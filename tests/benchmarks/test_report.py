@@ -55,7 +55,7 @@ def test_a_result_is_stale_once_a_measured_file_has_changed(tmp_path: Path) -> N
         digest(["gone"], tmp_path)
 
 
-def test_the_page_marks_a_result_of_other_code_and_names_its_revision(tmp_path: Path) -> None:
+def test_the_page_marks_a_result_as_stale_or_shows_its_date_and_revision(tmp_path: Path) -> None:
     benchmark = Benchmark("command", "How long?", ["windowshop"], [Goal("command", "whole", "process")])
     keep("command", "Search", [Line("whole process", "1 s", "<= 1 s", True)], {}, folder=tmp_path)
     fresh = read(tmp_path / "command.json")

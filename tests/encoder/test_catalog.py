@@ -86,7 +86,7 @@ def test_sigterm_finishes_current_batches_and_releases_other_items(
     load_drawings(clip_database, tmp_path / "images", 1500)
     env = environment(clip_database)
     process = start_encoder(env, log=tmp_path / "log")
-    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "encoding under way")
+    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "an encoder that has begun to encode")
     process.terminate()
     assert process.wait(20) == 0, (tmp_path / "log").read_text()
     remaining = remaining_work(clip_database)
@@ -96,7 +96,9 @@ def test_sigterm_finishes_current_batches_and_releases_other_items(
     assert rows(clip_database, "select count(*) from shop_private.worker") == [(0,)]
 
 
-def test_two_encoders_share_the_work(clip_database: Database, environment: Environment, tmp_path: Path) -> None:
+def test_two_encoders_at_the_same_time_encode_each_item_once(
+    clip_database: Database, environment: Environment, tmp_path: Path
+) -> None:
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
         load_drawings(clip_database, tmp_path / "images", 800)
@@ -105,7 +107,7 @@ def test_two_encoders_share_the_work(clip_database: Database, environment: Envir
 
 
 def held_by(database: Database, pid: int) -> int:
-    """Returns the number of items that the encoder process holds."""
+    """Returns the number of items that the encoder with this process id has leased."""
     held = rows(
         database,
         "select count(*) from shop_private.work join shop_private.worker using (worker_id) "
@@ -117,7 +119,8 @@ def held_by(database: Database, pid: int) -> int:
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
-    """SIGKILL `kills` encoders in turn in the middle of their work, then let one encoder finish."""
+    """Start `kills` encoders one after another and SIGKILL each while it works. Then let one encoder finish.
+    `lease` is in seconds."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
     interrupted = 0
@@ -125,7 +128,7 @@ def kill_again_and_again(
         process = start_encoder(env, log=log)
         wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"encoder {number} at work")
         time.sleep(chance.uniform(0, 0.3))
-        interrupted += held_by(database, process.pid) > 0  # between two batches an encoder may hold nothing
+        interrupted += held_by(database, process.pid) > 0  # between two batches an encoder may hold no item
         process.kill()
         process.wait()
     assert interrupted > kills / 2
@@ -133,7 +136,9 @@ def kill_again_and_again(
     process = start_encoder(env, log=log)
     try:
         wait_until(
-            lambda: remaining_work(database).pending + remaining_work(database).leased == 0, 60 + lease, "nothing stuck"
+            lambda: remaining_work(database).pending + remaining_work(database).leased == 0,
+            60 + lease,
+            "no pending or leased item",
         )
     finally:
         process.terminate()
@@ -153,7 +158,7 @@ def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kills", [10, 50])
-def test_with_leases_of_30_seconds_many_kills_during_encoding_lose_no_item(
+def test_ten_or_fifty_kills_lose_no_item_if_leases_last_30_seconds(
     clip_database: Database, environment: Environment, tmp_path: Path, kills: int
 ) -> None:
     count = 2_000 if kills == 10 else 10_000

@@ -1,7 +1,8 @@
 """A model is pinned to a commit and loaded from safetensors. No code of a model's author runs, a cached model needs no
 network, and each model family's vectors equal the reference.
 
-After an intended change: UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py, and review the difference.
+After an intended change of the vectors, run UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py and review the
+difference of the golden file.
 """
 
 import json
@@ -62,7 +63,7 @@ def reproducible_model(family: str, folder: Path) -> Path:
 
 
 def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Returns the vectors of the same inputs, computed with transformers alone."""
+    """Returns the vectors of TEXTS and example_images(), computed with the library transformers alone."""
     model, processor = AutoModel.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
     with torch.inference_mode():
         texts = model.get_text_features(**processor(text=TEXTS, return_tensors="pt", **FAMILIES[family][1]))
@@ -76,7 +77,7 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
 def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
     folder = reproducible_model(family, tmp_path / family)
     model = load(str(folder))
-    alone = [model.encode_texts([each]) for each in TEXTS]  # in a batch, texts would be padded to the longest
+    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would pad every text to the length of the longest
     vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("UPDATE_GOLDEN"):
@@ -153,7 +154,7 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match="cannot be loaded"):
             load(str(folder))
-    else:  # the library uses its own processor class instead
+    else:  # transformers uses its own processor class instead
         load(str(folder))
     assert not proof.exists()
 
@@ -165,7 +166,8 @@ ONE, TWO = "1" * 40, "2" * 40
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """Returns a hub cache with two commits of shop/tiny-clip. They have different weights; main is the first commit."""
+    """Returns a hub cache with two commits of shop/tiny-clip. The commits have different
+    weights, and the branch main is the first commit."""
     cache = tmp_path / "hub"
     repository = cache / "models--shop--tiny-clip"
     for seed, commit in enumerate((ONE, TWO)):

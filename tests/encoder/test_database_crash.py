@@ -1,4 +1,5 @@
-"""PostgreSQL is killed while an encoder works. Acknowledged rows stay, and the encoder continues without a restart."""
+"""PostgreSQL is killed while an encoder works. Acknowledged vectors stay, and the encoder continues without a
+restart."""
 
 import os
 import random
@@ -24,7 +25,8 @@ from tests.support.processes import running_encoder, wait_until
 def own_server_database(
     public_folder: Path, clip_folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Database, Settings]]:
-    """Yields a database on a server that only this test uses, so that the test may kill it. The server is durable."""
+    """Yields a database on a server that only this test uses, so that the test may kill the server.
+    fsync is on, so the server must keep every committed row."""
     settings = Settings(home=public_folder / f"crash-{request.node.name.replace('[', '-').rstrip(']')}")
     with open_database(settings) as database:
         model = load(str(clip_folder))
@@ -53,7 +55,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
             assert acknowledged <= vectors(database)
             before = len(vectors(database))
             if before < 2 * count:
-                wait_until(lambda known=before: len(vectors(database)) > known, 60, "the encoder continues")
+                wait_until(lambda known=before: len(vectors(database)) > known, 60, "a new vector after the restart")
                 recovery_seconds.append(time.monotonic() - restarted)
         wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
     assert recovery_seconds, "all items were encoded before the first kill"
@@ -74,7 +76,7 @@ def crash(home: Path) -> None:
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not cluster.running(home), 20, "its backends end")
+    wait_until(lambda: not cluster.running(home), 20, "the end of the server's backends")
     with server.attach(home):
         pass
 
@@ -99,7 +101,8 @@ def waiting(database: Database) -> int:
 
 
 def recall(database: Database, queries: int = 50, k: int = 10) -> float:
-    """Returns recall@10 of the index that survived the kills, with images as queries. Ties count as found."""
+    """Returns recall@k of the index that survived the kills, with stored image vectors as queries. A product as near
+    as the k-th nearest product counts as found."""
     nearest = text(
         "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
         "limit :k) "

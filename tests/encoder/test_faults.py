@@ -1,6 +1,6 @@
-"""One run meets every fault: bad images, decoders that crash or hang, and too little memory.
+"""One run of the encoder meets every fault: bad images, decoders that crash or hang, and too little memory.
 
-Every good image has its vector in the end, and every bad image is quarantined with its reason.
+After the run, every good image has a vector, and every bad image is quarantined with the reason.
 """
 
 import random
@@ -38,7 +38,7 @@ POISON = {  # maps the reason of a rejection to the content of a bad image
         ),
     ],
 )
-def test_every_good_image_is_encoded_and_every_bad_image_is_named(
+def test_every_good_image_is_encoded_and_every_bad_image_is_quarantined_with_its_reason(
     clip_database: Database,
     clip_folder: Path,
     tmp_path: Path,
@@ -52,7 +52,7 @@ def test_every_good_image_is_encoded_and_every_bad_image_is_named(
     poisoned = chance.sample(range(count), max(len(POISON), count // 100))
     reasons = {}
     for place, number in enumerate(poisoned):
-        # Only one image hangs the decoder, because each image that hangs costs a time limit.
+        # Only one image hangs the decoder, because each such image takes `decode_seconds`.
         reason = list(POISON)[place % 3 if place >= len(POISON) else place]
         (folder / f"{number}.png").write_bytes(POISON[reason])
         reasons[f"p{number}"] = reason
@@ -87,7 +87,10 @@ def encode_all(database: Database, folder: Path, settings: EncoderSettings) -> N
 
 
 def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> list[int]:
-    """Make one in twenty forward passes of several inputs fail. Returns a counter of the failures."""
+    """Let the first forward pass of several inputs, and one in twenty later passes, run out of memory.
+
+    Returns a list with the number of failed passes.
+    """
     forward, failed, guard = Model.forward, [0], threading.Lock()
 
     def sometimes(model: Model, features: Features) -> Vectors:

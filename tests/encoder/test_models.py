@@ -1,5 +1,5 @@
-"""Models are loaded by name and folder. Tiny CLIP and SigLIP models test the real loading code, and starter tests
-whether vectors are meaningful."""
+"""Models are loaded by name and by folder. Tiny CLIP and SigLIP models run the code that loads real checkpoints.
+Vectors of the starter model are also checked for their meaning."""
 
 from pathlib import Path
 
@@ -50,12 +50,12 @@ def test_a_vector_does_not_depend_on_its_batch(model: Model) -> None:
     assert np.allclose(model.forward(split(features, 1, 3)), together[1:], atol=1e-4)
 
 
-def test_a_text_of_any_length_is_truncated_not_refused(model: Model) -> None:
+def test_a_text_over_the_limit_of_the_model_is_truncated_not_refused(model: Model) -> None:
     assert model.encode_texts(["word " * 2000]).shape == (1, model.dimension)
 
 
 @pytest.mark.parametrize("text", ["\U0001f469\u200d\U0001f680", "\u202eright to left", "x", "DROP TABLE", "\u200b"])
-def test_odd_texts_are_encoded_as_texts(model: Model, text: str) -> None:
+def test_texts_with_unusual_characters_are_encoded(model: Model, text: str) -> None:
     assert np.isfinite(model.encode_texts([text])).all()
 
 
@@ -92,7 +92,7 @@ def test_the_revision_of_a_folder_depends_only_on_its_content(folder: Path) -> N
     assert one.revision == same.revision != other.revision
 
 
-def test_starter_finds_images_of_the_thing_that_a_text_names() -> None:
+def test_starter_places_an_image_of_a_guitar_nearer_to_guitar_than_to_shoes() -> None:
     starter = load("starter")
     images = Path(__file__).parents[2] / "loader" / "sample" / "images"
     guitar = starter.encode_images([Image.open(images / "fluent_1376.webp").convert("RGB")])[0]

@@ -39,14 +39,14 @@ def test_an_error_in_any_stage_stops_the_other_stages_and_is_raised(stage: str, 
     assert set(threading.enumerate()) <= before
 
 
-def test_an_empty_batch_skips_the_later_stages() -> None:
+def test_a_batch_for_which_a_stage_returns_none_skips_the_later_stages() -> None:
     written: list[int] = []
     stages = [Stage("open", lambda n: n if n % 2 else None, 2), Stage("write", written.append)]
     Pipeline().run("read", iter(range(20)), stages)
     assert sorted(written) == list(range(1, 20, 2))
 
 
-def test_a_reader_is_never_far_ahead_of_a_slow_writer() -> None:
+def test_a_reader_is_at_most_eight_batches_ahead_of_a_slow_writer() -> None:
     ahead = 0
     written: list[int] = []
 

@@ -1,4 +1,4 @@
-"""An encoder process turns the text in a SQL statement into a vector, for sessions such as psql's."""
+"""A running encoder turns the text in a SQL statement into a vector, for any session, such as a psql session."""
 
 import time
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def test_a_text_is_encoded_by_the_running_encoder_and_cached(
         ]
 
 
-def test_without_an_encoder_the_error_comes_within_a_second_and_names_the_command(clip_database: Database) -> None:
+def test_without_an_encoder_the_error_comes_within_1_5_seconds_and_names_the_command(clip_database: Database) -> None:
     started = time.perf_counter()
     with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
         clip_text(clip_database, "never asked")
@@ -43,7 +43,7 @@ def test_without_an_encoder_the_error_comes_within_a_second_and_names_the_comman
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\n\t"])
-def test_an_empty_text_is_refused_before_anything_is_queued(clip_database: Database, query: str) -> None:
+def test_an_empty_text_is_refused(clip_database: Database, query: str) -> None:
     with pytest.raises(StatementRefused, match="empty"):
         clip_text(clip_database, query)
 
@@ -60,7 +60,7 @@ def test_an_image_over_ten_megabytes_is_refused(clip_database: Database) -> None
         conn.execute(text("select shop.clip_image(:image)"), {"image": bytes(10 * 1024 * 1024 + 1)})
 
 
-def test_a_file_that_is_no_image_is_refused_with_its_reason(
+def test_bytes_that_are_not_an_image_are_refused_with_the_reason(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     with (
@@ -84,7 +84,7 @@ def test_another_encoder_answers_after_an_encoder_is_killed(
             one.kill()
             one.wait()
             assert clip_text(clip_database, "b")
-    wait_until(lambda: _refused(clip_database), 5, "the error after the last encoder went")
+    wait_until(lambda: _refused(clip_database), 5, "the error after the last encoder has ended")
 
 
 def _refused(database: Database) -> bool:

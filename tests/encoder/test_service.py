@@ -109,7 +109,7 @@ def test_a_first_backfill_defers_its_indexes_and_builds_them_at_the_end(
     thread = threading.Thread(target=service.run, args=(clip_database, models, EncoderSettings()), kwargs=arguments)
     thread.start()
     wait_until(
-        lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "indexes are back"
+        lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "both indexes built"
     )
     stop.set()
     thread.join(20)

@@ -1,4 +1,4 @@
-"""Options for files that are not written as the loader expects: other columns, values, currencies and encodings."""
+"""The options of a load describe a file with unusual columns, values, currencies, addresses or encodings."""
 
 import json
 import unicodedata
@@ -59,7 +59,7 @@ MAPPING = {
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json"])
-def test_a_path_leads_to_a_value_inside_an_object_or_list(suffix: str, tmp_path: Path) -> None:
+def test_a_mapped_path_reads_a_value_inside_an_object_or_list(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"goods.{suffix}"
     path.write_text(json.dumps([PATHS, {**PATHS, "id": 2}]) if suffix == "json" else json.dumps(PATHS) + "\n")
     first = rows(path, mapping=MAPPING)[0]
@@ -67,13 +67,13 @@ def test_a_path_leads_to_a_value_inside_an_object_or_list(suffix: str, tmp_path:
     assert list(first.images) == ["a.jpg", "b.jpg"]
 
 
-def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+def test_a_mapped_path_that_no_row_has_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "goods.jsonl").write_text(json.dumps(PATHS) + "\n")
     with pytest.raises(MissingColumns, match=r'has no column "cost.amount" for price'):
         open_source(tmp_path / "goods.jsonl", mapping={"title": "texts.0.title", "price": "cost.amount"})
 
 
-def test_values_are_replaced_whatever_their_letter_case(tmp_path: Path) -> None:
+def test_values_are_replaced_without_regard_to_letter_case(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,availability,color\n1,A,auf lager,rot\n2,B,in stock,blau\n")
     changes = parse_changes(["availability:Auf Lager=in_stock", "color:rot=red"], None, None, None)
@@ -83,14 +83,14 @@ def test_values_are_replaced_whatever_their_letter_case(tmp_path: Path) -> None:
     ]
 
 
-def test_the_given_currency_is_that_of_prices_without_one(tmp_path: Path) -> None:
+def test_the_given_currency_applies_to_prices_without_a_currency(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,price,currency\n1,A,5,\n2,B,5 GBP,\n3,C,5,CHF\n4,D,$5,\n5,E,,\n")
     changes = parse_changes([], None, "usd", None)
     assert [one.currency for one in products(path, changes=changes)] == ["USD", "GBP", "CHF", "USD", None]
 
 
-def test_relative_addresses_start_at_the_base_url(tmp_path: Path) -> None:
+def test_relative_addresses_are_resolved_against_the_base_url(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,image,link\n1,A,w/a b.jpg|/x/c.jpg|https://b.example/d.jpg,/p/1\n")
     [row] = rows(path, changes=parse_changes([], None, None, "https://shop.example/media"))
@@ -102,7 +102,7 @@ def test_relative_addresses_start_at_the_base_url(tmp_path: Path) -> None:
     assert row.fields["link"] == "https://shop.example/p/1"
 
 
-def test_a_leading_slash_starts_at_a_given_image_root(tmp_path: Path) -> None:
+def test_an_absolute_image_path_is_resolved_below_a_given_image_root(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,image\n1,A,/static/mug.jpg\n")
     assert list(rows(path, image_root=tmp_path)[0].images) == ["static/mug.jpg"]
@@ -116,7 +116,7 @@ def test_an_address_without_scheme_is_read_as_https(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_path_finds_its_file_in_composed_and_decomposed_characters(form: str, tmp_path: Path) -> None:
+def test_an_image_path_finds_its_file_in_either_unicode_normal_form(form: str, tmp_path: Path) -> None:
     name = "Crème/é.jpg"
     file = tmp_path / unicodedata.normalize(form, name)
     file.parent.mkdir()
@@ -143,7 +143,7 @@ def test_the_encoding_of_a_table_can_be_given(encoding: str, tmp_path: Path) -> 
     assert [row.fields["title"] for row in rows(path, encoding=encoding)] == ["Café „Stühle“ - 12 €", "Lamp"]
 
 
-def test_a_byte_without_a_meaning_in_the_encoding_rejects_its_row(tmp_path: Path) -> None:
+def test_a_row_with_a_byte_that_the_encoding_does_not_define_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_bytes(b"sku,title\n1,a\x81\n2,b\xe9\n")
     found = list(open_source(path, encoding="windows-1252").rows())
@@ -165,14 +165,14 @@ def test_json_lines_in_utf16_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["sep=;\n", "sep=;\r\n", '"sep=;"\r\n', "SEP=;\r\n", "\ufeffsep=;\n"])
-def test_excels_first_line_names_the_delimiter(line: str, tmp_path: Path) -> None:
+def test_the_line_sep_of_excel_gives_the_delimiter(line: str, tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text(f"{line}sku;title;price\n1;Chair, oak;12,50\n", newline="")
     [row] = rows(path)
     assert (row.fields, row.line) == ({"sku": "1", "title": "Chair, oak", "price": "12,50"}, 3)
 
 
-def test_excels_first_line_alone_is_an_empty_table(tmp_path: Path) -> None:
+def test_a_file_with_only_the_line_sep_of_excel_is_empty(tmp_path: Path) -> None:
     (tmp_path / "goods.csv").write_text("sep=;\n")
     with pytest.raises(NothingToLoad):
         open_source(tmp_path / "goods.csv")

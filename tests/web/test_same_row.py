@@ -1,4 +1,4 @@
-"""The same JSON makes the same row by PUT /products and by `windowshop load`."""
+"""PUT /products and `windowshop load` store the same row for the same JSON."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ PRODUCTS: list[dict[str, Any]] = [
 ]
 
 
-def test_products_are_the_same_by_put_and_by_load(serve: Serve, own_database: Database, tmp_path: Path) -> None:
+def test_put_and_load_store_the_same_products(serve: Serve, own_database: Database, tmp_path: Path) -> None:
     with serve(own_database) as client:
         answer = client.put("/products", json={"products": PRODUCTS})
         assert [outcome["reason"] for outcome in answer.json()["products"]] == [None] * len(PRODUCTS)

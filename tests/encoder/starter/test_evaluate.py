@@ -3,18 +3,18 @@ import pytest
 
 from encoder.starter.training.evaluate import mean, score
 
-# The vectors of four images are points on the unit circle. Each test gives the images titles and nouns.
+# The vectors of four images, as points on the unit circle. Each test assigns titles and nouns to the images.
 IMAGES = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], dtype=np.float32)
 
 
-def test_images_with_one_title_count_as_one_query() -> None:
+def test_images_with_the_same_title_count_as_one_query() -> None:
     texts = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], dtype=np.float32)
     found = score(IMAGES, texts, titles=[0, 1, 1, 0], nouns=["cup", "cap", "cap", "cup"])
     assert (found.queries, found.images) == (2, 4)
     assert found.recall_1 == found.mrr == 1.0
 
 
-def test_an_image_at_rank_2_counts_for_recall_at_5_and_half_for_mrr() -> None:
+def test_an_image_at_rank_2_counts_for_recall_at_5_and_adds_one_half_to_mrr() -> None:
     texts = np.array([[0.9, 0.3], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
     found = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=list("abab"))
     assert found.recall_1 == 0.5

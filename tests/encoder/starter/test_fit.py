@@ -21,7 +21,7 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def training_material() -> fit.Material:
-    """Returns random features and captions. They have no common pattern, so only a working loss can learn them."""
+    """Returns random features and captions. They have no common pattern, so only a working loss can learn the pairs."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     shape = (PAIRS, views.COUNT)
@@ -65,7 +65,7 @@ def test_the_same_seed_trains_the_same_head(training_material: fit.Material) -> 
     torch.testing.assert_close(first.state_dict(), second.state_dict(), atol=1e-5, rtol=1e-4)
 
 
-def test_a_caption_like_the_images_own_is_not_counted_as_a_negative() -> None:
+def test_a_caption_similar_to_the_caption_of_the_image_is_not_a_negative() -> None:
     images = torch.eye(3)[[0, 0, 2]]
     texts = torch.nn.functional.normalize(torch.tensor([[1.0, 0, 0], [0.9, 0.3, 0], [0, 0, 1.0]]), dim=1)
     labels = torch.arange(3)
@@ -74,7 +74,7 @@ def test_a_caption_like_the_images_own_is_not_counted_as_a_negative() -> None:
     assert masked < 0.01 < counted
 
 
-def test_equal_titles_are_positives_of_each_other() -> None:
+def test_images_with_equal_titles_are_positives_of_each_other() -> None:
     both = torch.eye(4)[[0, 1, 2]]
     apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
     same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), false_negative_cosine=0.75)

@@ -18,15 +18,15 @@ def test_transparent_pixels_become_white() -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBa"])
-def test_palette_and_premultiplied_transparency_look_the_same(mode: str) -> None:
-    # A palette of 256 colours and an alpha channel of one bit change the edges a little.
+def test_an_image_with_a_palette_or_premultiplied_alpha_looks_the_same_as_rgba(mode: str) -> None:
+    # A palette has 256 colours and one bit of alpha, so the edges of the disc differ a little.
     plain = np.asarray(pixels.square(red_disc_on_nothing()), dtype=int)
     other = np.asarray(pixels.square(red_disc_on_nothing(mode)), dtype=int)
     assert np.abs(plain - other).mean() < 1.5
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB", "HSV"])
-def test_other_colour_spaces_look_nearly_the_same(mode: str) -> None:
+def test_an_image_in_another_colour_space_looks_nearly_the_same_as_rgb(mode: str) -> None:
     opaque = pixels.on_white(red_disc_on_nothing())
     converted = opaque.convert(mode) if mode != "LAB" else Image.new("LAB", opaque.size, (255, 128, 128))
     if mode == "LAB":
@@ -35,7 +35,7 @@ def test_other_colour_spaces_look_nearly_the_same(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "I", "F"])
-def test_a_grey_image_of_any_depth_keeps_its_level(mode: str) -> None:
+def test_a_grey_image_of_any_bit_depth_keeps_its_grey_level(mode: str) -> None:
     levels = {"1": 255, "I;16": 128 * 257, "I": 128 * 257, "LA": (128, 255)}
     shown = np.asarray(pixels.square(Image.new(mode, (80, 80), levels.get(mode, 128))))
     assert shown[128, 128].tolist() == [255 if mode == "1" else 128] * 3

@@ -24,12 +24,12 @@ def test_one_call_with_texts_and_images_is_refused(model: SentenceTransformer) -
         model.encode(["a red shoe", RED])
 
 
-def test_the_query_and_document_calls_give_the_vectors_of_encode(model: SentenceTransformer) -> None:
+def test_encode_query_and_encode_document_return_the_vectors_of_encode(model: SentenceTransformer) -> None:
     np.testing.assert_allclose(model.encode_query(["a clock"]), model.encode(["a clock"]), atol=1e-5)
     np.testing.assert_allclose(model.encode_document([RED]), model.encode([RED]), atol=1e-5)
 
 
-def test_a_query_that_looks_like_an_image_address_is_never_opened(model: SentenceTransformer) -> None:
+def test_a_query_that_looks_like_an_image_address_is_not_fetched(model: SentenceTransformer) -> None:
     address = "http://127.0.0.1:9/shoe.jpg"
     with pytest.raises(NotAnImage):
         model.encode([address])

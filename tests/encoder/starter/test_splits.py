@@ -26,10 +26,10 @@ def test_the_committed_splits_equal_the_splits_that_the_code_draws(every_pair: l
     assert splits.read() == splits.draw(every_pair)
 
 
-def test_no_noun_is_held_out_twice() -> None:
+def test_no_noun_is_held_out_in_two_splits() -> None:
     held_out = splits.read()
     assert len(frozenset().union(*held_out)) == sum(len(nouns) for nouns in held_out)
 
 
-def test_plurals_and_compounds_count_as_mentions() -> None:
+def test_plurals_and_compounds_count_as_mentions_of_a_noun() -> None:
     assert {"frog", "box", "cherry", "shirt", "t-shirt"} <= words("Frogs, boxes and cherries on a T-shirt")

@@ -16,7 +16,7 @@ def drawings() -> torch.Tensor:
     return torch.from_numpy(pixels.batch(golden.images())).permute(0, 3, 1, 2)
 
 
-def test_folding_does_not_change_the_output_of_the_network(tower: Tower) -> None:
+def test_folding_the_batch_norms_does_not_change_the_output_of_the_network(tower: Tower) -> None:
     net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(torch.load(weights.image_file(), weights_only=True))
     with torch.inference_mode():

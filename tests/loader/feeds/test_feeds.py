@@ -104,7 +104,7 @@ def test_columns_are_mapped_to_fields_in_every_format_that_names_its_columns(suf
         ("Handle,Title,Option1 Value,Variant Price,Image Src\n", Format.SHOPIFY),
         ("\ufeff  <?xml version='1.0'?><rss/>", Format.MERCHANT),
         ('{"id": 1, "title": "a"}\n', Format.JSONL),
-        ('{"id": 1, "title": "a"', Format.JSONL),  # the test closes the object and adds a second line
+        ('{"id": 1, "title": "a"', Format.JSONL),  # the test adds a valid second line
         ('{"id": 1, "title": "a", "link": "l", "image_link": "i"}\n{"id": 2}\n', Format.MERCHANT),
         ('{"@type": "Product"}', Format.JSONLD),
         ('[\n  {"@type": "Product"}\n]', Format.JSONLD),

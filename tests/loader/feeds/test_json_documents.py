@@ -1,4 +1,4 @@
-"""A JSON document with a list of products is read piece by piece."""
+"""A JSON document with a list of products is read one product at a time."""
 
 import json
 import tracemalloc
@@ -38,12 +38,12 @@ def test_the_list_of_products_is_found_in_a_document(document: object, indent: i
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
 
 
-def test_one_pretty_printed_product_or_several_are_read(tmp_path: Path):
+def test_several_pretty_printed_products_in_one_file_are_read(tmp_path: Path):
     (tmp_path / "goods.json").write_text("\n".join(json.dumps(chair, indent=1) for chair in CHAIRS))
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
 
 
-def test_faulty_members_are_rejected_with_their_line():
+def test_faulty_members_of_the_list_are_rejected_with_their_line_number():
     rejects = [row for row in open_source(FIXTURES / "products.json").rows() if isinstance(row, Reject)]
     assert [(row.line, row.reason) for row in rejects] == [
         (8, "the member of the list is not an object {...}"),
@@ -51,7 +51,7 @@ def test_faulty_members_are_rejected_with_their_line():
     ]
 
 
-def test_a_member_that_is_too_long_or_not_utf8_is_rejected_and_the_others_are_read(tmp_path: Path):
+def test_a_member_that_is_too_long_or_not_utf8_is_rejected_alone(tmp_path: Path):
     big = json.dumps({"id": "big", "name": "x" * 2_000_000})
     content = f'[{{"id": 1, "name": "a"}},\n{big},\n{{"id": 3, "name": "\udce9"}},\n{{"id": 4, "name": "d"}}]'
     (tmp_path / "goods.json").write_bytes(content.encode(errors="surrogateescape"))
@@ -63,7 +63,7 @@ def test_a_member_that_is_too_long_or_not_utf8_is_rejected_and_the_others_are_re
     ]
 
 
-def test_a_document_that_is_cut_off_yields_its_members_and_then_the_error(tmp_path: Path):
+def test_a_truncated_document_yields_its_products_and_then_the_error(tmp_path: Path):
     content = json.dumps({"products": [{"id": n, "name": "x"} for n in range(50_000)]})
     (tmp_path / "goods.json").write_text(content[:-1000])
     rows = open_source(tmp_path / "goods.json").rows()
@@ -89,7 +89,7 @@ def test_a_document_without_products_is_an_error(content: str, error: type[Loade
         list(open_source(tmp_path / "goods.json").rows())
 
 
-def test_a_document_of_any_size_needs_little_memory(tmp_path: Path):
+def test_reading_a_document_of_30_000_products_needs_less_than_8_mib_of_memory(tmp_path: Path):
     with (tmp_path / "goods.json").open("w") as file:
         file.write('{"products": [')
         file.write(",".join(f'{{"id": {n}, "name": "{"x" * 300}"}}' for n in range(30_000)))

@@ -1,4 +1,4 @@
-"""Each cell of each fixture becomes a field, an attribute, or part of a named warning or reject."""
+"""Each cell of each fixture becomes a field or an attribute of a product, or a warning or reject reports the cell."""
 
 import csv
 import html
@@ -20,12 +20,12 @@ from loader.rejects import Reject
 from loader.sources import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# Words that say how a cell is to be read, or belong to a row that is not loaded itself
+# Words that no product keeps: each tells how to read a cell, or stands in a row that gives no product
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
     "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
-    "merchant_odd.xml": {"two", "ids"},  # the title of a rejected item
+    "merchant_odd.xml": {"two", "ids"},  # the title of an item that is rejected
     "product.jsonld": {
         "bags",
         "page",
@@ -35,8 +35,8 @@ STRUCTURE = {
         "a",
         "shop",
         "outofstock",
-    },  # among them a product without SKU
-    "products.json": {"17", "j4", "twice"},  # rejected members
+    },  # includes the words of a product without SKU, which is rejected
+    "products.json": {"17", "j4", "twice"},  # words of members that are rejected
     "shopify.csv": {"default", "title"},
     "shopify_2025.csv": {"default", "title", "1"},
     "woocommerce.csv": {"logo", "30", "variable"},
@@ -109,12 +109,12 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def words(text: str) -> set[str]:
-    """Returns the words of a text, of which a transformation such as "a,b" to ["a", "b"] loses none."""
+    """Returns the words of a text in lower case. A conversion such as "a,b" to ["a", "b"] keeps all words."""
     return set(re.findall(r"\w+", plain_text(html.unescape(text)).lower().replace("_", " ")))
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.iterdir()))
-def test_each_cell_becomes_a_field_an_attribute_or_part_of_a_warning(name: str, tmp_path: Path):
+def test_each_cell_of_a_fixture_is_loaded_or_reported(name: str, tmp_path: Path):
     path = Path(shutil.copy(FIXTURES / name, tmp_path))
     (tmp_path / f"{path.stem}_images").mkdir()
     source = open_source(path)
@@ -131,7 +131,7 @@ def test_each_cell_becomes_a_field_an_attribute_or_part_of_a_warning(name: str, 
         kept |= {word for text in texts([values, product.attributes]) for word in words(text)}
         kept |= {word for image in product.images for word in words(image.uri)}
         faulty |= {(row.line, field) for field, _ in validated.warnings}
-    # These fields have notations of their own, which other tests cover.
+    # A private column is not loaded. Prices and availabilities are rewritten; other tests check their values.
     rewritten = ("not loaded", "price", "availability")
     excused = {column for column, field in source.columns.items() if field.startswith(rewritten)}
     kept |= STRUCTURE.get(name, set())

@@ -1,5 +1,5 @@
-"""Exports of shop platforms become the expected products. The files were written by hand from the public lists of their
-columns."""
+"""Each export of a shop platform gives the expected products. The exports were written by hand after the platforms'
+public lists of columns."""
 
 from functools import cache
 from pathlib import Path
@@ -228,11 +228,11 @@ def test_a_product_of_an_export_has_the_expected_values(name: str, sku: str, exp
     assert {field: found.get(field) for field in expected} == expected
 
 
-def test_rows_of_a_store_view_become_an_attribute_of_their_product():
+def test_the_rows_of_a_magento_store_view_become_an_attribute_of_the_product():
     assert products("magento.csv")["MB01"]["store_views"]["de"]["name"] == "Reisetasche"
 
 
-def test_a_rule_without_a_fixed_price_stays_an_attribute():
+def test_the_rules_of_a_bigcommerce_product_become_an_attribute_of_each_variant():
     assert products("bigcommerce.csv")["CS-41-R"]["rules"][0]["price"] == "[FIXED]52.00"
 
 

@@ -74,7 +74,7 @@ def as_lines(path: Path, tmp_path: Path) -> Path:
         ({"offers": {"@type": "Offer", "url": "https://shop.example/p/cup", "price": 3}}, "p/cup"),
     ],
 )
-def test_a_product_without_sku_is_named_by_its_gtin_or_address(product: dict[str, object], sku: str, tmp_path: Path):
+def test_a_product_without_sku_gets_its_gtin_or_address_as_sku(product: dict[str, object], sku: str, tmp_path: Path):
     path = tmp_path / "goods.jsonl"
     path.write_text(json.dumps({"@type": "Product", "name": "Thing", **product}) + "\n")
     [row] = open_source(path).rows()

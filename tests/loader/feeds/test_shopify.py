@@ -122,7 +122,7 @@ def test_a_shopify_export_gives_one_product_per_variant_or_handle_without_varian
     ]
 
 
-def test_variants_with_the_same_sku_are_named_by_handle_and_options(tmp_path: Path):
+def test_variants_with_the_same_sku_get_a_sku_from_handle_and_options(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text(
         "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,Image Alt Text\n"
