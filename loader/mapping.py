@@ -12,7 +12,7 @@ from loader.formats import Format
 from loader.sources.changed_values import ValueChanges
 from loader.sources.reading.columns import check_fields
 
-VALUES = "values"  # the table of a mapping file with the replacements of values
+VALUES = "values"  # the name of the table that holds replacements of values in a mapping file
 
 
 def parse_format(name: str | None) -> Format | None:
@@ -24,8 +24,8 @@ def parse_format(name: str | None) -> Format | None:
 
 
 def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[str, list[str]]:
-    """Returns the columns of each field. Assignments like `field=column` take precedence over the file. A field that is
-    assigned repeatedly has several columns.
+    """Returns the columns of each field. Assignments like `field=column` take precedence over the file. A field with
+    several assignments has several columns.
 
     Raises SettingsError if an assignment or the file cannot be understood.
     """
@@ -42,8 +42,8 @@ def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[
 
 
 def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[str, dict[str, str]]:
-    """Returns the replacements of the values of each field. Assignments like `field:value=replacement` take precedence
-    over the table [values.field] of the file."""
+    """Returns, for each field, a dict from values to their replacements. Assignments like `field:value=replacement`
+    take precedence over the table [values.field] of the file."""
     replacements: dict[str, dict[str, str]] = _values_in(file) if file else {}
     for assignment in assignments:
         field, separator, rest = assignment.partition(":")
@@ -63,7 +63,7 @@ def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[s
 def parse_changes(
     assignments: Sequence[str], file: Path | None, currency: str | None, base_url: str | None
 ) -> ValueChanges:
-    """Returns what `--map-values`, `--currency` and `--base-url` change. Raises SettingsError."""
+    """Returns the changes that `--map-values`, `--currency` and `--base-url` demand. Raises SettingsError."""
     try:
         code = values.currency(currency) if currency else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Counts the rows and products that a load, or a dry run, has changed."""
+"""Counts the rows and products of a load or of a dry run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,13 @@ from loader.rejects import Reject
 
 @dataclass(frozen=True)
 class SyncCounts:
-    """The counts of a sync, where kept + marked + deleted + left = number of products after the rows were loaded."""
+    """The counts of a sync. kept + marked + deleted + left is the number of products in the catalog after the rows were
+    loaded and before the sync."""
 
     kept: int  # products that the file names, even if only in a rejected row
     marked: int  # products marked as out of stock
     deleted: int
-    left: int  # unnamed products that were out of stock already, or all unnamed products if the sync was refused
+    left: int  # products missing from the file that the sync did not change: out of stock already, or sync refused
 
 
 MAX_ATTRIBUTES = 10_000  # at most this many names of attributes are remembered
@@ -25,16 +26,16 @@ MAX_ATTRIBUTES = 10_000  # at most this many names of attributes are remembered
 
 @dataclass
 class Warnings:
-    """The faulty values of one field that were dropped from accepted rows, or changed."""
+    """The faulty values of one field that were dropped from accepted rows or replaced."""
 
     line: int  # the first row with such a value
-    reason: str  # what is wrong with the first such value
+    reason: str  # the fault of the first such value
     count: int = 0
 
 
 @dataclass
 class LoadSummary:
-    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run has the same counts."""
+    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run counts the same."""
 
     source: str
     path: Path
@@ -50,19 +51,19 @@ class LoadSummary:
     without_image: int = 0
     without_price: int = 0
     dropped_hashes: int = 0
-    columns: Mapping[str, str] = field(default_factory=dict)  # the field of each column, by the column's name
-    empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS))  # fields without a value in every product
+    columns: Mapping[str, str] = field(default_factory=dict)  # column -> field
+    empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS))  # fields that no product has a value for
     attributes: set[str] = field(default_factory=set)  # the names of all attributes
-    private: dict[str, int] = field(default_factory=dict)  # dropped private attributes, with the number of rows
-    warnings: dict[str, Warnings] = field(default_factory=dict)  # the warnings about each field
-    rejects_file: Path | None = None  # where the rejected rows are listed
+    private: dict[str, int] = field(default_factory=dict)  # dropped private attribute -> number of rows that had it
+    warnings: dict[str, Warnings] = field(default_factory=dict)  # field -> its warnings
+    rejects_file: Path | None = None  # the file that lists the rejected rows
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None
-    refused: SyncRefused | None = None  # why the sync was refused; None if it was not
+    refused: SyncRefused | None = None  # the reason why the sync was refused; None if it was not refused
 
     def note(self, row: ValidatedProduct, times: int = 1) -> None:
-        """Count the missing and dropped parts of an accepted row. If the database refuses the row later, `times=-1`
-        subtracts them again."""
+        """Count the missing and dropped parts of an accepted row. Call this with `times=-1` if the database refuses the
+        row later, to subtract the parts again."""
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
         self.without_price += times * (row.product.price is None)

@@ -1,8 +1,8 @@
-"""Implements `--sync`, which marks products that the file does not name as out of stock, or deletes them.
+"""Implements `--sync`, which marks the products that are missing from the file as out of stock, or deletes them.
 
-The sync runs after the loaded rows are committed, and only if the whole file was read and every row names its SKU,
-because a product whose row cannot be read must not vanish. Short transactions change the products. If a sync is
-interrupted, the next sync changes the remaining products.
+The sync runs after the loaded rows are committed, and only if the whole file was read and every row has an SKU.
+Otherwise the sync could delete a product whose row is in the file but cannot be read. The products are changed in short
+transactions. If a sync is interrupted, the next sync changes the remaining products.
 """
 
 import re
@@ -25,7 +25,7 @@ _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 @dataclass(frozen=True)
 class MissingLimit:
-    """How many products one sync may change, as a share of the catalog before the load or as a number."""
+    """The largest number of products that one sync may change. `share` is relative to the catalog before the load."""
 
     share: float | None = None
     number: int | None = None
@@ -81,7 +81,7 @@ class SyncRun:
         sku = reject.sku.strip()
         if len(sku) <= MAX_LENGTHS["sku"] and _SKU.fullmatch(sku):
             self._rejected.append(sku)
-            if len(self._rejected) == BATCH_ROWS:  # bounds the memory for a file of rejects only
+            if len(self._rejected) == BATCH_ROWS:  # so that a file with only rejects takes bounded memory
                 self.name(())
         else:
             self._nameless += 1
@@ -92,7 +92,8 @@ class SyncRun:
         with self._conn.begin():
             missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
         inserted = 0 if summary.dry_run else summary.inserted
-        # The products before this load. When marking, unnamed products that were already out of stock do not count.
+        # The number of products before this load. If the sync marks products, missing products that are out of stock
+        # already do not count.
         there = missing.to_change + max(0, missing.named - inserted)
         summary.refused = self._refusal(missing.to_change, there)
         changed = 0
@@ -133,8 +134,8 @@ class SyncRun:
 
 
 def file_state(path: Path) -> tuple[int, int, int] | None:
-    """Returns a value that changes when the file is written or replaced. The value is constant for a folder, and None
-    for an unreadable path."""
+    """Returns a value that changes when the file is written or replaced. Returns a constant for a folder, and None for
+    a path that cannot be read."""
     try:
         status = path.stat()
     except OSError:

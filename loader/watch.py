@@ -10,7 +10,7 @@ from db.errors import DatabaseError, LoaderError, SettingsError, WindowshopError
 from loader.summary import LoadSummary
 from loader.sync import file_state
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # the seconds in each unit
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # unit -> its length in seconds
 
 
 def parse_interval(written: str) -> float:
@@ -32,9 +32,9 @@ def watch(
 ) -> None:
     """Load now. Then check the file at `path` every `every` seconds, and load it again if it has changed.
 
-    Each load passes one line to `say`, even if the load fails. A failed load is tried again after each interval,
-    because the file may be corrected or the database may come back. A folder is loaded after each interval.
-    KeyboardInterrupt ends the loop.
+    Each load passes one line to `say`, even if the load fails. A failed load is tried again after `every` seconds,
+    because the file may have been corrected or the database may answer again. A folder is always loaded again after
+    `every` seconds, whether it has changed or not. KeyboardInterrupt ends the loop.
     """
     done: object = None  # the file's state at the last load that succeeded
     while True:

@@ -35,8 +35,9 @@ def open_source(
 ) -> CatalogSource:
     """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
 
-    `mapping` has the column of each field, or its columns, best first. Drops private attributes that are not in
-    `kept`, and all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor UTF-16.
+    `mapping` has the column of each field, or a list of columns, best first. The source drops private attributes that
+    are not in `kept`, and all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor
+    UTF-16.
     """
     columns = {field: [names] if isinstance(names, str) else names for field, names in (mapping or {}).items()}
     check_fields(columns)
@@ -67,7 +68,7 @@ def _open_file(file: CatalogFile, kind: Format | None, mapping: FieldColumns, im
     head = FileHead(file)
     name = kind or recognise(head)
     if kind is None and mapping and head.header and FILE_FORMATS[name].fixed_columns:
-        name = Format.DELIMITED  # with a mapping, a table with fixed columns is read like any other delimited text
+        name = Format.DELIMITED  # a mapping cannot change fixed columns, so the table is read as plain delimited text
     file_format = FILE_FORMATS[name]
     if not file_format.fixed_columns:
         return file_format.source(file, image_root=image_root, mapping=mapping)
@@ -77,7 +78,7 @@ def _open_file(file: CatalogFile, kind: Format | None, mapping: FieldColumns, im
 
 
 def _table_in(folder: Path, kind: Format | None) -> Path | None:
-    """Returns the only table of a folder, or None for a folder of images, which has no table."""
+    """Returns the table to load from a folder, or None for a folder of images, which has no table."""
     if kind is Format.FOLDER:
         return None
     tables = sorted(entry for entry in folder.iterdir() if _is_table(entry) and entry.is_file())

@@ -1,4 +1,4 @@
-"""Changes the values of a feed as the options --map-values, --currency, --base-url and --image-root say."""
+"""Changes the values of a feed by the options --map-values, --currency, --base-url and --image-root."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +13,9 @@ from loader.sources.wrapping import WrappedSource
 
 @dataclass(frozen=True)
 class ValueChanges:
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by field: each value and its replacement
-    currency: str | None = None  # of prices without a currency
-    base_url: str | None = None  # where relative addresses of images and links start
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # field -> value -> its replacement
+    currency: str | None = None  # the currency of prices that name no currency
+    base_url: str | None = None  # the address at which relative addresses of images and links start
     from_root: bool = False  # whether an image path that begins with / starts at the image root
 
     def __bool__(self) -> bool:

@@ -1,5 +1,5 @@
-"""Reads one JSON document: a list of products, or an object in which some member holds the list, such as
-{"products": [...]}. The document is read piece by piece."""
+"""Reads one JSON document, piece by piece. The document is a list of products, or an object with such a list in it, as
+in {"products": [...]}."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -68,7 +68,8 @@ class JsonDocumentSource:
         return json_stream.members(self._file, lambda path, _: path == self._list)
 
     def _objects(self) -> Generator[dict[str, Any]]:
-        """Yields the good objects. The file ends where it cannot be read; the load itself reports the error."""
+        """Yields the objects, without rejects. Stops without an error where the file cannot be read, because the load
+        itself reports that error."""
         try:
             for found in self._members():
                 if not isinstance(found, Reject) and isinstance(found.value, dict):
@@ -78,7 +79,8 @@ class JsonDocumentSource:
 
 
 def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.Path:
-    """Returns the path of the list whose objects have an SKU and a title. Raises NotACatalog or MissingColumns."""
+    """Returns the path of the list of products, whose first object has an SKU and a title. Raises NotACatalog or
+    MissingColumns if there is no such list."""
     found: dict[json_stream.Path, list[str]] = {}
 
     def is_certain(path: json_stream.Path, first: dict[str, Any]) -> bool:

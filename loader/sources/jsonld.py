@@ -1,7 +1,8 @@
 """Reads schema.org products in JSON-LD, as web pages embed them. A file has one document, or a document on each line.
 
-A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. A
-ProductGroup becomes the products of its hasVariant, which inherit the fields that they lack.
+A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
+variant in the hasVariant of a ProductGroup becomes a product. The variant inherits the fields that it lacks from the
+group.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from loader.sources.reading.offers import offered
 MAX_DOCUMENT = 16 << 20  # at most this many bytes, because a document is parsed whole
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
 TEXTS = {  # field: schema.org's names for the field, best first; the first name that is present is read
-    "sku": ("sku", "productID", "mpn"),  # and then what `_other_identifier` finds
+    "sku": ("sku", "productID", "mpn"),  # a product without these names gets its SKU from `_other_identifier`
     "title": ("name",),
     "description": ("description",),
     "brand": ("brand", "manufacturer"),
@@ -177,7 +178,8 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
 
 
 def _other_identifier(product: dict[str, Any], gtin: str) -> str:
-    """Returns an SKU for a product without one: the SKU of its only offer, its GTIN, or the path of its address."""
+    """Returns an SKU for a product that names none. This is the SKU of the product's only offer, or else its GTIN, or
+    else the path of its address."""
     offers = [offer for offer in _list(product.get("offers")) if isinstance(offer, dict)]
     if len(offers) == 1 and (sku := one_text("sku", offers[0].get("sku"))):
         return sku
@@ -188,7 +190,8 @@ def _other_identifier(product: dict[str, Any], gtin: str) -> str:
 
 
 def _path(address: Any) -> str:
-    """Returns "p/lamp" for "https://shop.example/p/lamp#product". The fragment counts only without path and query."""
+    """Returns "p/lamp" for "https://shop.example/p/lamp#product". Returns the fragment only if the address has neither
+    path nor query."""
     try:
         parts = urlsplit(address) if isinstance(address, str) else None
     except ValueError:

@@ -26,7 +26,7 @@ from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 
-FIELDS = frozenset(("id", "title", "link", "image_link"))  # the fields that every feed has
+FIELDS = frozenset(("id", "title", "link", "image_link"))  # the columns by which a Google feed is recognised
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
 FIRST_ITEMS = 100  # the columns are the names in this many items, because an item omits its empty fields
@@ -67,9 +67,9 @@ class _Item:
     values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
 
     def record(self) -> dict[str, Any]:
-        """Returns the values by name. Names in Google's namespace take precedence over names of RSS or Atom, and these
-        over names in any other namespace. A value that differs from the value that takes precedence has the name
-        `feed_...`."""
+        """Returns the values by name. A name in Google's namespace takes precedence over the same name in RSS or Atom,
+        and a name in RSS or Atom over the same name in any other namespace. A different value of lower precedence is
+        returned under the name `feed_...`."""
         google, own, others = self.values
         record = {**others, **own, **google}
         for name in (google.keys() & (own.keys() | others.keys())) | (own.keys() & others.keys()):
@@ -80,7 +80,7 @@ class _Item:
 
 
 class _Items:
-    """Collects the items from the parser's events. The text of an item is dropped once it exceeds MAX_RECORD."""
+    """Collects the items from the parser's events. Once an item exceeds MAX_RECORD, its text is dropped."""
 
     def __init__(self, path: Path) -> None:
         self.whole: list[_Item] = []
@@ -133,7 +133,7 @@ class _Items:
         pass
 
     def _grown(self, by: int) -> bool:
-        """Add to the size of the item. Returns False once the item is too long."""
+        """Add `by` to the size of the item. Returns False once the item is too long."""
         item = self._item
         assert item is not None
         item.size += by
@@ -183,8 +183,8 @@ class MerchantXmlSource:
                 yield self._rows.row(item.line, record)
 
     def _records(self) -> Generator[dict[str, Any]]:
-        """Yields the items that are not too long. The file ends where it cannot be read; the load itself reports the
-        error."""
+        """Yields the items that are not too long. Stops without an error where the file cannot be read, because the
+        load itself reports that error."""
         try:
             for item in self._items():
                 if not item.too_long:
@@ -194,7 +194,7 @@ class MerchantXmlSource:
 
     def _items(self) -> Generator[_Item]:
         found = _Items(self.path)
-        encoding = "utf-8" if self._file.encoding else None  # instead of the encoding that the file declares
+        encoding = "utf-8" if self._file.encoding else None  # converted text is UTF-8, whatever the file declares
         parser = XMLParser(target=found, encoding=encoding, forbid_dtd=True)
         found.expat = parser.parser
         quiet = 0

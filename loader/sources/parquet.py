@@ -72,8 +72,8 @@ class ParquetSource:
             self.done = self.size * line // self._count
 
     def _good_records(self) -> Iterator[dict[str, Any]]:
-        """Yields the rows without their faulty values. The file ends where it cannot be read; the load itself reports
-        the error."""
+        """Yields the rows without their faulty values. Stops without an error where the file cannot be read, because
+        the load itself reports that error."""
         batches = self._parquet.iter_batches(batch_size=self._batch_rows, use_threads=False)
         try:
             while (batch := self._next(batches, 0)) is not None:
@@ -139,7 +139,7 @@ def _value(cell: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Returns the value as a JSON type. Raises ValueError with the reason if that is impossible."""
+    """Returns the value as a JSON type. Raises ValueError with the reason if no JSON type can hold the value."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

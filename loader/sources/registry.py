@@ -1,7 +1,7 @@
-"""Lists, for each format of a catalog file, the function that recognises it and the source that reads it.
+"""Lists, for each format of a catalog file, the function that recognises such a file and the source that reads it.
 
-Creating a source raises a LoaderError if the file cannot be read, has the wrong format or lacks a needed column. Its
-`rows()` streams the rows, and turns a faulty row into a `Reject`.
+The constructor of a source raises a LoaderError if the file cannot be read, has the wrong format or lacks a needed
+column. The method `rows()` of a source streams the rows, and yields a `Reject` in place of a faulty row.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ class CatalogSource(Protocol):
 
     @property
     def size(self) -> int | None:
-        """The value of `done` at the end, for a progress bar; None if it is not known."""
+        """The value that `done` will have at the end, for a progress bar. None if that value is not known."""
 
     @property
     def done(self) -> int:
@@ -39,8 +39,8 @@ class CatalogSource(Protocol):
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """The field of each column that was read, by the name of the column. The field of a column whose values become
-        attributes is `attributes.<name>`."""
+        """Maps the name of each column that was read to its field. If the values of a column become attributes, its
+        field is `attributes.<name>`."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         """Yields the rows. Call this only once. Memory stays bounded for files of any size. Raises SourceUnreadable if
@@ -52,7 +52,7 @@ class FileFormat:
     recognises: Callable[[FileHead], bool]
     source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
     fixed_columns: str = ""  # the error message for a `mapping`; "" if the format accepts a mapping
-    suffixes: tuple[str, ...] = ()  # if a folder has exactly one file with such a suffix, that file is loaded
+    suffixes: tuple[str, ...] = ()  # a file with such a suffix counts as a table when a folder is loaded
 
 
 def _of_platform(recognises: Callable[[FileHead], bool], source: type[PlatformTable]) -> FileFormat:

@@ -1,7 +1,7 @@
-"""Reads the Shopee product-matching data: train.csv or test.csv beside a folder of images.
+"""Reads the data set of Shopee's product-matching contest: train.csv or test.csv beside a folder of images.
 
-The columns are posting_id,image,image_phash,title,label_group. Only train.csv has label_group, which is equal for
-postings of the same product.
+The columns are posting_id,image,image_phash,title,label_group. Only train.csv has label_group; postings of the same
+product have the same label_group.
 """
 
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Reads the product exports of shop platforms, each by the public list of its columns."""
+"""Reads the product exports of shop platforms. Each reader follows the platform's public list of columns."""

@@ -1,7 +1,8 @@
-"""Reads BigCommerce's product export: version 2 (Item Type: Product, SKU, Rule) or 3 (Item: Product, Variant, Image).
+"""Reads BigCommerce's product export, of version 2 or 3.
 
-The rows behind the row of a product belong to it. Each SKU or variant becomes a product, and so does a product without
-any.
+In version 2, the column Item Type has Product, SKU or Rule. In version 3, the column Item has Product, Variant or
+Image. The rows after the row of a product belong to that product. Each SKU or variant is loaded as a product, and so is
+a product without SKUs and variants.
 """
 
 import re
@@ -124,7 +125,7 @@ def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
 def _row(
     line: int, cells: Cells, whole: Cells | None, images: list[tuple[str, str]], rules: list[dict[str, str]]
 ) -> RawProduct:
-    """Returns a product, or a variant of `whole`."""
+    """Returns the product in `cells`, which is a variant of the product `whole` if `whole` is given."""
     of_all = whole or Cells()
     availability = _availability(cells, of_all)
     options = _options(cells.take(NAMES["options"]))
@@ -212,7 +213,8 @@ def _categories(cell: str) -> list[str]:
 
 
 def _apply_rules(fields: dict[str, str], rules: list[dict[str, str]]) -> None:
-    """Sets the price of a SKU to the fixed price of a rule for this SKU. All rules become attributes too."""
+    """If a rule fixes the price of this SKU, sets the price to the price of the rule. All rules become attributes
+    too."""
     for rule in rules:
         cells = Cells(rule)
         match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.see(NAMES["price"]))
@@ -221,8 +223,8 @@ def _apply_rules(fields: dict[str, str], rules: list[dict[str, str]]) -> None:
 
 
 def _images(cells: Cells) -> list[tuple[str, str]]:
-    """Removes the cells of images, and returns the address or path and the description of each image: the thumbnail
-    first, and the others by position."""
+    """Removes the cells of images from `cells`. Returns the address or path and the description of each image. The
+    thumbnail comes first; the other images are ordered by position."""
     found: dict[int, dict[str, str]] = {}
     for name in list(cells):
         if match := IMAGE.fullmatch(name):

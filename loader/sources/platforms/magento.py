@@ -1,7 +1,7 @@
-"""Reads Magento 2's and Adobe Commerce's product export. A variant takes what it lacks from its configurable product.
+"""Reads Magento 2's and Adobe Commerce's product export.
 
-A configurable product is not loaded itself if the file has variants of it. Rows of a store view become the attribute
-`store_views` of their product.
+A variant takes the cells that it lacks from its configurable product. A configurable product with variants in the file
+is not loaded itself. The rows of store views become the attribute `store_views` of their product.
 """
 
 import re
@@ -48,7 +48,7 @@ SHOWN = {
     "store_view": "attributes.store_views",
     **dict.fromkeys(("online", "visibility", "quantity", "in_stock", "backorders", "manage_stock"), "availability"),
 }
-# Cells of a configurable product that say nothing about its variants
+# Cells of a configurable product that its variants do not inherit
 OF_THE_PARENT = frozenset((
     "sku", "name", "product_type", "type", "price", "special_price", "url_key", "visibility", "product_online", "qty",
     "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,

@@ -1,4 +1,5 @@
-"""Reads Medusa's product export, of version 1 or 2. Each row is a variant, and repeats the cells of its product."""
+"""Reads Medusa's product export, of version 1 or 2. Each row is a variant, and repeats the cells of the product that it
+belongs to."""
 
 import re
 from collections.abc import Iterator

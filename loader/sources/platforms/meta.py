@@ -1,6 +1,7 @@
 """Reads the catalog of Meta's Commerce Manager (Facebook, Instagram, WhatsApp) as a table.
 
-Its fields are mostly Google's. Lists are spread over columns such as `product_tags[0]` and `image[0].url`.
+Most columns have the names of Google's feeds. Lists are spread over columns such as `product_tags[0]` and
+`image[0].url`.
 """
 
 import re

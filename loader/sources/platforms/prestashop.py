@@ -1,4 +1,4 @@
-"""Reads PrestaShop's products, as its back office exports and imports them: with headers in the shop's language."""
+"""Reads products as PrestaShop's back office exports and imports them, with headers in the language of the shop."""
 
 import re
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ SHOWN = {
     "feature": "color, size, material, attributes",
     **dict.fromkeys(("active", "visibility", "orderable", "quantity", "when_out"), "availability"),
 }
-# A header of PrestaShop's own says how its cells are written, or whether a price contains taxes.
+# These remarks, which say how cells are written or whether a price contains taxes, only PrestaShop puts into headers.
 SIGN = re.compile(
     r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
     r"|sin iva\)|tasse (escluse|incluse)|\(yyyy-mm-dd\)",

@@ -1,7 +1,7 @@
 """Reads Shopify's product export. Several rows with the same handle hold the variants and images of one product.
 
-Each variant is loaded as a product, and so is a product without variants. The rows of a handle need not follow each
-other.
+Each variant is loaded as a product, and so is a product without variants. Rows of other handles may stand between the
+rows of one handle.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from loader.sources.reading.options import is_false, is_true, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
-# Our name for each column, and Shopify's names: the older template's name comes first.
+# The key of each column here, and Shopify's names for the column. The name in the older template comes first.
 NAMES = {
     "handle": ("handle", "url_handle"),
     "title": ("title",),
@@ -54,7 +54,7 @@ SHOWN = {
 }
 # A row with a value in one of these columns is a variant; any other row holds only an image.
 OF_A_VARIANT = ("sku", "price", "gtin", "option1_value")
-# Other columns with these beginnings belong to a variant, not to all variants of a product.
+# Further columns whose names begin like this belong to one variant, and not to all variants of a product.
 OF_EACH_ROW = (
     "variant_", "option", "cost_per_item", "compare_at_price", "charge_tax", "tax_code", "unit_price", "weight_",
     "requires_shipping", "fulfillment_service", "price_/", "included_/",
@@ -124,7 +124,7 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
         variants += is_variant
         image = cells.take(NAMES["image"])
         position, text = cells.take(NAMES["image_position"]), cells.take(NAMES["image_alt_text"])
-        if image and len(images) <= MAX_IMAGES:  # one image too many, so that validation reports the images
+        if image and len(images) <= MAX_IMAGES:  # one image beyond the maximum stays, so that validation reports it
             images.append((_position(position, len(images)), image, text))
         if not is_variant and (found is None or line != found.line):
             rest |= {name: cell for name, cell in cells.items() if name not in NAMES["handle"]}
@@ -135,8 +135,8 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
 
 
 def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool) -> RawProduct:
-    """Returns a variant. Cells of the row with the title count for all variants. A SKU that several variants of the
-    file share names none of them."""
+    """Returns a variant. Cells of the row with the title apply to all variants of the product. `is_shared` means that
+    several variants in the file have this SKU, which then becomes the SKU of none of them."""
     of_all = {
         name: cell for name, cell in whole.cells.items() if not name.startswith(OF_EACH_ROW) and not _is_ours(name)
     }
@@ -189,7 +189,8 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
 
 
 def _is_ours(name: str) -> bool:
-    """Returns whether the cell becomes a field, or belongs to one row only."""
+    """Returns whether the column is in NAMES, and so is not an attribute that all variants inherit. Only the columns
+    `published` and `status` are in NAMES and are inherited."""
     return any(name in NAMES[ours] for ours in NAMES if ours not in ("published", "status"))
 
 

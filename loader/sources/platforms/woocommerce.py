@@ -1,6 +1,6 @@
-"""Reads WooCommerce's product export. A variation takes what its own cells lack from the row of its parent.
+"""Reads WooCommerce's product export. A variation takes the cells that it lacks from the row of its parent.
 
-A variable product is not loaded itself if the file has variations of it.
+A variable product with variations in the file is not loaded itself.
 """
 
 import re
@@ -47,7 +47,7 @@ SHOWN = {
     **dict.fromkeys(("published", "visibility", "in_stock", "stock", "backorders"), "availability"),
 }
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
-# Cells of a parent that say nothing about its variations
+# Cells of a parent that its variations do not inherit
 OF_THE_PARENT = frozenset((
     "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
     "backorders_allowed?", "regular_price", "sale_price", "date_sale_price_starts", "date_sale_price_ends", "images",
@@ -141,8 +141,8 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
 
 
 def _options(of_parent: Cells, cells: Cells) -> dict[str, list[str]]:
-    """Returns the attributes by their names. A variation that fits any value of an attribute has the values of its
-    parent."""
+    """Returns the values of WooCommerce's attributes, by the attribute's name. If a variation has no value of an
+    attribute, it gets all values of its parent."""
     found: dict[str, list[str]] = {}
     for each in (of_parent, cells):
         for name, label in each.items():
@@ -158,7 +158,7 @@ def _images(cells: Cells) -> list[str]:
 
 
 def _list(cell: str) -> list[str]:
-    r"""Returns the members of a cell. Commas separate them, and a comma of a member is written \,."""
+    r"""Returns the members of a cell. Commas separate the members; a comma inside a member is written as \,."""
     members = (member.replace("\\,", ",").strip() for member in re.split(r"(?<!\\),", cell))
     return list(dict.fromkeys(plain_text(member) for member in members if member))
 
