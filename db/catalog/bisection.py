@@ -1,4 +1,4 @@
-"""Writes rows to the database. If the database refuses rows that passed validation, halving finds these rows."""
+"""Writes rows to the database together. If the database refuses them, writes each half alone, down to single rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -16,15 +16,16 @@ Result = TypeVar("Result")
 def write_each(
     write: Callable[[Sequence[Row]], Result], rows: Sequence[Row]
 ) -> Iterator[tuple[Sequence[Row], Result | StatementRefused]]:
-    """Write `rows` together, or in parts if the database refuses a row. Yields each part and its result, in order.
+    """Write `rows` together, or in parts if the database refuses a row. Yields each part with the result of `write`.
 
-    A refused row is a part of its own, and its result is the error. `write` must leave nothing behind when it raises.
-    Raises StatementRefused when the statement itself is at fault.
+    The parts come in the order of `rows`. A refused row is a part of its own, with the error as its result. If `write`
+    raises an error, it must have undone its changes. Raises StatementRefused if the error is of another class than
+    those in ROW_AT_FAULT, because then the statement is at fault and not a row.
     """
     try:
         result: Result | StatementRefused = write(rows)
     except StatementRefused as error:
-        # an error without a SQLSTATE comes from the driver, which refused to send a value
+        # An error without a SQLSTATE comes from the driver, which refused to send a value of a row.
         if error.sqlstate is not None and error.sqlstate[:2] not in ROW_AT_FAULT:
             raise
         if len(rows) > 1:

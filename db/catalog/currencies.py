@@ -1,7 +1,8 @@
 # ruff: noqa: RUF001 - symbols of all scripts
-"""Lists the symbols of currencies as shops write them, from the locale data of Unicode's CLDR."""
+"""Lists the symbols that shops write for currencies. The source is the locale data of Unicode's CLDR."""
 
-# Maps a symbol that means one currency to the code of the currency. A symbol has no blank, and no full stop at its end.
+# Maps each symbol of a single currency to the code of that currency. The symbols are written without blanks and without
+# a full stop at the end, because prices.py removes both before it looks a symbol up.
 SYMBOLS = {
     "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₺": "TRY", "₩": "KRW", "￦": "KRW", "₫": "VND", "₴": "UAH",
     "₪": "ILS", "₱": "PHP", "฿": "THB", "₦": "NGN", "₸": "KZT", "₼": "AZN", "₾": "GEL", "₡": "CRC", "₲": "PYG",
@@ -29,7 +30,8 @@ SYMBOLS = {
     "ر.س": "SAR", "ر.ق": "QAR", "ج.م": "EGP", "د.م": "MAD", "د.ج": "DZD", "ل.ل": "LBP",
 }  # fmt: skip
 
-# Maps a symbol that several currencies share to these currencies. Another column names the currency, or it is unknown.
+# Maps each symbol that several currencies share to the codes of these currencies. If no other column of the feed names
+# the currency, the currency of a price with such a symbol is unknown.
 SHARED: dict[str, frozenset[str]] = {
     "$": frozenset((
         "ARS", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "CLP", "COP", "CUP", "CVE", "DOP", "FJD", "GYD", "HKD",
@@ -53,7 +55,7 @@ OTHER_SPELLINGS = {"￥": "¥", "₨": "rs"}
 
 THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
-# Currencies whose prices have no decimals: three digits after a dot or comma are thousands.
+# Currencies whose prices have no decimals. In such a price, a dot or comma before three digits separates thousands.
 NO_DECIMALS = frozenset((
     "BIF", "CLP", "COP", "DJF", "GNF", "HUF", "IDR", "IRR", "ISK", "JPY", "KMF", "KRW", "LAK", "MGA", "MMK", "PYG",
     "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF", "¥", "cfa", "fcfa",

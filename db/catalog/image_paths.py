@@ -1,4 +1,4 @@
-"""Checks that the image paths of a catalog stay below the image root. Only the encoder opens the files."""
+"""Checks that the image paths of a catalog stay below the image root. This module opens no file; the encoder does."""
 
 import os
 import re
@@ -21,11 +21,12 @@ class ImageRoot:
         self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
 
     def uri(self, written: str) -> tuple[str, bool]:
-        """Return the address or path as it is stored, and whether the file exists (always True for an address).
+        """Return the address or path that the database stores for `written`, and whether the file exists.
 
-        Paths are never decoded: a percent sequence is part of a file's name. Raises ValueError with the reason when
-        the path leaves the root, directly or through links, or is not the path of a file. A path with accents finds
-        its file in composed and in decomposed characters (é, or e and an accent), as archives of other systems differ.
+        For an address, the second value is always True. A percent sequence in a path is not decoded, because it is part
+        of a file's name. If no file has the name as written, an accented letter as one character (é) and the letter
+        with a separate accent count as equal, because archives of other systems differ here. Raises ValueError with the
+        reason if the path leaves the root, directly or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, True
@@ -57,7 +58,7 @@ class ImageRoot:
             if stat.S_ISLNK(status.st_mode):
                 self._inside(os.path.realpath(path), uri)
                 status = Path(path).stat()
-        except OSError:  # missing, name too long, or no permission: the encoder will report it
+        except OSError:  # missing, name too long, or no permission: the encoder will report the error
             return False
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{_shown(uri)} is not a file")
@@ -74,7 +75,7 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """Accepts only addresses, for a catalog without an image root, whose paths would have no folder to start from."""
+    """Accepts addresses and refuses paths. A catalog without an image root has no folder where paths could start."""
 
     def uri(self, written: str) -> tuple[str, bool]:
         if address := _address(written):

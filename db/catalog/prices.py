@@ -1,8 +1,9 @@
 """Reads a price as shops write it: an amount, with its currency before or behind it.
 
 Blanks of any width, apostrophes, and repeated dots or commas separate groups of digits. The only notation that could
-mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` decides such a price by
-the other prices of the file. If they decide nothing, the price is refused, because it could be wrong a thousandfold.
+mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` looks at the other
+prices of the file to choose between the two amounts. If those prices do not show the right amount, the price is
+refused, because one amount is a thousand times the other.
 """
 
 import re
@@ -15,7 +16,8 @@ from db.catalog.currencies import NO_DECIMALS, OTHER_SPELLINGS, SHARED, SYMBOLS,
 MAX_PRICE = Decimal("9999999999.99")  # the largest value of the column's type, numeric(12,2)
 MAX_PRICE_LENGTH = 50  # characters, including white space and currency
 CENT = Decimal("0.01")
-ROUNDING_NOISE = Decimal("1e-7")  # a binary number such as 19.989999771 differs from its price by at most this share
+# A price that was stored as a binary number, such as 19.989999771 for 19.99, is wrong by at most this share.
+ROUNDING_NOISE = Decimal("1e-7")
 
 _PLAIN = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 _NUMBER = re.compile(
@@ -25,7 +27,7 @@ _NUMBER = re.compile(
 _INVISIBLE = "\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069\ufeff\u00ad"
 _APOSTROPHES = "\u2019\u2018\u02bc\u00b4`\u066c\u060c\u2e41\uff07"
 _ARABIC_DECIMAL = "\u066b"
-_EITHER = "?"  # the mark before three digits that are either decimals or thousands
+_EITHER = "?"  # stands for a mark before three digits that may separate decimals or thousands
 
 
 class AmbiguousPrice(ValueError):
@@ -33,9 +35,9 @@ class AmbiguousPrice(ValueError):
 
 
 class WrittenPrice(NamedTuple):
-    """A price that is split, but whose amount is not decided."""
+    """The parts of a price. They do not yet tell the amount if a dot or comma could have two meanings."""
 
-    digits: str  # digits with dots, commas, blanks (written " ") and apostrophes
+    digits: str  # the digits, with the dots, commas, blanks (each a " ") and apostrophes between them
     unit: str | None  # a currency's code, or a symbol that several currencies share
 
     @property
@@ -47,7 +49,8 @@ class WrittenPrice(NamedTuple):
 def price(cell: str, currency: str | None = None, decimal_mark: str | None = None) -> tuple[Decimal, str | None]:
     """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00".
 
-    `currency` is the currency from another column. `decimal_mark` decides a price that could mean two amounts.
+    `currency` is the currency from another column. `decimal_mark` tells which amount is meant by a price that could
+    mean two amounts.
     """
     if _PLAIN.fullmatch(cell):
         return _checked(Decimal(cell), cell), None
@@ -60,7 +63,10 @@ def price(cell: str, currency: str | None = None, decimal_mark: str | None = Non
 
 @lru_cache(maxsize=10_000)
 def is_ambiguous(cell: str) -> bool:
-    """Return whether the notation of the price could mean two amounts. Its currency or other prices may then decide."""
+    """Return whether the notation of the price could mean two amounts.
+
+    The currency of the price or the other prices of the file may then show which amount is meant.
+    """
     if _PLAIN.fullmatch(cell):
         return False
     try:
@@ -77,7 +83,7 @@ def has_three_decimals(cell: str, currency: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def split(cell: str) -> WrittenPrice:
-    """Split a price into its digits and its currency. Raises ValueError for any other text."""
+    """Split a price into its digits and its currency. Raises ValueError if the text is not a price."""
     text = cell.strip() if cell.isascii() else "".join(map(_plain_character, cell)).strip()
     found = _NUMBER.search(text) if len(cell) <= MAX_PRICE_LENGTH else None
     if found is None or any(character.isdigit() for character in text[: found.start()] + text[found.end() :]):
@@ -95,18 +101,18 @@ def split(cell: str) -> WrittenPrice:
     if len(units) > 2:
         raise ValueError(f'price "{shown(cell)}" names its currency twice')
     tail = found["tail"] or ""
-    decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-": a mark without decimals
+    decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-" becomes "199,00"
     return WrittenPrice(found["digits"].strip() + decimals, units[0] if units else None)
 
 
 def number_text(number: float | Decimal) -> str:
-    """Return a number, such as a number in JSON, as a text that can mean one amount only."""
+    """Return a number, such as a number in JSON, as a price that cannot mean two amounts."""
     text = format(Decimal(str(number)), "f")
     return f"{text}0" if text[-4:-3] == "." else text
 
 
 def decided(cell: str, currency: str | None, decimal_mark: str) -> str:
-    """Return the price as a text that can mean one amount only. Raises ValueError for a price that stays ambiguous."""
+    """Return the price in a notation that cannot mean two amounts. Raises ValueError if the price stays ambiguous."""
     written = split(cell)
     amount = _amount(written.digits, written.currency or currency or written.unit, decimal_mark, cell)
     return f"{number_text(amount)} {written.unit or ''}".rstrip()
@@ -115,8 +121,8 @@ def decided(cell: str, currency: str | None, decimal_mark: str) -> str:
 class DecimalMarks:
     """Finds out which character separates the decimals in the prices of a file.
 
-    A price such as "1.290,00" or "12,90" decides for its currency, and for all currencies without prices that decide.
-    Prices that contradict each other decide nothing.
+    A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. For a currency without such a price,
+    the prices of the other currencies count. If prices contradict each other, the mark stays unknown.
     """
 
     def __init__(self) -> None:
@@ -131,7 +137,7 @@ class DecimalMarks:
                 found.add(mark)
 
     def of(self, cell: str, currency: str | None = None) -> str | None:
-        """Return the decimal mark for this price, or None if nothing decides it."""
+        """Return the decimal mark for this price, or None if the noted prices do not show the mark."""
         unit = _unit(cell, currency)
         own = self._shown.get(unit)
         if own and (own.decimals or own.thousands):
@@ -145,7 +151,7 @@ class DecimalMarks:
 class _Evidence(NamedTuple):
     decimals: set[str]  # marks that separate decimals in some price
     thousands: set[str]  # marks that separate thousands in some price
-    doubtful: set[str]  # marks before three digits whose last one is not 0: such digits are rarely decimals
+    doubtful: set[str]  # marks before three digits of which the last is not 0; such digits are rarely decimals
 
     def decimal_mark(self) -> str | None:
         marks = self.decimals - self.thousands - self.doubtful
@@ -247,7 +253,7 @@ def _parted(digits: str, cell: str) -> tuple[str, str, str]:
 
 
 def _ungrouped(digits: str, cell: str) -> str:
-    """Return the digits without the characters between their groups of three, or of two as in India."""
+    """Remove the characters between groups of digits. A group has three digits, or two in India's "12,34,567"."""
     if digits.isdecimal():
         return digits
     marks = {character for character in digits if not character.isdecimal()}
@@ -266,7 +272,7 @@ def _ungrouped(digits: str, cell: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _evidence(cell: str, currency: str | None) -> tuple[str | None, str | None, str | None, str | None]:
-    """Return the currency, and the marks that the price shows: a decimal mark, a thousands mark, a doubtful mark."""
+    """Return the currency, a decimal mark, a thousands mark and a doubtful mark, or None for each that is not shown."""
     if _PLAIN.fullmatch(cell):
         return currency, ("." if "." in cell else None), None, None
     try:

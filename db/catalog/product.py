@@ -24,9 +24,9 @@ class RawProduct:
     fields: Mapping[str, str]
     images: Sequence[str] = ()  # paths below the image root, or addresses; pages show the first image
     image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields that are not in COLUMNS
-    line: int = 0  # the line where the product begins; in a folder of images, the number of the image
-    faults: Sequence[tuple[str, str]] = ()  # field and reason for each value that its field cannot hold
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields of the feed that are not in COLUMNS
+    line: int = 0  # the line of the file where the product begins; for a folder of images, the number of the image
+    faults: Sequence[tuple[str, str]] = ()  # the field and the reason of each value that does not fit its field
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Product:
 @dataclass(slots=True)
 class ValidatedProduct:
     product: Product
-    missing_files: int  # the number of its image files that are not on this disk
-    dropped_hash: bool  # the image_phash of the product was malformed
-    line: int  # the line of its RawProduct
-    warnings: Sequence[tuple[str, str]] = ()  # field and reason for each value that was dropped or changed
+    missing_files: int  # the number of the product's image files that are not on this disk
+    dropped_hash: bool  # whether the image_phash of the feed was malformed, and therefore dropped
+    line: int  # the `line` of the RawProduct
+    warnings: Sequence[tuple[str, str]] = ()  # the field and the reason of each value that was dropped or changed

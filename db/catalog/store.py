@@ -1,4 +1,4 @@
-"""Writes the products of a catalog through shop.upsert_staged, deletes them and reads them.
+"""Writes products through shop.upsert_staged, deletes products and reads products.
 
 with conn.begin():
     with staging(conn) as stage:
@@ -55,15 +55,15 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
         with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
 
             def stage(product: Product) -> None:
-                # Attributes and images are sent as text. Otherwise psycopg would inspect each list and mapping for its
-                # type, which takes longer than sending all columns.
+                # Attributes and images are sent as text. Otherwise psycopg would inspect each list and mapping to find
+                # its type, and the inspection takes longer than to send all columns.
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array(image.uri for image in product.images)
                 phashes = _array(image.phash for image in product.images)
                 copy.write_row((*_columns(product), attributes, uris, phashes))
 
             yield stage
-    except psycopg.Error as error:  # COPY bypasses SQLAlchemy and therefore its translation of errors
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, where db/engine.py would translate the error
         raise translated(error) from error
 
 
@@ -82,7 +82,7 @@ def _quoted(text: str) -> str:
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:
     """Insert or update the staged products. Relative image paths start at the folder `image_root`.
 
-    Products that were not staged, or that equal the staged ones already, stay untouched.
+    A product that is not staged, or that already equals its staged row, is not written.
     """
     root_id = None
     if image_root is not None:
@@ -117,7 +117,7 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # in SKU order, because writers that lock in the same order do not deadlock
+        # In the order of SKUs, because writers that lock products in the same order cannot deadlock.
         for part, result in write_each(write, sorted(products, key=attrgetter("sku"))):
             of_each = [result] if isinstance(result, StatementRefused) else result
             outcomes.update(zip((product.sku for product in part), of_each, strict=True))
@@ -170,7 +170,10 @@ def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str,
 
 
 def image_file(conn: Connection, product_id: UUID, position: int) -> tuple[str, str] | None:
-    """Return the folder of an image and its path below that folder, or None if the image is not a file."""
+    """Return the folder of an image file and the file's path below the folder.
+
+    Returns None if there is no such image, or if the image has an address instead of a file.
+    """
     statement = text(
         "select shop_private.image_folder(i.image_root_id), i.uri from shop.product_image i "
         "join shop.product p using (product_id) "

@@ -1,7 +1,7 @@
-"""Finds the products of a catalog that a feed does not name, then marks them as out of stock or deletes them.
+"""Finds the products of a catalog that a feed does not name, and marks these products as out of stock or deletes them.
 
-The SKUs that a feed names go to a temporary table of the loading session. Memory therefore does not grow with the feed,
-and a killed load leaves nothing behind.
+The products that a feed names are stored in a temporary table of the loading session. So the memory of the load does
+not grow with the feed, and the table disappears if the load is killed.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# The table has no key: it is joined only once, as a whole, and a product that is named twice does no harm.
+# The table has no primary key: no query looks up a single row, and a product may be named twice.
 _BEGIN = text("create temporary table named (product_id uuid not null)")
 _NAME = text("insert into pg_temp.named select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s")
 _MISSING = """
@@ -34,11 +34,11 @@ _DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
 
 @dataclass(frozen=True)
 class Missing:
-    """Counts of the catalog's products."""
+    """Three numbers of products of the catalog."""
 
-    to_change: int  # products that the feed does not name; when marking, without products already out of stock
+    to_change: int  # products that the feed does not name; without those already out of stock, unless they are deleted
     named: int  # products that the feed names
-    products: int  # all products of the catalog
+    products: int  # all products
 
 
 def begin(conn: Connection) -> None:
@@ -52,7 +52,7 @@ def name(conn: Connection, skus: Sequence[str], catalog: str) -> None:
 
 
 def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
-    """Store and count the products that the feed does not name. `change` then works through them."""
+    """Count the products that the feed does not name, and store their ids in a temporary table for `change`."""
     conn.execute(text("analyze pg_temp.named"))
     conn.execute(text(_MISSING if delete else _MISSING + _STILL_OFFERED), {"catalog": catalog})
     conn.execute(text("create unique index on pg_temp.missing (number)"))
@@ -61,5 +61,8 @@ def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
 
 
 def change(conn: Connection, after: int, rows: int, *, delete: bool) -> int:
-    """Mark or delete up to `rows` missing products, skipping the first `after`. Returns how many were changed."""
+    """Change the missing products with the numbers `after` + 1 to `after` + `rows`. Returns how many were changed.
+
+    With `delete`, the products are deleted, otherwise they are marked as out of stock.
+    """
     return conn.execute(_DELETE if delete else _MARK, {"after": after, "rows": rows}).rowcount

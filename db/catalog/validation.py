@@ -1,9 +1,8 @@
 """Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
-The loader's files and `PUT /products` follow the same rules. Spelling is corrected where it has only one meaning:
-white space, letter case, availability words, decimal commas, and HTML, which becomes plain text. Values are never
-guessed or cut. A malformed image
-hash is dropped, because the encoder computes the hash again, and so is a wrong GTIN.
+The loader and `PUT /products` validate by the same rules. A spelling that can have only one meaning is corrected: white
+space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never guessed or cut. A
+malformed image hash is dropped, because the encoder computes the hash again. A wrong GTIN is also dropped.
 """
 
 import re
@@ -26,24 +25,23 @@ MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
 
 ADDRESSES = ("link", "image_link")
 IDENTIFIERS = ("sku", "gtin", "mpn", "item_group_id")
-REQUIRED = ("sku", "title")  # a fault of another field need not reject the product
+REQUIRED = ("sku", "title")  # a fault in one of these fields always rejects the product
 Fault = tuple[str, str]  # the field, and the reason
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) -> ValidatedProduct | list[str]:
-    """Return the product, or the list of its faults. Without a root, every image must be an address.
+    """Return the product, or the list of its faults. If `root` is None, every image must be an address.
 
-    If not `strict`, only a fault of SKU or title rejects the product. Any other faulty value is dropped with a
-    warning.
+    Unless `strict`, only a fault in SKU or title rejects the product. Any other faulty value is dropped with a warning.
     """
     faults: list[Fault] = list(raw.faults)
     warnings: list[Fault] = []
     texts: dict[str, Any] = {}
     attributes = raw.attributes
     fields = raw.fields
-    # One test covers all cells of the row, because nearly every row passes and a test per cell takes longer.
+    # One test covers all cells of the row, because nearly every row passes, and a test for each cell takes longer.
     joined = "".join(fields.values())
     all_text = _is_text(joined)
     if all_text and ("<" in joined or "&" in joined):
@@ -80,7 +78,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
 
 
 def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
-    """Return the attributes that can be stored, and list the faults of the others."""
+    """Return the attributes that can be stored, and add the faults of the other attributes to `faults`."""
     good = {}
     for name, value in attributes.items():
         found = [fault for text in _texts({name: value}) if (fault := _fault("attribute", text, LONG))]
@@ -137,12 +135,12 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
         texts["currency"] = in_price
     if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):
         warnings.append(
-            ("price", f'price "{written}" is rounded to {texts["price"]}, as prices have two decimals here')
+            ("price", f'price "{written}" is rounded to {texts["price"]}, because stored prices have two decimals')
         )
 
 
 def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -> tuple[list[Image], int]:
-    """Return the images, and how many image files are not on this disk. An image that is named twice counts once."""
+    """Return the images and the number of image files that are not on this disk. Repeated images count once."""
     images: dict[str, Image] = {}
     missing = 0
     for path in raw.images:

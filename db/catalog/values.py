@@ -1,4 +1,4 @@
-"""Converts a cell from the way shops write it to the value in the catalog, or raises ValueError with the reason."""
+"""Converts a cell of a feed to the value that the catalog stores, or raises ValueError with the reason."""
 
 import re
 from functools import lru_cache
@@ -41,7 +41,7 @@ def availability(cell: str) -> str:
 
 @lru_cache
 def gtin(cell: str) -> str:
-    """Read a GTIN of 8, 12, 13 or 14 digits, or an ISBN of 10. Blanks and hyphens are removed."""
+    """Read a GTIN of 8, 12, 13 or 14 digits, or an ISBN of 10 characters. Blanks and hyphens are removed."""
     code = re.sub(r"[\s-]", "", cell.removeprefix("'")).removesuffix(".0").upper()
     if re.fullmatch(r"[0-9]+([.,][0-9]+)?E[+]?[0-9]+", code):
         raise ValueError(

@@ -1,5 +1,5 @@
-"""Measures how good search is: runs judged queries by each leg alone and by all legs together, and keeps the results.
+"""Measures how good search is: runs judged queries by each leg alone and by all legs together, and stores the results.
 
-run.py runs one evaluation: judgements.py (reads) -> measure.py (searches) -> history.py (stores, compares).
+run.py runs one evaluation: judgements.py reads the queries, measure.py searches, history.py stores and compares.
 metrics.py and fusion.py contain only arithmetic; fitting.py finds the weights of the legs.
 """

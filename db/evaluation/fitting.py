@@ -1,7 +1,8 @@
 """Fits the fusion weights of a model on half of the judged queries and tests them on the other half.
 
-A hash of the query decides its half. So a query is in the same half in every suite, and stays there when judgements are
-added. Only queries with a text are used, because a search by image alone uses only the image leg by default.
+A hash of the query decides in which half the query is. So a query is in the same half in every suite, and stays in this
+half when judgements are added. Only queries with a text are used, because a search by image alone uses only the image
+leg by default.
 """
 
 import json
@@ -16,8 +17,8 @@ from db.evaluation.fusion import LegWeights, fit, in_dev_half
 from db.evaluation.measure import MeasuredLeg, Progress, Serving, Task, leg_lists
 from db.evaluation.metrics import NDCG_DEPTH, Interval, Values, bootstrap
 
-DEPTH = 50  # products in each leg's list, as in a search for 10 results
-FEWEST = 10  # at least this many queries in each half
+DEPTH = 50  # number of products in each leg's list, as in a search for 10 results
+FEWEST = 10  # each half must have at least this many queries
 METRIC = f"nDCG@{NDCG_DEPTH}"
 
 
@@ -37,7 +38,7 @@ class HeldOutResult:
     queries: int  # the number of queries in the test half
     hybrid: Interval
     legs: dict[str, Interval] = field(default_factory=dict)
-    over: dict[str, Interval] = field(default_factory=dict)  # for each leg, the hybrid minus the leg
+    over: dict[str, Interval] = field(default_factory=dict)  # by leg: the nDCG@10 of the hybrid minus that of the leg
 
     @property
     def best_leg(self) -> str:
@@ -88,7 +89,7 @@ def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]
 
 
 def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
-    """Join the values of several groups of queries, for the legs that every group has."""
+    """Join the values of several groups of queries. A leg that any group lacks is left out."""
     return {
         leg: np.concatenate([each[leg] for each in values]) for leg in values[0] if all(leg in each for each in values)
     }

@@ -19,7 +19,8 @@ from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 from db.functions.constants import KEYWORD_FEW, KEYWORD_FEW_FACTOR
 
 LEGS = ("image", "title", "keyword")
-LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # `fit` tries these weights; only ratios matter, so steps are factors
+# `fit` tries these weights. Only ratios matter, so each weight is 2 to 2.5 times the weight before it.
+LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 RRF_KS = (3, 10, 30, 60)  # `fit` tries these values of rrf_k
 
 
@@ -34,7 +35,7 @@ class LegWeights:
 
     @classmethod
     def tuned(cls, rows: Mapping[str, float]) -> "LegWeights":
-        """Build weights from rows of shop.tuning. `rows` has their values by name."""
+        """Build weights from rows of shop.tuning. `rows` maps the name of each row to its value."""
         return cls(**{leg: rows.get(f"{leg}_weight", 1.0) for leg in LEGS}, rrf_k=int(rows.get("rrf_k", 60)))
 
     def as_tuning(self) -> dict[str, float]:
@@ -51,9 +52,9 @@ def only(leg: str) -> LegWeights:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A query: the products that each leg found, best first, and the grades of its judged products.
+    """A query: the products that each leg found, best first, and the grades of the judged products.
 
-    `factors` are the factors of the keyword leg's weight that differ from 1.
+    For some products, the keyword leg's weight is multiplied by a factor other than 1; `factors` has these factors.
     """
 
     lists: Mapping[str, Sequence[UUID]]
@@ -62,9 +63,9 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factor of the keyword leg's weight for each product that the words name, as in fuse_legs.sql.
+    """Return the factors of the keyword leg's weight for the products that the words of the query name.
 
-    `scores` are the scores of the keyword leg, best first.
+    The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """
     first_unnamed = next(itertools.islice(scores.values(), KEYWORD_FEW, None), 0.0)
     least = max(2, 1 + floor(first_unnamed))
@@ -74,7 +75,10 @@ def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
 def fuse(
     lists: Mapping[str, Sequence[UUID]], weights: LegWeights, factors: Mapping[UUID, float] | None = None
 ) -> list[UUID]:
-    """Return the products that any leg with a weight found, best first. Products of equal score are ordered by id."""
+    """Return the products that any leg found whose weight is not 0, best first.
+
+    Products of equal score are ordered by id.
+    """
     scores: dict[UUID, float] = {}
     for leg, found in lists.items():
         if weight := getattr(weights, leg):
@@ -85,7 +89,10 @@ def fuse(
 
 
 def in_dev_half(query_id: UUID) -> bool:
-    """Return whether a query is in the dev half. A hash of the query decides, so it is the same in every suite."""
+    """Return whether a query is in the dev half.
+
+    The id is a hash of the query, so the query is in the same half in every suite.
+    """
     return query_id.bytes[-1] % 2 == 0
 
 
@@ -114,7 +121,7 @@ def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
 
 
 def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], ...]:
-    """Return four arrays: the rank of each (case, product, leg), the factor of the leg's weight there, the gain of each
+    """Return four arrays: the rank and the factor of the leg's weight of each (case, product, leg), the gain of each
     (case, product), and the best possible DCG of each case.
 
     The rank is infinite if the leg did not find the product. The products of a case are ordered by id, so that a stable

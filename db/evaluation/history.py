@@ -48,7 +48,7 @@ def check_may_keep(conn: Connection) -> None:
 
 def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> int:
     """Store a run and return its number. `conn` belongs to the role app, and the caller commits."""
-    # The lock gives different numbers to two runs that end at the same time.
+    # Two runs that end at the same time get different numbers, because the second run waits for this lock.
     conn.execute(text("lock table shop.evaluation in share row exclusive mode"))
     run = int(conn.scalar(text("select coalesce(max(run), 0) + 1 from shop.evaluation")) or 1)
     for leg in measured:
@@ -90,9 +90,10 @@ def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> i
 
 
 def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, list[StoredLeg]]:
-    """Return the stored run with the number `against`; "last" is the newest run that measured one of the tasks' suites.
+    """Return the number and the rows of the stored run `against`, which is a number or "last".
 
-    Raises SettingsError when there is no such run.
+    "last" is the newest run, trials excluded, that measured a suite of the tasks. Raises SettingsError if there is no
+    such run.
     """
     suites = sorted({task.suite for task in tasks})
     if against == "last":
@@ -148,7 +149,10 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Compare query by query, and resample the differences. Directions that only one of the runs has are skipped."""
+    """Compare the metrics query by query, with bootstrap intervals. A direction that one of the runs lacks is left out.
+
+    The caller has checked with `refuse_unlike` that the runs can be compared.
+    """
     comparisons = []
     for leg in measured:
         then = next((one for one in stored if one.direction == leg.direction and _measures(one, leg.task)), None)

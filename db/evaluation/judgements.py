@@ -1,4 +1,4 @@
-"""Judgements of how well a product answers a query. SQL or `add` writes them; `read` returns them by query."""
+"""Adds judgements of how well products answer queries, and reads all judgements of a suite, grouped by query."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,14 +33,17 @@ class JudgementCounts:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A query of a suite and the grades of its judged products by product_id. Image bytes stay in the database."""
+    """A query of a suite, with the grades of its judged products by product_id.
+
+    The bytes of a query's image stay in the database.
+    """
 
     suite: str
     catalog: str
     query_id: UUID
     label: str  # a name for people: the text, sku:..., or the image's sha256
     text: str | None
-    picture_of: int | None  # the judgement_id of a row that holds the image
+    picture_of: int | None  # the judgement_id of a row that holds the bytes of the query's image
     picture_sku: str | None
     product_id: UUID | None  # the id of the product whose SKU is picture_sku
     grades: Mapping[UUID, int]
@@ -68,7 +71,7 @@ select count(*) filter (where added), count(*) filter (where not added),
 
 
 def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
-    """Add judgements. A product that was judged for the query before gets the new grade.
+    """Add judgements. If a product was judged for the same query before, the new grade replaces the old grade.
 
     `conn` belongs to the role app, and the caller commits. No two of `judgements` may judge the same product for the
     same query.
@@ -85,7 +88,7 @@ def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
             for one in judgements:
                 row = (one.suite, one.catalog, one.query, one.picture, one.picture_sku, one.sku, one.grade)
                 copy.write_row(row)
-    except psycopg.Error as error:  # COPY bypasses SQLAlchemy and therefore its translation of errors
+    except psycopg.Error as error:  # COPY bypasses SQLAlchemy, where db/engine.py would translate the error
         raise translated(error) from error
     counts = conn.execute(text(_ADD)).one()
     conn.execute(text("drop table pg_temp.staged_judgement"))

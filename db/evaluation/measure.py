@@ -1,4 +1,4 @@
-"""Runs judged queries through `shop.search` and measures the results. It writes nothing, so the role analyst suffices.
+"""Runs judged queries through `shop.search` and measures the results. The role analyst suffices: nothing is written.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
@@ -29,7 +29,10 @@ Progress = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Queries of one kind, one suite, one catalog, under one filter. Only products that pass the filter have grades."""
+    """The queries of one kind, suite and catalog, to be measured under one filter.
+
+    The grades of products that the filter excludes are left out of `queries`.
+    """
 
     suite: str
     catalog: str
@@ -37,8 +40,8 @@ class Task:
     filter: Filter | None
     selectivity: float | None  # share of the catalog's products that pass the filter; None without a filter
     queries: Sequence[JudgedQuery]
-    # The number of queries that are not measured: no relevant product is in the catalog and passes the filter, or the
-    # query's own image is not encoded.
+    # The number of queries that are not measured. A query is left out if no relevant product is in the catalog and
+    # passes the filter, or if the query is a product's first image and this image is not encoded.
     left_out: int
 
     @property
@@ -67,16 +70,16 @@ class Serving:
     calibration: Mapping[str, int] | None
 
     def by_itself(self, task: Task) -> LegWeights:
-        """Return the default weights of a search. If its query has no text, only the image leg has a weight."""
+        """Return the default weights of a search. If the task's queries have no text, only the image leg counts."""
         return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to measure. `weights` are the weights of the hybrid.
+    """Options of a measurement. `weights` are the weights of the hybrid.
 
-    If `weights` or `route` is None, the search uses its default. With `trial`, the searches take the exact route and
-    treat the model as if it were serving.
+    If `weights` or `route` is None, the searches use their default. With `trial`, the searches take the exact route and
+    treat the measured model as if it were serving.
     """
 
     k: int = 10
@@ -139,7 +142,8 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
     """Group the queries into tasks, and keep the judgements of products that a search could find.
 
-    The judgement of a product that is in the catalog but not encoded is kept: a search that misses it is at fault.
+    The judgement of a product that is in the catalog but not encoded is kept: a search that misses this product gets
+    lower figures.
     """
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
@@ -172,7 +176,7 @@ def measure(
 
 
 def count(tasks: Sequence[Task]) -> int:
-    """Return how often `measure` reports progress for all tasks together."""
+    """Return how many times `measure` calls `on_progress` for all tasks together."""
     return sum(len(task.queries) * len(task.legs) for task in tasks)
 
 
@@ -215,7 +219,8 @@ def _index_recall(
 ) -> float:
     """Return the share of an exact scan's results that the HNSW index finds.
 
-    `known` has the first k results of the same search if they are known. They save one of the two searches.
+    The function searches by both routes. If `known`, the first k results of the same search, came by one of the routes,
+    the function searches only by the other route.
     """
 
     def distances(route: str) -> list[float]:
@@ -238,7 +243,8 @@ def _findable(
         passes = str(
             conn.scalar(text("select shop_private.filter_condition(cast(:f as jsonb))"), {"f": json.dumps(condition)})
         )
-        # The driver gets the statement directly, with %% for a %. SQLAlchemy would read a colon as a parameter.
+        # The statement goes to the driver directly, because SQLAlchemy would read a colon as the start of a parameter.
+        # The driver reads %% as %.
         passes = passes.replace("%", "%%")
         share = f"select avg(coalesce(({passes}), false)::integer)::float8 from shop.product p where p.catalog = %(in)s"
         selectivity = conn.exec_driver_sql(share, {"in": catalog}).scalar()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Key = TypeVar("Key", bound=Hashable)
 Values = NDArray[np.float64]
 
-RESAMPLES = 5_000  # bootstrap samples of the queries
+RESAMPLES = 5_000  # number of bootstrap samples of the queries
 NDCG_DEPTH = 10  # nDCG is measured over this many first results
 _CHUNK = 2_000_000  # at most this many random numbers are drawn in one step
 
@@ -43,7 +43,7 @@ def reciprocal_rank(ranked: Sequence[Key], grades: Mapping[Key, int]) -> float:
 
 
 def ndcg_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int = NDCG_DEPTH) -> float:
-    """Return the discounted cumulative gain, 2^grade - 1 over log2(rank + 1), as a share of the best order's gain.
+    """Return the sum of (2^grade - 1) / log2(rank + 1) over the first k, as a share of the sum for the best order.
 
     Järvelin and Kekäläinen (2002) define it; Burges et al. (2005) introduced the exponential gain.
     """
@@ -59,10 +59,10 @@ def _dcg(grades: Sequence[int]) -> float:
 
 
 def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
-    """Return the share of an exact list that an approximate list contains. Both are distances, nearest first.
+    """Return the share of an exact list that an approximate list contains. Both lists hold distances, nearest first.
 
-    The function compares distances and not ids, as ann-benchmarks does: of two equally distant products, either is
-    correct.
+    The function compares distances and not ids, as ann-benchmarks does: two equally distant products are equally
+    correct results.
     """
     if not exact:
         return 1.0
@@ -73,7 +73,7 @@ def bootstrap(values: Values, *, resamples: int = RESAMPLES, seed: int = 0) -> l
     """Return each column's mean and its 95 % percentile interval, obtained by resampling the queries.
 
     `values` has a row for each query and a column for each figure. Efron and Tibshirani (1993) describe the method. To
-    compare two systems, pass their differences query by query.
+    compare two systems, pass the differences of their values for each query.
     """
     count = len(values)
     if count == 0:

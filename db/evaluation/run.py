@@ -34,7 +34,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation. `comparisons` are this run minus the run `against`, query by query."""
+    """The result of an evaluation. `comparisons` hold the metrics of this run minus those of the run `against`."""
 
     run: int
     model: Serving
@@ -92,7 +92,7 @@ def fit_weights(conn: Connection, tasks: Sequence[Task], progress: ShowProgress,
 
 
 def _earlier(conn: Connection, tasks: Sequence[Task], options: EvaluationOptions) -> tuple[int, list[StoredLeg]] | None:
-    """Find the run to compare with, before the measurement: if the run is unsuitable, the error comes without delay."""
+    """Find the run to compare with, and refuse an unsuitable run before the long measurement begins."""
     if options.against is None:
         return None
     run, stored = history.find(conn, options.against, tasks)

@@ -1,7 +1,8 @@
-"""Connects to exactly the address that was checked, until a deadline.
+"""Connects only to IP addresses that were checked, and ends every connection at a deadline.
 
-httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed the timeout. Here
-every `timeout` argument is a deadline, a value of `time.monotonic()`, and each read gets the time that remains.
+httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed the timeout. In
+this module every `timeout` argument is a deadline, a value of `time.monotonic()`, and each read gets the time until the
+deadline.
 """
 
 import socket
@@ -40,7 +41,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         """Connect. Raises ImageRejected if any address of the host is forbidden, even if other addresses are allowed.
 
-        A host name with allowed and forbidden addresses is an attack.
+        Only an attacker has a reason to give a host name both allowed and forbidden addresses.
         """
         assert timeout is not None
         try:
@@ -49,7 +50,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 self._reachable.check(ip)
             for number, ip in enumerate(ips):
                 try:
-                    # an address that does not answer leaves time for the next address
+                    # Each address gets a share of the time, so that one without an answer leaves time for the next.
                     share = seconds_left(timeout) / (len(ips) - number)
                     return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):

@@ -1,4 +1,4 @@
-"""Fetches the bytes of a URL, within limits of size, time and requests per host, and retries if that may help."""
+"""Fetches the bytes of a URL, within limits of size, time and requests per host, and retries temporary failures."""
 
 import email.utils
 import threading
@@ -33,13 +33,13 @@ _GONE = (403, 404, 410)  # after these statuses, another attempt would not help
 
 
 class _Retryable(ImageUnreadable):
-    """An error that justifies another attempt within the same call, after at least `seconds`."""
+    """An error after which the same call makes another attempt, after a wait of at least `seconds`."""
 
     seconds = 0.0
 
 
 class Fetcher:
-    """Reads URLs. Several threads may use one Fetcher. A process has only one, so that its limits hold."""
+    """Reads URLs. All threads of a process share a single Fetcher, so that the limits hold for the whole process."""
 
     def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
@@ -86,7 +86,7 @@ class Fetcher:
         return max(self._backoff(state), error.seconds if isinstance(error, _Retryable) else 0.0)
 
     def _attempt(self, url: httpx2.URL) -> bytes:
-        """Make one attempt, including redirects, within the time limit. The wait for a slot does not count."""
+        """Make one attempt, including redirects, within the time limit, which excludes the wait for a slot."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
             with self._slots.of(url.raw_host):
@@ -129,7 +129,7 @@ class Fetcher:
             raise ImageUnreadable(f"the server answers {status}")
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", ""):
-            raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not asked for")
+            raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not requested")
         length = headers.get("content-length", "")
         return self._body(response, int(length) if length.isdecimal() else 0)
 
@@ -153,7 +153,7 @@ class Fetcher:
 
 
 class _Slots:
-    """Bounds concurrent requests, in all and to each host."""
+    """Limits the number of concurrent requests, in total and to each host."""
 
     def __init__(self, in_all: int, per_host: int) -> None:
         self._all = threading.BoundedSemaphore(in_all)
@@ -165,7 +165,7 @@ class _Slots:
     def of(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with slot, self._all:  # the host's slot first, so that requests waiting for a slow host do not block others
+        with slot, self._all:  # in this order, so that requests that wait for a slow host hold no slot of the total
             yield
 
 

@@ -12,7 +12,7 @@ from db.errors import SettingsError
 from db.fetching.deadlines import call_until
 from db.images.errors import ImageRejected, ImageUnreadable
 
-SCHEMES = ("s3", "gs")  # each is also the name of the extra that installs its driver
+SCHEMES = ("s3", "gs")  # each scheme is also the name of the pip extra that installs the driver
 
 
 class Stores:
@@ -33,7 +33,7 @@ class Stores:
         """Return the bytes of an object. Raises ImageRejected or ImageUnreadable."""
         scheme, _, path = address.partition("://")
         if not address.startswith(self._prefixes):
-            raise ImageRejected("outside the object stores that are read (WINDOWSHOP_ENCODER_OBJECT_STORES)")
+            raise ImageRejected("not in an object store that WINDOWSHOP_ENCODER_OBJECT_STORES lists")
         # A driver or the store may normalise a path with empty or dotted parts to a path outside the prefix.
         if "::" in path or any(part in ("", ".", "..") for part in path.split("/")):
             raise ImageRejected("not an object path")

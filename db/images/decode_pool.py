@@ -38,7 +38,7 @@ class DecodePool:
 
     def start(self) -> None:
         """Start the decoder processes now, so that the first batch does not wait for them."""
-        self._workers.submit(bool)  # does nothing, but needs the processes
+        self._workers.submit(bool)  # the call does nothing, but every first call starts the processes
 
     def begin(self, sources: Sequence[ImageSource], shape: InputShape) -> "DecodeBatch":
         """Begin to decode images. The caller closes every DecodeBatch; at most `slots` batches are open at a time."""

@@ -1,6 +1,6 @@
 """Runs in a decoder process: decodes image files to a model's input pixels, in memory shared with the encoder.
 
-The module imports little, because an encoder starts one process per core, and a new process for each that crashes.
+The module imports little, because an encoder starts one process per core, and a new process for each crashed process.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def share(memory: Any) -> None:
 def decode_all(
     sources: list[ImageSource], shape: InputShape, offset: int, limits: DecodeLimits
 ) -> list[DecodedImage | DecodeError]:
-    """Write the pixels of one image after the other to shared memory, from `offset` on."""
+    """Write the pixels of one image after the other to shared memory, from the byte `offset` on."""
     return [_decode(source, shape, offset + n * shape.bytes, limits) for n, source in enumerate(sources)]
 
 

@@ -18,7 +18,7 @@ _SIGNATURES: dict[str, tuple[tuple[int, tuple[bytes, ...]], ...]] = {
     "image/png": ((0, (b"\x89PNG\r\n\x1a\n",)),),
     "image/webp": ((0, (b"RIFF",)), (8, (b"WEBP",))),
     "image/gif": ((0, (b"GIF87a", b"GIF89a")),),
-    "image/bmp": ((0, (b"BM",)), (6, (bytes(4),))),  # reserved zeros, which a text that begins with BM lacks
+    "image/bmp": ((0, (b"BM",)), (6, (bytes(4),))),  # four reserved zero bytes; a text that begins with BM has none
     "image/avif": ((4, (b"ftypavif", b"ftypavis")),),
 }
 

@@ -1,7 +1,7 @@
 """Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
 Only formats that web browsers show are opened, and only the first frame of an animation. The declared size is checked
-before decoding. This code runs in decoder processes, because Pillow's decoders are C code that parses strangers' files.
+before decoding. This code runs in decoder processes, because Pillow's decoders are C code that parses untrusted files.
 """
 
 import warnings

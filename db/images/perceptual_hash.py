@@ -1,10 +1,13 @@
-"""Hashes the look of an image. Copies of another size or quality get similar hashes, other images different hashes."""
+"""Computes a hash of what an image looks like.
+
+Copies of an image in another size or quality get similar hashes. Other images get different hashes.
+"""
 
 import imagehash
 import numpy as np
 from PIL import Image
 
-_SIDE = 96  # pixels; three times the side to which imagehash scales an image
+_SIDE = 96  # pixels: no side is reduced below this length, which is three times the side that imagehash uses
 
 
 def perceptual_hash(image: Image.Image) -> str:

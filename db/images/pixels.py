@@ -39,8 +39,8 @@ class InputShape:
     def at_least(self, width: int, height: int) -> tuple[int, int]:
         """Return the smallest size to which a `width` x `height` image may be decoded.
 
-        A JPEG decoder can return an image of half, a quarter or an eighth of the size, in a fraction of the time. This
-        changes the vector less than another JPEG quality does.
+        A JPEG decoder can return the image in half, a quarter or an eighth of its size, in a fraction of the time. The
+        smaller size changes the image's vector less than another JPEG quality does.
         """
         if self.fit == "crop":
             return self.edge, self.edge

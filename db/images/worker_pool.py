@@ -12,8 +12,8 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-SPAWN = multiprocessing.get_context("spawn")  # forking a process with a GPU or threads breaks it
-FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # raised by a call whose process died
+SPAWN = multiprocessing.get_context("spawn")  # not fork: a forked copy of a process with a GPU or threads can hang
+FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # the errors of a call whose process died or was killed
 
 
 class WorkerPool:
@@ -60,7 +60,7 @@ class WorkerPool:
 
 
 def explain(failure: BaseException) -> str:
-    """Return the reason why a call that was to decode a single image has no result."""
+    """Return a text with the reason for a failed call. The call decoded a single image."""
     if isinstance(failure, ProcessExpired):
         code = failure.exitcode
         ending = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"

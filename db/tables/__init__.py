@@ -1,8 +1,9 @@
 """Defines the tables in SQLAlchemy Core. Alembic compares a database with these definitions.
 
-The two embedding tables of each model are not here: a migration operation creates them when the model is added
-(`migrations/operations/tables.py`), so their number and dimensions belong to the site. `product_id` is the first column
-of every key that contains it, so that the rows can be distributed by product later.
+Each model of a site has two more tables, for the embeddings of images and of titles. They are not defined here, because
+the models and their dimensions differ from site to site: an operation of a migration creates the two tables when the
+model is added (`migrations/operations/tables.py`). In every primary key that contains `product_id`, this column comes
+first, so that the rows can later be distributed by product.
 """
 
 from db.tables import access, catalog, evaluation, models, search, work

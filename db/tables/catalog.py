@@ -1,4 +1,4 @@
-"""Products, their images, and the folders of the images."""
+"""Defines the tables of catalogs, of products and their images, and of the folders of the images."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -101,7 +101,7 @@ product = Table(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
     ),
     Index("product_keywords_idx", "keywords", postgresql_using="gin"),
-    # The keys under which a search finds a product that its text names.
+    # The index of the identifiers, such as SKU and GTIN, by which a search finds the products that its text names.
     Index(
         "product_identifier_idx",
         text("shop_private.identifier_keys(sku, gtin, mpn, attributes)"),
@@ -117,13 +117,13 @@ product = Table(
 catalog = Table(
     "catalog",
     metadata,
-    Column("catalog", Text, comment="name of the catalog; it stays when its last product is deleted"),
+    Column("catalog", Text, comment="name of the catalog; the row stays when the last product is deleted"),
     Column(
         "language",
         Text,
         nullable=False,
         server_default="english",
-        comment="the text search configuration of its products; shop.set_language changes it",
+        comment="the text search configuration of the catalog's products; shop.set_language changes the language",
     ),
     PrimaryKeyConstraint("catalog"),
     schema=SHOP,
@@ -156,7 +156,7 @@ product_image = Table(
         "uri",
         Text,
         nullable=False,
-        comment="path below the folder of image_root_id; without image_root_id an absolute address",
+        comment="path below the folder of image_root_id; if image_root_id is null, an absolute address",
     ),
     Column("sha256", LargeBinary, comment="SHA-256 of the file, known once the image is encoded"),
     Column("phash", BIT(64), comment="perceptual hash: copies of an image differ in few of the 64 bits"),
@@ -166,14 +166,14 @@ product_image = Table(
     ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
     CheckConstraint("position between 0 and 99", name="position"),
     CheckConstraint("length(sha256) = 32", name="sha256"),
-    # Paths never leave their root, even if the row does not come from the loader.
+    # The constraint keeps every path below its root, even if a program other than the loader writes the row.
     CheckConstraint(
         "case when image_root_id is null then uri ~ '^(https?|s3|gs)://' "
         r"else uri !~ '(^/|(^|/)\.\.(/|$)|\\|^[a-z]+:)' and length(uri) between 1 and 1000 end",
         name="uri",
     ),
-    Index(None, "phash", postgresql_where=text("position = 0")),  # equal first images
-    Index(None, "sha256"),  # identical files: encoded once
+    Index(None, "phash", postgresql_where=text("position = 0")),  # finds products with equal first images
+    Index(None, "sha256"),  # finds identical files, so that each file is encoded once
     schema=SHOP,
     comment="A row for each image of each product.",
 )

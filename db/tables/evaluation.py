@@ -26,8 +26,8 @@ from db.tables.metadata import SHOP, metadata
 
 _NOW = text("clock_timestamp()")
 
-# A row is the grade that a person gave: how well a product answers a query. A query is a text, an image, or both. A
-# product is judged once for each query of a suite.
+# A row holds the grade that a person gave to a product as an answer to a query. A query is a text, an image, or both. A
+# product has at most one grade for each query of a suite.
 judgement = Table(
     "judgement",
     metadata,
@@ -38,10 +38,10 @@ judgement = Table(
     Column(
         "picture_sku",
         Text,
-        comment="instead of the bytes: the query is the first image of this product, which the results then exclude",
+        comment="SKU of a product: its first image is the query, and the results exclude this product",
     ),
     Column("catalog", Text, nullable=False, server_default="main", comment="the catalog that is searched"),
-    Column("sku", Text, nullable=False, comment="the judged product"),
+    Column("sku", Text, nullable=False, comment="SKU of the judged product"),
     Column(
         "grade",
         SmallInteger,
@@ -94,7 +94,13 @@ evaluation = Table(
     Column("catalog", Text, nullable=False, comment="the catalog that was searched"),
     Column("model", Text, nullable=False, comment="name of the model"),
     Column("revision", Text, nullable=False, comment="revision of the model"),
-    Column("setting", JSONB, nullable=False, server_default=text("'{}'"), comment="weights, route, ef_search, filter"),
+    Column(
+        "setting",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="a JSON object: the weights, route, filter and calibration of the searches",
+    ),
     Column("selectivity", Double, comment="share of the products that pass the filter; null: no filter"),
     Column("queries", Integer, nullable=False, comment="number of queries"),
     Column("yardstick", Text, nullable=False, comment="a hash of the queries and judgements that were measured"),
@@ -111,7 +117,7 @@ evaluation = Table(
     comment="A row for each measured suite, direction and setting.",
 )
 
-# A row has the results and metrics of a query of an evaluation. Evaluations are compared query by query.
+# A row holds the results and metrics of one query of an evaluation. Two evaluations are compared query by query.
 evaluation_query = Table(
     "evaluation_query",
     metadata,
@@ -130,11 +136,11 @@ evaluation_query = Table(
     comment="The results and metrics of each query of an evaluation.",
 )
 
-# A row is a search, click or purchase of a shopper that the shop has reported.
+# A row is an action of a shopper, such as a search or a purchase. The shop has reported the action.
 event = Table(
     "event",
     metadata,
-    Column("event_id", BigInteger, Identity(always=True), comment="ascending: the order of arrival"),
+    Column("event_id", BigInteger, Identity(always=True), comment="ascends in the order in which events arrive"),
     Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the event arrived"),
     Column("kind", Text, nullable=False, comment="search, click, add_to_cart or purchase"),
     Column("visitor", Text, comment="the shop's own name of the visitor"),

@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import ENUM
 
 from db.tables.metadata import SHOP, metadata
 
-# building: vectors are filled and kept current; serving: search uses its vectors; retired: its tables are dropped.
+# building: encoders compute the model's vectors and keep them current; serving: searches use the model's vectors, which
+# encoders also keep current; retired: the model's tables are dropped.
 # building -> serving (promoted) -> building (another model is promoted) -> retired -> building (added again)
 model_status = ENUM("building", "serving", "retired", name="model_status", schema=SHOP, metadata=metadata)
 
@@ -55,12 +56,12 @@ model = Table(
     comment="A row for each embedding model that was added, with the state of its vectors.",
 )
 
-# A row is added when a model begins to serve. `windowshop model rollback` reads which model served before.
+# A row is added when a model begins to serve. `windowshop model rollback` finds the previous serving model here.
 
 serving_history = Table(
     "serving_history",
     metadata,
-    Column("serving_id", BigInteger, Identity(always=True), comment="ascending: the order of the switches"),
+    Column("serving_id", BigInteger, Identity(always=True), comment="ascends in the order of the switches"),
     Column("model", Text, nullable=False, comment="name of the model"),
     Column("revision", Text, nullable=False, comment="revision of the model"),
     Column(
@@ -75,7 +76,8 @@ serving_history = Table(
     comment="A row for each switch to another serving model.",
 )
 
-# A row is an index that is deferred while its table is filled for the first time. Building the index deletes the row.
+# A row names an index that is deferred while its table is filled for the first time. When the index is built, the row
+# is deleted.
 
 deferred_index = Table(
     "deferred_index",

@@ -31,7 +31,9 @@ query_embedding = Table(
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
     Column("key", LargeBinary, comment="SHA-256 of the kind and the content of the query"),
     Column("query", Text, comment="text of the query; null for an image"),
-    Column("embedding", HALFVEC, nullable=False),  # without a dimension, because models differ in it
+    Column(
+        "embedding", HALFVEC, nullable=False
+    ),  # no dimension is declared, because the models have different dimensions
     Column("asked", Integer, nullable=False, server_default="1", comment="number of cache misses for this query"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("model_id", "key"),
@@ -58,7 +60,7 @@ request = Table(
 calibration = Table(
     "calibration",
     metadata,
-    Column("calibration_id", BigInteger, Identity(always=True), comment="ascending: the order of the runs"),
+    Column("calibration_id", BigInteger, Identity(always=True), comment="ascends in the order of the runs"),
     Column(
         "model_id",
         SmallInteger,
@@ -67,9 +69,9 @@ calibration = Table(
         comment="the model that served",
     ),
     Column("calibrated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the run ended"),
-    Column("products", BigInteger, nullable=False, comment="encoded products at that time"),
+    Column("products", BigInteger, nullable=False, comment="number of encoded products during the run"),
     Column("k", Integer, nullable=False, comment="number of results of each measured search"),
-    Column("target_recall", Double, nullable=False, comment="the recall@k that the index has to reach"),
+    Column("target_recall", Double, nullable=False, comment="the recall@k that the index must reach"),
     Column("recall", Double, comment="recall@k that ef_search reached; null: too few products for an index to matter"),
     Column("queries", Integer, nullable=False, comment="number of measured queries"),
     Column(
@@ -90,10 +92,12 @@ calibration = Table(
         "crossover_rows",
         BigInteger,
         nullable=False,
-        comment="up to this many matches, comparing all is faster than the index",
+        comment="for a filter with up to this many matches, comparing all matches is faster than the index",
     ),
     Column("background_mean", Double, comment="mean cosine similarity of queries to random products"),
-    Column("background_deviation", Double, comment="standard deviation of that similarity"),
+    Column(
+        "background_deviation", Double, comment="standard deviation of the similarity of queries to random products"
+    ),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
@@ -103,7 +107,8 @@ calibration = Table(
     comment="A row for each run of shop.calibrate. Searches use the newest row of the serving model.",
 )
 
-# A row is a word that is in too many products for the keyword leg to scan. Such words rank candidates but find none.
+# A row is a word that is in too many products for the keyword leg to scan. Such a word finds no products, but it counts
+# for the rank of a product that another word found.
 
 common_word = Table(
     "common_word",
@@ -117,7 +122,7 @@ common_word = Table(
     ),
     PrimaryKeyConstraint("word"),
     schema=SHOP,
-    comment="Words in too many products for the keyword leg to scan: such words rank candidates but find none.",
+    comment="Words in too many products for the keyword leg to scan: such words rank products but find none.",
 )
 
 # A row is a number that was fitted for a model: a fusion weight, a temperature or a threshold.

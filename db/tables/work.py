@@ -4,7 +4,7 @@ States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       the lease ran out: the item is tried alone next; or a temporary error: it is tried later
+    leased  -> pending       the lease ran out (the next attempt is alone), or a temporary error (the next is later)
     leased  -> quarantined   after the third attempt, or if the item can never be encoded
     any     -> pending       the title or image changed, or an operator retries the item
 """
@@ -47,7 +47,7 @@ worker = Table(
         "lease_expires_at",
         DateTime(timezone=True),
         nullable=False,
-        comment="when the lease of all items that the worker claimed expires",
+        comment="when the worker's lease expires, which covers all items that the worker has claimed",
     ),
     PrimaryKeyConstraint("worker_id"),
     schema=PRIVATE,
