@@ -1,6 +1,6 @@
 """Tests use the real service on a real socket and a real database, without an encoder.
 
-The toy model has vectors of 24 random numbers, and a few texts are in the cache.
+The vectors of the toy model are 24 random numbers. The vectors of a few texts are in the query cache.
 """
 
 from collections.abc import Iterator
@@ -77,13 +77,13 @@ def shop_template(databases: Databases, template: str, public_folder: Path, imag
 
 @pytest.fixture(scope="session")
 def shop_database(databases: Databases, shop_template: str) -> Database:
-    """Returns the database that tests share if they write nothing except query vectors."""
+    """Returns the database that is shared by the tests that write nothing except query vectors."""
     return databases.copy(shop_template)
 
 
 @pytest.fixture
 def own_database(databases: Databases, shop_template: str) -> Database:
-    """Returns a copy of the database for one test that writes."""
+    """Returns a copy of the shop's database for a single test, which may write to the copy."""
     return databases.copy(shop_template)
 
 

@@ -76,7 +76,9 @@ def test_a_key_allows_the_routes_of_its_scope(
         assert client.delete("/products/nothing", headers=headers).status_code == write
 
 
-def test_the_database_stores_no_token_and_records_the_use(serve: Serve, own_database: Database) -> None:
+def test_the_database_stores_no_token_and_records_when_a_key_was_last_used(
+    serve: Serve, own_database: Database
+) -> None:
     key = token(own_database, "search")
     with serve(own_database, api_keys="on") as client:
         assert client.get("/products/sku 1", headers=bearer(key)).status_code == 200
@@ -146,13 +148,13 @@ def test_an_address_over_its_limit_gets_429_with_retry_after(serve: Serve) -> No
         assert client.get("/health").status_code == 200
 
 
-def test_a_made_up_forwarded_address_does_not_escape_the_limit(serve: Serve) -> None:
+def test_a_forged_x_forwarded_for_header_does_not_escape_the_limit(serve: Serve) -> None:
     with serve(rate_per_address=5) as client:
         done = [statuses(client, 1, **{"X-Forwarded-For": f"203.0.113.{n}"})[0] for n in range(8)]
         assert done == [200] * 5 + [429] * 3
 
 
-def test_the_address_from_a_trusted_proxy_counts_and_the_clients_own_claim_does_not(serve: Serve) -> None:
+def test_behind_a_trusted_proxy_the_limit_counts_the_address_that_the_proxy_added(serve: Serve) -> None:
     from ipaddress import ip_network
 
     with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:
@@ -161,7 +163,7 @@ def test_the_address_from_a_trusted_proxy_counts_and_the_clients_own_claim_does_
         assert statuses(client, 1, **{"X-Forwarded-For": "203.0.113.10"}) == [200]
 
 
-def test_guessing_keys_is_limited_by_address(serve: Serve) -> None:
+def test_requests_with_invalid_keys_are_limited_by_address(serve: Serve) -> None:
     with serve(rate_per_address=3, api_keys="on") as client:
         done = [client.get("/products/sku 1", headers=bearer(f"{PREFIX}{n}")).status_code for n in range(5)]
         assert done == [401] * 3 + [429] * 2

@@ -1,4 +1,4 @@
-"""Every example of docs/api.md runs and prints the shown output, and the page lists every route."""
+"""Every example of docs/api.md runs and prints the output that the page shows. The page lists every route."""
 
 import re
 import shutil

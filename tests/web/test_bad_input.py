@@ -1,6 +1,6 @@
-"""Every route that takes input refuses an invalid request with the right status.
+"""Every route that takes input refuses an invalid request with the documented status.
 
-The status is never 500. The body is always a problem that reveals no internals of the server.
+The status is never 500. The body is always a problem document that reveals no internals of the server.
 """
 
 import json

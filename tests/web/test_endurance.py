@@ -1,4 +1,5 @@
-"""The service survives restarts under load, overload and slow clients. `make soak` runs these tests for minutes."""
+"""The service answers correctly during restarts under load, overload and slow clients. `make soak` also runs the tests
+that take minutes."""
 
 import json
 import socket
@@ -33,7 +34,7 @@ def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
         log = folder / f"log-{number}"
         with service(env, log, port) as process:
             asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 3, clients=8))
-            wait_until(lambda log=log: len(log_lines(log)) > 30, 20, "requests")
+            wait_until(lambda log=log: len(log_lines(log)) > 30, 20, "30 logged requests")
             assert stop(process) == 0
             stopped_under_load += asking.is_running()
             answers = asking.answers().answers
@@ -45,14 +46,14 @@ def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
 
 
 @pytest.mark.soak
-def test_requests_that_were_accepted_survive_restarts(
+def test_accepted_requests_are_answered_during_two_restarts(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     restart_under_load(environment(own_database), tmp_path, 2)
 
 
 @pytest.mark.soak
-def test_requests_that_were_accepted_survive_twenty_restarts(
+def test_accepted_requests_are_answered_during_twenty_restarts(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     restart_under_load(environment(own_database), tmp_path, 20)
@@ -62,7 +63,10 @@ def test_requests_that_were_accepted_survive_twenty_restarts(
 
 
 def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], queue: int) -> None:
-    """Check that requests are answered or refused with Retry-After, and that queue and memory stay bounded."""
+    """Check that every request is answered or refused with Retry-After, and that at most `queue` requests wait.
+
+    Memory must grow by at most 20 MiB after the first third of the samples.
+    """
     assert set(answers.counted()) == {200, 503}
     assert all(answer.retry_after for answer in answers.of(503))
     assert max(waiting) <= queue
@@ -70,7 +74,8 @@ def assert_bounded(answers: Answers, memory: list[int], waiting: list[float], qu
 
 
 def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[int], list[float]]:
-    """Sample resident bytes and the number of requests that wait for a connection, until the load ends."""
+    """Until the load ends, sample every 0.1 s the resident memory in bytes and the number of requests that wait for a
+    connection."""
     memory, waiting = [process.memory_info().rss], [0.0]
     while asking.is_running():
         memory.append(process.memory_info().rss)
@@ -80,7 +85,7 @@ def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[i
 
 
 @pytest.mark.soak
-def test_overload_is_refused_and_leaves_no_request_and_no_connection_behind(
+def test_overload_is_refused_and_the_service_answers_every_request_afterwards(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     port, metrics = free_port(), free_port()
@@ -90,9 +95,9 @@ def test_overload_is_refused_and_leaves_no_request_and_no_connection_behind(
         service(env, tmp_path / "log", port, connections=1, queue=2, metrics_port=metrics) as process,
     ):
         asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 5, rate=60))
-        with conn.begin():  # no search finishes, so on any machine all requests but three are refused
+        with conn.begin():  # no search finishes, so all requests but three are refused on a machine of any speed
             conn.execute(text("lock table shop.product in access exclusive mode"))
-            wait_until(lambda: len(log_lines(tmp_path / "log")) > 60, 20, "refusals")
+            wait_until(lambda: len(log_lines(tmp_path / "log")) > 60, 20, "60 logged requests")
         memory, waiting = watch(asking, psutil.Process(process.pid), metrics)
         assert_bounded(asking.answers(), memory, waiting, 2)
         assert ask(Load(f"http://127.0.0.1:{port}", CACHED, 0.2)).counted().keys() == {200}
@@ -101,7 +106,7 @@ def test_overload_is_refused_and_leaves_no_request_and_no_connection_behind(
 
 
 @pytest.mark.soak
-def test_a_minute_at_five_times_the_peak_rate_stays_bounded(
+def test_memory_and_queue_stay_bounded_for_a_minute_at_five_times_the_peak_rate(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     port, metrics = free_port(), free_port()
@@ -145,7 +150,7 @@ def slow_clients(client: httpx.Client, what: str, count: int) -> Iterator[list[s
 
 
 def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
-    """Returns whether the service has closed the connection. Sends a few more bytes to find out."""
+    """Send the bytes `drip` and return whether the service has closed the connection."""
     slow.settimeout(0.01)
     try:
         slow.sendall(drip)
@@ -188,7 +193,7 @@ def test_a_client_that_does_not_read_its_answers_is_disconnected(serve: Serve, m
         request = HEADER + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
         slow.settimeout(0.2)
         with suppress(TimeoutError):
-            for _ in range(200):  # more answers than the buffers can hold
+            for _ in range(200):  # requests more answers than the socket buffers can hold
                 slow.sendall(request)
         wait_until(
             lambda: client.post("/search/text", json={"query": "bag"}).status_code == 200,

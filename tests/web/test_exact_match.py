@@ -1,4 +1,5 @@
-"""The answer and the page show by which field the text names a product. No encoder runs, because none is needed."""
+"""The answer and the page show which field of a product the text matches exactly. An exact match needs no encoder, so
+none runs."""
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ import pytest
         ("number17", "text", "The code that you typed is in its text"),
     ],
 )
-def test_a_named_product_shows_the_field_by_which_the_text_names_the_product(
+def test_an_exact_match_shows_the_field_that_the_text_matches(
     client: httpx.Client, query: str, field: str, words: str
 ) -> None:
     body = client.post("/search/text", json={"query": query}).json()

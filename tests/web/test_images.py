@@ -1,4 +1,4 @@
-"""Only images below their image root are served. Thumbnails are made outside the web process."""
+"""An image is served only from below its image root. Decoder processes render thumbnails, not the web process."""
 
 import os
 import signal
@@ -36,8 +36,10 @@ def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) 
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, (64, 43)), (200, (256, 171)), (1024, (300, 200))])
-def test_a_thumbnail_fits_the_next_larger_size(client: httpx.Client, size: int, shown: tuple[int, int]) -> None:
-    for _ in range(2):  # the first answer is rendered, the second comes from memory
+def test_a_thumbnail_has_the_requested_size_rounded_up_and_is_never_enlarged(
+    client: httpx.Client, size: int, shown: tuple[int, int]
+) -> None:
+    for _ in range(2):  # the service renders the first answer and takes the second from memory
         answer = client.get(address(client), params={"position": 0, "size": size})
         assert answer.headers["content-type"] == "image/webp"
         assert Image.open(BytesIO(answer.content)).size == shown
@@ -64,7 +66,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
 def test_a_path_to_anything_but_an_image_below_the_root_gets_404(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """The path in the row may be any text, and anything may replace the file."""
+    """The row may have any text as a path, and anything, such as a link or a pipe, may replace the file."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"
@@ -104,7 +106,7 @@ def own_client(serve: Serve) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_killing_idle_and_busy_decoders_costs_at_most_one_thumbnail(own_client: httpx.Client) -> None:
+def test_at_most_one_thumbnail_fails_when_decoders_are_killed(own_client: httpx.Client) -> None:
     before = {child.pid for child in decoders()}
     addresses = [address(own_client, f"sku {number}") for number in range(1, 21)]
     assert own_client.get(addresses[0], params={"size": 64}).status_code == 200

@@ -14,7 +14,7 @@ from web.http.metrics import EncoderState, Metrics
 from web.server import serve
 
 
-def test_metrics_count_requests_and_searches_on_their_own_port(
+def test_requests_and_searches_are_counted_at_the_metrics_port(
     shop_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading
@@ -66,7 +66,7 @@ def scraped(metrics: Metrics) -> str:
     return generate_latest(metrics.registry).decode()
 
 
-def test_the_encoders_state_is_read_at_a_scrape_and_cached() -> None:
+def test_the_state_of_the_encoder_is_read_at_the_first_scrape_and_then_cached() -> None:
     asked: list[EncoderState | None] = []
 
     def ask() -> EncoderState | None:
@@ -84,7 +84,7 @@ def test_the_encoders_state_is_read_at_a_scrape_and_cached() -> None:
     assert "windowshop_encoder_quarantined 5.0" in shown
 
 
-def test_without_a_database_the_encoders_metrics_are_absent() -> None:
+def test_without_a_database_the_metrics_of_the_encoder_are_absent() -> None:
     metrics = Metrics()
     metrics.watch_encoder(lambda: None)
     assert "windowshop_encoder" not in scraped(metrics)

@@ -1,4 +1,4 @@
-"""The API writes valid products and events to the database and names the invalid ones."""
+"""The API stores valid products and events in the database and reports each invalid product with a reason."""
 
 from typing import Any
 
@@ -104,7 +104,7 @@ def test_without_an_image_root_paths_are_rejected(serve: Serve, own_database: Da
         assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"
 
 
-def test_an_unchanged_product_is_answered_with_304(client: httpx.Client) -> None:
+def test_a_request_with_the_etag_of_an_unchanged_product_gets_304(client: httpx.Client) -> None:
     answer = client.get("/products/sku 7")
     assert answer.status_code == 200
     product = answer.json()
@@ -176,7 +176,7 @@ def test_an_invalid_list_of_products_is_refused_as_a_whole(client: httpx.Client,
     assert client.put("/products", json=body).status_code == 422
 
 
-def test_facet_values_keep_their_type(writing_client: httpx.Client) -> None:
+def test_facet_values_keep_their_json_type(writing_client: httpx.Client) -> None:
     rows = [
         {"sku": str(n), "title": "Thing", "attributes": {"flag": v}}
         for n, v in enumerate([True, "true", "true", 10, "10"])

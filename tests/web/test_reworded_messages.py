@@ -1,5 +1,5 @@
-"""No Python code decides by the words of a message. Answers and errors stay the same when all messages of the SQL
-functions are reworded."""
+"""No Python code decides by the words of a message: when every message of the SQL functions is reworded, the service
+gives the same answers and the same types of errors."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -108,14 +108,14 @@ def test_a_search_without_results_gives_a_reason(reworded_shop: Shop) -> None:
     assert found.reason
 
 
-def test_cache_hits_and_misses_are_counted(reworded_shop: Shop) -> None:
+def test_the_counts_of_cache_hits_and_misses_do_not_depend_on_messages(reworded_shop: Shop) -> None:
     found = search(reworded_shop.database, query="bag")
     assert (found.cache_hits, found.cache_misses) == (1, 0)
     found = search(reworded_shop.database, query="never asked", degrade=True)
     assert (found.cache_hits, found.cache_misses) == (0, 1)
 
 
-def test_errors_keep_their_types(reworded_shop: Shop) -> None:
+def test_the_classes_of_errors_do_not_depend_on_messages(reworded_shop: Shop) -> None:
     with pytest.raises(EncoderUnavailable):
         search(reworded_shop.database, query="never asked")
     with pytest.raises(StatementRefused):

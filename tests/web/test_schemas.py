@@ -8,7 +8,7 @@ from db.search.ranking import SearchParams
 from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, ImageSearch, Input, Options, TextSearch, Weights
 
-NOT_ARGUMENTS = {"explain"}  # `explain` only adds to the answer
+NOT_ARGUMENTS = {"explain"}  # `explain` only adds steps to the answer
 ALL = GeneralSearch(
     query="bag",
     image=b"image",
@@ -26,7 +26,7 @@ ALL = GeneralSearch(
 DEFAULTS = {"query": None, "image": None, "inputs": None, "weights": None}
 
 
-def test_every_argument_of_search_can_be_set() -> None:
+def test_every_argument_of_search_can_be_set_by_rest_or_is_listed_with_a_reason() -> None:
     given = ALL.arguments()
     assert set(given) - {"degrade"} == {field.name for field in fields(SearchParams)} - set(NOT_IN_REST)
     defaults = SearchParams()
@@ -35,7 +35,7 @@ def test_every_argument_of_search_can_be_set() -> None:
 
 @pytest.mark.parametrize("option", sorted(set(GeneralSearch.__struct_fields__) - NOT_ARGUMENTS))
 def test_every_option_reaches_an_argument(option: str) -> None:
-    """An option that is accepted and then ignored would be worse than an option that is refused."""
+    """REST must not accept an option and then ignore it."""
     default = DEFAULTS.get(option, getattr(Options(), option, None))
     without = GeneralSearch(**{name: getattr(ALL, name) for name in ALL.__struct_fields__} | {option: default})
     assert without.arguments() != ALL.arguments()

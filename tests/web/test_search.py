@@ -55,7 +55,7 @@ def test_the_last_page_has_no_next_page_even_if_it_is_full(client: httpx.Client)
     assert ask(client, query="bag", top_k=60).json()["next"] is None
 
 
-def test_an_empty_result_has_a_total_and_a_route(client: httpx.Client) -> None:
+def test_an_empty_result_has_a_total_a_route_and_a_reason(client: httpx.Client) -> None:
     for body in ({"query": "bag"}, {"query": "nobody asked this"}, {"inputs": [{"sku": "sku 1"}]}):
         found = ask(client, "/search", **body, filter={"brand": "nobody"}).json()
         assert (found["results"], found["total"], found["total_is"], found["next"]) == ([], 0, "exact", None)
@@ -148,7 +148,7 @@ def test_an_answer_has_the_request_id_of_its_client_or_a_new_id(client: httpx.Cl
     assert len(shown) <= 64
 
 
-def test_without_an_encoder_the_service_is_ready_and_reports_it(client: httpx.Client) -> None:
+def test_without_an_encoder_the_service_is_ready_and_reports_that_none_runs(client: httpx.Client) -> None:
     answer = client.get("/ready")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
@@ -156,7 +156,7 @@ def test_without_an_encoder_the_service_is_ready_and_reports_it(client: httpx.Cl
         "model": "toy",
         "running": False,
         "waiting_queries": 0,
-        "waiting_items": 120,  # a fixture wrote the vectors directly, so all items are still waiting
+        "waiting_items": 120,  # a fixture wrote the vectors without an encoder, so every item still waits
         "quarantined_items": 0,
     }
 
@@ -177,7 +177,7 @@ def test_a_cursor_of_another_model_gets_409(client: httpx.Client) -> None:
     assert answer.json()["type"] == "urn:windowshop:problem:cursor-outdated"
 
 
-def test_an_image_that_the_encoder_refuses_gets_422_with_its_reason(serve: Serve, own_database: Database) -> None:
+def test_an_image_that_the_encoder_refuses_gets_422_with_the_reason(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client, answering(own_database, refuse="this is not an image"):
         answer = client.post("/search/image", files={"image": b"not an image"})
         assert answer.status_code == 422

@@ -6,7 +6,7 @@ from pathlib import Path
 WEB = Path(__file__).parents[2] / "web"
 
 
-def test_every_type_ignore_has_its_reason_on_the_line() -> None:
+def test_every_type_ignore_has_a_reason_on_the_same_line() -> None:
     ignores = [
         (path.name, line.strip())
         for path in WEB.rglob("*.py")

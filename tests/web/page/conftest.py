@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from encoder.models.loading import Model
 
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
-_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, because tests run without these variables
+_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, before tests/conftest.py removes it
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -37,8 +37,10 @@ def screenshots_requested() -> bool:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """Yields headless Chromium, which starts once for each module. While it runs, no other event loop can run in this
-    thread."""
+    """Yields headless Chromium, which starts once for each module.
+
+    While Chromium runs, no other event loop can run in this thread.
+    """
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
@@ -81,14 +83,14 @@ def visit(browser: "Browser") -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def models() -> dict[int, "Model"]:
-    """Returns the loaded models by their ids. Fixture sample_template adds the starter model, which is loaded once."""
+    """Returns the loaded models by model id. The fixture sample_template loads and adds the starter model."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def sample_template(databases: Databases, template: str, public_folder: Path, models: dict[int, "Model"]) -> str:
     """Returns the name of a database with encoded instruments and a few other products of the sample. Some products get
-    brands and colours, which the sample lacks.
+    a brand and a colour, because the sample has neither.
 
     For screenshots, the database has the whole sample, unchanged.
     """

@@ -1,4 +1,4 @@
-"""Functions send images to the page and read the HTML of the page."""
+"""Sends images to the page and reads the HTML of the page."""
 
 import re
 from html import unescape

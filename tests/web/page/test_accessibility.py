@@ -41,7 +41,7 @@ def test_no_state_of_the_page_violates_accessibility_rules(
         assert violations(page) == [], name
         if width < 500 and name == "results":
             page.get_by_role("button", name="Filters").click()
-            assert violations(page) == [], "the sheet of filters has violations"
+            assert violations(page) == [], "results with the sheet of filters open"
 
 
 def test_the_page_without_an_encoder_violates_no_accessibility_rule(

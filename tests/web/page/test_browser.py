@@ -33,7 +33,7 @@ def test_the_start_page_loads_its_images_without_layout_shift(shop: str, visit: 
     assert page.evaluate("[...document.scripts].every(script => new URL(script.src).origin === location.origin)")
 
 
-def test_typing_searches_once_after_the_last_letter(shop: str, visit: Visit) -> None:
+def test_typing_a_query_sends_one_search_after_the_last_letter(shop: str, visit: Visit) -> None:
     page = visit(shop)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
@@ -46,7 +46,7 @@ def test_typing_searches_once_after_the_last_letter(shop: str, visit: Visit) -> 
     assert "products" in page.get_by_role("status").inner_text()
 
 
-def test_a_newer_query_replaces_the_older_query(shop: str, visit: Visit) -> None:
+def test_a_late_answer_to_an_older_query_does_not_replace_newer_results(shop: str, visit: Visit) -> None:
     page = visit(shop)
     held = hold(page, r"\?q=a\+?(%20)?drum")
     box(page).fill("a drum")
@@ -138,7 +138,7 @@ def test_more_and_less_like_a_product_become_chips(shop: str, visit: Visit) -> N
     page.wait_for_url(f"{shop}/")
 
 
-def test_the_panel_why_shows_the_rank_of_each_leg_and_escape_closes_it(shop: str, visit: Visit) -> None:
+def test_the_why_panel_shows_the_rank_of_each_leg_and_escape_closes_the_panel(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()
@@ -162,7 +162,7 @@ def test_more_results_are_appended_and_the_first_new_result_gets_the_focus(shop:
 # --- links
 
 
-def test_the_back_button_returns_to_earlier_searches_and_not_to_typed_letters(shop: str, visit: Visit) -> None:
+def test_the_back_button_returns_to_earlier_searches_not_to_half_typed_queries(shop: str, visit: Visit) -> None:
     page = visit(shop)
     box(page).fill("gui")
     page.wait_for_url(f"{shop}/?q=gui")
@@ -180,7 +180,7 @@ def test_the_back_button_returns_to_earlier_searches_and_not_to_typed_letters(sh
     page.go_forward()
     until(page, "document.querySelector('#q').value === 'guitar'")
     box(page).fill("drum")
-    expect_first(page, "drum")  # the page still works
+    expect_first(page, "drum")  # a new search still works
 
 
 def test_a_link_shows_another_visitor_the_same_results(shop: str, visit: Visit) -> None:
@@ -240,7 +240,7 @@ def test_a_visitor_can_search_and_filter_with_the_keyboard_alone(shop: str, visi
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_the_page_fits_a_phone(shop: str, visit: Visit, width: int) -> None:
+def test_the_page_fits_the_width_of_a_phone(shop: str, visit: Visit, width: int) -> None:
     page = visit(f"{shop}/?q=guitar&like=WS-00460", width=width, height=700, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     box_, go = box(page).bounding_box(), page.locator(".go").bounding_box()

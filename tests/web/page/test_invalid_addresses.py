@@ -1,4 +1,4 @@
-"""An invalid address gives a clear page, and hostile texts in a feed do no harm."""
+"""An invalid address gives a clear page. Markup and script addresses in a feed are not executed by the page."""
 
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,7 @@ INVALID = [
 
 @pytest.mark.parametrize("parameters", INVALID, ids=lambda parameters: next(iter(parameters)))
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part"])
-def test_an_invalid_address_gives_a_clear_page(
+def test_an_invalid_address_gives_results_or_an_error_page_with_the_request_id(
     client: httpx.Client, parameters: dict[str, Any], headers: dict[str, str]
 ) -> None:
     page = client.get("/", params=parameters, headers=headers)
@@ -57,11 +57,11 @@ def test_an_invalid_address_gives_a_clear_page(
 
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
-def test_an_address_with_invalid_text_gives_a_page(client: httpx.Client, query: str) -> None:
+def test_an_address_with_undecodable_text_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
 
 
-def test_a_parameter_without_meaning_is_ignored_with_a_remark(client: httpx.Client) -> None:
+def test_an_unreadable_price_is_ignored_with_a_remark(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "price_max": "cheap"}).text
     assert "“cheap” is not a price." in page
     assert len(titles(page)) == 24
@@ -132,7 +132,7 @@ def test_only_safe_web_addresses_of_a_feed_become_links_and_images(serve: Serve,
         assert "http://pictures.example" not in page  # the content security policy forbids plain HTTP
 
 
-def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Database) -> None:
+def test_a_catalog_other_than_main_is_kept_in_the_form_of_the_page(serve: Serve, own_database: Database) -> None:
     with own_database.connect(Role.APP) as conn, conn.begin():
         with staging(conn) as stage:
             stage(Product("other 1", "a thing elsewhere"))
@@ -145,7 +145,9 @@ def test_another_catalog_is_part_of_every_address(serve: Serve, own_database: Da
         assert 'name="catalog"' not in client.get("/").text
 
 
-def test_without_a_catalog_main_the_page_shows_the_first_catalog(serve: Serve, own_database: Database) -> None:
+def test_without_the_catalog_main_the_page_shows_the_first_catalog_by_name(
+    serve: Serve, own_database: Database
+) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
         conn.execute(text("delete from shop.catalog"))

@@ -1,4 +1,4 @@
-"""Over plain HTTP, the page shows each of its states, and a message for each error."""
+"""These tests request the page without a browser and check the HTML of each state and each error."""
 
 import re
 from html import unescape
@@ -24,7 +24,7 @@ def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) 
     assert 'name="color" value="red"' in answer.text
     assert 'name="brand" value="Nord"' in answer.text
     assert "<rect" in answer.text
-    assert "Why" not in answer.text  # nothing was searched, so there is nothing to explain
+    assert "Why" not in answer.text  # without a query, the page has no ranks to explain
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=bag", "/health", "/products/sku 1", "/static/page.css", "/nowhere"])
@@ -87,7 +87,7 @@ def test_all_pages_together_show_every_product_once(client: httpx.Client) -> Non
         assert len(shown) == len(set(shown)) == products, query
 
 
-def test_an_error_of_a_request_for_more_results_replaces_all_results(client: httpx.Client) -> None:
+def test_an_error_while_more_results_are_loaded_replaces_all_results(client: httpx.Client) -> None:
     answer = client.get("/", params={"q": "bag", "after": "garbage"}, headers=HTMX)
     assert answer.status_code == 422
     assert answer.headers["hx-retarget"] == "#results"
@@ -100,10 +100,10 @@ def test_the_heading_counts_the_products_that_pass_the_filter(client: httpx.Clie
     assert count(client.get("/?color=red").text) == "20 products"
     assert (
         count(client.get("/?q=number7").text) == "1 product, best first"
-    )  # found by its word, because no encoder runs
+    )  # keywords find the product, because no encoder runs
 
 
-def test_a_search_shows_and_counts_only_relevant_products_until_the_visitor_asks_for_all(client: httpx.Client) -> None:
+def test_a_search_shows_only_relevant_products_until_the_visitor_asks_for_all(client: httpx.Client) -> None:
     page = client.get("/?q=bag").text
     body = {"query": "bag", "top_k": 60, "cut": "relevant"}
     results = client.post("/search/text", json=body).json()
@@ -164,11 +164,11 @@ def test_htmx_gets_only_the_changed_part_and_an_address_without_empty_parameters
         "/?color=red&color=black",
     ],
 )  # fmt: skip
-def test_htmx_shows_a_valid_address_unchanged(client: httpx.Client, state: str) -> None:
+def test_htmx_pushes_a_valid_address_unchanged(client: httpx.Client, state: str) -> None:
     assert client.get(state, headers=HTMX).headers["hx-push-url"] == state
 
 
-def test_a_visitor_can_search_with_an_uploaded_image_by_its_name(serve: Serve, own_database: Database) -> None:
+def test_a_visitor_can_search_with_the_name_of_an_uploaded_image(serve: Serve, own_database: Database) -> None:
     with answering(own_database), serve(own_database) as client:
         taken = upload(client, png(size=(2000, 1000)))
         assert taken.status_code == 200, taken.text
@@ -183,7 +183,7 @@ def test_a_visitor_can_search_with_an_uploaded_image_by_its_name(serve: Serve, o
         assert upload(client, png(size=(2000, 1000))).text == taken.text
 
 
-def test_the_page_asks_again_for_an_uploaded_image_that_is_gone(client: httpx.Client) -> None:
+def test_the_page_asks_for_the_image_again_if_the_upload_is_no_longer_kept(client: httpx.Client) -> None:
     page = client.get("/", params={"picture": "0" * 32, "q": "bag"})
     assert page.status_code == 200
     assert "Drop it again" in page.text
@@ -202,7 +202,7 @@ def test_the_page_asks_again_for_an_uploaded_image_that_is_gone(client: httpx.Cl
     ],
     ids=["empty", "svg", "cut off", "11 MB", "17 MB"],
 )
-def test_an_upload_that_is_not_an_image_shows_a_message(
+def test_an_upload_that_is_too_large_or_not_an_image_shows_a_message(
     client: httpx.Client, content: bytes, status: int, said: str
 ) -> None:
     answer = upload(client, content)
@@ -216,7 +216,7 @@ def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
     assert client.post("/picture", files={"image": ("photo.png", png(), "image/png")}).status_code == 400
 
 
-def test_the_first_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:
+def test_the_oldest_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:
     import asyncio
 
     from db.images.thumbnail_pool import ThumbnailPool
@@ -288,8 +288,8 @@ def test_over_the_rate_limit_a_browser_gets_a_page_and_a_program_gets_a_problem(
         assert client.get("/").headers["content-type"] == "application/problem+json"
 
 
-def test_an_image_of_the_page_counts_less_than_a_request_in_the_rate_limit(serve: Serve) -> None:
-    """If each image counted as a request, the images of the page would use up the limit of a visitor who types."""
+def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve: Serve) -> None:
+    """If each image counted as much as a search, the 24 images of one page would exceed a limit of 10 a minute."""
     with serve(rate_per_address=10) as client:
         images = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
         assert len(images) == 24
@@ -298,7 +298,7 @@ def test_an_image_of_the_page_counts_less_than_a_request_in_the_rate_limit(serve
         assert client.get("/").status_code == 200
 
 
-def test_the_page_needs_no_api_key_and_can_be_turned_off(serve: Serve) -> None:
+def test_the_page_needs_no_api_key_and_the_setting_public_page_turns_it_off(serve: Serve) -> None:
     with serve(api_keys="on") as client:
         assert client.get("/").status_code == 200
         assert client.post("/search/text", json={"query": "bag"}).status_code == 401

@@ -1,4 +1,4 @@
-"""The price filter reads bounds as people write them and shows the price ranges of one currency."""
+"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency."""
 
 import pytest
 
@@ -30,11 +30,11 @@ def test_price_bounds_are_shown_in_full_and_can_be_typed_again(price: float, sho
     ("written", "price"),
     [("9,5", 9.5), ("9,50", 9.5), ("1,000", 1000), ("1,000.50", 1000.5), ("0,125", 0.125), ("1000,5", 1000.5)],
 )
-def test_a_comma_before_groups_of_three_digits_marks_thousands(written: str, price: float) -> None:
+def test_a_comma_in_a_price_bound_is_read_as_a_thousands_or_decimal_separator(written: str, price: float) -> None:
     assert state.read([("price_min", written)]).price_min == price
 
 
-def test_the_bars_show_the_most_frequent_currency() -> None:
+def test_the_price_bars_show_only_the_currency_of_most_products() -> None:
     prices = filters.prices(
         PageState(), ranges((10, 20, 5, "EUR"), (20, 30, 5, "EUR"), (1000, 9000, 2, "JPY"), (5, 5, 1, None)), None
     )

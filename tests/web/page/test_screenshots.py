@@ -1,4 +1,4 @@
-"""`make screenshots` takes the screenshots of the documentation again. They show the whole sample catalog."""
+"""`make screenshots` takes the screenshots of the documentation again, with the whole sample catalog."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -25,7 +25,7 @@ def test_screenshots_are_taken_when_requested(
     name: str, request: pytest.FixtureRequest, screenshots_requested: bool
 ) -> None:
     if not screenshots_requested:
-        pytest.skip("screenshots are taken by: make screenshots")
+        pytest.skip("only `make screenshots` takes screenshots")
     from PIL import Image
 
     visit: Callable[..., Page] = request.getfixturevalue("visit")
@@ -38,6 +38,6 @@ def test_screenshots_are_taken_when_requested(
     Image.open(BytesIO(page.screenshot())).save(FOLDER / f"{name}.webp", quality=88, method=6)
 
 
-def test_screenshots_are_small_and_few() -> None:
+def test_there_is_one_screenshot_under_400_kb_for_each_entry_of_shots() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == set(SHOTS)
     assert all(path.stat().st_size < MOST_BYTES for path in FOLDER.iterdir())

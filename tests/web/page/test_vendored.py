@@ -1,4 +1,4 @@
-"""Every vendored file of the page has the hash of a file in a named package."""
+"""Each static file of the page is written for this project or listed in VENDORED.md with its SHA-256."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ STATIC = Path(__file__).parents[3] / "web" / "page" / "static"
 OWN = {"page.css", "page.js", "icon.svg", "VENDORED.md"}
 
 
-def test_every_file_is_written_for_this_project_or_listed_with_its_hash() -> None:
+def test_every_static_file_is_our_own_or_has_the_hash_in_vendored_md() -> None:
     listed = dict(re.findall(r"^\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|$", (STATIC / "VENDORED.md").read_text(), re.M))
     assert {path.name for path in STATIC.iterdir()} == OWN | set(listed)
     for name, digest in listed.items():
