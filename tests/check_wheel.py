@@ -1,8 +1,8 @@
 """Builds the wheel, installs it in a new environment and uses Windowshop there. `make wheel` runs this file.
 
-The new environment can import the third-party packages of the current environment, but not the editable installation of
-Windowshop. A .pth file adds the current packages folder to the search path, and Python ignores .pth files in that
-folder.
+The new environment imports third-party packages from the current environment, because a .pth file adds the current
+site-packages folder to its search path. The editable installation of Windowshop cannot be imported there: Python
+ignores .pth files in a folder that another .pth file adds.
 """
 
 import os
@@ -31,13 +31,13 @@ NEEDED = (
     "web/page/static/*",
     "web/page/templates/*.html",
 )
-SETUPTOOLS = 77  # the first version that supports license expressions
+SETUPTOOLS = 77  # the first major version of setuptools that supports license expressions
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="windowshop-wheel-") as folder:
         place = Path(folder)
-        place.chmod(0o755)  # if root runs this file, the embedded server runs as a user who must read this folder
+        place.chmod(0o755)  # root starts the embedded server as another user, who must be able to read this folder
         wheel = build(place)
         check_contents(wheel)
         environment = install(wheel, place / "environment")
@@ -46,7 +46,8 @@ def main() -> None:
 
 
 def build(place: Path) -> Path:
-    """Build from a copy. In the tree, setuptools would leave a build folder and pack the files of an earlier build."""
+    """Builds the wheel from a copy of the source. In the source tree, setuptools would leave a build folder behind and
+    pack old files from it the next time."""
     source, dist = place / "source", place / "dist"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
@@ -58,8 +59,8 @@ def build(place: Path) -> Path:
         command.append("--no-build-isolation")  # the installed setuptools is recent enough, so pip fetches nothing
     if subprocess.run(command, check=False).returncode:
         raise SystemExit(
-            f"The wheel cannot be built. Without a package index it takes setuptools >= {SETUPTOOLS} in this "
-            f'environment: pip install "setuptools>={SETUPTOOLS}"'
+            f"The wheel cannot be built. Without a package index, the build needs setuptools >= {SETUPTOOLS} "
+            f'in this environment: pip install "setuptools>={SETUPTOOLS}"'
         )
     [wheel] = dist.glob("*.whl")
     print(f"built {wheel.name}, {wheel.stat().st_size // 1024} KiB")
@@ -81,8 +82,8 @@ def check_contents(wheel: Path) -> None:
     }
     _expect(modules <= packed, f"the wheel lacks {sorted(modules - packed)}")
     extra = [path for path in packed if path.startswith((EXCLUDED, "tests", "docs", "benchmarks"))]
-    _expect(not extra, f"the wheel has {extra}")
-    print(f"{len(packed)} files: every needed file, no other")
+    _expect(not extra, f"the wheel must not contain {extra}")
+    print(f"{len(packed)} files: all needed files and no excluded file")
 
 
 def install(wheel: Path, environment: Path) -> Path:
@@ -112,8 +113,8 @@ def use(environment: Path, place: Path) -> None:
         _expect(Path(file).is_relative_to(environment), f"{file} is imported instead of the installed package")
     windowshop = str(environment / "bin" / "windowshop")
     _expect("demo" in run(windowshop, "--help"), "--help does not list the commands")
-    _expect("up to date" in run(windowshop, "db", "upgrade"), "db upgrade does not say that it is done")
-    _expect("No difference" in run(windowshop, "db", "check"), "db check does not say that it is done")
+    _expect("up to date" in run(windowshop, "db", "upgrade"), 'db upgrade does not print "up to date"')
+    _expect("No difference" in run(windowshop, "db", "check"), 'db check does not print "No difference"')
 
 
 def _relative(paths: Iterable[Path]) -> set[str]:

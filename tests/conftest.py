@@ -1,7 +1,7 @@
 """Tests share one real PostgreSQL server, and a test that requests a database gets a fresh, migrated database.
 
-The server is the embedded server, in a temporary home. Databases are copies of a template that was upgraded once, so
-a test may commit, open many connections or be killed.
+The server is the embedded server, in a temporary home. Each database is a copy of one migrated template, so a test may
+commit, open many connections or be killed without any effect on other tests.
 """
 
 import os
@@ -20,13 +20,13 @@ from migrations.upgrade import upgrade
 from tests.support.databases import Databases
 
 pytest_plugins = ["tests.support.shop"]
-# Tests run side by side: a waiting thread of torch or numpy would take a processor from another test.
+# Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_developer_settings() -> Iterator[None]:
-    """Remove the developer's Windowshop settings from the environment, so that no test depends on the settings."""
+    """Removes the developer's Windowshop settings from the environment, so that no test depends on those settings."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield
@@ -81,7 +81,7 @@ def database(databases: Databases, template: str) -> Database:
 
 @pytest.fixture(scope="session")
 def clip_folder(public_folder: Path) -> Path:
-    """Returns the folder of a tiny CLIP of 24 dimensions with random weights, which the real code can load."""
+    """Returns the folder of a tiny CLIP model with 24 dimensions and random weights. The encoder can load the model."""
     from tests.support import tiny_models
 
     return tiny_models.make_clip(public_folder / "tiny-clip")

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("db", "encoder", "loader", "migrations", "web", "windowshop")
 FOLDERS = (*PACKAGES, "tests", "benchmarks")
-REVISIONS = ROOT / "migrations" / "versions"  # revisions are never edited, so rules for new code do not apply
+REVISIONS = ROOT / "migrations" / "versions"  # the rules do not apply to revisions, because revisions are never edited
 
 MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 80
@@ -52,7 +52,7 @@ def test_imports_follow_the_contracts() -> None:
 
 
 def imported_of(libraries: tuple[str, ...], statement: str) -> str:
-    """Returns the names of the given libraries that a new interpreter has loaded after the statement."""
+    """Runs the statement in a new interpreter and returns those of the given libraries that it has loaded."""
     code = f"import sys; {statement}; print([name for name in {libraries!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -60,13 +60,13 @@ def imported_of(libraries: tuple[str, ...], statement: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["windowshop.main", "db", "loader", "encoder", "migrations", "web"])
-def test_a_command_starts_without_the_heavy_libraries(module: str) -> None:
+def test_importing_a_package_loads_no_heavy_library(module: str) -> None:
     heavy = ("torch", "transformers", "sentence_transformers", "PIL", "pandas", "alembic")
     assert imported_of(heavy, f"import {module}") == "[]"
 
 
 def test_db_needs_httpx_and_pillow_only_for_fetching_and_images() -> None:
-    """A database client without the extras `encoder` and `web` can import every other module of db."""
+    """An installation without the extras `encoder` and `web` can import all other modules of db."""
     modules = [
         name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for path in source_files(".py", folders=("db",))
@@ -118,8 +118,9 @@ def test_no_two_classes_share_a_name() -> None:
     assert {class_: files for class_, files in places.items() if len(files) > 1} == {}
 
 
-def test_one_python_file_calls_shop_search() -> None:
-    """With one caller, the options of shop.search are listed once. statement.py only writes the text for --sql."""
+def test_only_ranking_py_calls_shop_search() -> None:
+    """One caller keeps the list of the options of shop.search in one place. statement.py does not call the function: it
+    writes the text that --sql prints."""
     callers = {
         name(path)
         for path in source_files(".py", folders=PACKAGES)

@@ -1,6 +1,6 @@
 """Every setting is documented, and an invalid value is refused with the name of its variable.
 
-After an intended change: UPDATE_GOLDEN=1 pytest tests/test_settings.py rewrites docs/settings.md.
+After an intended change of a setting, run `UPDATE_GOLDEN=1 pytest tests/test_settings.py` to rewrite docs/settings.md.
 """
 
 import os
@@ -94,7 +94,7 @@ def test_valid_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WebSettings.read().metrics_port is None
 
 
-def test_settings_do_not_show_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_text_of_settings_contains_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOWSHOP_DATABASE_URL", "postgresql://me:opensesame@db/shop")
     monkeypatch.setenv("WINDOWSHOP_READ_DATABASE_URL", "postgresql://me:opensesame@replica/shop")
     monkeypatch.setenv("WINDOWSHOP_GATEWAY_PASSWORD", "opensesame")
@@ -103,7 +103,7 @@ def test_settings_do_not_show_passwords(monkeypatch: pytest.MonkeyPatch) -> None
         assert "opensesame" not in shown
 
 
-def test_a_database_does_not_show_its_passwords() -> None:
+def test_the_text_of_a_database_object_contains_no_password() -> None:
     from db.engine import open_database
 
     settings = Settings(database_url="postgresql://me:opensesame@db/shop")  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_a_database_does_not_show_its_passwords() -> None:
         assert "opensesame" not in repr(database) + str(database) + str(database.url(None))
 
 
-def test_a_malformed_database_url_is_refused_without_showing_it() -> None:
+def test_the_error_for_a_malformed_database_url_does_not_show_the_url() -> None:
     from db.engine import open_database
 
     settings = Settings(database_url="postgresql//me:opensesame@db")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""SQL files follow rules: one object in each file, few files in a folder, short lines and bodies, few parameters."""
+"""SQL files follow rules: one object in each file, limits on files in a folder, line length, body and parameters."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ BODY = re.compile(r"^create or replace (?:function|procedure) (\S+?)\(.*?\bas (\
 
 
 def test_every_object_is_defined_in_a_file_of_its_name() -> None:
-    """A view and its private function may share a name and a file. A trigger is defined with its function."""
+    """A view and a private function of the same name may share a file. A trigger is in the file of its function."""
     wrong = []
     for path in FILES:
         sql = path.read_text(encoding="utf-8")
@@ -28,8 +28,9 @@ def test_every_object_is_defined_in_a_file_of_its_name() -> None:
     assert wrong == []
 
 
-def test_a_view_that_a_function_creates_is_in_the_file_named_after_it() -> None:
-    """Functions create the views of the serving model's vectors. For example, create_searchable creates searchable."""
+def test_a_view_that_a_function_creates_is_in_the_file_create_and_its_name() -> None:
+    """Functions create the views that read the vectors of the serving model. For example, create_searchable creates
+    searchable."""
     created = {
         (path.stem, name)
         for path in FILES
@@ -66,7 +67,7 @@ def test_a_function_body_has_at_most_90_lines() -> None:
 
 
 def test_a_private_function_has_at_most_12_parameters() -> None:
-    """The public functions of schema shop may take more: callers name the arguments."""
+    """A public function of schema shop may have more parameters, because its callers name the arguments."""
     parameters = {
         match[1]: count_parameters(sql, match.end())
         for path in FILES
@@ -74,7 +75,7 @@ def test_a_private_function_has_at_most_12_parameters() -> None:
         for match in re.finditer(r"^create or replace (?:function|procedure) (shop_private\.\w+)\(", sql, re.M)
     }
     assert parameters["shop_private.worker_heartbeat"] == 5
-    assert parameters["shop_private.calibration_try"] == 8  # result columns are not counted
+    assert parameters["shop_private.calibration_try"] == 8  # result columns are not counted as parameters
     assert {name: count for name, count in parameters.items() if count > MAX_PARAMETERS} == {}
 
 

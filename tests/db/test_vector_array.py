@@ -1,4 +1,4 @@
-"""A batch of vectors is sent as one binary parameter. The server reads the array's values in half precision."""
+"""A batch of vectors is sent as one binary parameter. The server stores its values in half precision."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ def test_the_server_reads_the_values_of_the_numpy_array(database: Database, shap
     np.testing.assert_array_equal(read, vectors.astype(np.float16))
 
 
-def test_numpy_views_and_other_memory_layouts_are_sent_correctly(database: Database) -> None:
+def test_numpy_views_with_strides_are_sent_correctly(database: Database) -> None:
     vectors = np.arange(24, dtype=np.float32).reshape(4, 6)
     assert stored(database, vectors.T[::2]) == ["[0,6,12,18]", "[2,8,14,20]", "[4,10,16,22]"]
 
 
-def test_an_empty_batch_is_an_empty_array(database: Database) -> None:
+def test_an_empty_batch_is_sent_as_an_empty_array(database: Database) -> None:
     assert stored(database, np.empty((0, 24), dtype=np.float32)) == []
 
 

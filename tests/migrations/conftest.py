@@ -29,7 +29,7 @@ def with_toy(databases: Databases, toy_template: tuple[str, Path], settings: Set
 
 @pytest.fixture
 def edit_files(monkeypatch: pytest.MonkeyPatch) -> EditFiles:
-    """Returns a function that makes the next upgrade apply edited copies of the function files."""
+    """Returns a function that takes an `Edit`. The next upgrade then applies the edited SQL of each function file."""
     original = functions.statements
 
     def edit_all(edit: Edit) -> None:

@@ -15,7 +15,7 @@ from tests.support.databases import admin
 
 
 def routines(database: Database) -> dict[str, int]:
-    """Returns the object id of every function, by name and arguments."""
+    """Returns the object id of every function, by the name and argument types of the function."""
     rows = admin(
         database,
         "select oid::regprocedure::text, oid from pg_proc "
@@ -40,7 +40,7 @@ def test_an_upgrade_without_changes_replaces_every_function_and_keeps_its_object
         ("(deviations double precision default 3)\nreturns double precision", "()\nreturns numeric"),
     ],
 )
-def test_a_function_with_other_arguments_or_result_replaces_the_old_one(
+def test_a_function_with_different_arguments_or_another_result_type_replaces_the_old_function(
     database: Database, settings: Settings, edit_files: EditFiles, before: str, after: str
 ) -> None:
     found: set[str] = set()
@@ -56,7 +56,9 @@ def test_a_function_with_other_arguments_or_result_replaces_the_old_one(
     [_] = [name for name in routines(database) if name.startswith("shop.relevance_floor(")]
 
 
-def test_a_private_function_that_no_file_defines_is_dropped(database: Database, settings: Settings) -> None:
+def test_a_private_function_of_the_owner_role_that_no_file_defines_is_dropped(
+    database: Database, settings: Settings
+) -> None:
     before = routines(database)
     admin(
         database,
@@ -70,7 +72,7 @@ def test_a_private_function_that_no_file_defines_is_dropped(database: Database, 
 
 
 def test_every_definition_in_the_files_is_found() -> None:
-    """A definition that the pattern misses would be applied, but not replaced when its arguments change."""
+    """If the pattern missed a definition, an upgrade would not drop the old function when the arguments change."""
     extensions = dict.fromkeys(("vector", "dblink", "trgm"), "public")
     files = list(functions.statements({**Roles("shop_").by_word(), **extensions, "revision": "0001"}))
     starts = [
@@ -82,7 +84,7 @@ def test_every_definition_in_the_files_is_found() -> None:
     assert len(starts) > 100
 
 
-def test_a_public_view_is_created_again_with_its_function_and_keeps_its_grants(
+def test_a_public_view_is_created_again_after_its_function_changes_and_keeps_its_grants(
     database: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     grants = "select relacl::text from pg_class where oid = 'shop.coverage'::regclass"

@@ -1,4 +1,4 @@
-"""The gateway works in copies of a database and on a server of another owner that hosts several sites."""
+"""The gateway works in copies of a database, without superuser rights, and on a server that hosts several sites."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def server_entry(database: Database) -> str:
     return str(admin(database, "select srvoptions from pg_foreign_server where srvname = 'shop_primary'"))
 
 
-def test_a_copy_names_the_old_database_until_it_is_upgraded(
+def test_an_upgrade_of_a_copied_database_connects_its_gateway_to_the_copy(
     databases: Databases, template: str, settings: Settings
 ) -> None:
     copied = databases.open(databases.create(template))
@@ -47,11 +47,11 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     upgrade(empty, settings)  # with the right address, the upgrade succeeds
 
 
-# --- several sites on a server of another owner, where a site's owner has no superuser rights
+# --- several sites on one server, and a site's owner without superuser rights
 
 
 class Tenants:
-    """Creates databases on a server of another owner. The roles of each site have their own prefix."""
+    """Creates a database for each site on a shared server. The names of a site's roles begin with the site's prefix."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -92,7 +92,7 @@ def managed_database(tenants: Tenants) -> Database:
     return tenants.database("managed_", "managed_admin")
 
 
-def test_an_owner_without_superuser_rights_needs_only_the_printed_commands(
+def test_after_the_commands_in_the_hint_an_owner_without_superuser_rights_can_upgrade(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     name = str(managed_database.write.database)
@@ -112,7 +112,7 @@ def test_an_owner_without_superuser_rights_needs_only_the_printed_commands(
     serve_model(managed_database, "toy")
     with managed_database.connect(Role.ANALYST) as conn:
         assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
-        # This message comes from the gateway, so the session has reached the gateway.
+        # The gateway raises this error, so the session has reached the gateway.
         with pytest.raises(EncoderUnavailable, match="no encoder is connected"):
             conn.exec_driver_sql("select shop.clip_text('a')")
     with managed_database.connect(Role.ENCODER) as conn:
@@ -121,7 +121,7 @@ def test_an_owner_without_superuser_rights_needs_only_the_printed_commands(
     assert leftovers(managed_database) == []
 
 
-def test_missing_rights_are_refused_with_the_commands_that_grant_them(
+def test_an_owner_without_rights_on_dblink_gets_an_error_with_the_grant_commands(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     tenants.admin(
@@ -134,7 +134,7 @@ def test_missing_rights_are_refused_with_the_commands_that_grant_them(
     assert "grant usage on foreign data wrapper dblink_fdw to managed_admin" in (raised.value.hint or "")
 
 
-def test_an_owner_without_createrole_gets_a_clear_error(
+def test_an_owner_without_createrole_gets_an_error_that_names_the_missing_right(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     with pytest.raises(MissingExtension) as raised:
@@ -147,7 +147,7 @@ def test_an_owner_without_createrole_gets_a_clear_error(
 
 
 @pytest.mark.parametrize("login", [None, "managed_admin"])
-def test_a_dblink_that_public_may_use_is_refused_with_the_command_that_revokes_it(
+def test_an_upgrade_refuses_dblink_functions_that_public_may_execute_and_names_the_revoke_command(
     tenants: Tenants, managed_database: Database, settings: Settings, login: str | None
 ) -> None:
     database = managed_database if login else tenants.database("managed_")
@@ -177,7 +177,7 @@ def test_dblink_may_be_installed_in_any_schema(tenants: Tenants, settings: Setti
         conn.exec_driver_sql("select shop.clip_text('a')")
 
 
-def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenants: Tenants, tmp_path: Path) -> None:
+def test_two_sites_that_share_roles_must_share_the_password_of_the_gateway(tenants: Tenants, tmp_path: Path) -> None:
     first, second = tenants.database("tenant_"), tenants.database("tenant_")
     upgrade(first, Settings(home=tmp_path / "first"))
     with pytest.raises(SettingsError, match=f"also used by database {first.write.database}") as raised:
@@ -190,7 +190,9 @@ def test_two_sites_with_the_same_roles_must_agree_on_the_gateways_password(tenan
         upgrade(database, Settings(home=tmp_path / home))  # each user mapping now holds the shared password
 
 
-def test_an_upgrade_keeps_the_gateways_random_password(tenants: Tenants, settings: Settings) -> None:
+def test_an_upgrade_keeps_the_random_password_of_the_gateway_while_it_works(
+    tenants: Tenants, settings: Settings
+) -> None:
     database = tenants.database("tenant_")
     look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
     upgrade(database, settings)

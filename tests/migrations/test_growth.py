@@ -1,8 +1,8 @@
-"""The public interface only grows. An upgrade keeps the site's objects that depend on the interface or changes nothing.
+"""The public interface only grows. An upgrade keeps a site's objects that use the interface, or it changes nothing.
 
-A new option of a function is an argument with a default at the end, and a new result column comes at the end. A new
-argument makes the upgrade drop and create the function, so a site's views and functions that use the function stop the
-upgrade before any change.
+A new option of a function is a last argument with a default, and a new result column is the last column. For a new
+argument, an upgrade must drop the function and create it again. If a site's view or function uses the dropped function,
+the upgrade raises an error before it changes anything.
 """
 
 import re
@@ -74,7 +74,7 @@ def shop_with_chair(with_toy: Database) -> Database:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Add a revision to the project that is not applied yet and that commits in its middle."""
+    """Adds a revision to the project. The revision is not applied yet, and it commits before its end."""
     versions = tmp_path / "versions"
     shutil.copytree(PROJECT_REVISIONS, versions)
     (versions / "9999_next.py").write_text(NEXT_REVISION)
@@ -106,8 +106,8 @@ def edited(sql: str, pattern: str, new: str) -> str:
 
 
 def public_interface(database: Database) -> dict[str, list[str]]:
-    """Returns the arguments and the result of every public function and the columns of every result type and view, in
-    order."""
+    """Returns the arguments and the result of every public function and the columns of every public type and view. The
+    arguments and columns are in the order of their definition."""
     rows = admin(
         database,
         "select p.proname || ' argument', a.place, concat_ws(' ', p.proargnames[a.place], "
@@ -128,7 +128,7 @@ def public_interface(database: Database) -> dict[str, list[str]]:
 
 
 def test_the_public_interface_only_grows_at_the_end(database: Database) -> None:
-    """The golden file lists the promised interface. New lines may be added, but existing lines are never changed."""
+    """The golden file lists the public interface. New lines may be added, but existing lines must not change."""
     present = public_interface(database)
     promised: dict[str, list[str]] = {}
     for line in GOLDEN.read_text().splitlines():
@@ -152,7 +152,7 @@ def test_an_upgrade_that_changes_no_signature_keeps_objects_that_depend_on_searc
     assert admin(shop_with_chair, "select site.first(), site.late()") == [("chair-1", "chair-1")]
 
 
-def test_a_new_result_column_alone_keeps_objects_that_depend_on_search(
+def test_an_upgrade_with_a_new_result_column_keeps_objects_that_depend_on_search(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)
@@ -226,7 +226,9 @@ def test_an_upgrade_with_a_new_result_column_stops_if_the_site_stores_the_result
     assert admin(shop_with_chair, "select sku, boosted from site.late()") == [("chair-1", 2.0)]
 
 
-def test_a_result_column_cannot_change_its_type(database: Database, settings: Settings, edit_files: EditFiles) -> None:
+def test_an_upgrade_that_changes_the_type_of_a_result_column_is_refused(
+    database: Database, settings: Settings, edit_files: EditFiles
+) -> None:
     edit_files(
         lambda name, sql: sql.replace("cursor text,\n", "cursor bytea,\n") if name == "search/search_result" else sql
     )

@@ -1,4 +1,4 @@
-"""Adding a model writes revisions for the site, creates the model's tables and queues the catalog for encoding."""
+"""Adding a model writes revisions to the site's home, creates the model's tables and adds work items."""
 
 import subprocess
 import sys
@@ -39,7 +39,9 @@ def test_adding_a_model_again_changes_nothing(with_toy: Database, settings: Sett
 
 
 @pytest.mark.parametrize("other", [NewModel("toy", "toy", "revision 2", 24), NewModel("toy", "toy", "revision 1", 40)])
-def test_a_model_name_with_other_weights_is_refused(with_toy: Database, settings: Settings, other: NewModel) -> None:
+def test_adding_other_weights_under_the_name_of_a_model_is_refused(
+    with_toy: Database, settings: Settings, other: NewModel
+) -> None:
     with pytest.raises(SettingsError, match="exists already with other weights") as raised:
         add_model(with_toy, settings, other)
     assert "--as" in (raised.value.hint or "")
@@ -48,7 +50,7 @@ def test_a_model_name_with_other_weights_is_refused(with_toy: Database, settings
 @pytest.mark.parametrize(
     "name", ["product", "searchable", "toy_index", "Toy", "7up", "two-words", "", "x" * 41, "été", "a b"]
 )
-def test_a_model_name_that_cannot_name_tables_is_refused_and_nothing_is_written(
+def test_a_model_name_that_cannot_be_part_of_table_names_is_refused_and_no_revision_is_written(
     database: Database, settings: Settings, name: str
 ) -> None:
     with pytest.raises(SettingsError, match="model name"):
@@ -57,7 +59,9 @@ def test_a_model_name_that_cannot_name_tables_is_refused_and_nothing_is_written(
     upgrade(database, settings)
 
 
-def test_the_longest_model_name_leaves_room_for_its_tables_and_indexes(database: Database, settings: Settings) -> None:
+def test_the_tables_and_indexes_of_a_model_name_of_40_characters_are_created(
+    database: Database, settings: Settings
+) -> None:
     name = "x" * 40
     add_model(database, settings, NewModel(name, "toy", "revision 1", 24))
     serve_model(database, name)
@@ -73,7 +77,7 @@ def test_a_model_source_is_stored_unchanged(database: Database, settings: Settin
     assert (row.source, row.revision) == (source, "sha:'1'")
 
 
-def test_the_revisions_of_a_model_are_readable_formatted_code(database: Database, settings: Settings) -> None:
+def test_the_revisions_of_a_model_pass_the_formatter_and_the_linter(database: Database, settings: Settings) -> None:
     written = add_model(database, settings, TOY)
     assert [path.name for path in written] == ["model_toy.py", "model_toy_index.py"]
     first, second = (path.read_text() for path in written)
@@ -86,7 +90,7 @@ def test_the_revisions_of_a_model_are_readable_formatted_code(database: Database
         assert done.returncode == 0, done.stdout
 
 
-def test_two_models_are_on_one_branch_and_a_downgrade_removes_the_newer_model(
+def test_a_downgrade_to_the_first_of_two_models_removes_only_the_newer_model(
     with_toy: Database, settings: Settings
 ) -> None:
     add_model(with_toy, settings, WIDE)
@@ -95,7 +99,7 @@ def test_two_models_are_on_one_branch_and_a_downgrade_removes_the_newer_model(
     drift(with_toy, settings)
     with with_toy.connect(Role.ANALYST) as conn:
         assert [(row.name, row.status) for row in every_model(conn)] == [("toy", "building"), ("wide", "serving")]
-    downgrade(with_toy, settings, "model_toy_index")  # removes only the newer model, although it serves
+    downgrade(with_toy, settings, "model_toy_index")  # removes the newer model, although searches use this model
     with with_toy.connect(Role.ANALYST) as conn:
         assert [row.name for row in every_model(conn)] == ["toy"]
     assert admin(with_toy, "select count(*) from shop.searchable") == [(0,)]
@@ -130,7 +134,8 @@ def test_a_product_of_a_concurrent_transaction_gets_work_items_for_a_new_model(
 ) -> None:
     with database.connect(Role.APP) as writer:
         writer.exec_driver_sql(f"set transaction isolation level {isolation}")
-        writer.exec_driver_sql("select 1 from shop.product")  # the snapshot is taken before the model is added
+        # The transaction takes its snapshot here, before the model is added.
+        writer.exec_driver_sql("select 1 from shop.product")
         if isolation == "read committed":
             insert_one(writer)
         adding = threading.Thread(target=lambda: add_model(database, settings, TOY))

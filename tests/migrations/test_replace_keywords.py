@@ -25,7 +25,7 @@ UNFOLDED = "select count(*) from shop.product where keywords @@ 'café'::tsquery
 
 @pytest.fixture
 def old(database: Database, settings: Settings) -> Database:
-    """Returns a database of the previous revision, with products."""
+    """Returns a database at revision 0011, the revision before the keywords change. The database has products."""
     downgrade(database, settings, "0011")
     shop = Shop(database)
     shop.run(
@@ -37,7 +37,7 @@ def old(database: Database, settings: Settings) -> Database:
     return database
 
 
-def test_an_upgrade_fills_every_row_and_reports_progress(
+def test_an_upgrade_computes_the_keywords_of_every_row_and_reports_progress(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
@@ -48,8 +48,8 @@ def test_an_upgrade_fills_every_row_and_reports_progress(
     [after] = admin(old, file_node)
     assert admin(old, FOLDED) == admin(old, UNFOLDED) == [(ROWS,)]
     assert admin(old, STALE) == [(0,)]
-    assert before[0] == after[0]  # the table is not rewritten
-    assert before[1] != after[1]  # the index is built again
+    assert before[0] == after[0]  # the table was not rewritten
+    assert before[1] != after[1]  # the index was built again
     assert [line for line in said if "filling keywords" in line][-1].startswith(
         "filling keywords: 1,200 of about 1,200"
     )
@@ -67,10 +67,10 @@ def test_a_downgrade_restores_the_keywords_of_the_previous_revision(old: Databas
     assert admin(old, STALE) == [(0,)]
 
 
-def test_an_interrupted_upgrade_resumes_where_it_stopped(
+def test_an_interrupted_upgrade_resumes_at_the_first_row_with_old_keywords(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the upgrade ends, the old search finds a product by its old words, in rows with old and new keywords."""
+    """Until the upgrade ends, searches look for old words. Rows with new keywords contain the old words as well."""
     monkeypatch.setattr(keywords, "ROWS", 100)
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
 
@@ -114,11 +114,11 @@ def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings:
         done.set()
         user.join()
     assert len(waits) > 5
-    assert max(waits) < 3  # seconds, on a busy machine
+    assert max(waits) < 3  # in seconds, with room for a busy machine
     assert admin(old, STALE) == [(0,)]
 
 
-def test_a_writer_that_never_ends_stops_the_upgrade_before_its_first_row(
+def test_an_upgrade_that_waits_too_long_for_a_writer_fails_before_it_changes_a_row(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keywords, "PATIENCE_SECONDS", 1)

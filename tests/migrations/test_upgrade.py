@@ -25,7 +25,7 @@ from tests.support.shop import WIDE
 # --- upgrades and downgrades
 
 
-def test_the_code_needs_the_newest_revision(settings: Settings) -> None:
+def test_schema_head_is_the_newest_revision(settings: Settings) -> None:
     assert scripts(settings.home).get_heads() == [schema.HEAD]
 
 
@@ -41,9 +41,7 @@ def test_an_upgrade_of_an_empty_database_creates_the_schema_of_the_code_and_can_
     assert catalog(empty) == before
 
 
-def test_an_upgrade_that_creates_functions_and_views_again_changes_nothing(
-    with_toy: Database, settings: Settings
-) -> None:
+def test_an_upgrade_of_a_current_site_with_a_model_changes_nothing(with_toy: Database, settings: Settings) -> None:
     before = catalog(with_toy)
     upgrade(with_toy, settings)
     drift(with_toy, settings)
@@ -51,7 +49,9 @@ def test_an_upgrade_that_creates_functions_and_views_again_changes_nothing(
     assert "toy_image" in str(before["views"])
 
 
-def test_an_upgrade_brings_new_functions_to_a_site_that_has_models(with_toy: Database, settings: Settings) -> None:
+def test_an_upgrade_replaces_old_functions_and_creates_missing_functions(
+    with_toy: Database, settings: Settings
+) -> None:
     before = catalog(with_toy)
     admin(
         with_toy,
@@ -62,7 +62,7 @@ def test_an_upgrade_brings_new_functions_to_a_site_that_has_models(with_toy: Dat
     assert catalog(with_toy) == before
 
 
-def test_a_new_project_revision_is_applied_to_a_site_with_revisions_of_its_own(
+def test_a_new_project_revision_is_applied_to_a_site_that_has_revisions_of_models(
     with_toy: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = tmp_path / "versions"
@@ -87,7 +87,7 @@ def test_a_new_project_revision_is_applied_to_a_site_with_revisions_of_its_own(
         assert len(every_model(conn)) == 2
 
 
-def test_a_downgrade_to_base_and_an_upgrade_result_in_the_schema_of_a_fresh_install(
+def test_a_downgrade_to_base_and_an_upgrade_give_the_schema_of_a_fresh_install(
     database: Database, with_toy: Database, settings: Settings, empty: Database
 ) -> None:
     with_model = catalog(with_toy)
@@ -100,7 +100,8 @@ def test_a_downgrade_to_base_and_an_upgrade_result_in_the_schema_of_a_fresh_inst
     serve_model(with_toy, "toy")
     assert catalog(with_toy) == with_model
 
-    downgrade(with_toy, settings, "base")  # both branches in one downgrade
+    # One downgrade removes both branches: the revisions of the project and the revisions of the site.
+    downgrade(with_toy, settings, "base")
     assert leftovers(with_toy) == []
     without = Settings(home=settings.home / "elsewhere")
     upgrade(with_toy, without)
@@ -136,7 +137,7 @@ def test_two_simultaneous_upgrades_both_succeed(empty: Database, settings: Setti
     drift(empty, settings)
 
 
-def test_an_error_in_a_function_file_rolls_the_whole_upgrade_back(
+def test_an_error_in_a_function_file_rolls_back_the_whole_upgrade(
     empty: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = functions.statements
@@ -155,7 +156,7 @@ def test_an_error_in_a_function_file_rolls_the_whole_upgrade_back(
     drift(empty, settings)
 
 
-# --- schemas that do not fit this code
+# --- schemas of another version
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_an_error_in_a_function_file_rolls_the_whole_upgrade_back(
         (None, "has no Windowshop schema", "windowshop db upgrade"),
     ],
 )
-def test_a_schema_that_does_not_fit_is_refused_with_a_hint(
+def test_a_missing_older_or_newer_schema_is_refused_with_a_hint(
     database: Database, empty: Database, revision: str | None, message: str, hint: str
 ) -> None:
     asked = database if revision else empty
@@ -181,7 +182,9 @@ def test_a_schema_that_does_not_fit_is_refused_with_a_hint(
     assert hint in (raised.value.hint or "")
 
 
-def test_a_database_with_an_unknown_revision_is_not_changed(with_toy: Database, tmp_path: Path) -> None:
+def test_an_upgrade_refuses_a_database_with_an_unknown_revision_and_changes_nothing(
+    with_toy: Database, tmp_path: Path
+) -> None:
     before = catalog(with_toy)
     with pytest.raises(SchemaMismatch, match="model_toy_index") as raised:
         upgrade(with_toy, Settings(home=tmp_path / "another"))

@@ -1,7 +1,8 @@
-"""A text at any place of a filter becomes a literal or a clean error, never SQL.
+"""No text in a filter can inject SQL: the compiler writes the text as a literal or raises an error with code 22023.
 
-Each payload is tried at each place, as the analyst and as the administrator, who has every right. One product contains
-the payload as a value, so the literal meaning finds that product; any further product is a leak.
+Each test puts every payload at one place of a filter. The tests run as the analyst and as the administrator, who has
+all privileges. Each payload is the title, the brand and an attribute of one product. A filter must find the same
+products as its second implementation in Python (tests/support/filter_meaning.py); a different result is an injection.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ PAYLOADS = (
     "$.a ? (@ > 1)", "and", "or", "eq", "attributes.note",
 )  # fmt: skip
 
-# Places that take a text as a value. Every payload is valid there.
+# Places of a filter where a text is a value. Every payload is a valid value, so the filter compiles.
 VALUES: dict[str, Callable[[str], Any]] = {
     "value": lambda payload: {"brand": payload},
     "ne": lambda payload: {"brand": {"ne": payload}},
@@ -60,7 +61,7 @@ VALUES: dict[str, Callable[[str], Any]] = {
     "not": lambda payload: {"not": {"not": {"and": [{"brand": {"eq": payload, "exists": True}}]}}},
 }
 
-# Places that refuse a text or take it as the name of an attribute.
+# Places of a filter where a text is no value. The compiler refuses the payload, or reads the payload as a name.
 ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "field": lambda payload: {payload: "x"},
     "field in or": lambda payload: {"or": [{"not": {payload: ["x"]}}]},
@@ -80,7 +81,8 @@ ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "ordered key": lambda payload: {"not": {f"attributes.{escaped(payload)}": {"lt": "z", "ne": None}}},
 }
 
-# Reads everything that an injected statement could change, except counters that the server itself changes.
+# Hashes the functions, relations, roles and products, because an injected statement could change them. The hash of
+# pg_class leaves out the columns that the server itself changes, such as reltuples.
 STATE = """
 select (select md5(string_agg(t::text, e'\\n' order by t::text)) from (
         select oid, proname, prosrc, prosqlbody, proowner, proacl, prosecdef, proconfig from pg_proc) t) as functions,
@@ -125,7 +127,8 @@ def observer(databases: Databases, database: Database) -> Iterator[Session]:
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, observer: Session) -> Iterator[Session]:
-    """Yields a session and commits its transaction, so that the check afterwards would see an injected change."""
+    """Yields a session of one role. After the test, the fixture commits the session's transaction, so that an injected
+    change would be visible, and compares the state of the session and of the database with the state before."""
     before = observer.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:
@@ -140,13 +143,13 @@ def literal(wanted: Any) -> list[str]:
     return sorted(product["sku"] for product in PRODUCTS if matches(product, wanted))
 
 
-def test_the_corpus_has_more_than_3000_cases() -> None:
+def test_the_payloads_and_places_give_more_than_3000_cases() -> None:
     assert len(set(PAYLOADS)) == len(PAYLOADS)
     assert len(PAYLOADS) * (len(VALUES) + len(ELSEWHERE)) > 3000
 
 
 @pytest.mark.parametrize("place", VALUES)
-def test_a_payload_as_a_value_is_a_literal(session: Session, place: str) -> None:
+def test_a_payload_at_the_place_of_a_value_is_compiled_to_a_literal(session: Session, place: str) -> None:
     for payload in PAYLOADS:
         wanted = VALUES[place](payload)
         condition = compiled_or_refused(session, wanted)
@@ -155,7 +158,9 @@ def test_a_payload_as_a_value_is_a_literal(session: Session, place: str) -> None
 
 
 @pytest.mark.parametrize("place", ELSEWHERE)
-def test_a_payload_at_any_other_place_is_a_literal_or_a_clean_error(session: Session, place: str) -> None:
+def test_a_payload_at_any_other_place_is_compiled_to_a_literal_or_refused_with_code_22023(
+    session: Session, place: str
+) -> None:
     literals = 0
     for payload in PAYLOADS:
         wanted = ELSEWHERE[place](payload)
@@ -168,4 +173,4 @@ def test_a_payload_at_any_other_place_is_a_literal_or_a_clean_error(session: Ses
     if "key" in place:
         assert literals >= len(PAYLOADS) - 2  # "." and ".." are not names of attributes
     else:
-        assert literals <= 2  # the payloads that name a field or an operator
+        assert literals <= 2  # only a payload that is the name of a field or an operator compiles

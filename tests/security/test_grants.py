@@ -1,6 +1,7 @@
-"""Every role has only the privileges that a golden file lists, and tests try the most important prohibitions.
+"""Every role has only the privileges listed in grants.golden.txt, and forbidden statements raise an error.
 
-After an intended change: UPDATE_GOLDEN=1 pytest tests/security/test_grants.py, then read the difference.
+After an intended change of privileges, run `UPDATE_GOLDEN=1 pytest tests/security/test_grants.py` and review how the
+golden file changed.
 """
 
 import os
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Lists every privilege of every role except the object's owner. Another test checks the objects of dblink.
+# Lists the privileges on every object, except the privileges of the object's owner. The functions of dblink are not
+# listed: `test_only_the_owner_may_use_dblink` checks their privileges.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -93,7 +95,7 @@ def test_every_definer_function_sets_its_search_path(shop: "Shop") -> None:
     assert rows == []
 
 
-def test_no_role_may_execute_a_new_function_until_it_is_granted(shop: "Shop") -> None:
+def test_an_analyst_may_not_execute_a_new_function_before_a_grant(shop: "Shop") -> None:
     conn = shop.connect(None)
     conn.exec_driver_sql("begin")
     conn.exec_driver_sql("set local role shop_owner")
@@ -197,7 +199,9 @@ def test_an_analyst_cannot_call_internal_functions(analyst: Connection, call: st
     denied(analyst, call)
 
 
-def test_an_analyst_cannot_use_the_gateway_connection_of_its_session(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_use_the_gateway_connection_that_clip_text_opens_in_its_session(
+    shop: "Shop", analyst: Connection
+) -> None:
     with shop.encoder():
         analyst.exec_driver_sql("select shop.clip_text('opens the connection')")
         denied(analyst, "select shop_dblink.dblink_exec('shop_gateway', 'delete from shop_private.request')")
@@ -235,7 +239,7 @@ def test_the_gateway_cannot_read_other_tables_or_change_cached_vectors(shop: "Sh
     denied(gateway, "update shop_private.query_embedding set query = 'x'")
 
 
-def test_the_app_writes_products_but_no_vectors_models_work_or_cached_queries(shop: "Shop") -> None:
+def test_the_app_may_write_products_but_not_vectors_models_work_items_or_cached_queries(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     shop.add("a")
     app.exec_driver_sql("update shop.product set price = 1")
@@ -243,7 +247,7 @@ def test_the_app_writes_products_but_no_vectors_models_work_or_cached_queries(sh
         denied(app, f"delete from {table}")
 
 
-def test_row_level_security_filters_the_products_of_every_search(shop: "Shop", analyst: Connection) -> None:
+def test_row_level_security_filters_the_products_of_the_searchable_views(shop: "Shop", analyst: Connection) -> None:
     shop.add("a", "b")
     shop.encode_all()
     with policy(shop.database, "sku <> 'b'"):

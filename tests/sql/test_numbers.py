@@ -1,4 +1,4 @@
-"""Every public function refuses a number that is out of range, NaN or infinite, and names the argument."""
+"""Every public function refuses a number that is out of range, NaN or infinite. The error names the argument."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-# A call that works without further arguments.
+# Maps each function to the arguments without which a call of the function fails.
 CALLS = {
     "browse": {},
     "calibrate": {},
@@ -23,7 +23,7 @@ CALLS = {
     "similar": {"sku": "'s1'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
-OF_NO_RANGE = {("upsert_staged", "image_root_id")}  # every number may be a key of shop_private.image_root
+OF_NO_RANGE = {("upsert_staged", "image_root_id")}  # any number can be a key of shop_private.image_root
 WRONG = {"integer": ("-1", "2147483647"), "double precision": ("'NaN'", "'Infinity'", "'-Infinity'", "-1000.5")}
 ARGUMENTS = """
 select p.proname, a.name, format_type(a.type, null),
@@ -63,7 +63,7 @@ def test_every_number_of_every_public_function_is_checked(stocked: "Shop") -> No
         assert {function for function, *_ in checked} == set(CALLS)
         wrong = []
         for function, argument, kind, needs_value in checked:
-            is_weight = argument.endswith("_weight")  # null is the fitted weight
+            is_weight = argument.endswith("_weight")  # null is valid: it means the fitted weight
             for value in (*WRONG[kind], *(("null",) if needs_value and not is_weight else ())):
                 message = refusal(conn, function, argument, value)
                 named = "weight of a leg" if is_weight else argument
@@ -72,7 +72,7 @@ def test_every_number_of_every_public_function_is_checked(stocked: "Shop") -> No
         assert wrong == []
 
 
-def test_a_later_page_checks_k_too(stocked: "Shop") -> None:
+def test_k_is_also_checked_when_a_later_page_is_requested(stocked: "Shop") -> None:
     url = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(url, autocommit=True) as conn:
         [[cursor]] = conn.execute("select cursor from shop.search('dark', k => 1)").fetchall()
@@ -81,7 +81,7 @@ def test_a_later_page_checks_k_too(stocked: "Shop") -> None:
                 conn.execute(f"select * from shop.search('dark', k => {k}, after => '{cursor}')")
 
 
-def test_an_empty_query_with_a_wrong_number_is_refused(stocked: "Shop") -> None:
+def test_a_search_with_an_empty_query_and_a_wrong_number_is_refused(stocked: "Shop") -> None:
     url = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
     with (
         psycopg.connect(url, autocommit=True) as conn,

@@ -1,4 +1,4 @@
-"""Every SQL function, key and view of a migrated database follows these rules."""
+"""Every SQL function, key, index and view of a migrated database follows the rules of this file."""
 
 import re
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ def test_every_function_file_is_listed_once() -> None:
     assert sorted(functions.IN_CALL_ORDER) == sorted(files)
 
 
-def test_no_upsert_reads_the_clock_for_a_stored_row() -> None:
-    """ON CONFLICT DO UPDATE with now() cannot be sharded, so the inserted row must contain the time."""
+def test_no_do_update_clause_of_an_upsert_reads_the_clock() -> None:
+    """An upsert that calls now() in DO UPDATE cannot be sharded, so the inserted row must contain the time."""
     for path in FUNCTION_FILES:
         for clause in re.findall(r"on conflict[^;]*?do update(.*?);", path.read_text(), flags=re.S | re.I):
             clock = re.search(r"\b(now|clock_timestamp|statement_timestamp)\(\)|current_timestamp", clause)
@@ -64,7 +64,7 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
             "where pronamespace::regnamespace::text in ('shop', 'shop_private')"
         ).fetchall()
     )
-    # A constraint and generated columns depend on the remaining functions, so revisions create these functions.
+    # Revisions create the other functions, because a constraint or a generated column depends on each of them.
     frozen = {f"{schema}.{name}" for schema, name in FROZEN}
     assert set(present) - written == {"shop.product_id"} | frozen
     assert written - set(present) == set()
@@ -72,7 +72,8 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
 
 
 def test_no_function_is_overloaded(migrated: psycopg.Connection[Any]) -> None:
-    """CREATE OR REPLACE with a new defaulted argument would leave two functions, and calls would be ambiguous."""
+    """CREATE OR REPLACE with a new argument creates a second function. If the argument has a default, calls are
+    ambiguous."""
     rows = migrated.execute(
         "select proname from pg_proc where pronamespace::regnamespace::text in ('shop', 'shop_private') "
         "group by 1 having count(*) > 1"
@@ -80,7 +81,7 @@ def test_no_function_is_overloaded(migrated: psycopg.Connection[Any]) -> None:
     assert rows.fetchall() == []
 
 
-def test_keys_of_product_tables_start_with_the_product(migrated: psycopg.Connection[Any]) -> None:
+def test_keys_of_tables_with_a_product_id_start_with_the_product_id(migrated: psycopg.Connection[Any]) -> None:
     rows = migrated.execute(
         "select conrelid::regclass::text, conname, a.attname from pg_constraint c "
         "join pg_attribute a on a.attrelid = conrelid and a.attnum = conkey[1] "
@@ -97,7 +98,9 @@ def test_keys_of_product_tables_start_with_the_product(migrated: psycopg.Connect
     assert {column for _, _, column in rows} == {"product_id"}
 
 
-def test_every_unique_index_of_a_product_table_contains_the_product(migrated: psycopg.Connection[Any]) -> None:
+def test_every_unique_index_of_a_table_with_a_product_id_contains_the_product_id(
+    migrated: psycopg.Connection[Any],
+) -> None:
     rows = migrated.execute(
         "select indexrelid::regclass::text from pg_index i join pg_class c on c.oid = indrelid "
         "where relnamespace::regnamespace::text in ('shop', 'shop_private') and indisunique "
@@ -109,8 +112,8 @@ def test_every_unique_index_of_a_product_table_contains_the_product(migrated: ps
 
 
 def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
-    """A VOLATILE function would prevent the use of the vector index. An IMMUTABLE function would encode during
-    planning. A parallel worker has no gateway connection."""
+    """PostgreSQL cannot use the vector index for a VOLATILE function, and would encode during planning for an IMMUTABLE
+    function. The functions are parallel restricted because a parallel worker has no gateway connection."""
     rows = migrated.execute(
         "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
         "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
@@ -139,7 +142,7 @@ def test_every_foreign_key_to_a_product_cascades(migrated: psycopg.Connection[An
 
 
 def test_every_foreign_key_to_a_product_has_an_index(migrated: psycopg.Connection[Any]) -> None:
-    """Without an index on the foreign key, deleting a product reads whole tables."""
+    """Without an index on the foreign key, PostgreSQL reads the whole referencing table to delete a product."""
     rows = migrated.execute(
         "select conrelid::regclass::text, conname from pg_constraint c where contype = 'f' "
         "and confrelid in ('shop.product'::regclass, 'shop.product_image'::regclass) and not exists "
@@ -172,7 +175,7 @@ def test_every_public_function_type_table_view_and_column_has_a_comment(migrated
         "select count(*) from pg_class where relnamespace = 'shop'::regnamespace and relname like 'toy_%' "
         "and relkind = 'r'"
     ).fetchall()
-    assert tables == 2  # the embedding tables of a model are among the tables
+    assert tables == 2  # UNCOMMENTED also checks the two embedding tables of the model
 
 
 def test_the_comment_of_a_public_function_is_the_header_of_its_file(migrated: psycopg.Connection[Any]) -> None:
@@ -187,7 +190,9 @@ def test_the_comment_of_a_public_function_is_the_header_of_its_file(migrated: ps
             assert path.read_text().splitlines()[0] == f"-- {comments[path.stem].splitlines()[0]}"
 
 
-def test_a_view_has_the_comments_of_the_columns_of_its_table(migrated: psycopg.Connection[Any]) -> None:
+def test_the_columns_of_a_view_have_the_comments_of_the_columns_of_shop_product(
+    migrated: psycopg.Connection[Any],
+) -> None:
     rows = migrated.execute(
         "select v.attrelid::regclass::text, v.attname from pg_attribute v join pg_attribute p "
         "on p.attrelid = 'shop.product'::regclass and p.attname = v.attname and p.attnum > 0 "
@@ -197,8 +202,8 @@ def test_a_view_has_the_comments_of_the_columns_of_its_table(migrated: psycopg.C
     assert rows.fetchall() == []
 
 
-def test_functions_that_return_a_page_are_planned_as_few_rows(migrated: psycopg.Connection[Any]) -> None:
-    """Otherwise PostgreSQL expects 1,000 rows, and reads a whole table to join it with the function."""
+def test_functions_that_return_a_page_declare_at_most_50_rows(migrated: psycopg.Connection[Any]) -> None:
+    """For a function without a row estimate, PostgreSQL expects 1,000 rows and reads the whole table of a join."""
     rows = migrated.execute(
         "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset"
     ).fetchall()

@@ -41,7 +41,8 @@ def root(tmp_path: Path) -> Path:
         ("inside.jpg", "inside.jpg", True),
         ("dangling.jpg", "dangling.jpg", False),
         ("nothing/here.jpg", "nothing/here.jpg", False),
-        ("%2e%2e/c.jpg", "%2e%2e/c.jpg", True),  # part of the name: percent signs are not decoded
+        # Percent escapes are not decoded, so %2e%2e is the name of a folder.
+        ("%2e%2e/c.jpg", "%2e%2e/c.jpg", True),
         ("%2e%2e/a.jpg", "%2e%2e/a.jpg", False),
         ("...", "...", False),
         ("..a/b..jpg", "..a/b..jpg", False),
@@ -88,7 +89,7 @@ def test_a_path_below_the_root_becomes_a_uri_and_its_existence_is_checked(
         ("x/" * 501, "is longer than 1000 characters"),
     ],
 )
-def test_a_path_that_leaves_the_root_is_refused_with_the_reason(root: Path, written: str, reason: str):
+def test_a_path_that_leaves_the_root_or_names_no_file_is_refused_with_the_reason(root: Path, written: str, reason: str):
     with pytest.raises(ValueError) as refused:
         ImageRoot(root).uri(written)
     assert reason in str(refused.value)

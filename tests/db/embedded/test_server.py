@@ -146,7 +146,7 @@ def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     assert soon(lambda: not cluster.running(home))
 
 
-def test_a_started_server_runs_until_it_is_stopped(
+def test_a_server_that_start_has_started_runs_until_stop_is_called(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     running = server.start(home)
@@ -165,7 +165,7 @@ def test_a_started_server_runs_until_it_is_stopped(
     assert not server.stop(home)
 
 
-def test_a_kept_server_that_crashed_is_started_by_the_next_process(home: Path) -> None:
+def test_a_kept_server_that_crashed_is_restarted_by_the_next_process_that_attaches(home: Path) -> None:
     server.start(home)
     pid = server.status(home).pid
     assert pid is not None
@@ -189,7 +189,7 @@ def test_stop_refuses_while_the_server_is_in_use_unless_forced(
     assert not server.status(home).running
 
 
-def test_a_server_whose_port_is_taken_moves_to_another_port_and_stays_there(home: Path) -> None:
+def test_a_server_whose_port_is_taken_chooses_another_port_and_keeps_it(home: Path) -> None:
     with server.attach(home) as running:
         before = running.port
     with socket.socket() as squatter:
@@ -203,7 +203,7 @@ def test_a_server_whose_port_is_taken_moves_to_another_port_and_stays_there(home
         assert running.port == after
 
 
-def test_a_leftover_pid_file_that_names_a_live_process_is_ignored(home: Path) -> None:
+def test_a_leftover_pid_file_with_the_id_of_another_live_process_is_ignored(home: Path) -> None:
     leftover = home / "data" / "postmaster.pid"
     leftover.write_text(f"{os.getpid()}\n{home / 'data'}\n0\n5433\n\n127.0.0.1\n\nready   \n")
     assert not server.status(home).running
@@ -211,7 +211,7 @@ def test_a_leftover_pid_file_that_names_a_live_process_is_ignored(home: Path) ->
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-def test_a_forked_child_neither_ends_nor_prolongs_the_attachment(home: Path) -> None:
+def test_a_forked_child_neither_ends_nor_prolongs_the_attachment_of_its_parent(home: Path) -> None:
     attachment = server.attach(home)
     attachment.__enter__()
     assert in_child(lambda: attachment.__exit__(None, None, None)) == 0

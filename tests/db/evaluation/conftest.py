@@ -1,4 +1,4 @@
-"""Fixtures connect as an analyst and delete judgements after a test."""
+"""One fixture connects as an analyst. Another fixture deletes judgements and evaluations after a test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ def no_judgements(shop: "Shop") -> Iterator[None]:
     yield
     for table in ("judgement", "evaluation", "tuning", "calibration"):
         shop.run(f"delete from shop.{table}")
-    # A search in a database with one catalog runs other SQL, so the other catalogs are deleted too.
+    # A search runs different SQL if the database has only one catalog. Later tests expect one catalog, so the catalogs
+    # that the test added are deleted.
     shop.run("delete from shop.catalog where catalog <> 'main'")
 
 

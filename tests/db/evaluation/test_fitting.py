@@ -39,7 +39,7 @@ def test_searches_use_the_stored_fitted_weights(shop: "Shop", analyst: Connectio
     assert detail["test_ndcg"]["value"] == pytest.approx(tested[0].hybrid.value)
 
 
-def test_searches_use_the_fitted_rrf_k_unless_they_name_one(shop: "Shop", analyst: Connection) -> None:
+def test_a_search_uses_the_fitted_rrf_k_unless_its_argument_rrf_k_is_set(shop: "Shop", analyst: Connection) -> None:
     fill(shop, 3)
     shop.cache("bag")
     shop.run("insert into shop.tuning (model_id, name, value) values (1, 'rrf_k', 9)")
@@ -60,7 +60,7 @@ def test_fusion_in_python_equals_fusion_in_search(shop: "Shop", analyst: Connect
         assert fuse(case.lists, weights, case.factors)[:10] == found
 
 
-def test_the_test_half_holds_only_queries_that_were_not_fitted_on(shop: "Shop", analyst: Connection) -> None:
+def test_the_test_half_contains_only_queries_outside_the_dev_half(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     measured = run(analyst)
     [row] = fitting.on_test_half(measured)

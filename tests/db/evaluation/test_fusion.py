@@ -1,4 +1,4 @@
-"""Metrics, bootstrap, fusion and fitting give the values computed by hand, and keep their properties for any list."""
+"""Metrics, bootstrap, fusion and fitting give the values computed by hand. Generated lists check their properties."""
 
 import itertools
 import math
@@ -38,7 +38,7 @@ def test_reciprocal_rank_is_one_divided_by_the_rank_of_the_first_relevant_produc
 
 
 def test_ndcg_of_a_list_equals_the_value_computed_by_hand() -> None:
-    # The gain is 2^grade - 1: b has 1, x has 0, a has 7. In the best order, a has 7, d has 3 and b has 1.
+    # The gain of a product is 2^grade - 1: 7 for a, 3 for d, 1 for b, 0 for x. The best order is a, d, b.
     found = 1 / math.log2(2) + 7 / math.log2(4)
     best = 7 / math.log2(2) + 3 / math.log2(3) + 1 / math.log2(4)
     assert ndcg_at_k(list("bxa"), GRADES) == pytest.approx(found / best)
@@ -83,7 +83,7 @@ def test_moving_a_better_product_up_never_lowers_a_metric(
 
 
 @given(rankings, judged)
-def test_recall_grows_with_k(ranked: list[str], grades: dict[str, int]) -> None:
+def test_recall_never_falls_as_k_grows(ranked: list[str], grades: dict[str, int]) -> None:
     by_k = [recall_at_k(ranked, grades, k) for k in range(1, 20)]
     assert by_k == sorted(by_k)
 
@@ -99,7 +99,7 @@ def test_index_recall_compares_distances_so_equally_distant_products_are_interch
 # --- bootstrap
 
 
-def test_a_bootstrap_interval_equals_the_normal_interval_of_the_mean() -> None:
+def test_a_bootstrap_interval_is_close_to_the_normal_interval_of_the_mean() -> None:
     values = np.random.default_rng(3).normal(5, 2, size=(400, 1))
     [interval] = bootstrap(values)
     half = 1.96 * values.std() / math.sqrt(len(values))
@@ -117,7 +117,7 @@ def test_a_95_percent_interval_covers_the_true_mean_in_95_percent_of_samples() -
     assert 0.90 <= hits / 300 <= 0.98
 
 
-def test_the_same_values_give_the_same_interval_and_columns_do_not_mix() -> None:
+def test_equal_values_give_equal_intervals_and_each_column_has_its_own_interval() -> None:
     values = np.random.default_rng(1).random((50, 3))
     assert bootstrap(values) == bootstrap(values)
     for column, whole in enumerate(bootstrap(values)):
@@ -197,7 +197,7 @@ def test_the_only_informative_leg_gets_the_largest_weight(good: str) -> None:
     assert ndcg == pytest.approx(1)
 
 
-def test_legs_that_answer_different_queries_share_the_weight() -> None:
+def test_two_legs_that_are_right_for_different_queries_share_the_weight() -> None:
     rng = random.Random(6)
     weights, _ = fit([case(rng, leg) for _ in range(20) for leg in ("image", "keyword")])
     assert min(weights.image, weights.keyword) > weights.title
@@ -216,7 +216,7 @@ def test_no_weights_of_the_grid_have_a_higher_ndcg_than_the_fitted_weights(seed:
         assert mean_ndcg(cases, LegWeights(*others, 1, rrf_k=rrf_k)) <= ndcg + 1e-9
 
 
-def test_legs_that_agree_are_fitted_to_the_default_weights() -> None:
+def test_legs_with_equal_lists_are_fitted_to_the_default_weights() -> None:
     [only_one] = ids(1)
     weights, _ = fit([Case({leg: [only_one] for leg in LEGS}, {only_one: 1})])
     assert weights == LegWeights()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_a_run_is_stored_with_every_query_and_the_analyst_can_read_it(shop: "Shop", analyst: Connection) -> None:
+def test_a_run_is_stored_with_every_query_and_an_analyst_can_read_the_run(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     measured = run(analyst, How(weights=LegWeights(0.5, 0.25, 1)))
     number = kept(shop, measured)
@@ -48,7 +48,7 @@ def test_a_run_is_stored_with_every_query_and_the_analyst_can_read_it(shop: "Sho
     assert kept(shop, measured) == number + 1
 
 
-def test_a_run_equals_itself_and_differs_from_another_run_by_the_mean_difference(
+def test_comparing_a_run_with_itself_gives_zero_and_with_another_run_the_mean_difference(
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)
@@ -93,7 +93,9 @@ def test_the_documented_statement_finds_the_queries_with_the_largest_losses(shop
         "delete from shop.product where sku = 'sku7'",
     ],
 )
-def test_runs_against_other_judgements_are_not_compared(shop: "Shop", analyst: Connection, change: str) -> None:
+def test_a_run_is_not_compared_with_a_run_against_different_judgements(
+    shop: "Shop", analyst: Connection, change: str
+) -> None:
     suite_of_words(shop)
     number = kept(shop, run(analyst))
     shop.run(change)
@@ -102,7 +104,7 @@ def test_runs_against_other_judgements_are_not_compared(shop: "Shop", analyst: C
         history.refuse_unlike(*history.find(analyst, "last", tasks), tasks, 10)
 
 
-def test_runs_of_other_suites_filters_or_depths_are_not_compared(shop: "Shop", analyst: Connection) -> None:
+def test_runs_with_different_suites_filters_or_k_are_not_compared(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     judged(shop, ("sku1", "sku1", 3), suite="other")
     number = kept(shop, run(analyst))

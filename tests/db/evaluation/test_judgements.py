@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_a_repeated_judgement_replaces_the_grade_and_an_equal_judgement_is_not_written(shop: "Shop") -> None:
+def test_a_judgement_with_another_grade_replaces_the_grade_and_an_equal_judgement_counts_as_unchanged(
+    shop: "Shop",
+) -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():
         counts = add(conn, [one("bag", "a", 3), one("bag", "b", 1)])
         assert (counts.added, counts.changed, counts.unchanged) == (2, 0, 0)
@@ -25,7 +27,7 @@ def test_a_repeated_judgement_replaces_the_grade_and_an_equal_judgement_is_not_w
     assert shop.run("select sku, grade from shop.judgement order by sku") == [("a", 3), ("b", 2), ("c", 0)]
 
 
-def test_the_app_may_insert_judgements_and_a_query_has_one_judgement_for_each_product(shop: "Shop") -> None:
+def test_the_app_may_insert_judgements_but_only_one_for_each_query_and_product(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     app.exec_driver_sql("insert into shop.judgement (query, sku, grade) values ('bag', 'a', 2)")
     app.exec_driver_sql("insert into shop.judgement (suite, query, sku) values ('other', 'bag', 'a')")
@@ -44,7 +46,7 @@ def test_the_app_may_insert_judgements_and_a_query_has_one_judgement_for_each_pr
         "(query, sku) values (repeat('x', 10001), 'a')",
     ],
 )
-def test_the_table_refuses_rows_that_are_not_judgements(shop: "Shop", columns: str) -> None:
+def test_the_table_refuses_judgements_with_missing_or_invalid_values(shop: "Shop", columns: str) -> None:
     with pytest.raises(StatementRefused, match="violates check constraint"):
         shop.connect(Role.APP).exec_driver_sql(f"insert into shop.judgement {columns}")
 
@@ -58,7 +60,9 @@ def test_a_query_of_10000_characters_can_be_judged_and_evaluated(shop: "Shop", a
     assert shop.value("select count(*) from shop.evaluation_query where query = :long", long=long) == 4
 
 
-def test_a_query_has_the_same_id_in_every_suite_and_another_id_with_an_image(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_has_the_same_id_in_every_suite_and_a_different_id_if_an_image_is_added(
+    shop: "Shop", analyst: Connection
+) -> None:
     judged(shop, ("bag", "a", 1))
     judged(shop, ("bag", "a", 1), suite="other")
     judged(shop, ("bag", "a", 1), suite="third", picture=b"picture")
@@ -73,7 +77,7 @@ def test_a_query_has_the_same_id_in_every_suite_and_another_id_with_an_image(sho
     }  # fmt: skip
 
 
-def test_the_error_for_a_suite_without_judgements_says_how_to_add_some(shop: "Shop", analyst: Connection) -> None:
+def test_the_error_for_a_suite_without_judgements_says_how_to_add_judgements(shop: "Shop", analyst: Connection) -> None:
     judged(shop, ("bag", "a", 1), suite="bags")
     with pytest.raises(SettingsError, match='suite "shoes" has no judgements') as error:
         read(analyst, ["shoes"])

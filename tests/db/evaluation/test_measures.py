@@ -1,4 +1,4 @@
-"""Judged queries run through the real `shop.search` with a toy model, and each leg's results are measured."""
+"""Judged queries run through the real `shop.search` with a toy model, and the results of each leg are measured."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_the_legs_of_a_text_query_are_measured_alone_and_together(shop: "Shop", analyst: Connection) -> None:
+def test_each_leg_of_a_text_query_and_the_hybrid_search_are_measured(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
     measured = by_direction(run(analyst))
     assert list(measured) == ["text->image", "text->title", "text->keywords", "text->hybrid"]
@@ -56,7 +56,7 @@ def test_the_product_whose_image_is_the_query_is_not_in_the_results(shop: "Shop"
         assert "sku1" not in leg.results[0]
 
 
-def test_a_query_image_is_sent_as_bytes(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_image_stored_as_bytes_is_measured(shop: "Shop", analyst: Connection) -> None:
     fill(shop)
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [one(None, "sku2", 3, picture=b"an image")])
@@ -89,7 +89,9 @@ def test_a_deleted_judged_product_does_not_count_but_an_unencoded_product_does(
     assert image.column("recall@10")[0] == 1 / 2
 
 
-def test_a_filter_narrows_the_judgements_and_its_selectivity_is_stored(shop: "Shop", analyst: Connection) -> None:
+def test_a_filter_restricts_the_judged_products_and_its_selectivity_is_measured(
+    shop: "Shop", analyst: Connection
+) -> None:
     fill(shop)
     shop.run("update shop.product set brand = case when sku < 'sku2' then 'A' else 'B: 100%' end")
     share = shop.value("select avg((brand = 'A')::integer)::float8 from shop.product")
@@ -106,7 +108,7 @@ def test_a_filter_narrows_the_judgements_and_its_selectivity_is_stored(shop: "Sh
         assert all(sku < "sku2" for sku in leg.results[0])
 
 
-def test_a_suite_may_span_catalogs(shop: "Shop", analyst: Connection) -> None:
+def test_a_suite_may_have_judgements_for_several_catalogs(shop: "Shop", analyst: Connection) -> None:
     fill(shop, 3)
     from tests.support.shop import product
 
@@ -130,7 +132,7 @@ def test_index_recall_compares_the_index_with_an_exact_scan(shop: "Shop", analys
             assert image.setting["routes"] == {route: 20}
 
 
-def test_a_model_switch_during_a_measurement_is_an_error(two_models: "Shop") -> None:
+def test_a_model_switch_during_a_measurement_raises_an_error(two_models: "Shop") -> None:
     two_models.add(*(f"sku{n}" for n in range(3)))
     two_models.encode_all(1, 24)
     two_models.encode_all(2, 40)

@@ -1,5 +1,5 @@
-"""Shopee's postings of one label group show the same product. A SQL statement turns the groups into judgements, and the
-queries are images."""
+"""Shopee's data set has label groups: the postings of one group show the same product. The SQL statement documented in
+docs/evaluation.md turns the groups into judgements whose queries are images."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,7 @@ def postings(shop: "Shop", tmp_path: Path) -> "Shop":
     (tmp_path / "train.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "train_images").mkdir()
     load_catalog(shop.database, tmp_path / "train.csv")
-    # Images and titles of a group share a direction; each image and each title has a deviation of its own.
+    # The vectors of a group are one random direction plus random noise for each image and each title.
     rng = np.random.default_rng(4)
     directions = {str(1000 + group): rng.standard_normal(24) for group in range(GROUPS)}
     group_of = dict(shop.run("select product_id, attributes ->> 'label_group' from shop.product"))
@@ -58,7 +58,7 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
     try:
         [task] = prepare(conn, read(conn, ["groups"]))
         assert task.kind == "image"
-        assert len(task.queries) == GROUPS * POSTINGS  # the posting that is alone in its group is no query
+        assert len(task.queries) == GROUPS * POSTINGS  # a posting without other postings in its group is no query
         by_itself = measure(conn, task, serving(conn))
         both = measure(conn, task, serving(conn), How(weights=LegWeights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]

@@ -24,8 +24,8 @@ def unknown(host: str, _: int) -> list[str]:
 
 @pytest.fixture
 def fetcher(site: ScriptedServer) -> Iterator[Callable[..., Fetcher]]:
-    """Yields a function that creates fetchers. A fetcher tries once and may connect to the server's port on loopback,
-    as a shop allows its own network."""
+    """Yields a function that creates fetchers. By default, a fetcher sends each request once. Its settings allow the
+    loopback network and the port of the test's server, in the way a shop allows its own network."""
     made = []
 
     def make(resolver: Callable[[str, int], list[str]] = unknown, **settings: Any) -> Fetcher:

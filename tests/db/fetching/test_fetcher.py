@@ -1,4 +1,4 @@
-"""The fetcher reads images from web servers, rejects some for good and retries after temporary errors."""
+"""The fetcher reads images from web servers, retries after temporary errors and rejects other images permanently."""
 
 import gzip
 import socket
@@ -61,7 +61,7 @@ def test_a_body_of_unknown_length_and_a_chunked_body_are_read(fetcher: MakeFetch
         assert fetcher().read(site.url(path)) == b"image"
 
 
-def test_if_an_address_of_a_host_does_not_answer_the_next_address_is_used(
+def test_if_one_address_of_a_host_does_not_answer_the_next_address_is_used(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/"] = response(b"image")
@@ -102,7 +102,7 @@ def test_reading_an_endless_body_stops_at_the_limit(fetcher: MakeFetcher, site: 
     assert refusal(fetcher(fetch_max_bytes=200_000), site.url()).final
 
 
-def test_a_gzip_bomb_is_neither_requested_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_gzip_encoded_body_is_neither_requested_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
     error = refusal(fetcher(), site.url())
     assert "Content-Encoding gzip" in error.message
@@ -120,7 +120,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("drip", DRIPS)
-def test_a_response_that_arrives_in_tiny_pieces_ends_at_the_time_limit(
+def test_reading_a_response_that_arrives_in_tiny_pieces_ends_at_the_time_limit(
     fetcher: MakeFetcher, site: ScriptedServer, drip: str
 ) -> None:
     site.answers["/"] = DRIPS[drip]
@@ -129,7 +129,7 @@ def test_a_response_that_arrives_in_tiny_pieces_ends_at_the_time_limit(
     assert not error.final
 
 
-def test_redirects_share_one_time_limit(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_request_and_its_redirects_share_one_time_limit(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     def slow(number: int) -> Callable[[Send], None]:
         def answer(send: Send) -> None:
             time.sleep(0.15)
@@ -142,7 +142,7 @@ def test_redirects_share_one_time_limit(fetcher: MakeFetcher, site: ScriptedServ
     assert fetcher(fetch_seconds=60).read(site.url("/0")) == b"image"
 
 
-def test_a_silent_name_server_does_not_block_a_reader(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_waiting_for_a_silent_name_server_ends_at_the_time_limit(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     never = threading.Event()
 
     def silent(*_: object) -> list[str]:
@@ -181,7 +181,7 @@ def test_an_image_after_more_than_five_redirects_is_refused(fetcher: MakeFetcher
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.binary())
-def test_any_path_and_any_redirect_end_with_a_reason(
+def test_any_path_and_any_redirect_location_raise_image_rejected(
     fetcher: MakeFetcher, site: ScriptedServer, path: str, location: bytes
 ) -> None:
     made = fetcher()
@@ -196,11 +196,11 @@ def test_a_redirect_status_without_a_location_is_refused(fetcher: MakeFetcher, s
     assert "answers 302" in refusal(fetcher(), site.url()).message
 
 
-# --- images that are refused for good or retried
+# --- images that are refused permanently or retried
 
 
 @pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
-def test_a_status_that_refuses_the_request_is_the_reason_and_is_not_retried(
+def test_a_client_error_status_is_reported_as_the_reason_and_is_not_retried(
     fetcher: MakeFetcher, site: ScriptedServer, status: int, final: bool
 ) -> None:
     site.answers["/"] = response(b"no", status)
@@ -210,7 +210,9 @@ def test_a_status_that_refuses_the_request_is_the_reason_and_is_not_retried(
     assert len(site.requests) == 1
 
 
-def test_a_busy_server_is_retried_after_its_retry_after(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_request_to_a_busy_server_is_retried_after_the_time_in_retry_after(
+    fetcher: MakeFetcher, site: ScriptedServer
+) -> None:
     asked: list[float] = []
 
     def busy(send: Send) -> None:
@@ -240,12 +242,14 @@ def test_the_fetcher_does_not_wait_for_a_retry_after_of_an_hour(fetcher: MakeFet
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "Mon, 99 Foo 2026"])
-def test_a_meaningless_retry_after_is_ignored(fetcher: MakeFetcher, site: ScriptedServer, retry_after: str) -> None:
+def test_an_invalid_retry_after_is_ignored(fetcher: MakeFetcher, site: ScriptedServer, retry_after: str) -> None:
     site.answers["/"] = [response(status=503, Retry_After=retry_after), response(b"image")]
     assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
 
 
-def test_a_server_that_stays_down_fails_after_the_last_attempt(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_a_server_that_stays_down_raises_a_temporary_error_after_the_last_attempt(
+    fetcher: MakeFetcher, site: ScriptedServer
+) -> None:
     site.answers["/"] = response(status=503)
     error = refusal(fetcher(fetch_attempts=3, fetch_seconds=1), site.url())
     assert "the server answers 503" in error.message
@@ -289,7 +293,7 @@ def test_the_error_for_an_unreachable_host_is_temporary(fetcher: MakeFetcher, si
     assert refusal(fetcher(), f"http://{'a' * 64}.example:{site.port}/") is not None
 
 
-def test_closing_a_fetcher_ends_its_waiting_calls(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_closing_a_fetcher_ends_the_calls_that_wait_for_a_retry(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(status=503, Retry_After="60")
     made = fetcher(fetch_attempts=2, fetch_seconds=100)
     ended: list[ImageRejected] = []
@@ -305,7 +309,7 @@ def test_closing_a_fetcher_ends_its_waiting_calls(fetcher: MakeFetcher, site: Sc
 # --- the limit of requests to one host
 
 
-def test_requests_to_one_host_are_bounded_and_other_hosts_are_not_blocked(
+def test_concurrent_requests_to_one_host_are_limited_and_other_hosts_are_not_blocked(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     lock, now, most = threading.Lock(), 0, 0

@@ -1,6 +1,6 @@
-"""An encoder opens no connection to a forbidden address that a stranger writes into a product.
+"""An encoder opens no connection to a forbidden address, although anybody who writes a feed can name any address.
 
-Only name resolution is patched. Servers listen on loopback and count every connection.
+Only name resolution is replaced. Servers listen on loopback and count their connections.
 """
 
 import socket
@@ -15,10 +15,10 @@ from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server
 
-# {p} is the port of the listening servers. The fetcher allows this port, so an address with {p} is refused for its
-# host.
+# {p} stands for the port of the listening servers. The fetcher allows this port, so it refuses an address with {p}
+# because of the host.
 FORBIDDEN = [
-    # loopback and "this host", as numbers in every notation that some program reads
+    # loopback and "this host" (0.0.0.0), as numbers in all notations that programs accept
     "http://127.0.0.1:{p}/",
     "https://127.0.0.1:{p}/",
     "http://127.0.0.2:{p}/",
@@ -96,7 +96,7 @@ FORBIDDEN = [
     "http://mixed.example:{p}/",
     "http://mapped.example:{p}/",
     "http://six.example:{p}/",
-    # addresses whose host two parsers read differently
+    # addresses in which different parsers find different hosts
     "http://cdn.example@127.0.0.1:{p}/",
     "http://user:password@127.0.0.1:{p}/",
     "http://127.0.0.1:{p}@cdn.example/",
@@ -151,7 +151,7 @@ NAMES = {
 
 
 def to_loopback(host: str, _: int) -> list[str]:
-    """Resolves every unknown name to loopback, like the worst possible name server."""
+    """Resolves every name to a forbidden address: the names in NAMES as listed there, all other names to loopback."""
     return NAMES.get(host, ["127.0.0.1"])
 
 
@@ -176,7 +176,7 @@ def test_at_least_sixty_forbidden_addresses_are_tested() -> None:
     assert len(set(FORBIDDEN)) >= 60
 
 
-def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(
+def test_every_forbidden_address_is_refused_permanently_without_a_connection(
     listening_servers: list[ScriptedServer],
 ) -> None:
     fetcher = strict(listening_servers[0].port)
@@ -192,7 +192,7 @@ def test_every_forbidden_address_is_refused_for_good_and_makes_no_connection(
     assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
-def test_the_servers_count_a_connection_to_an_allowed_address(listening_servers: list[ScriptedServer]) -> None:
+def test_the_listening_servers_count_a_direct_connection(listening_servers: list[ScriptedServer]) -> None:
     for each in listening_servers:
         with socket.create_connection((each.host, each.port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -211,7 +211,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening_servers: li
         for number, written in enumerate(FORBIDDEN):
             target = written.format(p=outside.port).strip()
             if not target.isascii() or not target.isprintable() or "//" not in target:
-                continue  # no header can hold this address, or the address leads to the same server
+                continue  # a Location header cannot contain this address, or the address is relative to the same server
             outside.answers[f"/{number}"] = redirect(target)
             try:
                 fetcher.read(outside.url(f"/{number}"))
@@ -224,7 +224,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening_servers: li
         assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
-def test_a_name_is_resolved_once_per_connection_and_refused_once_its_address_is_forbidden(
+def test_a_name_is_resolved_for_every_connection_and_refused_when_its_address_becomes_forbidden(
     listening_servers: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []
@@ -255,7 +255,7 @@ def test_an_error_does_not_reveal_the_address_of_an_internal_name() -> None:
     assert "10.20" not in raised.value.message
 
 
-def test_the_proxies_of_the_environment_are_not_used(
+def test_proxy_settings_in_environment_variables_are_ignored(
     listening_servers: list[ScriptedServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -280,7 +280,7 @@ def test_the_proxies_of_the_environment_are_not_used(
         "http://[::ffff:127.0.0.1]:{p}/a",
     ],
 )
-def test_notations_that_hide_a_host_are_refused_even_if_the_host_is_allowed(written: str) -> None:
+def test_notations_that_disguise_a_host_are_refused_even_if_the_host_is_allowed(written: str) -> None:
     with scripted_server() as site:
         site.answers["/a"] = response(b"image")
         settings = EncoderSettings.model_validate({"fetch_networks": "127.0.0.0/8", "fetch_ports": f"{site.port}"})
@@ -329,7 +329,7 @@ def reader() -> Iterator[Fetcher]:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
-def test_any_text_is_refused_with_a_reason_and_no_other_error_is_raised(reader: Fetcher, written: str) -> None:
+def test_any_text_used_as_an_address_raises_image_rejected_and_no_other_error(reader: Fetcher, written: str) -> None:
     for address in (written, f"http://{written}", f"https://cdn.example{written}", f"s3://{written}"):
         with pytest.raises(ImageRejected):
             reader.read(address)

@@ -1,4 +1,7 @@
-"""Object stores are read only below the listed prefixes and with the limits of web images. The driver is in memory."""
+"""Object stores are read only below the listed prefixes and with the limits of web images.
+
+The tests register a driver that keeps the objects in memory.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -98,7 +101,7 @@ def test_an_address_outside_the_listed_prefixes_is_refused_without_a_request(add
     assert asked == []
 
 
-def test_no_store_is_read_unless_a_prefix_is_listed() -> None:
+def test_no_object_store_is_read_unless_a_prefix_is_listed() -> None:
     error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://images/a.jpg")
     assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
     assert error.final
@@ -115,7 +118,7 @@ def test_no_store_is_read_unless_a_prefix_is_listed() -> None:
         ("slow.jpg", "within 0.3 seconds", False),
     ],
 )
-def test_an_unreadable_object_has_a_reason(name: str, reason: str, final: bool) -> None:
+def test_the_error_for_an_unreadable_object_has_a_reason(name: str, reason: str, final: bool) -> None:
     error = refusal(fetcher(fetch_seconds=0.3), f"s3://images/{name}")
     assert reason in error.message
     assert error.final is final

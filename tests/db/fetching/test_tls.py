@@ -1,4 +1,4 @@
-"""The fetcher connects to a pinned address and checks the certificate against the host name."""
+"""The fetcher connects to the address that it has checked and compares the certificate with the host name."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def serve_with_certificate(trusted_authority: trustme.CA) -> Iterator[Callable[[
         yield serve
 
 
-def test_a_certificate_is_checked_against_the_name_at_the_pinned_address(
+def test_a_certificate_is_checked_against_the_host_name_of_the_url(
     fetcher: MakeFetcher,
     trusted_authority: trustme.CA,
     serve_with_certificate: Callable[[trustme.LeafCert], ScriptedServer],

@@ -1,4 +1,4 @@
-"""Each number of the SQL functions is defined once, under a name."""
+"""Each constant of the SQL functions is defined once, in Python, and the documentation shows its value."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_lock_keys_are_defined_in_one_file() -> None:
     assert [path for path in files if keys.search(path.read_text(encoding="utf-8"))] == [ROOT / "db" / "locks.py"]
 
 
-def test_a_statement_has_the_value_in_place_of_the_name_of_a_constant() -> None:
+def test_the_name_of_a_constant_in_a_sql_file_is_replaced_by_its_value() -> None:
     names = dict.fromkeys(re.findall(r"@([a-z0-9_]+)@", " ".join(SQL.values())), "x") | {"revision": "r"}
     for word in WORDS:
         names.pop(word, None)
@@ -38,14 +38,14 @@ def test_a_statement_has_the_value_in_place_of_the_name_of_a_constant() -> None:
     assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["calibration/refresh_common_words"]
 
 
-def test_the_document_shows_the_numbers_of_search() -> None:
+def test_docs_search_lists_the_value_unit_and_reason_of_each_constant_of_search() -> None:
     document = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
     table = document.split("## Parameters", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", table, flags=re.M)
     assert rows == [(c.name, f"{c.value:,}", c.unit, c.reason) for c in (*constants.LIMITS, *constants.SEARCH)]
 
 
-def test_every_sqlstate_of_our_own_is_documented() -> None:
+def test_every_sqlstate_of_windowshop_is_documented() -> None:
     document = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| (WS\d{3}) \|", document, flags=re.M)
     assert documented == sorted({code for source in SQL.values() for code in re.findall(r"WS\d{3}", source)})

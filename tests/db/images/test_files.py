@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "uri", ["../secret", "a/../../secret", "/etc/passwd", "", ".", "a\0b", "x" * 5000, "%2e%2e/secret"]
 )
-def test_a_path_that_leads_out_of_the_root_is_not_read(root: Path, uri: str) -> None:
+def test_a_path_that_leads_out_of_the_root_or_names_no_file_is_not_read(root: Path, uri: str) -> None:
     (root / "a").mkdir()
     with pytest.raises(ImageRejected):
         read_file(str(root), uri, 1000)
@@ -56,7 +56,9 @@ def test_a_root_that_is_a_link_is_followed(root: Path) -> None:
     assert read_file(str(root.parent / "alias"), "a.png", 1000) == CONTENT
 
 
-def test_a_link_inserted_while_the_path_is_walked_is_not_followed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_replaced_by_a_link_while_the_path_is_opened_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (root / "a").mkdir()
     (root / "a" / "secret").write_bytes(b"harmless")
     opened = os.open
@@ -79,7 +81,7 @@ def test_a_pipe_is_rejected_without_waiting_for_a_writer(root: Path) -> None:
 
 
 def test_a_socket_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(root)  # the name of a socket has at most about 100 characters
+    monkeypatch.chdir(root)  # a relative name, because the path of a Unix socket is limited to about 100 characters
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
         with pytest.raises(ImageRejected):
@@ -92,7 +94,7 @@ def test_a_missing_file_is_a_temporary_error(root: Path) -> None:
     assert not raised.value.final
 
 
-def test_a_huge_file_is_not_read(root: Path) -> None:
+def test_a_file_above_the_size_limit_is_not_read(root: Path) -> None:
     (root / "big").write_bytes(bytes(2000))
     with pytest.raises(ImageRejected, match="2000 bytes"):
         read_file(str(root), "big", 1000)

@@ -1,4 +1,4 @@
-"""The format of an image follows from its first bytes, not from the name of its file."""
+"""The first bytes of an image decide its format; its file name does not."""
 
 from io import BytesIO
 
@@ -10,7 +10,7 @@ from db.images.formats import FORMATS, media_type
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_every_format_that_is_opened_has_a_media_type(format_: str) -> None:
+def test_every_format_that_windowshop_opens_has_a_media_type(format_: str) -> None:
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, format_)
     assert media_type(buffer.getvalue()) == FORMATS[format_]
@@ -19,6 +19,6 @@ def test_every_format_that_is_opened_has_a_media_type(format_: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"<svg/>", b"%PDF-1.7", b"II*\0", b"RIFF1234WAVE", b"%!PS", b"BMW 320i, 1998", b"1234ftypmp42"]
 )
-def test_only_formats_that_browsers_show_have_a_media_type(content: bytes) -> None:
+def test_bytes_of_any_other_format_are_rejected(content: bytes) -> None:
     with pytest.raises(ImageRejected):
         media_type(content)

@@ -1,4 +1,4 @@
-"""Decoder processes make thumbnails. An image that crashes its decoder fails only its own request."""
+"""Decoder processes create thumbnails. If an image crashes its decoder, only the request for that image fails."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ CRASHES, HANGS = b"this crashes the decoder", b"this never comes back"
 
 
 def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """Replaces the real decoder: crashes, hangs or returns a thumbnail, depending on the bytes."""
+    """Replaces the real decoder. Crashes for CRASHES, hangs for HANGS and returns a thumbnail for other bytes."""
     if data == CRASHES:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANGS:
@@ -63,7 +63,7 @@ def test_a_thumbnail_fits_a_square_and_is_never_enlarged(healthy_pool: Thumbnail
     assert opened(healthy_pool.thumbnail(image, 1024)).size == (300, 200)
 
 
-def test_a_thumbnail_is_upright(healthy_pool: ThumbnailPool) -> None:
+def test_a_thumbnail_is_rotated_as_its_exif_orientation_says(healthy_pool: ThumbnailPool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG", exif=exif)
@@ -76,7 +76,7 @@ def test_a_thumbnail_keeps_transparency(healthy_pool: ThumbnailPool, mode: str) 
     assert thumbnail.convert("RGBA").getpixel((30, 30))[3] == 0
 
 
-def test_an_image_with_too_many_pixels_is_not_unpacked(healthy_pool: ThumbnailPool) -> None:
+def test_an_image_with_too_many_pixels_is_rejected(healthy_pool: ThumbnailPool) -> None:
     with pytest.raises(ImageRejected, match="too many pixels"):
         healthy_pool.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_image_is_rejected(healthy_pool: ThumbnailPool, data: 
         healthy_pool.thumbnail(data, 64)
 
 
-def test_an_image_that_crashes_its_decoder_fails_one_request(
+def test_only_the_request_for_an_image_that_crashes_its_decoder_fails(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
@@ -96,7 +96,7 @@ def test_an_image_that_crashes_its_decoder_fails_one_request(
     assert pool.thumbnail(b"good", 64) == b"a thumbnail"
 
 
-def test_an_image_that_hangs_its_decoder_fails_one_request_after_the_time_limit(
+def test_only_the_request_for_an_image_that_hangs_its_decoder_fails_after_the_time_limit(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
@@ -118,7 +118,7 @@ def test_decoders_killed_while_idle_are_replaced(pool: ThumbnailPool) -> None:
     assert opened(pool.thumbnail(image, 64)).size == (64, 43)
 
 
-def test_a_closed_pool_refuses_to_make_a_thumbnail(pool: ThumbnailPool) -> None:
+def test_a_closed_pool_refuses_to_create_a_thumbnail(pool: ThumbnailPool) -> None:
     pool.close()
     with pytest.raises(ImageUnreadable):
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)

@@ -1,5 +1,5 @@
-"""Indexes are deferred while a table is filled. The next session builds them, and searches are correct without
-them."""
+"""A first load drops some indexes and builds them at its end. If the load is killed, the next load builds the indexes.
+Searches are correct while indexes are missing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def own_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["
 
 
 def definitions(shop: "Shop") -> dict[str, str]:
-    """Returns the definitions of the valid indexes, which search may use."""
+    """Returns the definition of each valid index by its name. A search uses only valid indexes."""
     rows = shop.run(
         "select c.relname, pg_get_indexdef(c.oid) from pg_index i join pg_class c on c.oid = i.indexrelid "
         "where c.relnamespace = 'shop'::regnamespace and i.indisvalid"
@@ -75,7 +75,7 @@ def test_a_catalog_with_products_keeps_its_indexes(own_shop: "Shop") -> None:
     assert definitions(own_shop) == before
 
 
-def test_a_locked_table_keeps_its_indexes(own_shop: "Shop") -> None:
+def test_indexes_of_a_table_that_another_session_has_locked_are_not_deferred(own_shop: "Shop") -> None:
     before = definitions(own_shop)
     with own_shop.database.connect(Role.ANALYST) as reading:
         reading.exec_driver_sql("select * from shop.product")
@@ -146,7 +146,7 @@ def test_the_next_load_builds_the_indexes_that_a_killed_load_deferred(
     assert definitions(own_shop) == before
 
 
-def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_without_indexes(own_shop: "Shop") -> None:
+def test_keyword_searches_with_typing_errors_and_filters_return_equal_results_without_indexes(own_shop: "Shop") -> None:
     titles = ("Black leather backpack", "Canvas tote", "Leather wallet", "Steel lamp")
     defer_keywords(own_shop.database)
     own_shop.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
@@ -171,7 +171,7 @@ def test_searches_by_keywords_with_typing_errors_and_filters_find_the_same_witho
     assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
 
 
-def test_an_encoder_with_many_items_fills_empty_tables_before_it_builds_their_hnsw_index_once(
+def test_with_many_items_the_hnsw_index_of_an_empty_table_is_built_once_after_the_table_is_filled(
     own_shop: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -201,7 +201,7 @@ def states(database: Database) -> dict[str, tuple[int, str]]:
         return {index.name: (index.m, index.state) for index in every_index(conn, {})}
 
 
-def test_a_table_that_has_vectors_keeps_its_index(own_shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_with_vectors_keeps_its_hnsw_index(own_shop: "Shop", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_indexes, "MANY", 5)
     monkeypatch.setattr(deferred_indexes, "FEW", 5)
     own_shop.add(*(f"p{n}" for n in range(6)))
@@ -232,7 +232,7 @@ def test_only_one_session_builds_indexes_at_a_time(own_shop: "Shop") -> None:
     assert build(own_shop.database) == list(KEYWORD_INDEXES)
 
 
-def test_a_login_that_may_not_build_defers_nothing(own_shop: "Shop") -> None:
+def test_a_login_without_the_right_to_build_indexes_defers_no_indexes(own_shop: "Shop") -> None:
     app = Database(own_shop.database.url(Role.APP), own_shop.database.url(Role.APP), own_shop.database.roles)
     assert not defer_keywords(app)
     assert deferred_names(own_shop) == set()

@@ -1,5 +1,5 @@
-"""A model can be promoted if it covers the catalog, has valid indexes and was not measured worse than the serving
-model. A promotion can be rolled back."""
+"""A model can be promoted if it covers the catalog, has valid indexes and has no lower measured quality than the
+serving model. A promotion can be rolled back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def fill(shop: "Shop") -> None:
-    """Load ten products and encode them with both models. Only toy has ever served."""
+    """Loads ten products and encodes them with both models. In the history, `toy` is the only model that has served."""
     shop.add(*(f"sku {n}" for n in range(10)))
     shop.encode_all(1, 24)
     shop.encode_all(2, 40)
@@ -64,7 +64,9 @@ def test_promotion_is_refused_for_an_item_without_a_vector_and_without_a_work_it
         promote(filled_shop.database, "wide")
 
 
-def test_promotion_names_quarantined_items_and_is_refused_until_they_are_allowed(filled_shop: "Shop") -> None:
+def test_promotion_is_refused_with_the_names_of_quarantined_items_unless_allow_quarantined_is_set(
+    filled_shop: "Shop",
+) -> None:
     filled_shop.add(*(f"bad {n}" for n in range(7)))
     filled_shop.encode_all(1, 24)
     worker = filled_shop.worker(model_id=2)
@@ -91,7 +93,7 @@ def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
 ) -> None:
     filled_shop.run("update pg_index set indisvalid = false where indexrelid = 'shop.wide_image_hnsw'::regclass")
     try:
-        promote(filled_shop.database, "wide")  # ten images need no index
+        promote(filled_shop.database, "wide")  # a table of ten images needs no index
         rollback(filled_shop.database)
         monkeypatch.setattr(promotion, "NEEDS_INDEX", 5)
         filled_shop.run("vacuum analyze shop.wide_image, shop.wide_title")
@@ -103,7 +105,7 @@ def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
 
 
 def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y", trial: bool = True) -> None:
-    """Store an evaluation run that has only nDCG@10 of the hybrid search, with one query for each score."""
+    """Stores an evaluation run of the hybrid search with one query for each of `scores`. The score is its nDCG@10."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         evaluation = conn.scalar(
             text(
@@ -132,7 +134,7 @@ def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y",
 GOOD, BAD = [0.8, 0.9, 0.7, 0.8] * 5, [0.6, 0.8, 0.6, 0.7] * 5
 
 
-def test_a_model_that_was_measured_worse_is_not_promoted(filled_shop: "Shop") -> None:
+def test_a_model_with_a_lower_measured_ndcg_is_not_promoted(filled_shop: "Shop") -> None:
     kept(filled_shop, "wide", BAD)
     kept(filled_shop, "toy", GOOD)
     with pytest.raises(DatabaseError, match=r"text->hybrid its nDCG@10 is 0.675, now 0.800: -0.125 \[") as raised:
@@ -149,7 +151,7 @@ def test_a_model_that_was_measured_worse_is_not_promoted(filled_shop: "Shop") ->
         ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within its interval"),
     ],
 )
-def test_a_model_that_was_not_measured_worse_is_promoted_and_its_figures_are_shown(
+def test_a_model_with_an_equal_or_similar_measured_ndcg_is_promoted_and_the_comparison_is_returned(
     filled_shop: "Shop", scores: list[float], why: str
 ) -> None:
     kept(filled_shop, "wide", scores)
@@ -158,13 +160,13 @@ def test_a_model_that_was_not_measured_worse_is_promoted_and_its_figures_are_sho
     assert (duel.run, duel.rival_run, duel.queries) == (1, 2, 20), why
 
 
-def test_only_the_newest_trials_on_the_same_judgements_count(filled_shop: "Shop") -> None:
+def test_promotion_compares_the_newest_trials_of_both_models_on_the_same_judgements(filled_shop: "Shop") -> None:
     kept(filled_shop, "wide", BAD)
     kept(filled_shop, "toy", GOOD)
     kept(filled_shop, "wide", GOOD)
     kept(filled_shop, "toy", BAD)
     kept(filled_shop, "wide", BAD, yardstick="other judgements, which toy was never measured on")
-    kept(filled_shop, "toy", [1.0] * 20, trial=False)  # an ordinary evaluation, which uses the index and any weights
+    kept(filled_shop, "toy", [1.0] * 20, trial=False)  # no trial but an ordinary evaluation, so promotion ignores it
     [duel] = promote(filled_shop.database, "wide").duels
     assert (duel.run, duel.rival_run) == (3, 4)
 
@@ -180,7 +182,7 @@ def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled_shop:
     assert serving(filled_shop) == "toy"
 
 
-def test_rollback_needs_an_earlier_model(filled_shop: "Shop") -> None:
+def test_rollback_is_refused_if_no_other_model_has_served_before(filled_shop: "Shop") -> None:
     with pytest.raises(DatabaseError, match="no other model has served before"):
         rollback(filled_shop.database)
 
@@ -193,7 +195,7 @@ def test_rollback_refuses_a_retired_model(filled_shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize(("name", "said"), [("nonesuch", "no model 'nonesuch'"), ("wide", "'wide' is retired")])
-def test_an_unknown_model_cannot_be_promoted(filled_shop: "Shop", name: str, said: str) -> None:
+def test_an_unknown_or_retired_model_cannot_be_promoted(filled_shop: "Shop", name: str, said: str) -> None:
     filled_shop.run("update shop.model set status = 'retired' where name = 'wide'")
     with pytest.raises(DatabaseError, match=said):
         promote(filled_shop.database, name, force=True)

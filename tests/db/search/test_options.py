@@ -1,4 +1,4 @@
-"""Every interface of shop.search offers all of its options."""
+"""Each interface of shop.search (SQL, Python, REST, documentation) offers every option or names it as absent."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, Weights
 
 DOCS = Path(__file__).parents[3] / "docs"
-REST = {  # maps an option to its field in a REST search request
+REST = {  # maps each option to its field in a REST search request
     "query": "query",
     "image": "image",
     "inputs": "inputs",
@@ -66,13 +66,13 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
 
 def test_similar_takes_the_arguments_of_shop_search_except_the_query(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
-    weights = {"image_weight": 1.0, "title_weight": 0.0}  # similar products are found by the image alone by default
+    weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
-    query = {"query", "image", "inputs", "keyword_weight"}  # absent because the query is a product
+    query = {"query", "image", "inputs", "keyword_weight"}  # absent because a product takes the place of the query
     assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade"}
 
 
-def test_the_request_type_holds_every_argument_but_the_cursor(admin: Connection) -> None:
+def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:
     attributes = admin.execute(
         text(
             "select attname from pg_attribute where attrelid = 'shop_private.search_request'::regclass order by attnum"
@@ -90,7 +90,7 @@ def test_rest_offers_every_option_or_a_reason_for_its_absence() -> None:
     assert {option: fields[name] for option, name in REST.items()} == {option: PARAMS[option] for option in REST}
 
 
-def test_the_documents_name_every_option() -> None:
+def test_docs_search_and_docs_api_name_every_option() -> None:
     table = (DOCS / "search.md").read_text(encoding="utf-8").split("## Options", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", table, flags=re.M)
     shown = {None: "null", "main": "'main'", False: "false"}

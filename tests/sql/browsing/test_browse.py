@@ -1,4 +1,4 @@
-"""shop.browse lists every product that passes a filter once, page by page, with or without vectors."""
+"""shop.browse lists every product that matches a filter exactly once, in pages. Products need no vectors."""
 
 import json
 from decimal import Decimal
@@ -46,7 +46,7 @@ def test_pages_list_every_product_once(stocked_shop: "Shop") -> None:
     assert browse(conn, k=31) == seen  # every call returns the same order
 
 
-def test_browse_returns_only_products_of_the_filter_and_the_catalog(stocked_shop: "Shop") -> None:
+def test_browse_returns_only_products_that_match_the_filter_in_one_catalog(stocked_shop: "Shop") -> None:
     stocked_shop.load(product(99), into="other")
     stocked_shop.encode_all()
     conn = stocked_shop.connect(Role.ANALYST)
@@ -55,12 +55,12 @@ def test_browse_returns_only_products_of_the_filter_and_the_catalog(stocked_shop
     assert len(browse(conn, k=1000)) == 31
 
 
-def test_each_product_has_its_first_image(stocked_shop: "Shop") -> None:
+def test_each_row_of_browse_has_the_first_image_of_its_product(stocked_shop: "Shop") -> None:
     [row] = ranking.browse(stocked_shop.connect(Role.ANALYST), SearchParams(filter='{"sku": "p7"}'))
     assert (row.image_uri, row.image_position, row.title) == ("7.png", 0, "thing 7")
 
 
-def test_hostile_text_is_never_run_as_sql(stocked_shop: "Shop") -> None:
+def test_sql_in_a_filter_value_of_browse_is_not_executed(stocked_shop: "Shop") -> None:
     conn = stocked_shop.connect(Role.ANALYST)
     for hostile in ("'; drop table shop.product; --", "%s %I $q$", "\\"):
         assert browse(conn, {"color": hostile}) == []
@@ -71,18 +71,18 @@ def test_hostile_text_is_never_run_as_sql(stocked_shop: "Shop") -> None:
     ("arguments", "message"),
     [({"k": 0}, "k is 0"), ({"k": 1001}, "k is 1001"), ({"filter_": {"prise": 1}}, 'no field "prise"')],
 )
-def test_impossible_arguments_are_rejected(stocked_shop: "Shop", arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_rejected(stocked_shop: "Shop", arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(StatementRefused, match=message):
         browse(stocked_shop.connect(Role.ANALYST), **arguments)
 
 
-def test_an_unknown_catalog_is_an_error(stocked_shop: "Shop") -> None:
+def test_an_unknown_catalog_raises_an_error(stocked_shop: "Shop") -> None:
     with pytest.raises(Exception, match="no catalog"):
         browse(stocked_shop.connect(Role.ANALYST), catalog="nowhere")
 
 
 def test_a_page_of_a_large_catalog_reads_the_primary_key_in_order(large: Any) -> None:
-    """The first page reads a few index entries, in a catalog of any size."""
+    """The first page reads only a few index entries, so the size of the catalog does not matter."""
     with large.connect(Role.ANALYST) as conn:
         before = conn.scalar(text("select pg_stat_get_xact_tuples_returned('shop.product'::regclass)"))
         assert len(browse(conn, k=24)) == 24

@@ -1,4 +1,4 @@
-"""Each row of shop.facets keeps the type of its value and contains the filter that finds its products."""
+"""Each row of shop.facets keeps the JSON type of its value and has a filter that finds the products it counts."""
 
 import json
 import random
@@ -74,7 +74,7 @@ def browsed(conn: Connection, filter_: Any) -> int:
     return len(ranking.browse(conn, SearchParams(filter=json.dumps(filter_), k=1000)))
 
 
-def test_values_keep_their_type(shop: "Shop", analyst: Connection) -> None:
+def test_facet_values_keep_their_json_type(shop: "Shop", analyst: Connection) -> None:
     values: list[Any] = [True, "true", "true", 10, "10", "10", "10", False]
     shop.load(*(Product(f"{n}", f"{n}", attributes={"flag": v}) for n, v in enumerate(values)))
     rows = facets(analyst, ["attributes.flag"])

@@ -1,4 +1,7 @@
-"""shop.facets counts the products of each value. A field ignores its own condition, and estimates have a note."""
+"""shop.facets counts the products of each value.
+
+The counts of a field ignore the filter's condition on that field. A row's note says whether its count is estimated.
+"""
 
 import json
 import random
@@ -52,7 +55,7 @@ def analyst(shop: "Shop") -> Connection:
 
 @pytest.fixture
 def facets(analyst: Connection) -> Facets:
-    """Returns a function that calls shop.facets as an analyst, whose sessions are read-only."""
+    """Returns a function that calls shop.facets as an analyst. The sessions of an analyst are read-only."""
 
     def ask(**arguments: Any) -> list[Facet]:
         values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
@@ -98,7 +101,7 @@ def value_of(product: Product, field: str) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_counts_equal_a_recount_of_the_catalog(shop: "Shop", facets: Facets, seed: int) -> None:
+def test_facet_counts_equal_counts_computed_in_python(shop: "Shop", facets: Facets, seed: int) -> None:
     chance = random.Random(seed)
     products = some_products(seed)
     shop.load(*products)
@@ -166,14 +169,14 @@ def test_filtering_on_a_value_keeps_the_other_values_of_its_field(shop: "Shop", 
     assert [row.field for row in rows] == ["color", "color", "brand", "brand"]
 
 
-def test_nested_conditions_still_apply_to_their_own_field(shop: "Shop", facets: Facets) -> None:
+def test_conditions_inside_or_and_not_also_apply_to_the_counts_of_their_own_field(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "red"), ("c", "green"))
     rows = facets(filter={"or": [{"brand": "a"}, {"brand": "c"}]}, fields=["brand"])
     assert listed(rows, "brand") == {"a": 1, "c": 1}
     assert listed(facets(filter={"not": {"brand": "a"}}, fields=["brand"]), "brand") == {"b": 1, "c": 1}
 
 
-def test_products_of_the_catalog_count_whether_they_are_encoded_or_not(shop: "Shop", facets: Facets) -> None:
+def test_products_of_the_catalog_are_counted_whether_they_are_encoded_or_not(shop: "Shop", facets: Facets) -> None:
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)))
     shop.load(Product("a", "a", brand="x", images=(Image("a"),)), into="outlet")
     shop.encode_all()
@@ -217,7 +220,7 @@ def test_products_hidden_by_row_level_security_are_not_counted(shop: "Shop", fac
             shop.run("alter table shop.product disable row level security")
 
 
-def test_the_query_is_ignored_and_every_row_notes_it(shop: "Shop", facets: Facets) -> None:
+def test_the_query_is_ignored_and_the_note_of_every_row_says_so(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "blue"))
     rows = facets(query="something red")
     assert [row[:6] for row in rows] == [row[:6] for row in facets()]
@@ -225,7 +228,9 @@ def test_the_query_is_ignored_and_every_row_notes_it(shop: "Shop", facets: Facet
     assert not any("ignored" in row.note for row in facets())
 
 
-def test_an_attribute_with_only_numbers_is_divided_into_ranges(shop: "Shop", facets: Facets) -> None:
+def test_numeric_attributes_are_divided_into_ranges_and_mixed_attributes_into_values(
+    shop: "Shop", facets: Facets
+) -> None:
     values: list[Any] = [1, 2.5, None, 4, {"a": 1}, ["x"], "2.5", True, "%s", "q'uote\"\\"]
     shop.load(
         *(
@@ -262,7 +267,7 @@ def test_an_attribute_with_only_numbers_is_divided_into_ranges(shop: "Shop", fac
         ({"buckets": 101}, "buckets is 101", "1 to 100"),
     ],
 )
-def test_a_wrong_argument_is_named_in_the_error(
+def test_the_error_names_the_invalid_argument(
     facets: Facets, arguments: dict[str, Any], message: str, hint: str
 ) -> None:
     with pytest.raises(StatementRefused, match=message) as refused:
@@ -271,20 +276,20 @@ def test_a_wrong_argument_is_named_in_the_error(
     assert re.search(hint, refused.value.hint)
 
 
-def test_an_invalid_filter_is_an_error_even_if_only_its_own_field_is_counted(facets: Facets) -> None:
+def test_an_invalid_filter_raises_an_error_even_if_only_one_field_is_counted(facets: Facets) -> None:
     for wrong in ([1], "brand"):
         with pytest.raises(StatementRefused, match="filter"):
             facets(filter=wrong, fields=["brand"])
 
 
-def test_twenty_fields_are_allowed_and_duplicates_count_once(shop: "Shop", facets: Facets) -> None:
+def test_twenty_fields_are_allowed_and_a_repeated_field_is_counted_once(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"))
     assert len(facets(fields=["brand", "brand", *(f"attributes.{n}" for n in range(19))])) == 20
 
 
 @pytest.fixture(scope="module")
 def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """Yields an analyst's connection to a database of 120,000 products. Triggers were off during the insert."""
+    """Yields an analyst's connection to a database of 120,000 products. The products were inserted without triggers."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -308,11 +313,11 @@ def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Itera
 def test_counts_of_over_100000_matches_are_estimates_with_a_note(many_products: "psycopg.Connection[Any]") -> None:
     rows = many_products.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()
     assert {row.exact for row in rows} == {False}
-    assert all("estimated from 16.7% of" in row.note for row in rows)  # 20,000 of 120,000 rows
+    assert all("estimated from 16.7% of" in row.note for row in rows)  # a sample of 20,000 of the 120,000 rows
     brands = {row.value: row.products for row in rows if row.field == "brand"}
     assert set(brands) == {f"brand {n}" for n in range(4)}
     for estimate in brands.values():
-        assert 24_000 < estimate < 36_000  # the true count is 30,000; the sample is about 300 whole pages
+        assert 24_000 < estimate < 36_000  # the exact count is 30,000; the sample has about 300 pages
     [missing] = [row.products for row in rows if row.kind == "missing"]
     assert 9_600 < missing < 14_400
     again = many_products.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()

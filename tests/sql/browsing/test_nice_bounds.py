@@ -1,4 +1,4 @@
-"""shop_private.nice_bounds returns the round numbers at which ranges of numbers begin and end."""
+"""shop_private.nice_bounds returns round numbers as the bounds of the ranges of a numeric facet."""
 
 import random
 from decimal import Decimal

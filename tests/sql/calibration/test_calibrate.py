@@ -1,4 +1,4 @@
-"""shop.calibrate measures the catalog, and searches choose their route by the measurements."""
+"""shop.calibrate measures searches of the catalog. Later searches choose their route with these measurements."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def app(large: Database) -> Iterator[Connection]:
-    """Yields a connection of the app role and rolls its changes back after the test."""
+    """Yields a connection of the app role and rolls back its transaction after the test."""
     with large.connect(Role.APP) as conn:
         yield conn
         conn.rollback()
@@ -31,7 +31,7 @@ def app(large: Database) -> Iterator[Connection]:
 def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> None:
     progress: list[str] = []
     found = calibrate(app, target_recall=0.95, k=10, queries=30, on_progress=progress.append)
-    assert found.query_kind == "image"  # the cache has one query text, which is too few
+    assert found.query_kind == "image"  # the query cache has only one text, so images of the catalog are the queries
     assert found.queries == 30
     assert found.recall is not None and found.recall >= 0.95
     assert found.products == pytest.approx(PRODUCTS, rel=0.02)
@@ -42,7 +42,8 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     assert tried == sorted(tried) and tried[-1] == found.slack
     assert {row["filter"] for row in found.measured if "kind" not in row} == {0.039, 0.102, 0.801, 1}
     far = [row for row in found.measured if row.get("kind") == "far from the query"]
-    assert len(far) == 3  # the commonest of four product types, which do not depend on the clusters
+    # The filters select the most common of four product types. The types are independent of the vectors' clusters.
+    assert len(far) == 3
     assert all(row["recall"] >= 0.9 and row["lowest"] <= row["recall"] for row in found.measured[-3:])
     assert len(progress) == 1 + len(found.measured)
     assert progress[0] == f"30 image queries among {found.products} products"
@@ -69,7 +70,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     assert hits / 300 >= 0.93
 
 
-def test_a_target_that_the_bound_misses_is_reported_and_all_products_are_compared(app: Connection) -> None:
+def test_a_missed_target_recall_is_reported_and_searches_compare_all_products(app: Connection) -> None:
     found = calibrate(app, target_recall=0.9999, k=100, queries=150)
     assert found.recall is not None
     last = [row for row in found.measured if "ef_search" in row][-1]
@@ -84,7 +85,7 @@ def test_a_target_that_the_bound_misses_is_reported_and_all_products_are_compare
     assert {row.route for row in rows} == {"exact"}
 
 
-def test_calibration_prefers_known_query_texts_to_images(app: Connection, large: Database) -> None:
+def test_calibration_uses_cached_query_texts_if_there_are_enough(app: Connection, large: Database) -> None:
     with large.connect(None) as admin, admin.begin():
         admin.exec_driver_sql(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) "
@@ -99,7 +100,7 @@ def test_calibration_prefers_known_query_texts_to_images(app: Connection, large:
             admin.exec_driver_sql("delete from shop_private.query_embedding where query like 'text %%'")
 
 
-def test_the_relevance_floor_lies_above_the_similarity_of_random_products(app: Connection) -> None:
+def test_the_relevance_floor_is_three_deviations_above_the_mean_similarity_of_random_products(app: Connection) -> None:
     with pytest.raises(DatabaseError, match="never calibrated"):
         app.execute(text("select shop.relevance_floor()"))
     app.rollback()
@@ -123,7 +124,7 @@ def test_a_shop_without_vectors_cannot_be_calibrated(shop: "Shop") -> None:
         calibrate(conn, target_recall=0.98, k=10, queries=60)
 
 
-def test_calibration_of_a_small_catalog_does_not_measure_the_index(shop: "Shop") -> None:
+def test_calibration_of_a_catalog_of_30_products_does_not_measure_the_index(shop: "Shop") -> None:
     shop.add(*(f"s{n}" for n in range(30)))
     shop.encode_all()
     with shop.database.connect(Role.APP) as conn, conn.begin():

@@ -34,17 +34,17 @@ def test_the_default_catalog_is_main(shop: "Shop") -> None:
     assert shop.value("select shop.product_id('a') <> shop.product_id('a', 'outlet')")
 
 
-def test_a_row_with_another_id_is_rejected(shop: "Shop") -> None:
+def test_a_product_row_with_another_id_is_rejected(shop: "Shop") -> None:
     with pytest.raises(StatementRefused, match="product_identity_check"):
         shop.run("insert into shop.product (product_id, sku, title) values (gen_random_uuid(), 'a', 'A')")
 
 
-def test_the_function_is_immutable_so_that_an_index_can_use_it(shop: "Shop") -> None:
+def test_the_function_product_id_is_immutable_strict_and_parallel_safe(shop: "Shop") -> None:
     [row] = shop.run("select provolatile, proisstrict, proparallel from pg_proc where oid = 'shop.product_id'::regproc")
     assert tuple(row) == ("i", True, "s")
 
 
-def test_a_products_vector_is_found_by_its_sku(shop: "Shop") -> None:
+def test_product_vector_returns_the_vector_of_a_sku_or_says_why_there_is_none(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.encode_all()
     assert shop.value("select shop.product_vector('a') = image_embedding from shop.searchable where sku = 'a'")
@@ -56,7 +56,7 @@ def test_a_products_vector_is_found_by_its_sku(shop: "Shop") -> None:
     assert missing.value.sqlstate == "42704"
 
 
-def test_the_vector_of_a_product_needs_a_serving_model(database: Database) -> None:
+def test_product_vector_raises_an_error_without_a_serving_model(database: Database) -> None:
     with (
         database.connect(Role.ANALYST) as conn,
         pytest.raises(EncoderUnavailable, match="no model is serving") as raised,

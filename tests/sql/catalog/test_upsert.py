@@ -1,5 +1,5 @@
-"""shop.upsert_staged writes new and changed rows only, queues changed titles and images, and counts each kind of
-row."""
+"""shop.upsert_staged writes only new and changed rows and counts each kind of row. Changed titles and images get work
+items."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -118,14 +118,14 @@ def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_a_replaced_image_loses_the_metadata_of_the_old_one(shop: "Shop") -> None:
+def test_replacing_an_image_deletes_the_metadata_of_the_old_image(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg", phash="1" * 64),)))
     shop.run("update shop.product_image set sha256 = sha256('x'), width = 1, height = 1")
     shop.load(Product("a", "A", images=(Image("1.jpg"),)))
     assert shop.run("select sha256, phash, width, height from shop.product_image") == [(None,) * 4]
 
 
-def test_the_perceptual_hash_of_a_feed_is_kept(shop: "Shop") -> None:
+def test_a_perceptual_hash_is_kept_if_a_later_feed_has_no_hash_for_the_image(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg", phash="10" * 32),)))
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     assert shop.value("select phash::text from shop.product_image") == "10" * 32
@@ -147,7 +147,7 @@ def test_two_loads_from_one_folder_store_the_folder_once(shop: "Shop") -> None:
     assert shop.value("select count(distinct image_root_id) from shop.product_image") == 1
 
 
-def test_two_loads_in_one_transaction_do_not_conflict(shop: "Shop") -> None:
+def test_two_loads_in_one_transaction_succeed(shop: "Shop") -> None:
     from db.catalog import store as catalog
     from db.roles import Role
 

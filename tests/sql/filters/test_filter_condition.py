@@ -1,4 +1,4 @@
-"""A filter finds the same products as a Python implementation of its rules, with and without an index."""
+"""A filter finds the same products as a second implementation of filters in Python, with and without indexes."""
 
 import json
 import random
@@ -56,7 +56,7 @@ def some_products(count: int, seed: int = 5) -> list[Product]:
 
 class Shelf:
     """Holds products and two sessions of the analyst role. Session `by_index` uses indexes. Session `by_row` reads
-    every row, and its settings change how PostgreSQL reads string and time literals."""
+    every row, and its settings give string and time literals another syntax."""
 
     def __init__(self, products: list[Product], by_index: Session, by_row: Session) -> None:
         self.products, self.by_index, self.by_row = products, by_index, by_row
@@ -101,8 +101,9 @@ def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """Draws a field name and a condition. Operands come from `values`. In `others`, `equal` adds operands for eq and
-    ne, `order` replaces those of lt, lte, gt and gte, and `part` allows the operators contains and prefix."""
+    """Draws a field name and a condition whose operands come from `values`. The argument `equal` adds operands for eq
+    and ne. The argument `order` has the operands for lt, lte, gt and gte, in place of `values`. The argument `part` has
+    the operands for contains, and allows the operators contains and prefix."""
     operands = {
         **dict.fromkeys(("eq", "ne"), values | st.none() | others.get("equal", st.none())),
         **dict.fromkeys(("in", "nin"), listed(values)),
@@ -178,13 +179,13 @@ def test_random_filters_find_the_same_products_as_python(shelf: Shelf, wanted: d
     assert condition == compiled(shelf.by_row, wanted)  # the compiled SQL does not depend on the session's settings
     expected = sorted(product["sku"] for product in shelf.products if matches(product, wanted))
     assert found(shelf.by_index, condition) == expected, condition
-    # The condition is one expression, so its negation finds all other products.
+    # `not` before the condition negates all of it, because the compiler writes one expression.
     others = sorted({product["sku"] for product in shelf.products} - set(expected))
     assert found(shelf.by_row, f"coalesce(not {condition}, true)") == others, condition
 
 
 def single_conditions() -> Iterator[dict[str, Any]]:
-    """Yields a filter for every field, every operator of the field and every value that the operator accepts."""
+    """Yields a filter for each field, each operator of the field and each test value that the operator accepts."""
     columns = {"title": TEXTS, "brand": TEXTS, "price": NUMBERS, "created_at": tuple(str(time) for time in TIMES)}
     for name in (*columns, *NAMES):
         ordered = columns.get(name, (*TEXTS, *NUMBERS))
@@ -201,7 +202,7 @@ def single_conditions() -> Iterator[dict[str, Any]]:
             yield from ({name: {"eq": [value]}} for value in (*values, None))
 
 
-def test_every_operator_of_every_field_agrees_with_python(shelf: Shelf) -> None:
+def test_every_operator_of_every_field_finds_the_same_products_as_python(shelf: Shelf) -> None:
     cases = list(single_conditions())
     assert len(cases) > 5000
     rows = shelf.by_row.execute(
@@ -222,7 +223,7 @@ def test_every_operator_of_every_field_agrees_with_python(shelf: Shelf) -> None:
 @given(anything)
 @example([])
 @example("{}")
-def test_any_json_is_compiled_or_rejected(shelf: Shelf, any_json: Any) -> None:
+def test_any_json_is_compiled_or_refused_with_a_hint(shelf: Shelf, any_json: Any) -> None:
     condition = compiled_or_refused(shelf.by_index, any_json)
     if isinstance(condition, psycopg.Error):
         assert condition.sqlstate in ("22023", "54000")

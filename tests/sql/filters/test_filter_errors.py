@@ -1,4 +1,4 @@
-"""The error for a wrong filter gives its place, its reason and a hint. The size of a filter is limited."""
+"""The error for an invalid filter names the place in the filter, the reason and a hint. A filter has a maximum size."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +52,7 @@ def analyst(databases: Databases, template: str) -> Iterator[Session]:
         ({"attributes.a..b": 5}, "filter attributes.a..b names no attribute", "attributes.<key>"),
     ],
 )  # fmt: skip
-def test_the_error_for_a_wrong_filter_has_the_place_the_reason_and_a_hint(
+def test_the_error_for_an_invalid_filter_has_the_place_the_reason_and_a_hint(
     analyst: Session, wanted: Any, message: str, hint: str
 ) -> None:
     with pytest.raises(psycopg.Error) as refused:
@@ -105,7 +105,7 @@ def test_a_filter_at_the_limit_works_and_a_larger_filter_is_rejected(
         "{" + ", ".join(f'"attributes.{n}": {{"contains": "a"}}' for n in range(20_000)) + "}",
     ],
 )
-def test_a_small_filter_with_a_huge_condition_is_rejected(analyst: Session, bomb: str) -> None:
+def test_a_filter_that_would_compile_to_a_huge_condition_is_rejected(analyst: Session, bomb: str) -> None:
     with pytest.raises(psycopg.Error) as refused:
         analyst.execute("select shop.filter_sql(%s)", [bomb])
     assert refused.value.sqlstate in ("22023", "54000")

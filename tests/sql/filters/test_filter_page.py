@@ -1,5 +1,4 @@
-"""docs/filters.md is correct: its examples find the stated products, its errors are raised, and shop.filter_sql returns
-its SQL."""
+"""The examples, fields, SQL and errors in docs/filters.md agree with the filter compiler."""
 
 import json
 import re
@@ -16,7 +15,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "filters.md"
 
 
 def tables() -> dict[str, list[list[str]]]:
-    """Returns the page's tables by heading. A table is a list of rows, and a row is a list of cells without
+    """Maps the column headings of each table on the page to the table's rows. A row is a list of cells without
     backticks."""
     read: dict[str, list[list[str]]] = {}
     for table in re.findall(r"(?:^\|.*\n)+", PAGE.read_text(encoding="utf-8"), flags=re.M):

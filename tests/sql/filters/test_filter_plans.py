@@ -1,4 +1,4 @@
-"""The plan of a compiled filter uses the field's index, if the field has an index."""
+"""The query plan of a compiled filter uses the index of the filtered field."""
 
 import re
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def shop_with_thresholds(shop: "Shop") -> Iterator["Shop"]:
-    """Yields a shop with fixed match thresholds. Default thresholds would depend on the vectors of each catalog."""
+    """Yields a shop with fixed match thresholds, because the default thresholds depend on the vectors of the model."""
     shop.run("delete from shop.tuning")
     for name, value in THRESHOLDS.items():
         shop.run(

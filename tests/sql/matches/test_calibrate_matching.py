@@ -1,5 +1,4 @@
-"""shop.match_f1 scores groups against labels, shop.submission lists groups, and shop.calibrate_matching fits
-thresholds."""
+"""shop.match_f1 compares groups with labels. shop.submission lists groups. shop.calibrate_matching fits thresholds."""
 
 import random
 from typing import TYPE_CHECKING
@@ -24,9 +23,9 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
 def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
-        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no group contains c
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # d is alone in its label and in its group
-        Posting("e", 1, 1),  # has no label
+        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c belongs to no group
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # no other posting has the label of d
+        Posting("e", 1, 1),  # without a label
     )
     [row] = call(shop_with_thresholds, "match_f1")
     assert (row.postings, row.groups) == (4, 2)
@@ -42,7 +41,7 @@ def test_a_submission_lists_every_posting_with_all_its_matches(shop_with_thresho
 
 
 def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_thresholds: "Shop") -> None:
-    """The two images of a label are 0.3 apart, which is more than the current threshold. Titles are random."""
+    """The two images of a label have the distance 0.3, and the fixed threshold is lower. The titles are random."""
     chance = random.Random(5)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=30)) for _ in range(360)]
     add(
@@ -68,7 +67,7 @@ def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_threshol
     assert after.mean_f1 > 0.95 > before.mean_f1
 
 
-def test_calibration_needs_fifty_groups(shop_with_thresholds: "Shop") -> None:
+def test_calibration_needs_fifty_labels_with_two_or_more_products(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
         *(posting for n in range(49) for posting in labelled(n, Posting(f"a{n}", n, n), Posting(f"b{n}", n, n))),
@@ -82,7 +81,9 @@ def test_only_the_app_role_may_calibrate(shop_with_thresholds: "Shop") -> None:
         call(shop_with_thresholds, "calibrate_matching")
 
 
-def test_default_thresholds_follow_the_distances_of_the_models_vectors(shop_with_thresholds: "Shop") -> None:
+def test_default_thresholds_depend_on_the_distances_between_the_vectors_of_the_model(
+    shop_with_thresholds: "Shop",
+) -> None:
     shop_with_thresholds.run("delete from shop.tuning")
     add(shop_with_thresholds, *(Posting(f"p{n}", 1 + 0.001 * n, n) for n in range(200)))
     close, apart = shop_with_thresholds.run("select image, title from shop_private.match_thresholds()")[0]

@@ -1,4 +1,4 @@
-"""shop_private.groups merges linked products into groups, and shop.match_products returns them."""
+"""shop_private.groups merges linked products into groups. shop.match_products returns the groups."""
 
 import random
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ def test_each_row_has_the_smallest_product_id_and_the_size_of_its_group(shop_wit
 
 
 def test_a_chain_of_similar_products_is_not_one_group(shop_with_thresholds: "Shop") -> None:
-    """Neighbours in the chain match, but the two ends of the chain are far apart."""
+    """Each product matches its neighbours in the chain, but the first product does not match the last product."""
     add(shop_with_thresholds, *(Posting(f"p{n}", 1 + n * 0.15, 10 + n, SAUCEPAN[n:] * 2) for n in range(6)))
     linked = {(row.sku, n) for n in range(6) for row in call(shop_with_thresholds, "matches", sku=f"p{n}")}
     assert {(f"p{n + 1}", n) for n in range(5)} <= linked
@@ -32,7 +32,7 @@ def test_a_chain_of_similar_products_is_not_one_group(shop_with_thresholds: "Sho
 
 
 def groups_in_python(links: list[tuple[int, int]], most: int) -> list[int]:
-    """Computes the groups of shop_private.groups by the simplest implementation of the rule."""
+    """Implements shop_private.groups in a simple way. Returns, for each product, the smallest number in its group."""
     of = {n: {n} for n in range(1, 1 + max((n for link in links for n in link), default=0))}
     near = {frozenset(link) for link in links}
     for a, b in links:
@@ -43,7 +43,7 @@ def groups_in_python(links: list[tuple[int, int]], most: int) -> list[int]:
     return [min(of[n]) for n in sorted(of)]
 
 
-def test_groups_merge_while_half_of_their_pairs_are_linked(shop: "Shop") -> None:
+def test_two_groups_merge_if_at_least_half_of_the_pairs_between_them_are_linked(shop: "Shop") -> None:
     chance = random.Random(11)
     for case in range(60):
         things = chance.randint(2, 24)
@@ -59,7 +59,7 @@ def test_groups_merge_while_half_of_their_pairs_are_linked(shop: "Shop") -> None
         assert got == groups_in_python(links, most), (case, links, most)
 
 
-def test_without_links_there_are_no_groups(shop: "Shop") -> None:
+def test_without_linked_products_there_are_no_groups(shop: "Shop") -> None:
     assert shop.value("select shop_private.groups(null, null, 50)") in (None, [])
     assert groups(shop) == set()
 

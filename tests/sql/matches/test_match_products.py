@@ -1,4 +1,4 @@
-"""Products match because their images or titles are alike, never because their attributes are equal."""
+"""Products match if their images or titles are similar. Equal attributes alone are no match."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     ("other", "evidence"),
     [
         (Posting("b", 1.19, 2, SAUCEPAN), "image"),
-        (Posting("b", 1.25, 2, SAUCEPAN), None),  # the image is near, but not near enough to match without the title
+        # The images are similar, but not similar enough to match without similar titles.
+        (Posting("b", 1.25, 2, SAUCEPAN), None),
         (Posting("b", 2, 1.05), "title"),
-        (Posting("b", 2, 1.05, SAUCEPAN), None),  # the title has nearly the same meaning in other words
-        (Posting("b", 1.25, 1.05, SAUCEPAN), "image+title"),  # image and title together are near enough
+        # The titles have similar vectors but different words.
+        (Posting("b", 2, 1.05, SAUCEPAN), None),
+        # The images alone or the titles alone are not similar enough, but images and titles together are.
+        (Posting("b", 1.25, 1.05, SAUCEPAN), "image+title"),
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 6)), "phash+image"),
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 7)), None),
         (Posting("b", 1, 1, BACKPACK, DETAILED), "phash+image+title"),
     ],
 )
-def test_evidence_names_the_signals_of_a_match(
+def test_evidence_names_the_signals_that_made_a_match(
     shop_with_thresholds: "Shop", other: Posting, evidence: str | None
 ) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1, phash=DETAILED), other)
@@ -50,25 +53,26 @@ def test_matches_are_listed_best_first_with_every_distance(shop_with_thresholds:
     assert near.image_distance == pytest.approx(0.1, abs=0.002)
     assert near.title_distance == pytest.approx(0.1, abs=0.002)
     assert near.trigram_similarity == 1
-    # The better of phash (2 - 4/6) and image (2 - .1/.2), plus the title: the mean of 2 - .1/.3 and 2.
+    # The score adds two parts. The image part is the larger of phash (2 - 4/6) and vector distance (2 - .1/.2). The
+    # title part is the mean of vector distance (2 - .1/.3) and trigram similarity (2).
     assert near.score == pytest.approx(1.5 + (1.667 + 2) / 2, abs=0.02)
 
 
-def test_a_min_score_below_1_includes_near_matches(shop_with_thresholds: "Shop") -> None:
+def test_a_min_score_below_1_includes_less_similar_products(shop_with_thresholds: "Shop") -> None:
     add(shop_with_thresholds, Posting("a", 1, 1), Posting("b", 1.25, 2, SAUCEPAN))
     assert call(shop_with_thresholds, "matches", sku="a") == []
     [row] = call(shop_with_thresholds, "matches", sku="a", min_score=0.5)
     assert row.score == pytest.approx(0.75, abs=0.02)
 
 
-def test_images_farther_apart_than_max_distance_never_match(shop_with_thresholds: "Shop") -> None:
+def test_images_with_a_distance_above_max_distance_never_match(shop_with_thresholds: "Shop") -> None:
     add(shop_with_thresholds, Posting("a", 1, 1), Posting("b", 1.1, 1), Posting("c", 2, 1))
     assert groups(shop_with_thresholds) == {frozenset("abc")}
     assert groups(shop_with_thresholds, max_distance=0.15) == {frozenset("ab")}
     assert [row.sku for row in call(shop_with_thresholds, "matches", sku="a", max_distance=0.15)] == ["b"]
 
 
-def test_equal_attributes_never_make_a_match(shop_with_thresholds: "Shop") -> None:
+def test_products_with_equal_attributes_alone_do_not_match(shop_with_thresholds: "Shop") -> None:
     same = {
         "item_group_id": "g",
         "gtin": "4006381333931",
@@ -81,7 +85,7 @@ def test_equal_attributes_never_make_a_match(shop_with_thresholds: "Shop") -> No
     assert call(shop_with_thresholds, "matches", sku="a") == []
 
 
-def test_an_equal_hash_matches_products_that_are_not_encoded_yet(shop_with_thresholds: "Shop") -> None:
+def test_products_with_an_equal_perceptual_hash_match_before_they_are_encoded(shop_with_thresholds: "Shop") -> None:
     add(shop_with_thresholds, Posting("a", 1, 1, phash=DETAILED), Posting("b", 2, 2, SAUCEPAN, DETAILED), encode=False)
     [row] = call(shop_with_thresholds, "matches", sku="a")
     assert (row.sku, row.evidence, row.image_distance, row.title_distance) == ("b", "phash", None, None)
@@ -90,14 +94,14 @@ def test_an_equal_hash_matches_products_that_are_not_encoded_yet(shop_with_thres
 @pytest.mark.parametrize(
     ("phash", "expected"), [(DETAILED, {frozenset("ab")}), (FLAT, set()), (None, {frozenset("ab")})]
 )
-def test_flat_images_are_not_evidence(
+def test_images_with_the_hash_of_a_flat_image_do_not_match(
     shop_with_thresholds: "Shop", phash: str | None, expected: set[frozenset[str]]
 ) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1, BACKPACK, phash), Posting("b", 1, 2, SAUCEPAN, phash))
     assert groups(shop_with_thresholds) == expected
 
 
-def test_an_image_of_more_than_fifty_products_is_not_evidence(shop_with_thresholds: "Shop") -> None:
+def test_an_image_that_more_than_fifty_products_share_is_not_a_match(shop_with_thresholds: "Shop") -> None:
     chance = random.Random(3)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=30)) for _ in range(51)]
     add(shop_with_thresholds, *(Posting(f"p{n}", 0, n + 1, title, DETAILED) for n, title in enumerate(titles)))
@@ -108,7 +112,7 @@ def test_an_image_of_more_than_fifty_products_is_not_evidence(shop_with_threshol
 
 
 @pytest.mark.parametrize(("title", "expected"), [("Flower", set()), (BACKPACK, {frozenset("ab")})])
-def test_a_short_title_is_weak_evidence(
+def test_equal_titles_match_only_if_they_are_long_enough(
     shop_with_thresholds: "Shop", title: str, expected: set[frozenset[str]]
 ) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1, title), Posting("b", 2, 1, title))
@@ -129,7 +133,7 @@ def test_a_filter_applies_to_both_products_and_catalogs_stay_separate(shop_with_
     assert call(shop_with_thresholds, "matches", sku="a", catalog="outlet") == []
 
 
-def test_matches_among_many_products_are_found_through_the_indexes(shop_with_thresholds: "Shop") -> None:
+def test_matches_among_2100_products_are_found_with_the_hnsw_indexes(shop_with_thresholds: "Shop") -> None:
     made = [
         Posting(f"p{n}-{copy}", n + copy * 0.04, 5000 + n + copy * 0.05, f"{n * 7919 % 10007} thing number {n * 31}")
         for n in range(700)
@@ -172,7 +176,7 @@ def test_matches_among_many_products_are_found_through_the_indexes(shop_with_thr
         ("match_f1", {"truth": "price"}, "is not a field that tags can be read from"),
     ],
 )
-def test_impossible_arguments_are_rejected_with_a_reason(
+def test_invalid_arguments_are_rejected_with_a_reason(
     shop_with_thresholds: "Shop", function: str, arguments: dict[str, Any], message: str
 ) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1))

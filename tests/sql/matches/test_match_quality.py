@@ -1,8 +1,8 @@
-"""Groups get a high score by the rule of the Shopee competition. The postings have the competition's layout and real
-vectors of the starter model.
+"""Groups of postings get a high F1, the score of the Shopee competition.
 
-The default thresholds were chosen on other groups. The images of a group come from one drawing, which makes them easier
-to match than the images of real sellers; see `postings.py`.
+The postings have the file layout of the competition, and the starter model encodes them. The default thresholds were
+chosen on other groups. All images of a group are variants of one drawing, so they are easier to match than the images
+of real sellers; see tests/support/postings.py.
 """
 
 import shutil
@@ -41,7 +41,7 @@ def postings(folder: Path) -> list[Posting]:
 
 @pytest.fixture(scope="module")
 def shopee(databases: Databases, template: str, folder: Path, postings: list[Posting]) -> Database:
-    """Returns a database with the postings, which `windowshop encode` has encoded."""
+    """Returns a database of the postings after `windowshop encode` has encoded all of them."""
     database = databases.copy(template)
     home = folder / "home"
     add_model(
@@ -69,7 +69,7 @@ def test_groups_by_image_and_title_agree_with_the_labels(shopee: Database, posti
     assert found.mean_f1 > 0.9
 
 
-def test_matching_by_images_and_titles_is_better_than_by_either_alone(shopee: Database) -> None:
+def test_all_signals_together_give_a_higher_f1_than_each_signal_alone(shopee: Database) -> None:
     found = {row.signals: row for row in rows(shopee, "select * from shop.calibrate_matching()", Role.APP)}
     print(*found.values(), sep="\n")
     for alone in ("phash", "image", "title"):
@@ -77,7 +77,9 @@ def test_matching_by_images_and_titles_is_better_than_by_either_alone(shopee: Da
     assert found["all"].f1_held_out > 0.85
 
 
-def test_a_submission_lists_every_posting_among_its_own_matches(shopee: Database, postings: list[Posting]) -> None:
+def test_a_submission_has_a_line_for_every_posting_and_the_line_contains_the_posting(
+    shopee: Database, postings: list[Posting]
+) -> None:
     lines = dict(rows(shopee, "select posting_id, matches from shop.submission()"))
     assert list(lines) == sorted(posting.posting_id for posting in postings)
     assert all(posting in matches.split(" ") for posting, matches in lines.items())

@@ -1,5 +1,4 @@
-"""shop.model_coverage counts every image and title of the catalog once for each model, also during loads and
-encoding."""
+"""shop.model_coverage counts each image and each title once for each model, also during loads and encoding."""
 
 import itertools
 import threading
@@ -35,7 +34,7 @@ def test_each_state_of_an_item_has_its_own_count(shop: "Shop") -> None:
     with shop.database.connect(Role.ANALYST) as conn:
         assert coverage(conn) == {
             "toy": {
-                # a replaced image is not done, although its old vector is still there
+                # a replaced image is not counted as done, although its old vector is still stored
                 "image": PartCoverage(items=10, done=2, waiting=4, leased=2, quarantined=2),
                 "title": PartCoverage(items=6, done=0, waiting=6, leased=0, quarantined=0),
             }
@@ -69,7 +68,9 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("seconds", [3])
-def test_the_coverage_counts_add_up_to_the_catalog_during_loads_and_encoding(two_models: "Shop", seconds: int) -> None:
+def test_the_counts_of_model_coverage_add_up_to_the_number_of_items_during_loads_and_encoding(
+    two_models: "Shop", seconds: int
+) -> None:
     shop = two_models
     shop.add(*(f"s{n}" for n in range(60)), image_count=2)
     stop = threading.Event()
@@ -95,7 +96,8 @@ def test_the_coverage_counts_add_up_to_the_catalog_during_loads_and_encoding(two
             try:
                 act(n)
             except BaseException as error:
-                if getattr(error, "sqlstate", None) == "40P01":  # a product was deleted while its vector was stored
+                # A deadlock is possible if a product is deleted while its vector is stored.
+                if getattr(error, "sqlstate", None) == "40P01":
                     continue
                 errors.append(error)
                 stop.set()
@@ -125,7 +127,7 @@ def test_the_coverage_counts_add_up_to_the_catalog_during_loads_and_encoding(two
 
 
 def look(conn: Connection) -> None:
-    """Check that coverage agrees with a count of the tables in the same snapshot."""
+    """Checks that coverage agrees with counts of the tables in the same snapshot."""
     with conn.begin():
         conn.execute(text("set transaction isolation level repeatable read"))
         items = {

@@ -1,5 +1,5 @@
-"""A switch of models changes views, functions and status in one transaction. The switch is refused if searches would
-lose results."""
+"""A switch to another model changes views, functions and status in one transaction. The switch is refused if searches
+would lose results."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def fill(shop: "Shop") -> None:
         shop.cache("bag", model_id, dimension)
 
 
-def test_a_switch_moves_views_and_functions_to_the_other_dimension_and_back(two_models: "Shop") -> None:
+def test_views_and_functions_use_the_dimension_of_the_serving_model_after_each_switch(two_models: "Shop") -> None:
     fill(two_models)
     for name, dimension in (("wide", 40), ("toy", 24)):
         serve_model(two_models.database, name, force=True)
@@ -85,7 +85,7 @@ def test_switching_to_the_serving_model_changes_nothing(two_models: "Shop") -> N
     assert served(two_models) == (["toy"], 24)
 
 
-def test_only_an_administrator_can_switch(two_models: "Shop") -> None:
+def test_only_an_administrator_can_switch_models(two_models: "Shop") -> None:
     for role in (Role.ANALYST, Role.APP, Role.ENCODER):
         with (
             two_models.database.connect(role) as conn,
@@ -94,7 +94,7 @@ def test_only_an_administrator_can_switch(two_models: "Shop") -> None:
             conn.execute(text("select shop_private.serve_model('wide', true)"))
 
 
-def test_a_switch_waits_for_running_searches_and_lets_new_searches_pass(two_models: "Shop") -> None:
+def test_a_switch_waits_for_running_transactions_and_does_not_delay_new_searches(two_models: "Shop") -> None:
     fill(two_models)
     reader = two_models.connect(Role.ANALYST)
     reader.exec_driver_sql("begin")
@@ -155,7 +155,7 @@ def test_a_repeatable_read_transaction_never_mixes_two_models(two_models: "Shop"
     assert seen == {(24, 24, 24), (40, 40, 40)}
 
 
-def test_a_prepared_statement_follows_a_switch(two_models: "Shop") -> None:
+def test_a_prepared_statement_uses_the_new_model_after_a_switch(two_models: "Shop") -> None:
     fill(two_models)
     conn = two_models.connect(Role.ANALYST)
     conn.exec_driver_sql("set plan_cache_mode = force_generic_plan")

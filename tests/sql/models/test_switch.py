@@ -1,4 +1,4 @@
-"""A query is compared only with vectors of its own model, from every kind of session and during switches."""
+"""A query vector is compared only with vectors of its own model, in every kind of session and during switches."""
 
 import random
 import threading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = 40
 MODELS = {"toy": (1, 24), "wide": (2, 40), "turned": (3, 24)}
-ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # maps a model to the product nearest to the only query
+ANSWERS = {"toy": "s3", "wide": "s5", "turned": "s7"}  # maps each model to the product nearest to the query "bag"
 
 NEAREST = (
     "select sku, image_embedding <=> {v} as distance from shop.searchable order by image_embedding <=> {v} limit 1"
@@ -32,8 +32,8 @@ Answer = tuple[str, float]
 
 
 def fill(shop: "Shop") -> None:
-    """Store the vectors of three models. Model `turned` has the vectors of `toy`, rotated. So a query vector of `toy`
-    has the right dimension for `turned` but finds wrong products."""
+    """Stores the vectors of three models. The vectors of `turned` are the vectors of `toy`, rotated. So a query vector
+    of `toy` has the dimension of `turned`, but would find wrong products among the vectors of `turned`."""
     chance = np.random.default_rng(8)
     spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
     spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]
@@ -78,14 +78,14 @@ def in_a_snapshot(conn: Connection) -> list[Answer]:
 
 
 def keeping_the_vector(conn: Connection) -> list[Answer]:
-    """Encode the query in one statement and search with its vector in the next statement, as plpgsql functions do."""
+    """Encodes the query in one statement and searches with the vector in the next one, like a plpgsql function."""
     with transaction(conn, "read committed"):
         vector = conn.scalar(text("select shop.clip_text('bag')::text"))
         return [one(conn, NEAREST.format(v=f"'{vector}'")), *searched(conn)]
 
 
-class transaction:  # noqa: N801  reads as a statement
-    """Runs one transaction on an autocommit connection and rolls the transaction back at the end."""
+class transaction:  # noqa: N801  used in a with statement
+    """Runs one transaction on an autocommit connection and rolls back the transaction at the end."""
 
     def __init__(self, conn: Connection, level: str) -> None:
         self._conn, self._level = conn, level
@@ -112,7 +112,7 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
     def ask(asking: Callable[[Connection], list[Answer]]) -> None:
         answers = seen.setdefault(asking.__name__, [])
         conn = shop.connect(Role.ANALYST)
-        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that waits longer fails
+        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that waits longer than 1 s for a lock fails
         while not stop.is_set():
             try:
                 answers.append(asking(conn))
@@ -147,10 +147,10 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
             assert len({sku for sku, _ in answer}) == 1, who  # the model stays the same within a transaction
             assert answer[0][0] in expected, who
             assert all(abs(distance) < 0.001 for _, distance in answer), who
-    assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # every model answered
+    assert {answer[0][0] for answers in seen.values() for answer in answers} == expected  # each model gave answers
 
 
-def test_a_switch_waits_for_every_transaction_that_has_read_a_vector(three_models: "Shop") -> None:
+def test_a_switch_waits_for_every_transaction_that_has_used_the_serving_model(three_models: "Shop") -> None:
     fill(three_models)
     for first in ("shop.clip_text('bag')", "shop.product_vector('s1')", "shop_private.serving()"):
         conn = three_models.connect(Role.ANALYST)

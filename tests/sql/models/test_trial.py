@@ -1,5 +1,5 @@
-"""shop_private.trial_search evaluates a model that does not serve on the model's own tables, without affecting
-search."""
+"""shop_private.trial_search evaluates a model that does not serve. It reads the tables of that model and does not
+affect searches."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -99,13 +99,13 @@ def test_a_trial_uses_the_vectors_of_the_given_model(two_models: "Shop") -> None
     assert [sku for sku, _, _ in found] == [row.sku for row in two_models.run(exact)]
 
 
-def test_a_search_by_a_product_that_the_model_has_not_encoded_finds_nothing(two_models: "Shop") -> None:
+def test_a_trial_by_a_product_that_the_model_has_not_encoded_finds_no_products(two_models: "Shop") -> None:
     fill(two_models)
     two_models.run("delete from shop.wide_image where product_id = shop.product_id('sku5')")
     assert asked(two_models.connect(Role.APP), TRIAL, model="wide", sku="sku5") == []
 
 
-def test_a_trial_takes_no_more_locks_than_a_search(two_models: "Shop") -> None:
+def test_a_trial_takes_only_access_share_locks(two_models: "Shop") -> None:
     fill(two_models)
     app = two_models.connect(Role.APP)
     app.exec_driver_sql("begin")
@@ -134,8 +134,8 @@ def tried(shop: "Shop", name: str = "wide", *, fit: bool = False) -> trial.Trial
 
 
 def judged(shop: "Shop", queries: int) -> None:
-    """Judge that query7 should find sku7, and so on. Model `toy` has equal vectors for a query and its product. For
-    model `wide` and for keywords, the query is unrelated to the product."""
+    """Adds the judgements that query0 should find sku0, query1 should find sku1, and so on. In model `toy`, a query and
+    its product have equal vectors. In model `wide`, their vectors are unrelated, and the keywords do not match."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [Judgement("default", "main", f"query{n}", None, None, f"sku{n}", 3) for n in range(queries)])
     shop.run(
@@ -166,7 +166,7 @@ def test_a_trial_compares_both_models_and_promotion_refuses_the_worse_model(two_
         promote(two_models.database, "wide")
 
 
-def test_the_weights_of_a_model_can_be_fitted_before_it_serves(two_models: "Shop") -> None:
+def test_a_trial_can_fit_the_weights_of_a_model_before_the_model_serves(two_models: "Shop") -> None:
     fill(two_models)
     for n in range(12, 40):
         two_models.cache(f"query{n}", 1, 24, seed=n)
@@ -191,7 +191,7 @@ def test_a_later_evaluation_is_not_compared_with_a_trial(two_models: "Shop") -> 
         history.find(conn, "last", tasks)
 
 
-def test_an_impossible_trial_is_rejected_with_a_reason(two_models: "Shop") -> None:
+def test_a_trial_that_cannot_run_is_rejected_with_a_reason(two_models: "Shop") -> None:
     fill(two_models)
     with pytest.raises(SettingsError, match="model toy is serving"):
         tried(two_models, "toy")

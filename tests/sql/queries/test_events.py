@@ -1,4 +1,4 @@
-"""shop.event records searches and clicks. shop.no_result_queries lists the queries that found nothing."""
+"""shop.event records searches and clicks. shop.no_result_queries lists the queries that found no product."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_only_queries_without_results_are_listed(shop: "Shop") -> None:
+def test_no_result_queries_lists_only_queries_without_results(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     app.execute(
         text(
@@ -27,7 +27,7 @@ def test_only_queries_without_results_are_listed(shop: "Shop") -> None:
     shop.run("delete from shop.event")
 
 
-def test_analysts_cannot_list_query_texts(shop: "Shop") -> None:
+def test_an_analyst_cannot_read_the_views_of_query_texts(shop: "Shop") -> None:
     for view in ("shop.no_result_queries", "shop.popular_queries"):
         with shop.database.connect(Role.ANALYST) as conn, pytest.raises(StatementRefused, match="permission denied"):
             conn.execute(text(f"select * from {view}"))

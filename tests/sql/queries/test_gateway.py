@@ -1,4 +1,4 @@
-"""The gateway turns a text into a vector inside any statement, or raises a clear error in time."""
+"""The gateway encodes a text as a vector inside any statement, or raises an error with the reason before a timeout."""
 
 import threading
 import time
@@ -41,14 +41,14 @@ def waiting_requests(shop: "Shop") -> int:
     return int(shop.value("select count(*) from shop_private.request"))
 
 
-def test_a_cache_miss_is_encoded_and_a_hit_needs_no_encoder(shop: "Shop", analyst: Connection) -> None:
+def test_a_new_query_is_encoded_and_a_cached_query_needs_no_encoder(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         assert ask(analyst, "red bag") == 24
     assert ask(analyst, "red bag") == 24
     other = shop.connect(Role.ANALYST)
     before = gateways(shop)
     assert ask(other, "red bag") == 24
-    assert gateways(shop) == before  # a hit opens no connection
+    assert gateways(shop) == before  # a cached query opens no connection
     assert waiting_requests(shop) == 0
 
 
@@ -74,13 +74,13 @@ def test_encoding_null_returns_null(shop: "Shop", analyst: Connection) -> None:
     assert tuple(row) == (None, None)
 
 
-def test_the_same_bytes_as_text_and_as_image_are_two_queries(shop: "Shop", analyst: Connection) -> None:
+def test_a_text_and_an_image_with_equal_bytes_are_two_queries(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         analyst.execute(text("select shop.clip_text('abc'), shop.clip_image('abc')"))
     assert shop.run("select query from shop_private.query_embedding order by 1") == [("abc",), (None,)]
 
 
-def test_a_session_uses_one_gateway_connection(shop: "Shop", analyst: Connection) -> None:
+def test_a_session_uses_one_gateway_connection_for_all_its_queries(shop: "Shop", analyst: Connection) -> None:
     with shop.encoder():
         for n in range(5):
             ask(analyst, f"query {n}")
@@ -116,7 +116,7 @@ def test_the_same_text_from_many_sessions_is_cached_once(shop: "Shop", together:
     "begin",
     ["begin read only", "begin isolation level repeatable read", "begin isolation level serializable read only"],
 )
-def test_a_miss_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
+def test_a_new_query_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
     with shop.encoder():
         analyst.exec_driver_sql(begin)
         analyst.exec_driver_sql("select count(*) from shop.product")  # the transaction takes its snapshot here
@@ -125,7 +125,7 @@ def test_a_miss_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst:
         analyst.exec_driver_sql("commit")
 
 
-def test_without_an_encoder_the_error_comes_quickly_and_names_the_cause(shop: "Shop", analyst: Connection) -> None:
+def test_without_an_encoder_an_error_within_1500_ms_names_the_cause(shop: "Shop", analyst: Connection) -> None:
     started = time.perf_counter()
     with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
         ask(analyst, "nobody there")
@@ -134,7 +134,7 @@ def test_without_an_encoder_the_error_comes_quickly_and_names_the_cause(shop: "S
     assert waiting_requests(shop) == 0
 
 
-def test_a_hung_encoder_times_out_after_the_sessions_limit(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_to_a_hung_encoder_fails_after_shop_timeout_ms(shop: "Shop", analyst: Connection) -> None:
     analyst.exec_driver_sql("set shop.timeout_ms = 700")
     started = time.perf_counter()
     with shop.encoder(answers=False), pytest.raises(EncoderUnavailable, match="within 700 ms") as raised:
@@ -145,7 +145,7 @@ def test_a_hung_encoder_times_out_after_the_sessions_limit(shop: "Shop", analyst
     assert waiting_requests(shop) == 0
 
 
-def test_an_encoder_that_hangs_after_claiming_the_request_times_out_too(shop: "Shop", analyst: Connection) -> None:
+def test_a_query_that_a_hung_encoder_has_claimed_fails_after_shop_timeout_ms(shop: "Shop", analyst: Connection) -> None:
     analyst.exec_driver_sql("set shop.timeout_ms = 700")
     stop, claimed = threading.Event(), threading.Event()
 
@@ -174,7 +174,7 @@ def test_an_encoder_that_hangs_after_claiming_the_request_times_out_too(shop: "S
         assert ask(analyst, "next") == 24
 
 
-def test_a_query_that_the_model_refuses_fails_with_the_reason_and_the_session_stays_usable(
+def test_a_query_that_the_model_cannot_encode_fails_with_the_reason_and_the_session_stays_usable(
     shop: "Shop", analyst: Connection
 ) -> None:
     stop = threading.Event()
@@ -201,7 +201,9 @@ def test_a_query_that_the_model_refuses_fails_with_the_reason_and_the_session_st
         assert ask(analyst, "good") == 24
 
 
-def test_a_statement_timeout_takes_effect_and_the_next_miss_reconnects(shop: "Shop", analyst: Connection) -> None:
+def test_a_statement_timeout_ends_the_wait_for_a_vector_and_the_next_query_is_encoded(
+    shop: "Shop", analyst: Connection
+) -> None:
     with shop.encoder(answers=False):
         analyst.exec_driver_sql("set statement_timeout = '300ms'")
         started = time.perf_counter()
@@ -213,7 +215,9 @@ def test_a_statement_timeout_takes_effect_and_the_next_miss_reconnects(shop: "Sh
         assert ask(analyst, "quick") == 24
 
 
-def test_a_cancel_takes_effect_and_the_next_miss_reconnects(shop: "Shop", analyst: Connection) -> None:
+def test_a_cancel_request_ends_the_wait_for_a_vector_and_the_next_query_is_encoded(
+    shop: "Shop", analyst: Connection
+) -> None:
     pid = analyst.scalar(text("select pg_backend_pid()"))
     with shop.encoder(answers=False):
         timer = threading.Timer(0.3, lambda: shop.run("select pg_cancel_backend(:pid)", pid=pid))
@@ -257,7 +261,7 @@ def _no_free_gateway(shop: "Shop") -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_no_free_gateway")
-def test_if_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop", analyst: Connection) -> None:
+def test_the_error_says_that_every_gateway_connection_is_in_use(shop: "Shop", analyst: Connection) -> None:
     shop.cache("known")
     with pytest.raises(EncoderUnavailable, match="no free connection") as raised:
         ask(analyst, "new")
@@ -265,7 +269,9 @@ def test_if_every_gateway_connection_is_in_use_the_error_says_so(shop: "Shop", a
     assert ask(analyst, "known") == 24  # a cached query needs no connection
 
 
-def test_if_the_gateway_cannot_connect_the_error_names_the_setting_to_fix(shop: "Shop", analyst: Connection) -> None:
+def test_if_the_gateway_cannot_connect_the_hint_names_the_setting_of_its_address(
+    shop: "Shop", analyst: Connection
+) -> None:
     port = shop.value("select current_setting('port')")
     shop.run("alter server shop_primary options (set port '1')")
     try:
@@ -277,7 +283,7 @@ def test_if_the_gateway_cannot_connect_the_error_names_the_setting_to_fix(shop: 
         shop.run(f"alter server shop_primary options (set port '{port}')")
 
 
-def test_without_a_serving_model_the_error_names_the_command(database: Database) -> None:
+def test_without_a_serving_model_the_hint_names_windowshop_model_add(database: Database) -> None:
     for function in ("clip_text", "clip_image"):
         with database.connect(Role.ANALYST) as conn:
             with pytest.raises(EncoderUnavailable, match="no model is serving") as raised:

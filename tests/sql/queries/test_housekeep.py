@@ -1,4 +1,4 @@
-"""shop_private.housekeep deletes old requests, cached vectors and workers, but nothing that is still needed."""
+"""shop_private.housekeep deletes old requests, old cached vectors and workers without items."""
 
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def test_unclaimed_requests_older_than_a_minute_are_deleted(shop: "Shop") -> Non
     assert shop.run("select payload from shop_private.request") == [(b"new",)]
 
 
-def test_a_claimed_request_is_kept(shop: "Shop") -> None:
+def test_a_request_that_an_encoder_has_claimed_is_kept(shop: "Shop") -> None:
     ask(shop, b"slow", 61)
     with requests.connect(shop.database) as encoder:
         assert len(requests.begin(encoder, [1], 10)) == 1
@@ -41,7 +41,7 @@ def test_a_claimed_request_is_kept(shop: "Shop") -> None:
         assert shop.value("select count(*) from shop_private.request") == 1
 
 
-def test_the_cache_keeps_the_newest_rows(shop: "Shop") -> None:
+def test_housekeep_keeps_the_given_number_of_newest_rows_of_the_cache(shop: "Shop") -> None:
     for query in ("one", "two", "three", "four"):
         shop.cache(query)
     housekeep(shop, 2)
@@ -79,4 +79,4 @@ def test_popular_queries_count_how_often_a_text_was_encoded(shop: "Shop") -> Non
 
         wait_until(lambda: shop.value("select count(*) from shop_private.request") == 0, 10, "answers")
         rows = app.execute(text("select query, model, asked from shop.popular_queries")).all()
-    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # queries by image are not listed
+    assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # queries with an image are not listed

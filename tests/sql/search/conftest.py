@@ -1,4 +1,4 @@
-"""Fixtures provide twelve products under the toy model, and a connection of the role analyst."""
+"""Fixtures provide twelve products that the toy model has encoded, and a connection of the role analyst."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
-    """Returns a shop with twelve products of three images each. The texts 'red shoes' and 'dark' are in the cache."""
+    """Returns a shop with twelve products of three images each. The query cache contains 'red shoes' and 'dark'."""
     from tests.support.shop import product
 
     for n in range(12):

@@ -1,6 +1,6 @@
 """With cut => 'relevant', a search and its facets count the same products.
 
-These are the products that are similar to the query or have a word of it.
+A product passes the cut if its image or its title is similar to the query or if it has a word of the query.
 """
 
 import json
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 PRODUCTS = 300
-MEANING = 20  # products differ only in the first 20 of 24 dimensions
+MEANING = 20  # the products' vectors are 0 after their first 20 of 24 dimensions
 NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 
 
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
-    """Returns 300 products with random vectors. Some have an image near the query "lamp", some have a title near the
-    query, and some have the word."""
+    """Returns a shop with 300 products and random vectors. The images of NEAR_IMAGES and the titles of NEAR_TITLES are
+    similar to the query "lamp". The titles of WORDS contain the word."""
     from tests.support.shop import product
 
     shop.load(
@@ -63,7 +63,7 @@ def _lamp() -> NDArray[np.float32]:
 
 
 def _meaningless() -> NDArray[np.float32]:
-    """Returns the vector of a text without meaning: it is largest in the dimensions in which all products are 0."""
+    """Returns the vector of a text without meaning. It is largest in the dimensions in which all products have 0."""
     [vector] = _random(1, seed=77)
     vector[:MEANING] *= 0.2
     return vector / np.linalg.norm(vector)
@@ -91,7 +91,7 @@ def _vectors() -> dict[str, NDArray[np.float32]]:
 
 
 def passing(conn: Connection) -> dict[str, set[int]]:
-    """Returns the products that each leg lets pass the cut of the query "lamp". numpy compares the vectors."""
+    """Returns, for each leg, the products that pass the cut of the query "lamp". numpy computes the similarities."""
     [note] = [row.note for row in call(conn, "explain_search", query="lamp", cut="relevant") if row.step == "cut"]
     found = {"words": set(WORDS)}
     for part, vectors in _vectors().items():
@@ -122,7 +122,9 @@ def skus(rows: list[Row[Any]]) -> set[str]:
     return {row.sku for row in rows}
 
 
-def test_the_cut_keeps_near_images_near_titles_and_products_with_a_word(analyst: Connection) -> None:
+def test_the_cut_keeps_products_with_a_similar_image_a_similar_title_or_a_word_of_the_query(
+    analyst: Connection,
+) -> None:
     rows = call(analyst, "search", query="lamp", k=1000, cut="relevant")
     kept = every(analyst)
     assert len(kept) < PRODUCTS / 2
@@ -147,7 +149,7 @@ def test_a_filter_and_a_cut_together_count_the_products_that_pass_both(analyst: 
     assert {(row.total, row.total_is) for row in rows} == {(len(rows), "exact")}
 
 
-def test_a_leg_without_weight_lets_no_product_pass(analyst: Connection) -> None:
+def test_no_product_passes_the_cut_by_a_leg_with_weight_0(analyst: Connection) -> None:
     found = {
         leg: skus(call(analyst, "search", query="lamp", k=1000, cut="relevant", **weights))
         for leg, weights in {
@@ -190,7 +192,7 @@ def test_an_unknown_cut_is_refused(analyst: Connection, function: str) -> None:
     assert refused.value.hint == "'relevant', or null to keep every product."
 
 
-def test_a_query_without_similar_products_finds_nothing_and_explain_gives_the_floors(analyst: Connection) -> None:
+def test_a_query_without_similar_products_finds_no_product_and_explain_shows_the_cut(analyst: Connection) -> None:
     assert call(analyst, "search", query="qzxv", cut="relevant") == []
     steps = {row.step: row for row in call(analyst, "explain_search", query="qzxv", cut="relevant")}
     assert (steps["cut"].found, steps["cut"].route) == (0, "relevant")
@@ -253,7 +255,7 @@ def test_a_degraded_search_is_cut_to_the_products_with_a_word_of_the_query(analy
     assert sum(found["product_type"].values()) == len(WORDS)
 
 
-def test_a_product_that_a_misspelt_word_finds_passes_the_cut(analyst: Connection, stocked: "Shop") -> None:
+def test_a_product_found_by_a_misspelt_word_passes_the_cut(analyst: Connection, stocked: "Shop") -> None:
     stocked.run("update shop.product set title = 'chandelier' where sku = 's200'")
     rows = call(analyst, "search", query="chandelir", cut="relevant", degrade=True)
     assert skus(rows) == {"s200"}

@@ -1,4 +1,4 @@
-"""Among 20,000 products the indexes find the products that pass a cut, and the result says that some may be missing."""
+"""In a catalog of 20,000 products, indexes find the products that pass a cut, and the total may be inexact."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from db.roles import Role
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, query_vector, vectors
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
-# (filter, the condition on n = 1..20000 for the products that pass, total_is)
+# (filter, the same condition as a function of the product number n from 1 to 20,000, total_is)
 FILTERS: list[tuple[str | None, Any, str]] = [
     (None, lambda n: n > 0, "about"),
     ('{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80, "exact"),  # comparing 10,000 products takes 40 ms
@@ -48,7 +48,7 @@ def call(conn: Connection, function: str, **named: Any) -> list[Row[Any]]:
 
 
 def passing(conn: Connection, query: str = QUERY) -> np.ndarray:
-    """Returns for each product whether its image or title passes the cut. numpy compares the vectors."""
+    """Returns, for each product, whether its image or title passes the cut. numpy computes the similarities."""
     [note] = [row.note for row in call(conn, "explain_search", query=query, cut="relevant") if row.step == "cut"]
     image, title = (float(floor) for floor in re.findall(r"similarity (-?[\d.]+) or more", note))
     found = (vectors(0) @ query_vector() >= image) | (vectors(1) @ query_vector() >= title)
@@ -57,14 +57,14 @@ def passing(conn: Connection, query: str = QUERY) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("condition", "passes", "total_is"), FILTERS)
-def test_the_total_of_a_cut_is_near_the_number_of_products_that_pass(
+def test_the_total_of_a_cut_is_close_to_the_number_of_products_that_pass(
     analyst: Connection, condition: str | None, passes: Any, total_is: str
 ) -> None:
     truth = {f"sku {n}" for n in NUMBERS[passing(analyst) & passes(NUMBERS)]}
     rows = call(analyst, "search", query=QUERY, filter=condition, cut="relevant", k=1000)
     found = {row.sku for row in rows}
     assert len(found ^ truth) <= 0.05 * len(truth) + 1
-    if total_is == "exact":  # the floors in the note are rounded, and the vectors have half precision
+    if total_is == "exact":  # tolerance: the note has rounded floors, and stored vectors have half precision
         assert len(found ^ truth) <= 0.01 * len(truth) + 1
     assert {(row.total, row.total_is) for row in rows} == ({(len(found), total_is)} if rows else set())
 
@@ -79,7 +79,7 @@ def test_facets_of_a_cut_by_index_count_the_products_of_the_search_and_are_marke
     assert largest.value == f"brand {CLUSTER + 1}"
 
 
-def test_the_total_is_a_lower_bound_if_more_products_pass_than_a_cut_counts(analyst: Connection) -> None:
+def test_the_total_of_a_cut_is_a_lower_bound_if_too_many_products_pass(analyst: Connection) -> None:
     [row, *rest] = call(analyst, "search", query=f"title {QUERY}", degrade=True, cut="relevant", k=30)
     assert len(rest) == 29
     assert row.total >= 5000

@@ -1,4 +1,7 @@
-"""A text that names a product by an identifier, its brand or a code in its words finds that product first."""
+"""A query that contains an identifier, the brand or a code of a product finds that product first.
+
+A query names a product if the product's `exact_match` is not null.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -62,7 +65,7 @@ def analyst(stocked: "Shop") -> Connection:
 
 
 def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main") -> tuple[str, str | None]:
-    """Returns the SKU and exact_match of the first product that a search by all legs finds. The query's vector is
+    """Returns the SKU and exact_match of the first product of a search with all legs. The vector of the query is
     random."""
     stocked.run("delete from shop_private.query_embedding")
     stocked.cache(query)
@@ -88,7 +91,7 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("\uff21\uff22\uff23\uff0d\uff11\uff12\uff13", "ABC-123", "sku"),  # full width
         ("ABC\u00ad-\u200b123", "ABC-123", "sku"),  # a soft hyphen and a zero-width space
         ("ABC\u2011123", "ABC-123", "sku"),  # a non-breaking hyphen
-        ("12345678905", "ABC-123", "gtin"),  # a UPC without its zeros
+        ("12345678905", "ABC-123", "gtin"),  # a UPC without its leading zeros
         ("00012345678905", "ABC-123", "gtin"),  # the same number as a GTIN-14
         ("WH1000XM5", "ABC-123", "mpn"),
         ("XJ900", "XJ900-BK/2", "text"),
@@ -126,7 +129,9 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("marks&spencer", "MS-1", "brand"),
     ],
 )
-def test_a_named_product_comes_first(stocked: "Shop", analyst: Connection, query: str, sku: str, field: str) -> None:
+def test_a_product_that_the_query_names_comes_first(
+    stocked: "Shop", analyst: Connection, query: str, sku: str, field: str
+) -> None:
     assert first(stocked, analyst, query) == (sku, field)
     found = analyst.execute(text(WITHOUT_ENCODER), {"query": f"{query} ", "catalog": "main"}).all()
     assert tuple(found[0]) == (sku, field)
@@ -145,7 +150,7 @@ def test_a_named_product_comes_first(stocked: "Shop", analyst: Connection, query
         ("shoes size 43", "S-2"),
     ],
 )
-def test_a_common_word_that_is_also_an_identifier_or_a_brand_names_no_product(
+def test_a_query_of_common_words_names_no_product_although_one_word_is_an_identifier_or_a_brand(
     stocked: "Shop", analyst: Connection, query: str, sku: str
 ) -> None:
     found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
@@ -174,14 +179,14 @@ def test_a_common_word_that_is_also_an_identifier_or_a_brand_names_no_product(
         "!?",
     ],
 )
-def test_a_word_that_is_also_an_identifier_names_no_product_without_the_other_words(
+def test_a_word_that_is_an_identifier_names_no_product_that_lacks_the_other_words(
     stocked: "Shop", analyst: Connection, query: str
 ) -> None:
     found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
     assert {row.sku for row in found if row.exact_match} <= ({"2024"} if query == "2024" else set())
 
 
-def test_an_identifier_as_typed_comes_before_one_that_differs_in_separators(
+def test_an_identifier_equal_to_the_query_comes_before_identifiers_with_other_separators(
     stocked: "Shop", analyst: Connection
 ) -> None:
     from tests.support.shop import product
@@ -200,7 +205,7 @@ def test_all_products_of_a_brand_come_first_in_the_order_of_the_fusion(stocked: 
     assert found[0].score >= found[1].score
 
 
-def test_a_text_names_only_products_of_its_catalog_that_pass_the_filter(stocked: "Shop", analyst: Connection) -> None:
+def test_a_query_names_only_products_of_its_catalog_that_match_the_filter(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(product("EX-1", "Umbrella"), into="berlin")
@@ -211,7 +216,7 @@ def test_a_text_names_only_products_of_its_catalog_that_pass_the_filter(stocked:
     assert "EX-1" not in analyst.execute(text(statement)).scalars().all()
 
 
-def test_pages_contain_each_product_of_a_brand_once(stocked: "Shop", analyst: Connection) -> None:
+def test_pages_of_a_query_for_a_brand_contain_each_product_once(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(*(product(f"Q-{n}", f"Thing {n}", brand="Quorn") for n in range(30)))
@@ -225,13 +230,13 @@ def test_pages_contain_each_product_of_a_brand_once(stocked: "Shop", analyst: Co
     assert [row.exact_match for row in seen] == ["brand"] * 30 + [None] * (len(seen) - 30)
 
 
-def test_a_text_names_no_product_with_a_keyword_weight_of_zero(stocked: "Shop", analyst: Connection) -> None:
+def test_a_query_with_keyword_weight_0_names_no_product(stocked: "Shop", analyst: Connection) -> None:
     stocked.cache("EX-1")
     found = analyst.execute(text("select exact_match from shop.search('EX-1', keyword_weight => 0)")).scalars().all()
     assert set(found) == {None}
 
 
-def test_explain_shows_which_products_the_text_names(stocked: "Shop", analyst: Connection) -> None:
+def test_explain_shows_which_products_the_query_names(stocked: "Shop", analyst: Connection) -> None:
     stocked.cache("apple")
     [step] = analyst.execute(text("select * from shop.explain_search('apple') where step = 'exact'")).all()
     assert (step.found, step.note) == (2, "come first: 2 by brand")
@@ -242,7 +247,7 @@ def test_explain_shows_which_products_the_text_names(stocked: "Shop", analyst: C
     assert analyst.execute(text("select * from shop.explain_search('rain') where step = 'exact'")).all() == []
 
 
-def test_while_indexes_are_deferred_a_text_names_products_that_the_legs_found(
+def test_while_indexes_are_deferred_a_query_names_products_that_the_legs_found(
     stocked: "Shop", analyst: Connection
 ) -> None:
     stocked.run("alter index shop.product_brand_key_idx rename to hidden")
@@ -274,13 +279,17 @@ def test_products_that_share_a_part_number_all_come_first(stocked: "Shop", analy
 
 
 @pytest.mark.parametrize("weights", ["image_weight => 0", "title_weight => 0", "image_weight => 0, title_weight => 0"])
-def test_a_product_is_named_with_any_choice_of_vector_legs(stocked: "Shop", analyst: Connection, weights: str) -> None:
+def test_a_product_is_named_whichever_vector_legs_have_weight_0(
+    stocked: "Shop", analyst: Connection, weights: str
+) -> None:
     stocked.cache("EX-1")
     found = analyst.execute(text(f"select sku, total from shop.search('EX-1', {weights}, k => 1)")).one()
     assert tuple(found) == ("EX-1", stocked.value("select count(*) from shop.product"))
 
 
-def test_a_text_among_other_inputs_names_a_product(stocked: "Shop", analyst: Connection) -> None:
+def test_a_text_with_a_positive_weight_among_several_inputs_names_a_product(
+    stocked: "Shop", analyst: Connection
+) -> None:
     stocked.cache("EX-1")
     search = "select sku, exact_match from shop.search(inputs => cast(:inputs as jsonb))"
     for inputs in (
@@ -292,13 +301,13 @@ def test_a_text_among_other_inputs_names_a_product(stocked: "Shop", analyst: Con
         assert {row.exact_match for row in analyst.execute(text(search), {"inputs": inputs})} == {None}
 
 
-def test_a_cut_by_similarity_drops_a_named_product_too(stocked: "Shop", analyst: Connection) -> None:
+def test_min_similarity_also_removes_a_product_that_the_query_names(stocked: "Shop", analyst: Connection) -> None:
     stocked.cache("M8")
     found = analyst.execute(text("select sku from shop.search('M8', min_similarity => 0.9)")).scalars().all()
     assert "M8" not in found
 
 
-def test_products_that_a_leg_found_come_first_if_a_brand_has_more_than_1000_products(
+def test_among_more_than_1000_products_of_a_brand_those_found_by_a_leg_come_first(
     stocked: "Shop", analyst: Connection
 ) -> None:
     from tests.support.shop import product
@@ -324,7 +333,7 @@ def test_products_that_a_leg_found_come_first_if_a_brand_has_more_than_1000_prod
         ("bosch router", {"B-4"}),
     ],
 )
-def test_a_brand_among_other_words_finds_no_product_without_another_word(
+def test_a_query_of_a_brand_and_other_words_finds_no_product_that_has_only_the_brand(
     stocked: "Shop", analyst: Connection, query: str, found: set[str]
 ) -> None:
     statement = "select sku from shop.search(:query, image_weight => 0, title_weight => 0)"

@@ -1,4 +1,4 @@
-"""The keyword leg finds products despite inflections and typing errors, in several languages, and ranks them."""
+"""The keyword leg finds and ranks products despite inflections and typing errors, in several languages."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -41,8 +41,10 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "skus"),
     [
-        ("backpack", ["B-3", "B-2", "B-1"]),  # short titles count most, then long titles, then descriptions
-        ("black leather backpack", ["B-2", "B-1", "B-3"]),  # all words in a description rank before one word in a title
+        # A product with the word in a short title ranks first, then in a long title, then in a description.
+        ("backpack", ["B-3", "B-2", "B-1"]),
+        # A product with all words in its description ranks before a product with one word in its title.
+        ("black leather backpack", ["B-2", "B-1", "B-3"]),
         ("shoes", ["S-2", "S-1"]),
         ("NORDWIND", ["B-1"]),
         ("rubber", ["S-1"]),
@@ -74,7 +76,7 @@ def test_set_language_sets_the_language_of_one_catalog(stocked_shop: "Shop") -> 
     assert found(app, "Häuser", "berlin") == []
     assert app.execute(text("select shop.set_language('german', 'berlin')")).scalar() == 1
     assert found(app, "Häuser", "berlin") == ["r"]
-    stocked_shop.load(product("s", "Kleine Bücher"), into="berlin")  # products loaded later use that language too
+    stocked_shop.load(product("s", "Kleine Bücher"), into="berlin")  # products loaded later use the same language
     assert found(app, "klein Buch", "berlin") == ["s"]
     assert stocked_shop.work("r") == [("r", "image", 0, "pending"), ("r", "title", 0, "pending")]
     with pytest.raises(StatementRefused, match="there is no language 'klingon'") as raised:

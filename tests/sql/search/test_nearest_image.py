@@ -1,4 +1,4 @@
-"""Each row of a search has the product's image that is nearest to the query, on every route."""
+"""Each row of a search has the image of its product that is nearest to the query, whichever route the search takes."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,13 @@ from db.engine import Database
 from tests.support.large_catalog import QUERY, query_vector, vectors
 
 IMAGES = 8
-NEAREST = 400  # this many products near the query get further images
+NEAREST = 400  # the number of products near the query that get further images
 
 
 @pytest.fixture
 def many_images(large: Database) -> Iterator[Connection]:
-    """Yields a catalog in which the products near the query have 8 images each, and an index scan is short."""
+    """Yields a connection to a catalog in which the 400 products nearest to the query have 8 images each. The stored
+    calibration makes index scans short."""
     order = np.argsort(-vectors(0) @ query_vector())[:NEAREST] + 1
     random = np.random.default_rng(3)
     images = query_vector() + 0.4 * random.standard_normal((NEAREST * (IMAGES - 1), len(query_vector())))

@@ -1,4 +1,4 @@
-"""A search without results sends a notice with the true reason."""
+"""A search without results sends a notice that says why no product was found."""
 
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def test_a_search_without_results_sends_a_notice_with_the_reason(stocked: "Shop"
         assert said == [f"no product was found: {reason}"]
 
 
-def test_unencoded_products_are_the_reason_only_when_nothing_is_encoded(stocked: "Shop") -> None:
+def test_the_notice_says_that_no_product_is_encoded_if_there_are_no_vectors(stocked: "Shop") -> None:
     stocked.run("delete from shop.toy_image")
     stocked.run("delete from shop.toy_title")
     with psycopg.connect(
@@ -59,7 +59,7 @@ def test_unencoded_products_are_the_reason_only_when_nothing_is_encoded(stocked:
         assert said == ["none is encoded; no product has these words"]
 
 
-def test_an_empty_text_does_not_stop_a_batch(analyst: Connection) -> None:
+def test_empty_queries_in_a_batch_find_no_products_and_raise_no_error(analyst: Connection) -> None:
     batch = text(
         "select q.query, count(s.sku) from (values ('dark'), (null), (''), ('red shoes')) q (query) "
         "left join lateral shop.search(query => q.query, k => 3) s on true group by q.query"
@@ -67,6 +67,6 @@ def test_an_empty_text_does_not_stop_a_batch(analyst: Connection) -> None:
     assert {tuple(row) for row in analyst.execute(batch)} == {("dark", 3), (None, 0), ("", 0), ("red shoes", 3)}
 
 
-def test_similar_names_sku_when_it_is_null(analyst: Connection) -> None:
+def test_the_error_of_similar_says_that_sku_is_null(analyst: Connection) -> None:
     with pytest.raises(StatementRefused, match="sku is null"):
         analyst.execute(text("select * from shop.similar(null)"))

@@ -1,4 +1,4 @@
-"""PostgreSQL answers hand-written searches with the HNSW index if many products match, and exactly if few match."""
+"""Hand-written SQL searches use the HNSW index if many products match, and compare every match if few match."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,9 @@ def scans(conn: Connection, statement: str) -> tuple[set[str], str]:
         "(select sku from shop.searchable order by image_embedding <=> v limit 10) s",
     ],
 )
-def test_plain_ordered_sql_uses_the_vector_index_when_many_products_match(analyst: Connection, search: str) -> None:
+def test_a_plain_order_by_distance_uses_the_vector_index_when_many_products_match(
+    analyst: Connection, search: str
+) -> None:
     found, plan = scans(analyst, search)
     assert found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
     assert len(analyst.exec_driver_sql(search).all()) == 10
@@ -67,13 +69,15 @@ def test_plain_ordered_sql_uses_the_vector_index_when_many_products_match(analys
         "select sku from shop.searchable, shop.clip_text('bag') v order by image_embedding <=> v limit 10",
     ],
 )
-def test_the_order_by_clauses_that_the_cookbook_warns_of_sort_all_vectors(analyst: Connection, search: str) -> None:
+def test_order_by_clauses_that_the_cookbook_warns_about_do_not_use_the_vector_index(
+    analyst: Connection, search: str
+) -> None:
     found, plan = scans(analyst, search)
     assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
 
 
 @pytest.mark.parametrize("where", ["", "where price < $2"])
-def test_a_prepared_statement_keeps_the_index_under_a_generic_plan(analyst: Connection, where: str) -> None:
+def test_a_prepared_statement_with_a_generic_plan_uses_the_vector_index(analyst: Connection, where: str) -> None:
     analyst.exec_driver_sql("set plan_cache_mode = force_generic_plan")
     analyst.exec_driver_sql(
         f"prepare nearest(text, numeric) as select sku from shop.searchable {where} "
@@ -83,7 +87,7 @@ def test_a_prepared_statement_keeps_the_index_under_a_generic_plan(analyst: Conn
     assert "toy_image_hnsw" in found, plan
 
 
-def test_row_level_security_keeps_the_index(large: Database, analyst: Connection) -> None:
+def test_a_search_under_row_level_security_uses_the_vector_index(large: Database, analyst: Connection) -> None:
     with policy(large, "price < 120"):
         found, plan = scans(analyst, f"select sku from shop.searchable {NEAREST}")
         assert "toy_image_hnsw" in found, plan
@@ -92,28 +96,28 @@ def test_row_level_security_keeps_the_index(large: Database, analyst: Connection
         assert max(row.price for row in rows) < 120
 
 
-def test_a_narrow_filter_is_answered_exactly_and_with_every_match(analyst: Connection) -> None:
+def test_a_filter_that_few_products_match_is_answered_exactly_and_with_every_match(analyst: Connection) -> None:
     search = f"select sku from shop.searchable where product_type = 'rare' {NEAREST}"
     found, plan = scans(analyst, search)
     assert "product_product_type_idx" in found, plan
     assert not found & {"toy_image_hnsw", "toy_title_hnsw"}, plan
-    assert len(analyst.exec_driver_sql(search).all()) == 10  # every match: each 2,000th of 20,000 products
+    assert len(analyst.exec_driver_sql(search).all()) == 10  # all 10 matches: every 2,000th of 20,000 products
 
 
 @pytest.mark.parametrize("limit", [10, 100, 500])
 def test_a_filtered_search_in_a_new_session_returns_as_many_rows_as_its_limit(large: Database, limit: int) -> None:
     with large.connect(Role.ANALYST) as conn:
         search = f"select sku from shop.searchable where price < 8 order by image_embedding <=> {VECTOR} limit {limit}"
-        conn.exec_driver_sql("set local enable_sort = off")  # excludes the exact plan
+        conn.exec_driver_sql("set local enable_sort = off")  # so that PostgreSQL does not choose the exact plan
         found, plan = scans(conn, search)
         assert "toy_image_hnsw" in found, plan
         assert conn.exec_driver_sql("show hnsw.iterative_scan").scalar() == "relaxed_order"
         assert len(conn.exec_driver_sql(search).all()) == limit
         conn.exec_driver_sql("set local hnsw.iterative_scan = off")
-        assert len(conn.exec_driver_sql(search).all()) < limit  # without the setting, too few rows are returned
+        assert len(conn.exec_driver_sql(search).all()) < limit  # without iterative scans, too few rows are returned
 
 
-def test_the_nearest_products_are_found(analyst: Connection) -> None:
+def test_an_index_search_finds_at_least_nine_of_the_ten_nearest_products(analyst: Connection) -> None:
     nearest = [row.sku for row in analyst.exec_driver_sql(f"select sku from shop.searchable {NEAREST}")]
     analyst.exec_driver_sql("set enable_indexscan = off")
     exact = [row.sku for row in analyst.exec_driver_sql(f"select sku from shop.searchable {NEAREST}")]
@@ -144,8 +148,9 @@ def test_a_claim_finds_the_next_batch_of_20000_items_without_a_sort(shop: "Shop"
         "select p.description from shop.matches('sku 7') s join shop.product p using (product_id)",
     ],
 )
-def test_a_join_with_results_reads_the_other_table_by_an_index(analyst: Connection, join: str) -> None:
-    """PostgreSQL expects 1,000 rows of a function that declares no number, and then reads the whole table."""
+def test_a_join_with_search_results_reads_the_joined_table_by_an_index(analyst: Connection, join: str) -> None:
+    """The functions declare how many rows they return. Otherwise PostgreSQL would expect 1,000 rows and read the whole
+    joined table."""
     found, plan = scans(analyst, join)
     assert found & {"product_pkey", "product_image_pkey"}, plan
     assert "Seq Scan" not in plan

@@ -1,4 +1,4 @@
-"""shop.search returns the right results, scores and errors on twelve products."""
+"""shop.search returns the expected results, scores and errors in a catalog of twelve products."""
 
 import json
 from math import floor
@@ -40,7 +40,7 @@ def test_a_score_is_the_sum_of_the_contributions_of_all_legs(analyst: Connection
     assert {(row.route, row.complete, row.total_is) for row in rows} == {("exact", True, "exact")}
 
 
-def test_weights_and_rrf_k_determine_the_score_and_a_leg_of_weight_zero_is_not_run(analyst: Connection) -> None:
+def test_weights_and_rrf_k_determine_the_score_and_a_leg_with_weight_0_is_not_run(analyst: Connection) -> None:
     [first, *_] = search(analyst, query="red shoes", image_weight=0, title_weight=0, keyword_weight=2, rrf_k=10)
     assert first.score == pytest.approx(2 / 11)
     assert (first.image_rank, first.title_rank, first.keyword_rank, first.route) == (None, None, 1, "keyword")
@@ -59,7 +59,7 @@ def test_every_product_is_returned_once_with_its_nearest_image(stocked: "Shop", 
     assert {row.image_uri for row in rows} == {f"{sku}-{position}.jpg" for _, sku, position in expected}
 
 
-def test_a_filter_narrows_every_leg_and_totals_are_exact(analyst: Connection) -> None:
+def test_a_filter_applies_to_every_leg_and_the_total_is_exact(analyst: Connection) -> None:
     rows = search(analyst, query="red shoes", filter='{"product_type": "footwear", "price": {"lt": 20}}')
     assert {row.sku for row in rows} == {"s0", "s1"}
     assert {(row.total, row.total_is, row.complete) for row in rows} == {(2, "exact", True)}
@@ -72,7 +72,7 @@ def test_the_reason_counts_the_matching_products_that_are_not_encoded(stocked: "
     assert {row.reason for row in rows} == {"1 more match but are not encoded"}
 
 
-def test_a_negative_weight_lowers_the_rank(analyst: Connection) -> None:
+def test_an_input_with_a_negative_weight_lowers_the_rank_of_similar_products(analyst: Connection) -> None:
     def rank(sku: str, **named: Any) -> int:
         rows = search(analyst, title_weight=0, keyword_weight=0, k=12, **named)
         return next(row.rank for row in rows if row.sku == sku)
@@ -126,7 +126,7 @@ def test_similar_does_not_return_the_given_product(stocked: "Shop", analyst: Con
     )  # title_distance is the distance to the title of s4
 
 
-def test_a_search_stays_in_its_catalog(stocked: "Shop", analyst: Connection) -> None:
+def test_a_search_returns_only_products_of_its_catalog(stocked: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     stocked.load(product("elsewhere", "red shoes"), into="other")
@@ -160,11 +160,11 @@ def test_with_degrade_a_search_without_an_encoder_uses_only_keywords(stocked: "S
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
     # A keyword search has no similarities, so min_similarity has no effect.
     assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)
-    with pytest.raises(EncoderUnavailable):  # degrade does not help: an image has no words
+    with pytest.raises(EncoderUnavailable):  # even with degrade, because an image has no words
         search(analyst, image=b"not seen before", degrade=True)
 
 
-def test_rows_hidden_by_a_policy_are_not_found(stocked: "Shop", analyst: Connection) -> None:
+def test_products_hidden_by_row_level_security_are_not_found(stocked: "Shop", analyst: Connection) -> None:
     with policy(stocked.database, "sku <> 's2'"):
         rows = search(analyst, query="red shoes", k=12)
         assert len(rows) == 11
@@ -184,7 +184,7 @@ def test_explain_search_shows_the_rank_of_a_product(analyst: Connection) -> None
     assert f"rank {seventh.image_rank} of all" in steps[f"sku {seventh.sku}, image"].note
     assert f"rank {seventh.title_rank} of all" in steps[f"sku {seventh.sku}, title"].note
     assert f"rank {seventh.image_rank} in the leg" in steps[f"sku {seventh.sku}, image"].note
-    assert steps[f"sku {seventh.sku}, image"].found == 1  # found counts products in every step
+    assert steps[f"sku {seventh.sku}, image"].found == 1  # one product was found in this step
     outside = search(analyst, function="explain_search", query="dark", filter='{"product_type": "bags"}', sku="s1")
     assert next(row.route for row in outside if row.step == "sku s1") == "is outside the filter"
     with pytest.raises(StatementRefused, match="there is no product 'x'"):
@@ -192,7 +192,7 @@ def test_explain_search_shows_the_rank_of_a_product(analyst: Connection) -> None
 
 
 def of_vector(numbers: object, model: str | None = "toy") -> dict[str, str]:
-    """Returns inputs with one vector."""
+    """Returns the argument `inputs` of a search by one vector."""
     entry = {"vector": numbers, "model": model} if model else {"vector": numbers}
     return {"inputs": json.dumps([entry])}
 
@@ -248,7 +248,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("named", "message"), REFUSED)
-def test_a_bad_argument_raises_one_clear_error(analyst: Connection, named: dict[str, Any], message: str) -> None:
+def test_an_invalid_argument_raises_an_error_with_the_reason(
+    analyst: Connection, named: dict[str, Any], message: str
+) -> None:
     with pytest.raises(StatementRefused, match=message) as raised:
         search(analyst, **named)
     assert raised.value.sqlstate in ("22023", "42704")

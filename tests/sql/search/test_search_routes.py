@@ -1,4 +1,4 @@
-"""shop.search takes the right route and plan among 20,000 products, and never returns too few results."""
+"""In a catalog of 20,000 products, shop.search uses the expected route and plan, and never returns too few results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from db.errors import EncoderUnavailable
 from db.roles import Role
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 
-# Each entry has a name, a filter and the same condition on the product numbers n = 1..20000.
+# Each entry has a name, a filter, and the same condition as a function of the product number n from 1 to 20,000.
 FILTERS: list[tuple[str, str | None, Any]] = [
     ("none", None, lambda n: n > 0),
     ("half", '{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80),
@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibration_of_20000_products(large: Database) -> Iterator[None]:
-    """Store a calibration in which an exact search of more than 700 matches is slower than the index."""
+    """Stores a calibration: an exact search of more than 700 matches is slower than a search by index."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -57,7 +57,7 @@ def search(conn: Connection, **named: Any) -> list[Row[Any]]:
 
 
 def nearest(passes: Any, k: int, seed: int = 0) -> list[str]:
-    """Returns the SKUs of the truly nearest products, computed with numpy."""
+    """Returns the SKUs of the k nearest products. numpy computes the distances to all products."""
     numbers = np.arange(1, PRODUCTS + 1)
     distance = 1 - vectors(seed) @ query_vector()
     distance[~passes(numbers)] = np.inf
@@ -67,7 +67,7 @@ def nearest(passes: Any, k: int, seed: int = 0) -> list[str]:
 
 @pytest.mark.parametrize("route", [None, "exact", "hnsw"])
 @pytest.mark.parametrize(("name", "condition", "passes"), FILTERS, ids=[name for name, _, _ in FILTERS])
-def test_every_route_returns_k_results_and_the_nearest_products(
+def test_every_route_returns_k_products_and_finds_nearly_all_nearest_products(
     analyst: Connection, name: str, condition: str | None, passes: Any, route: str | None
 ) -> None:
     for k in (10, 60):
@@ -75,7 +75,7 @@ def test_every_route_returns_k_results_and_the_nearest_products(
         rows = search(analyst, query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0, route=route)
         found = [row.sku for row in rows]
         assert len(found) == len(set(found)) == len(truth)
-        if route is None or name != "far brands":  # the forced index route misses the nearest products of "far brands"
+        if route is None or name != "far brands":  # route "hnsw" misses products of "far brands"
             assert len(set(found) & set(truth)) >= (0.9 if route else 0.95) * len(truth)
         assert all(row.complete for row in rows)
         assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
@@ -97,7 +97,7 @@ def test_many_matches_use_the_index_and_few_matches_use_an_exact_search(analyst:
         assert routes[name] == {("exact", "exact")}, name
 
 
-def test_the_column_total_is_tells_whether_the_total_is_exact(analyst: Connection) -> None:
+def test_total_is_says_whether_the_total_is_exact_estimated_or_a_lower_bound(analyst: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     for name, condition, passes in FILTERS[:-1]:
         for route in (None, "exact", "hnsw"):
@@ -111,7 +111,7 @@ def test_the_column_total_is_tells_whether_the_total_is_exact(analyst: Connectio
                 assert row.total == pytest.approx(matches, rel=0.05), name
 
 
-def test_the_exact_route_completes_an_incomplete_index_scan(analyst: Connection) -> None:
+def test_a_search_by_index_that_finds_few_matches_continues_on_the_exact_route(analyst: Connection) -> None:
     far = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
     rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0)
     [(route, reason, examined)] = {(row.route, row.reason, row.rows_examined) for row in rows}
@@ -122,7 +122,7 @@ def test_the_exact_route_completes_an_incomplete_index_scan(analyst: Connection)
 
 @pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
 def test_products_with_many_images_are_counted_once(large: Database, condition: str | None) -> None:
-    """A leg of depth 50 returns 50 products rather than 50 images, without comparing all products."""
+    """A leg of depth 50 returns 50 products, not 50 images, and does not compare all products."""
     truth = nearest(lambda n: n > 0, 300)
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
@@ -142,8 +142,8 @@ def test_products_with_many_images_are_counted_once(large: Database, condition: 
         transaction.rollback()
 
 
-def test_an_incomplete_unfiltered_index_scan_gives_a_reason(large: Database) -> None:
-    """Five of 20,000 products have an encoded image."""
+def test_if_the_index_finds_too_few_products_all_are_compared_and_the_reason_says_so(large: Database) -> None:
+    """Only five of the 20,000 products have an encoded image."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(
             text(
@@ -160,7 +160,7 @@ def test_an_incomplete_unfiltered_index_scan_gives_a_reason(large: Database) -> 
         transaction.rollback()
 
 
-def test_rows_examined_are_counted(analyst: Connection) -> None:
+def test_rows_examined_counts_the_rows_that_each_route_reads(analyst: Connection) -> None:
     [row, *_] = search(analyst, query=QUERY, filter='{"product_type": "rare"}', title_weight=0, keyword_weight=0)
     assert row.rows_examined == 10
     [row, *_] = search(analyst, query=QUERY, title_weight=0, keyword_weight=0, route="exact")
@@ -171,7 +171,7 @@ def test_rows_examined_are_counted(analyst: Connection) -> None:
 
 @contextmanager
 def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
-    """Yields the plans of a statement and its functions' statements. Only a superuser can load auto_explain."""
+    """Yields the plans of a statement and of the statements in its functions. Only superusers may load auto_explain."""
     said: list[str] = []
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
@@ -242,7 +242,7 @@ def test_the_keyword_leg_reads_its_indexes(large: Database, setup: str) -> None:
         assert "Seq Scan on product p" not in seen, seen
 
 
-def test_settings_for_common_words_do_not_stay_in_the_session(large: Database) -> None:
+def test_a_search_for_common_words_does_not_change_the_plan_of_the_next_search(large: Database) -> None:
     alone = "select * from shop.search('{}', image_weight => 0, title_weight => 0)"
     before = [
         "reset role",
@@ -271,7 +271,7 @@ def test_common_words_rank_candidates_without_an_index_scan_over_all_products(la
         assert "product_keywords_idx" not in seen, seen
 
 
-def test_a_query_of_only_common_words_stays_fast(analyst: Connection) -> None:
+def test_a_query_of_only_common_words_examines_at_most_500_rows(analyst: Connection) -> None:
     rows = search(analyst, query="title", k=40, image_weight=0, title_weight=0)  # keywords need no query vector
     assert {(row.route, row.rows_examined) for row in rows} == {("keyword", 500)}
     assert len({row.sku for row in rows}) == 40
@@ -303,7 +303,7 @@ def test_pages_neither_repeat_nor_skip_products(analyst: Connection) -> None:
             assert distances == sorted(distances)
 
 
-def test_a_page_can_start_at_any_row_with_any_size(analyst: Connection) -> None:
+def test_a_page_can_start_after_any_row_and_have_any_size(analyst: Connection) -> None:
     first = search(analyst, query=QUERY, k=10)
     second = search(analyst, query=QUERY, k=10, after=first[-1].cursor)
     inside = search(analyst, query=QUERY, k=10, after=first[4].cursor)
@@ -330,18 +330,18 @@ def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, ana
         transaction.rollback()
 
 
-def test_a_common_word_ranks_the_products_of_other_legs_but_adds_none(analyst: Connection) -> None:
+def test_a_common_word_ranks_the_products_of_other_legs_but_adds_no_products(analyst: Connection) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())
     assert shares["titl"] == pytest.approx(1)
     leg = "select cardinality((shop_private.keyword_leg({}, 'main', 'true', null, {}, 50, 20000)).product_ids)"
     near = "array[shop.product_id('sku 1'), shop.product_id('sku 2')]"
-    assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the products of the other legs
+    assert analyst.exec_driver_sql(leg.format("'title'", near)).scalar() == 2  # the two products of other legs
     assert analyst.exec_driver_sql(leg.format("'title number19999'", near)).scalar() == 3
-    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # the word adds products
+    assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # no other legs: the word adds 50
 
 
-def test_a_search_sees_committed_changes(large: Database) -> None:
-    """The search counts matches in the table. The planner's statistics would not contain the change yet."""
+def test_a_search_counts_matches_of_a_change_that_the_statistics_lack(large: Database) -> None:
+    """The search counts matches in the table, because the planner's statistics do not contain a new change yet."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)

@@ -1,4 +1,7 @@
-"""Searches find the nearest products of mixes, under filters far from the query, and in one of several catalogs."""
+"""Searches find the nearest products although a single walk through the HNSW index can miss them.
+
+The tests search by several inputs, with a filter whose matches are far from the query, and in one of several catalogs.
+"""
 
 import json
 from collections.abc import Iterator
@@ -27,11 +30,12 @@ def calibrated(large: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def catalogs(calibrated: Connection) -> Connection:
-    """Returns a connection to a database where a fifth of the products belongs to other catalogs: 40 products to
-    "third", the other products to "second"."""
+    """Returns a connection to a database with three catalogs. "main" has 16,000 products, "second" has 3,960 products
+    and "third" has 40 products."""
     for statement in (
         "set local session_replication_role = replica",
-        "alter table shop.product drop constraint product_identity_check",  # the products keep their keys
+        # Without this constraint, products can keep their ids when their catalog changes.
+        "alter table shop.product drop constraint product_identity_check",
         "insert into shop.catalog (catalog) values ('second'), ('third')",
         "update shop.product set catalog = 'second' where mod(substr(sku, 5)::integer, 5) = 0",
         "update shop.product set catalog = 'third' where mod(substr(sku, 5)::integer, 500) = 0",
@@ -71,7 +75,7 @@ def walked(conn: Connection, starts: list[Any], query: NDArray[Any], condition: 
     return {row.sku for row in rows}
 
 
-def test_walks_from_the_inputs_of_a_mix_find_its_nearest_products(calibrated: Connection) -> None:
+def test_walks_from_the_inputs_of_a_mix_find_the_nearest_products_of_the_mix(calibrated: Connection) -> None:
     found = []
     for products, weights, query in mixes(30):
         starts = [vectors(0)[n] for n, weight in zip(products, weights, strict=True) if weight > 0]
@@ -81,7 +85,7 @@ def test_walks_from_the_inputs_of_a_mix_find_its_nearest_products(calibrated: Co
 
 
 @pytest.mark.parametrize("brands", [(20,), (20, 21, 22, 23, 24), tuple(range(20, 45))], ids=["2%", "10%", "50%"])
-def test_walks_from_sampled_matches_find_the_nearest_products_of_a_far_filter(
+def test_walks_from_sampled_matches_find_the_nearest_matches_of_a_far_filter(
     calibrated: Connection, brands: tuple[int, ...]
 ) -> None:
     condition = f"p.brand = any('{{{', '.join(f'brand {n}' for n in brands)}}}')"
@@ -101,7 +105,9 @@ def test_walks_from_sampled_matches_find_the_nearest_products_of_a_far_filter(
 
 
 @pytest.mark.parametrize("filter_", [None, {"price": {"lt": 80}}])
-def test_a_mix_of_products_finds_its_nearest_products(calibrated: Connection, filter_: dict[str, Any] | None) -> None:
+def test_a_search_by_several_products_finds_the_nearest_products_of_their_mix(
+    calibrated: Connection, filter_: dict[str, Any] | None
+) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     passes = numbers * 7919 % 160 < 80 if filter_ else np.ones(PRODUCTS, bool)
     for products, weights, query in mixes(20):
@@ -136,7 +142,7 @@ def search(conn: Connection, catalog: str, query: NDArray[Any], **named: Any) ->
     )
 
 
-def test_a_catalog_among_several_is_searched_as_if_it_were_alone(catalogs: Connection) -> None:
+def test_a_search_in_one_of_several_catalogs_finds_the_nearest_products_of_that_catalog(catalogs: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     members = {
         "main": numbers % 5 != 0,
@@ -145,7 +151,7 @@ def test_a_catalog_among_several_is_searched_as_if_it_were_alone(catalogs: Conne
     }
     for catalog, passes in members.items():
         for k in (10, 30):
-            recalls, routes = [], []  # the index differs from run to run, and a single query may be unlucky with it
+            recalls, routes = [], []  # The index differs between runs, so the recall of a single query varies.
             for query in queries(12):
                 rows = search(catalogs, catalog, query, k=k)
                 recalls.append(len({row.sku for row in rows} & nearest(query, passes, k)) / k)

@@ -1,4 +1,4 @@
-"""A search tells how many products pass the filter, and whether there is a next page."""
+"""A search returns the number of products that match the filter, and says whether there is a next page."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ def pages(conn: Connection, **options: Any) -> list[SearchResult]:
 
 @pytest.mark.parametrize("route", [None, "exact", "hnsw"])
 @pytest.mark.parametrize("legs", LEGS)
-def test_the_total_is_0_and_exact_when_no_product_passes_the_filter(
+def test_the_total_is_0_and_exact_when_no_product_matches_the_filter(
     shop: "Shop", analyst: Connection, legs: str, route: str | None
 ) -> None:
     for count in (0, 3):
@@ -82,14 +82,14 @@ def test_the_last_page_has_no_next_page_even_when_it_is_full(
         assert {(hit.total, hit.total_is) for page in found for hit in page.rows} == {(count, "exact")}
 
 
-def test_a_page_behind_the_last_one_has_the_total(shop: "Shop", analyst: Connection) -> None:
+def test_an_empty_page_after_the_last_page_has_the_total(shop: "Shop", analyst: Connection) -> None:
     add(shop, 3)
     [page] = pages(analyst)
     behind = ranking.search(analyst, SearchParams(query="bag", after=page.rows[-1].cursor))
     assert (behind.rows, behind.total, behind.total_is) == ([], 3, "exact")
 
 
-def test_the_total_is_exact_when_most_pages_hold_deleted_products(shop: "Shop", analyst: Connection) -> None:
+def test_the_total_is_exact_when_most_table_pages_contain_deleted_products(shop: "Shop", analyst: Connection) -> None:
     add(shop, 400)
     shop.run("delete from shop.product")
     shop.run("select pg_stat_force_next_flush()")
@@ -124,7 +124,7 @@ def test_the_total_counts_products_without_a_vector(shop: "Shop", analyst: Conne
 
 
 @pytest.mark.parametrize("filter_", [None, '{"color": "red"}'])
-def test_the_total_is_never_below_the_rows_when_statistics_lag(
+def test_the_total_is_never_below_the_number_of_rows_when_statistics_are_wrong(
     shop: "Shop", analyst: Connection, filter_: str | None
 ) -> None:
     add(shop, 400)

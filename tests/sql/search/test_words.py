@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001  titles and queries contain letters of other scripts
-"""A search finds a word in every spelling: with and without accents, codes, joined words, stop words, scripts without
-blanks, compounds."""
+"""A search finds a word in each of its spellings.
+
+The words include accented words, codes, joined words, stop words, compounds and words of scripts without blanks.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -131,8 +133,8 @@ GERMAN_WRONG_PAIRS = [
     ("tee", "G4", "G3"), ("tasse", "G10", "G3"), ("ring", "G11", "G12"), ("ring", "G11", "G13"), ("uhr", "G14", "G15"),
     ("hut", "G16", "G17"), ("eis", "G18", "G19"), ("bein", "G20", "G21"), ("ringe", "G11", "G12"), ("grün", "G4", "G3"),
 ]  # fmt: skip
-# The titles of the products P1, P2 ... in WRONG_PAIRS. An entry of WRONG_PAIRS or GERMAN_WRONG_PAIRS is a query, the
-# SKU of the right product, and the SKU of a wrong product.
+# Titles of the products P1 to P51. Each entry of WRONG_PAIRS and GERMAN_WRONG_PAIRS is a query, the SKU of the right
+# product and the SKU of a wrong product.
 PAIRS = {
     "P1": "Shirt blue linen", "P2": "Sweatshirt pink", "P3": "Apple juice 1 l", "P4": "Pineapple slicer",
     "P5": "Bolt M8 x 40", "P6": "Bolt M80 washer", "P7": "Cable 15 m", "P8": "Rope 1 mm", "P9": "Rope 10 cm",
@@ -199,7 +201,7 @@ def sample_titles() -> list[str]:
 
 
 def fill(shop: "Shop") -> None:
-    """Load about 1,300 products. Their vectors are random, so a wrong product may be near a query by chance."""
+    """Loads about 1,300 products. Their vectors are random, so a wrong product may be similar to a query by chance."""
     from tests.support.shop import product
 
     others = [product(f"other-{n}", title) for n, title in enumerate(sample_titles())]
@@ -243,10 +245,8 @@ def test_every_spelling_finds_its_product_by_keywords(shop: "Shop", analyst: Con
     assert not missed, missed
 
 
-def test_every_spelling_finds_its_product_in_a_database_without_a_locale(
-    databases: Databases, settings: Settings
-) -> None:
-    """Under LC_CTYPE C, lower() and the parser know only the letters of ASCII, so accented capitals stay capitals."""
+def test_every_spelling_finds_its_product_in_a_database_with_locale_c(databases: Databases, settings: Settings) -> None:
+    """With LC_CTYPE C, lower() and the text parser know only ASCII letters, so accented capitals stay capitals."""
     from tests.support.shop import TOY, Shop
 
     template = databases.create("template0", "locale_provider libc locale 'C' encoding 'UTF8'")
@@ -280,7 +280,7 @@ def test_a_part_of_a_german_compound_finds_its_product_among_the_first_three(rea
 
 
 @pytest.mark.parametrize(("catalog", "pairs"), [("main", WRONG_PAIRS), ("berlin", GERMAN_WRONG_PAIRS)])
-def test_a_wrong_product_does_not_outrank_the_right_one(
+def test_the_right_product_ranks_before_a_product_with_a_similar_spelling(
     reader: Connection, catalog: str, pairs: list[tuple[str, str, str]]
 ) -> None:
     outranked = []

@@ -1,4 +1,4 @@
-"""shop.zero_shot finds the best label for each product by its first image. A confidence needs a good calibration."""
+"""shop.zero_shot finds the best label for the first image of each product, with a confidence after a calibration."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 LABELS = ["bag", "shoe", "lamp", "chair", "clock", "spoon"]
-TRUE_TEMPERATURE = 0.12  # the softmax temperature with which drawn() draws labels
+TRUE_TEMPERATURE = 0.12  # the temperature of the softmax from which drawn() draws labels
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -28,7 +28,7 @@ LABEL_VECTORS = unit(np.random.default_rng(1).standard_normal((len(LABELS), 24))
 
 @pytest.fixture
 def shop_with_labels(shop: "Shop") -> Iterator["Shop"]:
-    """Yields a shop whose cache has the vectors of the labels, so that no encoder is needed."""
+    """Yields a shop with the vectors of all labels in its query cache, so that the tests need no encoder."""
     shop.run("delete from shop.tuning")
     for template in ("{}", "a photo of a {}"):
         for label, vector in zip(LABELS, LABEL_VECTORS, strict=True):
@@ -47,7 +47,7 @@ def cache(shop: "Shop", query: str, vector: NDArray[np.float32]) -> None:
 
 
 def add(shop: "Shop", products: Sequence[Product], vectors: NDArray[np.float32], *, into: str = "main") -> None:
-    """Load products with one image each. Store each product's vector for both its title and its image."""
+    """Loads products with one image each. Stores the vector of each product for both its title and its image."""
     shop.load(*products, into=into)
     by_title = {product.title: vector for product, vector in zip(products, vectors, strict=True)}
     worker = shop.worker()
@@ -62,7 +62,7 @@ def thing(number: int, **fields: Any) -> Product:
 
 
 def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
-    """Returns the true label of each image, drawn from the softmax at TRUE_TEMPERATURE, and the images' vectors."""
+    """Returns the true labels and the vectors of random images. A label is drawn from the softmax of its image."""
     random = np.random.default_rng(seed)
     leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
     vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))
@@ -78,7 +78,7 @@ def tagged(shop: "Shop", count: int, field: str = "color") -> None:
 
 
 def zero_shot(shop: "Shop", labels: list[Any] | None = LABELS, **arguments: Any) -> list[Any]:
-    """Call shop.zero_shot as an analyst, whose transactions are read-only."""
+    """Calls shop.zero_shot as an analyst. The transactions of an analyst are read-only."""
     named = "".join(f", {name} => :{name}" for name in arguments)
     if "filter" in arguments:
         named = named.replace(":filter", "cast(:filter as jsonb)")
@@ -93,7 +93,7 @@ def calibrate(shop: "Shop", arguments: str = "'color'") -> Any:
 def test_each_encoded_product_gets_the_label_nearest_to_its_image(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(40)
     add(shop_with_labels, [thing(n) for n in range(40)], vectors)
-    shop_with_labels.load(thing(99))  # its image is not encoded
+    shop_with_labels.load(thing(99))  # the image of this product is not encoded
     similarity = vectors @ LABEL_VECTORS.T
     rows = zero_shot(shop_with_labels)
     assert [row.sku for row in rows] == [f"p{n:04}" for n in range(40)]
@@ -103,7 +103,7 @@ def test_each_encoded_product_gets_the_label_nearest_to_its_image(shop_with_labe
     assert [row.margin for row in rows] == pytest.approx(first - second, abs=4e-3)
 
 
-def test_only_the_first_image_counts(shop_with_labels: "Shop") -> None:
+def test_only_the_first_image_of_a_product_decides_its_label(shop_with_labels: "Shop") -> None:
     shop_with_labels.load(Product("two", "two", images=(Image("first.jpg"), Image("second.jpg"))))
     worker = shop_with_labels.worker()
     worker.complete(worker.claim("title"))
@@ -173,7 +173,7 @@ def test_with_fewer_than_200_tagged_products_there_is_no_confidence(shop_with_la
     assert {row.confidence for row in zero_shot(shop_with_labels, field="color")} == {None}
 
 
-def test_tags_unrelated_to_the_images_give_no_false_confidence(shop_with_labels: "Shop") -> None:
+def test_tags_unrelated_to_the_images_give_low_confidence_or_none(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(600)
     random = np.random.default_rng(5)
     add(shop_with_labels, [thing(n, color=LABELS[random.integers(0, 6)]) for n in range(600)], vectors)
@@ -182,7 +182,7 @@ def test_tags_unrelated_to_the_images_give_no_false_confidence(shop_with_labels:
     assert all(row.confidence is None or row.confidence < 0.4 for row in zero_shot(shop_with_labels, field="color"))
 
 
-def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(shop_with_labels: "Shop") -> None:
+def test_with_a_stored_calibration_error_above_0_1_there_is_no_confidence(shop_with_labels: "Shop") -> None:
     tagged(shop_with_labels, 250)
     calibrate(shop_with_labels)
     shop_with_labels.run("update shop.tuning set detail = detail || '{\"ece\": 0.11}'")
@@ -192,7 +192,7 @@ def test_a_calibration_error_over_0_1_is_stored_and_disables_confidence(shop_wit
 def test_confidence_needs_the_field_and_template_that_were_calibrated(shop_with_labels: "Shop") -> None:
     tagged(shop_with_labels, 250)
     calibrate(shop_with_labels, "'color', template => 'a photo of a {}'")
-    # The default template is the calibrated template.
+    # Without a template, the calibrated template is used.
     assert zero_shot(shop_with_labels, field="color")[0].confidence is not None
     assert zero_shot(shop_with_labels, field="color", template="a photo of a {}")[0].confidence is not None
     assert zero_shot(shop_with_labels, field="color", template="{}")[0].confidence is None
@@ -212,7 +212,7 @@ def test_without_confidence_a_notice_gives_the_reason(shop_with_labels: "Shop") 
     ]
 
 
-def test_an_ordinary_update_fills_in_missing_tags(shop_with_labels: "Shop") -> None:
+def test_an_update_statement_with_zero_shot_fills_in_missing_tags(shop_with_labels: "Shop") -> None:
     tagged(shop_with_labels, 400)
     calibrate(shop_with_labels)
     shop_with_labels.run("update shop.product set color = null where sku < 'p0100'")
@@ -227,10 +227,10 @@ def test_an_ordinary_update_fills_in_missing_tags(shop_with_labels: "Shop") -> N
     ).rowcount
     assert 10 < filled < 100
     assert shop_with_labels.value("select count(*) from shop.product where color is null") == 100 - filled
-    assert shop_with_labels.work() == []  # a tag is not encoded
+    assert shop_with_labels.work() == []  # a tag is not encoded, so it creates no work item
 
 
-def test_a_filter_and_a_catalog_limit_the_products(shop_with_labels: "Shop") -> None:
+def test_zero_shot_labels_only_products_that_match_the_filter_in_one_catalog(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(3)
     add(shop_with_labels, [thing(1, brand="Acme"), thing(2)], vectors[:2])
     add(shop_with_labels, [thing(3, brand="Acme")], vectors[2:], into="outlet")
@@ -268,14 +268,14 @@ def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
         (LABELS, {"filter": '{"x\'; drop table shop.product; --": 1}'}, "drop table"),
     ],
 )
-def test_impossible_arguments_are_rejected_with_a_reason(
+def test_invalid_arguments_are_rejected_with_a_reason(
     shop_with_labels: "Shop", labels: list[Any] | None, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StatementRefused, match=message):
         zero_shot(shop_with_labels, labels, **arguments)
 
 
-def test_more_than_five_million_comparisons_are_rejected_and_a_filter_helps(shop_with_labels: "Shop") -> None:
+def test_more_than_five_million_comparisons_are_rejected_unless_a_filter_reduces_them(shop_with_labels: "Shop") -> None:
     labels = [f"label {n}" for n in range(1000)]
     shop_with_labels.run(
         "insert into shop_private.query_embedding (model_id, key, query, embedding) "

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def encode(worker: Worker, sources: dict[str, bytes], seed: int = 1, dimension: int = 24) -> NDArray[np.float32]:
-    """Encode all pending images. `sources` maps URIs to SHA-256 hashes. Returns the vectors in the order of the
-    URIs."""
+    """Stores a random vector for each pending image and returns the vectors in the order of the images' URIs. The
+    parameter `sources` maps each URI to the SHA-256 hash of the image's bytes."""
     items = sorted(worker.claim("image", 10_000), key=lambda item: item.uri or "")
     vectors = unit_vectors(len(items), dimension, seed)
     hashes = [sources[item.uri or ""] for item in items]
@@ -39,7 +39,7 @@ def test_unknown_hashes_have_no_vectors(shop: "Shop") -> None:
     assert work.known_vectors(worker.conn, 1, []) == {}
 
 
-def test_equal_bytes_in_any_catalog_share_the_stored_vector(shop: "Shop") -> None:
+def test_known_vectors_are_returned_for_images_of_every_catalog(shop: "Shop") -> None:
     shop.load(Product("a", "a", images=(Image("a-0.jpg"),)), into="other")
     shop.add("b")
     worker = shop.worker()
@@ -52,7 +52,7 @@ def test_equal_bytes_in_any_catalog_share_the_stored_vector(shop: "Shop") -> Non
         assert (known[source] == vector.astype(np.float16).astype(np.float32)).all()
 
 
-def test_a_known_vector_stored_for_another_image_is_bitwise_equal(shop: "Shop") -> None:
+def test_a_known_vector_is_stored_bit_for_bit_for_a_second_image(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     encode(worker, named("a"))
@@ -76,7 +76,7 @@ def test_vectors_of_another_model_or_a_retired_model_are_not_returned(two_models
     assert work.known_vectors(conn, 99, [source]) == {}
 
 
-def test_a_vector_of_old_bytes_is_not_returned_for_the_new_bytes(shop: "Shop") -> None:
+def test_after_the_bytes_of_an_image_change_its_stored_vector_is_not_returned(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     encode(worker, named("a"))
@@ -85,7 +85,7 @@ def test_a_vector_of_old_bytes_is_not_returned_for_the_new_bytes(shop: "Shop") -
     assert work.known_vectors(worker.conn, 1, [new, *named("a").values()]) == {}
 
 
-def test_a_lookup_uses_the_index_even_without_statistics(shop: "Shop") -> None:
+def test_a_lookup_of_known_vectors_uses_the_index_on_sha256_even_without_table_statistics(shop: "Shop") -> None:
     shop.add(*(f"p{n}" for n in range(300)))
     worker = shop.worker()
     same = sha256(b"no image yet").digest()
@@ -100,4 +100,4 @@ def test_a_lookup_uses_the_index_even_without_statistics(shop: "Shop") -> None:
         )
         scans, lookups, rows = conn.execute(read).one()
     assert (scans, lookups) == (0, 512)
-    assert rows <= 1  # the catalog has 300 equal images
+    assert rows <= 1  # 300 images have the hash `same`, but the lookup reads at most one of their rows

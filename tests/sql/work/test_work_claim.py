@@ -31,12 +31,12 @@ def test_concurrent_workers_never_share_an_item_and_claim_all_items(
     assert sum(bool(mine) for mine in claimed) > 1  # several workers claimed items
 
 
-def test_items_of_an_open_claim_are_skipped(shop: "Shop") -> None:
+def test_items_of_an_uncommitted_claim_are_skipped(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     one, two = shop.worker(), shop.worker()
     one.conn.exec_driver_sql("begin")
     assert skus(one.claim(limit=1)) == ["a"]
-    assert sorted(skus(two.claim())) == ["b", "c"]  # the claim does not wait for the other worker
+    assert sorted(skus(two.claim())) == ["b", "c"]  # the second worker does not wait for the first worker
     one.conn.exec_driver_sql("rollback")
     assert skus(two.claim()) == ["a"]
 
@@ -68,7 +68,7 @@ def test_a_claim_returns_items_of_one_model_and_one_part(two_models: "Shop") -> 
     assert held == [(2, "image")]
 
 
-def test_an_image_item_has_the_folder_of_its_path(shop: "Shop") -> None:
+def test_an_image_item_has_its_folder_and_its_uri(shop: "Shop") -> None:
     shop.add("a")
     [item] = shop.worker().claim("image")
     assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/images", "a-0.jpg", 0, False)
@@ -97,10 +97,10 @@ def test_after_a_lease_expires_each_item_is_tried_alone(shop: "Shop") -> None:
     first, second, third = two.claim(), two.claim(), two.claim()
     assert [len(first), len(second), len(third)] == [1, 1, 1]
     assert {item.attempts for item in (*first, *second, *third)} == {1}
-    assert skus(two.claim()) == ["d"]  # d is claimed in a batch again
+    assert skus(two.claim()) == ["d"]  # the stopped worker never held d, so d is not tried alone
 
 
-def test_an_unknown_worker_holds_nothing(shop: "Shop") -> None:
+def test_an_item_claimed_by_a_worker_without_a_heartbeat_can_be_claimed_again(shop: "Shop") -> None:
     shop.add("a")
     assert len(shop.worker(alive=False).claim()) == 1
     assert len(shop.worker().claim()) == 1
@@ -108,7 +108,7 @@ def test_an_unknown_worker_holds_nothing(shop: "Shop") -> None:
 
 def test_an_item_that_stops_three_workers_when_tried_alone_is_quarantined_with_a_reason(shop: "Shop") -> None:
     shop.add("poison")
-    for attempts in range(4):  # the first claim is in a batch, the next three are alone
+    for attempts in range(4):  # the first claim is a batch, and the next three claims try the item alone
         worker = shop.worker()
         [item] = worker.claim()
         assert item.attempts == attempts
@@ -119,7 +119,7 @@ def test_an_item_that_stops_three_workers_when_tried_alone_is_quarantined_with_a
     assert tuple(row) == ("poison", "title", "the encoder stopped while it held this item")
 
 
-def test_an_item_to_be_tried_alone_does_not_wait_behind_batches(shop: "Shop") -> None:
+def test_an_item_to_be_tried_alone_is_claimed_before_older_items(shop: "Shop") -> None:
     shop.add("poison")
     worker = shop.worker()
     worker.claim()

@@ -1,4 +1,4 @@
-"""An item has either a work item or a stored vector, and a stored vector always belongs to the current content."""
+"""A title or an image has either a work item or a stored vector, and the vector belongs to the current content."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ def stored(shop: "Shop", part: str = "title") -> int:
     return int(shop.value(f"select count(*) from shop.toy_{part}"))
 
 
-def test_a_stored_item_is_searchable_and_has_no_work_item(shop: "Shop") -> None:
+def test_a_product_with_stored_vectors_is_searchable_and_has_no_work_items(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     assert worker.complete(worker.claim()) == 1
@@ -41,7 +41,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(shop: "Shop") -> None:
     assert stored(shop) == 1
 
 
-def test_only_the_items_of_a_batch_that_are_still_held_are_stored(shop: "Shop") -> None:
+def test_a_batch_stores_only_the_items_that_the_worker_still_holds(shop: "Shop") -> None:
     shop.add("a", "b")
     worker = shop.worker()
     items = worker.claim()
@@ -73,7 +73,7 @@ def test_an_image_replaced_during_encoding_is_encoded_again(shop: "Shop") -> Non
     assert [item.uri for item in worker.claim("image")] == ["another.jpg"]
 
 
-def test_a_change_that_commits_while_the_vector_is_stored_wins(shop: "Shop") -> None:
+def test_a_vector_is_not_stored_if_a_concurrent_transaction_changes_the_title(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim()
@@ -105,7 +105,7 @@ def test_a_product_deleted_during_encoding_is_skipped(shop: "Shop") -> None:
         (np.full(24, np.inf, dtype=np.float32), "nfin"),
     ],
 )
-def test_the_schema_rejects_vectors_that_are_not_unit_vectors_of_the_model(
+def test_the_schema_rejects_vectors_without_unit_norm_or_with_a_wrong_dimension(
     shop: "Shop", vector: np.ndarray, message: str
 ) -> None:
     shop.add("a", "b")
@@ -119,7 +119,7 @@ def test_the_schema_rejects_vectors_that_are_not_unit_vectors_of_the_model(
     assert len(worker.claim()) == 2
 
 
-def test_an_item_encoded_twice_keeps_the_later_vector(shop: "Shop") -> None:
+def test_the_vector_of_a_changed_title_replaces_the_old_vector(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     worker.complete(worker.claim())
@@ -139,4 +139,5 @@ def test_image_metadata_fills_in_only_values_that_the_feed_lacks(shop: "Shop") -
     work.record_image_metadata(worker.conn, items, [seen] * 2)
     rows = shop.run("select sha256, width, height, phash::text from shop.product_image order by uri")
     assert [tuple(row) for row in rows] == [(b"x" * 32, 640, 480, "1" * 64), (b"x" * 32, 640, 480, "0" * 64)]
-    assert {row[3] for row in shop.work() if row[1] == "image"} == {"leased"}  # the image has not changed
+    # New metadata does not count as a change of the image, so the items stay leased.
+    assert {row[3] for row in shop.work() if row[1] == "image"} == {"leased"}

@@ -37,7 +37,7 @@ def test_a_temporary_error_is_retried_with_growing_delays_up_to_three_attempts(s
     assert shop.value("select error from shop.quarantine") == "out of memory 2"
 
 
-def test_failed_items_are_retried_in_a_batch(shop: "Shop") -> None:
+def test_failed_items_are_retried_together_in_one_batch(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     worker = shop.worker()
     for item in worker.claim():
@@ -46,7 +46,7 @@ def test_failed_items_are_retried_in_a_batch(shop: "Shop") -> None:
     assert [item.attempts for item in worker.claim()] == [1, 1, 1]
 
 
-def test_failed_items_that_then_stop_their_encoder_are_tried_alone(shop: "Shop") -> None:
+def test_failed_items_are_tried_alone_after_the_encoder_that_retried_them_stops(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     one.fail(one.claim(limit=1)[0], "out of memory")
@@ -66,7 +66,7 @@ def test_a_worker_cannot_fail_an_item_that_it_no_longer_holds(shop: "Shop") -> N
     assert two.complete([alone]) == 1
 
 
-def test_a_very_long_reason_is_truncated(shop: "Shop") -> None:
+def test_an_error_of_5000_characters_is_truncated_to_1000_characters(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     worker.fail(worker.claim()[0], "x" * 5000, final=True)
@@ -88,7 +88,7 @@ def test_released_items_are_pending_again_and_the_attempt_does_not_count(shop: "
     assert shop.value("select count(*) from shop_private.worker where worker_id = :id", id=one.id) == 0
 
 
-def test_retry_makes_quarantined_items_pending_as_if_new(two_models: "Shop") -> None:
+def test_retry_makes_the_quarantined_items_of_a_model_pending_with_no_failed_attempts(two_models: "Shop") -> None:
     two_models.add("a", "b")
     for model_id in (1, 2):
         worker = two_models.worker(model_id=model_id)

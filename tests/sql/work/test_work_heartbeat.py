@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_lease_ends_a_fixed_time_after_the_last_heartbeat(shop: "Shop") -> None:
+def test_a_lease_expires_lease_seconds_after_the_last_heartbeat(shop: "Shop") -> None:
     worker = shop.worker(alive=False)
     worker.beat(lease_seconds=7)
     assert shop.value(
@@ -17,7 +17,7 @@ def test_a_lease_ends_a_fixed_time_after_the_last_heartbeat(shop: "Shop") -> Non
     )
 
 
-def test_a_heartbeat_in_a_long_transaction_counts_from_its_own_time(shop: "Shop") -> None:
+def test_a_lease_starts_at_the_heartbeat_not_at_the_start_of_its_transaction(shop: "Shop") -> None:
     worker = shop.worker()
     worker.conn.exec_driver_sql("begin")
     began = worker.conn.exec_driver_sql("select now()").scalar_one()
@@ -27,12 +27,12 @@ def test_a_heartbeat_in_a_long_transaction_counts_from_its_own_time(shop: "Shop"
     assert shop.value("select lease_expires_at from shop_private.worker") > began + timedelta(seconds=30.2)
 
 
-def test_a_heartbeat_keeps_all_items_of_a_worker(shop: "Shop") -> None:
+def test_a_late_heartbeat_renews_the_lease_of_all_items_of_the_worker(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     items = one.claim()
     shop.expire(one)
-    one.beat()  # the heartbeat is late, but no other worker has claimed the items
+    one.beat()  # the lease has expired, but no other worker has claimed the items
     assert two.claim() == []
     assert one.complete(items) == 2
 

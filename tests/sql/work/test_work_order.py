@@ -1,4 +1,4 @@
-"""An encoder takes the work of the serving model first, for queries and for the catalog."""
+"""An encoder claims the work items and queries of the serving model before those of other models."""
 
 import threading
 from types import SimpleNamespace
@@ -55,7 +55,7 @@ def test_items_of_a_retired_model_are_not_claimed(two_models: "Shop") -> None:
         lane.close()
 
 
-def test_items_still_held_for_a_retired_model_are_not_stored(two_models: "Shop") -> None:
+def test_vectors_of_a_model_that_is_retired_during_encoding_are_not_stored(two_models: "Shop") -> None:
     shop = two_models
     shop.add("a")
     worker = shop.worker(model_id=2)

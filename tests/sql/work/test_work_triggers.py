@@ -1,4 +1,4 @@
-"""A changed title or image creates a work item. The client that makes the change does not matter."""
+"""A change of a title or an image creates a work item, whichever client changes the row."""
 
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ def test_a_retired_model_gets_no_work_items(shop: "Shop") -> None:
     assert shop.work() == []
 
 
-def test_every_current_model_gets_its_own_work_items(two_models: "Shop") -> None:
+def test_each_model_gets_its_own_work_item_for_a_new_title(two_models: "Shop") -> None:
     two_models.add("b", image_count=0)
     assert two_models.run("select model_id from shop_private.work order by 1") == [(1,), (2,)]
 
