@@ -1,1 +1,1 @@
-"""The encoder is the only process that runs a model. Queries come first; the catalog is encoded between queries."""
+"""The encoder is the only process that runs a model. Queries take precedence; the catalog is encoded between them."""

@@ -1,8 +1,8 @@
 """Defines the errors of models. db/images/errors.py has the errors of images.
 
 EncoderError            (db/errors.py)
-├── ModelUnavailable    the model does not exist, or its folder is incomplete
-└── ModelMismatch       the weights or their dimension differ from those the model was added with
+├── ModelUnavailable    the model does not exist, its folder is incomplete, or a needed package or device is missing
+└── ModelMismatch       the weights or the dimension differ from those with which the model was added
 """
 
 from db.errors import EncoderError

@@ -1,4 +1,5 @@
-"""Drops vector indexes before a backfill and builds them after it, which is faster than an update for each vector."""
+"""Drops vector indexes before a backfill and builds them after it. One build is faster than an update for each
+vector."""
 
 import threading
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ log = structlog.get_logger()
 
 
 class IndexBuild:
-    """`defer` drops the indexes. Calling the object builds them, in a thread unless `wait` is set."""
+    """`defer` drops the indexes. A call of the object builds them: in a thread, or before it returns if `wait` is
+    set."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait

@@ -1,8 +1,8 @@
 """Runs stages in threads, with bounded queues between the stages, and measures how long each stage is busy.
 
-A stage may run in several threads: on a CPU, one model thread per core, each with a single torch thread, is faster
-than one model thread whose torch threads wait for each other at every layer. When the machine does other work too, the
-difference is larger. The first stage to fail stops the others, and its error is raised.
+A stage may run in several threads. On a CPU, one model thread per core, each with a single torch thread, is faster than
+one model thread whose torch threads wait for each other at every layer. The difference is larger when the machine does
+other work too. When a stage fails, all stages stop, and the error of the first failed stage is raised.
 """
 
 import queue
@@ -49,8 +49,8 @@ class Pipeline:
         self.timer = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
-        """Drive every batch of `reader` through `stages`. `first` names the reader in the timer; the reader's time
-        includes waiting for work."""
+        """Pass every batch of `reader` through `stages`. `first` is the name of the reader in the timer. The time of
+        the reader includes the time in which it waits for work."""
         started = time.perf_counter()
         self.timer.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
         queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]
@@ -125,7 +125,7 @@ class Pipeline:
 
 
 class _Ends:
-    """Tells the last thread of a stage that it is the last."""
+    """Counts the threads of a stage that end. `last` returns True only for the last thread of the stage."""
 
     def __init__(self, threads: int) -> None:
         self._left = threads

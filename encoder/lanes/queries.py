@@ -1,8 +1,8 @@
 """The query lane encodes, in batches, the texts and images for which SQL sessions wait.
 
 The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction stays open while a batch
-is encoded, so that a dying encoder frees its requests immediately; `transaction_timeout` frees the requests of an
-encoder that hangs.
+is encoded. So the requests of an encoder that dies are free for other encoders immediately, and `transaction_timeout`
+frees the requests of an encoder that hangs.
 """
 
 import threading
@@ -27,15 +27,15 @@ Input = TypeVar("Input")
 Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
-HOUSEKEEPING_SECONDS = 15.0  # at least this long between two clean-ups of the cache
-POLL_SECONDS = 1.0  # how long the lane waits for a notification before it looks for requests
+HOUSEKEEPING_SECONDS = 15.0  # shortest time between two clean-ups of the query cache
+POLL_SECONDS = 1.0  # without a notification, the lane looks for requests after this time
 
 
 class QueryLane(threading.Thread):
     """Serves `models` (by model_id) until `stop` is set. While requests wait, `idle` is clear, and the catalog lane
     waits before its next batch.
 
-    After a database error the lane reconnects. Any other error is kept in `error` and sets `broken`, which ends the
+    After a database error the lane connects again. Any other error is kept in `error` and sets `broken`, which ends the
     whole process.
     """
 
@@ -91,7 +91,8 @@ class QueryLane(threading.Thread):
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:
-        # These settings are for this lane only: the catalog lane commits durably, and its transactions may take longer.
+        # Only this lane has these settings. The catalog lane commits durably, and its transactions may take longer than
+        # `hung_seconds`.
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
@@ -138,8 +139,8 @@ class QueryLane(threading.Thread):
         return answers, refusals
 
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """Decode the images in another process, as the catalog lane does, because their origin is unknown. Then encode
-        them."""
+        """Decode the images in another process, as the catalog lane does, because images of unknown origin may crash
+        their decoder. Then encode the pixels."""
         decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
         try:
             decoded: list[tuple[int, DecodedImage]] = []
@@ -161,8 +162,8 @@ class QueryLane(threading.Thread):
         answers: Answers,
         refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once. If the batch fails, encode each input alone, so that only a bad input
-        fails."""
+        """Encode each distinct input once. If the whole batch fails, encode each input alone, so that a bad input does
+        not fail the other inputs."""
         if not wanted:
             return
         distinct = {request.key: value for request, value in wanted}

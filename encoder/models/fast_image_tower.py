@@ -1,9 +1,9 @@
-"""The image towers of CLIP and SigLIP, built for throughput. They use the checkpoint's weights, give the same results,
-and pass over memory less often.
+"""The image towers of CLIP and SigLIP, built for throughput. They use the weights of the checkpoint, give the same
+results as the towers in transformers, and pass over memory less often.
 
-Differences from the transformers module: the input is bytes, and their normalisation is folded into the patch
-embedding; queries, keys and values are one matrix product; CLIP's last layer computes only the class token, because
-the other tokens' outputs are not used.
+The towers differ from those in transformers in three points. The input is bytes, and the normalisation of the bytes is
+folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's last layer computes only
+the class token, because the outputs of all other tokens are not used.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ FAMILIES = ("clip", "siglip")
 class FastImageTower(nn.Module):
     """Maps images, uint8 (n, height, width, 3), to unit vectors, float32 (n, dimension).
 
-    `model` is a transformers CLIPModel or SiglipModel; `mean` and `std` come from its processor, for values 0..1.
+    `model` is a transformers CLIPModel or SiglipModel. `mean` and `std` come from the model's processor, and apply to
+    values from 0 to 1.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
@@ -62,8 +63,8 @@ class FastImageTower(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A pre-norm transformer layer. Only the outputs of the first `read` tokens are computed; None computes all of
-    them."""
+    """A pre-norm transformer layer. It computes only the outputs of the first `read` tokens, or the outputs of all
+    tokens if `read` is None."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()
@@ -91,8 +92,8 @@ class _Layer(nn.Module):
 
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Returns weight and bias of a matrix product that takes a patch's bytes minus 128, in the patch's byte order, and
-    gives the result of `conv` on normalised values."""
+    """Returns the weight and bias of a matrix product that equals `conv` on normalised values. The input of the product
+    is a patch's bytes minus 128, in the byte order of the patch."""
     weight = conv.weight.double()
     spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
     centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]

@@ -1,4 +1,4 @@
-"""Finds out how a loaded model takes images: the shape of its input, and the forward pass over a batch."""
+"""Finds the image tower of a loaded model: the shape of its input, and the function for its forward pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class ImageTower:
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
-    """Returns the image tower of a model that sentence-transformers loaded. CLIP's and SigLIP's towers are rebuilt as
-    FastImageTower.
+    """Returns the image tower of a model that sentence-transformers loaded. The towers of CLIP and SigLIP are replaced
+    by a FastImageTower.
 
     `precision` is auto, float32, bfloat16 or float16. Batches of exactly `compiled` images go through torch.compile; 0
     compiles nothing. Both arguments apply to CLIP and SigLIP only.
@@ -68,8 +68,8 @@ def _dtype(device: str, precision: str) -> torch.dtype:
 
 
 def compiled_tower(tower: FastImageTower, batch: int) -> Forward:
-    """Compile `tower` for batches of exactly `batch` images. Other sizes, such as a query of one image, run uncompiled:
-    torch would compile again for each size."""
+    """Compile `tower` for batches of exactly `batch` images. Batches of any other size, such as a query of one image,
+    run uncompiled, because torch would compile the tower again for each size."""
     fast = torch.compile(tower, dynamic=False)
     return lambda pixels: (fast if len(pixels) == batch else tower)(pixels)
 

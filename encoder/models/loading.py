@@ -2,8 +2,8 @@
 
 Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
 a plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` runs the
-processor in any thread, and `forward` runs the model on its device. The processes that decode images also resize them.
-They need only `tower.shape` for this, not the model.
+processor in any thread, and `forward` runs the model on its device. The processes that decode images also resize the
+images; for this they need only `tower.shape`, not the model.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ class Model:
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
-        # Texts are wrapped as {"text": ...}, because sentence-transformers would open a bare string that looks like a
-        # path or URL as an image. The lock is needed because a fast tokenizer sets its truncation in each call and
-        # fails when two threads call it.
+        # Texts are wrapped as {"text": ...}, because sentence-transformers would treat a bare string that looks like a
+        # path or URL as an image and open it. The lock is needed because a fast tokenizer sets its truncation in each
+        # call and fails when two threads call it at the same time.
         with self._tokenizing:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 
@@ -85,7 +85,7 @@ class Model:
         return self.forward(self.prepare_pixels(pixels))
 
     def warm_up(self) -> None:
-        """Run both towers once: the first pass is several times slower than later ones."""
+        """Run both towers once, because the first pass of a tower is several times slower than later passes."""
         self.encode_texts(["warm up"])
         self.encode_images([Image.new("RGB", (64, 64), "white")])
 
@@ -110,8 +110,8 @@ def pick_device(name: str) -> str:
 
 
 def model_threads(device: str) -> int:
-    """Returns how many threads should run a model on this device (see lanes/pipeline.py). On a CPU, limits each of them
-    to one torch thread."""
+    """Returns the number of threads that should run a model on this device (see lanes/pipeline.py). On a CPU, also
+    limits torch to one thread for each of these threads."""
     if device != "cpu":
         return 1
     torch.set_num_threads(1)
@@ -157,7 +157,7 @@ def load(
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
-    found = folder_revision(folder) if folder == named else folder.name  # a snapshot is named by its commit
+    found = folder_revision(folder) if folder == named else folder.name  # a snapshot's folder is called by its commit
     tower = image_tower(module, device, precision, compiled)
     dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
     return Model(source, found, dimension, device, tower, module)
@@ -174,14 +174,14 @@ def folder_revision(folder: Path) -> str:
 
 
 def model_name(source: str) -> str:
-    """Returns the name of a source in the database: `sentence-transformers/clip-ViT-B-32` -> `clip_vit_b_32`."""
+    """Returns the name of a model in the database: `clip_vit_b_32` for `sentence-transformers/clip-ViT-B-32`."""
     last = source.rstrip("/").rsplit("/", 1)[-1].lower()
     return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", last)).strip("_")[:40] or "model"
 
 
 def _fix_text_length(module: SentenceTransformer) -> None:
-    """Make CLIP truncate texts at the length of its position table, because it fails on longer texts. Pad texts for
-    SigLIP, because it was trained on texts of full length and its vectors of unpadded texts are noise."""
+    """Make CLIP truncate texts at the length of its position table, because CLIP fails on longer texts. Make SigLIP pad
+    texts to full length, because SigLIP was trained on padded texts and gives noise for unpadded texts."""
     transformer = module[0]
     config: Any = getattr(getattr(transformer, "model", None), "config", None)
     length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)
@@ -202,8 +202,8 @@ def _hub_folder(source: str, revision: str | None) -> Path:
 
 
 def _refuse_pickles(folder: Path) -> None:
-    """Refuse a folder whose weights are pickles. Libraries load pickles when there are no safetensors, and a pickle can
-    run any code."""
+    """Raise ModelUnavailable for a folder whose weights are pickles. Libraries load pickles when a folder has no
+    safetensors, and a pickle can run any code."""
     for path in folder.rglob("*_model*.bin"):
         if not any(path.parent.glob("*.safetensors")):
             raise ModelUnavailable(

@@ -16,8 +16,8 @@ def assemble(device: str, head: Path) -> SentenceTransformer:
     router = Router(
         {"text": list(text_tower("cpu").children()), "image": [image]},
         default_route="text",
-        # The route depends on the modality alone. encode_query and encode_document also pass a task, which must not
-        # change the route.
+        # The modality alone selects the route. encode_query and encode_document also pass a task, which must not change
+        # the route.
         route_mappings={(None, "text"): "text", (None, "image"): "image"},
     )
     return SentenceTransformer(modules=[router], device=device, local_files_only=True).eval()

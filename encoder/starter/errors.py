@@ -2,7 +2,7 @@
 
 StarterError (an EncoderError)
  ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)
- ├── UnexpectedWeights   a file of a pinned package differs from the one the head was trained on (also a
+ ├── UnexpectedWeights   a file of a pinned package differs from the file with which the head was trained (also a
  │                       ModelMismatch)
  ├── MissingPairs        an installation without training images was asked to train
  └── NotAnImage          the image route got something that is not an image

@@ -1,7 +1,7 @@
 """The head, the only trained part of the model, maps the tower's features to MiniLM's 384 dimensions.
 
 The head adds a learned correction to a prior that needs no training. The prior is a weighted sum of the text vectors of
-ImageNet's class names. A class has a large weight if the classifier scores it unusually high.
+ImageNet's class names. A class has a large weight if the tower's classifier gives it an unusually high score.
 """
 
 from pathlib import Path
@@ -18,9 +18,10 @@ HIDDEN = 512
 SHARED = 32
 
 _RESIDUAL = 0.3  # weight of the learned correction beside the prior
-_SERVED_PRIOR = 0.3  # weight with which serving adds the prior again, for concepts that no training pair shows
+_SERVED_PRIOR = 0.3  # weight of the prior that serving adds once more, for concepts that no training pair shows
 
-# These tensors are stored as float16. Statistics stay float32: they take little space, and some values are tiny.
+# These tensors are stored as float16. Statistics are stored as float32: they take little space, and some of their
+# values are tiny.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
 
@@ -56,26 +57,27 @@ class Head(nn.Module):
         """Maps class logits (n, 1000) to unit vectors (n, 384), without training."""
         surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
-        # The cube makes the few classes that stand out dominate, without a fixed number of them.
+        # The cube lets the classes that stand out dominate, without fixing how many classes stand out.
         return self._unit(surprise.pow(3) @ self.classes)
 
     def standardised(self, logits: Tensor) -> Tensor:
-        """Returns z-scores over the training images. They are damped along the directions in which many classes move
-        together (animal or thing, round or long), because these directions tell little about the class."""
+        """Returns the z-scores of the logits, relative to the training images. The z-scores are damped along directions
+        in which many classes move together (animal or thing, round or long), because these directions tell little about
+        the class."""
         scores = (logits - self.logit_mean) / self.logit_sd
         return scores - (scores @ self.shared) @ self.shared.T
 
     def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
         """Returns the unit vectors (n, 384) that the loss takes."""
-        # The square root compresses pooled activations, which are distributed like counts.
+        # The square root compresses the pooled activations, whose distribution resembles that of counts.
         inputs = self.norm(torch.cat((pooled.sqrt(), mid), 1))
         correction = self.out(gelu(self.hidden(self.dropout(inputs))))
         return self._unit(self.gain * prior + _RESIDUAL * correction)
 
     def _unit(self, vectors: Tensor) -> Tensor:
-        """Removes the component along the direction that all texts share, and scales to unit length. An image with a
-        large such component would be found by every query. The removal gains 1 to 2 points of recall@5 on held-out
-        concepts."""
+        """Removes from each vector the component along the direction that all texts share, and scales the vector to
+        unit length. Every query would find an image with a large component in that direction. The removal gains 1 to 2
+        percentage points of recall@5 on held-out concepts."""
         along = vectors @ self.common
         return normalize(vectors - along[:, None] * self.common, dim=1)
 

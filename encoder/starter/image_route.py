@@ -14,12 +14,12 @@ from encoder.starter import pixels
 from encoder.starter.errors import NotAnImage
 from encoder.starter.tower import Tower
 
-# A forward pass on a CPU takes this many images, because the activations of more images do not fit into a core's cache.
+# On a CPU, a forward pass takes this many images. The activations of more images do not fit into the cache of a core.
 _CPU_CHUNK = 2
 
 
 class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
-    """``preprocess`` makes bytes and may run in any thread; ``forward`` runs on the module's device."""
+    """``preprocess`` converts images to bytes and may run in any thread. ``forward`` runs on the module's device."""
 
     shape = pixels.SHAPE
 

@@ -1,7 +1,7 @@
 """Prepares the tower's input: turns any Pillow image into 256 x 256 RGB bytes on white.
 
-This module does not use torch, and Pillow releases the interpreter lock while it resamples, so other threads can
-prepare images during a forward pass. db/images/opening.py has already applied orientation tags.
+This module does not use torch, and Pillow releases the interpreter lock while it resamples. So other threads can
+prepare images during a forward pass. The images are upright: db/images/opening.py has already applied orientation tags.
 """
 
 from collections.abc import Sequence

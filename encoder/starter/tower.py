@@ -39,13 +39,13 @@ class Tower(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         last, mid = self.maps(pixels)
-        # The root mean square instead of the mean that the network was trained with: an object that fills part of the
-        # image is not averaged away by the background around it.
+        # The network was trained with the mean. This pooling takes the root mean square, so that the background does
+        # not average away an object that fills only part of the image.
         return last.square().mean((2, 3)).sqrt(), mid
 
     def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the last layer before pooling, (n, 1280, side / 32, side / 32), and mid."""
-        # Bytes, a quarter of the size of floats, are copied to the device and scaled there.
+        # The pixels come to the device as bytes, a quarter of the size of floats, and are scaled here.
         scaled = (pixels.to(self.classifier.weight.dtype) - 127.0) / 128.0
         x = nn.functional.relu6(self.stem(scaled.contiguous(memory_format=torch.channels_last)))
         mid: list[Tensor] = []
@@ -67,7 +67,7 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
 
 def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
-    """Let the convolution do its own padding if the padding is symmetric. This saves a copy of the image."""
+    """If the padding is symmetric, let the convolution pad its input itself, which saves a copy of the input."""
     padding = getattr(conv, "static_padding", None)
     if isinstance(padding, nn.ZeroPad2d):
         left, right, top, bottom = padding.padding

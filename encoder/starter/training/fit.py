@@ -1,4 +1,4 @@
-"""Trains the head by symmetric contrastive learning on cached features, in about 20 CPU-seconds."""
+"""Trains the head by symmetric contrastive learning on cached features, which takes about 20 CPU-seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def use_threads(count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All pairs, in every form that training needs. A split selects rows of each form."""
+    """All pairs, with their features and captions, and the classifier. A split selects pairs by their row numbers."""
 
     pairs: Sequence[Pair]
     features: Features
@@ -30,7 +30,7 @@ class Material:
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
 
 
-DAMPING = 0.25  # how strongly the directions in which many logits move together are damped; 0 does not damp them
+DAMPING = 0.25  # damps directions in which many logits move together: not at all at 0, and more at larger values
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,16 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
-    scale: float = 10.0  # the initial factor of the cosines, which is then learned
-    false_negative_cosine: float = 0.75  # captions of different titles are no negatives if their cosine is larger
+    scale: float = 10.0  # the initial value of the factor of the cosines, which training changes
+    false_negative_cosine: float = 0.75  # two captions with a larger cosine are not negatives of each other
     pseudo_pairs: int = 128  # pseudo-pairs in each batch
-    pseudo_strength: float = 3.0  # shift along a pseudo-image's class, in standard deviations of its logit
+    pseudo_strength: float = 3.0  # shift of a pseudo-image towards its class, in standard deviations of the logit
     pseudo_noise: float = 0.5  # this share of a real image's deviation from the mean is added to a pseudo-image
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
-    """Returns an untrained head with a complete prior, which has the statistics of these rows' original views."""
+    """Returns an untrained head whose prior is complete. The statistics of the prior come from the original views of
+    the pairs in ``rows``."""
     head = Head(dropout)
     pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
     with torch.no_grad():
@@ -65,9 +66,9 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 
 def _shared(scores: Tensor) -> Tensor:
-    """Returns the directions of the largest variance, (1000, SHARED), scaled for ``scores - (scores @ d) @ d.T``. That
-    step shrinks the deviation along each direction. The shrinkage grows with the ratio of the direction's variance to
-    the largest variance of all other directions."""
+    """Returns the directions ``d`` of the largest variance, (1000, SHARED), scaled for
+    ``scores - (scores @ d) @ d.T``. This step shrinks the scores along each of the directions. A direction with a
+    larger variance is shrunk more."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -115,8 +116,9 @@ def fit(
 
 
 def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
-    """Returns the symmetric InfoNCE loss over unit vectors (n, d). Pairs with equal labels are positives. Other pairs
-    are negatives, unless their texts have a cosine above ``false_negative_cosine``."""
+    """Returns the symmetric InfoNCE loss over unit vectors (n, d). An image and a text with equal labels are positives.
+    With different labels they are negatives, unless the cosine of the image's own text and the other text is above
+    ``false_negative_cosine``."""
     same = labels[:, None] == labels[None, :]
     neither = (texts @ texts.T > false_negative_cosine) & ~same
     scores = (scale * images @ texts.T).masked_fill(neither, float("-inf"))
@@ -142,12 +144,12 @@ def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tu
 
 
 class _PseudoPairs:
-    """Makes features of images that do not exist. Each pseudo-image activates one class and is paired with the name of
-    that class.
+    """Generates features of images that do not exist. Each pseudo-image activates one class and is paired with the name
+    of that class.
 
-    Its features are the mean features, moved along the covariance of the training images' features with the class's
-    logit, plus part of a real image's deviation as noise. Pseudo-pairs teach the head 1,000 classes, most of which no
-    real pair shows.
+    The features of a pseudo-image start at the mean of the training images. They are moved along the covariance of the
+    features with the class's logit, and part of a real image's deviation from the mean is added as noise. Pseudo-pairs
+    teach the head 1,000 classes, most of which no real pair shows.
     """
 
     def __init__(self, material: Material, rows: Sequence[int], recipe: Recipe) -> None:
@@ -159,7 +161,7 @@ class _PseudoPairs:
         self._deviations = both - self._mean
         weight = material.classifier.weight.detach()
         score = self._deviations[:, : weight.shape[1]] @ (weight - weight.mean(0)).T
-        # (1000, 2304): how features move with one standard deviation of the class's centred logit.
+        # (1000, 2304): the mean change of the features when the class's centred logit grows by one standard deviation.
         self._moves = (score.T @ self._deviations) / len(both) / score.std(0)[:, None]
         self._split = weight.shape[1]
         self._texts = torch.from_numpy(material.classes)

@@ -16,8 +16,8 @@ METHODS = ("trained", "prior", "random")
 def measure(
     material: Material, held_out: Sequence[frozenset[str]], progress: Callable[[int], None], seed: int = 0
 ) -> dict[str, list[Scores]]:
-    """Returns the scores of each split for each of METHODS. A split's head and its statistics come only from that
-    split's training side."""
+    """Returns the scores of each split for each of METHODS. The head of a split, and the statistics in the head, come
+    only from the training side of that split."""
     found: dict[str, list[Scores]] = {method: [] for method in METHODS}
     for done, nouns in enumerate(held_out):
         train, test = splits.sides(material.pairs, nouns)

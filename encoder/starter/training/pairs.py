@@ -1,5 +1,5 @@
-"""Reads the 3,080 image-caption pairs that the head learns from. They are in ``encoder/starter/pairs``, but not in the
-wheel."""
+"""Reads the 3,080 image-caption pairs from which the head learns. The folder ``encoder/starter/pairs`` is in the
+repository, but not in the wheel."""
 
 import csv
 import re
@@ -24,7 +24,7 @@ class Pair:
 
     @property
     def words(self) -> frozenset[str]:
-        """The words of title and keywords in singular, which training on this pair would teach."""
+        """The words of title and keywords in the singular. Training on this pair teaches the head these words."""
         return frozenset(words(" ".join((self.title, *self.keywords))))
 
 
@@ -38,7 +38,7 @@ def read(folder: Path = PAIRS) -> list[Pair]:
             Pair(
                 image=folder / row["image"],
                 title=row["title"].strip().lower(),
-                # This drops tags that are no words, such as 0x85b8e0c.
+                # The condition drops tags that are not words, such as 0x85b8e0c.
                 keywords=tuple(k for k in row["keywords"].lower().split(";") if re.fullmatch(r"[a-z][a-z -]+", k)),
                 noun=singular(row["head_noun"].strip().lower()),
                 source=row["source"],
@@ -49,15 +49,15 @@ def read(folder: Path = PAIRS) -> list[Pair]:
 
 
 def words(text: str) -> set[str]:
-    """Returns the words in singular, with the parts of compounds such as t-shirt."""
+    """Returns the words of the text in the singular, and also the parts of compounds such as t-shirt."""
     found = set(_WORD.findall(text.lower()))
     parts = {part for word in found for part in word.split("-")}
     return {singular(word) for word in found | parts}
 
 
 def singular(word: str) -> str:
-    """Returns a rough singular: frog, fox and cherry for frogs, foxes and cherries. These singulars are only compared,
-    never shown."""
+    """Returns a rough singular, such as frog, fox and cherry for frogs, foxes and cherries. A rough form is enough,
+    because singulars are only compared and never shown."""
     for ending, replacement in (("ies", "y"), ("ses", "s"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement

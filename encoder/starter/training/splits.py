@@ -1,8 +1,9 @@
 """Draws and reads the four held-out splits by concept, which are committed as ``splits.json``.
 
-A split names head nouns. Pairs with one of these head nouns are its test side. Pairs whose title and keywords mention
-none of these nouns are its training side. All other pairs, such as an image of a kennel tagged "dog" while dog is held
-out, belong to neither side. So a test query always names something that no caption has taught.
+A split is a set of head nouns. The test side of the split are the pairs with one of these head nouns. The training side
+are the pairs whose title and keywords mention none of these nouns. All other pairs belong to neither side, such as an
+image of a kennel with the tag "dog" while the noun dog is held out. So a test query always names a thing that no
+caption of the training side names.
 """
 
 import json
@@ -17,8 +18,8 @@ FILE = Path(__file__).with_name("splits.json")
 COUNT = 4  # number of splits
 SEED = 7  # the seed with which the committed splits were drawn
 
-# A noun that more than this many pairs mention without having it as their head noun (food, tool, people) is never held
-# out, because holding it out would empty the training side.
+# If more than this many pairs mention a noun that is not their head noun (food, tool, people), the noun is never held
+# out, because too few pairs would be left for the training side.
 TOO_GENERAL = 40
 
 

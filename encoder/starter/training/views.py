@@ -1,4 +1,4 @@
-"""Makes three views of an image, and names its dominant colour.
+"""Generates three views of an image, and names the dominant colour of an image.
 
 The tower is frozen and the features of each view are cached, so augmentation must happen here, in pixels.
 """
@@ -29,8 +29,8 @@ def views(image: Image.Image, seed: int) -> list[Image.Image]:
 
 
 def colour(image: Image.Image) -> str:
-    """Returns the name of the colour that covers over 45 % of the object, or '' if none does. White counts as
-    background, so white objects get no name."""
+    """Returns the name of the colour that covers over 45 % of the object, or '' if no colour does. White counts as
+    background, so the function returns '' for white objects."""
     hsv = np.asarray(image.convert("HSV").resize((64, 64)), dtype=np.float32).reshape(-1, 3)
     hue, saturation, value = hsv[:, 0] * 360 / 255, hsv[:, 1] / 255, hsv[:, 2] / 255
     thing = (saturation > 0.08) | (value < 0.94)
@@ -57,7 +57,7 @@ def _moved(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(small, (int(rng.integers(0, side - size + 1)), int(rng.integers(0, side - size + 1))))
     tint = np.array(colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0, 0.25), rng.uniform(0.8, 1.0)))
-    # Multiplying tints the white background fully and the object a little, and keeps its soft edges.
+    # A multiplication tints the white background fully and the object a little, and keeps the object's soft edges.
     return Image.fromarray((np.asarray(canvas) * tint).round().astype(np.uint8))
 
 
