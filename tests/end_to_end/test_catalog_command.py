@@ -56,11 +56,11 @@ def counts(database: Database) -> dict[str, int]:
         return dict(conn.scalar(text(COUNTS)) or {})
 
 
-def test_catalog_drop_asks_first_and_then_deletes_all_rows_of_the_catalog(
+def test_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
     env: dict[str, str], clip_database: Database
 ) -> None:
     before = counts(clip_database)
-    assert windowshop("catalog", "drop", "sample", env=env).returncode == 1  # nobody answered the question
+    assert windowshop("catalog", "drop", "sample", env=env).returncode == 1  # the question got no answer
     assert counts(clip_database) == before
     dropped = windowshop("catalog", "drop", "sample", "--yes", env=env)
     assert dropped.stdout == "Catalog sample is deleted, with 3 products.\n", dropped.stderr
@@ -81,7 +81,7 @@ def test_catalog_list_shows_each_catalog_with_its_counts(env: dict[str, str]) ->
     ]
 
 
-def test_a_search_names_its_catalog_in_the_sql_and_refuses_an_unknown_catalog(env: dict[str, str]) -> None:
+def test_the_sql_of_a_search_names_the_catalog_and_an_unknown_catalog_is_refused(env: dict[str, str]) -> None:
     unknown = windowshop("search", "thing", "--catalog", "nowhere", env=env)
     assert "there is no catalog 'nowhere'" in unknown.stderr
     shown = windowshop("search", "thing", "--catalog", "sample", "--sql", env=env).stdout
@@ -90,7 +90,9 @@ def test_a_search_names_its_catalog_in_the_sql_and_refuses_an_unknown_catalog(en
     assert "WHERE catalog = 'sample' AND (price < 3 OR price IS NULL -- cheap\n)\n" in as_sql(query).as_string(None)
 
 
-def test_the_shown_sql_searches_the_same_catalog_as_the_search(env: dict[str, str], clip_database: Database) -> None:
+def test_without_the_catalog_main_the_shown_sql_names_the_only_catalog(
+    env: dict[str, str], clip_database: Database
+) -> None:
     admin(
         clip_database,
         "delete from shop.product where catalog = 'main'; delete from shop.catalog where catalog = 'main'",
@@ -101,14 +103,14 @@ def test_the_shown_sql_searches_the_same_catalog_as_the_search(env: dict[str, st
     assert (shown.returncode, "catalog" in shown.stdout) == (0, False), shown.stderr
 
 
-def test_a_short_title_leaves_room_for_the_type() -> None:
+def test_a_type_beside_a_short_title_is_printed_whole() -> None:
     output = io.StringIO()
     hit = ListedProduct("WS-01151", "Shoes", "Clothing & access", Decimal(82), "USD", "in_stock", 0.5)
     print_hits([hit], Console(file=output, width=80))
     assert "Clothing & access " in output.getvalue()
 
 
-def test_an_evaluation_in_80_columns_breaks_no_figure() -> None:
+def test_an_evaluation_in_80_columns_prints_each_figure_on_one_line() -> None:
     output = io.StringIO()
     metrics = ["recall@1", "recall@10", "MRR", "nDCG@10", "index recall@10"]
     leg = Interval(0.8123, 0.7801, 0.8452)

@@ -1,5 +1,5 @@
-"""Each mistake at the command line gives an exit code and one clear error line without a traceback. The line has the
-fault, its place and the cure."""
+"""Each mistake at the command line gives the documented exit code and one clear error without a traceback. The error
+names the fault, its place and the cure."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 def refused(*arguments: str, env: dict[str, str], code: int, cwd: Path | None = None) -> str:
-    """Run a command that must fail with `code`. Returns its standard error."""
+    """Run a command that must fail with exit code `code`. Returns the standard error of the command on one line."""
     done = windowshop(*arguments, env=env, cwd=cwd)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -76,7 +76,7 @@ def test_a_setting_out_of_range_is_named(env: dict[str, str]) -> None:
     assert "WINDOWSHOP_STATEMENT_TIMEOUT_MS" in said
 
 
-def test_a_home_that_is_a_file_is_an_error(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_home_folder_that_is_a_file_is_an_error(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     embedded = {name: value for name, value in env.items() if name != "WINDOWSHOP_DATABASE_URL"}
     assert str(tmp_path / "file") in refused(
@@ -163,7 +163,9 @@ def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: 
     assert "no model folder" in refused("encode", "--once", env=env, code=5)
 
 
-def test_results_are_printed_as_table_json_or_sql(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_a_search_prints_a_table_json_or_sql_that_psql_runs(
+    env: dict[str, str], clip_database: Database, tmp_path: Path
+) -> None:
     load_drawings(clip_database, tmp_path / "images", 12)
     image = tmp_path / "images" / "3.png"
     with running_encoder(env, tmp_path / "log"):
@@ -189,7 +191,7 @@ def test_results_are_printed_as_table_json_or_sql(env: dict[str, str], clip_data
         assert windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env).stdout.count("\n") == 10
 
 
-def test_model_serve_switches_the_model_or_gives_the_reason(
+def test_model_serve_switches_the_model_or_says_why_it_cannot(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     folder = tiny_models.make_siglip(tmp_path / "siglip")

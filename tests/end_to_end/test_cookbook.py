@@ -1,5 +1,5 @@
-"""Every recipe of docs/sql.md runs with the role that it names, on a part of the sample catalog that the starter model
-encoded."""
+"""Every recipe of docs/sql.md runs with the role that the recipe names. The catalog is a part of the sample, encoded
+with the starter model."""
 
 import os
 import re
@@ -31,7 +31,7 @@ from tests.support.processes import running_encoder, wait_until
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 GUITAR = "WS-00461"
 
-# Adds a shop's own tables, brands, events, judgements and evaluations, which recipes need and the sample lacks.
+# Recipes need brands, events, judgements, evaluations and a shop's own tables. The sample has none of these.
 SURROUNDINGS = f"""
 update shop.product set brand = (array['Acme', 'Borealis', 'Casa'])[1 + abs(hashtext(sku) % 3)] where sku like 'WS-%5';
 create schema bi authorization shop_app;
@@ -108,7 +108,7 @@ class RecipeRunner:
             return _rows(conn, block)
 
     def rows_of_another_database(self, block: str) -> int:
-        """Run a block in a new database of the same server, with the address of the shop's database."""
+        """Run a block in a new database of the same server. The block connects to the shop's database."""
         url, analyst = self.database.url(None), self.database.url(Role.ANALYST)
         names = {"db.example": url.host, "5432": url.port, "windowshop": url.database, "secret": analyst.password}
         for example, real in names.items():
@@ -123,7 +123,10 @@ class RecipeRunner:
                 conn.execute(f"drop database {other.database} with (force)")  # type: ignore[arg-type]
 
     def rows_of_python(self, block: str, role: Role) -> int:
-        """Run a program that uses psycopg. Returns the number of lines that it prints."""
+        """Run a program that uses psycopg. Returns the number of lines that the program prints.
+
+        The SQL of any other program is only prepared.
+        """
         if "import psycopg" not in block:
             return self.statements(block, role)
         done = subprocess.run(
@@ -134,7 +137,7 @@ class RecipeRunner:
         return len(done.stdout.splitlines())
 
     def statements(self, block: str, role: Role) -> int:
-        """Prepare the SQL of a program whose driver is not installed here. Returns the number of statements."""
+        """Prepare the SQL statements of a program whose database driver is not installed. Returns their number."""
         statements = re.findall(r'"(SELECT [^"]*)"', block)
         with psycopg.connect(self.address(role), autocommit=True) as conn:
             for name, statement in enumerate(statements):
@@ -144,7 +147,7 @@ class RecipeRunner:
         return len(statements)
 
     def rows_of_psql(self, block: str, role: Role) -> int:
-        """Run a block in psql. Returns the number of rows that it prints or writes to CSV files."""
+        """Run a block in psql. Returns the number of rows that psql prints or writes to CSV files."""
         done = subprocess.run(
             [self.psql, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", self.address(role)],
             input=block, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
@@ -152,7 +155,7 @@ class RecipeRunner:
         assert done.returncode == 0, done.stderr
         rows = len(done.stdout.splitlines())
         for path in self.folder.glob("*.csv"):
-            rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # the header does not count
+            rows += len(path.read_text(encoding="utf-8").splitlines()) - 1  # without the header
             path.unlink()
         return rows
 
@@ -187,7 +190,7 @@ def runner(
     with psycopg.connect(admin, autocommit=True) as conn, running_encoder(environment, folder / "encoder.log"):
         conn.execute(SURROUNDINGS)  # type: ignore[arg-type]
         waiting = "select sum(waiting), sum(quarantined) from shop.coverage"
-        wait_until(lambda: conn.execute(waiting).fetchone() == (0, 0), 240, "the catalog is encoded")
+        wait_until(lambda: conn.execute(waiting).fetchone() == (0, 0), 240, "the end of encoding")
         conn.execute("vacuum analyze")
         conn.execute("select shop.clip_text('something asked before')")
         yield RecipeRunner(database, folder, str(program), {**os.environ, **libraries})

@@ -1,4 +1,4 @@
-"""A newcomer's first commands, `windowshop demo` and `windowshop up`, run on a new embedded server."""
+"""The first commands that a newcomer runs, `windowshop demo` and `windowshop up`, work on a new embedded server."""
 
 import json
 import os
@@ -110,7 +110,9 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
         process = subprocess.Popen([*COMMAND, "demo"], env=env | ports, stdout=output, stderr=output)
         try:
             wait_until(
-                lambda: "The search page is at" in log.read_text() or process.poll() is not None, 120, "an address"
+                lambda: "The search page is at" in log.read_text() or process.poll() is not None,
+                120,
+                "the address of the page",
             )
             assert (f"cannot listen at 127.0.0.1:{port}" in log.read_text()) is port_in_use
             ready = httpx.get(f"{shown_address(log)}/ready").json()
@@ -132,7 +134,11 @@ def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
         options = ("--host", "127.0.0.1", "--port", "0")
         process = subprocess.Popen([*COMMAND, "up", *options], env=env | ports, stdout=output, stderr=output)
     try:
-        wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "up")
+        wait_until(
+            lambda: "encoder is ready" in log.read_text() or process.poll() is not None,
+            60,
+            "the encoder of windowshop up",
+        )
         query = (
             "select title from shop.searchable where price < 500 "
             "order by image_embedding <=> (select shop.clip_text('a drum to play')) limit 5"
@@ -159,7 +165,7 @@ def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     wait_until(lambda: not left_running(home), 10, "nothing left running")
 
 
-def test_catalog_drop_removes_the_whole_sample(
+def test_catalog_drop_removes_the_products_vectors_and_image_root_of_the_sample(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
 ) -> None:
     assert [one["catalog"] for one in json.loads(windowshop("catalog", "list", "--json", env=env).stdout)] == ["sample"]

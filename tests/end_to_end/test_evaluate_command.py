@@ -1,4 +1,4 @@
-"""`windowshop judge` stores judgements and `windowshop evaluate` measures a tiny CLIP. Mistakes have clear errors."""
+"""`windowshop judge` stores judgements. `windowshop evaluate` measures a tiny CLIP. A mistake gives a clear error."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def random_vectors(count: int, seed: int) -> Any:
 @pytest.fixture
 def env(clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path) -> dict[str, str]:
     """Returns the environment of a database with 45 products. Each product has random vectors and a title of two words.
-    The vectors of the words are in the cache."""
+    The vectors of the queries are in the cache."""
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     with clip_database.connect(None) as conn, conn.begin():
         for n in range(PRODUCTS):
@@ -136,7 +136,7 @@ MISTAKES = [
 ]
 
 
-def test_a_mistake_gives_one_clear_error_line(
+def test_an_invalid_option_gives_one_clear_error_and_exit_code_2(
     clip_database: Database, environment: Callable[..., dict[str, str]]
 ) -> None:
     env = environment(clip_database)
@@ -148,7 +148,9 @@ def test_a_mistake_gives_one_clear_error_line(
         assert "Traceback" not in done.stderr
 
 
-def test_unencodable_queries_and_incomparable_runs_are_clear_errors(env: dict[str, str], tmp_path: Path) -> None:
+def test_queries_without_a_vector_and_runs_with_other_judgements_are_refused(
+    env: dict[str, str], tmp_path: Path
+) -> None:
     judge(env, tmp_path)
     assert windowshop("evaluate", env=env).returncode == 0
     (tmp_path / "more.csv").write_text("query,sku\nnever asked,p1\n")
@@ -162,7 +164,7 @@ def test_unencodable_queries_and_incomparable_runs_are_clear_errors(env: dict[st
     assert "windowshop encode" in unanswered.stderr
 
 
-def test_a_login_that_cannot_store_the_figures_fails_before_the_measurement(
+def test_a_login_that_may_not_store_evaluations_is_refused(
     clip_database: Database, environment: Callable[..., dict[str, str]]
 ) -> None:
     done = windowshop("evaluate", env=environment(clip_database, Role.ANALYST))
@@ -170,7 +172,7 @@ def test_a_login_that_cannot_store_the_figures_fails_before_the_measurement(
     assert "this login may not store evaluations" in done.stderr
 
 
-def test_rejected_judgements_are_named_and_leave_exit_code_six(
+def test_rejected_judgements_are_reported_with_exit_code_6(
     clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     (tmp_path / "judged.csv").write_text("query,sku,grade\nbag,p1,3\nbag,p2,9\n")

@@ -23,13 +23,13 @@ Environment = Callable[[Database], dict[str, str]]
 
 @pytest.fixture
 def env(clip_database: Database, environment: Environment) -> dict[str, str]:
-    """Returns the environment of a database with an empty catalog, in which the tiny CLIP serves."""
+    """Returns the environment of a database with an empty catalog. The tiny CLIP is the serving model."""
     return {**environment(clip_database), "COLUMNS": "220"}
 
 
 @pytest.fixture
 def env_with_two_models(env: dict[str, str], clip_database: Database, settings: Settings) -> dict[str, str]:
-    """Adds a second model with status building and returns the same environment. No test loads the second model."""
+    """Adds a second model with status `building` and returns the same environment. No test loads the second model."""
     add_model(clip_database, settings, NewModel("siglip", "siglip", "revision 1", 40))
     return env
 
@@ -138,7 +138,7 @@ def test_a_deferred_index_is_listed_and_built(env_with_two_models: dict[str, str
     assert "Deferred" not in said(env_with_two_models, "index", "status")
 
 
-def test_a_mistake_gives_one_clear_error_line(env_with_two_models: dict[str, str]) -> None:
+def test_a_command_for_an_unknown_or_unfit_model_gives_one_clear_error(env_with_two_models: dict[str, str]) -> None:
     assert "no other model has served before" in refused(env_with_two_models, "model", "rollback")
     assert "there is no model" in refused(env_with_two_models, "model", "promote", "nothing")
     assert "there is no model" in refused(env_with_two_models, "model", "retire", "nothing")

@@ -1,4 +1,4 @@
-"""A hot standby answers searches and encodes new texts, because the gateway entry of the standby points to the
+"""A hot standby answers searches. It can also turn a new text into a vector, because its gateway entry points to the
 primary."""
 
 import os
@@ -28,7 +28,7 @@ def replica_port(server: Server, server_home: Path, public_folder: Path, clip_da
     user = server_user()
     data.mkdir(parents=True)
     home.chmod(0o755)
-    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes this file from the folder above data
+    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes ../server.conf
     os.chown(data, user.pw_uid, user.pw_gid)
     data.chmod(0o700)
     password = secrets(server_home).superuser
@@ -56,7 +56,7 @@ def replica_port(server: Server, server_home: Path, public_folder: Path, clip_da
         run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
 
 
-def test_a_new_text_is_encoded_from_a_read_replica(
+def test_a_search_for_a_new_text_works_on_a_read_replica(
     clip_database: Database, replica_port: int, environment: Environment, tmp_path: Path
 ) -> None:
     env = environment(clip_database)
@@ -67,7 +67,7 @@ def test_a_new_text_is_encoded_from_a_read_replica(
         with psycopg.connect(address, autocommit=True) as conn:
             assert conn.execute("select pg_is_in_recovery()").fetchone() == (True,)
             count = "select count(*) from shop.searchable"
-            wait_until(lambda: conn.execute(count).fetchone() == (30,), 60, "replica caught up")
+            wait_until(lambda: conn.execute(count).fetchone() == (30,), 60, "30 products on the replica")
             found = conn.execute(
                 "select sku from shop.searchable order by image_embedding <=> "
                 "(select shop.clip_text('never asked before')) limit 5"

@@ -1,4 +1,4 @@
-"""Revisions of a site retire and restore models and rebuild indexes while searches run."""
+"""Migrations in WINDOWSHOP_HOME/revisions retire and restore models and rebuild indexes while searches run."""
 
 import shutil
 import subprocess
@@ -32,8 +32,8 @@ PRODUCTS = 300
 
 @pytest.fixture(scope="module")
 def two_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """Returns the name of a migrated database and the home with its revisions. Model toy serves, and model wide has
-    status building. Both models have encoded the catalog."""
+    """Returns the name of a migrated database and the home folder with its revisions. Model toy is serving, and model
+    wide has status building. Both models have encoded the catalog."""
     database, home = databases.copy(template), public_folder / "retire-home"
     for model in (TOY, WIDE):
         add_model(database, Settings(home=home), model)
@@ -83,7 +83,7 @@ WIDE_TABLES = [
 # --- retire
 
 
-def test_a_retired_model_is_listed_but_has_no_tables_no_work_and_no_cached_queries(
+def test_a_retired_model_is_listed_without_tables_work_items_and_cached_queries(
     two_model_database: Database, settings: Settings
 ) -> None:
     admin(
@@ -107,7 +107,7 @@ def test_a_retired_model_is_listed_but_has_no_tables_no_work_and_no_cached_queri
     assert retire_model(two_model_database, settings, "wide") == []
 
 
-def test_retiring_revisions_are_readable_and_a_downgrade_restores_empty_tables(
+def test_revisions_that_retire_a_model_pass_ruff_and_a_downgrade_restores_empty_tables(
     two_model_database: Database, settings: Settings
 ) -> None:
     unindex, retire = retire_model(two_model_database, settings, "wide")
@@ -164,7 +164,7 @@ def test_the_serving_model_and_an_unknown_model_cannot_be_retired(
     assert statuses(two_model_database) == {"toy": "serving", "wide": "building"}
 
 
-def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
+def test_a_model_that_is_promoted_before_an_upgrade_would_retire_it_keeps_its_tables(
     two_model_database: Database, settings: Settings
 ) -> None:
     retire_model(two_model_database, settings, "wide")
@@ -177,7 +177,7 @@ def test_a_model_that_is_promoted_before_its_retirement_runs_keeps_its_tables(
 
 
 def test_retirement_does_not_block_searches(two_model_database: Database, settings: Settings) -> None:
-    """At least one search is running at any time, and no search waits for the retirement."""
+    """Two threads search without a pause, and no search waits longer than 1 s for a lock."""
     searching = threading.Event()
     stop, errors, done = threading.Event(), list[BaseException](), list[int]()
 
@@ -238,7 +238,7 @@ def test_indexes_are_rebuilt_under_their_names_and_a_downgrade_restores_them(
     assert indexes(two_model_database, "wide") == before
 
 
-def test_invalid_parameters_and_models_are_refused_and_no_revision_is_written(
+def test_a_rebuild_with_invalid_parameters_is_refused_and_writes_no_revision(
     two_model_database: Database, settings: Settings
 ) -> None:
     with pytest.raises(SettingsError, match="less than twice"):
@@ -277,7 +277,7 @@ def test_an_interrupted_rebuild_is_finished_by_the_next_upgrade(
 
 
 def test_an_index_that_is_being_built_shows_its_progress(two_model_database: Database, databases: Databases) -> None:
-    """An open transaction that began before the build holds the build in its first phase."""
+    """The build waits in its first phase for a transaction that began before the build."""
     name = str(two_model_database.write.database)
     with psycopg.connect(databases.admin_url(name)) as writer:
         writer.execute("update shop.toy_image set source = 'y' where product_id = shop.product_id('s1')")
@@ -298,10 +298,10 @@ def test_an_index_that_is_being_built_shows_its_progress(two_model_database: Dat
             with two_model_database.connect(Role.ANALYST) as conn:
                 return {index.name: index.state for index in every_index(conn, found)}
 
-        # PostgreSQL reports a build for a moment before the report names the index.
+        # For a moment, the progress report of PostgreSQL does not name the index, so the test waits.
         wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 20, "the build to begin")
         unknown = states(told=False)
-        # PostgreSQL reports no progress to a session without rights on the build.
+        # A session without rights on the build gets no progress report from PostgreSQL.
         assert unknown["toy_image_hnsw_next"] == "not valid"
         assert unknown["toy_image_hnsw"] == "valid"
         writer.commit()
@@ -339,4 +339,4 @@ def test_search_results_stay_the_same_during_a_rebuild(two_model_database: Datab
         for thread in threads:
             thread.join()
     assert errors == []
-    assert len(seen) == 1  # among 300 vectors, the old and the new index find the same ten
+    assert len(seen) == 1  # among 300 vectors, the old and the new index find the same ten products

@@ -1,4 +1,4 @@
-"""Functions act as a visitor of the search page in Chromium and read what the page shows."""
+"""Acts as a visitor of the search page in Chromium and reads the page."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
 
-# Gives an image file to the page, as a browser does when a visitor drops or pastes the file.
+# This script hands an image file to the page, as a browser does when a visitor drops or pastes the file.
 HAND_OVER = """([kind, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const files = new DataTransfer();
@@ -34,7 +34,7 @@ def box(page: "Page") -> Any:
 
 
 def expect_first(page: "Page", word: str) -> None:
-    """Wait until at least three of the first six titles contain this word."""
+    """Wait until at least three of the first six titles contain `word`."""
     wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
 
 
@@ -43,13 +43,14 @@ def hand_over(page: "Page", kind: str) -> None:
 
 
 def until(page: "Page", holds: str) -> None:
-    """Wait until a JavaScript expression holds. Playwright's own wait_for_function needs eval, which the page's content
-    security policy forbids."""
+    """Wait until the JavaScript expression `holds` is true. Playwright's wait_for_function needs eval, and the content
+    security policy of the page forbids eval."""
     wait_until(lambda: page.evaluate(holds), 8, holds)
 
 
 def hold(page: "Page", which: str) -> list["Route"]:
-    """Make requests for matching addresses wait until the test continues them. Returns the list of waiting requests."""
+    """Hold back requests whose address matches the pattern `which` until the test continues each request. Returns the
+    list of requests that wait."""
     held: list[Route] = []
     page.route(re.compile(which), lambda route: held.append(route))
     return held

@@ -1,5 +1,5 @@
-"""Replaces the decoder. A file that begins with CRASHES ends the decoder's process, and HANGS makes the decoder
-hang."""
+"""Replaces the decoder. A file that begins with CRASHES ends the decoder's process by SIGSEGV. A file that begins with
+HANGS makes the decoder hang."""
 
 import os
 import signal

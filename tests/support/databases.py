@@ -30,7 +30,8 @@ class Databases:
         self._server = server
         self._secrets = secrets(home)
         self._created: list[str] = []
-        # With fsync, creating and dropping databases would take most of a run. tests/db/embedded tests durability.
+        # With fsync on, creating and dropping databases would take most of the time of a run. The tests in
+        # tests/db/embedded check durability.
         self.run("alter system set fsync = off")
         self.run("select pg_reload_conf()")
 

@@ -67,7 +67,7 @@ def _test(name: str, held: Any, operator: str, operand: Json) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Returns whether two JSON values are equal: true is not 1, 1.0 is 1, and lists are compared item by item."""
+    """Returns whether two JSON values are equal: true differs from 1, 1.0 equals 1, and lists are compared by item."""
     if kind(one) != kind(other):
         return False
     if isinstance(one, list):
@@ -76,7 +76,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _exact(value: Any) -> Any:
-    """Returns the value with its numbers as exact decimals, as JSON writes numbers."""
+    """Returns a float as the exact decimal that JSON writes for it, and any other value unchanged."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
@@ -98,8 +98,8 @@ def kind(value: Any) -> str:
 
 
 def lower(text: str) -> str:
-    """Returns the text in lower case, letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() looks at
-    neighbouring letters and can add letters."""
+    """Returns the text in lower case, letter by letter as PostgreSQL's C.UTF-8 does. Python's lower() of a
+    whole text depends on neighbouring letters and can add letters."""
     return "".join(letter.lower()[0] for letter in text)
 
 

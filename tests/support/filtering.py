@@ -36,6 +36,6 @@ def compiled_or_refused(conn: Session, wanted: Any) -> str | psycopg.Error:
 
 
 def found(conn: Session, condition: str) -> list[str]:
-    """Returns the matching SKUs. Without parameters psycopg sends plain text, which may contain several statements, so
+    """Returns the SKUs that match. Without parameters, psycopg sends plain text that may contain several statements, so
     only the filter compiler prevents an injection."""
     return sorted(row[0] for row in conn.execute(f"select p.sku from shop.product p where {condition}"))  # type: ignore[arg-type]

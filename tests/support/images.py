@@ -1,4 +1,4 @@
-"""Draws images and loads catalogs that show them."""
+"""Draws images and loads catalogs of the drawn images."""
 
 import colorsys
 from pathlib import Path
@@ -13,7 +13,7 @@ from db.roles import Role
 
 
 def draw(path: Path, number: int, size: int = 48) -> None:
-    """Draw an image that differs from the images of all other numbers."""
+    """Draw an image that is different for each number."""
     hue = (number * 0.61803) % 1
     color = tuple(int(255 * channel) for channel in colorsys.hsv_to_rgb(hue, 0.8, 0.9))
     image = Image.new("RGB", (size, size), "white")
@@ -23,7 +23,7 @@ def draw(path: Path, number: int, size: int = 48) -> None:
 
 
 def load_drawings(database: Database, folder: Path, count: int) -> UpsertCounts:
-    """Load `count` products with one drawn image each. Their SKUs are `p0`, `p1`, ..."""
+    """Load `count` products with one drawn image each. The SKUs are `p0`, `p1`, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         draw(folder / f"{number}.png", number)

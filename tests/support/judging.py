@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def judged(shop: "Shop", *rows: tuple[str, str, int], suite: str = "default", **fields: object) -> None:
-    """Store judgements from rows of (query, sku, grade), as the app."""
+    """Store judgements from rows of (query, sku, grade), with the role of the app."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [one(query, sku, grade, suite=suite, **fields) for query, sku, grade in rows])
 
@@ -32,7 +32,7 @@ def fill(shop: "Shop", count: int = 40) -> None:
 
 
 def suite_of_words(shop: "Shop", count: int = 40) -> None:
-    """Judge, for each product, the query that is its SKU. Keywords find the product; random vectors do not."""
+    """For each product, judge the query that equals the SKU. Keywords find the product; random vectors do not."""
     fill(shop, count)
     for n in range(count):
         shop.cache(f"sku{n}", seed=n)

@@ -1,5 +1,5 @@
-"""Fills a catalog with 20,000 products and known vectors. Triggers are off and indexes are built last, so filling takes
-seconds."""
+"""Fills a catalog with 20,000 products and known vectors. Filling takes seconds, because triggers are off and indexes
+are built last."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from db.engine import Database
 from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
-QUERY = "bag"  # the vector of this query is in the cache and near the products of CLUSTER
+QUERY = "bag"  # the cache holds a vector of this query, which is near the products of CLUSTER
 CLUSTER = 7
 
 
 def vectors(seed: int) -> NDArray[np.float32]:
-    """Returns unit vectors around 50 centres, like a catalog's embeddings, in shape (20000, 24). Row n - 1 belongs to
-    product n."""
+    """Returns unit vectors around 50 centres, because the embeddings of a catalog are clustered too. The shape is
+    (20000, 24), and row n - 1 belongs to product n."""
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIMENSION))
     noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((PRODUCTS, DIMENSION))
     made = centres[np.arange(PRODUCTS) % CLUSTERS] + noise

@@ -30,7 +30,7 @@ def load_catalog(
 
 
 def stored(database: Database) -> dict[str, dict[str, Any]]:
-    """Returns each product by its SKU: the columns and attributes that are not empty, and the images in order."""
+    """Returns, for each SKU, the columns and attributes of the product that are not empty, and the images in order."""
     with database.connect(Role.APP) as conn:
         rows = conn.execute(
             text(

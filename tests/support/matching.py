@@ -14,7 +14,8 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-# phash is a number of bits, image and title are cosine distances, and trigram is a similarity from 0 to 1.
+# Two products match up to these bounds: `phash` is the highest number of different bits, `image` and `title` are the
+# highest cosine distances, and `trigram` is the lowest similarity, from 0 to 1.
 THRESHOLDS = {"phash": 6, "image": 0.2, "title": 0.3, "trigram": 0.5}
 BACKPACK = "waterproof hiking backpack with rain cover"
 SAUCEPAN = "enamelled saucepan for induction hobs"
@@ -24,8 +25,8 @@ FLAT = "1" + "0" * 63  # the perceptual hash of an image of one colour: one bit 
 
 @dataclass(frozen=True)
 class Posting:
-    """A product whose image and title vectors are given by numbers. The vectors of 5 and 5.1 have cosine distance 0.1,
-    and the vectors of 5 and 6 are unrelated."""
+    """A product whose image vector and title vector are given by the numbers `image` and `words`. The vectors of 5 and
+    5.1 have cosine distance 0.1. The vectors of 5 and 6 are unrelated."""
 
     sku: str
     image: float
@@ -62,7 +63,7 @@ def add(shop: "Shop", *postings: Posting, into: str = "main", encode: bool = Tru
 
 
 def call(shop: "Shop", function: str, *, role: Role = Role.ANALYST, **arguments: Any) -> list[Any]:
-    """Call a function with named arguments, as an analyst, whose transactions are read-only."""
+    """Call a function with named arguments. The default role is the analyst, whose transactions are read-only."""
     named = ", ".join(
         f"{name} => " + ("cast(:filter as jsonb)" if name == "filter" else f":{name}") for name in arguments
     )

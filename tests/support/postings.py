@@ -34,7 +34,7 @@ class Posting:
 
 
 def write_postings(folder: Path, groups: range, seed: int = 0) -> list[Posting]:
-    """Write `train.csv` and `train_images/`, with two to six postings for each of the sample's products in `groups`."""
+    """Write `train.csv` and `train_images/`, with two to six postings for each product number in `groups`."""
     with (SAMPLE / "products.csv").open(newline="", encoding="utf-8") as stream:
         things = list(csv.DictReader(stream))
     random.Random(0).shuffle(things)
@@ -67,7 +67,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
-    """Returns another seller's version of the same image, with several small edits and sometimes a large one."""
+    """Returns another seller's version of the same image, with several small edits and sometimes a large edit."""
     photo = original
     width, height = photo.size
     cut = chance.choice((0, 0, 0.03, 0.08, 0.2))
@@ -84,7 +84,7 @@ def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def _words(thing: dict[str, str], chance: random.Random) -> list[str]:
-    """Returns the words of a product: its name, some of its keywords, often a maker and a model number."""
+    """Returns the words of a product: its title, one to three of its keywords, and often a maker and a model number."""
     keywords = [word for word in thing["keywords"].replace(";", " ").split() if len(word) > 2]
     own = thing["title"].split() + chance.sample(keywords, min(len(keywords), chance.randint(1, 3)))
     if chance.random() < 0.6:

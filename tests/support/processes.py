@@ -17,7 +17,7 @@ COMMAND = (sys.executable, "-m", "windowshop")
 def windowshop(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. No exit code raises an error."""
+    """Run a command to its end and return the result, whatever the exit code is."""
     return subprocess.run(
         [*COMMAND, *arguments], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )

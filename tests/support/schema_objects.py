@@ -24,7 +24,7 @@ CATALOG = {
 
 
 def catalog(database: Database) -> dict[str, list[str]]:
-    """Returns every object of the two schemas as text without object ids, by kind."""
+    """Returns the objects of schemas shop and shop_private, for each kind, as text without object ids."""
     schemas = "'shop'::regnamespace, 'shop_private'::regnamespace"
     return {
         kind: sorted(str(row) for row in admin(database, query.format(s=schemas))) for kind, query in CATALOG.items()
@@ -32,7 +32,7 @@ def catalog(database: Database) -> dict[str, list[str]]:
 
 
 def leftovers(database: Database) -> list[str]:
-    """Returns the names of the existing tables, views, functions and types, except alembic's own."""
+    """Returns the names of all tables, views, functions and types of both schemas, except those of alembic."""
     rows = admin(
         database,
         "select oid::regclass::text from pg_class where relnamespace::regnamespace::text in ('shop', 'shop_private') "

@@ -1,4 +1,4 @@
-"""Runs HTTP servers on loopback that send exactly the bytes that a test scripts, even malformed or hostile bytes."""
+"""Runs HTTP servers on loopback. A server sends exactly the bytes that a test gives, even malformed bytes."""
 
 import socketserver
 import ssl
@@ -22,7 +22,7 @@ Answer = bytes | Callable[[Send], None]
 
 
 def response(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
-    """Returns a whole response. Given headers, such as `Content_Length`, replace the correct headers."""
+    """Returns a whole response. Each argument in `headers`, such as `Content_Length`, replaces the correct header."""
     fields = {"Content-Length": str(len(body)), "Connection": "close"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
@@ -38,7 +38,7 @@ def dripping(start: bytes, drop: bytes) -> Answer:
 
     def answer(send: Send) -> None:
         send(start)
-        while True:  # until the client disconnects
+        while True:  # send() raises OSError when the client disconnects
             send(drop)
             time.sleep(0.02)
 
@@ -112,7 +112,7 @@ def scripted_server(
 
 
 def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
-    """Returns the error that refuses this address. The message of the error begins with the address."""
+    """Read an address that the fetcher must refuse, and return the error. Its message must begin with the address."""
     with pytest.raises(ImageRejected) as raised:
         fetcher.read(url)
     assert raised.value.message.startswith(url)

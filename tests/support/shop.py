@@ -79,7 +79,7 @@ class Shop:
         return conn.execution_options(isolation_level="AUTOCOMMIT")
 
     def run(self, statement: str, **parameters: Any) -> list[Row[Any]]:
-        """Run a statement as the administrator. Returns its rows, if any."""
+        """Run a statement as the administrator. Returns the rows of the result, or an empty list."""
         self._admin = self._admin or self.connect(None)
         done = self._admin.execute(text(statement), parameters)
         return list(done.all()) if done.returns_rows else []
@@ -105,7 +105,7 @@ class Shop:
         return worker
 
     def expire(self, worker: Worker) -> None:
-        """Make the worker look silent for longer than its lease."""
+        """Let the lease of the worker expire one second ago."""
         self.run(
             "update shop_private.worker set lease_expires_at = clock_timestamp() - interval '1 second' "
             "where worker_id = :id",
@@ -131,7 +131,7 @@ class Shop:
 
     @contextmanager
     def encoder(self, model_id: int = 1, *, answers: bool = True, dimension: int = TOY.dimension) -> Iterator[None]:
-        """Run an encoder that answers queries. With answers=False the encoder is alive but claims nothing."""
+        """Run an encoder that answers queries. With answers=False the encoder is alive but claims no query."""
         stop, ready = threading.Event(), threading.Event()
 
         def serve() -> None:
@@ -196,13 +196,13 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
 
 @contextmanager
 def _emptied(database: Database) -> Iterator[Shop]:
-    """Empty the database that all tests share, which is ten times faster than a copy for each test."""
+    """Empty the database that all tests share. Copying a database for each test would take ten times as long."""
     made = Shop(database)
     for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding"):
         made.run(f"delete from shop_private.{table}")
-    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not within ten seconds
+    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not after up to ten seconds
     # Deleted rows leave empty pages, and search estimates the size of a catalog from its pages.
     tables = made.value(
         "select string_agg(format('shop.%I, shop.%I', name || '_image', name || '_title'), ', ') from shop.model"

@@ -1,4 +1,4 @@
-"""Serves the web service on a socket, with query vectors in the cache so that tests need no encoder."""
+"""Serves the web service on a socket, and puts query vectors into the cache so that tests need no encoder."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
 @contextmanager
 def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
     """Run an encoder that answers every new query with a random vector. With `refuse`, the encoder refuses every query
-    with that reason."""
+    and gives `refuse` as the reason."""
     stop, ready = threading.Event(), threading.Event()
 
     def work() -> None:
