@@ -106,7 +106,7 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Vectors are sent in binary: to send one as text takes longer than to send the rest of an answer.
+                # Vectors are sent in binary, because a vector as text takes longer than the rest of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
@@ -145,7 +145,7 @@ def _follow_port(known: Path, url: URL, port: int) -> None:
         return
     with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False)) as conn:
         exists = conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone()
-    if exists is None:  # "windowshop db upgrade" has yet to run
+    if exists is None:  # "windowshop db upgrade" has not created the database yet
         return
     with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as conn:
         if conn.execute("select 1 from pg_foreign_server where srvname = 'shop_primary'").fetchone():
@@ -166,7 +166,7 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
     elif state == "57014":
         kind, hint = StatementRefused, hint or "The statement ran into its time limit. Narrow it, or raise the limit."
     elif isinstance(error, psycopg.DataError) or (state or "")[:2] in ("22", "23", "25", "42", "54"):
-        # a DataError without a SQLSTATE comes from the driver, which refuses to send a value such as a text with NUL
+        # A DataError without a SQLSTATE comes from the driver, which refuses to send a value such as a text with NUL.
         kind = StatementRefused
     raised = kind(message, hint=hint)
     raised.sqlstate = state
@@ -174,8 +174,10 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
 
 
 def _connection_error(message: str, address: str) -> DatabaseError:
-    """Translate an error of libpq, which has no SQLSTATE and gives the reason only in words. If the text is unknown or
-    in another language, the result still names the address and the cause."""
+    """Translate an error of libpq. The error has no SQLSTATE, so only the words of its message show the reason.
+
+    If the message is unknown or in another language, the result still contains the address and the message.
+    """
     lines = message.splitlines() or ["no answer"]
     last = lines[-1] if "FATAL:" in message else lines[0]
     cause = last.split("FATAL:")[-1].strip()
@@ -196,7 +198,10 @@ def _connection_error(message: str, address: str) -> DatabaseError:
 
 
 def _become(connection: Any, role: str) -> None:
-    """Run SET ROLE if the login may. `connection` is psycopg's, or SQLAlchemy's wrapper of an asynchronous one."""
+    """Run SET ROLE if the login may take the role.
+
+    `connection` is psycopg's connection, or SQLAlchemy's wrapper of an asynchronous connection.
+    """
     cursor = connection.cursor()
     cursor.execute(
         "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set') from pg_roles r "

@@ -12,7 +12,7 @@ from db.errors import SettingsError
 
 
 def default_home() -> Path:
-    """Return the user's data folder, or for root a system folder, because the server then runs as another user."""
+    """Return the user's data folder. Root gets a system folder, because the server then runs as another user."""
     return Path("/var/lib/windowshop") if os.geteuid() == 0 else user_data_path("windowshop")
 
 
@@ -21,7 +21,7 @@ class EnvironmentSettings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment. Raises SettingsError that names the wrong variable."""
+        """Read the environment. Raises a SettingsError that names the first variable with a wrong value."""
         try:
             return cls()
         except ValidationError as error:

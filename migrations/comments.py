@@ -25,7 +25,7 @@ _EMBEDDING = {
     "source": "sha256 of the encoded {part}",
     "encoded_at": "when the vector was stored",
 }
-_OF_REVISIONS = {  # revisions create these, so no file has their header
+_OF_REVISIONS = {  # revisions create these objects, so no file in db/functions has a header for them
     "function shop.product_id": "Returns the key of a product, a hash of its SKU and its catalog.",
     "type shop.model_status": "building: vectors are filled; serving: searches use them; retired: tables are dropped.",
 }
@@ -62,8 +62,10 @@ def embedding_comments(model: str, part: str) -> Iterator[str]:
 
 
 def table_comments(conn: Connection) -> Iterator[str]:
-    """Yield a COMMENT ON for each table and column whose comment differs. An equal comment is not set again, because
-    COMMENT ON waits for a vacuum of the table."""
+    """Yield a COMMENT ON for each table and column whose comment in the database differs from the wanted comment.
+
+    An equal comment is not set again, because COMMENT ON waits until a vacuum of the table ends.
+    """
     present: dict[Name, str | None] = {(row[0], row[1], row[2]): row[3] for row in conn.execute(_PRESENT)}
     models = conn.scalars(text("select name from shop.model where status <> 'retired'")).all()
     wanted = [

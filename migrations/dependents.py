@@ -1,7 +1,7 @@
 """Finds the views, functions, policies, columns ... of a site that depend on our functions and types.
 
-PostgreSQL does not drop an object on which another object depends. An upgrade that must drop and create a function, or
-add a column to a result type, therefore looks for dependent objects before its first change.
+PostgreSQL does not drop an object on which another object depends. Some upgrades must drop and create a function, or
+add a column to a result type. Such an upgrade looks for dependent objects before its first change.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 
 from db.errors import DependentObjects
 
-# Follows pg_depend from the given objects. A view depends on a function through its rule. The entries of the type n are
-# objects that somebody created. Other entries (the row type of a view, the index of a materialized view) belong to such
-# an object.
+# Follows pg_depend from the given objects. In pg_depend, the rule of a view depends on a function, and the view itself
+# does not. Only entries with the deptype n count as dependent objects. Entries with another deptype, such as the row
+# type of a view or the index of a materialized view, are parts of a dependent object.
 _CLOSURE = """
 with recursive dependent (classid, objid, objsubid, deptype) as (
     select cast(:catalog as regclass)::oid, o, 0, 'i'::"char" from unnest(cast(:oids as oid[])) o

@@ -36,7 +36,7 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
 def moved_to_heads() -> bool:
     try:
         context.get_revision_argument()
-    except KeyError:  # check and current do not move the schema
+    except KeyError:  # a command such as `check`, which does not move the schema
         return False
     script: ScriptDirectory = context.script
     # A model's revision depends on a project revision and replaces it in the version table.

@@ -5,9 +5,9 @@
     drop                  a function of shop_private that no file defines any more
     alter type            a result type of schema shop whose file has more columns at the end
 
-All changes happen in the caller's transaction, together with the revisions. So a revision need not drop a function that
-a file renames or changes. A revision drops a function (`op.drop_functions`) only before it changes a type or a table
-that the old function uses.
+All changes happen in the caller's transaction, together with the revisions. So a revision need not drop a function
+whose file is renamed or changed. A revision drops a function (`op.drop_functions`) only before the revision changes a
+type or a table that the old function uses.
 
 Objects that a site has built on our functions are never dropped: `check_dependents` stops an upgrade before its first
 change.
@@ -33,7 +33,7 @@ _DEFINITION = re.compile(
 )
 _TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
-# Revisions define these, because generated columns and indexes use them.
+# Revisions define these functions, because generated columns and indexes use them.
 FROZEN = {
     ("shop_private", name)
     for name in (
@@ -50,7 +50,7 @@ FROZEN = {
     )
 }
 
-Files = Sequence[tuple[str, str]]  # name and SQL, in call order
+Files = Sequence[tuple[str, str]]  # the name and SQL of each file; a function comes after the functions that it calls
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,17 @@ class Changes:
 
 
 def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str, str]) -> Files:
-    """Return the files with the names of this site inserted: `roles` by word, and the `schemas` of the extensions."""
+    """Return the files with the names of this site in place of words such as `@owner@` and `@vector@`.
+
+    `roles` maps words to names of roles, `schemas` maps words to the schemas of the extensions.
+    """
     quote = conn.dialect.identifier_preparer.quote
     names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
     return list(functions.statements(names))
 
 
 def apply_functions(conn: Connection, files: Files) -> None:
-    """Replace every function, view and result type by the definition in its file, as the owner."""
+    """Replace every function, view and result type by the definition in its file. The session acts as the owner."""
     for comment in table_comments(conn):  # first, because views copy these comments
         _execute(conn, comment)
     changes = _changes(conn, files)
@@ -114,9 +117,9 @@ def check_dependents(conn: Connection, files: Files) -> None:
 
 
 def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
-    """Return our objects that depend on changed functions; their files create them again.
+    """Return those of our objects that depend on changed functions. The files of these objects create them again.
 
-    Raises DependentObjects if other objects depend on these functions.
+    Raises DependentObjects if objects of the site depend on the changed functions.
     """
     ours = _defined(files)
     found = dependents(conn, "pg_proc", [routine.oid for routine in changes.routines + changes.removed])
@@ -136,7 +139,7 @@ def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
 
 
 def _changes(conn: Connection, files: Files) -> Changes:
-    """Find the changes: try each definition without its body, let PostgreSQL report conflicts, and roll back."""
+    """Find the changes: create each function without a check of its body, note the conflicts, and roll back."""
     present = _present(conn)
     if not present:
         return Changes([], [], [])
@@ -165,7 +168,7 @@ def _replaces(conn: Connection, definition: str) -> bool:
             _execute(conn, definition)
         except DatabaseError as error:
             savepoint.rollback()
-            # a changed result or argument name, or a type that a later revision creates
+            # These errors show a changed result, a changed argument name, or a type that a later revision creates.
             if not (error.sqlstate or "").startswith(("42", "3F")):
                 raise
             return False

@@ -1,7 +1,7 @@
 """Sets up the loopback connection over which a read-only session requests the encoding of a new text.
 
-The connection needs a foreign server and a user mapping. Both, and the settings of the database, name the current
-database, so every upgrade sets them again: after a restore or a copy from a template, they still name the old database.
+The connection needs a foreign server, a user mapping and settings of the database. Every upgrade sets all three again,
+because a restore or a copy from a template brings the address of the old database and loses the settings.
 """
 
 import secrets
@@ -18,7 +18,7 @@ SERVER = "shop_primary"
 
 
 def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password: str | None) -> None:
-    """Make the foreign server, the user mapping and the database's settings name this database.
+    """Set the foreign server, the user mapping and the database's settings for this database.
 
     Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
     Raises SettingsError if another database of the server uses the gateway role, whose password must not change.
@@ -113,8 +113,8 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
 def _database_settings(conn: Connection) -> None:
     """Set the database's defaults for SQL that users write themselves and that orders rows by a vector distance.
 
-    An index scan continues if the filter removed too many rows, and examines 100 candidates. 100 candidates give
-    recall@10 .99 on 100,000 clustered products; pgvector's default of 40 gives .95.
+    An index scan examines 100 candidates, and continues if the filter removed too many of them. 100 candidates give
+    recall@10 .99 on 100,000 clustered products; pgvector's default of 40 candidates gives .95.
     """
     vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
     conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads pgvector, which defines its settings

@@ -18,8 +18,8 @@ from db.schema import HEAD
 from db.settings import Settings
 from migrations.upgrade import migrating, scripts, site_revisions, upgrade
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of toy
-TAKEN = ("product", "searchable")  # shop.product_image and shop.searchable_image exist
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of model toy
+TAKEN = ("product", "searchable")  # refused names, because shop.product_image and shop.searchable_image exist
 
 TEMPLATE = '''\
 """Model {name}: {what}."""
@@ -49,7 +49,7 @@ class NewModel:
 
 
 def check_name(name: str) -> None:
-    """Raises SettingsError when the name cannot name tables."""
+    """Raise SettingsError if the name cannot be part of the names of tables."""
     if not NAME.fullmatch(name) or name in TAKEN:
         raise SettingsError(
             f"{name!r} cannot be a model name",
@@ -65,7 +65,7 @@ def add_model(
 
     A retired model gets empty tables again.
 
-    Raises SettingsError if the name cannot name tables, or belongs to other weights or another dimension.
+    Raises SettingsError if `check_name` refuses the name, or if a model with other weights or another dimension has it.
     """
     check_name(model.name)
     upgrade(database, settings, on_progress)
@@ -212,5 +212,5 @@ def _indent(lines: list[str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Return a Python string literal in double quotes; a JSON string is one."""
+    """Return a Python string literal in double quotes. Every JSON string is also a Python string literal."""
     return json.dumps(value, ensure_ascii=False)

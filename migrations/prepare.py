@@ -1,7 +1,8 @@
 """Prepares a database for the first revision: extensions, roles, schemas. Every step can run again.
 
 For a superuser, `prepare` creates everything. For a database owner without superuser rights (managed PostgreSQL), an
-administrator must run the statements of `admin_commands` first; until then `prepare` raises an error with them.
+administrator must run the statements of `admin_commands` first. Until then `prepare` raises an error that shows these
+statements.
 """
 
 from dataclasses import dataclass, fields

@@ -37,7 +37,7 @@ def site_revisions(home: Path) -> Path:
 
 
 def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
-    """Bring the schema to the heads of project and site. Idempotent; concurrent calls wait for each other.
+    """Bring the schema to the newest revisions of project and site. Idempotent; concurrent calls wait for each other.
 
     Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped.
     """
@@ -120,8 +120,8 @@ def migrating(
 def _check_dependents(conn: Connection, roles: Roles) -> None:
     """Check for dependent objects in a transaction that is rolled back.
 
-    If the schema is not there yet or this login may not act as the owner, nothing is checked here. The upgrade itself
-    then checks for dependent objects.
+    If the schema does not exist yet or this login may not act as the owner, the function checks nothing. The upgrade
+    itself then checks for dependent objects.
     """
     with conn.begin() as attempt:
         revision, extensions = schema.applied(conn), installed(conn)
@@ -137,7 +137,7 @@ def _check_dependents(conn: Connection, roles: Roles) -> None:
 
 
 def _search_extensions(conn: Connection, extensions: Extensions) -> None:
-    """Let the session find the objects that revisions and function files name without a schema."""
+    """Set the search path, so that revisions and function files can name objects of extensions without a schema."""
     quote = conn.dialect.identifier_preparer.quote
     conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
     conn.execute(text("select show_limit()"))  # loads pg_trgm, whose settings some functions set
@@ -169,7 +169,11 @@ def _config(home: Path) -> Config:
 
 
 def _lock(conn: Connection) -> None:
-    """Poll for the lock, as a wait inside pg_advisory_lock can look like a deadlock to a concurrent index build."""
+    """Try to take the lock until the lock is free.
+
+    The function does not wait inside pg_advisory_lock, because such a wait can look like a deadlock to a concurrent
+    index build.
+    """
     deadline = time.monotonic() + 600
     while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.UPGRADE}):
         conn.commit()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Catalogs: list them, drop one. A catalog is created by its first product: windowshop load --catalog NAME",
+    help="Catalogs: list all, drop one. The first product creates its catalog: windowshop load --catalog NAME",
 )
 
 BATCH_PRODUCTS = 2_000  # a transaction deletes at most this many products, so that row locks are short
@@ -59,11 +59,11 @@ def drop(
     name: Annotated[str, typer.Argument(help='A catalog; "windowshop catalog list" shows them.')],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a catalog with everything that belongs to it.
+    """Delete a catalog with everything that belongs to the catalog.
 
-    This deletes its products with their images and vectors, waiting work, judgements, evaluations and events. Image
-    files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in batches, and
-    searches continue. After an interruption, run the command again.
+    The command deletes the catalog's products with their images and vectors, waiting work, judgements, evaluations and
+    events. Image files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in
+    batches, and searches continue. After an interruption, run the command again.
     """
     from db import schema
     from db.catalog.catalogs import every_catalog
@@ -86,8 +86,10 @@ def drop(
 
 
 def _drop(database: "Database", found: "CatalogCounts") -> int:
-    """Delete the catalog as the owner, because no other role may delete the name of a catalog. Returns the number of
-    deleted products."""
+    """Delete the catalog as the owner, because no other role may delete rows of shop.catalog.
+
+    Returns the number of deleted products.
+    """
     from db.catalog import catalogs
     from windowshop.output.progress import progress_bar
 

@@ -97,7 +97,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
         if database.is_embedded:
             path, environment = server.binary(settings.home, "psql")
             program = str(path)
-        if address.password:  # every user of the machine could read a password on the command line
+        if address.password:  # not on the command line, which every user of the machine can read
             environment = {**environment, "PGPASSWORD": str(address.password)}
         if role is not None and not database.is_embedded:
             environment = {**environment, "PGOPTIONS": f"-c role={database.roles[role]}"}

@@ -102,7 +102,7 @@ def up(host: Host = None, port: Port = None) -> None:
 
 
 def _given(host: str | None, port: int | None) -> dict[str, str | int]:
-    """Returns the web service's settings that were given as options."""
+    """Return those settings of the web service that the user gave as options."""
     return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
 
@@ -135,9 +135,9 @@ def _serve_the_page(database: "Database", encoder: threading.Thread, given: dict
 
 @contextmanager
 def _serving(database: "Database", given: dict[str, str | int], *, any_port: bool = False) -> Iterator[str | None]:
-    """Run the web service in this process. Yields its address, or None if it is not installed.
+    """Run the web service in this process. Yields the address of the service, or None if it is not installed.
 
-    With `any_port`, a port in use is no error: the service takes a free port and serves no metrics.
+    With `any_port`, a port in use is no error: the service then takes a free port and serves no metrics.
     """
     try:
         from web.server import CannotListen, running
@@ -175,7 +175,7 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     if not models:
         say("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
-    # The starter may exist but not serve, if an earlier run was killed after adding it.
+    # The starter model may exist without serving, if an earlier run was killed after it had added the model.
     if not models or starter.NAME in [model.name for model in models]:
         serve_model(database, starter.NAME)
 

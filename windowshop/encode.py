@@ -16,10 +16,10 @@ def encode(
     ] = None,
     queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
 ) -> None:
-    """Run an encoder. It encodes query texts and images immediately, and the catalog between them.
+    """Run an encoder. It encodes query texts and images immediately, and the catalog when no query waits.
 
-    Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM an encoder
-    finishes the current batches and gives other claimed items back.
+    Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM, an encoder
+    finishes its current batches and puts its other claimed items back on the work list.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -39,7 +39,7 @@ def encode(
 
 
 def retry() -> None:
-    """Try quarantined items again, after their errors are corrected. The view shop.quarantine lists both."""
+    """Encode quarantined items again, after their errors are corrected. shop.quarantine lists items and errors."""
     from db import schema
     from db.engine import open_database
     from db.roles import Role

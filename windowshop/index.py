@@ -75,9 +75,8 @@ def rebuild(
 ) -> None:
     """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.
 
-    Larger values of --m and --ef-construction give a higher recall and take longer to build. "windowshop db upgrade"
-    continues an interrupted build.
-    Run "windowshop calibrate" afterwards.
+    Larger values of --m and --ef-construction give a higher recall and a longer build. "windowshop db upgrade"
+    continues an interrupted build. Run "windowshop calibrate" afterwards.
     """
     from db.engine import open_database
     from db.settings import Settings

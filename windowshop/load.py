@@ -31,7 +31,7 @@ Mapping = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        help='The column that holds a field: --map title="Item name". Repeat it for further columns of a field. '
+        help='The column that holds a field: --map title="Item name". Repeat --map for further columns of the field. '
         "In JSON, a column may be a path: --map price=offer.amount.",
     ),
 ]
@@ -44,7 +44,7 @@ ValueMapping = Annotated[
     ),
 ]
 Currency = Annotated[
-    str | None, typer.Option(metavar="CODE", help="The currency of prices that name none, such as EUR.")
+    str | None, typer.Option(metavar="CODE", help="The currency, such as EUR, of prices without a currency.")
 ]
 Encoding = Annotated[
     str | None,

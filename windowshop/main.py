@@ -36,7 +36,7 @@ app.add_typer(serve.key_app, name="key")
 
 
 def main() -> None:
-    """Run a command; print a WindowshopError as one clear line and exit with its code."""
+    """Run a command. For a WindowshopError, print the message and the hint, and exit with the error's exit code."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

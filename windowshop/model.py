@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Models: add one, switch search to it, list them. Each model has its own tables and indexes, so several can "
-    "be kept side by side.",
+    help="Models: add a model, switch search to it, list all models. Each model has its own tables and indexes, so "
+    "several models can be kept side by side.",
 )
 
 
@@ -28,7 +28,7 @@ def add(
         str, typer.Argument(help="starter, a hub name, or a folder (CLIP, SigLIP, sentence-transformers).")
     ],
     name: Annotated[
-        str | None, typer.Option("--as", help="Name in the database. Default: made from the source.")
+        str | None, typer.Option("--as", help="Name of the model in the database. Default: made from the source.")
     ] = None,
 ) -> None:
     """Add a model. Writes a reviewable migration for its tables, applies it, and puts the catalog on the work list.
@@ -62,7 +62,7 @@ def add(
 def serve(
     name: str,
     force: Annotated[
-        bool, typer.Option(help="Switch even if its encoder is down or the catalog is not encoded yet.")
+        bool, typer.Option(help="Switch even if the model's encoder is down or the catalog is not encoded yet.")
     ] = False,
 ) -> None:
     """Switch search to a model, in one transaction. Without --force, a switch that would lose results is refused."""
@@ -147,8 +147,8 @@ def evaluate(
 ) -> None:
     """Compare a model with the serving model on judged queries, and store the figures.
 
-    Both answer by the exact route, so the models are compared and not their indexes. Searches are not affected. An
-    encoder must run the model ("windowshop encode").
+    Both models answer by the exact route, so the models are compared and not their indexes. The searches of other users
+    are not affected. An encoder must run the model ("windowshop encode").
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -177,7 +177,7 @@ def _tried(database: "Database", name: str, suites: list[str], *, k: int, fit: b
         tasks = answerable(tasks)
         for part, covered in coverage(conn)[name].items():
             if covered.unfinished:
-                say(f"{covered.unfinished} of {covered.items} {part}s are not encoded by {name}: never found.")
+                say(f"{name} has not encoded {covered.unfinished} of {covered.items} {part}s and cannot find these.")
         return trial.run(database, conn, model, rival, tasks, k=k, fit=fit, progress=counted_steps)
 
 
@@ -230,7 +230,7 @@ def promote(
 @app.command()
 def rollback(
     force: Annotated[
-        bool, typer.Option(help="Go back even if its encoder is down or its vectors are out of date.")
+        bool, typer.Option(help="Go back even if that model's encoder is down or its vectors are out of date.")
     ] = False,
 ) -> None:
     """Go back to the model that served before, in one transaction. A second rollback undoes the first."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    text: Annotated[str | None, typer.Argument(help="What it looks like: 'black leather backpack'.")] = None,
+    text: Annotated[str | None, typer.Argument(help="What the product looks like: 'black leather backpack'.")] = None,
     image: Annotated[Path | None, typer.Option(help="An image to search by, alone or together with the text.")] = None,
     filter_: Annotated[
         str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
@@ -25,7 +25,7 @@ def search(
     catalog: Annotated[
         str | None,
         typer.Option(
-            help="Which catalog to search. Default: main, or the first one while there is no main; with --where: all."
+            help="The catalog to search. Default: main, or the first catalog if there is no main; with --where, all."
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=MAX_RESULTS)] = 10,
@@ -34,8 +34,8 @@ def search(
 ) -> None:
     """Search products by what they look like and what their words say.
 
-    shop.search ranks images, titles and keywords together; --sql shows the statement. Runs as the read-only role
-    analyst. A text that was never searched before needs a running encoder ("windowshop up" or "windowshop encode").
+    shop.search ranks images, titles and keywords together; --sql shows the statement. The search runs as the read-only
+    role analyst. A text that was never searched before needs a running encoder: "windowshop up" or "windowshop encode".
     """
     import json
     from dataclasses import replace
@@ -70,7 +70,7 @@ def search(
 
 
 def _known_default(settings: "Settings") -> str | None:
-    """Returns the catalog that a search without --catalog searches. Starts no server: returns None if none runs."""
+    """Return the catalog that a search without --catalog searches, or None if the embedded server does not run."""
     from db.catalog.catalogs import default_catalog
     from db.embedded import server
     from db.engine import open_database
@@ -92,8 +92,9 @@ def calibrate(
 ) -> None:
     """Measure the encoded catalog, so that every search takes its faster route at the target recall.
 
-    Run it after the first load and whenever the catalog has doubled. Its queries are texts that people searched, or
-    images of the catalog while there are none. Every later search uses the result; shop.calibration keeps every run.
+    Run this command after the first load, and whenever the catalog has doubled. The queries are texts that people have
+    searched, or images of the catalog while there are no such texts. Every later search uses the newest result;
+    shop.calibration keeps the results of every run.
     """
     from db import schema
     from db.engine import open_database
@@ -103,5 +104,5 @@ def calibrate(
 
     with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
         schema.check(conn)
-        say("Measuring; a minute for 100,000 products")
+        say("Measuring; this takes a minute for 100,000 products")
         print_calibration(run(conn, target_recall=target, k=k, queries=queries, on_progress=say))

@@ -25,7 +25,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the search page and the REST API until Ctrl-C or SIGTERM, and then finish the open requests.
+    """Serve the search page and the REST API until Ctrl-C or SIGTERM. Open requests are then finished.
 
     Queries that were not encoded before need a running encoder ("windowshop encode"). /openapi/openapi.json describes
     the API.
@@ -84,7 +84,7 @@ def create(
 
 @key_app.command("list")
 def list_keys() -> None:
-    """List all keys, and when each was last used."""
+    """List all keys, with the time when each key was last used."""
     from rich import box
     from rich.console import Console
     from rich.table import Column, Table

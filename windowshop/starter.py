@@ -2,7 +2,7 @@
 
 This is not a command of `windowshop`, because the training pairs are not installed with the package.
 
-The first run computes the tower's features of all pairs, which takes a few CPU-minutes; later runs read the features
+The first run computes the tower's features of all pairs, which takes a few CPU-minutes. Later runs read the features
 from ``--cache``. Scores are measured on held-out concepts only, because the head mostly remembers its training images.
 """
 
@@ -59,7 +59,7 @@ def train(
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Train a head on all pairs, as it is shipped, or on a split's training side, and write it to a file."""
+    """Train a head on all pairs, like the shipped head, or on a split's training side. Write the head to a file."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)
@@ -84,7 +84,7 @@ def draw_splits(seed: Annotated[int, typer.Option()] = splits.SEED) -> None:
 
 @app.command("golden")
 def write_golden() -> None:
-    """Store the vectors of the shipped head for the fixed inputs. Run this once after training the head."""
+    """Store the vectors of the shipped head for the fixed inputs. Run this command once after the head is trained."""
     golden.write(assemble("cpu", weights.HEAD_FILE))
 
 

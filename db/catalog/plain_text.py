@@ -12,7 +12,7 @@ BLOCKS = frozenset((
     "td", "th", "tr", "ul",
 ))  # fmt: skip
 UNSEEN = frozenset(("script", "style", "template", "head", "noscript"))
-# A tag with another name, such as <M> in "Size <M>", is text.
+# All tags of HTML. A tag with any other name, such as <M> in "Size <M>", counts as text.
 TAGS = BLOCKS | UNSEEN | frozenset((
     "a", "abbr", "acronym", "area", "audio", "b", "base", "bdi", "bdo", "big", "body", "button", "canvas", "caption",
     "center", "cite", "code", "col", "colgroup", "data", "datalist", "del", "details", "dfn", "dialog", "dir", "em",
@@ -51,8 +51,10 @@ def plain_line(html: str) -> str:
 
 
 def plain_members(value: Any) -> Any:
-    """Returns the value of an attribute with `plain_text` of each text in it. A text that is an address is not
-    changed."""
+    """Returns the value of an attribute, with each text in the value replaced by its `plain_text`.
+
+    A text that is an address stays the same.
+    """
     if isinstance(value, str):
         return plain_text(value) if has_html(value) and not _ADDRESS.fullmatch(value) else value
     if isinstance(value, Mapping):

@@ -183,5 +183,5 @@ def server_version(home: Path) -> str | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return only the variables that the programs need. Others, such as PGDATA, could change how the programs work."""
+    """Return only the variables that the programs need. Another variable, such as PGDATA, could change their work."""
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

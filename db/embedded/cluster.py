@@ -24,7 +24,7 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # these ports are tried first; outgoing connections use higher ports
+PORTS = range(5433, 5500)  # a start tries these ports first, because outgoing connections use only higher ports
 PORT_ATTEMPTS = 5  # a start tries at most this many ports
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
@@ -159,8 +159,8 @@ def _is_server_of(data: Path, pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/cwd").samefile(data)
     except FileNotFoundError:
-        return not Path("/proc/self").exists()  # macOS has no /proc, so there the process is taken for the server
-    except PermissionError:  # a container's root may not look at the folder
+        return not Path("/proc/self").exists()  # macOS has no /proc, so the process counts as the server there
+    except PermissionError:  # root in a container may lack the right to read another user's link
         with suppress(FileNotFoundError):
             name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
             return name == "(postgres)" and state != "Z"  # Z: a zombie
@@ -292,11 +292,11 @@ def _free_port(home: Path) -> int:
 
 
 def _failed(home: Path, what: str) -> EmbeddedServerError:
-    """Return the error with the end of the server's log, which is start.log until the log collector runs."""
+    """Return the error with the last lines of the server's log. Until the log collector runs, the log is start.log."""
     logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
     newest = max(logs, key=os.path.getmtime, default=None)
     lines = newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]
     return EmbeddedServerError(
         "\n  ".join([f"{what}. Its log ends with:", *lines[-8:]]),
-        hint=f"The whole log lies in {home / 'data' / 'log'}.",
+        hint=f"The whole log is in {home / 'data' / 'log'}.",
     )

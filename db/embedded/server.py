@@ -3,11 +3,11 @@
     with attach(home) as server: ...      a command starts the server if needed; the last process to leave stops it
     start(home) ... stop(home)            `windowshop db start`: the server keeps running until `stop`
 
-The kernel counts the processes that use the server, by their file locks, so a killed process is not counted:
+File locks show which processes use the server. The kernel releases the locks of a killed process. The locks are:
 
     start.lock    exclusive, while a process attaches to the server, leaves, starts or stops it
-    users.lock    shared, as long as a process is attached; checked only under start.lock
-    bell.lock     shared, for the same time; the reaper sleeps until this lock is free
+    users.lock    shared, as long as a process is attached; checked only by a process that holds start.lock
+    bell.lock     shared, as long as a process is attached; the reaper sleeps until this lock is free
     reaper.lock   exclusive, as long as the reaper lives
     server.lock   exclusive, as long as any process of the server lives
 
@@ -60,7 +60,7 @@ class Status:
     pid: int | None
     port: int | None  # the port of the server, or of its next start
     version: str | None  # the version of PostgreSQL; None before the first start
-    attached: tuple[int, ...] | None  # process ids; None if the system does not report them
+    attached: tuple[int, ...] | None  # ids of the processes that use the server; None if the system has no /proc/locks
 
 
 def _quiet(_: str) -> None:
@@ -111,7 +111,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
 
 
 def status(home: Path) -> Status:
-    """Return the state of the server. This neither waits nor changes anything."""
+    """Return the state of the server. The function does not wait for a lock and changes nothing."""
     home = home.absolute()
     with _translated(home):
         state = cluster.postmaster(home) if cluster.running(home) else None
@@ -145,7 +145,7 @@ def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
 
 
 class _User:
-    """One attachment to the server: two shared locks, which end with this process or with `leave`."""
+    """An attachment of this process to the server: two shared locks, held until `leave` or the end of the process."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -163,7 +163,8 @@ class _User:
         return all(released)
 
     def leave(self) -> None:
-        # If stopping fails here, the reaper stops the server. A failure must not hide the caller's own error.
+        # An error while the server stops is suppressed, because the error must not hide an error of the caller. In this
+        # case the reaper stops the server.
         try:
             with suppress(EmbeddedServerError, OSError), _start_lock(self._home, LEAVE_TIMEOUT):
                 if self.drop() and _unused(self._home):
@@ -179,7 +180,7 @@ def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _U
             user = _User(home)
             try:
                 if not (home / "keep").exists():
-                    # The reaper comes first: if this process is killed after the start, the reaper stops the server.
+                    # The reaper is started before the server, so that it can stop the server if this process is killed.
                     _ensure_reaper(home)
                 port = cluster.ensure_running(home, on_progress)
                 if keep:
@@ -201,7 +202,7 @@ def _ensure_reaper(home: Path) -> None:
     reaper = [sys.executable, "-m", "db.embedded.server", "reap", str(home), str(lock.fd)]
     try:
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # the reaper is not our child, so it leaves no zombie
+            ["/bin/sh", "-c", '"$@" &', "sh", *reaper],  # the shell starts the reaper and ends: no zombie stays
             cwd=Path(__file__).parents[2],
             pass_fds=[lock.fd],
             stdin=subprocess.DEVNULL,

@@ -30,8 +30,8 @@ KEYWORD_INDEXES = (
 )
 FEW = 1_000  # up to this many vectors, an exact scan is as fast as the index
 MANY = 20_000  # from this many waiting vectors on, a separate index build is worthwhile
-MOST_MEMORY = 2 << 20  # kB, at most
-POLL_SECONDS = 0.5
+MOST_MEMORY = 2 << 20  # the largest maintenance_work_mem that `raise_memory` sets, in kB
+POLL_SECONDS = 0.5  # time between two reports of the progress of a build
 NO_MEMORY = ("53100", "53200")  # SQLSTATEs: disk full, which includes shared memory, and out of memory
 
 Progress = Callable[[str, str, float], None]  # arguments: index, phase, completed share of the phase
@@ -52,14 +52,14 @@ def deferred(conn: Connection) -> list[Deferred]:
 
 
 def defer_keywords(database: Database) -> bool:
-    """Defer the indexes of words, trigrams and attributes if no product exists. Returns whether they are deferred."""
+    """Defer the indexes in KEYWORD_INDEXES if no product exists. Returns whether the indexes are deferred."""
     return _defer(database, "product", KEYWORD_INDEXES, "select 1 from shop.product limit 1")
 
 
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
-    """Defer the HNSW indexes of nearly empty tables that wait for many vectors. Returns their names.
+    """Defer the HNSW indexes of nearly empty tables that will receive many vectors. Returns the names of the indexes.
 
-    An encoder calls this before it starts with the catalog.
+    An encoder calls this function before it starts with the catalog.
     """
     if not may_build(database):
         return []
@@ -85,10 +85,10 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
 def build(
     database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred indexes, or only those in `names`. Returns the names of the built indexes, and no name while
-    another session builds.
+    """Build the deferred indexes, or only those in `names`. Returns the names of the built indexes.
 
-    Searches, loads and encoders continue during a build. Raises DatabaseError if the login may not build.
+    If another session is building indexes, no index is built. Searches, loads and encoders continue during a build.
+    Raises DatabaseError if the login may not build indexes.
     """
     engine = database.engine(None).execution_options(isolation_level="AUTOCOMMIT")
     built = []
@@ -98,13 +98,13 @@ def build(
             return []
         wanted = [
             index for index in deferred(conn) if names is None or index.name in names
-        ]  # read again: another session may have built some
+        ]  # read again, because another session may have built some of the indexes in the meantime
         if not wanted:
             return []
         if not _may_become_owner(conn, database):
             raise DatabaseError(
                 f"this login may not build indexes; deferred: {', '.join(index.name for index in wanted)}",
-                hint=f'Run "windowshop index build" as one who may become {database.roles.owner}.',
+                hint=f'Run "windowshop index build" with a login that may become {database.roles.owner}.',
             )
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
@@ -120,7 +120,7 @@ def build(
 def build_vectors(
     database: Database, model_ids: Sequence[int], on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred HNSW indexes of these models. An encoder calls this when it has no work left."""
+    """Build the deferred HNSW indexes of these models. An encoder calls this function when its work list is empty."""
     with database.connect(None) as conn:
         names = conn.scalars(
             text(
@@ -182,7 +182,7 @@ def _build(conn: Connection, index: Deferred) -> None:
         except DatabaseError as error:
             if error.sqlstate not in NO_MEMORY:
                 raise
-            # Parallel workers need shared memory, which was too small; a single process uses its own memory.
+            # The shared memory was too small for parallel workers. A single process needs no shared memory.
             conn.execute(text("set max_parallel_maintenance_workers = 0"))
             _drop_invalid(conn, index.name)
             conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})
@@ -197,8 +197,11 @@ def _drop_invalid(conn: Connection, name: str) -> None:
 
 
 def raise_memory(conn: Connection, table: str) -> None:
-    """Give the session memory to index shop.`table`: up to twice the table, the size of its HNSW graph. A graph
-    that does not fit takes three times as long to build. The server's own setting is never lowered."""
+    """Raise the session's maintenance_work_mem to twice the size of shop.`table`, but to at most MOST_MEMORY.
+
+    An HNSW graph takes up to twice the size of its table. If the graph does not fit into the memory, the build takes
+    three times as long. A higher setting of the server stays.
+    """
     conn.execute(
         text(
             "select set_config('maintenance_work_mem', greatest(s.setting::bigint, least(:most, "

@@ -11,9 +11,9 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """An HNSW index. `progress` is the share of the table that a running build has read, see `building`.
+    """An HNSW index. `progress` is the share of the table that a running build has read, or None (see `building`).
 
-    `deferred` is true while the table is filled without the index, see deferred_indexes.py.
+    `deferred` is true while the table is filled without the index (see deferred_indexes.py).
     """
 
     model: str

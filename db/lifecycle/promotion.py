@@ -22,7 +22,7 @@ NAMED = 5  # a refusal names at most this many quarantined products
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """The newest trial of two models on the same judgements: nDCG@10 of the hybrid, and the paired difference."""
+    """The newest trial of two models on the same judgements: their nDCG@10 of the hybrid, and the difference."""
 
     what: str  # the suite and the direction
     queries: int
@@ -35,7 +35,7 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """The result of a switch. `before` is the other model that served until then, or None."""
+    """The result of a switch. `before` is the model that served before the switch, or None if `now` served already."""
 
     now: str
     before: str | None
@@ -47,7 +47,7 @@ class Switched:
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
     """Let a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
 
-    If no other model serves, there is no reason against the switch.
+    If no other model serves, the function looks for no such reason.
     """
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:
@@ -65,7 +65,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 
 
 def rollback(database: Database, *, force: bool = False) -> Switched:
-    """Switch back to the model that served before; a second call switches forward again.
+    """Switch back to the model that served before. A second call undoes the first call.
 
     Raises DatabaseError if no model served before or, unless `force`, if that model fell behind.
     """
@@ -172,7 +172,7 @@ def _without_index(conn: Connection, name: str) -> list[str]:
 
 def _worse(duels: list[Duel]) -> list[str]:
     return [
-        f"in {duel.what} its nDCG@{NDCG_DEPTH} is {duel.ndcg:.3f}, now {duel.rival_ndcg:.3f}: "
+        f"in {duel.what} its nDCG@{NDCG_DEPTH} is {duel.ndcg:.3f}, that of the serving model is {duel.rival_ndcg:.3f}: "
         f"{duel.difference.value:+.3f} [{duel.difference.low:+.3f},{duel.difference.high:+.3f}] over {duel.queries} "
         f"queries (run {duel.run} against {duel.rival_run})"
         for duel in duels

@@ -40,9 +40,11 @@ def coverage(conn: Connection) -> list[Coverage]:
 def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     """Switch search to a model in one transaction, as the owner.
 
-    Searches lock the views they read, and later searches would queue behind a waiting switch. So the switch waits half
-    a second at a time and lets these searches pass in between. Raises DatabaseError if the model does not exist, if the
-    switch would lose results (unless `force`), or if searches leave no gap for 30 seconds.
+    A search locks the views that it reads, so the switch waits for running searches, and later searches queue behind a
+    waiting switch. So the switch waits half a second at a time and lets the later searches pass in between.
+
+    Raises DatabaseError if the model does not exist, if the switch would lose results (unless `force`), or if searches
+    leave no gap for 30 seconds.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

@@ -13,7 +13,7 @@ from db.work.items import Part
 
 @dataclass(frozen=True, slots=True)
 class PartCoverage:
-    """Counts of the catalog's images or titles. `items` is the sum of the other four."""
+    """Numbers of images or titles of the site. `items` is the sum of the other four numbers."""
 
     items: int
     done: int
@@ -57,7 +57,7 @@ _LAST = text(
 
 
 def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelStatus]:
-    """Return every model in the order of its addition. `building` is the result of db.lifecycle.indexes.building."""
+    """Return all models in the order in which they were added. `building` comes from db.lifecycle.indexes.building."""
     covered = coverage(conn)
     indexes = every_index(conn, building)
     last = {(row[0], row[1]): LastEvaluation(*row[2:]) for row in conn.execute(_LAST)}

@@ -17,7 +17,10 @@ from db.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The result of a trial against the serving model, the rival. `comparisons` are the model minus the rival."""
+    """The result of a trial against the serving model, the rival.
+
+    `comparisons` hold the metrics of the model minus those of the rival.
+    """
 
     model: Serving
     rival: Serving

@@ -20,20 +20,25 @@ class Calibration:
     queries: int
     query_kind: str
     ef_search: int  # for a search without a filter
-    # The stop margin of a filtered scan, a difference of Euclidean distances between unit vectors: the scan stops when
-    # its newest candidates are farther from the query than the k-th match by this margin (see filtered_hnsw_leg.sql).
+    # The stop margin of a filtered index scan, a difference of Euclidean distances between unit vectors. The scan stops
+    # when its newest candidates are more than this margin farther from the query than the k-th match (see
+    # filtered_hnsw_leg.sql).
     slack: float
     exact_us_per_row: float  # microseconds
     hnsw_us_per_candidate: float  # microseconds
-    crossover_rows: int  # with up to this many matches, the exact route counts as faster
+    crossover_rows: int  # for up to this many matches, the exact route counts as faster than the index
     background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
-    # The recall, its lower 95 % bound (`lowest`), candidates and milliseconds of each setting that was tried, then of
-    # mixes of products and of filters far from the query, with the chosen settings.
+    # An entry for each setting that was tried: the mean recall, the lower 95 % bound of this mean (`lowest`), the
+    # median number of candidates, and the lower quartile of the searches' times in milliseconds (`ms`). The last
+    # entries measure the chosen settings with queries that are mixes of products, and with filters far from the query.
     measured: list[dict[str, Any]]
 
     def missed(self) -> list[dict[str, Any]]:
-        """Return the entries of `measured` with a chosen setting whose lower bound is below the target recall."""
+        """Return the entries of `measured` that have a chosen setting, and `lowest` below the target recall.
+
+        The chosen setting for a filter and kind is in the last entry of this filter and kind.
+        """
         chosen = {(row["filter"], row.get("kind")): row for row in self.measured}
         return [row for row in chosen.values() if row.get("lowest", 1) < self.target_recall]
 

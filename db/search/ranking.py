@@ -3,7 +3,7 @@
 All calls of shop.search are here: the web service, the command line and the evaluation use this module. Only
 db/search/statement.py also writes such a call, as the text that `windowshop search --sql` shows. A new option of
 shop.search is a field of SearchParams. The functions work on a synchronous connection and inside
-`AsyncConnection.run_sync`. Errors are `db.errors`.
+`AsyncConnection.run_sync`. They raise the errors of `db.errors`.
 """
 
 import json
@@ -24,7 +24,7 @@ from db.engine import translated
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
 CACHE_HIT, CACHE_MISS = "WS103", "WS104"
 EMPTY_PAGE = "WS105"
-NOTICE_LEVEL = "debug1"  # a session receives the three notices above only with this client_min_messages
+NOTICE_LEVEL = "debug1"  # a session receives WS103, WS104 and WS105 only with this client_min_messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,10 @@ OPTIONS_OF_FACETS = (
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A row of shop.search and shop.similar. Distances are cosine distances. A leg without the product has None."""
+    """A row of shop.search and shop.similar. Distances are cosine distances.
+
+    If a leg did not find the product, the fields of that leg are None.
+    """
 
     rank: int
     product_id: UUID
@@ -121,11 +124,11 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The results of a search, best first, and its properties, which are valid even if `rows` is empty.
+    """The results of a search, best first, and properties of the search.
 
-    `degraded` means that the query could not be encoded and only keywords were searched. Only sessions whose
-    client_min_messages is NOTICE_LEVEL count cache hits and misses of texts and images, and know the total, the route
-    and the rows examined of a search that returned no rows.
+    `degraded` means that the query could not be encoded and only keywords were searched. `cache_hits` and
+    `cache_misses` are numbers of texts and images of the query. They are 0, and `total`, `total_is`, `route` and
+    `rows_examined` of a search without rows are None, unless the session's client_min_messages is NOTICE_LEVEL.
     """
 
     rows: list[SearchHit]
@@ -229,7 +232,10 @@ def search(conn: Connection, params: SearchParams) -> SearchResult:
 
 
 def similar(conn: Connection, sku: str, params: SearchParams) -> SearchResult:
-    """Return products that look like a given one. Uses OPTIONS_OF_SIMILAR; without weights, the image alone counts."""
+    """Return products that look like the product `sku`.
+
+    Uses the options of `params` that OPTIONS_OF_SIMILAR names. Without weights, only the image counts.
+    """
     weights = {"image_weight": _or(params.image_weight, 1), "title_weight": _or(params.title_weight, 0)}
     return _result(conn, _SIMILAR, {**asdict(params), **weights, "sku": sku})
 
@@ -237,8 +243,8 @@ def similar(conn: Connection, sku: str, params: SearchParams) -> SearchResult:
 def trial(conn: Connection, model: str, sku: str | None, params: SearchParams) -> SearchResult:
     """Search as if `model` were serving, for a text, an image or the image of the product `sku`.
 
-    Uses filter, k, catalog and rrf_k of `params`, and requires its weights. Only the role app may call this, because no
-    other role may have texts encoded by a model that does not serve.
+    Uses the query, image, filter, k, catalog, weights and rrf_k of `params`; no weight may be None. Only the role app
+    may call this function, because no other role may have texts encoded by a model that does not serve.
     """
     return _result(conn, _TRIAL, {**asdict(params), "model": model, "sku": sku})
 
@@ -248,12 +254,15 @@ def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
 
 
 def browse(conn: Connection, params: SearchParams) -> list[BrowseItem]:
-    """Return products without a query. Uses filter, k, catalog and `after`, which is a product_id here."""
+    """Return products without a query. Uses filter, k, catalog and after of `params`; `after` is a product_id here."""
     return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(params))]
 
 
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:
-    """Count the values of the fields `names`. Uses OPTIONS_OF_FACETS; the query matters only with a cut."""
+    """Count the values of the fields `names`, with the options of `params` that OPTIONS_OF_FACETS names.
+
+    The query changes the counts only if a cut is given.
+    """
     parameters = {**asdict(params), "fields": names, "limit_values": limit_values, "buckets": buckets}
     return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
 
@@ -278,7 +287,7 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return the rows by the driver's own cursor, because SQLAlchemy takes half a millisecond for 31 columns."""
+    """Return the rows from the driver's own cursor: SQLAlchemy takes half a millisecond more for rows of 31 columns."""
     cursor = conn.connection.cursor()
     try:
         cursor.execute(statement, parameters)

@@ -31,7 +31,7 @@ class Query:
     filter: str | None = None
     where: str | None = None
     k: int = 10
-    catalog: str | None = None  # None: main, or with `where` every catalog
+    catalog: str | None = None  # None means main, or every catalog if there is a `where`
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _check(query: Query, *, has_image: bool = False) -> None:
     if query.filter is None:
         return
     if query.where is not None:
-        raise SettingsError("a filter and an SQL condition together", hint="Give --filter or --where.")
+        raise SettingsError("a filter cannot be combined with an SQL condition", hint="Give --filter or --where.")
     try:
         json.loads(query.filter)
     except ValueError as error:
@@ -126,7 +126,7 @@ def _arguments(params: SearchParams, image_literal: sql.Composable | None) -> It
 def _search_where(conn: Connection, query: Query) -> list[ListedProduct]:
     raw = conn.connection.driver_connection
     assert raw is not None
-    raw.prepare_threshold = 0  # a prepared statement cannot hold a second one that a condition might append
+    raw.prepare_threshold = 0  # the server prepares a single statement only, so a condition cannot append another
     try:
         rows = conn.exec_driver_sql(_ordered(query, None).as_string(raw), execution_options={"no_parameters": True})
     except StatementRefused as error:

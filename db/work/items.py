@@ -28,8 +28,11 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A title or image to encode. `attempts` counts the attempts to encode it alone, this one included, and its earlier
-    failures in a batch."""
+    """A title or image to encode.
+
+    `attempts` is the number of attempts to encode the item alone, including the current attempt, plus the number of
+    earlier failures of the item in a batch.
+    """
 
     product_id: UUID
     position: int
@@ -114,7 +117,7 @@ def complete(
 
 
 def known_vectors(conn: Connection, model_id: int, sources: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-    """Return the stored vectors of the model for images with these sha256, by sha256."""
+    """Return the stored vectors of the model for those image files whose SHA-256 is in `sources`, by SHA-256."""
     rows = conn.execute(_KNOWN, {"model": model_id, "sources": list(sources)})
     return {bytes(source): vector.to_numpy().astype(np.float32) for source, vector in rows}
 
@@ -150,7 +153,7 @@ def heartbeat(conn: Connection, worker: UUID, host: str, pid: int, device: str, 
 
 
 def release(conn: Connection, worker: UUID) -> int:
-    """Sign the worker off. Returns the number of items that went back to the work list."""
+    """Delete the worker, whose claimed items go back to the work list. Returns the number of these items."""
     return int(conn.scalar(text("select shop_private.worker_release(:worker)"), {"worker": worker}) or 0)
 
 

@@ -1,7 +1,7 @@
 """Serves the queue of query texts and images for an encoder. `db/functions/queries/` has the functions that enqueue.
 
 This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
-trip adds to the latency of a new query. It raises psycopg's errors, which `db.engine.translated` turns into ours.
+trip adds to the latency of a new query. Its functions raise psycopg's errors, which `db.engine.translated` translates.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Defines an operation for revisions that drops functions before a type or a table which they use changes.
+"""Defines an operation that drops functions, so that a revision can then change a type or a table that they use.
 
     op.drop_functions("shop_private", "hnsw_leg", "search_leg")
 
@@ -19,8 +19,11 @@ class DropFunctions(MigrateOperation):
 
     @classmethod
     def drop_functions(cls, operations: Operations, schema: str, *names: str) -> None:
-        """Drop all functions and procedures of these names, with any arguments. A name without a function is
-        skipped. Like DROP FUNCTION, the operation fails if another object depends on a dropped function."""
+        """Drop all functions and procedures of these names, with any arguments.
+
+        A name without a function is skipped. Like DROP FUNCTION, the operation fails if another object depends on a
+        dropped function.
+        """
         operations.invoke(cls(schema, names))
 
     def reverse(self) -> "DropFunctions":
@@ -38,7 +41,7 @@ def _drop_functions(operations: Operations, operation: DropFunctions) -> None:
 
 
 def drop_routines(conn: Connection, oids: Sequence[int]) -> None:
-    """Drop functions and procedures in one statement, as a function may depend on another."""
+    """Drop functions and procedures in one statement, because a function may depend on another function."""
     named = conn.scalar(
         text("select string_agg(oid::regprocedure::text, ', ') from pg_proc where oid = any(:oids)"),
         {"oids": list(oids)},

@@ -4,8 +4,9 @@
     op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=32, ef_construction=128, was=(16, 64))
 
-All operations are reversible, end the revision's transaction, and can be run again after an interruption, so each needs
-a revision of its own. An index is built CONCURRENTLY; an INVALID index of an interrupted build is dropped first.
+An operation may end the revision's transaction, and can be run again after an interruption. So such operations stand in
+a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY; an INVALID
+index of an interrupted build is dropped first. The operations on HNSW indexes can be reversed.
 """
 
 from collections.abc import Iterator
@@ -24,14 +25,14 @@ class CreateIndex(MigrateOperation):
 
     @classmethod
     def create_index_concurrently(cls, operations: Operations, name: str, table: str, definition: str) -> None:
-        """Create an index on `shop.<table>`. `definition` follows the table's name in CREATE INDEX.
+        """Create an index on `shop.<table>`. `definition` is the part of CREATE INDEX after the table's name.
 
-        An empty table is indexed inside the revision's transaction, because no caller waits for the lock.
+        An empty table is indexed inside the revision's transaction, because then the lock on the table is short.
         """
         operations.invoke(cls(name, table, definition))
 
     def reverse(self) -> MigrateOperation:
-        raise NotImplementedError("a revision drops such an index by itself")
+        raise NotImplementedError("the downgrade of a revision must drop such an index by itself")
 
 
 @Operations.register_operation("create_hnsw_index")
@@ -74,7 +75,7 @@ class RebuildHnswIndex(MigrateOperation):
     def rebuild_hnsw_index(
         cls, operations: Operations, name: str, table: str, *, m: int, ef_construction: int, was: tuple[int, int]
     ) -> None:
-        """Build a new index beside the old index, then drop the old one. `was` is its m and ef_construction."""
+        """Build a new index beside the old index, then drop the old index, whose m and ef_construction are `was`."""
         operations.invoke(cls(name, table, m, ef_construction, was))
 
     def reverse(self) -> "RebuildHnswIndex":
@@ -132,7 +133,7 @@ def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
 
 @Operations.implementation_for(RebuildHnswIndex)
 def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> None:
-    """Build the new index before the old one is dropped: search uses any valid index, so an index always serves it."""
+    """Build the new index before the old index is dropped. Searches use any valid index, so they always have one."""
     bind = operations.get_bind()
     quote = bind.dialect.identifier_preparer.quote
     old, new = operation.name, f"{operation.name}_next"
@@ -152,7 +153,10 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
 
 @contextmanager
 def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
-    """Set lock_timeout for the session and reset it later. In autocommit, SET LOCAL would end with its statement."""
+    """Set lock_timeout for the session, and set the earlier value at the end of the context.
+
+    In autocommit, SET LOCAL would have no effect on the next statement.
+    """
     bind = operations.get_bind()
     before = str(bind.scalar(text("select current_setting('lock_timeout')")))
     operations.execute(f"set lock_timeout = '{limit}'")
@@ -163,12 +167,12 @@ def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
 
 
 def _knows_deferred(operations: Operations) -> bool:
-    """Return whether shop.deferred_index exists: a site's revisions may be older than that table."""
+    """Return whether the table shop.deferred_index exists. A site's revisions may run before the table is created."""
     return operations.get_bind().scalar(text("select to_regclass('shop.deferred_index')")) is not None
 
 
 def _not_deferred(operations: Operations, name: str) -> None:
-    """Delete the note of a deferred index, because the index was built or dropped."""
+    """Delete the index from shop.deferred_index, because the index was built or dropped."""
     if _knows_deferred(operations):
         operations.get_bind().execute(text("delete from shop.deferred_index where name = :name"), {"name": name})
 

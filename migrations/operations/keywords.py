@@ -3,8 +3,8 @@
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 
 The operation replaces the function behind the generated column, writes the rows again in small transactions, and builds
-the index again beside the old one. It ends the revision's transaction and can be run again after an interruption: rows
-whose keywords are right are not written. It reports progress to the `progress` option of Alembic's context.
+a new index beside the old index. The operation ends the revision's transaction. After an interruption it can be run
+again: a row whose keywords are right is not written. It reports progress to the `progress` option of Alembic's context.
 """
 
 import time
@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout
 
-ROWS = 500  # a transaction, which holds row locks, writes only this many rows, in well below a second
-WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again to drop entries of old rows
-REPORT_SECONDS = 2.0
+ROWS = 500  # each transaction writes at most this many rows, so that it holds row locks for well below a second
+WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again, to drop the entries of old rows
+REPORT_SECONDS = 2.0  # least time between two reports of progress
 PATIENCE_SECONDS = 300.0  # time limit of the wait for a moment in which no statement writes products
 INDEX = "product_keywords_idx"
 
@@ -35,7 +35,7 @@ class ReplaceKeywords(MigrateOperation):
         operations.invoke(cls(function))
 
     def reverse(self) -> MigrateOperation:
-        raise NotImplementedError("a revision names the earlier function itself")
+        raise NotImplementedError("the downgrade of a revision must contain the earlier function")
 
 
 @Operations.implementation_for(ReplaceKeywords)
@@ -52,7 +52,7 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
             if written >= WORTH_REBUILDING:
                 _rebuild_index(operations)
             if written:
-                # a search learns from the statistics which words are common
+                # refresh_common_words reads the statistics of ANALYZE to find the common words.
                 operations.execute("analyze shop.product")
                 operations.execute("select shop_private.refresh_common_words()")
 
@@ -60,7 +60,8 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
 def _replace_function(operations: Operations, function: str) -> None:
     """Replace the function at a moment in which no statement writes products. Every later statement uses the new one.
 
-    The lock excludes writers, not searches, and is requested for half a second at a time, so that writers pass.
+    The lock excludes writers but no searches. The session waits for the lock only half a second at a time, so that
+    writers can pass in between.
     """
     statement = (
         f"do $lock$ begin lock table shop.product in share mode; execute $function${function}$function$; end $lock$"
@@ -79,7 +80,7 @@ def _replace_function(operations: Operations, function: str) -> None:
 
 
 # Rows are locked in the order in which every writer locks products. Setting `language` to its own value computes the
-# keywords again, and no trigger depends on it.
+# keywords again and fires no trigger, because no trigger depends on `language`.
 _BATCH = text(
     """
     with batch as (
@@ -115,7 +116,7 @@ def _write_rows(operations: Operations) -> int:
 
 
 def _rebuild_index(operations: Operations) -> None:
-    """Build the index again beside the old one. A deferred index does not exist, and its definition stays the same."""
+    """Build a new index beside the old index, unless the index is deferred and therefore does not exist."""
     bind = operations.get_bind()
     left = bind.scalars(
         text(

@@ -20,7 +20,7 @@ from db.errors import DatabaseError
 from migrations.comments import embedding_comments
 from migrations.operations.indexes import lock_timeout, vector_schema
 
-PATIENCE_SECONDS = 30.0  # dropping a table is tried for this long
+PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
 
 
 @Operations.register_operation("create_embedding_tables")
@@ -104,8 +104,8 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
         ("title", "product_id", "shop.product (product_id)"),
     ):
         table = quote(f"{operation.model}_{part}")
-        # A row means that the item is encoded: the vector is finite (the type ensures that), of unit length within half
-        # precision, and of this model.
+        # A row means that the item is encoded. The vector is finite (the type ensures this), belongs to this model, and
+        # has unit length within half precision.
         operations.execute(
             f"""
             create table shop.{table} (
@@ -131,7 +131,7 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
     bind = operations.get_bind()
     status = bind.scalar(text("select status from shop.model where name = :name"), {"name": operation.model})
     if status == "serving":
-        # The views are emptied in the same transaction.
+        # Without a serving model, `serve_model` makes the views empty, so that the tables can be dropped.
         bind.execute(text("update shop.model set status = 'retired' where name = :name"), {"name": operation.model})
         bind.execute(text("select shop_private.serve_model()"))
     bind.execute(text("delete from shop.model where name = :name"), {"name": operation.model})
@@ -145,7 +145,7 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     image, title = quote(f"{operation.model}_image"), quote(f"{operation.model}_title")
     bind, model = operations.get_bind(), {"model": operation.model}
     with operations.get_context().autocommit_block():
-        # The lock waits for writers that began before the model was known; later writers enqueue their own rows.
+        # The lock waits for writers that began before the model existed. Later writers enqueue their rows themselves.
         operations.execute(
             "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
         )
@@ -189,7 +189,8 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
-        # Each drop runs alone, because its foreign keys make it lock the product tables, which blocks every search.
+        # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, it also locks a table of the
+        # catalog, and this lock blocks every search.
         for part in ("title", "image"):
             _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
@@ -203,9 +204,9 @@ def _restore_model(operations: Operations, operation: RestoreModel) -> None:
 
 
 def _patiently(operations: Operations, statement: str) -> None:
-    """Run a statement in autocommit that must wait for running searches.
+    """Run, in autocommit, a statement that must wait for running searches.
 
-    The statement waits only half a second at a time, so that later searches do not queue behind it for longer.
+    The statement waits only half a second at a time, because later searches queue behind it while it waits.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     with lock_timeout(operations, "500ms"):

@@ -221,7 +221,7 @@ def upgrade() -> None:
     )
     op.execute("alter table shop.product enable row level security")
     op.execute("create policy everyone on shop.product using (true) with check (true)")
-    # These two tables get and lose rows all the time.
+    # Rows are inserted into and deleted from these two tables all the time, so autovacuum runs more often on them.
     for table in ("work", "request"):
         op.execute(
             f"alter table shop_private.{table} set (autovacuum_vacuum_scale_factor = 0.02, "

@@ -10,7 +10,8 @@ branch_labels = None
 depends_on = None
 
 # A generated column depends on this function, so a revision defines it. The text search configurations of pg_catalog do
-# not change, so the cast from text is in fact immutable. Of a description, 20,000 characters are indexed.
+# not change, so the cast from text to regconfig is in fact immutable. The first 20,000 characters of a description
+# count.
 KEYWORDS = """
 create function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
@@ -35,10 +36,10 @@ create type shop_private.leg as (
     ef_search integer, examined bigint, ms double precision, reason text
 )"""
 
-# An image or title, and the distance of its vector from the query.
+# An image or title, and the distance between its vector and the vector of the query.
 NEAR = "create type shop_private.near as (product_id uuid, position smallint, distance double precision)"
 
-# The id of a judged query. A generated column depends on this function too.
+# Returns the id of a judged query. A generated column depends on this function.
 QUERY_ID = """
 create function shop_private.query_id(query text, picture bytea, picture_sku text) returns uuid
 language sql immutable parallel safe set search_path = pg_catalog as $$
@@ -60,8 +61,8 @@ create type shop.search_result as (
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text
 )"""
 
-# A row of shop.matches. The row is a type, because shop.matches also has an argument sku, and a function cannot have an
-# argument and a column of the same name.
+# A row of shop.matches. The result is declared as a type, because a function cannot have an argument and a result column
+# of the same name, and shop.matches has an argument sku and a column sku.
 MATCH = """
 create type shop.match as (
     product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,

@@ -8,8 +8,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# The function returns the same values as before. All its names are qualified, so it needs no SET clause for the search
-# path. The SET clause took three times as long as the hash.
+# The function returns the same values as before. All names in the function are qualified, so it needs no SET clause for
+# the search path. The SET clause of the earlier function took three times as long as the hash.
 PRODUCT_ID = """
 create or replace function shop.product_id(sku text, catalog text default 'main') returns uuid
 language plpgsql immutable strict parallel safe as $$

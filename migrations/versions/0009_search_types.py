@@ -16,7 +16,7 @@ create type shop_private.search_request as (
     min_similarity double precision, max_gap double precision, degrade boolean, route text
 )"""
 
-# The settings that control a search: see shop_private.search_settings().
+# The settings that control a search. The function shop_private.search_settings() returns them.
 SETTINGS = """
 create type shop_private.search_settings as (
     model_id smallint, model text, revision text, image_table regclass, title_table regclass, image_index regclass,
@@ -26,7 +26,7 @@ create type shop_private.search_settings as (
     image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer
 )"""
 
-# A search before fusion. total_is says whether the total is exact, about or at least the number.
+# A search before fusion. The column total_is says whether `total` is exact, an estimate or a lower bound.
 RUN = """
 create type shop_private.search_run as (
     model_id smallint, model text, revision text, calibration_id bigint, products bigint, depth integer,
@@ -58,7 +58,7 @@ where d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_type'::regclass
 
 def upgrade() -> None:
     op.execute("alter type shop_private.near rename to candidate")
-    # The measures of the keyword leg are scores, those of the other legs are distances.
+    # For the keyword leg, this column contains scores. For the other legs, it contains distances.
     op.execute("alter type shop_private.leg rename attribute scores to measures")
     op.execute("alter type shop_private.leg rename attribute examined to rows_examined")
     vector = op.get_bind().dialect.identifier_preparer.quote(op.get_context().opts["schemas"]["vector"])

@@ -71,7 +71,8 @@ EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field t
 def upgrade() -> None:
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
-    # Creating an index may end the transaction, so the statements that cannot run twice come last.
+    # The creation of an index may end the transaction, and an interrupted upgrade runs the revision again. So the
+    # statements that cannot run twice come last.
     op.create_index_concurrently(
         "product_identifier_idx",
         "product",

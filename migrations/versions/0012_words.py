@@ -16,8 +16,8 @@ UNSPACED = (
 
 # A generated column uses these functions, so they are defined here and not in a file of db/functions. The functions
 # give the same result in every locale of the database: lower() uses the collation pg_c_utf8, and the regular
-# expressions name ranges of characters. Two private characters replace other characters until the end: U+E000 replaces
-# the letter U+0439, which is not an accented letter, and U+E001 replaces a decimal point.
+# expressions name ranges of characters. During the computation, two private characters stand for other characters:
+# U+E000 for the letter U+0439, which is a letter of its own and must keep its mark, and U+E001 for a decimal point.
 FOLD = r"""
 create or replace function shop_private.fold(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -48,8 +48,8 @@ begin
     return folded;
 end $$""".replace("UNSPACED", UNSPACED)
 
-# Marks decimal points, so that "1,5" and "1.5" are one number. A number with more digits is a code, or its comma or
-# point separates thousands.
+# Marks decimal points, so that "1,5" and "1.5" are equal. In a number with more digits, a comma or point may separate
+# thousands, or the number is a code.
 MARK_DECIMALS = r"""
 create or replace function shop_private.mark_decimals(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -152,8 +152,8 @@ begin
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
 end $$"""
 
-# The first 20,000 characters of a description count. The cast from text to regconfig is in fact immutable, because the
-# configurations of pg_catalog do not change.
+# Only the first 20,000 characters of a description count. The cast from text to regconfig is in fact immutable, because
+# the configurations of pg_catalog do not change.
 KEYWORDS = r"""
 create or replace function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,
@@ -181,7 +181,7 @@ begin
             shop_private.with_forms(pg_catalog.to_tsvector(c, described), c, described, null), 'D');
 end $$"""
 
-# The function of revision 0002, which adds no forms.
+# The function of revision 0002. It adds no forms of words.
 PLAIN_KEYWORDS = """
 create or replace function shop_private.keywords(
     language text, sku text, title text, brand text, product_type text, color text, material text, gtin text, mpn text,

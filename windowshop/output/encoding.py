@@ -49,8 +49,7 @@ def encode_with_progress(
 
 
 class _Watcher:
-    """Copies the counters to the progress bar in a thread of its own, so that the lanes need not know about a
-    terminal."""
+    """Copies the counters to the progress bar, in a thread of its own. So the encoder's lanes need no terminal."""
 
     def __init__(self, bar: ProgressBar) -> None:
         self._bar = bar
@@ -88,8 +87,8 @@ def _print(console: Console, summary: RunSummary) -> None:
         console.print(f"{counters.failed} attempts failed.")
     if summary.left.quarantined:
         console.print(
-            f"{summary.left.quarantined} items are quarantined: SELECT * FROM shop.quarantine; fix them, then "
-            '"windowshop retry".'
+            f"{summary.left.quarantined} items are quarantined: SELECT * FROM shop.quarantine; fix their errors, then "
+            'run "windowshop retry".'
         )
     if summary.left.pending:
         console.print(f"{summary.left.pending} items are still waiting.")

@@ -134,7 +134,7 @@ def _routes(leg: MeasuredLeg) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Returns a table whose cells break between a figure and its interval if the terminal is narrow."""
+    """Return a table. In a narrow terminal, a cell breaks between its figure and the interval of the figure."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(columns):
         longest_word = max(map(len, name.split()))

@@ -13,7 +13,7 @@ from db.search.statement import ListedProduct, Query, as_sql
 
 
 def shown_sql(query: Query, image: Path | None = None) -> str:
-    """Returns the statement in a form that can be pasted into psql, which then reads the image file itself."""
+    """Return the statement in a form that can be pasted into psql. There, psql reads the image file itself."""
     if image is None:
         return as_sql(query).as_string(None) + ";"
     statement = as_sql(query, sql.SQL("decode(:'image', 'base64')")).as_string(None)
@@ -28,8 +28,8 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     prices = ["" if hit.price is None else f"{hit.price} {hit.currency or ''}".strip() for hit in hits]
     similarities = ["" if hit.similarity is None else f"{hit.similarity:.3f}" for hit in hits]
     numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
-    # Figures are always shown in full. SKU, title and type share the remaining width. If this width is too small, the
-    # title shrinks to half of it; then the type shrinks, and then the SKU.
+    # Figures are always shown in full. SKU, title and type share the remaining width. If the remaining width is too
+    # small, the title shrinks to half of this width; then the type shrinks, and then the SKU.
     left = console.width - numbers - price - similarity - 13  # between columns
     sku = min(16, max(len(hit.sku) for hit in hits))
     kind = min(18, max(len(hit.product_type or "") for hit in hits))
@@ -72,8 +72,10 @@ def print_calibration(found: Calibration, console: Console | None = None) -> Non
     console.print(
         f"model {found.model}, {found.products} products, {found.queries} {found.query_kind} queries: {reached}\n"
         f"ef_search {found.ef_search}, slack {found.slack}; up to {found.crossover_rows} matches are always compared "
-        f"one by one ({found.exact_us_per_row:.1f} us each, a candidate {found.hnsw_us_per_candidate:.1f} us)\n"
-        f"a query and a random product: similarity {found.background_mean:.3f} +- {found.background_deviation:.3f}",
+        f"one by one ({found.exact_us_per_row:.1f} us for each match; {found.hnsw_us_per_candidate:.1f} us for each "
+        "candidate of the index)\n"
+        f"similarity of a query to a random product: mean {found.background_mean:.3f}, standard deviation "
+        f"{found.background_deviation:.3f}",
         highlight=False,
     )
     for row in found.missed():

@@ -29,7 +29,7 @@ def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
             counts = [f"{getattr(covered, count):,}" for count in COUNTS]
             indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
             table.add_row(f"{part}s", *counts, indexes)
-        if model.coverage:  # a retired model has none
+        if model.coverage:  # a retired model has no coverage
             console.print(table)
 
 
@@ -48,7 +48,7 @@ def as_json(models: Sequence[ModelStatus]) -> str:
 
 
 def told(switched: Switched) -> list[str]:
-    """Returns lines that describe a switch and how to undo it."""
+    """Return lines that describe a switch and how to undo the switch."""
     before = switched.before
     lines = [f"Search is served by {switched.now}{'' if before is None else f', which takes the place of {before}'}."]
     lines += [f"Forced, although {reason}." for reason in switched.overruled]
@@ -61,8 +61,8 @@ def told(switched: Switched) -> list[str]:
     ]
     if before is not None:
         lines.append(
-            f'Back to {before}: "windowshop model rollback". It is kept current while an encoder runs, until '
-            f'"windowshop model retire {before}".'
+            f'To go back to {before}: "windowshop model rollback". Encoders keep the vectors of {before} current '
+            f'until "windowshop model retire {before}".'
         )
     return lines
 
@@ -73,7 +73,7 @@ def _covered(kind: str, part: PartCoverage) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Returns a table. In a narrow terminal, names continue on the next line and figures stay whole."""
+    """Return a table. In a narrow terminal, names continue on the next line and figures stay whole."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, no_wrap=name not in ("index", "state"), overflow="fold")
