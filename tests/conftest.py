@@ -35,7 +35,7 @@ def _no_developer_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def public_folder() -> Iterator[Path]:
-    """Yields a folder that the server's operating system user can read, unlike pytest's tmp_path."""
+    """Yields a folder that the server's operating system user can read. That user cannot read pytest's tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="windowshop-tests-"))
     path.chmod(0o755)
     yield path
@@ -112,7 +112,7 @@ def clip_database(databases: Databases, clip_template: tuple[str, Path], setting
 
 @pytest.fixture
 def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
-    """Returns a function that returns the environment variables of a `windowshop` process for a given database."""
+    """Returns a function. For a database and a role, it returns the environment variables of a `windowshop` process."""
 
     def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -52,7 +52,7 @@ def test_imports_follow_the_contracts() -> None:
 
 
 def imported_of(libraries: tuple[str, ...], statement: str) -> str:
-    """Runs the statement in a new interpreter and returns those of the given libraries that it has loaded."""
+    """Returns the names of those given libraries that a new interpreter has loaded after the statement."""
     code = f"import sys; {statement}; print([name for name in {libraries!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

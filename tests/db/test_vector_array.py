@@ -1,4 +1,4 @@
-"""A batch of vectors is sent as one binary parameter. The server stores its values in half precision."""
+"""A batch of vectors is sent as one binary parameter. The server reads the numbers of the batch in half precision."""
 
 import numpy as np
 import pytest

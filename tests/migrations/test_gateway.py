@@ -190,7 +190,7 @@ def test_two_sites_that_share_roles_must_share_the_password_of_the_gateway(tenan
         upgrade(database, Settings(home=tmp_path / home))  # each user mapping now holds the shared password
 
 
-def test_an_upgrade_keeps_the_random_password_of_the_gateway_while_it_works(
+def test_an_upgrade_keeps_the_random_password_of_the_gateway_while_the_password_works(
     tenants: Tenants, settings: Settings
 ) -> None:
     database = tenants.database("tenant_")

@@ -74,7 +74,7 @@ def shop_with_chair(with_toy: Database) -> Database:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adds a revision to the project. The revision is not applied yet, and it commits before its end."""
+    """Adds a revision to the project without applying it. The revision commits one of its two tables before its end."""
     versions = tmp_path / "versions"
     shutil.copytree(PROJECT_REVISIONS, versions)
     (versions / "9999_next.py").write_text(NEXT_REVISION)
@@ -127,7 +127,7 @@ def public_interface(database: Database) -> dict[str, list[str]]:
     return interface
 
 
-def test_the_public_interface_only_grows_at_the_end(database: Database) -> None:
+def test_new_arguments_and_columns_of_the_public_interface_come_last(database: Database) -> None:
     """The golden file lists the public interface. New lines may be added, but existing lines must not change."""
     present = public_interface(database)
     promised: dict[str, list[str]] = {}
@@ -165,7 +165,7 @@ def test_an_upgrade_with_a_new_result_column_keeps_objects_that_depend_on_search
 
 
 @pytest.mark.usefixtures("next_revision")
-def test_an_upgrade_with_a_new_argument_changes_nothing_and_names_dependent_objects(
+def test_an_upgrade_with_a_new_argument_stops_before_any_change_and_names_dependent_objects(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)

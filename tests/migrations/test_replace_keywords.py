@@ -25,7 +25,7 @@ UNFOLDED = "select count(*) from shop.product where keywords @@ 'café'::tsquery
 
 @pytest.fixture
 def old(database: Database, settings: Settings) -> Database:
-    """Returns a database at revision 0011, the revision before the keywords change. The database has products."""
+    """Returns a database with products at revision 0011. The next revision changes how keywords are computed."""
     downgrade(database, settings, "0011")
     shop = Shop(database)
     shop.run(

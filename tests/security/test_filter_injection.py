@@ -1,8 +1,9 @@
-"""No text in a filter can inject SQL: the compiler writes the text as a literal or raises an error with code 22023.
+"""No text in a filter can inject SQL: the compiler writes the text as a literal or raises SQLSTATE 22023.
 
 Each test puts every payload at one place of a filter. The tests run as the analyst and as the administrator, who has
-all privileges. Each payload is the title, the brand and an attribute of one product. A filter must find the same
-products as its second implementation in Python (tests/support/filter_meaning.py); a different result is an injection.
+all privileges. Each payload is the title, the brand and an attribute of one product. A filter must find the products
+that the second implementation of filters in Python (tests/support/filter_meaning.py) finds. A different result would
+be an injection.
 """
 
 from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ def observer(databases: Databases, database: Database) -> Iterator[Session]:
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, observer: Session) -> Iterator[Session]:
     """Yields a session of one role. After the test, the fixture commits the session's transaction, so that an injected
-    change would be visible, and compares the state of the session and of the database with the state before."""
+    change would be visible. It then compares the states of session and database with the states before the test."""
     before = observer.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:
@@ -158,7 +159,7 @@ def test_a_payload_at_the_place_of_a_value_is_compiled_to_a_literal(session: Ses
 
 
 @pytest.mark.parametrize("place", ELSEWHERE)
-def test_a_payload_at_any_other_place_is_compiled_to_a_literal_or_refused_with_code_22023(
+def test_a_payload_at_any_other_place_is_compiled_to_a_literal_or_refused_with_sqlstate_22023(
     session: Session, place: str
 ) -> None:
     literals = 0

@@ -70,7 +70,7 @@ def test_the_privileges_of_every_role_equal_the_golden_file(shop: "Shop") -> Non
     assert actual.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
-def test_public_has_no_privilege(shop: "Shop") -> None:
+def test_the_role_public_has_no_privileges(shop: "Shop") -> None:
     assert [row for row in shop.run(PRIVILEGES) if row.grantee == "PUBLIC"] == []
 
 
@@ -86,7 +86,7 @@ def test_every_object_belongs_to_the_owner_role(shop: "Shop") -> None:
     assert {owner for _, owner in rows} == {"shop_owner"}
 
 
-def test_every_definer_function_sets_its_search_path(shop: "Shop") -> None:
+def test_every_security_definer_function_sets_its_search_path(shop: "Shop") -> None:
     rows = shop.run(
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = pronamespace "
         "where nspname in ('shop', 'shop_private') and prosecdef and not exists "

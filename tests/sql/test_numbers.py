@@ -10,7 +10,7 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-# Maps each function to the arguments without which a call of the function fails.
+# Maps each function to valid values for its required arguments.
 CALLS = {
     "browse": {},
     "calibrate": {},

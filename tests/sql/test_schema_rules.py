@@ -31,7 +31,7 @@ def test_no_do_update_clause_of_an_upsert_reads_the_clock() -> None:
             assert not clock, path.name
 
 
-def test_every_definer_function_sets_its_search_path_in_its_file() -> None:
+def test_every_security_definer_function_sets_its_search_path_in_its_file() -> None:
     heads = {
         path.name: re.findall(r"create or replace (?:function|procedure).*?\bas\b", path.read_text(), flags=re.S)
         for path in FUNCTION_FILES
@@ -203,7 +203,7 @@ def test_the_columns_of_a_view_have_the_comments_of_the_columns_of_shop_product(
 
 
 def test_functions_that_return_a_page_declare_at_most_50_rows(migrated: psycopg.Connection[Any]) -> None:
-    """For a function without a row estimate, PostgreSQL expects 1,000 rows and reads the whole table of a join."""
+    """For a function without a row estimate, PostgreSQL expects 1,000 rows, so a join reads the whole other table."""
     rows = migrated.execute(
         "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset"
     ).fetchall()

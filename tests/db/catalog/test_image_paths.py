@@ -95,7 +95,7 @@ def test_a_path_that_leaves_the_root_or_names_no_file_is_refused_with_the_reason
     assert reason in str(refused.value)
 
 
-def test_an_image_root_may_be_a_link_itself(root: Path, tmp_path: Path):
+def test_an_image_root_may_be_a_symbolic_link(root: Path, tmp_path: Path):
     (tmp_path / "linked").symlink_to(root)
     assert ImageRoot(tmp_path / "linked").uri("a.jpg") == ("a.jpg", True)
     assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", False)

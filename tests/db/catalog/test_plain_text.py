@@ -1,4 +1,4 @@
-"""HTML and entities become plain text in every field that is text, by `load` in every format and by PUT."""
+"""Validation turns HTML tags and entities into plain text in every text field except identifiers and addresses."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def validated(fields: dict[str, str], images: list[str] | None = None, **attribu
 
 
 @pytest.mark.parametrize("field", ["title", "brand", "product_type", "color", "size", "material", "condition"])
-def test_a_short_field_is_one_line_without_tags_and_entities(field: str) -> None:
+def test_a_short_text_field_becomes_one_line_without_tags_and_entities(field: str) -> None:
     assert getattr(validated({field: "Cr&egrave;me<br>br&ucirc;l&eacute;e"}), field) == "Crème brûlée"
 
 
@@ -32,16 +32,16 @@ def test_identifiers_are_not_changed() -> None:
     assert (product.sku, product.mpn, product.item_group_id) == ("A&amp;B", "<b>", "a&lt;b")
 
 
-def test_addresses_lose_only_escaped_ampersands() -> None:
+def test_in_addresses_only_escaped_ampersands_are_decoded() -> None:
     product = validated({"link": "https://a.example/?b=1&amp;copy=2&c=<d>"}, ["https://a.example/1.jpg?a=1&amp;b=2"])
     assert product.link == "https://a.example/?b=1&copy=2&c=<d>"
     assert product.images[0].uri == "https://a.example/1.jpg?a=1&b=2"
 
 
-def test_texts_in_attributes_are_plain_and_addresses_stay() -> None:
+def test_texts_in_attributes_become_plain_text_and_addresses_are_not_changed() -> None:
     product = validated({}, short="<p>a</p>", deep={"list": ["&eacute;", 3]}, page="https://a.example/?a=1&lt;=2")
     assert product.attributes == {"short": "a", "deep": {"list": ["é", 3]}, "page": "https://a.example/?a=1&lt;=2"}
 
 
-def test_a_title_of_tags_only_is_empty() -> None:
+def test_a_title_of_only_tags_is_refused_as_empty() -> None:
     assert validate(RawProduct({"sku": "1", "title": "<p></p>"}), None) == ["title is empty"]

@@ -25,7 +25,7 @@ with attach(Path(sys.argv[1])) as server:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Yields a temporary folder that the server's operating system user can read, unlike pytest's tmp_path."""
+    """Yields a temporary folder that the server's operating system user can read. That user cannot read tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="embedded-"))
     path.chmod(0o755)
     yield path

@@ -28,7 +28,9 @@ judged = st.dictionaries(st.sampled_from(KEYS), st.integers(0, 3), min_size=1).f
     ("ranked", "k", "expected"),
     [("abd", 3, 1), ("abd", 2, 2 / 3), ("xaxbxd", 4, 2 / 3), ("cx", 10, 0), ("", 10, 0)],
 )
-def test_recall_is_the_share_of_relevant_products_among_the_first_k(ranked: str, k: int, expected: float) -> None:
+def test_recall_at_k_is_the_share_of_relevant_products_that_are_found_among_the_first_k(
+    ranked: str, k: int, expected: float
+) -> None:
     assert recall_at_k(list(ranked), GRADES, k) == pytest.approx(expected)
 
 

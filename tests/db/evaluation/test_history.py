@@ -48,7 +48,7 @@ def test_a_run_is_stored_with_every_query_and_an_analyst_can_read_the_run(shop: 
     assert kept(shop, measured) == number + 1
 
 
-def test_comparing_a_run_with_itself_gives_zero_and_with_another_run_the_mean_difference(
+def test_the_difference_of_two_runs_is_the_mean_over_their_queries_and_zero_for_equal_runs(
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)
@@ -73,7 +73,9 @@ def test_comparing_a_run_with_itself_gives_zero_and_with_another_run_the_mean_di
     assert differences["text->image", "nDCG@10"].value == 0
 
 
-def test_the_documented_statement_finds_the_queries_with_the_largest_losses(shop: "Shop", analyst: Connection) -> None:
+def test_the_statement_in_docs_evaluation_lists_the_queries_with_the_largest_losses(
+    shop: "Shop", analyst: Connection
+) -> None:
     suite_of_words(shop)
     numbers = [kept(shop, run(analyst, How(weights=only(leg)))) for leg in ("keyword", "image")]
     document = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()
@@ -126,7 +128,7 @@ def test_runs_with_different_suites_filters_or_k_are_not_compared(shop: "Shop", 
         history.find(analyst, "-1", tasks)
 
 
-def test_two_runs_that_end_at_the_same_time_get_two_numbers(
+def test_runs_that_are_stored_at_the_same_time_get_different_numbers(
     shop: "Shop", analyst: Connection, together: Callable[..., list[int]]
 ) -> None:
     suite_of_words(shop, 10)

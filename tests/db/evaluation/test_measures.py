@@ -75,7 +75,7 @@ def test_without_an_encoder_the_error_names_the_query(shop: "Shop", analyst: Con
     assert "windowshop encode" in str(e.value.hint)
 
 
-def test_a_deleted_judged_product_does_not_count_but_an_unencoded_product_does(
+def test_recall_counts_judged_products_that_are_not_encoded_but_not_deleted_products(
     shop: "Shop", analyst: Connection
 ) -> None:
     fill(shop, 3)

@@ -1,6 +1,6 @@
 """An encoder opens no connection to a forbidden address, although anybody who writes a feed can name any address.
 
-Only name resolution is replaced. Servers listen on loopback and count their connections.
+The tests replace only name resolution. Servers listen on loopback and count their connections.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""The first bytes of an image decide its format; its file name does not."""
+"""The first bytes of an image decide its format. The name of the file does not matter."""
 
 from io import BytesIO
 
@@ -19,6 +19,6 @@ def test_every_format_that_windowshop_opens_has_a_media_type(format_: str) -> No
 @pytest.mark.parametrize(
     "content", [b"", b"<svg/>", b"%PDF-1.7", b"II*\0", b"RIFF1234WAVE", b"%!PS", b"BMW 320i, 1998", b"1234ftypmp42"]
 )
-def test_bytes_of_any_other_format_are_rejected(content: bytes) -> None:
+def test_bytes_of_a_format_that_windowshop_does_not_open_are_rejected(content: bytes) -> None:
     with pytest.raises(ImageRejected):
         media_type(content)

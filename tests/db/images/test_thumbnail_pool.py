@@ -23,7 +23,7 @@ CRASHES, HANGS = b"this crashes the decoder", b"this never comes back"
 
 
 def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """Replaces the real decoder. Crashes for CRASHES, hangs for HANGS and returns a thumbnail for other bytes."""
+    """Replaces the decoder. The bytes CRASHES crash the process, HANGS block it, other bytes become a thumbnail."""
     if data == CRASHES:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANGS:

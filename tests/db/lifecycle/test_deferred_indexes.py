@@ -31,7 +31,7 @@ HNSW = {"toy_image_hnsw", "toy_title_hnsw"}
 
 @pytest.fixture
 def own_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["Shop"]:
-    """Yields a shop in a new database, because other tests need the indexes that these tests drop."""
+    """Yields a shop in a new database, because the tests of this file drop indexes that other tests need."""
     from tests.support.shop import Shop
 
     made = Shop(databases.copy(toy_template[0]))

@@ -36,7 +36,7 @@ def serving(shop: "Shop") -> str:
     return str(shop.value("select name from shop.model where status = 'serving'"))
 
 
-def test_a_model_that_covers_the_catalog_is_promoted_rolled_back_and_restored(filled_shop: "Shop") -> None:
+def test_a_promotion_can_be_rolled_back_and_repeated_by_a_second_rollback(filled_shop: "Shop") -> None:
     done = promote(filled_shop.database, "wide")
     assert (done.now, done.before, done.overruled, done.duels) == ("wide", "toy", [], [])
     assert done.coverage["image"].done == 10
@@ -105,7 +105,7 @@ def test_a_model_without_a_valid_index_is_not_promoted_on_a_large_catalog(
 
 
 def kept(shop: "Shop", model: str, scores: list[float], *, yardstick: str = "y", trial: bool = True) -> None:
-    """Stores an evaluation run of the hybrid search with one query for each of `scores`. The score is its nDCG@10."""
+    """Stores an evaluation run of the hybrid search with one query for each score. The score is the query's nDCG@10."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         evaluation = conn.scalar(
             text(
@@ -166,7 +166,8 @@ def test_promotion_compares_the_newest_trials_of_both_models_on_the_same_judgeme
     kept(filled_shop, "wide", GOOD)
     kept(filled_shop, "toy", BAD)
     kept(filled_shop, "wide", BAD, yardstick="other judgements, which toy was never measured on")
-    kept(filled_shop, "toy", [1.0] * 20, trial=False)  # no trial but an ordinary evaluation, so promotion ignores it
+    # Promotion ignores this run, because it is an ordinary evaluation and no trial.
+    kept(filled_shop, "toy", [1.0] * 20, trial=False)
     [duel] = promote(filled_shop.database, "wide").duels
     assert (duel.run, duel.rival_run) == (3, 4)
 

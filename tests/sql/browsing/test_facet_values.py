@@ -1,4 +1,4 @@
-"""Each row of shop.facets keeps the JSON type of its value and has a filter that finds the products it counts."""
+"""Each row of shop.facets keeps the JSON type of its value. The row's filter finds the products that the row counts."""
 
 import json
 import random

@@ -169,7 +169,7 @@ def test_filtering_on_a_value_keeps_the_other_values_of_its_field(shop: "Shop", 
     assert [row.field for row in rows] == ["color", "color", "brand", "brand"]
 
 
-def test_conditions_inside_or_and_not_also_apply_to_the_counts_of_their_own_field(shop: "Shop", facets: Facets) -> None:
+def test_a_nested_condition_also_applies_to_the_counts_of_its_own_field(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "red"), ("c", "green"))
     rows = facets(filter={"or": [{"brand": "a"}, {"brand": "c"}]}, fields=["brand"])
     assert listed(rows, "brand") == {"a": 1, "c": 1}

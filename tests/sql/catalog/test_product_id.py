@@ -25,7 +25,7 @@ def test_the_id_is_the_first_half_of_a_hash_of_catalog_and_sku(shop: "Shop", sku
     assert shop.value("select shop.product_id(:sku, :catalog)", sku=sku, catalog=catalog) == expected
 
 
-def test_the_id_of_a_known_sku_never_changes(shop: "Shop") -> None:
+def test_the_id_of_a_sku_is_the_same_in_every_release(shop: "Shop") -> None:
     assert shop.value("select shop.product_id('sku 1')") == UUID("61837de7-b51b-e0a1-bb0c-0242a5e59ad0")
 
 
@@ -34,7 +34,7 @@ def test_the_default_catalog_is_main(shop: "Shop") -> None:
     assert shop.value("select shop.product_id('a') <> shop.product_id('a', 'outlet')")
 
 
-def test_a_product_row_with_another_id_is_rejected(shop: "Shop") -> None:
+def test_a_product_row_whose_id_does_not_follow_from_its_sku_is_rejected(shop: "Shop") -> None:
     with pytest.raises(StatementRefused, match="product_identity_check"):
         shop.run("insert into shop.product (product_id, sku, title) values (gen_random_uuid(), 'a', 'A')")
 

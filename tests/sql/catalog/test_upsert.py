@@ -69,7 +69,7 @@ def test_loading_the_same_rows_again_writes_nothing(shop: "Shop") -> None:
     assert shop.work() == []
 
 
-def test_counts_separate_new_changed_and_equal_products(shop: "Shop") -> None:
+def test_an_upsert_counts_new_changed_and_unchanged_products_separately(shop: "Shop") -> None:
     shop.load(Product("a", "A"), Product("b", "B"), Product("c", "C"))
     counts = shop.load(Product("a", "A"), Product("b", "B", price=Decimal(1)), Product("d", "D"))
     assert counts == UpsertCounts(inserted=1, updated=1, unchanged=1, images=0)

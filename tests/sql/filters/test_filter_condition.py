@@ -56,7 +56,7 @@ def some_products(count: int, seed: int = 5) -> list[Product]:
 
 class Shelf:
     """Holds products and two sessions of the analyst role. Session `by_index` uses indexes. Session `by_row` reads
-    every row, and its settings give string and time literals another syntax."""
+    every row, and its settings change how PostgreSQL reads string and time literals."""
 
     def __init__(self, products: list[Product], by_index: Session, by_row: Session) -> None:
         self.products, self.by_index, self.by_row = products, by_index, by_row
@@ -95,7 +95,7 @@ times = st.builds(
 
 def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     few = st.lists(values | st.none(), max_size=4)
-    return few | few.map(lambda items: items * 101)  # the compiler treats a long list differently
+    return few | few.map(lambda items: items * 101)  # more than 100 items are compiled to different SQL
 
 
 def member(

@@ -101,7 +101,7 @@ def test_images_with_the_hash_of_a_flat_image_do_not_match(
     assert groups(shop_with_thresholds) == expected
 
 
-def test_an_image_that_more_than_fifty_products_share_is_not_a_match(shop_with_thresholds: "Shop") -> None:
+def test_products_do_not_match_by_an_image_that_more_than_fifty_products_share(shop_with_thresholds: "Shop") -> None:
     chance = random.Random(3)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=30)) for _ in range(51)]
     add(shop_with_thresholds, *(Posting(f"p{n}", 0, n + 1, title, DETAILED) for n, title in enumerate(titles)))
@@ -119,7 +119,9 @@ def test_equal_titles_match_only_if_they_are_long_enough(
     assert groups(shop_with_thresholds) == expected
 
 
-def test_a_filter_applies_to_both_products_and_catalogs_stay_separate(shop_with_thresholds: "Shop") -> None:
+def test_both_products_of_a_match_pass_the_filter_and_belong_to_the_searched_catalog(
+    shop_with_thresholds: "Shop",
+) -> None:
     add(
         shop_with_thresholds,
         Posting("a", 1, 1, fields={"brand": "x"}),

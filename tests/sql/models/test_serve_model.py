@@ -132,7 +132,7 @@ def test_a_repeatable_read_transaction_never_mixes_two_models(two_models: "Shop"
                 conn.execution_options(isolation_level="AUTOCOMMIT")
                 while not stop.is_set():
                     conn.exec_driver_sql("begin isolation level repeatable read")
-                    conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot
+                    conn.exec_driver_sql("select count(*) from shop.product")  # the transaction takes its snapshot here
                     time.sleep(0.01)
                     for _ in range(2):
                         seen.add(tuple(conn.exec_driver_sql(look).one())[:3])

@@ -73,7 +73,7 @@ def prepared(conn: Connection) -> list[Answer]:
 
 def in_a_snapshot(conn: Connection) -> list[Answer]:
     with transaction(conn, "repeatable read"):
-        conn.exec_driver_sql("select count(*) from shop.product")  # takes the snapshot
+        conn.exec_driver_sql("select count(*) from shop.product")  # the transaction takes its snapshot here
         return [*plain(conn), *searched(conn), *plain(conn)]
 
 

@@ -1,4 +1,4 @@
-"""The gateway encodes a text as a vector inside any statement, or raises an error with the reason before a timeout."""
+"""The gateway encodes a text as a vector inside any statement. Otherwise it raises an error with the reason in time."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ def test_a_new_query_is_encoded_and_a_cached_query_needs_no_encoder(shop: "Shop"
     assert waiting_requests(shop) == 0
 
 
-def test_only_sessions_at_debug_level_receive_cache_notices(shop: "Shop", analyst: Connection) -> None:
+def test_only_sessions_with_client_min_messages_debug1_receive_cache_notices(shop: "Shop", analyst: Connection) -> None:
     raw = analyst.connection.driver_connection
     assert raw is not None
     said: list[str | None] = []

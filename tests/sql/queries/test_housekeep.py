@@ -65,7 +65,7 @@ def test_a_worker_whose_lease_expired_long_ago_is_deleted_unless_it_holds_items(
     assert left == {(holds.id,), (late.id,)}
 
 
-def test_popular_queries_count_how_often_a_text_was_encoded(shop: "Shop") -> None:
+def test_popular_queries_counts_how_often_each_text_was_asked(shop: "Shop") -> None:
     for payload, times in ((b"tshoes", 1), (b"tred bag", 3)):
         for _ in range(times):
             shop.run(

@@ -63,7 +63,7 @@ def _lamp() -> NDArray[np.float32]:
 
 
 def _meaningless() -> NDArray[np.float32]:
-    """Returns the vector of a text without meaning. It is largest in the dimensions in which all products have 0."""
+    """Returns a vector for a text without meaning. Its largest numbers are in the dimensions where products have 0."""
     [vector] = _random(1, seed=77)
     vector[:MEANING] *= 0.2
     return vector / np.linalg.norm(vector)
@@ -199,7 +199,7 @@ def test_a_query_without_similar_products_finds_no_product_and_explain_shows_the
     assert f"of {PRODUCTS} (" in steps["cut"].note
 
 
-def test_explain_shows_how_many_products_pass_by_each_leg(analyst: Connection) -> None:
+def test_explain_shows_how_many_products_pass_the_cut_by_each_leg(analyst: Connection) -> None:
     steps = {row.step: row for row in call(analyst, "explain_search", query="lamp", cut="relevant")}
     assert steps["cut"].found == len(every(analyst))  # every() also checks the counts of similar images and titles
     assert f"{len(WORDS)} have a word of the query" in steps["cut"].note

@@ -88,7 +88,7 @@ def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main
         ("ABC123", "ABC-123", "sku"),
         ("abc 123", "ABC-123", "sku"),
         ("abc/123", "ABC-123", "sku"),
-        ("\uff21\uff22\uff23\uff0d\uff11\uff12\uff13", "ABC-123", "sku"),  # full width
+        ("\uff21\uff22\uff23\uff0d\uff11\uff12\uff13", "ABC-123", "sku"),  # full-width characters
         ("ABC\u00ad-\u200b123", "ABC-123", "sku"),  # a soft hyphen and a zero-width space
         ("ABC\u2011123", "ABC-123", "sku"),  # a non-breaking hyphen
         ("12345678905", "ABC-123", "gtin"),  # a UPC without its leading zeros

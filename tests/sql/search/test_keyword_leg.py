@@ -58,7 +58,9 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
         ("!!! ???", []),
     ],
 )
-def test_a_query_finds_products_by_their_words_best_first(analyst: Connection, words: str, skus: list[str]) -> None:
+def test_a_query_finds_products_by_their_words_and_lists_the_best_match_first(
+    analyst: Connection, words: str, skus: list[str]
+) -> None:
     assert found(analyst, words) == skus
 
 
@@ -84,7 +86,7 @@ def test_set_language_sets_the_language_of_one_catalog(stocked_shop: "Shop") -> 
     assert "german" in (raised.value.hint or "")
 
 
-def test_long_descriptions_and_odd_words_are_indexed(stocked_shop: "Shop", analyst: Connection) -> None:
+def test_very_long_descriptions_and_very_long_words_are_indexed(stocked_shop: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
     many = " ".join(f"word{n}" for n in range(60_000))

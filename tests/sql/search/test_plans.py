@@ -124,7 +124,7 @@ def test_an_index_search_finds_at_least_nine_of_the_ten_nearest_products(analyst
     assert len(set(nearest) & set(exact)) >= 9
 
 
-def test_a_claim_finds_the_next_batch_of_20000_items_without_a_sort(shop: "Shop") -> None:
+def test_a_claim_finds_the_next_batch_among_20000_work_items_without_a_sort(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title) "
         "select shop.product_id('sku ' || n), 'sku ' || n, 'title' from generate_series(1, 20000) n"

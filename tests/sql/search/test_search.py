@@ -65,7 +65,9 @@ def test_a_filter_applies_to_every_leg_and_the_total_is_exact(analyst: Connectio
     assert {(row.total, row.total_is, row.complete) for row in rows} == {(2, "exact", True)}
 
 
-def test_the_reason_counts_the_matching_products_that_are_not_encoded(stocked: "Shop", analyst: Connection) -> None:
+def test_the_column_reason_counts_the_matching_products_that_are_not_encoded(
+    stocked: "Shop", analyst: Connection
+) -> None:
     stocked.run("delete from shop.toy_image where product_id = shop.product_id('s1')")
     rows = search(analyst, query="dark", keyword_weight=0, filter='{"product_type": "footwear", "price": {"lt": 30}}')
     assert "s1" in {row.sku for row in rows}  # the title of s1 is encoded

@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibration_of_20000_products(large: Database) -> Iterator[None]:
-    """Stores a calibration: an exact search of more than 700 matches is slower than a search by index."""
+    """Stores a calibration that says: above 700 matches, an exact search is slower than a search by index."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -312,7 +312,7 @@ def test_a_page_can_start_after_any_row_and_have_any_size(analyst: Connection) -
     assert [row.sku for row in again] == [row.sku for row in second[2:5]]
 
 
-def test_a_cursor_belongs_to_its_search_and_its_calibration(large: Database, analyst: Connection) -> None:
+def test_another_search_or_a_new_calibration_refuses_a_cursor(large: Database, analyst: Connection) -> None:
     from db.errors import DatabaseError, StatementRefused
 
     cursor = search(analyst, query=QUERY, k=5)[-1].cursor

@@ -31,7 +31,7 @@ def test_concurrent_workers_never_share_an_item_and_claim_all_items(
     assert sum(bool(mine) for mine in claimed) > 1  # several workers claimed items
 
 
-def test_items_of_an_uncommitted_claim_are_skipped(shop: "Shop") -> None:
+def test_a_claim_skips_items_of_another_uncommitted_claim(shop: "Shop") -> None:
     shop.add("a", "b", "c")
     one, two = shop.worker(), shop.worker()
     one.conn.exec_driver_sql("begin")
