@@ -137,7 +137,7 @@ def run(count: int = 300) -> None:
     lines = [
         Line("the model's own compute, one text, p50", milliseconds(quantile(own, 0.5))),
         Line("SQL cache miss, catalog lane idle, p50 / p95", spread(miss)),
-        Line("... above the model's own compute, p50", milliseconds(above), "<= 3 ms", above <= 0.003),
+        Line("SQL cache miss beyond the model's own compute, p50", milliseconds(above), "<= 3 ms", above <= 0.003),
         Line(
             "SQL cache hit, one after the other, p50",
             milliseconds(quantile(hit, 0.5)),
@@ -146,7 +146,7 @@ def run(count: int = 300) -> None:
         ),
         Line("SQL cache hit, each right after a miss, p50", milliseconds(quantile(hit_after_miss, 0.5))),
         Line(
-            f"SQL cache miss while the catalog is encoded, p50 / p95 ({len(busy)} asked)",
+            f"SQL cache miss while the catalog is encoded, p50 / p95 ({len(busy)} texts)",
             spread(busy),
             "p95 <= 300 ms",
             quantile(busy, 0.95) <= 0.3,

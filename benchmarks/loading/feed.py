@@ -95,43 +95,51 @@ def run(rows: int, vectors: int) -> None:
     big = rows >= 1_000_000
     lines = [
         Line(
-            f"feed of {rows:,} rows, {size / 2**20:,.0f} MiB, into an empty catalog",
+            f"load of {rows:,} rows ({size / 2**20:,.0f} MiB) into an empty database, with the build of the indexes",
             _rate(whole),
             "<= 240 s" if big else "",
             whole.seconds <= 240 if big else None,
         ),
         Line(
-            "... until the build of the keyword indexes begins",
+            "time of this load until the build of the keyword indexes begins",
             f"{filling:.1f} s, {rows / filling:,.0f} rows/s",
             "<= 120 s" if big else "",
             filling <= 120 if big else None,
         ),
-        Line(f"{beside.rows:,} rows into a second catalog, with the indexes in place", _rate(beside)),
-        Line(f"{tenth.rows:,} rows into an empty database, with the indexes built at the end", _rate(tenth)),
-        Line("the whole feed again with --sync, when nothing has changed", _rate(again)),
+        Line(f"load of {beside.rows:,} rows into a second catalog, with the indexes in place", _rate(beside)),
+        Line(f"load of {tenth.rows:,} rows into an empty database, with the build of the indexes", _rate(tenth)),
+        Line("second load of the whole feed, with --sync, when no row has changed", _rate(again)),
         Line(
-            "highest resident memory of the loader",
+            "highest resident memory of a process that loads the whole feed",
             f"{max(whole.mib, again.mib):.0f} MiB",
             "<= 500 MiB",
             max(whole.mib, again.mib) <= 500,
         ),
-        Line(f"... / memory of the load of {tenth.rows:,} rows", f"{growth:.2f} x", "<= 1.2 x", growth <= 1.2),
+        Line(
+            f"highest resident memory: load of the whole feed / load of {tenth.rows:,} rows",
+            f"{growth:.2f} x",
+            "<= 1.2 x",
+            growth <= 1.2,
+        ),
     ]
     for where, written, goal in (("without HNSW index", without, 30), ("under HNSW indexes", with_index, 0)):
         lines += [
             Line(
-                f"{written.rows:,} vectors of {starter.DIMENSION} {where}: {what} / core insert",
+                f"{written.rows:,} vectors of {starter.DIMENSION} numbers, {where}: {what} / SQLAlchemy core inserts",
                 f"{_per_second(written, how)} / {_per_second(written, 'core')} = {written.core / seconds:.1f} x",
                 f">= {goal} x" if goal else "",
                 written.core / seconds >= goal if goal else None,
             )
             for what, how, seconds in (
                 ("insert of one array", "array", written.array),
-                ("complete, which deletes their work items too", "complete", written.complete),
+                ("complete, which also deletes the work items", "complete", written.complete),
             )
         ]
         lines.append(
-            Line(f"... claim, image_seen {where}", f"{_per_second(written, 'claim')}, {_per_second(written, 'seen')}")
+            Line(
+                f"calls of claim; calls of image_seen; {where}",
+                f"{_per_second(written, 'claim')}; {_per_second(written, 'seen')}",
+            )
         )
     loads = {"tenth": tenth, "beside": beside, "whole": whole, "again": again}
     raw = {
@@ -204,8 +212,8 @@ _BUILDING = text("select count(*) from pg_stat_progress_create_index where relid
 
 
 def _rate(load: MeasuredLoad) -> str:
-    built = f", {load.building:.1f} s of them for indexes" if load.building else ""
-    return f"{load.seconds:.1f} s, {load.rows / load.seconds:,.0f} rows/s{built}"
+    built = f" ({load.building:.1f} s of it to build indexes)" if load.building else ""
+    return f"{load.seconds:.1f} s{built}, {load.rows / load.seconds:,.0f} rows/s"
 
 
 def _per_second(written: VectorTimes, what: str) -> str:

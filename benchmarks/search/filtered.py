@@ -170,9 +170,9 @@ def goals(results: Sequence[Result]) -> list[Line]:
             f">= {TARGET}",
             lowest.recall >= TARGET,
         ),
-        Line("... answers with fewer than min(k, matches) rows", str(short), "0", short == 0),
+        Line(f"{SEARCH}: answers with fewer than min(k, matches) rows", str(short), "0", short == 0),
         Line(
-            f"... p50 beyond 1.3 x the oracle's p50, worst cell ({slowest})",
+            f"{SEARCH}: p50 beyond 1.3 x the oracle's p50, in the worst cell ({slowest})",
             milliseconds(over[slowest]),
             "<= 1 ms",
             over[slowest] <= 0.001,
@@ -187,7 +187,7 @@ def goals(results: Sequence[Result]) -> list[Line]:
         least = min(gains, key=gains.__getitem__)
         lines.append(
             Line(
-                f"... speed against the planner if it uses HNSW and <= 1% match, worst cell ({least})",
+                f"p50 of the planner with HNSW / p50 of {SEARCH}, in the worst cell with <= 1% matching ({least})",
                 f"{gains[least]:.1f} x",
                 ">= 8 x",
                 gains[least] >= 8,
@@ -209,8 +209,8 @@ def overhead(sessions: Sessions, cell: Cell) -> list[Line]:
     )
     return [
         Line(f"{SEARCH} of a cached text when nothing matches, p50", milliseconds(text.p50)),
-        Line("... of a vector of 512 numbers as JSON", milliseconds(vector.p50)),
-        Line("... a statement that does nothing", milliseconds(ping.p50)),
+        Line(f"{SEARCH} of a vector of 512 numbers as JSON when nothing matches, p50", milliseconds(vector.p50)),
+        Line("a statement that does nothing, p50", milliseconds(ping.p50)),
     ]
 
 

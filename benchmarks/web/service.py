@@ -151,10 +151,12 @@ def _lines(measured: Measured) -> Iterator[Line]:
     name = measured.catalog
     yield Line(f"{name}: a cached text over REST beyond SQL, p50", milliseconds(beyond), "<= 1.5 ms", beyond <= 0.0015)
     later = measured.p99(REST) - measured.p99(BARE)
-    yield Line(f"{name}: ... p99", milliseconds(later), "<= 8 ms", later <= 0.008)
-    yield Line(f"{name}: of which HTTP, framework and log (/health)", milliseconds(measured.p50(HEALTH)))
-    yield Line(f"{name}: of which the log", milliseconds(measured.beyond(REST, SILENT)))
-    yield Line(f"{name}: with API keys beyond without API keys", milliseconds(measured.beyond(KEYS, REST)))
+    yield Line(f"{name}: a cached text over REST beyond SQL, p99", milliseconds(later), "<= 8 ms", later <= 0.008)
+    yield Line(f"{name}: a call of /health (HTTP, framework and log), p50", milliseconds(measured.p50(HEALTH)))
+    yield Line(f"{name}: a cached text with log beyond without log, p50", milliseconds(measured.beyond(REST, SILENT)))
+    yield Line(
+        f"{name}: a cached text with API keys beyond without API keys, p50", milliseconds(measured.beyond(KEYS, REST))
+    )
     yield Line(f"{name}: peak rate of answers", f"{over.peak:.0f}/s")
     yield Line(
         f"{name}: answered of {offered:.0f}/s sent, as a share of the peak rate",
