@@ -1,4 +1,4 @@
--- Grants every right of every role; a golden test checks the result. PUBLIC has no rights.
+-- Grants the rights of all roles; a golden test checks the result. PUBLIC has no rights.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 
@@ -6,7 +6,7 @@ grant usage on schema shop to @analyst@, @app@, @encoder@;
 grant usage on schema shop_private to @analyst@, @app@, @encoder@, @gateway@;
 grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 
--- analyst: reads the shop, turns texts and images into vectors, writes nothing
+-- analyst: this role reads the shop, turns texts and images into vectors, and writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
     shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word,
     shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
@@ -21,8 +21,8 @@ grant execute on function
     shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
--- The public functions call private functions. A private function that only reads, with the rights of its caller, gives
--- the caller no further rights, so every such function is granted.
+-- The public functions call private functions. A private function that only reads, with the rights of its caller, adds
+-- no rights to a role, so analyst and app may execute every such function.
 do $$
 declare
     helper regprocedure;
@@ -33,7 +33,7 @@ begin
     end loop;
 end $$;
 
--- app: the loader and the web service
+-- app: the role of the loader and the web service
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
@@ -46,7 +46,7 @@ grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
     to @app@;
 
--- encoder: writes through functions only
+-- encoder: this role writes through functions only
 grant select on shop.model to @encoder@;
 grant execute on function
     shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors,
@@ -57,7 +57,7 @@ grant execute on function
 grant select on shop.coverage, shop.quarantine to @encoder@;
 grant execute on function shop_private.coverage, shop_private.work_quarantined to @encoder@;
 
--- gateway: the role of the loopback connection; its procedure runs with these rights only
+-- gateway: the role of the loopback connection. gateway_encode runs with these rights only.
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;
 grant execute on procedure shop_private.gateway_encode to @gateway@;

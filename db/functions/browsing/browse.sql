@@ -1,6 +1,6 @@
 -- Returns products to show before a query is typed: the products that pass the filter, encoded or not, in the order of
--- product_id. This order expresses no preference, but it mixes departments, is the same on every call, and an index
--- provides it.
+-- product_id. This order is the same on every call, mixes departments, and can be read from an index. It does not rank
+-- the products.
 --
 --   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
 --
@@ -17,7 +17,7 @@ language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 begin
     if k is null or k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
-            hint = 'One call returns 1 to @max_results@ products; continue with after := the last row''s product_id.';
+            hint = 'A call returns 1 to @max_results@ products. For more, pass the last row''s product_id as after.';
     end if;
     return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
             p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint

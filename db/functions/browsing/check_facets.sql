@@ -1,4 +1,5 @@
--- Raises an error for an argument that shop.facets cannot use. The caller has removed duplicates from p_fields.
+-- Raises an error if an argument of shop.facets is out of range or names an unknown field. p_fields contains no field
+-- twice.
 create or replace function shop_private.check_facets(p_fields text[], p_limit_values integer, p_buckets integer)
 returns void
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -8,7 +9,7 @@ declare
 begin
     if cardinality(p_fields) not between 1 and @max_facet_fields@ then
         raise exception using errcode = '22023', message = format('%s fields were requested', cardinality(p_fields)),
-            hint = 'Name 1 to @max_facet_fields@.';
+            hint = 'Name 1 to @max_facet_fields@ fields.';
     end if;
     if p_limit_values is null or p_limit_values not between 1 and @max_facet_values@ then
         raise exception using errcode = '22023',
@@ -24,7 +25,7 @@ begin
             and (not starts_with(field, 'attributes.') or field = 'attributes.') then
             raise exception using errcode = '22023',
                 message = format('facets cannot be counted over %s', coalesce(quote_literal(field), 'a null field')),
-                hint = format('There are: price, %s, attributes.<name>', array_to_string(columns, ', '));
+                hint = format('The fields are: price, %s, attributes.<name>', array_to_string(columns, ', '));
         end if;
     end loop;
 end $$;

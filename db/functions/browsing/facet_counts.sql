@@ -1,14 +1,14 @@
--- Counts the products that have each value of each field. n is the position of the field in p_fields. `value` keeps its
--- type, and is null for the products without a value. Prices are counted separately for each currency. `products`
--- counts only the rows that were read, and `share` is the fraction of the table that was read.
+-- Counts the products that have each value of each field. n is the position of the field in p_fields. `value` keeps the
+-- type of the field, and is null for the products without a value. Prices are counted separately for each currency.
+-- `share` is the fraction of the table that was read, and `products` is the number of products in that fraction.
 --
--- One pass over the table counts all fields, with a grouping set for each field. The fields can differ in the part of
--- the filter that they ignore. The pass then reads the rows that meet the condition of any field, and counts for each
--- field the rows that meet the condition of that field.
+-- One pass over the table counts all fields, with a grouping set for each field. Each field ignores a part of the
+-- filter: the condition on that field. The pass therefore reads the rows that meet the condition of at least one field.
+-- For each field, it counts only the rows that meet the condition of that field.
 --
--- If p_request has a cut, only the products that pass the cut are counted, and cut_is tells how complete they are:
--- exact, about or at least; without a cut, cut_is is null. The filter is p_filter, because p_request has no filter of
--- its own.
+-- If p_request has a cut, only the products that pass the cut are counted. cut_is then says how complete these products
+-- are: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter, because the filter of p_request
+-- is null.
 create or replace function shop_private.facet_counts(
     p_fields text[], p_filter jsonb, p_request shop_private.search_request
 )
@@ -16,7 +16,7 @@ returns table (n integer, value jsonb, currency text, products bigint, share num
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-    part record;  -- parts of the statement, where column f1 is field 1 and c1 is condition 1
+    part record;  -- parts of the statement; its column f1 is field 1, and its column c1 is condition 1
     condition text;
     share double precision;
     cut shop_private.search_cut;
@@ -49,7 +49,7 @@ begin
                 case %4$s end as products
             from (
                 select %5$s, %6$s from shop.product p %7$s where %8$s
-                offset 0  -- a fence, so that each expression is evaluated once for a row
+                offset 0  -- keeps the planner from evaluating an expression twice for a row
             ) as p
             group by grouping sets (%9$s)
         ) as s

@@ -1,7 +1,7 @@
 -- Returns a row for each field of shop.facets; n is the position of the field in p_fields. `expression` is the SQL that
 -- reads the field from p (shop.product). `kind` is text, number or json. `condition` is the SQL of p_filter without the
--- key of this field; the products that are counted for the field meet it. Fields with equal conditions have the same
--- condition_number, so that each condition is tested once.
+-- key of this field. For the field, only products that meet `condition` are counted. Fields with equal conditions have
+-- the same condition_number, so that each condition is tested once.
 create or replace function shop_private.facet_fields(p_fields text[], p_filter jsonb)
 returns table (n bigint, expression text, kind text, condition text, condition_number bigint)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

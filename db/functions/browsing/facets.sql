@@ -1,17 +1,18 @@
--- Counts the products of each brand, colour, price range and so on, which a search page shows beside its results.
+-- Counts the products of each brand, colour, price range and so on. A search page shows these counts beside its
+-- results.
 --
 -- The function counts all products that pass the filter, encoded or not. These are the products that the total of
--- shop.search counts and that shop.browse lists. Each field ignores the filter's own condition on that field (its key
--- at the top level of the filter), so choosing a brand does not hide the other brands. A query narrows the counts only
--- with cut => 'relevant': then the function counts the products that pass the filter and the cut, as the total of
--- shop.search does with the same query, inputs, weights and cut. `exact` tells whether the counts of a row are exact,
--- and `note` tells how they were found.
+-- shop.search counts and that shop.browse lists. For each field, the function ignores the filter's condition on that
+-- field (the field's key at the top level of the filter), so that choosing a brand does not hide the other brands. A
+-- query narrows the counts only with cut => 'relevant'. The function then counts the products that pass the filter and
+-- the cut, as the total of shop.search does with the same query, inputs, weights and cut. `exact` tells whether the
+-- counts of a row are exact, and `note` tells how the counts were found.
 --
--- facet_counts counts every value. This function lists the most frequent values of a field and adds up the other
--- values. It divides numbers into ranges; the price has separate ranges for each currency. value_json is the value with
--- its type. row_filter finds the products that a row counts; it replaces the filter's own condition on that field.
--- row_filter is null for the row that adds up the other values. Values that no filter can name always count among the
--- other values, however frequent they are: objects, lists that contain objects or lists, and very long values.
+-- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
+-- into ranges; prices have separate ranges for each currency. value_json is the value with its type. row_filter is a
+-- filter that finds the products of the row; it replaces the filter's condition on that field. The row of all other
+-- values has no row_filter. Objects, lists that contain objects or lists, and very long values always count among the
+-- other values, because no filter can name them.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
@@ -31,7 +32,7 @@ declare
     names constant text[] := array(
         select f from unnest(fields) with ordinality as u(f, n) group by f order by min(n));
     p_filter constant jsonb := coalesce(nullif(filter, 'null'), '{}');
-    -- The cut compares products with a text, an image or inputs. Without any of them, it is ignored.
+    -- The cut is ignored without a text, an image or inputs, because it compares products with these.
     request constant shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
         case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end);
@@ -51,7 +52,7 @@ begin
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
     ),
-    placed as (  -- most frequent first; all values beyond the limit share a place; null has the last place
+    placed as (  -- most frequent value first; all other values share a place; null is last
         select n, c.value, c.products, c.share, case when c.value is null then limit_values + 2
             when c.unnamed then limit_values + 1
             else least(limit_values + 1, row_number() over (

@@ -1,7 +1,7 @@
--- Returns the bounds of at most `buckets` ranges that contain about equally many products. The bounds are quantiles.
--- Each bound is rounded as far as its distance from the neighbouring bounds allows. `numbers` is in ascending order;
--- products[n] is the number of products whose value is numbers[n]. A range includes its lower bound and excludes its
--- upper bound, but the last range includes both.
+-- Returns the bounds of at most `buckets` ranges that contain about equally many products. The bounds are quantiles of
+-- the products. Each bound is rounded, as far as its distance from the neighbouring bounds allows. `numbers` is in
+-- ascending order; products[n] is the number of products whose value is numbers[n]. A range includes its lower bound
+-- and excludes its upper bound. Only the last range includes both bounds.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +18,7 @@ spaced as (
             coalesce(lead(start) over by_start, nullif(finish, start)) - start) as gap
     from started window by_start as (order by start)
 ),
-stepped as (  -- a step is 1 or 5 times a power of ten; a single number has no step and is not rounded
+stepped as (  -- a step is 1 or 5 times a power of ten; without a step, a number is not rounded
     select *, power * case when gap >= 5 * power then 5 else 1 end as step
     from spaced, lateral (select ('1e' || floor(log(gap)))::numeric as power) as p
 ),

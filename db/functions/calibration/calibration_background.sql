@@ -1,6 +1,6 @@
--- Returns the mean and the standard deviation of the cosine similarity between the queries and 1,000 images drawn at
--- random, which show how similar a query is to unrelated products. p_products[n] is the product whose image is query n;
--- query n is not compared with the images of this product. p_products[n] is null if query n is a text.
+-- Returns the mean and the standard deviation of the cosine similarity between the queries and 1,000 random images. The
+-- two figures show how similar a query is to unrelated products. p_products[n] is the product whose image is query n,
+-- or null if query n is a text. A query is not compared with the images of its own product.
 create or replace function shop_private.calibration_background(
     p_queries @vector@.halfvec[], p_products uuid[], out mean double precision, out deviation double precision
 )

@@ -1,6 +1,7 @@
 -- Returns the smallest ef_search whose recall@k without a filter reaches the target with 95 % confidence. If no value
--- reaches the target, returns the largest value tried. `recall` is the mean recall@k with the returned value, and
--- `lowest` is its lower confidence bound. `measured` holds the recall and the time in milliseconds of each value tried.
+-- reaches the target, returns the largest value tried. `recall` is the mean recall@k of the queries with the returned
+-- value, and `lowest` is the lower confidence bound of that mean. `measured` lists, for each value tried, the recall
+-- and the time of a search in milliseconds.
 create or replace function shop_private.calibration_ef_search(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
     p_index regclass, out ef_search integer, out recall double precision, out lowest double precision,

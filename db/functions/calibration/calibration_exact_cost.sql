@@ -1,6 +1,8 @@
--- Returns the microseconds that the exact route takes for each matching product. The function times searches with few
--- and with many matching products and returns the slope, which excludes the fixed cost of a search. Returns null for a
--- catalog of at most 1,000 products, where the slope would be unreliable.
+-- Returns the time in microseconds that the exact route takes for each matching product. The function times searches
+-- with few matching products (at most @calibration_few_products@) and with many matching products (at most
+-- @calibration_many_products@). The result is the difference of the two times divided by the difference of the two
+-- numbers, so it excludes the fixed cost of a search. Returns null for a catalog of at most 1,000 products, because the
+-- two numbers would be too close to each other.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )

@@ -1,6 +1,7 @@
--- Returns the milliseconds that the exact route takes to collect p_count products through an index and to compare their
--- images: the lower quartile over the queries. The filter of each query is a different range of product_id. Each range
--- is a fair sample, because product_id is a hash. p_drawn holds the ids of all products in ascending order.
+-- Returns the time in milliseconds that the exact route takes to collect p_count products through an index and to
+-- compare their images. The result is the lower quartile of the times of the queries. The filter of each query is a
+-- different range of product_id. Each range is a fair sample, because product_id is a hash. p_drawn holds the ids of
+-- all products in ascending order.
 create or replace function shop_private.calibration_exact_ms(
     p_queries @vector@.halfvec[], p_drawn uuid[], p_count integer, p_k integer, p_table regclass
 )

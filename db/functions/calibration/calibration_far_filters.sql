@@ -1,7 +1,8 @@
--- Measures searches whose filter is far from the query, with the settings of p_settings. Each of the
--- @calibration_far_types@ commonest product types is such a filter, for the queries whose nearest product is of another
--- type. Returns a JSON list of entries for shop.calibration.measured. The list is empty if no index exists or the
--- catalog is so small that a search compares all products.
+-- Measures searches whose filter is far from the query, with the settings of p_settings. The filters are the
+-- @calibration_far_types@ commonest product types, except types with at most p_settings.exact_limit products. Each
+-- filter is measured with the queries whose nearest product has a different type. Returns a JSON list of entries for
+-- shop.calibration.measured. The list is empty if the image index does not exist, or if the catalog is so small that a
+-- search compares all products.
 create or replace function shop_private.calibration_far_filters(
     p_queries @vector@.halfvec[], p_k integer, p_settings shop_private.search_settings
 )

@@ -1,9 +1,9 @@
--- Measures the image leg with the settings of p_settings, by the route that a search would choose for each query.
--- p_starts holds two vectors for each query, its positive inputs; p_starts is null if each query is a single input.
--- p_share is the share of all products that meet p_condition, a filter on p (shop.product) or 'true'.
+-- Measures the image leg with the settings of p_settings. Each query takes the route that a search would choose.
+-- p_starts holds two vectors for each query: the inputs of positive weight. p_starts is null if each query has a single
+-- input. p_share is the share of all products that meet p_condition, a filter on p (shop.product) or 'true'.
 --
--- `recall` is the mean recall@k, and `lowest` is its lower confidence bound. `candidates` is the median number of rows
--- examined, and `ms` is the time of a leg in milliseconds (the lower quartile).
+-- `recall` is the mean recall@k of the queries, and `lowest` is the lower confidence bound of that mean. `candidates`
+-- is the median number of rows that a leg examines. `ms` is the lower quartile of the legs' times, in milliseconds.
 create or replace function shop_private.calibration_routes(
     p_queries @vector@.halfvec[], p_starts @vector@.halfvec[], p_condition text, p_share double precision,
     p_k integer, p_settings shop_private.search_settings,

@@ -1,12 +1,14 @@
 -- Returns the smallest stop margin (see filtered_hnsw_leg) whose recall@k under a filter reaches the target with 95 %
--- confidence, or the largest margin tried if none reaches the target. us_per_candidate is the time of one candidate
--- with that margin, in microseconds. `measured` holds the recall, candidates and time of each margin tried.
+-- confidence. If no margin reaches the target, returns the largest margin tried. us_per_candidate is the time of one
+-- candidate with the returned margin, in microseconds. `measured` lists the recall, the candidates and the time of each
+-- margin tried.
 --
 -- The function tries three filters: four products in five pass the first, one in ten the second, one in 25 the third.
--- Each filter needs at least the margin of the filter before it, so its trials begin with that margin. The function
--- tries no larger margin once half of the scans cost more than comparing all matches, because such a search compares
--- all matches. p_exact_us is the time of a comparison in microseconds, and p_products_in_all is the number of products
--- of the catalog. As product_id is a hash, a bound on one of its bytes is a filter that draws a fair sample.
+-- Each filter needs at least the margin of the filter before it, so the trials of a filter begin with that margin. The
+-- function tries no larger margin once half of the scans cost more than a comparison of all matches, because a search
+-- then compares all matches. p_exact_us is the time of one comparison in microseconds, and p_products_in_all is the
+-- number of products in the catalog. Each filter is a bound on one byte of product_id. Because product_id is a hash,
+-- the products that pass are a fair sample.
 create or replace function shop_private.calibration_stop_margin(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
     p_index regclass, p_exact_us double precision, p_products_in_all bigint,
@@ -16,7 +18,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     steps constant double precision[] :=
         '{0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2}';
-    passing_bytes constant integer[] := '{205, 26, 10}';  -- values of the byte that pass each filter, out of 256
+    passing_bytes constant integer[] := '{205, 26, 10}';  -- how many of the byte's 256 values pass each filter
     step integer := 1;
     passing integer;
     condition text;

@@ -1,6 +1,6 @@
--- Returns for each query vector the exact p_k nearest products among the products that meet p_condition, nearest first,
--- as an array of ids cast to text. p_products[n] is the product whose image is query n; the array of query n excludes
--- this product. p_products[n] is null if query n is a text.
+-- Returns, for each query vector, the ids of the exact p_k nearest products among the products that meet p_condition,
+-- nearest first. The ids of a query are an array that is cast to text. p_products[n] is the product whose image is
+-- query n, or null if query n is a text. The array of a query excludes the query's own product.
 create or replace function shop_private.calibration_truth(
     p_queries @vector@.halfvec[], p_products uuid[], p_condition text, p_k integer, p_table regclass
 )

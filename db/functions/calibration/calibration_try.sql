@@ -1,7 +1,12 @@
--- Tries one setting of the index route on every query: p_ef_search without a filter, or p_stop_margin with a filter.
--- `recall` is the mean recall@k. `lowest` is its lower confidence bound, because later queries will differ from these
--- queries. `candidates` is the median number of candidates examined, `ms` is the time of a search in milliseconds, and
--- us_per_candidate is the time of one candidate in microseconds.
+-- Runs the image leg through the HNSW index once for each query, with one value of one setting. If p_ef_search is not
+-- null, no filter applies. Otherwise p_stop_margin is the setting, and p_condition, a condition on p (shop.product), is
+-- the filter. p_truth[n] lists the exact p_k nearest products of query n (see calibration_truth). p_products[n] is the
+-- product whose image is query n, or null if query n is a text.
+--
+-- `recall` is the mean recall@p_k of the queries. `lowest` is the lower confidence bound of that mean. The bound is
+-- needed because the mean over other queries will differ. `candidates` is the median number of candidates that a search
+-- examines. `ms` is the lower quartile of the searches' times, in milliseconds. us_per_candidate is the lower quartile,
+-- over the searches, of the time divided by the number of candidates, in microseconds.
 create or replace function shop_private.calibration_try(
     p_queries @vector@.halfvec[], p_products uuid[], p_truth text[], p_condition text, p_k integer,
     p_ef_search integer, p_stop_margin double precision, p_index regclass,
@@ -19,7 +24,8 @@ declare
     n integer;
 begin
     for n in 1..cardinality(p_queries) loop
-        k := p_k + (p_products[n] is not null)::int;  -- one more, because an image finds its own product first
+        -- One product more if the query is the image of a product, because that image finds its own product first.
+        k := p_k + (p_products[n] is not null)::int;
         truth := p_truth[n]::uuid[];
         leg := case when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_queries[n], k, 1, p_index, p_ef_search)

@@ -1,12 +1,13 @@
--- Stores the words that many products contain, each with the share of products that contain it, as the last ANALYZE of
--- shop.product found them. The keyword leg reads this list, so that it does not read a tenth of the catalog through an
--- index to find that a word is common. The function is cheap, so the encoder's housekeeping calls it too.
+-- Stores the words that many products contain in shop.common_word. Each word is stored with the share of products that
+-- contain it. The words and shares are those that the last ANALYZE of shop.product found. The keyword leg reads this
+-- list. Without the list, the leg would read a tenth of the catalog through an index only to find that a word is
+-- common. The encoder's housekeeping calls the function too, because it is cheap.
 create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if not pg_try_advisory_xact_lock(@lock_common_words@) then
-        return;  -- another session is refreshing
+        return;  -- another session is refreshing the words
     end if;
     with seen as (
         select w.word, w.share from pg_stats s,

@@ -1,5 +1,5 @@
--- Gives a new product the language of its catalog. If the catalog is not known yet, stores the catalog with the
--- product's language.
+-- Sets the language of a new product to the language of its catalog. If the catalog is not stored yet, stores the
+-- catalog with the product's language.
 create or replace function shop_private.product_catalog() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,5 @@
 -- Sets the language in which the keywords of a catalog are stemmed. The function rewrites the products whose language
--- changes, but none of them is encoded again. Returns the number of changed products.
+-- changes. No product is encoded again. Returns the number of rewritten products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -12,7 +12,7 @@ begin
         select from pg_ts_config where cfgname = p_language and cfgnamespace = 'pg_catalog'::regnamespace
     ) then
         raise exception using errcode = '22023', message = format('there is no language %L', p_language),
-            hint = (select 'There are: ' || string_agg(cfgname, ', ' order by cfgname) from pg_ts_config
+            hint = (select 'The languages are: ' || string_agg(cfgname, ', ' order by cfgname) from pg_ts_config
                     where cfgnamespace = 'pg_catalog'::regnamespace);
     end if;
     insert into shop.catalog as c (catalog, language) values (p_catalog, p_language)

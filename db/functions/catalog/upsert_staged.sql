@@ -1,14 +1,15 @@
--- Makes products and images equal to the session's temporary table staged_product (see db/catalog/store.py), whose rows
--- are valid and unique by sku. The columns of a staged row replace the stored columns, and its list of images replaces
--- the stored list. The loader and the web service write every product through this function. image_root_id is stored
--- with each image whose uri is a path; an image with a web or bucket address has no image root.
+-- Makes the stored products and images equal to the rows of the session's temporary table staged_product (see
+-- db/catalog/store.py). The rows are valid, and each sku occurs once. The columns of a staged row replace the stored
+-- columns, and the row's list of images replaces the stored list. The loader and the web service write every product
+-- through this function. image_root_id is stored with each image whose uri is a path; an image with a web or bucket
+-- address has no image root.
 --
--- Equal rows are neither written nor encoded again. A product of which only the images changed counts as unchanged. The
--- result column `pictures` is the number of images that were deleted, added or replaced. An update takes updated_at
--- from the row that was to be inserted and reads no clock of its own.
+-- A stored row that is equal to its staged row is neither written nor encoded again. A product of which only the images
+-- changed counts as unchanged. The result column `pictures` is the number of images that were deleted, added or
+-- replaced. An update copies updated_at from the row that the INSERT proposed, and reads no clock.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
--- temporary table, and would otherwise read the whole catalog for each chunk of a load.
+-- temporary table. Without this setting, it would read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
 language plpgsql volatile rows 1
@@ -20,15 +21,15 @@ declare
     p_image_root_id constant smallint := image_root_id;
     staged bigint;
 begin
-    -- The keys are sorted in the order in which every writer locks products. The table has few columns, so that the
-    -- sort fits in memory.
+    -- Every writer locks products in the order of product_id, so the keys are sorted in this order. staged_key has only
+    -- two columns, so that the sort fits in memory.
     create temporary table staged_key on commit drop as
     select k.product_id, k.sku
     from (select shop.product_id(s.sku, p_catalog) as product_id, s.sku from pg_temp.staged_product s) k
     order by k.product_id;
     get diagnostics staged = row_count;
 
-    -- Equal rows are excluded before the insert: ON CONFLICT would lock each equal row, which is a write.
+    -- Equal rows are excluded before the insert, because ON CONFLICT would lock each equal row, and a lock is a write.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,

@@ -1,6 +1,7 @@
--- Makes the images of the staged products (pg_temp.staged_key, pg_temp.staged_product) equal to their staged lists;
--- upsert_staged calls this function. p_image_root_id is stored with each image whose uri is a path. Returns how many
--- images were deleted, added or replaced; a change of the perceptual hash alone is not included.
+-- Makes the images of the staged products equal to the lists of images of these products in pg_temp.staged_product.
+-- upsert_staged calls this function and creates pg_temp.staged_key, the keys of the products. p_image_root_id is stored
+-- with each image whose uri is a path. Returns the number of images that were deleted, added or replaced. An image of
+-- which only the perceptual hash changed is not counted.
 create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns the condition on p (shop.product) that keeps a search inside its catalog. The condition is 'true' if no other
--- catalog exists.
+-- Returns the condition on p (shop.product) that keeps a search inside the catalog `catalog`. The condition is 'true'
+-- if the database has no other catalog.
 create or replace function shop_private.catalog_condition(catalog text)
 returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,9 +1,10 @@
 -- Returns the SQL condition of one operator of an attribute. p_operator is one of the operators that filter_column
--- lists. An attribute is any JSON value, or absent. In p_field, a dot goes one level down into an object, never into a
--- list; "\." is a dot in a key. p_place is the path of the operator in the filter. Error messages show it.
+-- lists. An attribute can be any JSON value, or be missing. p_field is attributes.<key>, or a path of keys joined by
+-- dots: each dot goes one level down into an object, never into a list. A dot inside a key is written "\.". p_place is
+-- the path of the operator in the filter; error messages show this path.
 --
 -- Equality is tested as containment, which the index on attributes supports. The comparisons lt, lte, gt and gte test
--- the JSON type first, so that a number is never compared with a text.
+-- the JSON type first, because a number must not be compared with a text.
 create or replace function shop_private.filter_attribute(
     p_field text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$
@@ -44,7 +45,7 @@ begin
                 when items <> '{}' then
                     format('p.attributes @> any (%L)', array(select opening || i || closing from unnest(items) i)) end,
             case when or_null then value_text || ' is null' end);
-    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment alone would accept a longer list
+    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment also accepts a longer list
         perform shop_private.filter_items('scalar', p_operand, p_place);
         return format('(p.attributes @> %L and %s = %L)', opening || p_operand || closing, value, p_operand);
     end if;

@@ -1,7 +1,7 @@
--- Returns the SQL condition of a list of objects (p_list) that are joined by p_operator: `and` or `or`. p_place is the
--- path of the list in the filter. Error messages show it. p_depth is how many operators (and, or, not) enclose the
--- objects. p_conditions is the number of conditions in the filter so far; the result includes the conditions of the
--- list.
+-- Returns the SQL condition of p_list, a list of objects whose conditions are joined by p_operator (`and` or `or`).
+-- p_place is the path of the list in the filter; error messages show this path. p_depth is the number of operators
+-- (and, or, not) that enclose the objects. p_conditions is the number of conditions of the filter that are translated
+-- already; on return, this number includes the conditions of the list.
 create or replace function shop_private.filter_choices(
     p_operator text, p_list jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$

@@ -1,6 +1,7 @@
--- Returns the SQL condition of one operator of a column. p_operator is eq, in, lt, lte, gt, gte, exists, contains or
--- prefix. p_kind is the kind of the column, see filter_kind. p_place is the path of the operator in the filter. Error
--- messages show it. The column stands alone on its side of the SQL operator, so that its index can be used.
+-- Returns the SQL condition of one operator of column p_field. p_operator is eq, in, lt, lte, gt, gte, exists, contains
+-- or prefix. p_kind is the kind of the column (see filter_kind). p_place is the path of the operator in the filter;
+-- error messages show this path. In the condition, the column stands alone on one side of the SQL operator, so that
+-- PostgreSQL can use the column's index.
 create or replace function shop_private.filter_column(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

@@ -1,12 +1,11 @@
--- Translates a filter (docs/filters.md) from a JSON object into one SQL condition on p (shop.product), which the
--- searches run. A filter that is null or {} gives the condition 'true'. Three rules keep the condition safe and fast:
+-- Translates a filter (docs/filters.md), a JSON object, into one SQL condition on p (shop.product). Searches run this
+-- condition. A filter that is null or {} gives the condition 'true'. Three rules keep the condition safe and fast:
 --   * every value and every key is a quoted literal (%L, which is correct under either setting of
---     standard_conforming_strings), and columns come from the list in filter_kind, so nothing that a caller writes
---     becomes SQL;
---   * filter_value checks values against the field's type, so the condition raises no error on any row;
+--     standard_conforming_strings), and every column is in the list of filter_kind; no text of a caller becomes SQL;
+--   * filter_value checks each value against the kind of its field, so the condition raises no error on any row;
 --   * an indexed column stands alone on its side of an operator that its index supports.
 --
--- This function pins search_path for the filter functions that it calls.
+-- The filter functions that this function calls use its search_path.
 create or replace function shop_private.filter_condition(filter jsonb) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
@@ -14,8 +13,9 @@ begin
         return 'true';
     end if;
     if pg_column_size(filter) > 1048576 then
-        raise exception using errcode = '54000', hint = 'Split it into several searches.',
-            message = format('the filter is too large: %s bytes, at most 1048576 (1 MB)', pg_column_size(filter));
+        raise exception using errcode = '54000', hint = 'Spread the conditions over several searches.',
+            message = format('the filter is too large: %s bytes; at most 1048576 (1 MB) are allowed',
+                pg_column_size(filter));
     end if;
     return (shop_private.filter_group(filter, null, 0, 0)).condition;
 end $$;

@@ -1,4 +1,5 @@
--- Joins two conditions with "or". If one condition is null, the other is returned; two nulls give false.
+-- Joins p_one and p_other, two SQL conditions, with "or". Returns the other condition if one of the two is null, and
+-- 'false' if both are null.
 create or replace function shop_private.filter_either(p_one text, p_other text) returns text
 language sql immutable parallel safe
 return coalesce('(' || p_one || ' or ' || p_other || ')', p_one, p_other, 'false');

@@ -1,7 +1,7 @@
--- Translates one object of a filter into an SQL condition: a product must satisfy every field. p_place is the path of
--- the object in the filter, such as or[1], and null at the top. Error messages show it. p_depth is how many operators
--- (and, or, not) enclose the object. p_conditions is the number of conditions in the filter so far; the result includes
--- the conditions of the object.
+-- Translates one object of a filter into an SQL condition; a product must meet the conditions of every field. p_place
+-- is the path of the object in the filter, such as or[1], or null for the filter itself; error messages show this path.
+-- p_depth is the number of operators (and, or, not) that enclose the object. p_conditions is the number of conditions
+-- of the filter that are translated already; on return, this number includes the conditions of the object.
 create or replace function shop_private.filter_group(
     p_group jsonb, p_place text, p_depth integer, inout p_conditions integer, out condition text
 ) language plpgsql stable parallel safe as $$
@@ -20,8 +20,8 @@ begin
             hint = 'Write for example {"price": {"lt": 80}, "product_type": "bags"}.';
     end if;
     if p_depth > 20 then
-        raise exception using errcode = '54000', message = 'the filter is too deep: at most 20 of "and", "or", "not" '
-            'inside one another', hint = 'A product must satisfy every field of an object, so "and" is rarely needed.';
+        raise exception using errcode = '54000', message = 'the filter is too deep: more than 20 of "and", "or", "not" '
+            'are nested', hint = 'A product must satisfy every field of an object, so "and" is rarely needed.';
     end if;
 
     for field, value in select * from jsonb_each(p_group) loop
@@ -48,7 +48,7 @@ begin
     end if;
     if p_conditions > 1000 then
         raise exception using errcode = '54000', message = 'the filter has more than 1000 conditions',
-            hint = 'A list of values for one field is one condition: {"sku": {"in": [...]}}.';
+            hint = 'A list of values for one field counts as one condition: {"sku": {"in": [...]}}.';
     end if;
     condition := case cardinality(parts) when 1 then parts[1]
         else format('(%s)', array_to_string(parts, ' and ')) end;

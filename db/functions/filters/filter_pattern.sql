@@ -1,5 +1,5 @@
 -- Returns the ILIKE pattern that finds p_text anywhere (p_operator is contains) or at the start (p_operator is prefix).
--- A "%", "_" or "\" in p_text matches only itself.
+-- The characters "%", "_" and "\" in p_text match only themselves.
 create or replace function shop_private.filter_pattern(p_operator text, p_text text) returns text
 language sql immutable parallel safe
 return case p_operator when 'contains' then '%' else '' end || regexp_replace(p_text, '([\\%_])', '\\\1', 'g') || '%';

@@ -1,8 +1,8 @@
--- Checks a value of a filter (docs/filters.md) against p_kind and the limits of length. A value that passes can be
--- compared with any row without an error. p_kind is text, number, time, scalar (a text, a number, true or false) or
--- order (a text or a number). Returns the value as text, which the caller must still quote. For text, number and time,
--- the result is the value itself; for scalar and order, it is JSON. p_place is the path of the value in the filter.
--- Error messages show it.
+-- Checks p_value, a value of a filter (docs/filters.md), against p_kind and the limits of length. A value that passes
+-- the check can be compared with any row without an error. p_kind is text, number, time, scalar (a text, a number, true
+-- or false) or order (a text or a number). Returns the value as text; the caller must still quote this text. For text,
+-- number and time, the result is the value itself; for scalar and order, the result is JSON. p_place is the path of the
+-- value in the filter; error messages show this path.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare
@@ -11,8 +11,9 @@ declare
     instant text;
 begin
     if type = 'string' and length(written) > 10000 or type = 'number' and length(written) > 100 then
-        raise exception using errcode = '54000', hint = 'A text has at most 10000 characters, a number 100 digits.',
-            message = format('filter %s is too long: %s characters', p_place, length(written));
+        raise exception using errcode = '54000',
+            message = format('filter %s is too long: %s characters', p_place, length(written)),
+            hint = 'A text has at most 10000 characters; a number has at most 100 digits.';
     end if;
     if p_kind = 'text' and type = 'string' or p_kind = 'number' and type = 'number' then
         return written;
@@ -20,7 +21,8 @@ begin
         or p_kind = 'order' and type in ('string', 'number') then
         return p_value::text;
     elsif p_kind = 'time' and type = 'string'
-        -- Accepts only texts that mean the same in every session: no 'now', no 'infinity', no session time zone.
+        -- The pattern excludes words such as 'now'. A time without a zone gets the zone UTC (Z) below, because a filter
+        -- must mean the same in every session.
         and written ~ ('^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?'
             '(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$')
     then

@@ -1,10 +1,12 @@
--- Queues a request, wakes an encoder and waits for the vector. This is the only procedure of the gateway. It commits
--- several times, which neither a SECURITY DEFINER routine nor a routine with a SET clause can do. It therefore runs
--- with the few rights and the search_path of the gateway role. p_kind is 't' (text) or 'i' (image). On failure,
--- `vector` is null, `code` is a SQLSTATE and `err` is the message.
+-- Queues a request for the vector of a query, wakes an encoder and waits for the vector. p_kind is 't' (text) or 'i'
+-- (image). On failure, `vector` is null, `code` is a SQLSTATE and `err` is the message.
 --
--- The procedure does not poll while an encoder works on the request: the encoder holds an advisory lock on the request
--- (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.
+-- This is the only procedure of the gateway. It commits several times. A SECURITY DEFINER routine cannot commit, and
+-- neither can a routine with a SET clause. The procedure therefore runs with the few rights and the search_path of the
+-- gateway role.
+--
+-- The procedure does not poll while an encoder works on the request. Instead, the encoder holds an advisory lock on the
+-- request (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
     inout vector @vector@.halfvec default null, inout code text default null, inout err text default null
@@ -24,7 +26,7 @@ begin
     if found then return; end if;
     if (select count(*) from (select from shop_private.request limit @gateway_max_requests@) r)
         >= @gateway_max_requests@ then
-        code := 'WS004'; err := '@gateway_max_requests@ queries are waiting to be encoded already';
+        code := 'WS004'; err := '@gateway_max_requests@ queries already wait for an encoder';
         return;
     end if;
     insert into shop_private.request (model_id, key, kind, payload) values (p_model_id, cache_key, p_kind, p_payload)
@@ -53,7 +55,7 @@ begin
             code := 'WS002'; err := format('the encoder did not answer within %s ms', p_timeout_ms);
             exit;
         end if;
-        if waited then  -- the encoder that held the request is gone: wake another encoder
+        if waited then  -- the encoder released the request without an answer, so another encoder is woken
             perform pg_notify('shop_request', '');
             commit;
         end if;
@@ -65,7 +67,7 @@ begin
         perform pg_sleep(pause_ms / 1000.0);
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;
     end loop;
-    if err is not null then  -- a request that an encoder still holds stays: its vector goes into the cache
+    if err is not null then  -- a request that an encoder holds is kept, because the cache will get its vector
         delete from shop_private.request where id in (
             select id from shop_private.request where id = request_id for update skip locked);
     end if;

@@ -1,6 +1,6 @@
--- Requests a vector from the gateway over this session's loopback connection, which is opened at the first cache miss.
--- Sending the call and fetching its result are separate steps, so that a cancel or a statement_timeout takes effect
--- while the call runs.
+-- Requests the vector of a query from the gateway, over a loopback connection of this session. The connection is opened
+-- at the first query that is not in the cache. The function sends the call and fetches its result in separate steps, so
+-- that a cancel or a statement_timeout takes effect while the call runs.
 create or replace function shop_private.gateway_fetch(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$
@@ -14,7 +14,7 @@ declare
 begin
     begin
         if connection = any (@dblink@.dblink_get_connections()) then
-            -- is_busy is called twice: the second call notices that the server closed the socket
+            -- dblink_is_busy is called twice, because only the second call notices a socket that the server has closed.
             if @dblink@.dblink_is_busy(connection) = 1 or @dblink@.dblink_is_busy(connection) = 1
                 or @dblink@.dblink_error_message(connection) <> 'OK' then
                 perform @dblink@.dblink_disconnect(connection);
@@ -31,18 +31,19 @@ begin
                 hint = 'Try again, use fewer sessions, or raise the connection limit of the gateway role.';
         end if;
         raise exception using errcode = 'WS004', message = 'the gateway cannot reach the database server',
-            hint = 'An operator runs "windowshop db upgrade" with the right WINDOWSHOP_GATEWAY_HOST and _PORT.';
+            hint = 'An operator must run "windowshop db upgrade" with the right WINDOWSHOP_GATEWAY_HOST and '
+                'WINDOWSHOP_GATEWAY_PORT.';
     end;
     perform @dblink@.dblink_send_query(connection, format(
         'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s)',
         p_model_id, p_kind, p_payload, timeout_ms));
     select r.vector, r.code, r.err into vector, code, err
     from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
-    perform from @dblink@.dblink_get_result(connection)  -- reading to the end of the results frees the connection
+    perform from @dblink@.dblink_get_result(connection)  -- the connection is free only after a second, empty result
         as r(vector @vector@.halfvec, code text, err text);
     if err is not null then
         raise exception using errcode = code, message = err, hint = case code
-            when 'WS001' then 'Start one with "windowshop encode", or everything with "windowshop up".'
+            when 'WS001' then 'Start an encoder with "windowshop encode", or all processes with "windowshop up".'
             when 'WS002' then 'The encoder is busy or hung. Raise the limit with SET shop.timeout_ms.'
             when 'WS003' then 'Correct the query.'
             else 'Try again in a moment.' end;

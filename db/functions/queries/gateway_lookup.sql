@@ -1,5 +1,5 @@
--- Returns the cached vector of a query, or null. The function is VOLATILE, so that it has its own snapshot: inside one
--- long statement it sees a vector that an encoder has just committed.
+-- Returns the cached vector of a query, or null. The function is VOLATILE, so that each call has a new snapshot. Inside
+-- a long statement, a call therefore sees a vector that an encoder has just committed.
 create or replace function shop_private.gateway_lookup(p_model_id smallint, p_key bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$

@@ -9,7 +9,8 @@ begin
     end if;
     if length(p_image) > @max_image_bytes@ then
         raise exception using errcode = '22023', hint = 'Scale the image down; models look at 224 to 512 pixels.',
-            message = format('the image is too large: %s bytes, at most @max_image_bytes@ (10 MB)', length(p_image));
+            message = format(
+                'the image is too large: %s bytes; at most @max_image_bytes@ (10 MB) are allowed', length(p_image));
     end if;
     return p_image;
 end $$;

@@ -1,4 +1,4 @@
--- Lists the queries that returned no product, from the search events that the shop reported.
+-- Lists the queries that returned no product, according to the search events that the shop reported.
 create or replace view shop.no_result_queries as
 select e.query, e.catalog, count(*) as searches, count(distinct e.visitor) as visitors, max(e.at) as last_at
 from shop.event e

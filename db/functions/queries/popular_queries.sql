@@ -1,5 +1,6 @@
--- Lists query texts by how often they were encoded. A query whose vector comes from the cache is not included, because
--- a search writes nothing. A text is therefore counted on its first query, and again after it has left the cache.
+-- Lists query texts by the number of times that they were encoded. A search whose vector comes from the cache is not
+-- counted, because a search writes nothing. A text is therefore counted at its first search, and again after the cache
+-- has dropped its vector.
 create or replace view shop.popular_queries as
 select e.query, m.name as model, e.asked, e.created_at as first_asked_at
 from shop_private.query_embedding e

@@ -9,8 +9,9 @@ begin
             hint = 'Describe what the product looks like, for example ''black leather backpack''.';
     end if;
     if length(p_query) > @max_text_length@ then
-        raise exception using errcode = '22023', hint = 'A model reads about 60 words; shorten the text.',
-            message = format('the query text is too long: %s characters, at most @max_text_length@', length(p_query));
+        raise exception using errcode = '22023', hint = 'Shorten the text; a model reads about 60 words.',
+            message = format(
+                'the query text is too long: %s characters; at most @max_text_length@ are allowed', length(p_query));
     end if;
     return convert_to(p_query, 'UTF8');
 end $$;

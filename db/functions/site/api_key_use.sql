@@ -1,6 +1,6 @@
--- Returns the API key whose token has the hash p_hash, unless the key is revoked. A role that cannot read the table can
--- look up only a key whose token it has. The function records a use at most once a minute, so that a busy key does not
--- cause a write for every request.
+-- Returns the API key whose token has the hash p_hash, unless that key is revoked. A role that may not read
+-- `shop_private.api_key` can look up a key only through this function, so that role needs the key's token. The function
+-- records the use of a key at most once a minute. Otherwise each request with the key would cause a write.
 create or replace function shop_private.api_key_use(p_hash bytea)
 returns table (api_key_id integer, name text, scopes text[])
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

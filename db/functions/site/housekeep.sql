@@ -1,7 +1,7 @@
 -- Deletes three kinds of rows that are no longer needed:
---   (1) requests older than 60 seconds, which no session waits for;
---   (2) the oldest query vectors beyond p_cache_rows;
---   (3) workers without items whose lease ended more than an hour ago.
+--   (1) requests older than 60 seconds, unless an encoder holds the request;
+--   (2) the oldest query vectors, so that the newest p_cache_rows remain;
+--   (3) workers without leased items whose lease ended more than an hour ago.
 -- Then the function refreshes the common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void

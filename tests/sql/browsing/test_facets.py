@@ -256,9 +256,9 @@ def test_numeric_attributes_are_divided_into_ranges_and_mixed_attributes_into_va
     ("arguments", "message", "hint"),
     [
         ({"fields": ["brand", "title"]}, "'title'", r"price, availability, brand.*attributes\.<name>"),
-        ({"fields": ["attributes."]}, "'attributes.'", "There are: price"),
-        ({"fields": ["brand); drop table shop.product; --"]}, "drop table", "There are: price"),
-        ({"fields": [None]}, "null field", "There are: price"),
+        ({"fields": ["attributes."]}, "'attributes.'", "The fields are: price"),
+        ({"fields": ["brand); drop table shop.product; --"]}, "drop table", "The fields are: price"),
+        ({"fields": [None]}, "null field", "The fields are: price"),
         ({"fields": []}, "0 fields", "Name 1 to 20"),
         ({"fields": None}, "0 fields", "Name 1 to 20"),
         ({"fields": [f"attributes.{n}" for n in range(21)]}, "21 fields", "Name 1 to 20"),

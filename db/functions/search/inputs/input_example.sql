@@ -1,4 +1,5 @@
--- Returns the hint of every error about an entry of inputs.
+-- Returns a hint that describes the parameter `inputs` of shop.search. Errors about an entry of `inputs` show this
+-- hint.
 create or replace function shop_private.input_example()
 returns text
 language sql immutable parallel safe as $$

@@ -1,4 +1,5 @@
--- Returns the weight of an entry of inputs, 1 if the entry has none. Raises an error for an entry that cannot be used.
+-- Returns the weight of p_entry, an entry of `inputs` (a parameter of shop.search), or 1 if the entry has no weight.
+-- Raises an error if the entry is not valid.
 create or replace function shop_private.input_weight(p_entry jsonb)
 returns double precision
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,6 @@
--- Returns the checked inputs of a query with their weights. p_query and p_image become inputs of weight 1 unless they
--- are null; the input {"bytes": true} stands for p_image. p_inputs is the list of further inputs, or null.
+-- Checks the inputs of a query and returns each input with its weight. p_query and p_image, unless they are null,
+-- become inputs of weight 1; the input {"bytes": true} stands for p_image. p_inputs is the list of further inputs, or
+-- null.
 create or replace function shop_private.query_inputs(p_query text, p_image bytea, p_inputs jsonb)
 returns table (input jsonb, weight double precision)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -25,7 +26,7 @@ begin
         return next;
     end loop;
     if not any_positive then
-        raise exception using errcode = '22023', message = 'every input says what the results should not be like',
-            hint = 'Give at least one input of positive weight.';
+        raise exception using errcode = '22023', message = 'every input has a negative weight',
+            hint = 'A negative weight means: less like this. Give at least one input a positive weight.';
     end if;
 end $$;

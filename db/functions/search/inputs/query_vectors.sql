@@ -1,11 +1,12 @@
--- Returns the vectors and words of a query. image_vector is compared with images, title_vector is compared with titles,
--- and `words` is looked up.
+-- Returns the vectors and words of a query. The legs of a search compare image_vector with images and title_vector with
+-- titles, and look up `words` in products.
 --
--- A text or an image has the same vector for both. For a product given as input, the product's image is compared with
--- images and the product's title is compared with titles. Each vector is the sum of the inputs' unit vectors, each
--- times its weight, scaled to unit length. A negative weight means: less like this. `words` joins the texts with a
--- positive weight. `named` lists the products given as input, which the results exclude. image_starts and title_starts
--- are the unit vectors of the inputs with a positive weight (see leg_from_starts); both are null for a single input.
+-- image_vector and title_vector are each a sum, scaled to unit length: the sum of the inputs' unit vectors, each
+-- multiplied by the weight of its input. A negative weight means: less like this. A text or an image adds the same
+-- vector to both sums. A product given as input adds the vector of its image to image_vector and the vector of its
+-- title to title_vector. `words` joins the texts with a positive weight. `named` lists the products given as input; the
+-- results exclude these products. image_starts and title_starts list the unit vectors of the inputs with a positive
+-- weight (see leg_from_starts). Both lists are null for a single input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
@@ -67,7 +68,7 @@ begin
     end loop;
     if least(@vector@.vector_norm(image_sum), @vector@.vector_norm(title_sum)) < @min_inputs_norm@ then
         raise exception using errcode = '22023', message = 'the inputs cancel each other out',
-            hint = 'Their weighted sum points nowhere; change the weights.';
+            hint = 'The weighted sum of the inputs is almost zero, so it has no direction; change the weights.';
     end if;
     if given_inputs = 1 then
         image_starts := null;

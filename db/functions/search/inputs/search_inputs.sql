@@ -1,6 +1,6 @@
--- Returns the vectors and the words that a request searches for (see query_vectors). If the query cannot be encoded and
--- the request accepts a search by keywords alone, the vectors are null and `degraded` is the reason; otherwise
--- `degraded` is null. The function has no SET clause: run_search calls it under its own settings.
+-- Returns the vectors and the words that a request searches for (see query_vectors). If the query cannot be encoded but
+-- the request accepts a search by keywords alone, the vectors are null and `degraded` is the reason. In all other
+-- cases, `degraded` is null. The function has no SET clause: run_search calls it under its own settings.
 create or replace function shop_private.search_inputs(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
@@ -10,7 +10,7 @@ language plpgsql stable as $$
 declare
     only_text constant boolean := p_request.query is not null and num_nonnulls(p_request.image, p_request.inputs) = 0;
     without_vector_legs constant boolean := p_request.image_weight = 0 and p_request.title_weight = 0;
-    -- min_similarity and max_gap compare images with a vector, whatever the weights.
+    -- min_similarity and max_gap compare images with the query's vector, even if the image leg has weight 0.
     limits_similarity constant boolean := num_nonnulls(p_request.min_similarity, p_request.max_gap) > 0;
 begin
     if only_text and without_vector_legs and not limits_similarity then
