@@ -1,6 +1,7 @@
 """Creates, lists, revokes and checks API keys. A key is a random token; the database stores only its SHA-256.
 
-Passwords that people choose need a slow hash. A token of 256 random bits does not, because nobody can guess it.
+Passwords that people choose need a slow hash. A token of 256 random bits needs no slow hash, because nobody can guess
+the token.
 """
 
 import hashlib

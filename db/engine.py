@@ -29,7 +29,7 @@ from db.settings import Settings
 DATABASE = "windowshop"  # the only Windowshop database of the embedded server
 SUPERUSER = "postgres"
 
-# A server without an encoding of its own (SQL_ASCII) would otherwise return bytes instead of text.
+# If client_encoding is not set, psycopg returns bytes instead of text from a database with the encoding SQL_ASCII.
 CONNECT = {"connect_timeout": 5, "client_encoding": "utf8"}
 
 

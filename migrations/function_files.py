@@ -1,7 +1,8 @@
 """Turns the files of `db/functions` into the functions, views and result types of a database.
 
     create or replace     a function whose arguments and result stay the same; dependent objects stay, too
-    drop, then create     a function whose arguments or result change: PostgreSQL would refuse it, or keep both
+    drop, then create     a function whose arguments or result change. Otherwise PostgreSQL would refuse the new
+                          function, or keep the old function beside the new one
     drop                  a function of shop_private that no file defines any more
     alter type            a result type of schema shop whose file has more columns at the end
 
@@ -176,7 +177,7 @@ def _replaces(conn: Connection, definition: str) -> bool:
 
 
 def _grown(conn: Connection, definition: re.Match[str]) -> Iterator[GrownType]:
-    """Yield the type if it exists with fewer columns. Raises DatabaseError if an existing column has changed."""
+    """Yield the type if the database has fewer columns than the file. Raises DatabaseError for a changed column."""
     name = definition[1]
     oid = conn.scalar(text("select to_regtype(:name)::oid"), {"name": name})
     if oid is None:

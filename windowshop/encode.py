@@ -16,7 +16,7 @@ def encode(
     ] = None,
     queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
 ) -> None:
-    """Run an encoder. It encodes query texts and images immediately, and the catalog when no query waits.
+    """Run an encoder. The encoder encodes query texts and images immediately, and the catalog when no query waits.
 
     Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM, an encoder
     finishes its current batches and puts its other claimed items back on the work list.

@@ -120,7 +120,7 @@ def load(
     windowshop load export.csv --map sku=Code --map title="Item name" --image-root images
     windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
     windowshop load products_export.csv               an export of Shopify, WooCommerce, Magento, Etsy ...
-    windowshop load products.jsonl                    JSON Lines; schema.org JSON-LD and Parquet load alike
+    windowshop load products.jsonl                    JSON Lines, or also schema.org JSON-LD or Parquet
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed

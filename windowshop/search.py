@@ -70,7 +70,10 @@ def search(
 
 
 def _known_default(settings: "Settings") -> str | None:
-    """Return the catalog that a search without --catalog searches, or None if the embedded server does not run."""
+    """Return the catalog that a search without --catalog searches, or None if no database can be reached.
+
+    The function does not start the embedded server.
+    """
     from db.catalog.catalogs import default_catalog
     from db.embedded import server
     from db.engine import open_database

@@ -10,7 +10,7 @@ from pathlib import Path
 MAX_LENGTH = 1000
 
 _ADDRESS = re.compile(r"(https?|s3|gs)://[^/\s]", re.IGNORECASE)
-_WITHOUT_SCHEME = re.compile(r"//[^/\s]+\.[^/\s]+/")  # an address that takes the scheme of its page
+_WITHOUT_SCHEME = re.compile(r"//[^/\s]+\.[^/\s]+/")  # an address without a scheme, such as //shop.example/a.jpg
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # such as file:, data: or C:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -35,7 +35,7 @@ class AmbiguousPrice(ValueError):
 
 
 class WrittenPrice(NamedTuple):
-    """The parts of a price. They do not yet tell the amount if a dot or comma could have two meanings."""
+    """The digits and the unit of a price. If a dot or comma could have two meanings, the amount is not yet known."""
 
     digits: str  # the digits, with the dots, commas, blanks (each a " ") and apostrophes between them
     unit: str | None  # a currency's code, or a symbol that several currencies share

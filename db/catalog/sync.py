@@ -36,7 +36,7 @@ _DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
 class Missing:
     """Three numbers of products of the catalog."""
 
-    to_change: int  # products that the feed does not name; without those already out of stock, unless they are deleted
+    to_change: int  # products that the feed does not name; to be marked: only those not yet out of stock
     named: int  # products that the feed names
     products: int  # all products
 
@@ -61,8 +61,9 @@ def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
 
 
 def change(conn: Connection, after: int, rows: int, *, delete: bool) -> int:
-    """Change the missing products with the numbers `after` + 1 to `after` + `rows`. Returns how many were changed.
+    """Change the missing products with the numbers `after` + 1 to `after` + `rows`.
 
-    With `delete`, the products are deleted, otherwise they are marked as out of stock.
+    With `delete`, the products are deleted, otherwise they are marked as out of stock. Returns the number of changed
+    products.
     """
     return conn.execute(_DELETE if delete else _MARK, {"after": after, "rows": rows}).rowcount

@@ -71,7 +71,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
             dropped_hash = True
     if images and "://" in images[0].uri:
         texts.setdefault("image_link", images[0].uri)
-    elif not images and texts.get("image_link"):  # a feed without another image column
+    elif not images and texts.get("image_link"):  # image_link is the only image column of the feed
         images, missing_files = _read_images(replace(raw, images=[texts["image_link"]]), root, [])
     product = Product(**texts, attributes=attributes, images=tuple(images))
     return ValidatedProduct(product, missing_files, dropped_hash, raw.line, (*faults, *warnings))

@@ -32,10 +32,7 @@ class FileLock:
         _held.add(self)
 
     def release(self) -> bool:
-        """Release the lock. Returns False, and changes nothing, if this process does not hold the lock (any more).
-
-        A forked child does not hold the locks of its parent.
-        """
+        """Release the lock. Returns False if this process does not hold the lock, for example as a forked child."""
         if self.fd < 0:
             return False
         fcntl.flock(self.fd, fcntl.LOCK_UN)

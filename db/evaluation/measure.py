@@ -4,7 +4,7 @@ tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
 
 A *direction* is the kind of query and the leg that answers it: text->image, text->title, text->keywords, text->hybrid,
-image->image, ... A leg is measured alone by giving the other legs the weight 0.
+image->image, ... To measure a leg alone, a search gives all other legs the weight 0.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def serving(conn: Connection) -> Serving:
 
 
 def as_if_serving(conn: Connection, name: str) -> Serving:
-    """Return the model of this name, whether it serves or not. Raises DatabaseError if it is unknown or retired."""
+    """Return the model `name`, even if it does not serve. Raises DatabaseError for an unknown or retired model."""
     row = conn.execute(
         text("select model_id, name, revision from shop.model where name = :name and status <> 'retired'"),
         {"name": name},

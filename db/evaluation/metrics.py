@@ -21,7 +21,7 @@ _CHUNK = 2_000_000  # at most this many random numbers are drawn in one step
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over queries and its 95 % interval."""
+    """The mean of a metric over queries, with the bounds of the 95 % interval of this mean."""
 
     value: float
     low: float
@@ -43,9 +43,9 @@ def reciprocal_rank(ranked: Sequence[Key], grades: Mapping[Key, int]) -> float:
 
 
 def ndcg_at_k(ranked: Sequence[Key], grades: Mapping[Key, int], k: int = NDCG_DEPTH) -> float:
-    """Return the sum of (2^grade - 1) / log2(rank + 1) over the first k, as a share of the sum for the best order.
+    """Return nDCG@k: the sum of (2^grade - 1) / log2(rank + 1) over the first k, divided by the sum for the best order.
 
-    Järvelin and Kekäläinen (2002) define it; Burges et al. (2005) introduced the exponential gain.
+    Järvelin and Kekäläinen (2002) define nDCG; Burges et al. (2005) introduced the exponential gain.
     """
     return _dcg([grades.get(key, 0) for key in ranked[:k]]) / ideal_dcg(grades, k)
 

@@ -50,7 +50,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 self._reachable.check(ip)
             for number, ip in enumerate(ips):
                 try:
-                    # Each address gets a share of the time, so that one without an answer leaves time for the next.
+                    # An address gets only a share of the remaining time, so that the next address also gets time.
                     share = seconds_left(timeout) / (len(ips) - number)
                     return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):

@@ -1,4 +1,4 @@
-"""Defines the limits of a fetcher: the hosts to which it may connect, and the size and time of its answers."""
+"""Defines the limits of a fetcher: the allowed hosts, the size and time of an answer, and the number of requests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class FetchLimits:
     seconds: float = 10.0  # time limit of one attempt, including redirects
     attempts: int = 3  # at most this many attempts when the server is busy or does not answer
     per_host: int = 4  # at most this many concurrent requests to one host
-    connections: int = 32  # at most this many concurrent requests in all
+    connections: int = 32  # at most this many concurrent requests in total
     networks: Sequence[IPv4Network | IPv6Network] = ()  # networks allowed although they are not public
     ports: Sequence[int] = ()  # ports allowed besides 80 and 443
     object_stores: Sequence[str] = ()  # prefixes such as s3://bucket/, each with a trailing slash

@@ -1,6 +1,6 @@
 """Turns an upright RGB image into the input of a model's image tower. Decoder processes run this code, without torch.
 
-Values stay in the range 0 to 255, because the model's device normalises them faster.
+The values of pixels stay in the range 0 to 255, because it is faster to normalise them on the model's device.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class InputShape:
     def pixels(self, image: Image.Image) -> Pixels:
         """Return the pixels of an RGB image.
 
-        They equal the pixels from the model's published processor if that processor uses Pillow.
+        The pixels equal those from the model's published processor, if that processor uses Pillow.
         """
         if self.fit == "crop":
             return np.asarray(self._crop(image))

@@ -1,11 +1,11 @@
 """Defers indexes while a table is filled for the first time, and builds them when the table is full.
 
 Building an index on a full table takes a fraction of the time that maintaining the index during a load takes.
-`shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index
-builds it. If that process was killed, the next load or encoder or `windowshop index build` builds it. Until then search
-compares row by row.
+`shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index also
+builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
+index. Until then, searches compare row by row.
 
-Only sessions that can SET ROLE owner defer indexes, because only they can build them.
+Only sessions that can SET ROLE owner defer indexes, because only these sessions can build indexes.
 """
 
 import threading

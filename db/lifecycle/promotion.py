@@ -47,7 +47,7 @@ class Switched:
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
     """Let a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
 
-    If no other model serves, the function looks for no such reason.
+    If no other model serves, the function itself checks nothing.
     """
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:
@@ -67,7 +67,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 def rollback(database: Database, *, force: bool = False) -> Switched:
     """Switch back to the model that served before. A second call undoes the first call.
 
-    Raises DatabaseError if no model served before or, unless `force`, if that model fell behind.
+    Raises DatabaseError if no model served before or, unless `force`, if some of that model's vectors are missing.
     """
     with _as_owner(database) as conn:
         before, name = serving_name(conn), _previous(conn)

@@ -10,7 +10,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.work.items import ModelRow
 
-SWITCH_SECONDS = 30.0  # a switch retries for this long while searches run
+SWITCH_SECONDS = 30.0  # time limit of the attempts to switch while searches run
 
 
 @dataclass(frozen=True, slots=True)

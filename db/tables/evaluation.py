@@ -76,7 +76,7 @@ evaluation = Table(
     "evaluation",
     metadata,
     Column("evaluation_id", BigInteger, Identity(always=True), comment="the key of the evaluation"),
-    Column("run", BigInteger, nullable=False, comment="the same for all rows of one windowshop evaluate"),
+    Column("run", BigInteger, nullable=False, comment="number of the run that measured the row"),
     Column(
         "evaluated_at",
         DateTime(timezone=True),

@@ -73,7 +73,7 @@ def finish(
 
 
 def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
-    """Hold, for this session, the lock that tells searching sessions that an encoder for these models is running."""
+    """Take, until the session ends, the lock that shows to searches that an encoder for these models runs."""
     for model_id in model_ids:
         conn.execute("select pg_advisory_lock_shared(%s, %s)", (Lock.ENCODER_ALIVE, model_id))
 
