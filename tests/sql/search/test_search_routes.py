@@ -20,12 +20,12 @@ FILTERS: list[tuple[str, str | None, Any]] = [
     ("half", '{"price": {"lt": 80}}', lambda n: n * 7919 % 160 < 80),
     ("a fifth", '{"attributes.weight": {"lt": 200}}', lambda n: n % 1000 < 200),
     ("a tenth", '{"attributes.weight": {"gte": 900}}', lambda n: n % 1000 >= 900),
-    ("own brand", f'{{"brand": "brand {CLUSTER + 1}"}}', lambda n: n % 50 == CLUSTER + 1),
+    ("near brand", f'{{"brand": "brand {CLUSTER + 1}"}}', lambda n: n % 50 == CLUSTER + 1),
     ("far brands", '{"brand": {"in": ["brand 20", "brand 21", "brand 22", "brand 23", "brand 24"]}}',
      lambda n: (n % 50 >= 20) & (n % 50 <= 24)),
     ("one in a hundred", '{"attributes.weight": {"lt": 10}}', lambda n: n % 1000 < 10),
-    ("ten of all", '{"product_type": "rare"}', lambda n: n % 2000 == 0),
-    ("three", '{"sku": {"in": ["sku 1", "sku 2", "sku 3"]}}', lambda n: n <= 3),
+    ("ten products", '{"product_type": "rare"}', lambda n: n % 2000 == 0),
+    ("three products", '{"sku": {"in": ["sku 1", "sku 2", "sku 3"]}}', lambda n: n <= 3),
     ("nothing", '{"brand": "none"}', lambda n: n < 0),
 ]  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_many_matches_use_the_index_and_few_matches_use_an_exact_search(analyst:
     }
     assert routes["none"] == {("hnsw", "about")}
     assert routes["half"] == routes["a fifth"] == {("hnsw", "at least")}
-    for name in ("own brand", "one in a hundred", "ten of all", "three"):
+    for name in ("near brand", "one in a hundred", "ten products", "three products"):
         assert routes[name] == {("exact", "exact")}, name
 
 
