@@ -1,2 +1,2 @@
-"""Contains the benchmarks. Each compares Windowshop with a baseline in the same run, and keeps its figures in
+"""Contains the benchmarks. Each benchmark compares Windowshop with a baseline in the same run, and keeps the figures in
 `results/`."""

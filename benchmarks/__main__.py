@@ -1,5 +1,5 @@
-"""`python -m benchmarks` runs all benchmarks except `against` and `against-loads`. `python -m benchmarks queries` runs
-the benchmark `queries`, and `python -m benchmarks report` writes the pages with the figures."""
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `against` and `against-loads`. A name chooses
+one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +13,8 @@ app = typer.Typer(add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, all benchmarks run
-    except `against` and `against-loads`, which need another version."""
+    """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
+    `against` and `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
             one()
@@ -52,7 +52,7 @@ def images(
 
 @app.command()
 def forward(device: Annotated[str, typer.Option(help="Device that runs the models: cpu or cuda.")] = "cpu") -> None:
-    """Measure how fast the image towers of CLIP and SigLIP are, without decoding and without the database."""
+    """Measure how fast the image towers of CLIP and SigLIP encode images that are already decoded."""
     from benchmarks.encoder import forward
 
     forward.run(device)
@@ -96,7 +96,8 @@ def cut(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure which relevant products the cut keeps for unseen concepts, and how many pass for random letters."""
+    """Measure which share of the relevant products the cut keeps, for concepts that the model has not been trained on,
+    and how many products pass the cut for a query of random letters."""
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))
@@ -121,7 +122,7 @@ def web(
         int, typer.Option(help="Number of products in the generated catalog; the sample catalog is measured too.")
     ] = 100_000,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: none is kept.")
+        Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: no folder.")
     ] = None,
     overload_seconds: Annotated[
         int, typer.Option(help="Duration of the load at five times the peak rate, in seconds.")
@@ -144,10 +145,10 @@ def report() -> None:
 @app.command()
 def against(
     home: Annotated[
-        Path, typer.Argument(help="Home folder of an embedded server with a generated catalog, for this version.")
+        Path, typer.Argument(help="Home folder of this version's embedded server, which holds a generated catalog.")
     ],
     other_home: Annotated[
-        Path, typer.Argument(help="Copy of that folder, made before this version upgraded it, for the other version.")
+        Path, typer.Argument(help="Home folder for the other version: a copy of HOME from before its upgrade.")
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
@@ -155,7 +156,7 @@ def against(
         bool, typer.Option("--cells", help="Compare recall and time of filtered searches in the cells of `filtered`.")
     ] = False,
 ) -> None:
-    """Compare this version with another version. Both run the same searches, in turns."""
+    """Compare the search times of this version with those of another version. Both run the same searches, in turns."""
     from benchmarks.search import against, cells_against
 
     (cells_against if cells else against).run(home, other_home, other_python, rows)

@@ -1,5 +1,5 @@
-"""Measures how long the process of `windowshop search` takes, for a text whose vector is cached, while the server is
-running."""
+"""Measures the wall time of a `windowshop search` process. The vector of the query text is cached, and the embedded
+server is already running."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""Builds models of published architectures with random weights. They are as fast as the published weights, and nothing
-has to be downloaded."""
+"""Builds models of published architectures with random weights. These models are as fast as the published models, and
+need no download."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +51,14 @@ SIGLIP_B_16 = Architecture("SigLIP B/16", "siglip", _BASE, 16, 768, 35, 14_000)
 VIT_L_14 = Architecture("CLIP ViT-L/14", "clip", _LARGE, 14, 768, 162, 3_200)
 
 
-# With this small architecture, decoding the images takes most of the time.
+# With this small architecture, the decoding of the images takes most of the time.
 _SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
 SMALL = Architecture("CLIP, one layer of 64", "clip", _SMALL, 32, 512, 0, 0)
 
 
 def save_clip(folder: Path, architecture: Architecture = VIT_B_32) -> Path:
-    """Save a model with a byte-level tokenizer, so that `folder` can be loaded like the folder of a published model."""
+    """Save a model of this architecture in `folder`, with a byte-level tokenizer. The folder can then be loaded like
+    the folder of a published model."""
     alphabet = ["<|startoftext|>", "<|endoftext|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,10 +1,10 @@
-"""Measures how fast the encoder's catalog lane, which encodes images and titles, runs on a CPU. Its time is compared
-with the time of its slowest stage, and with the time of the plain loop that most people write:
+"""Measures how fast the encoder's catalog lane, which encodes images and titles, runs on a CPU. The time of the lane is
+compared with the time of its slowest stage, and with the time of the plain loop that most people write:
 
     for path in paths: model.encode(Image.open(path))
 
-The lane and the loop encode the same files in turns, in the same process and minute. Only the lane hashes the files and
-stores vectors.
+The lane and the loop encode the same files, one right after the other, in the same process. Only the lane hashes the
+files and stores vectors.
 """
 
 import os
@@ -24,7 +24,7 @@ from encoder.settings import EncoderSettings
 
 
 def plain_loop(paths: list[Path]) -> float:
-    # This is torch's default: a forward pass uses all cores. The lane instead runs one model thread per core.
+    # By torch's default, a forward pass uses all cores. The catalog lane runs one model thread per core instead.
     torch.set_num_threads(os.cpu_count() or 1)
     module = starter.load("cpu")
     module.encode([Image.open(paths[0]).convert("RGB")])
@@ -40,9 +40,9 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         paths = measured.load_images(count)
         (model,) = load_models(measured.database, EncoderSettings(device="cpu")).values()
         model.warm_up()
-        drive(measured, model, EncoderSettings())  # encodes the titles and warms up; its time is not used
+        drive(measured, model, EncoderSettings())  # encodes the titles and warms up the model; this time is not used
         rates: dict[int, float] = {}
-        for batch in batches:  # find the fastest batch size, which is then compared with the loop
+        for batch in batches:  # finds the fastest batch size; only the lane with this size is compared with the loop
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall

@@ -1,4 +1,4 @@
-"""Measures how many images a second the image towers encode. The batches of images are already on the device.
+"""Measures how many images a second the image towers encode, from batches that are already on the device.
 
 The baseline is transformers with the same weights, precision and batch size. The vectors are compared with the vectors
 of transformers in float32.
@@ -49,7 +49,7 @@ def run(device: str) -> None:
                     f"{used:.0f}",
                 ]
             )
-            _keep(device, gpu, lines, rows, raw)  # keeps the figures so far, in case the run is cut short
+            _keep(device, gpu, lines, rows, raw)  # after each tower, so that an interrupted run keeps its figures
 
 
 def _keep(device: str, gpu: bool, lines: list[Line], rows: list[list[str]], raw: dict[str, object]) -> None:
@@ -94,7 +94,7 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
 
 
 def _images(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
-    """Yields batches of smooth random images. If all values were equal, the matrix products would be faster than for
+    """Yields batches of smooth random images. For images with only one value, matrix products would be faster than for
     real images."""
     chance = torch.Generator().manual_seed(1)
     for _ in range(count):

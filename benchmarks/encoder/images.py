@@ -1,11 +1,12 @@
-"""Measures how fast JPEG files become committed vectors: each stage alone, all stages together, and this plain loop:
+"""Measures how fast committed vectors are computed from JPEG files: by each stage alone, by all stages together, and by
+this plain loop:
 
     for some in batches(paths):
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-All use the same files, one after another; the plain loop uses only the first of them. Only the pipeline hashes files,
-records metadata and deletes work items.
+The stages, the pipeline and the plain loop run one after another on the same files; the plain loop encodes only the
+first of the files. Only the pipeline hashes files, records metadata and deletes work items.
 """
 
 import os
@@ -152,8 +153,8 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 
 
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
-    """Returns how many seconds it takes to claim all work items, record the images' metadata, and complete the items
-    with vectors that exist already."""
+    """Returns the seconds in which all work items are claimed, the images' metadata is recorded, and the items are
+    completed. The vectors are random, so no model runs."""
     _again(measured)
     size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
@@ -187,7 +188,7 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
-    # This is torch's default: a forward pass uses all cores. The pipeline instead runs one model thread per core.
+    # By torch's default, a forward pass uses all cores. The pipeline runs one model thread per core instead.
     torch.set_num_threads(os.cpu_count() or 1)
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])
@@ -205,7 +206,8 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
 
 
 def _without_index(measured: Site) -> None:
-    """Drop the vector indexes, as an encoder does before a first backfill. Then put only images on the work list."""
+    """Drop the vector indexes, as an encoder does before a first backfill. Then set the work list to all images and no
+    titles."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(
             "select indexrelid::regclass::text from pg_index where indrelid in ('shop.clip_image'::regclass, "
@@ -217,7 +219,7 @@ def _without_index(measured: Site) -> None:
 
 
 def _again(measured: Site) -> None:
-    """Delete the image vectors, and put all images and no titles on the work list."""
+    """Delete the image vectors, and set the work list to all images and no titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("truncate shop.clip_image, shop_private.work"))
         conn.execute(text("update shop.product_image set sha256 = null, width = null, height = null, phash = null"))

