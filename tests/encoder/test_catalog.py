@@ -86,7 +86,7 @@ def test_sigterm_finishes_current_batches_and_releases_other_items(
     load_drawings(clip_database, tmp_path / "images", 1500)
     env = environment(clip_database)
     process = start_encoder(env, log=tmp_path / "log")
-    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "an encoder that has begun to encode")
+    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "the first encoded items")
     process.terminate()
     assert process.wait(20) == 0, (tmp_path / "log").read_text()
     remaining = remaining_work(clip_database)

@@ -47,8 +47,8 @@ def example_images() -> list[Image.Image]:
 
 
 def reproducible_model(family: str, folder: Path) -> Path:
-    """Creates a tiny model whose weights depend only on their names, not on a library's random numbers. Its tokenizer
-    sets no maximum text length, like the tokenizers of some real models."""
+    """Creates a tiny model. Each weight depends only on its name, not on a library's random numbers. The tokenizer sets
+    no maximum text length, like the tokenizers of some real models."""
     made = FAMILIES[family][0](folder)
     weights = load_file(made / "model.safetensors")
     for name, tensor in weights.items():
@@ -87,7 +87,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
     for name, rows in vectors.items():
         assert np.allclose(rows, expected[name], atol=1e-5), name
         assert np.allclose(rows, np.array(golden[family][name]), atol=1e-3), name
-        assert (rows @ rows[0])[1:].max() < 0.999, name  # different inputs have different vectors
+        assert (rows @ rows[0])[1:].max() < 0.999, name  # vectors of different inputs differ
 
 
 def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # (bad row, line, SKU and reas
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
     "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),
     "101 images": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
-    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # ' stops the formula in a spreadsheet
+    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # ' disarms the formula
 }  # fmt: skip
 
 

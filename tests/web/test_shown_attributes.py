@@ -1,4 +1,4 @@
-"""The setting `attributes` names the attributes that REST shows. Filters and facets cannot read the others."""
+"""The setting `attributes` names the attributes that REST shows. Filters and facets cannot read any other attribute."""
 
 from collections.abc import Iterator
 

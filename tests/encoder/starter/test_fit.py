@@ -78,4 +78,4 @@ def test_images_with_equal_titles_are_positives_of_each_other() -> None:
     both = torch.eye(4)[[0, 1, 2]]
     apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
     same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
-    assert apart < 0.01 < same  # the loss pulls orthogonal vectors of one title together
+    assert apart < 0.01 < same  # the loss moves the orthogonal vectors of one title closer to each other

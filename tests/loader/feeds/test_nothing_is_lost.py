@@ -20,7 +20,7 @@ from loader.rejects import Reject
 from loader.sources import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# Words that no product keeps: each tells how to read a cell, or stands in a row that gives no product
+# These words are in no product: a word tells how to read a cell, or its row gives no product.
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
