@@ -2,9 +2,10 @@
 
     python -m benchmarks against HOME OTHER_HOME --other-python /path/to/other/.venv/bin/python
 
-Both homes are embedded servers that hold a copy of one benchmark catalog: stop the server, copy the folder, and upgrade
-the copy with the newer code. Each search goes to both servers within milliseconds, and the order alternates, so that a
-slow moment of the machine hits both. REST is measured in the same way, through `windowshop serve` of each version.
+HOME and OTHER_HOME are home folders of embedded servers with the same benchmark catalog. To get them, stop the server
+of a catalog that the other version loaded, copy the folder, and upgrade the copy for HOME with this version. Each
+search goes to both servers within milliseconds, and the order alternates, so that a slow moment of the machine hits
+both servers. REST is measured in the same way, through `windowshop serve` of each version.
 """
 
 import itertools
@@ -31,7 +32,7 @@ from benchmarks.support.report import Line, keep
 
 QUERIES = 24
 ROUNDS = 15
-LIMIT = 1.05  # this version may take at most this many times the other version's time
+LIMIT = 1.05  # largest allowed ratio of this version's time to the other version's time
 SEARCH = "select product_id, sku, title, price, score from shop.search(%(query)s, k => 10{options})"
 VECTOR = "insert into shop_private.query_embedding (model_id, key, query, embedding) values \
 (1, sha256(convert_to('t' || %(text)s::text, 'UTF8')), %(text)s, %(vector)s::halfvec) on conflict do nothing"
@@ -82,8 +83,8 @@ def _cases(catalog: Catalog) -> Iterator[tuple[str, str]]:
 
 
 def _compare(new: Ask, old: Ask, texts: Sequence[str]) -> tuple[float, float]:
-    """Returns the median times of this version and of the other, in milliseconds."""
-    for text in texts:  # warm both
+    """Returns the median times of this version and of the other version, in milliseconds."""
+    for text in texts:  # warms up both versions
         if new(text) != old(text):
             raise RuntimeError(f"the versions return different numbers of rows for {text!r}")
     taken: dict[Ask, list[float]] = {new: [], old: []}
@@ -138,7 +139,7 @@ def server(python: Path, home: Path) -> Iterator[Version]:
 @contextmanager
 def _serving(python: Path, home: Path) -> Iterator[str]:
     command = [str(python), "-m", "windowshop", "serve", "--port", "0"]
-    # The log goes to a file: a server whose full pipe nobody reads stops at its next log line.
+    # The log goes to a file, because a server stops at its next log line if its log is a full pipe that nobody reads.
     with tempfile.NamedTemporaryFile("w+") as log:
         process = subprocess.Popen(command, env=environment(home), cwd=home, stderr=log)
         try:

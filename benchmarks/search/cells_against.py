@@ -1,6 +1,6 @@
 """Compares two versions of Windowshop by the cells of filtered.py: recall, short answers and time of shop.search.
 
-The homes are those of against.py. Both versions answer ten queries of a cell, then the next ten, in a random order.
+The homes are those of against.py. In each turn, the versions answer the same ten queries of a cell, in a random order.
 """
 
 import json
@@ -18,9 +18,9 @@ from benchmarks.search.load import product_numbers
 from benchmarks.search.timing import Figures, Strategy, in_turns
 from benchmarks.support.report import Line, Table, keep
 
-QUERIES = 36  # of a cell
-ROUNDS = 3  # of all queries of a cell
-RECALL_NOISE = 0.005  # a mean recall that differs by less than this says nothing about the versions
+QUERIES = 36  # number of queries in a cell
+ROUNDS = 3  # each version answers all queries of a cell this many times
+RECALL_NOISE = 0.005  # a smaller difference of the mean recalls can be chance
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from benchmarks.support.report import RESULTS
 
 TARGET = 0.98
 PANELS = {"own": "a filter on the query's own category", "other": "a filter on another category"}
-# name of the strategy in the results -> label, colour and width of its line
+# For the name of each strategy in the results: the label, colour and width of its line.
 LINES = {
     "planner, iterative": ("pgvector, planner's choice", "#c0392b", 1.6),
     "hnswlib": ("hnswlib, filter function", "#8e8e93", 1.3),
@@ -21,8 +21,8 @@ LINES = {
 
 
 def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
-    """Draw the chart. Filled points have a recall@10 of at least .98 and no short result. Returns the path of the
-    chart, or None if matplotlib is not installed."""
+    """Draw the chart. A filled point has a recall@10 of at least .98 and no answer with too few rows. Returns the path
+    of the chart, or None if matplotlib is not installed."""
     try:
         import matplotlib
     except ImportError:

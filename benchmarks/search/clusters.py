@@ -1,15 +1,15 @@
 """Generates a catalog of separate clusters of very different sizes and densities, and queries between the clusters.
 
-One walk through an HNSW graph misses the nearest products more often here than in the catalog of data.py, because a
-dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed always
-gives the same catalog and queries.
+In this catalog, one walk through an HNSW graph misses the nearest products more often than in the catalog of data.py,
+because a dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed
+always gives the same catalog and queries.
 
 - The sizes of the clusters follow Zipf's law. Their spreads are between .05 (almost one point) and 1.2 (hardly a
   cluster).
-- A product has 1 to 8 images. Of all products, 5% nearly repeat another product's images, 2% repeat another product's
-  images exactly, and 8% have no vectors.
+- A product has 1 to 8 images. In 5% of all products, the images are nearly those of another product. In 2%, they are
+  exactly those of another product. 8% of all products have no vectors.
 - The products belong to one catalog, or to four catalogs: a large one, one a quarter as large, and two small ones.
-- Each product type consists of whole clusters, so a filter on a product type selects regions.
+- Each product type consists of whole clusters, so a filter on a product type selects regions of the vector space.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ ONE_CATALOG = {"main": 1.0}
 CATALOGS = {"main": 0.778, "second": 0.2, "third": 0.02, "fourth": 0.002}  # each catalog's share of all products
 TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # the share of all products that each product type has, approximately
 TEXT_NOISE = 0.4  # length of a text's deviation from its product
-VERSION = 1  # version of the generated data; a database with another version is not used again
+VERSION = 1  # version of the generated data; a kept database with data of another version is not used
 
 
 @dataclass(frozen=True)
 class Mix:
-    """A query of weighted products. `products` has their numbers in the catalog. `vector` is the weighted sum of their
-    vectors, scaled to length 1."""
+    """A query of weighted products. `products` has the numbers of the products in the catalog. `vector` is the weighted
+    sum of the products' vectors, scaled to length 1."""
 
     products: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -45,8 +45,8 @@ class Mix:
 class ClusteredCatalog:
     """`images` has the vectors of all images in half precision. `product` and `position` have, for each of these
     vectors, the number of the product and the position of the image. `encoded` has the numbers of the products with
-    vectors, and `titles` the vector of each of them. `cluster`, `catalog` and `product_type` have an entry for each
-    product."""
+    vectors, and `titles` has the title vectors of these products. `cluster`, `catalog` and `product_type` have an entry
+    for each product."""
 
     def __init__(self, rows: int, shares: Mapping[str, float] = ONE_CATALOG, seed: int = 1) -> None:
         self.rows, self.shares, self.seed = rows, shares, seed
@@ -92,7 +92,7 @@ class ClusteredCatalog:
         return dict(zip(self.product[rows].tolist(), rows.tolist(), strict=True))
 
     def texts(self, count: int, of: NDArray[np.bool_] | None = None, seed: int = 1) -> NDArray[np.float16]:
-        """Returns the vectors of texts about random products. With the mask `of`, only its products are drawn."""
+        """Returns the vectors of texts about random products. The mask `of` limits the choice of products."""
         random = np.random.default_rng([self.seed, self.rows, seed])
         products = self.encoded if of is None else self.encoded[of[self.encoded]]
         return self._texts(random, random.choice(products, count))
@@ -112,8 +112,8 @@ class ClusteredCatalog:
         return mixes
 
     def _types(self, random: np.random.Generator, shares: NDArray[np.float64]) -> NDArray[np.str_]:
-        """Returns the product type of each cluster. Each cluster, in random order, gets a random type that has room
-        for the cluster. If no type has room, its type is "other"."""
+        """Returns the product type of each cluster. Each cluster, in random order, gets a random type that has room for
+        the cluster. If no type has room, the cluster gets the type "other"."""
         left = dict(zip((f"t{share * 100:g}" for share in TYPES), TYPES, strict=True))
         types = np.full(CLUSTERS, "other", object)
         for cluster in random.permutation(CLUSTERS):

@@ -1,4 +1,4 @@
-"""Loads the catalog of clusters.py into a Windowshop database of its own, which is kept for the next run."""
+"""Loads the catalog of clusters.py into a Windowshop database that is kept for the next run."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`python -m benchmarks search` runs the benchmarks of search that its arguments choose."""
+"""Defines the command `python -m benchmarks search`, which runs the benchmarks of search that its arguments name."""
 
 import shutil
 import tempfile

@@ -4,14 +4,14 @@ A vector has 512 numbers and unit length. It is rounded to half precision, as in
 rounded vectors. The vectors resemble embeddings of products:
 
 - There are a few hundred clusters, which are kinds of products. Each category owns some clusters, so a filter on the
-  category is a filter on a region of the space. Before a random rotation, the components of a vector get smaller as
-  n^-.5, so a neighbourhood has some 30 dimensions, not 512.
+  category is a filter on a region of the space. The n-th component of a vector is proportional to n^-.5 on average
+  (before a random rotation of all vectors), so a neighbourhood has some 30 dimensions, not 512.
 - All images share one direction, and all texts share another direction, orthogonal to the first (the modality gap). An
-  image-like query is drawn as images are. A text-like query has the direction of texts, so its nearest images are far
-  away (cosine about .4), and an HNSW index finds them less easily.
+  image-like query is drawn in the same way as an image. A text-like query has the direction of texts, so the images
+  nearest to the query are far away (cosine about .4), and an HNSW index finds these images less easily.
 
 With pgvector at m 16, ef_construction 64, 100,000 rows and ef_search 40 / 100 / 200 / 400, image-like queries have a
-recall@10 of .92 / .98 / .994 / .998, and text-like queries .89 / .965 / .988 / .996.
+recall@10 of .92 / .98 / .994 / .998, and text-like queries have a recall@10 of .89 / .965 / .988 / .996.
 """
 
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ OTHERS = 12  # this many other categories share the remaining products equally
 CLUSTERS = 500  # about this many kinds of products
 PRICES = 1000  # prices are spread evenly from 0 to this many EUR, so 1% of the products cost less than 10 EUR
 WEIGHTS = 5000  # weights are spread evenly from 0 to this many grams
-VERSION = 1  # version of the generated data; a database with data of another version is not used again
+VERSION = 1  # version of the generated data; a kept database with data of another version is not used
 
 Kind = Literal["image", "text"]
 KINDS: tuple[Kind, ...] = ("image", "text")
 
 _SPECTRUM = (np.arange(DIMENSION) + 1.0) ** -0.5
 _SPECTRUM /= np.linalg.norm(_SPECTRUM)
-_BLOCK = 50_000  # rows generated at a time
+_BLOCK = 50_000  # at most this many rows are generated at a time
 
 
 @dataclass(frozen=True)
@@ -121,5 +121,5 @@ class Catalog:
 
 
 def _draw(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Returns random vectors of about unit length, whose components get smaller on average."""
+    """Returns random vectors of about unit length. Of their components, later ones are smaller on average."""
     return random.standard_normal((count, DIMENSION), dtype=np.float32) * _SPECTRUM.astype(np.float32)

@@ -1,4 +1,5 @@
-"""Measures how p50 at a fixed recall and the time to build the index grow with sixteen times as many products."""
+"""Measures how much two times grow when a catalog has sixteen times as many products: p50 of a search at a fixed
+recall, and the build of the image index."""
 
 import time
 from collections.abc import Sequence
@@ -14,13 +15,13 @@ from benchmarks.search.postgres import Filter, Sessions
 from benchmarks.search.timing import FINE_EFS, Figures, Questions, Strategy, in_turns, with_smallest_ef
 from benchmarks.support.report import Line, Report, Table, milliseconds
 
-TARGET = 0.98  # recall@10
+TARGET = 0.98  # the fixed recall@10
 RAW, CALL = "pgvector, raw statement", "shop.search, one leg"
 
 
 def run(shops: Sequence[Shop], count: int) -> Report:
-    """Measure `shops` of several sizes, smallest first. Their indexes are rebuilt one by one. Then all shops answer
-    queries in turns."""
+    """Measure `shops` of several sizes, ordered by size. The indexes of the shops are rebuilt one by one. Then all
+    shops answer queries in turns."""
     builds = [build_seconds(shop) for shop in shops]
     sizes = [shop.catalog.rows for shop in shops]
     exponent = float(np.polyfit(np.log(sizes), np.log(builds), 1)[0])

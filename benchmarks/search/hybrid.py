@@ -1,9 +1,10 @@
-"""Measures how much longer a search with three legs (images, titles, keywords) takes than the legs take one by one.
+"""Measures how much longer a search with three legs (images, titles, keywords) takes than the three legs take one by
+one.
 
-The sum of the legs' own times has these parts:
+The time of a search with three legs is compared with the sum of these times:
 
 - image leg, title leg: the raw statement for 50 rows, with the smallest ef_search from 50 on that reaches a recall@10
-  of .98. shop.search reads 50 rows of each leg, too.
+  of .98. Within a search, shop.search also reads 50 rows of each leg.
 - keyword leg: shop.search by keywords alone, which includes the fixed time of a call of shop.search.
 """
 
@@ -17,7 +18,7 @@ from benchmarks.search.timing import FINE_EFS, Figures, Questions, in_turns, sma
 from benchmarks.search.titles import WORDINGS, Wording, query_texts
 from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
-DEPTH = 50  # rows that are read from each leg
+DEPTH = 50  # number of rows that are read from each leg
 TARGET = 0.98  # recall@10 that a vector leg must reach
 ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, raw", "keywords alone", "nothing matches"
 

@@ -1,7 +1,8 @@
 """Loads the generated catalog into a Windowshop database. Triggers are off and the indexes are built at the end, so
 that loading takes only minutes.
 
-The caller's folder keeps one server home for each catalog size. A home is used again as long as the schema is the same.
+The folder of the caller keeps one server home for each catalog size. A home is used again as long as the database
+schema and the generated data have not changed.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ class Shop:
     catalog: Catalog
     database: Database
     numbers: Mapping[UUID, int]
-    folder: Path  # where peers keep their indexes
+    folder: Path  # the folder in which peers keep their indexes
 
     def admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(address(self.database, None), autocommit=True)
@@ -69,8 +70,8 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
 
 @contextmanager
 def kept_database(kept: Path, rows: int, load: Callable[[Database, Settings], dict[str, float]]) -> Iterator[Database]:
-    """Yields the running server in the folder `kept`. Calls `load` first if the folder has no loaded database yet.
-    `rows` vectors must fit its shared buffers."""
+    """Yields the running server in the folder `kept`. Calls `load` first if the folder has no loaded database yet. The
+    shared buffers of the server are large enough for `rows` vectors."""
     settings = Settings(home=kept / "home")
     kept.mkdir(parents=True, exist_ok=True)
     kept.chmod(0o755)
@@ -110,8 +111,8 @@ def fill(
     rows: int,
     writers: Mapping[str, Callable[[psycopg.Connection[Any]], None]],
 ) -> dict[str, float]:
-    """Add and serve the model, and fill each table with its writer. Returns the seconds of each step. `rows` is the
-    number of rows of the largest table with vectors."""
+    """Add the model, set it as the serving model, and fill each table by the table's function in `writers`. Returns the
+    seconds of each step. `rows` is the number of rows of the largest table with vectors."""
     add_model(database, settings, model)
     serve_model(database, model.name, force=True)
     seconds: dict[str, float] = {}
@@ -201,7 +202,7 @@ def _title_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
 def _copy_vectors(
     conn: psycopg.Connection[Any], table: str, vectors: NDArray[np.float16], *, with_position: bool
 ) -> None:
-    """Send the vectors by COPY BINARY. A field is its length in bytes and then its value, both big-endian."""
+    """Send the vectors by COPY BINARY. Each field consists of its length in bytes and of its value, both big-endian."""
     position = [("position_length", ">i4"), ("position", ">i2")] if with_position else []
     row = np.dtype(
         [

@@ -1,8 +1,9 @@
 """Measures the recall of searches whose nearest products lie in several regions, or far from the query.
 
-The searches are mixes of products, texts, filters on regions away from the query, and searches in one of several
-catalogs of different sizes. numpy compares every image with the query to find the right products. The distance of a
-product is that of its nearest image. All products at the distance of the k-th product are equally right.
+The searches are by mixes of products or by texts, in one of several catalogs of different sizes, with or without a
+filter; some filters select regions away from the query. numpy compares every image with the query to find the right
+products. The distance of a product is the distance of its nearest image. All products at the same distance as the k-th
+product are equally right.
 """
 
 import json
@@ -27,7 +28,7 @@ from db.roles import Role
 TARGET, LOWEST = 0.98, 0.5  # least mean recall@10 of a family, and least recall@10 of a search
 MIXES, TEXTS, FAR = 120, 400, 60  # number of searches in a family of mixes, of texts, and under a far filter
 CALIBRATION_TEXTS = 150
-_ROUNDING = 2e-5  # two sums of 128 products in half precision may differ by this much
+_ROUNDING = 2e-5  # tolerance of a similarity, because half-precision sums depend on the order of their summands
 
 SEARCH = """
     select product_id, complete, reason, total, total_is, image_position, image_distance from shop.search(
@@ -37,8 +38,8 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Search:
-    """One search. `vector` is the vector of its inputs. Only `matching` products that are not `excluded` may be
-    found."""
+    """One search. `vector` is the combined vector of `inputs`. The search may find only products that are in `matching`
+    and not in `excluded`."""
 
     inputs: Sequence[Mapping[str, object]]
     vector: NDArray[np.float32]
@@ -56,15 +57,15 @@ class Family:
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to a family of searches. `other_image` is the number of rows whose image is not the product's image
-    nearest to the query."""
+    """The answers to a family of searches. `other_image` counts the rows with an image of the product that is not the
+    image nearest to the query."""
 
     recalls: NDArray[np.float64]
     seconds: NDArray[np.float64]
     incomplete: int
     other_image: int
     compared: int  # searches that compared all matches after an index scan
-    totals: Sequence[str]  # each value of total_is, with the largest deviation of such a total from the right total
+    totals: Sequence[str]  # each value of total_is, with the largest relative error of the totals of that kind
 
 
 def families(catalog: ClusteredCatalog) -> Iterator[Family]:
@@ -196,7 +197,7 @@ def goals(found: Mapping[str, Answers]) -> Iterator[Line]:
 
 
 def calibrate(shop: ClusteredShop) -> None:
-    """Calibrate with other texts than those of the searches."""
+    """Calibrate with texts that are not used in the searches."""
     texts = shop.catalog.texts(CALIBRATION_TEXTS, seed=9)
     with psycopg.connect(address(shop.database, None), autocommit=True) as conn:
         register_vector(conn)

@@ -1,10 +1,10 @@
 """Runs the queries on other vector indexes over the same vectors. The indexes are built once and kept beside the
 database.
 
-hnswlib and faiss run in this process and know no attributes: they get the set of matching products, and computing this
-set is not timed. hnswlib calls a Python function for every product that it visits, a cost that a C++ program would not
-have. LanceDB evaluates the condition itself, through scalar indexes. LanceDB uses all cores for a query, and the other
-indexes use one core.
+hnswlib and faiss run in this process and know no attributes: they get the set of matching products, and the time to
+compute this set is not measured. hnswlib calls a Python function for every product that it visits, which takes time
+that a C++ program would not need. LanceDB evaluates the condition itself, through scalar indexes. LanceDB uses all
+cores for a query, and hnswlib and faiss use one core.
 """
 
 import shutil
@@ -81,7 +81,7 @@ class Hnswlib(Peer):
             index.set_ef(ef)
             try:
                 return index.knn_query(queries[number], k, filter=allowed)[0][0]
-            except RuntimeError:  # hnswlib found fewer than k products
+            except RuntimeError:  # raised when hnswlib finds fewer than k products
                 return ()
 
         return Strategy(f"hnswlib, ef {ef}", questions, ask)
@@ -152,7 +152,8 @@ class LanceDB(Peer):
         table, queries, k = self._loaded, questions.queries, questions.needed
 
         def ask(number: int) -> Any:
-            # The index stores 8 bits a number, so four times as many candidates are compared again with full vectors.
+            # The index stores each number in 8 bits. So four times as many candidates as results are read, and compared
+            # again by their full vectors.
             search = table.search(queries[number]).distance_type("cosine").ef(max(ef, 4 * k)).refine_factor(4).limit(k)
             if filter.lance:
                 search = search.where(filter.lance, prefilter=True)
@@ -162,7 +163,7 @@ class LanceDB(Peer):
 
 
 def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = (Hnswlib, Faiss, LanceDB)) -> list[Peer]:
-    """Returns the installed peers, and prints the names of the others."""
+    """Returns the peers whose packages are installed, and prints the names of the peers whose packages are missing."""
     for kind in kinds:
         if find_spec(kind.package) is None:
             print(f'{kind.name} is not measured, because it is not installed (pip install "windowshop[bench]")')

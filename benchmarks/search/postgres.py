@@ -1,9 +1,9 @@
-"""Answers the queries in PostgreSQL by several strategies. Strategies with different settings have connections of their
-own. Statements are prepared, and vectors are sent in binary.
+"""Answers the queries in PostgreSQL by several strategies. Strategies with different settings use different
+connections. Statements are prepared, and vectors are sent in binary.
 
 Forced plans get every advantage: the filter is written into the statement, and the statement is planned only once (a
-generic plan). One core does the work, as in shop.search. The planner's own choice runs with stock settings, which
-include parallel workers.
+generic plan). A forced plan uses one core, as does shop.search. The planner's own choice runs with PostgreSQL's default
+settings, which allow parallel workers.
 """
 
 import json
@@ -72,7 +72,8 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 class Sessions:
     """Connections with the role analyst, which are closed at the end. Strategies that differ only in ef_search share a
-    connection. So there are few connections, and each has already mapped every page of the index when it is timed."""
+    connection. So there are few connections, and each connection has mapped every page of the index before it is
+    measured."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -104,8 +105,8 @@ class Sessions:
         parameters: Sequence[Mapping[str, object]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Strategy:
-        """Returns a strategy. `parameters` has the parameters of each query; by default, the only parameter is the
-        query's vector. The first column of the statement's rows must be a product_id."""
+        """Returns a strategy. `parameters` has the statement's parameters for each query. By default, the only
+        parameter is the query's vector. The first column of the statement's result must be a product_id."""
         fixed = dict(settings or {})
         ef = str(fixed.pop("hnsw.ef_search", DEFAULT_EF))
         conn, numbers = self.connect(fixed), self.shop.numbers
@@ -129,15 +130,16 @@ def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: st
 
 
 def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Returns the plans that compare the vectors of all matching products. One plan finds them by the indexes of
-    shop.product, one by a sequential scan, and one as the planner chooses."""
+    """Returns the plans that compare the vectors of all matching products. The first plan finds the matching products
+    by the indexes of shop.product, the second by a sequential scan, and the third as the planner chooses."""
     statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
     kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
     return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]
 
 
 def planner(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Returns the planner's choices for a plain statement, with pgvector's defaults and with iterative scans on."""
+    """Returns two strategies that run a plain statement by the planner's own choice: with pgvector's default settings,
+    and with iterative scans on."""
     statement = PLAIN.format(condition=condition, expression="", k=K)
     kinds = {"planner, stock": "off", "planner, iterative": "relaxed_order"}
     return [
@@ -153,7 +155,7 @@ def planner_uses_hnsw(sessions: Sessions, condition: str, questions: Questions) 
 
 
 def unfiltered(sessions: Sessions, questions: Questions, ef: int, k: int = K, *, of_titles: bool = False) -> Strategy:
-    """Returns the raw statement without a filter."""
+    """Returns the strategy of the raw statement without a filter."""
     statement = (UNFILTERED_TITLES if of_titles else UNFILTERED).format(k=k)
     return sessions.strategy(f"pgvector, ef {ef}", questions, statement, settings={"hnsw.ef_search": ef})
 
@@ -167,7 +169,8 @@ def search(
     legs: Legs = ONLY_IMAGES,
     k: int = K,
 ) -> Strategy:
-    """Returns searches by shop.search, for texts whose vectors are in the cache or for vectors as JSON."""
+    """Returns the strategy that calls shop.search, with texts whose vectors are in the cache, or with vectors as
+    JSON."""
     fixed = {
         "filter": json.dumps(filter) if filter is not None else None,
         "k": k,
@@ -197,8 +200,8 @@ def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
 
 
 def calibrate(shop: Shop, queries: int = 300) -> bool:
-    """Run shop.calibrate() with text-like queries that are not measured. Returns False if shop.search does not
-    exist."""
+    """Run shop.calibrate() with text-like queries that the benchmarks do not measure. Returns False if the database has
+    no function shop.search."""
     with shop.admin() as conn:
         conn.execute("delete from shop_private.query_embedding")
         found = conn.execute("select from pg_proc where pronamespace = 'shop'::regnamespace and proname = 'search'")

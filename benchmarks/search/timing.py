@@ -16,7 +16,7 @@ K = 10  # results of a query
 TURN = 10  # each strategy runs this many queries before the next strategy runs them
 EFS = (*(round(10 * 1.2**step) for step in range(26)), 1000)  # values of ef to try
 FINE_EFS = range(10, 1001, 10)  # values of ef to try where small differences of recall matter
-_ROUNDING = 2e-6  # a similarity may vary by this much, because rounding depends on the order of its 512 summands
+_ROUNDING = 2e-6  # tolerance of a similarity, because rounding depends on the order of its 512 summands
 
 
 class Questions:
@@ -42,7 +42,7 @@ class Questions:
         return len(self.queries)
 
     def recall(self, number: int, products: Sequence[int]) -> float:
-        """Returns which share of the right answers to a query is in `products`, or 1 if there is no right answer."""
+        """Returns the share of the right answers to a query that is in `products`, or 1 if there is no right answer."""
         if self.needed == 0:
             return 1.0
         found = np.unique(np.asarray(products, np.int64))
@@ -54,8 +54,8 @@ class Questions:
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way to answer the queries. `ask` answers the query with a given number, and its time is measured. `products`
-    returns the numbers of the products in such an answer. `ready` is called before the queries of a turn."""
+    """A way to answer the queries. `ask` answers the query with a given number; the time of `ask` is measured.
+    `products` returns the numbers of the products in an answer. `ready` is called before the queries of a turn."""
 
     name: str
     questions: Questions
@@ -97,11 +97,12 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
 
     So a disturbance of the machine affects all strategies alike. Ten queries in a row keep the server process of the
     strategy awake, as in a busy service: in turns of one query, a statement that does nothing took .35 ms instead of
-    .03. The strategies come in a random order for each ten queries, because the first strategy finds cold caches.
+    .03 ms. For each ten queries, the strategies run in a new random order, because the first strategy finds cold
+    caches.
 
-    Before that, every query runs once and is not timed. A new connection maps each page of the index at its first use,
-    and in the first few hundred queries these mappings take several times as long as the search. The connections of a
-    service's pool have mapped the pages long before.
+    Before the measured queries, every query runs once without being measured. A new connection maps each page of the
+    index at the first use of the page. In the first few hundred queries, these mappings take several times as long as
+    the search. The connections of a service's pool have already mapped the pages.
     """
     order = np.random.default_rng(0)
     count = len(strategies[0].questions)
@@ -129,8 +130,8 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
 
 
 def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
-    """Returns the figures of one strategy alone. Gives up and returns None once ten or more queries have run and their
-    median exceeds `patience` seconds."""
+    """Returns the figures of one strategy that runs alone. Returns None as soon as at least ten queries have run and
+    their median time exceeds `patience` seconds."""
     seconds: list[float] = []
     answers: list[Any] = []
     strategy.ready()
@@ -154,14 +155,15 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
 def with_smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> Strategy:
-    """Returns the strategy with the smallest of `efs` whose recall reaches `target`; see smallest_ef."""
+    """Returns the strategy for the ef that `smallest_ef` returns."""
     return make(smallest_ef(make, target, efs, patience))
 
 
 def smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
 ) -> int:
-    """Returns the smallest of the ascending `efs` whose recall reaches `target`, or the last if none does.
+    """Returns the smallest ef in the ascending `efs` whose recall reaches `target`, or the last ef if no ef reaches the
+    target.
 
     An ef whose queries take more than `patience` seconds counts as large enough.
     """

@@ -1,7 +1,8 @@
-"""Generates the titles and other words of the catalog, and query texts that fit them.
+"""Generates the titles and other words of the catalog, and query texts that fit the titles.
 
-Words consist of syllables. The frequency of a word falls with its rank, so about ten words are in 5 to 25% of all
-titles and most words are rare. Each kind of product has words of its own. One title in fifty has a typing error.
+Words consist of syllables. The frequency of a word falls with the rank of the word, so about ten words are in 5 to 25%
+of all titles each, and most words are rare. Each kind of product has words of its own. One title in fifty has a typing
+error.
 """
 
 from collections.abc import Iterator
@@ -57,8 +58,8 @@ def titles(catalog: Catalog) -> Iterator[str]:
 
 
 def query_texts(catalog: Catalog, clusters: NDArray[np.int64], wording: Wording) -> list[str]:
-    """Returns a text for each of `clusters`. The wording "common" uses only words that are in 5 to 25% of all
-    titles."""
+    """Returns a text for each of `clusters`. Texts of the wording "common" have only words that each are in 5 to 25% of
+    all titles."""
     words = Words(catalog.seed)
     random = np.random.default_rng([catalog.seed, WORDINGS.index(wording), 2])
     texts = []

@@ -1,7 +1,7 @@
 """Measures search without a filter: the raw statement against other indexes, and shop.search against the raw statement.
 
-The raw statement and the other indexes run with the smallest ef whose recall reaches the target, so that times compare
-at equal recall.
+The raw statement and the other indexes run with the smallest ef whose recall reaches the target. So their times can be
+compared at equal recall.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from benchmarks.search.postgres import Filter, Sessions
 from benchmarks.search.timing import FINE_EFS, Figures, K, Questions, Strategy, in_turns, trial, with_smallest_ef
 from benchmarks.support.report import Line, Report, Table, milliseconds
 
-TARGET = 0.99  # recall@10
+TARGET = 0.99  # least recall@10
 RAW, CALL, AS_JSON, SAME, PING = (
     "pgvector, raw statement",
     "shop.search, one leg",

@@ -1,1 +1,1 @@
-"""Runs a temporary site for the benchmarks, reads their goals, and keeps their figures."""
+"""Runs a temporary site for the benchmarks, reads the goals of the benchmarks, and keeps the figures."""

@@ -11,19 +11,20 @@ GOALS = Path(__file__).parents[1] / "goals.toml"
 
 @dataclass(frozen=True)
 class Goal:
-    """`figure` is how one line of the result begins. That line has the goal's bound and the measured value."""
+    """`figure` is the beginning of one line of the result. That line has the bound of the goal and the measured
+    value."""
 
     result: str
     figure: str
     what: str
-    why: str = ""  # why the goal is missed; empty if it is met
+    why: str = ""  # the reason why the goal is missed; empty if the goal is met
 
 
 @dataclass(frozen=True)
 class Benchmark:
     name: str
     question: str
-    code: Sequence[str]  # files and folders; a result is stale once one of them has changed
+    code: Sequence[str]  # files and folders; a result is stale once a file in `code` has changed
     goals: Sequence[Goal]
     notes: Sequence[str] = ()
 
@@ -38,8 +39,8 @@ def read() -> Mapping[str, Benchmark]:
 
 
 def benchmark_of(result: str) -> Benchmark:
-    """Returns the benchmark that writes `result`. A result's name begins with the name of its benchmark: `search`
-    writes `search_filtered`."""
+    """Returns the benchmark that writes `result`. The name of a result begins with the name of its benchmark: the
+    benchmark `search` writes `search_filtered`."""
     for name, benchmark in read().items():
         if result == name or result.startswith(f"{name}_"):
             return benchmark

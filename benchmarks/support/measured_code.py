@@ -1,7 +1,8 @@
 """Identifies the code that a result was measured on, by its commit and by a digest of the files that the benchmark
 measures.
 
-The digest decides whether a result is stale. It needs no git history, and it does not change with commits elsewhere.
+The digest decides whether a result is stale. The digest needs no git history, and does not change with a commit that
+changes only other files.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ def write() -> None:
 
 
 def line_of(goal: Goal, result: Result) -> Line:
-    """Returns the only line of the result that the goal is about."""
+    """Returns the line of the result that begins with the goal's `figure`. There must be only one such line."""
     (line,) = (line for line in result.lines if line.what.startswith(goal.figure))
     return line
 

@@ -1,4 +1,5 @@
-"""Keeps the result of a benchmark as JSON and as a page: its figures, and where and when they were measured."""
+"""Keeps the result of a benchmark as JSON and as a page. A result has the figures, and the machine and the date of the
+measurement."""
 
 import datetime
 import json
@@ -36,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one benchmark. `raw` holds the measurements from which its lines and tables are computed."""
+    """The figures of one benchmark. `raw` holds the measurements from which `lines` and `tables` are computed."""
 
     name: str
     title: str
@@ -48,8 +49,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """A kept report. `revision` is the measured commit and `code` a digest of the measured code (measured_code.py).
-    Both are None in results that are older than these fields."""
+    """A kept report. `revision` is the measured commit, and `code` is a digest of the measured code (measured_code.py).
+    Both are None in results that are older than these two fields."""
 
     title: str
     date: str
@@ -84,7 +85,7 @@ def markdown(table: Table) -> list[str]:
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
-    """Returns the nearest-rank quantile `q`, from 0 to 1."""
+    """Returns the quantile `q`, a number from 0 to 1, by the nearest-rank method."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
@@ -141,5 +142,5 @@ def read(path: Path) -> Result:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # the package is a peer that is not installed
+    except PackageNotFoundError:  # the package of a peer need not be installed
         return None

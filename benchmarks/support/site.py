@@ -72,7 +72,7 @@ class Site:
                 )
 
     def left(self) -> int:
-        """Returns how many work items are still to be encoded."""
+        """Returns the number of work items that are not encoded yet and not in quarantine."""
         with self.database.connect(None) as conn:
             return int(conn.scalar(text("select count(*) from shop_private.work where state <> 'quarantined'")) or 0)
 

@@ -1,6 +1,7 @@
 """Sends prepared HTTP requests on keep-alive connections, and reads only the status and Retry-After of answers.
 
-The client is this small because it runs on the machine that it measures, where its own time would distort the figures.
+The client is small because it runs on the machine of the measured service, where the client's own processor time
+distorts the figures.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ from urllib.parse import urlsplit
 
 import httptools
 
-IDLE_SECONDS = 3.0  # a connection is used again within this time; the service closes idle connections after 5 s
+IDLE_SECONDS = 3.0  # a connection that was idle for longer is not used again; the service closes it after 5 s
 
 
 class Connections:
-    """A pool with one connection per open request; the most recently used connection is taken first."""
+    """A pool with one connection per open request. A request takes the most recently used idle connection."""
 
     def __init__(self, address: str, headers: Mapping[str, str]) -> None:
         url = urlsplit(address)

@@ -1,12 +1,13 @@
-"""Generates load for the web service, in a process of its own that slows the service down little.
+"""Generates load for the web service, in a separate process that slows the service down little.
 
 `Asking` starts the process: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a
-rate, requests start on schedule even if many requests are still open, as in a real overload, and their latency counts
-from the time they were due. Without a rate, each client sends its next request when it has the answer to the last one.
+rate, requests start on schedule even if many requests are still open, as in a real overload. The latency of such a
+request counts from the time when the request was due. Without a rate, each client sends its next request when it has
+the answer to its previous request.
 
-The clients of a real shop run on other machines. Here they share processors with the service. So they use little
-processor time (http_client.py), run in an operating-system session of their own and, where allowed, have a higher
-priority. Otherwise the measured time would be the time that clients wait for a processor.
+The clients of a real shop run on other machines. Here the clients share processors with the service. So the clients use
+little processor time (http_client.py), run in an operating-system session of their own and, where allowed, have a
+higher priority. Otherwise the measured time would be the time for which clients wait for a processor.
 """
 
 import asyncio
@@ -29,14 +30,14 @@ from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
 NO_ANSWER = 0  # the status of a request without an answer
-PATIENCE_SECONDS = 30  # requests that are still open at the end of the load may take this many seconds more
+PATIENCE_SECONDS = 30  # requests that are still open at the end of the load get this much more time
 
 One = Callable[[int, float], Coroutine[Any, Any, int]]  # sends one request: (number, due time) -> status
 
 
 @dataclass(frozen=True)
 class Load:
-    """A load in which `texts` are searched in turn, repeatedly."""
+    """A load of searches, which take their texts from `texts` in turn, and then from the start of `texts` again."""
 
     address: str
     texts: Sequence[str]
@@ -48,8 +49,8 @@ class Load:
 
 @dataclass(frozen=True)
 class Answer:
-    began: float  # when the request was due, in seconds after the first request
-    seconds: float  # from the time it was due until the answer
+    began: float  # the time when the request was due, in seconds after the first request
+    seconds: float  # the time from when the request was due until its answer
     status: int
     retry_after: bool
     request_id: str
@@ -80,7 +81,7 @@ class Answers:
 
 
 class Asking:
-    """A load that runs in a process of its own."""
+    """A load that runs in a separate process."""
 
     def __init__(self, load: Load) -> None:
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by `answers`; a pipe would fill up

@@ -3,7 +3,7 @@ the service answers, and what it answers at five times the peak rate.
 
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
 vectors are in the cache. The ways of searching take turns of ten calls. The time of one part, such as the log, is the
-difference between a service with this part and a service without it.
+difference between the times of a service with this part and of a service without this part.
 """
 
 import json
@@ -41,7 +41,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Effort:
-    """The number of turns, the seconds of the loads, and the numbers of clients."""
+    """The number of turns, the duration of each load in seconds, and the numbers of clients."""
 
     turns: int = 40
     seconds: float = 8
@@ -237,7 +237,7 @@ def _in_turns(
         }
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         order = random.Random(0)
-        for turn in range(-2, turns):  # the first two turns warm up
+        for turn in range(-2, turns):  # the two turns with a negative number warm up and are not measured
             for name in order.sample([*ways], len(ways)):
                 for number in range(TURN):
                     started = time.perf_counter()
@@ -248,8 +248,8 @@ def _in_turns(
 
 
 def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
-    """Returns a client with one connection, like the psycopg baseline. The client itself takes little time, so the
-    measured time is the service's."""
+    """Returns a client with one connection, like the psycopg baseline. The client takes little time, so the measured
+    time is nearly the time of the service alone."""
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 
