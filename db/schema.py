@@ -28,5 +28,5 @@ def check(conn: Connection) -> None:
     if revision > HEAD:
         raise SchemaMismatch(
             f"the schema is at revision {revision}, ahead of this code ({HEAD})",
-            hint="A newer Windowshop has upgraded this database; upgrade this one too.",
+            hint="A newer Windowshop has upgraded this database; upgrade this installation too.",
         )

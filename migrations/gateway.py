@@ -105,7 +105,7 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
     if others:
         raise SettingsError(
             f"role {roles.gateway} is also used by database {', '.join(others)}, and its password is not known",
-            hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for both, or give this site its own "
+            hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for all these sites, or give this site its own "
             "WINDOWSHOP_ROLE_PREFIX.",
         )
 

@@ -165,7 +165,7 @@ def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) ->
     )
     if not usable:
         raise DatabaseError(
-            f"role {admin} may not pass on the use of dblink",
+            f"role {admin} may not grant other roles the use of dblink",
             hint=f"An administrator runs once, in this database:\n{admin_commands(conn, admin)}",
         )
 

@@ -35,7 +35,7 @@ NEXT = """
   windowshop catalog drop sample     removes the sample
 """
 
-Host = Annotated[str | None, typer.Option(help="Where the page listens. Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")]
+Host = Annotated[str | None, typer.Option(help="Address of the page. Default: WINDOWSHOP_WEB_HOST, else 127.0.0.1.")]
 Port = Annotated[
     int | None,
     typer.Option(help="Port of the page. Default: WINDOWSHOP_WEB_PORT, else 8000. 0: any free port.", min=0, max=65535),
@@ -143,7 +143,7 @@ def _serving(database: "Database", given: dict[str, str | int], *, any_port: boo
         from web.server import CannotListen, running
         from web.settings import WebSettings
     except ModuleNotFoundError as error:
-        say(f"Without the web service: it needs the package {error.name} (pip install 'windowshop[web]').")
+        say(f"The web service needs the package {error.name} and is not started (pip install 'windowshop[web]').")
         yield None
         return
     settings = WebSettings.read().model_copy(update=given)
@@ -173,7 +173,7 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     if any(model.status == "serving" for model in models):
         return
     if not models:
-        say("Adding the starter model (what kind of thing: well; colour: moderately; material, brand: poorly)")
+        say("Adding the starter model (it finds kinds of things well, colours moderately, materials and brands poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
     # The starter model may exist without serving, if an earlier run was killed after it had added the model.
     if not models or starter.NAME in [model.name for model in models]:

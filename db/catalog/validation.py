@@ -163,7 +163,7 @@ def _fault(name: str, text: str, longest: int) -> str | None:
     if not _is_text(text):
         return f"{name} has a NUL character" if "\x00" in text else f"{name} is not UTF-8"
     if len(text.strip()) > longest:
-        return f"{name} is {len(text.strip()):,} characters long; at most {longest:,}"
+        return f"{name} is {len(text.strip()):,} characters long; at most {longest:,} are allowed"
     return None
 
 

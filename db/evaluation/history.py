@@ -134,7 +134,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
             has = sorted({f"{one.suite} ({one.direction.split('->')[0]} queries)" for one in stored})
             raise SettingsError(
                 f"run {run} has nothing to compare with {what}, filter {json.dumps(task.filter)}",
-                hint=f"It measured: {', '.join(has)}.",
+                hint=f"Run {run} measured: {', '.join(has)}.",
             )
         if same[0].yardstick != task.yardstick:
             raise SettingsError(

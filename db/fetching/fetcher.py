@@ -135,7 +135,7 @@ class Fetcher:
 
     def _body(self, response: httpcore2.Response, declared: int) -> bytes:
         if declared > self._max_bytes:
-            raise ImageRejected(f"{declared} bytes, at most {self._max_bytes}")
+            raise ImageRejected(f"{declared} bytes; at most {self._max_bytes} are allowed")
         body = bytearray()
         for chunk in response.iter_stream():
             body += chunk

@@ -54,5 +54,5 @@ class Stores:
         store = fsspec.filesystem(scheme)
         size = store.info(path)["size"]
         if size > self._max_bytes:
-            raise ImageRejected(f"{size} bytes, at most {self._max_bytes}")
+            raise ImageRejected(f"{size} bytes; at most {self._max_bytes} are allowed")
         return bytes(store.cat_file(path, start=0, end=size)) if size else b""

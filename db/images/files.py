@@ -34,7 +34,7 @@ def read_file(root: str, uri: str, max_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ImageRejected(f"{uri}: not a plain file")
         if status.st_size > max_bytes:
-            raise ImageRejected(f"{uri}: {status.st_size} bytes, at most {max_bytes}")
+            raise ImageRejected(f"{uri}: {status.st_size} bytes; at most {max_bytes} are allowed")
         with os.fdopen(handles.pop(), "rb") as file:
             return file.read(max_bytes)
     except OSError as error:

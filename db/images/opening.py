@@ -41,7 +41,7 @@ def open_image(
             with Image.open(BytesIO(data), formats=tuple(FORMATS)) as image:
                 width, height = image.size
                 if width * height > max_pixels:
-                    raise ImageRejected(f"{width} x {height} pixels, at most {max_pixels} in all")
+                    raise ImageRejected(f"{width} x {height} pixels; at most {max_pixels} in total are allowed")
                 if at_least is not None:
                     image.draft(None, at_least(width, height))  # has an effect on JPEG only
                 image.load()

@@ -76,7 +76,7 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
     if behind and not force:
         raise DatabaseError(
             f"model {name} fell behind: {behind}",
-            hint='Search would no longer find them. Wait for "windowshop encode", or use --force.',
+            hint='Searches would not find these items. Let "windowshop encode" encode the items, or use --force.',
         )
     serve_model(database, name, force=force)
     return Switched(name, before, covered, [], [behind] if behind else [])

@@ -134,7 +134,7 @@ def _search_where(conn: Connection, query: Query) -> list[ListedProduct]:
             raise StatementRefused(
                 f"--where {query.where!r}: {error.message}",
                 hint=error.hint
-                or "It is an SQL condition on shop.searchable, for example: price < 80 AND product_type = 'Home'",
+                or "Give an SQL condition on shop.searchable, for example: price < 80 AND product_type = 'Home'",
             ) from error
         raise
     return [ListedProduct(*row) for row in rows]

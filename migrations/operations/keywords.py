@@ -35,7 +35,7 @@ class ReplaceKeywords(MigrateOperation):
         operations.invoke(cls(function))
 
     def reverse(self) -> MigrateOperation:
-        raise NotImplementedError("the downgrade of a revision must contain the earlier function")
+        raise NotImplementedError("the downgrade of a revision must define the earlier function again")
 
 
 @Operations.implementation_for(ReplaceKeywords)

@@ -118,8 +118,10 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # (bad row, line, SKU and reas
     "duplicate": (b"first,again,5,\n", "3", "first", "SKU first is on line 2 already"),
     "no SKU": (b" ,a,5,\n", "3", "", "sku is empty"),
     "no title": (b"bad,,5,\n", "3", "bad", "title is empty"),
-    "long SKU": (b"x" * 201 + b",a,5,\n", "3", "x" * 200, "sku is 201 characters long; at most 200"),
-    "long title": (b"bad," + b"x" * 2001 + b",5,\n", "3", "bad", "title is 2,001 characters long; at most 2,000"),
+    "long SKU": (b"x" * 201 + b",a,5,\n", "3", "x" * 200, "sku is 201 characters long; at most 200 are allowed"),
+    "long title": (
+        b"bad," + b"x" * 2001 + b",5,\n", "3", "bad", "title is 2,001 characters long; at most 2,000 are allowed",
+    ),
     "negative price": (b"bad,a,-5,\n", "3", "bad", 'price "-5" is negative'),
     "NaN": (b"bad,a,NaN,\n", "3", "bad", 'price "NaN" is not a number'),
     "infinite price": (b"bad,a,Infinity,\n", "3", "bad", 'price "Infinity" is not a number'),

@@ -129,7 +129,7 @@ def test_an_owner_without_rights_on_dblink_gets_an_error_with_the_grant_commands
         "revoke execute on all functions in schema shop_dblink from public",
         str(managed_database.write.database),
     )
-    with pytest.raises(DatabaseError, match="managed_admin may not pass on the use of dblink") as raised:
+    with pytest.raises(DatabaseError, match="managed_admin may not grant other roles the use of dblink") as raised:
         upgrade(managed_database, settings)
     assert "grant usage on foreign data wrapper dblink_fdw to managed_admin" in (raised.value.hint or "")
 

@@ -163,7 +163,7 @@ def test_an_error_in_a_function_file_rolls_back_the_whole_upgrade(
     ("revision", "message", "hint"),
     [
         ("0000", "at revision 0000, this code needs", "windowshop db upgrade"),
-        ("9999", "ahead of this code", "upgrade this one too"),
+        ("9999", "ahead of this code", "upgrade this installation too"),
         (None, "has no Windowshop schema", "windowshop db upgrade"),
     ],
 )

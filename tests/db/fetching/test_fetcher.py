@@ -89,7 +89,7 @@ def test_an_image_at_the_size_limit_is_read_and_a_larger_image_is_refused(
     site.answers["/undeclared"] = HEAD + b"Connection: close\r\n\r\n" + bytes(1001)
     made = fetcher(fetch_max_bytes=1000)
     assert made.read(site.url("/fits")) == bytes(1000)
-    assert "1001 bytes, at most 1000" in refusal(made, site.url("/declared")).message
+    assert "1001 bytes; at most 1000 are allowed" in refusal(made, site.url("/declared")).message
     undeclared = refusal(made, site.url("/undeclared"))
     assert "more than 1000 bytes" in undeclared.message
     assert undeclared.final

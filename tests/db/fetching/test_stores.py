@@ -111,7 +111,7 @@ def test_no_object_store_is_read_unless_a_prefix_is_listed() -> None:
 @pytest.mark.parametrize(
     ("name", "reason", "final"),
     [
-        ("large.jpg", "1001 bytes, at most 1000", True),
+        ("large.jpg", "1001 bytes; at most 1000 are allowed", True),
         ("gone.jpg", "no such object", True),
         ("locked.jpg", "Access Denied", True),
         ("broken.jpg", "the driver broke", False),
