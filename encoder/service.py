@@ -1,7 +1,7 @@
 """The encoder process runs the models, the heartbeat, the query lane and the catalog lane, and ends them together.
 
-After SIGTERM or SIGINT the process finishes the current batches, gives claimed items back, and exits 0. A side thread
-that dies ends the process, so that the supervisor starts a complete process.
+After SIGTERM or SIGINT the process finishes the current batches, gives claimed items back, and exits 0. When a side
+thread (the heartbeat or the query lane) dies, the process ends, so that its supervisor starts a complete process.
 """
 
 import signal
@@ -60,9 +60,10 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
-    """Load the models whose vectors the database keeps up to date. Returns them by model_id, the serving model first.
+    """Load the models whose vectors the database keeps up to date. Returns the models by model_id, with the serving
+    model first.
 
-    With `only`, load only the models with these names. Raises ModelUnavailable if there is no model to load,
+    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, and
     ModelMismatch if a model's weights differ from the weights with which the model was added.
     """
     with database.connect(Role.ENCODER) as conn:
@@ -137,7 +138,7 @@ class _Encoder:
         self._pipeline = Pipeline(DEPTH)
 
     def start(self) -> None:
-        """Start the side threads. Returns when queries can be answered."""
+        """Start the side threads, and wait until queries can be answered."""
         self._heartbeat.start()
         lane = self._queries
         if lane is not None:
@@ -196,7 +197,7 @@ class _Encoder:
             self._pipeline.run("claim", batches, self._catalog.stages(preparing, writing))
 
     def _let_queries_pass(self) -> None:
-        """Before a catalog batch starts, wait until no query waits, but at most one second."""
+        """Before a catalog batch starts, wait until no query waits to be encoded, but for at most one second."""
         if self._queries is not None:
             self._queries.idle.wait(1.0)
 

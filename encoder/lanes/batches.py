@@ -23,8 +23,8 @@ class PreparedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    sources: list[bytes]  # the SHA-256 of each item's title or image
-    metadata: list[ImageMetadata]  # one for each image; empty for titles
+    sources: list[bytes]  # for each item, the SHA-256 of its title or image
+    metadata: list[ImageMetadata]  # one entry for each image; empty for titles
     rows: dict[bytes, int]  # source -> row in `features`; equal titles or images share a row
     features: Features
     decoding: DecodeBatch | None = None
@@ -39,8 +39,8 @@ class EncodedBatch:
 
 @dataclass(slots=True)
 class Counters:
-    """The numbers of images and titles that a run has encoded so far, and of failed items. The progress bar shows these
-    numbers."""
+    """The numbers of images and titles that a run has encoded so far, and the number of failed items. The progress bar
+    shows these numbers."""
 
     image: int = 0
     title: int = 0

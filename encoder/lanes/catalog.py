@@ -37,7 +37,7 @@ _SLOT_BYTES = 128 * 2**20  # at most this many bytes of pixels in an image batch
 
 
 class CatalogLane:
-    """One worker's pass over the work list. `read` and each stage run in threads of their own."""
+    """The pass of one worker over the work list. `read` runs in a thread, and each stage in one or more threads."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class CatalogLane:
             "image": {n: max(1, min(settings.images_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
-        # One slot for each batch that can be open: one in claim, DEPTH queued, one in prepare, DEPTH queued, and one in
-        # each model thread.
+        # The pool needs a slot for each image batch that can be open: one in claim, DEPTH in the next queue, one in
+        # prepare, DEPTH in the next queue, and one in each model thread.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())
@@ -103,7 +103,8 @@ class CatalogLane:
                 stop.wait(0.2 if once else 1.0)
 
     def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
-        """Returns the stages that follow the claim. Each connection is used by one thread only."""
+        """Returns the stages that follow the claim. Only the stage prepare uses `reading`, and only write uses
+        `writing`."""
         return [
             Stage("prepare", lambda claimed: self.prepare(reading, claimed)),
             Stage("model", self.encode, self._threads),
@@ -151,7 +152,8 @@ class CatalogLane:
         except DatabaseError as error:
             if error.sqlstate != DEADLOCK:
                 raise
-            # Another session was deleting the same products, so a second attempt can succeed.
+            # The first attempt failed because another session was deleting the same products. A second attempt can
+            # succeed.
             stored = self._store(conn, encoded)
         batch = encoded.batch
         self.counters.failed += len(batch.items) - stored
@@ -253,8 +255,8 @@ class CatalogLane:
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
-        """Encode a batch. A batch that fails is halved, down to single inputs, because it may need too much memory or
-        hold one bad input."""
+        """Encode a batch. A batch that fails may need too much memory or have one bad input. So the batch is halved,
+        and the halves are encoded; this repeats down to single inputs."""
         try:
             vectors = model.forward(features)
             return [vectors[n : n + 1] for n in range(size)]
