@@ -18,7 +18,9 @@ from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
 from db.roles import Role
+from db.work import fetching
 from db.work import items as work
+from db.work.fetching import FailingHost
 from db.work.items import ModelRow, Outstanding
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.heartbeat import Heartbeat
@@ -27,6 +29,7 @@ from encoder.lanes.batches import Counters
 from encoder.lanes.catalog import DEPTH, CatalogLane
 from encoder.lanes.pipeline import Pipeline, StageTimer
 from encoder.lanes.queries import QueryLane
+from encoder.model_watch import ModelWatch
 from encoder.models.loading import Model, load, pick_device
 from encoder.settings import EncoderSettings
 
@@ -40,6 +43,7 @@ class RunSummary:
     counters: Counters
     timer: StageTimer
     left: Outstanding
+    failing: list[FailingHost]
 
 
 @contextmanager
@@ -90,27 +94,52 @@ def run(
     stop: threading.Event,
     once: bool = False,
     queries: bool = True,
+    follow: bool = False,
     on_start: OnStart = lambda _counters, _left: None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> RunSummary:
-    """Serve queries and encode the catalog until `stop` is set or, with `once`, until the work list is empty.
+    """Serve queries and encode the catalog until `stop` is set or, with `once`, until nothing is due soon.
+
+    With `follow`, models that are added in the meantime are loaded and served too.
 
     `on_start` gets the counters and the outstanding work at the start of each pass over the catalog.
     """
     for model in models.values():
         model.warm_up()  # before the encoder takes the liveness lock, because a visible encoder must be able to answer
-    encoder = _Encoder(database, models, settings, stop=stop, once=once, queries=queries)
+    counters = Counters()
+
+    def make(models: Mapping[int, Model]) -> _Encoder:
+        return _Encoder(database, models, settings, once=once, queries=queries, counters=counters)
+
+    encoder = make(models)
+    picked = next(iter(models.values())).device
+    watch = ModelWatch(
+        database, models, (lambda row: _load_row(row, picked, settings)) if follow and not once else None, stop
+    )
+    watch.start()
     try:
+        watch.halts(encoder.halt)
         encoder.start()
         on_ready()
         encoder.encode_catalog(on_start)
+        while not stop.is_set() and (more := watch.take()):
+            previous, encoder = encoder, make(more)
+            try:
+                encoder.start()  # before the previous encoder ends, so that queries are always answered
+            finally:
+                previous.end()
+            watch.halts(encoder.halt)
+            log.info("the encoder serves an added model", models=len(more))
+            encoder.encode_catalog(on_start)
     finally:
         encoder.end()
+        stop.set()
+        watch.join()
     return encoder.summary()
 
 
 class _Encoder:
-    """One worker and its threads. The caller sets `stop` to end the worker; a side thread that fails sets it too."""
+    """One worker and its threads. `halt` ends the worker, as does a side thread that fails."""
 
     def __init__(
         self,
@@ -118,13 +147,13 @@ class _Encoder:
         models: Mapping[int, Model],
         settings: EncoderSettings,
         *,
-        stop: threading.Event,
         once: bool,
         queries: bool,
+        counters: Counters,
     ) -> None:
         self._database = database
         self._model_ids = list(models)
-        self._stop = stop
+        self._stop = stop = threading.Event()
         self._once = once
         self._worker = uuid.uuid4()
         self._end_queries = threading.Event()
@@ -133,7 +162,7 @@ class _Encoder:
         self._heartbeat = Heartbeat(database, self._worker, device, settings.lease_seconds, stop)
         self._indexes = IndexBuild(database, self._model_ids, wait=once)
         self._catalog = CatalogLane(
-            self._worker, models, settings, before_forward=self._let_queries_pass, when_done=self._indexes
+            self._worker, models, settings, counters, before_forward=self._let_queries_pass, when_done=self._indexes
         )
         self._pipeline = Pipeline(DEPTH)
 
@@ -146,8 +175,12 @@ class _Encoder:
             while not lane.ready.wait(0.1) and lane.is_alive() and not self._stop.is_set():
                 pass
 
+    def halt(self) -> None:
+        """End `encode_catalog`. Queries are answered until `end`."""
+        self._stop.set()
+
     def encode_catalog(self, on_start: OnStart) -> None:
-        """Encode the catalog until `stop` is set. After a database error, connect again; with `once`, raise the
+        """Encode the catalog until `halt` is called. After a database error, connect again; with `once`, raise the
         error."""
         self._indexes.defer()
         is_lost = False
@@ -184,8 +217,8 @@ class _Encoder:
             if side is not None and side.error is not None:
                 raise side.error
         with self._database.connect(Role.ENCODER) as conn:
-            left = work.outstanding(conn, self._model_ids)
-        return RunSummary(self._catalog.counters, self._pipeline.timer, left)
+            left, failing = work.outstanding(conn, self._model_ids), fetching.failing_hosts(conn)
+        return RunSummary(self._catalog.counters, self._pipeline.timer, left, failing)
 
     def _one_pass(self, on_start: OnStart) -> None:
         """Run the catalog lane, each stage on a connection of its own, until `stop` is set or the database fails."""

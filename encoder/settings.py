@@ -13,6 +13,7 @@ from db.fetching.stores import SCHEMES
 from db.images.messages import MAX_FILE_BYTES, MAX_PIXELS
 from db.settings import EnvironmentSettings
 
+_HOST_NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
 
 
@@ -63,7 +64,11 @@ class EncoderSettings(EnvironmentSettings):
         10.0, gt=0, le=600, description="Time limit of one attempt to fetch an image, in seconds, including redirects."
     )
     fetch_attempts: int = Field(
-        3, ge=1, le=10, description="Most attempts to fetch an image whose server is busy or does not answer."
+        1,
+        ge=1,
+        le=10,
+        description="Most attempts in a row to fetch an image whose server is busy or does not answer. Further "
+        "attempts follow for about a day, after growing pauses.",
     )
     fetch_per_host: int = Field(
         4, ge=1, le=100, description="Most images that are fetched from one host at the same time."
@@ -72,6 +77,11 @@ class EncoderSettings(EnvironmentSettings):
     fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
         description="Private networks from which images may be fetched, separated by commas, such as 10.1.0.0/16.",
+    )
+    fetch_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Hosts from which images may be fetched although their addresses are private, separated by commas, "
+        "such as images.corp.example. A leading dot allows all hosts below a name: .corp.example.",
     )
     fetch_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
         [], description="Ports from which images may be fetched, besides 80 and 443, separated by commas."
@@ -82,10 +92,19 @@ class EncoderSettings(EnvironmentSettings):
         "s3://shop-images/. Unset: none.",
     )
 
-    @field_validator("fetch_networks", "fetch_ports", "object_stores", mode="before")
+    @field_validator("fetch_networks", "fetch_hosts", "fetch_ports", "object_stores", mode="before")
     @classmethod
     def _listed(cls, written: Any) -> Any:
         return [part.strip() for part in written.split(",") if part.strip()] if isinstance(written, str) else written
+
+    @field_validator("fetch_hosts")
+    @classmethod
+    def _hosts(cls, written: list[str]) -> list[str]:
+        hosts = [each.lower().removeprefix("*") for each in written]
+        for each in hosts:
+            if not _HOST_NAME.fullmatch(each):
+                raise ValueError(f'"{each}" is not a host name, such as images.corp.example, without scheme and port')
+        return hosts
 
     @field_validator("object_stores")
     @classmethod
@@ -105,6 +124,7 @@ class EncoderSettings(EnvironmentSettings):
             per_host=self.fetch_per_host,
             connections=self.fetch_connections,
             networks=self.fetch_networks,
+            hosts=self.fetch_hosts,
             ports=self.fetch_ports,
             object_stores=self.object_stores,
         )

@@ -98,7 +98,7 @@ def up(host: Host = None, port: Port = None) -> None:
                 say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             from windowshop.output.encoding import encode_with_progress
 
-            encode_with_progress(database, models, encoding, once=False)
+            encode_with_progress(database, models, encoding, once=False, follow=True)
 
 
 def _given(host: str | None, port: int | None) -> dict[str, str | int]:

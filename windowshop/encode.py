@@ -15,6 +15,15 @@ def encode(
         str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps. Default: WINDOWSHOP_ENCODER_DEVICE.")
     ] = None,
     queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Encode products again although they have vectors, then exit like --once."),
+    ] = False,
+    catalog: Annotated[str | None, typer.Option(help="With --again: only products of this catalog.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="With --again: only products that meet this SQL condition: \"brand = 'Acme'\"."),
+    ] = None,
 ) -> None:
     """Run an encoder. The encoder encodes query texts and images immediately, and the catalog when no query waits.
 
@@ -22,10 +31,14 @@ def encode(
     finishes its current batches and puts its other claimed items back on the work list.
     """
     from db.engine import open_database
+    from db.errors import SettingsError
     from db.settings import Settings
+    from db.work.again import encode_again
     from encoder.settings import EncoderSettings
     from windowshop.output.progress import waiting
 
+    if (catalog or where) and not again:
+        raise SettingsError("--catalog and --where choose the products of --again", hint="Add --again.")
     settings = EncoderSettings.read()
     if device:
         settings = settings.model_copy(update={"device": device})
@@ -35,11 +48,22 @@ def encode(
             from windowshop.output.encoding import encode_with_progress
 
             models = load_models(database, settings, model)
-        encode_with_progress(database, models, settings, once=once, queries=queries)
+        if again:
+            count = encode_again(database, list(models), catalog, where)
+            typer.echo(f"{count} titles and images are on the work list again.", err=True)
+        encode_with_progress(database, models, settings, once=once or again, queries=queries, follow=not model)
 
 
-def retry() -> None:
-    """Encode quarantined items again, after their errors are corrected. shop.quarantine lists items and errors."""
+def retry(
+    catalog: Annotated[str | None, typer.Option(help="Only items of this catalog. Default: all catalogs.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Only images of this host, such as cdn.example or cdn.example:8080.")
+    ] = None,
+) -> None:
+    """Try quarantined items again, after their errors are corrected. The view shop.quarantine lists both.
+
+    Images that wait because their host does not answer (the view shop.failing_host) are tried immediately too.
+    """
     from db import schema
     from db.engine import open_database
     from db.roles import Role
@@ -48,6 +72,6 @@ def retry() -> None:
 
     with open_database(Settings.read()) as database, database.connect(Role.ENCODER) as conn:
         schema.check(conn)
-        listed = sum(work.retry(conn, row.model_id) for row in work.models(conn))
+        listed = sum(work.retry(conn, row.model_id, catalog, host) for row in work.models(conn))
         conn.commit()
     typer.echo(f"{listed} items are on the work list again.")

@@ -20,16 +20,19 @@ class ImageRoot:
         self._root = os.path.realpath(folder)
         self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
 
-    def uri(self, written: str) -> tuple[str, bool]:
-        """Return the address or path that the database stores for `written`, and whether the file exists.
+    def uri(self, written: str) -> tuple[str, str | None]:
+        """Return the address or path as it is stored, and the version of its file.
 
-        For an address, the second value is always True. A percent sequence in a path is not decoded, because it is part
+        The version changes when the file changes: it has the size of the file and its times. The version is None if
+        there is no such file, and empty for an address.
+
+        A percent sequence in a path is not decoded, because it is part
         of a file's name. If no file has the name as written, an accented letter as one character (é) and the letter
         with a separate accent count as equal, because archives of other systems differ here. Raises ValueError with the
         reason if the path leaves the root, directly or through links, or is not the path of a file.
         """
         if address := _address(written):
-            return address, True
+            return address, ""
         if other := _SCHEME.match(written):
             raise ValueError(f'{_shown(written)} begins with "{other[0]}"; give a path or an http(s) address')
         if "\\" in written:
@@ -42,15 +45,16 @@ class ImageRoot:
         if not parts or written.endswith("/"):
             raise ValueError(f"{_shown(written)} names no file")
         uri = "/".join(parts)
-        if (exists := self._exists(uri)) or uri.isascii():
-            return uri, exists
+        version = self._version(uri)
+        if version is not None or uri.isascii():
+            return uri, version
         for form in ("NFC", "NFD"):
             same = unicodedata.normalize(form, uri)
-            if same != uri and self._exists(same):
-                return same, True
-        return uri, False
+            if same != uri and (version := self._version(same)) is not None:
+                return same, version
+        return uri, None
 
-    def _exists(self, uri: str) -> bool:
+    def _version(self, uri: str) -> str | None:
         folder, _, name = uri.rpartition("/")
         try:
             path = f"{self._real_folder(folder)}/{name}"
@@ -58,11 +62,12 @@ class ImageRoot:
             if stat.S_ISLNK(status.st_mode):
                 self._inside(os.path.realpath(path), uri)
                 status = Path(path).stat()
-        except OSError:  # missing, name too long, or no permission: the encoder will report the error
-            return False
+        except OSError:  # missing, name too long, or no permission: the encoder will report it
+            return None
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{_shown(uri)} is not a file")
-        return True
+        # The change time tells a file from another of the same size whose modification time was copied.
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
     def _resolve_folder(self, folder: str) -> str:
         real = os.path.realpath(f"{self._root}/{folder}")
@@ -77,9 +82,9 @@ class ImageRoot:
 class AddressesOnly:
     """Accepts addresses and refuses paths. A catalog without an image root has no folder where paths could start."""
 
-    def uri(self, written: str) -> tuple[str, bool]:
+    def uri(self, written: str) -> tuple[str, str | None]:
         if address := _address(written):
-            return address, True
+            return address, ""
         raise ValueError(f"{_shown(written)} is not an http(s), s3 or gs address")
 
 

@@ -35,6 +35,7 @@ class Image:
 
     uri: str
     phash: str | None = None  # perceptual hash, 64 binary digits; None if the feed has no hash
+    file_version: str | None = None  # changes when the file changes; None for an address or if there is no file
 
 
 @dataclass(slots=True)

@@ -39,10 +39,11 @@ create temporary table staged_product (
     sku text primary key, title text not null, description text, brand text, product_type text, price numeric(12,2),
     currency text, availability text, gtin text, mpn text, item_group_id text, link text, image_link text, color text,
     size text, material text, condition text, attributes jsonb not null, image_uris text[] not null,
-    image_phashes text[] not null
+    image_phashes text[] not null, image_versions text[] not null
 ) on commit drop"""
 
-_COPY = f"copy pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_uris, image_phashes) from stdin"
+_STAGED = f"{', '.join(COLUMNS)}, attributes, image_uris, image_phashes, image_versions"
+_COPY = f"copy pg_temp.staged_product ({_STAGED}) from stdin"
 
 
 @contextmanager
@@ -60,7 +61,8 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array(image.uri for image in product.images)
                 phashes = _array(image.phash for image in product.images)
-                copy.write_row((*_columns(product), attributes, uris, phashes))
+                versions = _array(image.file_version for image in product.images)
+                copy.write_row((*_columns(product), attributes, uris, phashes, versions))
 
             yield stage
     except psycopg.Error as error:  # COPY bypasses SQLAlchemy, where db/engine.py would translate the error
@@ -126,13 +128,13 @@ def put(
 
 # `put` stages with INSERT instead of COPY, because the web service's driver connections are asynchronous.
 _STAGE = text(
-    f"insert into pg_temp.staged_product ({', '.join(COLUMNS)}, attributes, image_uris, image_phashes) values "
+    f"insert into pg_temp.staged_product ({_STAGED}) values "
     f"({', '.join(f':{column}' for column in COLUMNS)}, cast(:attributes as jsonb), cast(:uris as text[]), "
-    "cast(:phashes as text[]))"
+    "cast(:phashes as text[]), cast(:versions as text[]))"
 )
 _STATE = text(
-    "select p.sku, p.updated_at, (select array_agg(i.uri order by i.position) from shop.product_image i "
-    "where i.product_id = p.product_id) from shop.product p "
+    "select p.sku, p.updated_at, (select array_agg(array[i.uri, i.file_version] order by i.position) "
+    "from shop.product_image i where i.product_id = p.product_id) from shop.product p "
     "where p.product_id in (select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s)"
 )
 
@@ -143,6 +145,7 @@ def _staged(product: Product) -> dict[str, Any]:
         "attributes": json.dumps(dict(product.attributes)),
         "uris": [image.uri for image in product.images],
         "phashes": [image.phash for image in product.images],
+        "versions": [image.file_version for image in product.images],
     }
 
 
@@ -158,11 +161,15 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
 
 
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
-    """Return a product's columns and its `images` as (position, uri) in order, or None if there is no such product."""
+    """Return a product's columns and its `images`, or None if there is no such product.
+
+    Each image is (position, uri, hash of its content); they are in order.
+    """
     statement = text(
         f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "
-        "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri) "
-        "order by i.position) from shop.product_image i where i.product_id = p.product_id), '[]') as images "
+        "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri, "
+        "shop_private.image_hash(i.sha256, i.file_version)) order by i.position) from shop.product_image i "
+        "where i.product_id = p.product_id), '[]') as images "
         "from shop.product p where p.product_id = shop.product_id(:sku, :catalog)"
     )
     row = conn.execute(statement, {"sku": sku, "catalog": catalog}).mappings().one_or_none()

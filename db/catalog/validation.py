@@ -66,7 +66,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
     dropped_hash = False
     if raw.image_phash and images:
         try:
-            images[0] = Image(images[0].uri, values.phash(raw.image_phash))
+            images[0] = Image(images[0].uri, values.phash(raw.image_phash), images[0].file_version)
         except ValueError:
             dropped_hash = True
     if images and "://" in images[0].uri:
@@ -148,12 +148,12 @@ def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -
             faults.append(("image", "an image path has a NUL character or is not UTF-8"))
             continue
         try:
-            uri, exists = (root or AddressesOnly()).uri(path.replace("&amp;", "&") if "://" in path else path)
+            uri, version = (root or AddressesOnly()).uri(path.replace("&amp;", "&") if "://" in path else path)
         except ValueError as error:
             faults.append(("image", str(error)))
             continue
-        missing += uri not in images and not exists
-        images.setdefault(uri, Image(uri))
+        missing += uri not in images and version is None
+        images.setdefault(uri, Image(uri, file_version=version or None))
     if len(images) > MAX_IMAGES:
         faults.append(("image", f"{len(images)} images; a product has at most {MAX_IMAGES}"))
     return list(images.values())[:MAX_IMAGES], missing

@@ -31,6 +31,8 @@ _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
 class Reachable:
     networks: Sequence[Network] = ()  # networks that are allowed although they are not public
     ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
+    # Hosts whose addresses need not be public, in lower case. A name with a leading dot allows the hosts below it.
+    hosts: Collection[str] = ()
 
     def url(self, written: str) -> httpx2.URL:
         """Parse and check a URL. The request uses the result, so no URL is parsed twice. Raises ImageRejected."""
@@ -49,7 +51,9 @@ class Reachable:
         if _literal(host) is None and (not _HOST.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2])):
             raise ImageRejected("not a host name")
         if url.port is not None and url.port not in {*PORTS.values(), *self.ports}:
-            raise ImageRejected(f"port {url.port} is not allowed; 80 and 443 are")
+            raise ImageRejected(
+                f"port {url.port} is not allowed; 80 and 443 are, and those of WINDOWSHOP_ENCODER_FETCH_PORTS"
+            )
         return url
 
     def follow(self, url: httpx2.URL, location: str) -> httpx2.URL:
@@ -64,13 +68,24 @@ class Reachable:
             raise ImageRejected("redirected from https to http")
         return target
 
-    def check(self, ip: Ip) -> None:
-        """Raise ImageRejected for a forbidden address.
+    def check(self, ip: Ip, host: str) -> None:
+        """Raise ImageRejected for a forbidden address of a host.
 
         The error does not name the address, because an internal name server may have returned it.
         """
-        if not any(ip in network for network in self.networks) and not _is_public(ip):
-            raise ImageRejected("leads to an address that is not public")
+        if any(ip in network for network in self.networks) or _is_public(ip):
+            return
+        # A link-local address serves a cloud's credentials, so a name alone does not allow it.
+        if self._is_listed(host) and not ip.is_link_local:
+            return
+        raise ImageRejected(
+            "leads to an address that is not public; WINDOWSHOP_ENCODER_FETCH_HOSTS or "
+            "WINDOWSHOP_ENCODER_FETCH_NETWORKS can allow it"
+        )
+
+    def _is_listed(self, host: str) -> bool:
+        host = host.lower()
+        return any(host == each or (each.startswith(".") and host.endswith(each)) for each in self.hosts)
 
 
 def _is_public(ip: Ip) -> bool:

@@ -47,7 +47,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         try:
             ips = self._addresses(host, port, timeout)
             for ip in ips:
-                self._reachable.check(ip)
+                self._reachable.check(ip, host)
             for number, ip in enumerate(ips):
                 try:
                     # An address gets only a share of the remaining time, so that the next address also gets time.

@@ -25,17 +25,16 @@ from db.fetching.addresses import Reachable
 from db.fetching.connections import GuardedBackend, Resolver, resolve
 from db.fetching.limits import FetchLimits
 from db.fetching.stores import SCHEMES, Stores
-from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)  # after these statuses, another attempt would not help
+_BUSY = (408, 425, 429)  # like every status from 500 on: another attempt may help
 
 
-class _Retryable(ImageUnreadable):
-    """An error after which the same call makes another attempt, after a wait of at least `seconds`."""
-
-    seconds = 0.0
+class _Retryable(FetchFailed):
+    """An error that justifies another attempt within the same call, after at least `seconds`."""
 
 
 class Fetcher:
@@ -45,7 +44,7 @@ class Fetcher:
         """Raises SettingsError when the driver of a listed object store is not installed."""
         self._max_bytes = limits.max_bytes
         self._seconds = limits.seconds
-        self._reachable = Reachable(limits.networks, limits.ports)
+        self._reachable = Reachable(limits.networks, limits.ports, limits.hosts)
         self._stores = Stores(limits.object_stores, self._max_bytes, self._seconds)
         self._slots = _Slots(limits.connections, limits.per_host)
         self._agent = f"windowshop/{version('windowshop')}".encode()
@@ -66,12 +65,18 @@ class Fetcher:
         )
 
     def read(self, address: str) -> bytes:
-        """Return the bytes of a URL. Raises ImageRejected if no attempt can succeed, otherwise ImageUnreadable."""
+        """Return the bytes of a URL.
+
+        Raises ImageRejected if no attempt can succeed, FetchFailed if the host does not answer or is busy, otherwise
+        ImageUnreadable.
+        """
         try:
             if address.partition("://")[0] in SCHEMES:
                 return self._stores.read(address)
             url = self._reachable.url(address)
             return self._retrying(self._attempt, url)
+        except FetchFailed as error:
+            raise FetchFailed(f"{address}: {error.message}", answered=error.answered, seconds=error.seconds) from error
         except ImageRejected as error:
             kind = ImageRejected if error.final else ImageUnreadable
             raise kind(f"{address}: {error.message}") from error
@@ -123,7 +128,7 @@ class Fetcher:
             return self._reachable.follow(url, headers["location"])
         if status in _GONE:
             raise ImageRejected(f"the server answers {status}")
-        if status == 429 or status >= 500:
+        if status in _BUSY or status >= 500:
             raise self._busy(status, headers.get("retry-after", ""))
         if status != 200:
             raise ImageUnreadable(f"the server answers {status}")
@@ -143,13 +148,12 @@ class Fetcher:
                 raise ImageRejected(f"more than {self._max_bytes} bytes")
         return bytes(body)
 
-    def _busy(self, status: int, retry_after: str) -> ImageUnreadable:
+    def _busy(self, status: int, retry_after: str) -> FetchFailed:
         seconds = _seconds(retry_after)
         if seconds > self._seconds:
-            return ImageUnreadable(f"the server answers {status} and asks to wait {seconds:.0f} seconds")
-        error = _Retryable(f"the server answers {status}")
-        error.seconds = seconds
-        return error
+            reason = f"the server answers {status} and asks to wait {seconds:.0f} seconds"
+            return FetchFailed(reason, answered=True, seconds=seconds)
+        return _Retryable(f"the server answers {status}", answered=True, seconds=seconds)
 
 
 class _Slots:

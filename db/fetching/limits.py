@@ -13,5 +13,6 @@ class FetchLimits:
     per_host: int = 4  # at most this many concurrent requests to one host
     connections: int = 32  # at most this many concurrent requests in total
     networks: Sequence[IPv4Network | IPv6Network] = ()  # networks allowed although they are not public
+    hosts: Sequence[str] = ()  # hosts allowed although their addresses are not public; a leading dot allows subdomains
     ports: Sequence[int] = ()  # ports allowed besides 80 and 443
     object_stores: Sequence[str] = ()  # prefixes such as s3://bucket/, each with a trailing slash

@@ -10,7 +10,7 @@ import fsspec
 
 from db.errors import SettingsError
 from db.fetching.deadlines import call_until
-from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.errors import FetchFailed, ImageRejected
 
 SCHEMES = ("s3", "gs")  # each scheme is also the name of the pip extra that installs the driver
 
@@ -30,7 +30,7 @@ class Stores:
                 ) from error
 
     def read(self, address: str) -> bytes:
-        """Return the bytes of an object. Raises ImageRejected or ImageUnreadable."""
+        """Return the bytes of an object. Raises ImageRejected or FetchFailed."""
         scheme, _, path = address.partition("://")
         if not address.startswith(self._prefixes):
             raise ImageRejected("not in an object store that WINDOWSHOP_ENCODER_OBJECT_STORES lists")
@@ -46,9 +46,9 @@ class Stores:
         except PermissionError as error:
             raise ImageRejected(f"access denied: {error}") from error
         except TimeoutError:
-            raise ImageUnreadable(f"no complete object within {self._seconds:g} seconds") from None
+            raise FetchFailed(f"no complete object within {self._seconds:g} seconds") from None
         except Exception as error:  # each driver has errors of its own
-            raise ImageUnreadable(f"{type(error).__name__}: {error}") from error
+            raise FetchFailed(f"{type(error).__name__}: {error}") from error
 
     def _read(self, scheme: str, path: str) -> bytes:
         store = fsspec.filesystem(scheme)

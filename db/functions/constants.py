@@ -251,10 +251,14 @@ MATCHES = (
     ),
 )
 
+WORK = (
+    Constant("fetch_attempts", 30, "attempts", "to fetch an image whose host fails: about a day, most an hour apart"),
+)
+
 
 def values() -> Iterator[tuple[str, str]]:
     """Yield (name, SQL literal) for every constant and every advisory lock."""
-    for constant in (*LIMITS, *SEARCH, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES):
+    for constant in (*LIMITS, *SEARCH, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK):
         yield constant.name, repr(constant.value)
     for lock in Lock:
         yield f"lock_{lock.name.lower()}", str(lock.value)

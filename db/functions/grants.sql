@@ -8,13 +8,14 @@ grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
 
 -- analyst: this role reads the shop, turns texts and images into vectors, and writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
-    shop.quarantine, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration, shop.common_word,
+    shop.quarantine, shop.failing_host, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration,
+    shop.common_word,
     shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
     shop.serving_history, shop.deferred_index
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
-    shop_private.model_coverage, shop_private.work_quarantined
+    shop_private.model_coverage, shop_private.work_quarantined, shop_private.failing_hosts
     to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
@@ -49,13 +50,16 @@ grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, sh
 -- encoder: this role writes through functions only
 grant select on shop.model to @encoder@;
 grant execute on function
-    shop_private.work_claim, shop_private.work_complete, shop_private.known_vectors,
-    shop_private.record_image_metadata, shop_private.work_fail, shop_private.work_retry, shop_private.work_outstanding,
-    shop_private.worker_heartbeat, shop_private.worker_release, shop_private.request_claim,
-    shop_private.request_answer, shop_private.request_refuse, shop_private.housekeep
+    shop_private.work_claim, shop_private.work_begin, shop_private.work_idle, shop_private.work_again,
+    shop_private.work_complete, shop_private.fetch_claim, shop_private.fetch_failed, shop_private.fetch_answered,
+    shop_private.fetch_return, shop_private.known_vectors, shop_private.record_image_metadata, shop_private.work_fail,
+    shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat,
+    shop_private.worker_release, shop_private.request_claim, shop_private.request_answer, shop_private.request_refuse,
+    shop_private.housekeep
     to @encoder@;
-grant select on shop.coverage, shop.quarantine to @encoder@;
-grant execute on function shop_private.coverage, shop_private.work_quarantined to @encoder@;
+grant select on shop.coverage, shop.quarantine, shop.failing_host to @encoder@;
+grant execute on function shop_private.coverage, shop_private.work_quarantined, shop_private.failing_hosts
+    to @encoder@;
 
 -- gateway: the role of the loopback connection. gateway_encode runs with these rights only.
 grant select on shop_private.query_embedding to @gateway@;

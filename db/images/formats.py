@@ -1,34 +1,75 @@
-"""Lists the image formats that Windowshop opens and serves. Web browsers show all of them."""
+"""The image formats that Windowshop opens: in the encoder, as thumbnails, as uploads of visitors, and in the API.
+
+The first bytes of a file decide its format, because a name proves nothing. Pages show every format as a WebP thumbnail.
+"""
+
+from dataclasses import dataclass
 
 from db.images.errors import ImageRejected
 
-# Maps Pillow's name of each format to its media type.
-FORMATS = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-    "AVIF": "image/avif",
-}
 
-# Maps a media type to places in the file and the bytes at each place.
-_SIGNATURES: dict[str, tuple[tuple[int, tuple[bytes, ...]], ...]] = {
-    "image/jpeg": ((0, (b"\xff\xd8\xff",)),),
-    "image/png": ((0, (b"\x89PNG\r\n\x1a\n",)),),
-    "image/webp": ((0, (b"RIFF",)), (8, (b"WEBP",))),
-    "image/gif": ((0, (b"GIF87a", b"GIF89a")),),
-    "image/bmp": ((0, (b"BM",)), (6, (bytes(4),))),  # four reserved zero bytes; a text that begins with BM has none
-    "image/avif": ((4, (b"ftypavif", b"ftypavis")),),
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    name: str  # as people know it, for messages and pages
+    plugin: str  # the name of Pillow's plugin
+    media_type: str
+    suffixes: tuple[str, ...]  # of the names of such files, in lower case
+
+
+FORMATS = (
+    ImageFormat("JPEG", "JPEG", "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif")),
+    ImageFormat("PNG", "PNG", "image/png", (".png", ".apng")),
+    ImageFormat("WebP", "WEBP", "image/webp", (".webp",)),
+    ImageFormat("GIF", "GIF", "image/gif", (".gif",)),
+    ImageFormat("AVIF", "AVIF", "image/avif", (".avif",)),
+    ImageFormat("BMP", "BMP", "image/bmp", (".bmp",)),
+    ImageFormat("TIFF", "TIFF", "image/tiff", (".tif", ".tiff")),
+    ImageFormat("HEIC", "HEIF", "image/heic", (".heic", ".heif")),  # needs the package pillow-heif
+)
+NAMES = ", ".join(each.name for each in FORMATS)
+MEDIA_TYPES = tuple(each.media_type for each in FORMATS)
+SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
+
+_OF = {each.name: each for each in FORMATS}
+_PREFIXES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # BigTIFF
+    b"MM\0+": "TIFF",
 }
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_MOST_BRANDS = 32  # at most this many brands of an ISO media file are read
+
+
+def image_format(data: bytes) -> ImageFormat:
+    """Return the format of an image by its first bytes. Raises ImageRejected if the bytes begin no known format."""
+    for prefix, name in _PREFIXES.items():
+        if data.startswith(prefix):
+            return _OF[name]
+    if data.startswith(b"RIFF") and data.startswith(b"WEBP", 8):
+        return _OF["WebP"]
+    # Four reserved bytes are zero; a text that begins with BM has none.
+    if data.startswith(b"BM") and data.startswith(bytes(4), 6):
+        return _OF["BMP"]
+    if data.startswith(b"ftyp", 4):
+        brands = _brands(data)
+        if b"avif" in brands or b"avis" in brands:
+            return _OF["AVIF"]
+        if brands and brands[0] in _HEIC_BRANDS:
+            return _OF["HEIC"]
+    raise ImageRejected(f"not an image in one of the formats {NAMES}")
 
 
 def media_type(data: bytes) -> str:
-    """Return the media type of an image by its first bytes, because a file's name proves nothing.
+    """Return the media type of an image by its first bytes. Raises ImageRejected like image_format."""
+    return image_format(data).media_type
 
-    Raises ImageRejected if the bytes begin no known format.
-    """
-    for kind, signature in _SIGNATURES.items():
-        if all(data.startswith(choices, place) for place, choices in signature):
-            return kind
-    raise ImageRejected(f"not an image in one of the formats {', '.join(FORMATS)}")
+
+def _brands(data: bytes) -> list[bytes]:
+    """Return the brands of an ISO media file, the main brand first. The four bytes behind it are a version."""
+    end = min(int.from_bytes(data[:4], "big"), 16 + 4 * _MOST_BRANDS, len(data))
+    return [data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))]

@@ -1,21 +1,26 @@
 """Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
-Only formats that web browsers show are opened, and only the first frame of an animation. The declared size is checked
-before decoding. This code runs in decoder processes, because Pillow's decoders are C code that parses untrusted files.
+Of an animation, the first frame that shows something is opened. The declared size is checked before decoding. This code
+runs in decoder processes, because Pillow's decoders are C code that parses untrusted files.
 """
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from db.images.errors import ImageRejected, ImageUnreadable
-from db.images.formats import FORMATS
+from db.images.formats import ImageFormat, image_format
+from db.images.tones import eight_bit
 
 AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
+_MOST_FRAMES = 20  # at most this many frames are decoded to find one that shows something
+_SHOWN = 8  # a frame shows something if a colour channel varies by more than this, of 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +40,30 @@ def open_image(
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
+    kind = image_format(data)
+    _prepare(kind)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=tuple(FORMATS)) as image:
+            with Image.open(BytesIO(data), formats=(kind.plugin,)) as image:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise ImageRejected(f"{width} x {height} pixels; at most {max_pixels} in total are allowed")
                 if at_least is not None:
                     image.draft(None, at_least(width, height))  # has an effect on JPEG only
                 image.load()
+                if kind.plugin in _ANIMATED:
+                    _seek_frame(image)
                 if image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
                     width, height = height, width
-                upright = ImageOps.exif_transpose(image)
+                upright = eight_bit(ImageOps.exif_transpose(image))
                 if keep_alpha and upright.has_transparency_data:
                     return OpenedImage(upright.convert("RGBA"), width, height)
-                return OpenedImage(_rgb(upright), width, height)
+                return OpenedImage(_on_white(upright), width, height)
     except ImageRejected:
         raise
     except UnidentifiedImageError:
-        raise ImageRejected(f"not an image in one of the formats {', '.join(FORMATS)}") from None
+        raise ImageRejected(f"a damaged image: not a {kind.name} file, although it begins like one") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageRejected(f"too many pixels: {error}") from error
     except MemoryError:
@@ -63,14 +72,44 @@ def open_image(
         raise ImageRejected(f"a damaged image: {error or type(error).__name__}") from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I;16") or image.mode == "I":  # scale 16-bit grey to keep its tones
-        import numpy as np  # imported here: the import takes 0.1 s, and a thumbnail rarely needs it
+def _prepare(kind: ImageFormat) -> None:
+    """Register Pillow's plugin of HEIC. Raises ImageRejected if the plugin is not installed."""
+    if kind.plugin != "HEIF":
+        return
+    try:
+        from pillow_heif import register_heif_opener  # imported here: few images need this package
+    except ImportError:
+        raise ImageRejected("HEIC images need a further package: pip install 'windowshop[heic]'") from None
+    register_heif_opener()
 
-        grey = np.asarray(image, dtype=np.float64)
-        return Image.fromarray((grey / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+def _seek_frame(image: Image.Image) -> None:
+    """Go to the first frame that shows something, if the image is an animation that begins with an empty frame."""
+    if not getattr(image, "is_animated", False) or _shows_something(image):
+        return
+    for number in range(1, _MOST_FRAMES):
+        try:
+            image.seek(number)
+            image.load()
+        except Exception:  # the animation has ended, or this frame is damaged
+            break
+        if _shows_something(image):
+            return
+    image.seek(0)
+    image.load()
+
+
+def _shows_something(image: Image.Image) -> bool:
+    channels = _on_white(eight_bit(image)).split()
+    # A channel's lowest and highest tone; Pillow's type also allows for images of several channels.
+    tones = cast("list[tuple[float, float]]", [channel.getextrema() for channel in channels])
+    return any(high - low > _SHOWN for low, high in tones)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Returns an image of 8 bits a channel as RGB, with transparent parts on white."""
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

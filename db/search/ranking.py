@@ -120,6 +120,7 @@ class SearchHit:
     cursor: str
     has_next: bool
     exact_match: str | None
+    image_hash: str | None  # of the image's content, to tell an image from its replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ class BrowseItem:
     image_link: str | None
     image_uri: str | None
     image_position: int
+    image_hash: str | None  # of the image's content, to tell an image from its replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +215,22 @@ def _given(*names: str) -> str:
     return ", ".join(f"{name} => %({name})s" for name in names)
 
 
-_COLUMNS = ", ".join(field.name for field in fields(SearchHit))
-_SEARCH = f"select {_COLUMNS} from shop.search({_given(*OPTIONS)})"
+_IMAGE_HASH = (
+    "(select shop_private.image_hash(i.sha256, i.file_version) from shop.product_image i "
+    "where i.product_id = found.product_id and i.position = found.image_position)"
+)
+_COLUMNS = ", ".join([*(field.name for field in fields(SearchHit)[:-1]), _IMAGE_HASH])
+_SEARCH = f"select {_COLUMNS} from shop.search({_given(*OPTIONS)}) found"
 _EXPLAIN = f"select * from shop.explain_search({_given(*OPTIONS_OF_EXPLAIN)})"
-_SIMILAR = f"select {_COLUMNS} from shop.similar({_given('sku', *OPTIONS_OF_SIMILAR)})"
+_SIMILAR = f"select {_COLUMNS} from shop.similar({_given('sku', *OPTIONS_OF_SIMILAR)}) found"
 _TRIAL = (
     f"select {_COLUMNS} from shop_private.trial_search(%(model)s, %(query)s, %(image)s, %(sku)s, %(filter)s, %(k)s, "
-    "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s)"
+    "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s) found"
 )
-_BROWSE = f"select * from shop.browse({_given('filter', 'k', 'catalog')}, after => cast(%(after)s as uuid))"
+_BROWSE = (
+    f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog')}, "
+    "after => cast(%(after)s as uuid)) found"
+)
 _FACETS = (
     "select field, value, low, high, products, kind, exact, note, value_json::text, currency, row_filter::text "
     f"from shop.facets({_given(*OPTIONS_OF_FACETS, 'fields', 'limit_values', 'buckets')})"

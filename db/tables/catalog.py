@@ -159,6 +159,11 @@ product_image = Table(
         comment="path below the folder of image_root_id; if image_root_id is null, an absolute address",
     ),
     Column("sha256", LargeBinary, comment="SHA-256 of the file, known once the image is encoded"),
+    Column(
+        "file_version",
+        Text,
+        comment="size and times of the file at the last load that found the file; null for an address",
+    ),
     Column("phash", BIT(64), comment="perceptual hash: copies of an image differ in few of the 64 bits"),
     Column("width", Integer, comment="in pixels"),
     Column("height", Integer, comment="in pixels"),

@@ -1,11 +1,12 @@
-"""Defines the tables of the encoders' work list, and of the running encoders.
+"""Defines the tables of the encoders' work list, of the hosts of images, and of the running encoders.
 
 States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       the lease ran out (the next attempt is alone), or a temporary error (the next is later)
-    leased  -> quarantined   after the third attempt, or if the item can never be encoded
+    leased  -> pending       the lease ran out: the item is tried in a smaller batch; or a temporary error: it is tried
+                             later
+    leased  -> quarantined   after the third attempt, if the item can never be encoded, or if its host fails for a day
     any     -> pending       the title or image changed, or an operator retries the item
 """
 
@@ -61,7 +62,14 @@ work = Table(
     Column("part", part),
     Column("position", SmallInteger, server_default="0"),
     Column("state", work_state, nullable=False, server_default="pending"),
-    Column("solo", Integer, nullable=False, server_default="0", comment="the next attempt: 0 in a batch, 1 alone"),
+    Column(
+        "batch_limit",
+        SmallInteger,
+        comment="largest number of items in the next batch of this item; 1: the item is tried alone; null: no limit",
+    ),
+    Column(
+        "batch_size", SmallInteger, comment="number of items in the batch that a worker encodes; null outside a batch"
+    ),
     Column(
         "attempts",
         SmallInteger,
@@ -72,14 +80,52 @@ work = Table(
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("worker_id", Uuid),
     Column("error", Text),
+    Column("host", Text, comment="the host from which the image is fetched; null for a title and for a file"),
+    Column("fetch_failures", SmallInteger, nullable=False, server_default="0", comment="failed fetches in a row"),
     PrimaryKeyConstraint("product_id", "model_id", "part", "position"),
     ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
     CheckConstraint("(state = 'leased') = (worker_id is not null)", name="lease"),
     CheckConstraint("state <> 'quarantined' or error is not null", name="quarantine"),
-    CheckConstraint("solo in (0, 1)", name="solo"),
+    CheckConstraint("batch_limit > 0 and batch_size > 0", name="batch"),
+    # Finds the next batch of titles or files, oldest items first.
     Index(
-        "work_due_idx", "model_id", "part", "solo", "due_at", postgresql_where=text("state = 'pending'")
-    ),  # finds the next batch, oldest items first
+        "work_due_idx",
+        "model_id",
+        "part",
+        "due_at",
+        postgresql_where=text("state = 'pending' and host is null and batch_limit is null"),
+    ),
+    # Finds the items of lost batches, largest batches first.
+    Index(
+        "work_limited_idx",
+        "model_id",
+        "part",
+        "batch_limit",
+        "due_at",
+        postgresql_where=text("state = 'pending' and host is null and batch_limit is not null"),
+    ),
+    # Finds the hosts of images that must be fetched, and the oldest images of each host.
+    Index(
+        "work_fetch_idx",
+        "model_id",
+        "host",
+        "due_at",
+        postgresql_where=text("state = 'pending' and host is not null"),
+    ),
     Index("work_leased_idx", "worker_id", postgresql_where=text("state = 'leased'")),  # finds a worker's items
+    schema=PRIVATE,
+)
+
+fetch_host = Table(
+    "fetch_host",
+    metadata,
+    Column("host", Text, comment="name and port of the host, or scheme and bucket of an object store"),
+    Column("answered_at", DateTime(timezone=True), comment="when an encoder last recorded an answer; null: never"),
+    Column("failures", Integer, nullable=False, server_default="0", comment="failures in a row, pauses not counted"),
+    Column("failing_since", DateTime(timezone=True), comment="the first failure after the last answer"),
+    Column("paused_until", DateTime(timezone=True), comment="no worker fetches an image before this time"),
+    Column("probed_until", DateTime(timezone=True), comment="until then, one worker waits for the first answer"),
+    Column("error", Text, comment="why the last fetch failed"),
+    PrimaryKeyConstraint("host"),
     schema=PRIVATE,
 )

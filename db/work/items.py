@@ -30,17 +30,18 @@ class ModelRow:
 class Item:
     """A title or image to encode.
 
-    `attempts` is the number of attempts to encode the item alone, including the current attempt, plus the number of
-    earlier failures of the item in a batch.
+    `attempts` counts the attempts to encode it alone, this one included, and its earlier failures in a batch. An item
+    with `batch_limit` 1 is tried alone. An image with a `host` is fetched from there.
     """
 
     product_id: UUID
     position: int
     attempts: int
+    batch_limit: int | None
     title: str
     folder: str | None
     uri: str | None
-    phash_known: bool
+    host: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ _FAIL = text(
     "select shop_private.work_fail(:worker, cast(:model as smallint), cast(:part as shop_private.part), :product, "
     "cast(:position as smallint), :error, :final)"
 )
+_IDLE = text("select shop_private.work_idle(cast(:models as smallint[]))")
+_RETRY = text("select shop_private.work_retry(cast(:model as smallint), cast(:catalog as text), cast(:host as text))")
 _HEARTBEAT = text("select shop_private.worker_heartbeat(:worker, :host, :pid, :device, make_interval(secs => :lease))")
 
 
@@ -89,7 +92,7 @@ def models(conn: Connection) -> list[ModelRow]:
 
 
 def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
-    """Claim an item that must be encoded alone, or a batch of up to `limit` other items."""
+    """Claim a batch of up to `limit` titles or files. The batch is smaller if a batch with these items was lost."""
     parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
     return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
 
@@ -164,6 +167,12 @@ def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
     return Outstanding(*row)
 
 
-def retry(conn: Connection, model_id: int) -> int:
-    """Put a model's quarantined items back on the work list. Returns the number of items."""
-    return int(conn.scalar(text("select shop_private.work_retry(cast(:model as smallint))"), {"model": model_id}) or 0)
+def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
+    """Returns whether the models have nothing to encode soon. Images of a host that does not answer do not count."""
+    return bool(conn.scalar(_IDLE, {"models": list(model_ids)}))
+
+
+def retry(conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None) -> int:
+    """Put a model's quarantined items, and images that wait for their host, back on the work list. Returns the number
+    of items."""
+    return int(conn.scalar(_RETRY, {"model": model_id, "catalog": catalog, "host": host}) or 0)

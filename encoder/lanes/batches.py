@@ -14,6 +14,7 @@ class ClaimedBatch:
     model_id: int
     part: Part
     items: list[Item]
+    fetched: list[bytes] | None = None  # the bytes of each image that was fetched; None for titles and files
     errors: list[tuple[Item, DecodeError]] = field(default_factory=list)
     decoding: DecodeBatch | None = None  # the decoding of the items' images; None for titles
 

@@ -1,15 +1,15 @@
 """The catalog lane claims titles and images in batches, encodes them, and stores the vectors.
 
-    claim (fetch, start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
+    claim (start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
-No transaction is open while images are decoded or encoded. While an item is tried alone, the pipeline holds
-no other item: if the process dies, that item is known to be the cause.
+Images on other hosts are fetched beside the pipeline and claimed when no title and no file is due. No transaction is
+open while images are decoded or encoded. While an item is tried alone, the pipeline holds no other item: if the process
+dies, that item is known to be the cause.
 """
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -19,12 +19,13 @@ from sqlalchemy import Connection
 from db.errors import DatabaseError
 from db.fetching import Fetcher
 from db.images.decode_pool import DecodePool
-from db.images.errors import ImageRejected
 from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
+from db.work import fetching
 from db.work import items as work
 from db.work.items import ImageMetadata, Item, Part
 from encoder.lanes.batches import ClaimedBatch, Counters, EncodedBatch, PreparedBatch
 from encoder.lanes.pipeline import Stage
+from encoder.lanes.remote_images import RemoteImages
 from encoder.models.loading import Features, Model, Vectors, model_threads, split
 from encoder.settings import EncoderSettings
 
@@ -44,10 +45,11 @@ class CatalogLane:
         worker: UUID,
         models: Mapping[int, Model],
         settings: EncoderSettings,
+        counters: Counters | None = None,
         before_forward: Callable[[], None] = lambda: None,
         when_done: Callable[[], None] = lambda: None,
     ) -> None:
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self._worker = worker
         self._models = models
         device = next(iter(models.values())).device
@@ -64,14 +66,15 @@ class CatalogLane:
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())
-        self._fetching = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
+        self._settings = settings
+        self._remote = self._remote_images()
         self._before_forward = before_forward
         self._when_done = when_done
         self._in_flight = 0
         self._finished = threading.Condition()
 
     def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[ClaimedBatch]:
-        """Yields claimed batches until `stop` is set or, with `once`, until no work remains.
+        """Yields claimed batches until `stop` is set or, with `once`, until nothing is due soon.
 
         The serving model's items come first; other models get a batch when the serving model has no items.
         """
@@ -79,28 +82,27 @@ class CatalogLane:
         while not stop.is_set():
             with conn.begin():  # read in each round, because models may be promoted or retired
                 current = [row.model_id for row in work.models(conn) if row.model_id in self._models]
+            self.counters.failed += self._remote.settle(conn, current)
             idle = True
             for model_id in current:
-                for part in PARTS:
-                    with conn.begin():
-                        items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
-                    if items:
-                        idle = was_reported = False
-                        yield from self._begin(stop, ClaimedBatch(model_id, part, items))
+                self._remote.claim(conn, model_id)
+                for claimed in self._claims(conn, model_id):
+                    idle = was_reported = False
+                    yield from self._begin(stop, claimed)
                     if stop.is_set():
                         return
                 if not idle:
                     break
             if idle:
                 with conn.begin():
-                    left = work.outstanding(conn, current)
-                if left.pending + left.leased == 0:
+                    done = work.is_idle(conn, current)
+                if done:
                     if not was_reported:
                         self._when_done()
                         was_reported = True
                     if once:
                         return
-                stop.wait(0.2 if once else 1.0)
+                self._remote.wait(stop, 0.2 if once else 1.0)
 
     def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
         """Returns the stages that follow the claim. Only the stage prepare uses `reading`, and only write uses
@@ -180,15 +182,36 @@ class CatalogLane:
     def start_over(self) -> None:
         """Forget the batches of a pipeline that ended with an error."""
         self._pool.abandon()
+        self._remote.close()
+        self._remote = self._remote_images()
         self._in_flight = 0
 
     def close(self) -> None:
         self._fetcher.close()
-        self._fetching.shutdown(cancel_futures=True)
+        self._remote.close()
         self._pool.close()
 
+    def _remote_images(self) -> RemoteImages:
+        return RemoteImages(self._worker, self._fetcher, self._settings, max(self._limits["image"].values()))
+
+    def _claims(self, conn: Connection, model_id: int) -> Iterator[ClaimedBatch]:
+        """Yields a batch of titles and a batch of files, or else a batch of fetched images."""
+        is_empty = True
+        for part in PARTS:
+            with conn.begin():
+                items = work.claim(conn, self._worker, model_id, part, self._limits[part][model_id])
+            if items:
+                is_empty = False
+                yield ClaimedBatch(model_id, part, items)
+        images = self._remote.take(model_id, self._limits["image"][model_id]) if is_empty else []
+        if images:
+            items = [image.item for image in images]
+            with conn.begin():
+                fetching.begin(conn, self._worker, model_id, items)
+            yield ClaimedBatch(model_id, "image", items, [image.data for image in images])
+
     def _begin(self, stop: threading.Event, claimed: ClaimedBatch) -> Iterator[ClaimedBatch]:
-        alone = len(claimed.items) == 1 and claimed.items[0].attempts > 0
+        alone = claimed.items[0].batch_limit == 1
         if alone:
             self._wait_until_empty(stop)
         if claimed.part == "image":
@@ -202,26 +225,16 @@ class CatalogLane:
     def _begin_to_decode(self, claimed: ClaimedBatch) -> None:
         sources: list[ImageSource] = []
         kept: list[Item] = []
-        mapped = self._fetching.map if any(item.folder is None for item in claimed.items) else map
-        for item, source in zip(claimed.items, mapped(self._source, claimed.items), strict=True):
-            if isinstance(source, DecodeError):
-                claimed.errors.append((item, source))
+        fetched: Sequence[bytes | None] = claimed.fetched or [None] * len(claimed.items)
+        for item, data in zip(claimed.items, fetched, strict=True):
+            if item.uri is None or (item.folder is None and data is None):
+                claimed.errors.append((item, DecodeError("the image is not in the catalog any more", final=True)))
             else:
                 kept.append(item)
-                sources.append(source)
+                sources.append(ImageSource(item.folder or "", item.uri, data))
         claimed.items = kept
         if sources:
             claimed.decoding = self._pool.begin(sources, self._models[claimed.model_id].tower.shape)
-
-    def _source(self, item: Item) -> ImageSource | DecodeError:
-        if item.uri is None:
-            return DecodeError("the image is not in the catalog any more", final=True)
-        if item.folder is not None:
-            return ImageSource(item.folder, item.uri)
-        try:
-            return ImageSource("", item.uri, self._fetcher.read(item.uri))
-        except ImageRejected as error:
-            return DecodeError(error.message, error.final)
 
     def _titles(self, claimed: ClaimedBatch) -> PreparedBatch:
         titles = [item.title for item in claimed.items]

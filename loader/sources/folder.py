@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from db.catalog.product import RawProduct
+from db.images.formats import SUFFIXES
 from loader.errors import SourceUnreadable
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import unreadable
-
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"))
 
 
 class FolderSource:

@@ -92,7 +92,9 @@ def test_sigterm_finishes_current_batches_and_releases_other_items(
     remaining = remaining_work(clip_database)
     assert remaining.leased == 0
     assert remaining.quarantined == 0
-    assert rows(clip_database, "select count(*) from shop_private.work where solo = 1 or attempts > 0") == [(0,)]
+    assert rows(
+        clip_database, "select count(*) from shop_private.work where batch_limit is not null or attempts > 0"
+    ) == [(0,)]
     assert rows(clip_database, "select count(*) from shop_private.worker") == [(0,)]
 
 

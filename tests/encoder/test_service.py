@@ -12,14 +12,17 @@ from db.engine import Database
 from db.lifecycle import deferred_indexes
 from db.locks import Lock
 from db.roles import Role
+from db.settings import Settings
 from db.work import items as work
 from db.work import requests
-from encoder import service
+from encoder import model_watch, service
 from encoder.lanes import queries
 from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
+from migrations.model_revisions import NewModel, add_model
 from tests.support.images import load_drawings
 from tests.support.processes import wait_until
+from tests.support.tiny_models import make_clip
 
 
 @pytest.fixture
@@ -138,3 +141,42 @@ def _until_alive(database: Database) -> None:
             return not conn.scalar(text(f"select pg_try_advisory_xact_lock({Lock.ENCODER_ALIVE}, 1)"))
 
     wait_until(alive, 20, "an encoder connected")
+
+
+def test_a_model_that_is_added_while_the_encoder_runs_is_filled_and_answers_queries(
+    clip_database: Database,
+    models: dict[int, Model],
+    stop: threading.Event,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_watch, "SECONDS", 0.1)
+    load_drawings(clip_database, tmp_path / "images", 10)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            service.run(clip_database, models, EncoderSettings(device="cpu"), stop=stop, follow=True)
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    _until_alive(clip_database)
+    folder = make_clip(tmp_path / "other", seed=5)
+    added = load(str(folder))
+    add_model(clip_database, settings, NewModel("other", str(folder), added.revision, added.dimension))
+    add_model(clip_database, settings, NewModel("broken", str(tmp_path / "nowhere"), "revision", 8))
+    with clip_database.connect(None) as conn:
+        conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+        for table in ("clip_image", "other_image", "other_title"):
+            count = text(f"select count(*) from shop.{table}")
+            wait_until(lambda count=count: conn.scalar(count) == 10, 60, f"{table} filled")
+        alive = text("select count(*) from pg_locks where locktype = 'advisory' and classid = :key and objid = 2")
+        wait_until(lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 20, "queries of the added model are served")
+        assert conn.scalar(text("select count(*) from shop_private.worker")) == 1
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert raised == []

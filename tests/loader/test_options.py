@@ -122,8 +122,8 @@ def test_an_image_path_finds_its_file_in_either_unicode_normal_form(form: str, t
     file.parent.mkdir()
     file.write_bytes(b"x")
     for written in ("NFC", "NFD"):
-        uri, exists = ImageRoot(tmp_path).uri(unicodedata.normalize(written, name))
-        assert (uri, exists) == (unicodedata.normalize(form, name), True)
+        uri, version = ImageRoot(tmp_path).uri(unicodedata.normalize(written, name))
+        assert (uri, version is not None) == (unicodedata.normalize(form, name), True)
 
 
 TABLE = "sku;title;price\r\n1;Café „Stühle“ - 12 €;12,50\r\n2;Lamp;3,00\r\n"

@@ -200,7 +200,7 @@ def _emptied(database: Database) -> Iterator[Shop]:
     made = Shop(database)
     for table in ("product", "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
-    for table in ("worker", "request", "query_embedding"):
+    for table in ("worker", "request", "query_embedding", "fetch_host"):
         made.run(f"delete from shop_private.{table}")
     made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not after up to ten seconds
     # Deleted rows leave empty pages, and search estimates the size of a catalog from its pages.

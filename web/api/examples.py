@@ -29,7 +29,7 @@ RESULTS: dict[str, Any] = {
             "availability": "in_stock",
             "color": "black",
             "link": "https://shop.example/A-17",
-            "picture": {"url": "/images/0b1f3f6e9d5b4c0f8a7d2e6c4b8a9f10?position=0", "position": 0},
+            "picture": {"url": "/images/0b1f3f6e9d5b4c0f8a7d2e6c4b8a9f10?position=0&v=8d5c2f1a9b7e4036", "position": 0},
             "why": {
                 "image": {"rank": 1, "distance": 0.71, "score": None, "contribution": 0.0164},
                 "title": {"rank": 2, "distance": 0.12, "score": None, "contribution": 0.0161},

@@ -17,7 +17,7 @@ from db.images.messages import MAX_FILE_BYTES
 from web.api.openapi import answers
 from web.http.problems import ApiError
 
-DAY = 86_400
+MINUTE, DAY = 60, 86_400  # seconds
 
 
 @get(
@@ -41,6 +41,14 @@ async def image(
             "return the unchanged file.",
         ),
     ] = None,
+    v: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=64,
+            description="Hash of the image's content, as search results have it. The image of another hash is not "
+            "cached for long.",
+        ),
+    ] = None,
 ) -> Response[bytes]:
     """Return an image of a product, if the catalog stores it as a file. Search results contain this address."""
     found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
@@ -50,12 +58,13 @@ async def image(
     try:
         content = await asyncio.to_thread(read_file, root, uri, MAX_FILE_BYTES)
         kind = media_type(content)
+        age = MINUTE if v is not None and not hashlib.sha256(content).hexdigest().startswith(v) else DAY
         if size is not None:
             content, kind = await state.thumbnails.get(content, size), "image/webp"
     except ImageRejected:
         raise ApiError("not-found", "There is no such image here.") from None
     tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={DAY}", "Content-Security-Policy": "sandbox"}
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={age}", "Content-Security-Policy": "sandbox"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
     return Response(content, media_type=kind, headers=headers)

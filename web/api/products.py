@@ -116,7 +116,7 @@ async def read_product(
         raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
-    shown = (picture_of(identity.hex, uri, position, link) for position, uri in row.pop("images"))
+    shown = (picture_of(identity.hex, uri, position, link, hash_) for position, uri, hash_ in row.pop("images"))
     price = row.pop("price")
     row["attributes"] = ShownAttributes(state.settings.attributes).of(row["attributes"])
     found = ProductOut(

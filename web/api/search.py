@@ -207,7 +207,7 @@ def _result(row: SearchHit) -> Result:
         availability=row.availability,
         color=row.color,
         link=row.link,
-        picture=picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link),
+        picture=picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
         why=Why(
             image=Leg(row.image_rank, distance=row.image_distance, contribution=row.image_contribution),
             title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
@@ -217,13 +217,16 @@ def _result(row: SearchHit) -> Result:
     )
 
 
-def picture_of(product_id: str, uri: str | None, position: int, link: str | None) -> Picture | None:
-    """Returns the address from which a browser loads the image. This service serves an image that is a file. A browser
-    loads any other image from the address in the feed."""
+def picture_of(
+    product_id: str, uri: str | None, position: int, link: str | None, image_hash: str | None
+) -> Picture | None:
+    """Returns the address from which a browser loads the image. A file is served by this service, and its address has a
+    hash of its content; any other image comes from the address in the feed."""
     if uri is None:
         return None
     if uri.startswith(("http://", "https://")):
         return Picture(uri, position)
     if uri.startswith(("s3://", "gs://")):
         return None if link is None else Picture(link, position)
-    return Picture(f"/images/{product_id}?position={position}", position)
+    version = f"&v={image_hash}" if image_hash else ""
+    return Picture(f"/images/{product_id}?position={position}{version}", position)

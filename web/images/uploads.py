@@ -5,11 +5,13 @@ import hashlib
 
 from db.functions.constants import MAX_IMAGE_BYTES
 from db.images.errors import ImageRejected
+from db.images.formats import NAMES
 from db.images.thumbnail_pool import ThumbnailPool
 from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
+CHOOSE = f"Choose an image in one of the formats {NAMES}."
 EDGE = 512  # longest edge of a kept image in pixels; no supported model uses larger images
 
 
@@ -26,7 +28,7 @@ class Uploads:
         """Keep a smaller version of the image and return its name. Raises ApiError for a file that is too large or
         not an image."""
         if not image:
-            raise ApiError("invalid", "The file is empty.", hint="Choose a JPEG, PNG, WebP or GIF.")
+            raise ApiError("invalid", "The file is empty.", hint=CHOOSE)
         if len(image) > MAX_IMAGE_BYTES:
             raise ApiError(
                 "too-large", "The image is larger than 10 MB.", hint="A smaller copy finds the same products."
@@ -35,9 +37,7 @@ class Uploads:
             async with self._limiter:
                 small = await asyncio.to_thread(self._pool.thumbnail, image, EDGE)
         except ImageRejected:
-            raise ApiError(
-                "invalid", "This file cannot be opened as an image.", hint="Choose a JPEG, PNG, WebP or GIF."
-            ) from None
+            raise ApiError("invalid", "This file cannot be opened as an image.", hint=CHOOSE) from None
         name = hashlib.sha256(small).hexdigest()[:32]
         self._kept.put(name, small)
         return name

@@ -85,9 +85,9 @@ def _card(
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:
-    """Returns the address of the product's image, or None if the page may not load the image. The page loads images
-    only from this service or by https."""
-    found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link)
+    """Returns the address of the product's image. Returns None if the page may not load it: the page loads images only
+    from this service or by https."""
+    found = picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash)
     return found.url if found and found.url.startswith(("/", "https://")) else None
 
 

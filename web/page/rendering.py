@@ -9,6 +9,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 
+from db.images.formats import MEDIA_TYPES, SUFFIXES
 from web.http.problems import Problem
 from web.page import errors, filters, static_files
 from web.page.cards import cards
@@ -42,6 +43,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals["asset"] = static_files.address
 TEMPLATES.globals["htmx_config"] = HTMX
+TEMPLATES.globals["image_types"] = ",".join((*MEDIA_TYPES, *sorted(SUFFIXES)))
 CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES))
 
 

@@ -16,6 +16,8 @@ from windowshop.output.progress import ProgressBar, progress_bar
 
 log = structlog.get_logger()
 
+SHOWN_HOSTS = 5  # the summary names at most this many hosts that images wait for
+
 
 def encode_with_progress(
     database: Database,
@@ -24,6 +26,7 @@ def encode_with_progress(
     *,
     once: bool,
     queries: bool = True,
+    follow: bool = False,
     console: Console | None = None,
 ) -> RunSummary:
     """Run the encoder until a signal. With `once`, run it until the work list is empty, and show a progress bar."""
@@ -34,7 +37,13 @@ def encode_with_progress(
         if not once:
             log.info("encoder is starting", models=names)
             summary = run(
-                database, models, settings, stop=stop, queries=queries, on_ready=lambda: log.info("encoder is ready")
+                database,
+                models,
+                settings,
+                stop=stop,
+                queries=queries,
+                follow=follow,
+                on_ready=lambda: log.info("encoder is ready"),
             )
             log.info("encoder has stopped", encoded=summary.counters.done, left=summary.left.pending)
             return summary
@@ -92,3 +101,12 @@ def _print(console: Console, summary: RunSummary) -> None:
         )
     if summary.left.pending:
         console.print(f"{summary.left.pending} items are still waiting.")
+    for failing in summary.failing[:SHOWN_HOSTS]:
+        console.print(
+            f"{failing.waiting} images of {failing.host} are waiting: {failing.error}", highlight=False, markup=False
+        )
+    if summary.failing:
+        console.print(
+            "A running encoder tries these hosts again by itself (SELECT * FROM shop.failing_host). To try them "
+            'immediately: "windowshop retry --host HOST".'
+        )

@@ -1,11 +1,22 @@
--- Enqueues an image that replaced another image.
+-- Enqueues an image that replaced another image, also if a load finds that the file has changed under its name: then
+-- the load deletes the content hash. If a load finds a file that was missing before, a quarantined image is tried
+-- again.
 create or replace function shop_private.product_image_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform shop_private.work_enqueue(new.product_id, 'image', new.position);
+    if (old.uri, old.image_root_id) is distinct from (new.uri, new.image_root_id) or old.file_version is not null then
+        perform shop_private.work_enqueue(new.product_id, 'image', new.position);
+    else
+        update shop_private.work w
+        set state = 'pending', batch_limit = null, attempts = 0, due_at = clock_timestamp(), error = null
+        where w.product_id = new.product_id and w.part = 'image' and w.position = new.position
+          and w.state = 'quarantined';
+    end if;
     return null;
 end $$;
 
-create or replace trigger product_image_replaced after update of uri, image_root_id on shop.product_image
-for each row when ((old.uri, old.image_root_id) is distinct from (new.uri, new.image_root_id))
+create or replace trigger product_image_replaced after update of uri, image_root_id, file_version
+on shop.product_image
+for each row when ((old.uri, old.image_root_id) is distinct from (new.uri, new.image_root_id)
+    or old.file_version is distinct from new.file_version and new.sha256 is null)
 execute function shop_private.product_image_changed();

@@ -1,14 +1,21 @@
--- Leases items of one part (image or title) to a worker and returns them: either one item that must be tried alone, or
--- up to p_limit others, oldest first. Before that, the function releases the items of workers that lost their lease.
--- The function cannot know which item stopped such a worker, so each released item is tried alone. An item is
--- quarantined when workers have stopped during three attempts to encode it alone.
+-- Leases titles, or images that are files, to a worker and returns them, oldest first: up to p_limit items, or a batch
+-- of items with a smaller batch_limit. fetch_claim leases the images that must be fetched from a host.
+--
+-- Before that, the function releases the items of workers that lost their lease. The function cannot know which item
+-- stopped such a worker. So the next batch of each item has at most half the size of the batch that was lost, down to
+-- one item, which is tried alone. An item is quarantined when workers have stopped during three attempts to encode it
+-- alone. An item that had not entered a batch did not stop its worker and keeps its limit.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (
-    product_id uuid, "position" smallint, attempts smallint, title text, folder text, uri text, phash_known boolean
+    product_id uuid, "position" smallint, attempts smallint, batch_limit smallint, title text, folder text, uri text,
+    host text
 )
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+    items tid[];
+    smaller smallint;
 begin
     with lost as materialized (
         select w.ctid
@@ -19,32 +26,43 @@ begin
         for update of w skip locked
     )
     update shop_private.work w
-    set state = case when w.attempts >= 3 then 'quarantined' else 'pending' end::shop_private.work_state,
-        solo = 1, worker_id = null, due_at = clock_timestamp(),
-        error = 'the encoder stopped while it held this item'
+    set state = case when w.batch_size = 1 and w.batch_limit = 1 and w.attempts >= 3 then 'quarantined'
+                     else 'pending' end::shop_private.work_state,
+        batch_limit = case when w.batch_size is null then w.batch_limit else greatest(w.batch_size / 2, 1) end,
+        error = case when w.batch_size is null then w.error else 'the encoder stopped while it held this item' end,
+        batch_size = null, worker_id = null, due_at = clock_timestamp()
     from lost where w.ctid = lost.ctid;
 
+    -- The largest batches come first: most items of a lost batch are good, and these items are encoded soon.
+    select w.batch_limit into smaller
+    from shop_private.work w
+    where w.model_id = p_model_id and w.part = p_part and w.host is null and w.state = 'pending'
+      and w.batch_limit is not null and w.due_at <= clock_timestamp()
+    order by w.batch_limit desc limit 1;
+    if found then
+        items := array(
+            select w.ctid from shop_private.work w
+            where w.model_id = p_model_id and w.part = p_part and w.host is null and w.state = 'pending'
+              and w.batch_limit = smaller and w.due_at <= clock_timestamp()
+            order by w.due_at limit least(p_limit, smaller) for update skip locked);
+    end if;
+    if coalesce(cardinality(items), 0) = 0 then
+        items := array(
+            select w.ctid from shop_private.work w
+            where w.model_id = p_model_id and w.part = p_part and w.host is null and w.state = 'pending'
+              and w.batch_limit is null and w.due_at <= clock_timestamp()
+            order by w.due_at limit p_limit for update skip locked);
+    end if;
+
     return query
-    with due as materialized (
-        (select w.ctid, 1 as solo
-         from shop_private.work w
-         where w.model_id = p_model_id and w.part = p_part and w.state = 'pending' and w.solo = 1
-           and w.due_at <= clock_timestamp()
-         order by w.due_at limit 1 for update skip locked)
-    ), batch as materialized (
-        (select w.ctid, 0 as solo
-         from shop_private.work w
-         where w.model_id = p_model_id and w.part = p_part and w.state = 'pending' and w.solo = 0
-           and w.due_at <= clock_timestamp() and not exists (select from due)
-         order by w.due_at limit p_limit for update skip locked)
-    ), mine as (
+    with mine as (
         update shop_private.work w
-        set state = 'leased', worker_id = p_worker, attempts = w.attempts + n.solo
-        from (select * from due union all select * from batch) n
-        where w.ctid = n.ctid
-        returning w.product_id, w.position, w.attempts
+        set state = 'leased', worker_id = p_worker, batch_size = cardinality(items),
+            attempts = w.attempts + (w.batch_limit is not distinct from 1)::integer
+        where w.ctid = any (items)
+        returning w.product_id, w.position, w.attempts, w.batch_limit, w.host
     )
-    select m.product_id, m.position, m.attempts, p.title, r.folder, i.uri, i.phash is not null
+    select m.product_id, m.position, m.attempts, m.batch_limit, p.title, r.folder, i.uri, m.host
     from mine m
     join shop.product p on p.product_id = m.product_id
     left join shop.product_image i

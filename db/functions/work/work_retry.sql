@@ -1,13 +1,26 @@
--- Makes a model's quarantined items pending again, after the cause of their errors was fixed. Returns the number of
--- items.
-create or replace function shop_private.work_retry(p_model_id smallint)
-returns bigint
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with again as (
-        update shop_private.work w
-        set state = 'pending', solo = 0, attempts = 0, due_at = clock_timestamp()
-        where w.model_id = p_model_id and w.state = 'quarantined'
-        returning 1
-    )
-    select count(*) from again;
-$$;
+-- Makes a model's quarantined items pending again, after the cause of their errors was fixed, and images that wait for
+-- another attempt to fetch them due now. p_catalog and p_host limit this to the items of a catalog, and to the images
+-- of a host, with or without its port. The hosts of these images are tried immediately. Returns the number of items.
+create or replace function shop_private.work_retry(
+    p_model_id smallint, p_catalog text default null, p_host text default null
+) returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    again bigint;
+begin
+    delete from shop_private.fetch_host f
+    where (p_host is null or p_host in (f.host, regexp_replace(f.host, ':[0-9]+$', '')))
+      and (p_catalog is null or exists (
+          select from shop_private.work w join shop.product p using (product_id)
+          where w.host = f.host and p.catalog = p_catalog));
+    update shop_private.work w
+    set state = 'pending', batch_limit = null, attempts = 0, fetch_failures = 0,
+        due_at = clock_timestamp(), error = null
+    where w.model_id = p_model_id
+      and (w.state = 'quarantined' or w.state = 'pending' and w.fetch_failures > 0)
+      and (p_host is null or p_host in (w.host, regexp_replace(w.host, ':[0-9]+$', '')))
+      and (p_catalog is null or exists (
+          select from shop.product p where p.product_id = w.product_id and p.catalog = p_catalog));
+    get diagnostics again = row_count;
+    return again;
+end $$;

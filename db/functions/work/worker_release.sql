@@ -7,7 +7,8 @@ declare
     released integer;
 begin
     update shop_private.work w
-    set state = 'pending', worker_id = null, attempts = w.attempts - w.solo
+    set state = 'pending', worker_id = null, batch_size = null,
+        attempts = w.attempts - coalesce(w.batch_limit = 1 and w.batch_size is not null, false)::integer
     where w.state = 'leased' and w.worker_id = p_worker;
     get diagnostics released = row_count;
     delete from shop_private.worker k where k.worker_id = p_worker;

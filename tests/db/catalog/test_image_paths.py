@@ -1,6 +1,7 @@
 """A path that leads out of the image root is refused."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,8 @@ def root(tmp_path: Path) -> Path:
 def test_a_path_below_the_root_becomes_a_uri_and_its_existence_is_checked(
     root: Path, written: str, uri: str, exists: bool
 ):
-    assert ImageRoot(root).uri(written) == (uri, exists)
+    stored, version = ImageRoot(root).uri(written)
+    assert (stored, version is not None) == (uri, exists)
 
 
 @pytest.mark.parametrize(
@@ -97,5 +99,22 @@ def test_a_path_that_leaves_the_root_or_names_no_file_is_refused_with_the_reason
 
 def test_an_image_root_may_be_a_symbolic_link(root: Path, tmp_path: Path):
     (tmp_path / "linked").symlink_to(root)
-    assert ImageRoot(tmp_path / "linked").uri("a.jpg") == ("a.jpg", True)
-    assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", False)
+    uri, version = ImageRoot(tmp_path / "linked").uri("a.jpg")
+    assert (uri, bool(version)) == ("a.jpg", True)
+    assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", None)
+
+
+def test_the_version_of_a_file_changes_with_its_content_even_if_size_and_time_are_kept(tmp_path: Path):
+    file, other = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    file.write_bytes(b"red")
+    other.write_bytes(b"tan")
+    root = ImageRoot(tmp_path)
+    _, first = root.uri("a.jpg")
+    assert root.uri("a.jpg") == ("a.jpg", first)
+    shutil.copystat(file, other)
+    other.rename(file)
+    _, second = root.uri("a.jpg")
+    assert second != first
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    assert root.uri("link.jpg") == ("link.jpg", second)
+    assert root.uri("https://shop.example/a.jpg") == ("https://shop.example/a.jpg", "")

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ BAD = {
     "PSD": (b"8BPS\0\1" + bytes(40), "not an image"),
     "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40), "not an image"),
     "FITS": (b"SIMPLE  =                    T" + b" " * 2850, "not an image"),
-    "TIFF": (encoded(RED, "TIFF"), "not an image"),
+    "truncated TIFF": (encoded(RED, "TIFF")[:60], "damaged"),
+    "TIFF whose directory leads to itself": (b"II*\0\x08\0\0\0\x00\x00\x08\x00\x00\x00", "damaged"),
     "PDF": (b"%PDF-1.7\n1 0 obj\n", "not an image"),
     "GIF with a giant frame": (
         b"GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\x02L\x01\0;",
@@ -80,6 +82,15 @@ def test_a_png_with_a_compressed_text_of_70_million_characters_is_refused() -> N
         (RED, "WEBP"),
         (RED, "BMP"),
         (RED, "AVIF"),
+        (RED, "TIFF"),
+        (RED.convert("L"), "TIFF"),
+        (RED.convert("1"), "TIFF"),
+        (RED.convert("P"), "TIFF"),
+        (RED.convert("LA"), "TIFF"),
+        (RED.convert("RGBA"), "TIFF"),
+        (RED.convert("CMYK"), "TIFF"),
+        (RED.convert("YCbCr"), "TIFF"),
+        (Image.new("LAB", (4, 4), (128, 200, 180)), "TIFF"),
         (Image.new("RGB", (1, 1)), "PNG"),
         (Image.new("RGB", (1, 1000)), "PNG"),
     ],
@@ -98,14 +109,61 @@ def test_transparent_pixels_become_white() -> None:
     assert open_image(encoded(palette, "PNG", transparency=0), MAX_PIXELS).image.getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_sixteen_bit_grey_image_keeps_its_tones() -> None:
-    tones = np.array([[0, 257 * 100], [257 * 200, 65535]], dtype=np.uint16)
-    opened = np.asarray(open_image(encoded(Image.fromarray(tones), "PNG"), MAX_PIXELS).image)[..., 0]
-    assert opened.tolist() == [[0, 100], [200, 255]]
+RAMP = np.linspace(0, 1, 256).reshape(16, 16)
+DEEP = {
+    "16-bit PNG": encoded(Image.fromarray((RAMP * 65535).round().astype(np.uint16)), "PNG"),
+    "16-bit TIFF": encoded(Image.fromarray((RAMP * 65535).round().astype(np.uint16)), "TIFF"),
+    "16-bit TIFF, big-endian": encoded(Image.fromarray((RAMP * 65535).round().astype(np.uint16).astype(">u2")), "TIFF"),
+    "16-bit tones in 32 bits": encoded(Image.fromarray((RAMP * 65535).round().astype(np.int32)), "TIFF"),
+    "32-bit TIFF": encoded(Image.fromarray((RAMP * (2**31 - 1)).astype(np.int32)), "TIFF"),
+    "float TIFF, 0 to 1": encoded(Image.fromarray(RAMP.astype(np.float32)), "TIFF"),
+    "float TIFF, 0 to 255": encoded(Image.fromarray((RAMP * 255).astype(np.float32)), "TIFF"),
+}
 
 
+@pytest.mark.parametrize("keep_alpha", [False, True])
+@pytest.mark.parametrize("name", DEEP)
+def test_grey_of_more_than_eight_bits_keeps_its_tones(name: str, keep_alpha: bool) -> None:
+    opened = open_image(DEEP[name], MAX_PIXELS, keep_alpha=keep_alpha).image
+    assert np.abs(np.asarray(opened)[..., 0].ravel() - np.arange(256.0)).max() <= 1
+
+
+def test_a_dark_sixteen_bit_image_is_not_brightened() -> None:
+    dark = encoded(Image.fromarray(np.full((4, 4), 2570, dtype=np.uint16)), "PNG")
+    assert open_image(dark, MAX_PIXELS).image.getpixel((0, 0)) == (10, 10, 10)
+
+
+def test_a_float_image_without_a_number_in_places_is_opened() -> None:
+    tones = np.array([[0.5, np.nan], [np.inf, 1.0]], dtype=np.float32)
+    opened = np.asarray(open_image(encoded(Image.fromarray(tones), "TIFF"), MAX_PIXELS).image)[..., 0]
+    assert opened.tolist() == [[128, 0], [0, 255]]
+
+
+def test_the_transparent_tone_of_a_sixteen_bit_image_becomes_white() -> None:
+    grey = Image.fromarray(np.array([[1000, 20_000]], dtype=np.uint16))
+    data = encoded(grey, "PNG", transparency=1000)
+    assert open_image(data, MAX_PIXELS).image.getpixel((0, 0)) == (255, 255, 255)
+    assert open_image(data, MAX_PIXELS).image.getpixel((1, 0)) == (78, 78, 78)
+    assert open_image(data, MAX_PIXELS, keep_alpha=True).image.getpixel((0, 0))[3] == 0
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("keep_alpha", [False, True])
+def test_print_colours_are_not_inverted(format_: str, keep_alpha: bool) -> None:
+    data = encoded(RED.convert("CMYK"), format_)
+    red, green, blue = open_image(data, MAX_PIXELS, keep_alpha=keep_alpha).image.getpixel((5, 5))[:3]
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+def test_print_colours_with_a_damaged_profile_are_converted_without_it() -> None:
+    data = encoded(RED.convert("CMYK"), "TIFF", icc_profile=b"not a profile")
+    assert open_image(data, MAX_PIXELS).image.getpixel((5, 5))[0] > 240
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "TIFF", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_image_of_every_exif_orientation_is_opened_upright(orientation: int) -> None:
+def test_an_image_of_every_exif_orientation_is_opened_upright(orientation: int, format_: str) -> None:
     upright = Image.new("RGB", (64, 32), "white")
     upright.paste((255, 0, 0), (0, 0, 32, 16))  # red at the top left
     undo = {
@@ -120,8 +178,9 @@ def test_an_image_of_every_exif_orientation_is_opened_upright(orientation: int) 
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    opened = open_image(encoded(stored, "JPEG", exif=exif, quality=95), MAX_PIXELS).image
-    assert opened.size == (64, 32)
+    upright_image = open_image(encoded(stored, format_, exif=exif, quality=95), MAX_PIXELS)
+    opened = upright_image.image
+    assert opened.size == (upright_image.width, upright_image.height) == (64, 32)
     red, green, _ = opened.getpixel((8, 8))
     assert red > 200 > 100 > green
     assert min(opened.getpixel((56, 24))) > 200
@@ -133,10 +192,58 @@ def test_an_image_with_corrupt_exif_is_opened() -> None:
     assert open_image(data, MAX_PIXELS).image.size == RED.size
 
 
-def test_an_animation_is_opened_as_its_first_frame() -> None:
-    frames = [Image.new("L", (8, 8), n % 256) for n in range(1, 500)]
-    data = encoded(Image.new("L", (8, 8), 0), "GIF", save_all=True, append_images=frames)
+def test_the_first_frame_of_an_animation_is_opened() -> None:
+    first = Image.new("L", (8, 8), 0)
+    first.paste(200, (0, 0, 4, 8))
+    data = encoded(first, "GIF", save_all=True, append_images=[first.rotate(90), first.rotate(180)])
+    opened = open_image(data, MAX_PIXELS).image
+    assert (opened.getpixel((0, 7)), opened.getpixel((7, 0))) == ((200, 200, 200), (0, 0, 0))
+
+
+EMPTY = {
+    "white": Image.new("RGBA", (32, 32), "white"),
+    "black": Image.new("RGBA", (32, 32), "black"),
+    "transparent": Image.new("RGBA", (32, 32), (0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("keep_alpha", [False, True])
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize("empty", EMPTY)
+def test_of_an_animation_the_first_frame_that_shows_something_is_opened(
+    empty: str, format_: str, keep_alpha: bool
+) -> None:
+    shown = Image.new("RGBA", (32, 32), "white")
+    shown.paste((200, 0, 0, 255), (8, 8, 24, 24))
+    later = Image.new("RGBA", (32, 32), "white")
+    later.paste((0, 0, 200, 255), (8, 8, 24, 24))
+    data = encoded(
+        EMPTY[empty], format_, save_all=True, append_images=[EMPTY[empty].copy(), shown, later], duration=100
+    )
+    red, green, blue = open_image(data, MAX_PIXELS, keep_alpha=keep_alpha).image.getpixel((16, 16))[:3]
+    assert red > 150
+    assert max(green, blue) < 80
+
+
+@pytest.mark.parametrize("frames", [3, 500])
+def test_an_animation_of_empty_frames_opens_as_its_first_frame(frames: int) -> None:
+    others = [Image.new("L", (8, 8), 1 + n % 255) for n in range(frames)]
+    data = encoded(Image.new("L", (8, 8), 0), "GIF", save_all=True, append_images=others)
     assert open_image(data, MAX_PIXELS).image.getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_a_heic_image_is_opened_or_refused_with_the_package_that_it_needs() -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        with pytest.raises(ImageRejected, match=r"pip install 'windowshop\[heic\]'"):
+            open_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", MAX_PIXELS)
+        return
+    buffer = BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), "red")).save(buffer)
+    opened = open_image(buffer.getvalue(), MAX_PIXELS)
+    assert (opened.image.mode, opened.image.size) == ("RGB", (64, 48))
+    assert opened.image.getpixel((30, 20))[0] > 240
 
 
 def test_the_perceptual_hash_is_similar_after_scaling_and_different_for_another_image() -> None:
@@ -149,3 +256,9 @@ def test_the_perceptual_hash_is_similar_after_scaling_and_different_for_another_
 
     assert distance(drawing, drawing.resize((90, 90))) <= 6
     assert distance(drawing, other) >= 16
+
+
+def test_the_first_page_of_a_tiff_is_opened_even_if_it_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "pages.tif"
+    EMPTY["white"].convert("RGB").save(file, save_all=True, append_images=[Image.new("RGB", (40, 30), "red")])
+    assert open_image(file.read_bytes(), MAX_PIXELS).image.size == (32, 32)

@@ -132,7 +132,7 @@ def test_a_claim_finds_the_next_batch_among_20000_work_items_without_a_sort(shop
     shop.run("analyze shop_private.work")
     plan = shop.value(
         "explain (format json) select ctid from shop_private.work w where w.model_id = 1 and w.part = 'title' "
-        "and w.state = 'pending' and w.solo = 0 and w.due_at <= clock_timestamp() "
+        "and w.state = 'pending' and w.host is null and w.batch_limit is null and w.due_at <= clock_timestamp() "
         "order by w.due_at limit 128 for update skip locked"
     )
     assert "work_due_idx" in str(plan)

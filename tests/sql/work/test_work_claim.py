@@ -1,4 +1,5 @@
-"""No two workers hold the same item. After a worker stops, each of its items is tried alone, at most three times."""
+"""No two workers hold the same item. After a worker stops, its batches are tried again in halves, down to single items,
+which are tried at most three times."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def test_a_claim_returns_items_of_one_model_and_one_part(two_models: "Shop") -> 
 def test_an_image_item_has_its_folder_and_its_uri(shop: "Shop") -> None:
     shop.add("a")
     [item] = shop.worker().claim("image")
-    assert (item.folder, item.uri, item.attempts, item.phash_known) == ("/images", "a-0.jpg", 0, False)
+    assert (item.folder, item.uri, item.attempts, item.host) == ("/images", "a-0.jpg", 0, None)
 
 
 def test_a_live_worker_keeps_its_items(shop: "Shop") -> None:
@@ -84,20 +85,47 @@ def test_a_live_worker_keeps_its_items(shop: "Shop") -> None:
 
 def _held(shop: "Shop") -> list[Item]:
     return [
-        Item(row.product_id, row.position, 0, "", None, None, False)
+        Item(row.product_id, row.position, 0, None, "", None, None, None)
         for row in shop.run("select product_id, position from shop_private.work where state = 'leased'")
     ]
 
 
-def test_after_a_lease_expires_each_item_is_tried_alone(shop: "Shop") -> None:
-    shop.add("a", "b", "c", "d")
+def test_after_a_lease_expires_a_batch_is_tried_again_in_halves(shop: "Shop") -> None:
+    shop.add(*(f"sku {n:02}" for n in range(10)))
     one, two = shop.worker(), shop.worker()
-    assert len(one.claim(limit=3)) == 3
+    assert len(one.claim(limit=8)) == 8
     shop.expire(one)
-    first, second, third = two.claim(), two.claim(), two.claim()
-    assert [len(first), len(second), len(third)] == [1, 1, 1]
-    assert {item.attempts for item in (*first, *second, *third)} == {1}
-    assert skus(two.claim()) == ["d"]  # the stopped worker never held d, so d is not tried alone
+    first, second, rest = two.claim(), two.claim(), two.claim()
+    assert [(len(batch), {item.batch_limit for item in batch}) for batch in (first, second, rest)] == [
+        (4, {4}),
+        (4, {4}),
+        (2, {None}),
+    ]
+    assert {item.attempts for item in (*first, *second, *rest)} == {0}
+    two.complete(first)
+    shop.expire(two)  # the second half and the other items are lost again
+    three = shop.worker()
+    assert [len(three.claim()) for _ in range(4)] == [2, 2, 1, 1]
+
+
+def test_halves_of_lost_batches_are_no_larger_than_the_limit_of_the_worker(shop: "Shop") -> None:
+    shop.add(*(f"sku {n}" for n in range(10)))
+    one, two = shop.worker(), shop.worker()
+    one.claim(limit=10)
+    shop.expire(one)
+    assert [len(two.claim(limit=3)) for _ in range(4)] == [3, 3, 3, 1]
+
+
+def test_an_item_is_tried_alone_after_every_larger_batch_with_it_was_lost(shop: "Shop") -> None:
+    shop.add(*(f"sku {n}" for n in range(8)))
+    sizes = []
+    for _ in range(5):
+        worker = shop.worker()
+        batch = worker.claim(limit=8)
+        sizes.append(len(batch))
+        shop.expire(worker)
+    assert sizes == [8, 4, 4, 2, 2]
+    assert shop.value("select count(*) from shop_private.work where part = 'title' and attempts > 0") == 0
 
 
 def test_an_item_claimed_by_a_worker_without_a_heartbeat_can_be_claimed_again(shop: "Shop") -> None:
@@ -132,7 +160,7 @@ def test_an_item_to_be_tried_alone_is_claimed_before_older_items(shop: "Shop") -
 def test_an_item_waiting_for_a_retry_does_not_delay_other_items(shop: "Shop") -> None:
     shop.add("late", "b")
     shop.run(
-        "update shop_private.work set solo = 1, due_at = clock_timestamp() + interval '1 hour' "
+        "update shop_private.work set batch_limit = 1, due_at = clock_timestamp() + interval '1 hour' "
         "where product_id = shop.product_id('late')"
     )
     assert skus(shop.worker().claim()) == ["b"]

@@ -46,7 +46,7 @@ def test_failed_items_are_retried_together_in_one_batch(shop: "Shop") -> None:
     assert [item.attempts for item in worker.claim()] == [1, 1, 1]
 
 
-def test_failed_items_are_tried_alone_after_the_encoder_that_retried_them_stops(shop: "Shop") -> None:
+def test_failed_items_that_then_stop_their_encoder_are_tried_in_halves(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     one.fail(one.claim(limit=1)[0], "out of memory")
@@ -75,7 +75,7 @@ def test_an_error_of_5000_characters_is_truncated_to_1000_characters(shop: "Shop
 
 def test_released_items_are_pending_again_and_the_attempt_does_not_count(shop: "Shop") -> None:
     shop.add("a", "b", "solo")
-    shop.run("update shop_private.work set solo = 1 where product_id = shop.product_id('solo')")
+    shop.run("update shop_private.work set batch_limit = 1 where product_id = shop.product_id('solo')")
     one, two = shop.worker(), shop.worker()
     [alone] = one.claim()
     assert alone.attempts == 1

@@ -99,5 +99,5 @@ def test_a_change_of_a_quarantined_title_resets_its_work_item(shop: "Shop") -> N
     worker = shop.worker()
     worker.fail(worker.claim()[0], final=True)
     shop.run("update shop.product set title = 'good'")
-    [row] = shop.run("select state::text, solo, attempts, error, worker_id from shop_private.work")
-    assert tuple(row) == ("pending", 0, 0, None, None)
+    [row] = shop.run("select state::text, batch_limit, attempts, error, worker_id from shop_private.work")
+    assert tuple(row) == ("pending", None, 0, None, None)

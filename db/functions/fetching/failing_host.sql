@@ -1,0 +1,7 @@
+-- Lists the hosts whose images cannot be fetched at present. Encoders try each host again by themselves.
+create or replace view shop.failing_host as select * from shop_private.failing_hosts();
+comment on column shop.failing_host.host is 'name and port of the host, or scheme and bucket of an object store';
+comment on column shop.failing_host.waiting is 'images of the host that are not encoded yet, counted for each model';
+comment on column shop.failing_host.failing_since is 'when the first fetch failed after the last answer of the host';
+comment on column shop.failing_host.next_attempt_at is 'no image of the host is fetched before this time';
+comment on column shop.failing_host.error is 'why the last fetch failed';

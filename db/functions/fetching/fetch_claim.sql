@@ -1,0 +1,53 @@
+-- Leases images that must be fetched to a worker and returns them, at most p_limit. From a host that answers, the
+-- worker gets up to p_per_host images; p_busy counts, by host, the images that the worker already holds for fetching.
+-- From a host that has not answered yet, or whose pause is over, all workers together get one image, and no other
+-- image for p_seconds or until its answer is recorded. So a host that does not answer occupies one connection.
+--
+-- The hosts are found by one index probe each, so millions of images of one host do not slow a claim down.
+create or replace function shop_private.fetch_claim(
+    p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
+) returns table (
+    product_id uuid, "position" smallint, attempts smallint, batch_limit smallint, uri text, host text, answers boolean
+)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query
+    with recursive hosts(host) as (
+        (select w.host from shop_private.work w
+         where w.model_id = p_model_id and w.state = 'pending' and w.host is not null
+         order by w.host limit 1)
+        union all
+        select n.host
+        from hosts h cross join lateral (
+            select w.host from shop_private.work w
+            where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host > h.host
+            order by w.host limit 1) n
+    ), open as materialized (
+        select h.host, coalesce(f.answered_at is not null and f.failures = 0, false) as answers,
+            coalesce((p_busy ->> h.host)::integer, 0) as busy
+        from hosts h left join shop_private.fetch_host f using (host)
+        where coalesce(greatest(f.paused_until, f.probed_until) <= clock_timestamp(), true)
+    ), due as materialized (
+        select w.item, o.host, o.answers
+        from (select * from open order by answers desc, busy, random()) o
+        cross join lateral (
+            select w.ctid as item from shop_private.work w
+            where w.model_id = p_model_id and w.host = o.host and w.state = 'pending'
+              and w.due_at <= clock_timestamp()
+            order by w.due_at limit greatest(case when o.answers then p_per_host else 1 end - o.busy, 0)
+            for update skip locked) w
+        limit p_limit
+    ), probed as (
+        insert into shop_private.fetch_host as f (host, probed_until)
+        select d.host, clock_timestamp() + make_interval(secs => p_seconds)
+        from due d where not d.answers order by d.host
+        on conflict (host) do update set probed_until = excluded.probed_until
+    ), mine as (
+        update shop_private.work w set state = 'leased', worker_id = p_worker, batch_size = null
+        from due d where w.ctid = d.item
+        returning w.product_id, w.position, w.attempts, w.batch_limit, d.host, d.answers
+    )
+    select m.product_id, m.position, m.attempts, m.batch_limit, i.uri, m.host, m.answers
+    from mine m left join shop.product_image i using (product_id, position);
+end $$;

@@ -1,0 +1,61 @@
+-- Records that an image could not be fetched for now: its host does not answer, or answers that it is busy or broken
+-- (p_answered). Returns whether the host is paused now; until the pause is over, no worker fetches from it.
+--
+-- The circuit breaker: a host is paused after three failures in a row, or after one if it has never answered. The pause
+-- doubles with each further failure. A pause that the host asks for (p_retry_seconds) is kept up to an hour. The image
+-- is tried again after a pause of its own, which grows to an hour, for about a day. Images of a host that has not
+-- answered for a day are quarantined.
+create or replace function shop_private.fetch_failed(
+    p_worker uuid, p_model_id smallint, p_product uuid, p_position smallint, p_host text, p_error text,
+    p_answered boolean, p_retry_seconds double precision
+) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    at constant timestamptz := clock_timestamp();
+    -- Seconds of the first pause, and of the longest pause of a host. A host that answers is tried again sooner, so
+    -- that one broken image does not delay the other images of its host.
+    first_pause constant double precision := case when p_answered then 2 else 30 end;
+    longest_pause constant double precision := case when p_answered then 60 else 600 end;
+    known shop_private.fetch_host;
+    pauses integer;
+    given_up boolean;
+begin
+    insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
+    select * into known from shop_private.fetch_host f where f.host = p_host for update;
+    if coalesce(known.paused_until <= at, true) then  -- failures during a pause began before it
+        known.failures := known.failures + 1;
+    end if;
+    pauses := known.failures - case when known.answered_at is null then 0 else 2 end;
+    if p_retry_seconds > 0 then
+        known.paused_until := greatest(known.paused_until, at + make_interval(secs => least(p_retry_seconds, 3600)));
+    end if;
+    if pauses > 0 and coalesce(known.paused_until <= at, true) then
+        known.paused_until := at
+            + make_interval(secs => least(first_pause * 2 ^ least(pauses - 1, 20), longest_pause));
+    end if;
+    update shop_private.fetch_host f
+    set failures = known.failures, failing_since = coalesce(f.failing_since, at), probed_until = null,
+        paused_until = known.paused_until, error = left(p_error, 1000)
+    where f.host = p_host
+    returning f.failing_since < at - interval '1 day' into given_up;
+
+    update shop_private.work w
+    set state = case when given_up or w.fetch_failures + 1 >= @fetch_attempts@ then 'quarantined' else 'pending'
+                end::shop_private.work_state,
+        fetch_failures = w.fetch_failures + 1, batch_size = null, worker_id = null, error = left(p_error, 1000),
+        due_at = at + make_interval(
+            secs => least(greatest(first_pause, p_retry_seconds) * 2 ^ least(w.fetch_failures, 20), 3600)
+                * (0.9 + 0.2 * random()))
+    where w.product_id = p_product and w.model_id = p_model_id and w.part = 'image' and w.position = p_position
+      and w.state = 'leased' and w.worker_id = p_worker;
+    if given_up then  -- a host can have millions of images, so each failure quarantines a part of them
+        update shop_private.work w
+        set state = 'quarantined', error = left(p_error, 1000)
+        where w.ctid = any (array(
+            select o.ctid from shop_private.work o
+            where o.model_id = p_model_id and o.host = p_host and o.state = 'pending'
+              and o.due_at < at - interval '1 day'
+            order by o.due_at limit 10000 for update skip locked));
+    end if;
+    return coalesce(known.paused_until > at, false);
+end $$;

@@ -1,0 +1,13 @@
+-- Records that images that were fetched enter a batch together. If the worker stops from now on, work_claim halves
+-- this batch. The arrays are parallel: one element for each image.
+create or replace function shop_private.work_begin(
+    p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
+) returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    update shop_private.work w
+    set batch_size = cardinality(p_products), fetch_failures = 0,
+        attempts = w.attempts + (w.batch_limit is not distinct from 1)::integer
+    from unnest(p_products, p_positions) as i(product_id, "position")
+    where w.product_id = i.product_id and w.position = i.position and w.model_id = p_model_id and w.part = 'image'
+      and w.state = 'leased' and w.worker_id = p_worker;
+$$;

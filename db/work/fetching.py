@@ -1,0 +1,125 @@
+"""Calls the SQL functions of the work list for images that must be fetched from a host.
+
+The database keeps the state of each host, so all encoders share one circuit breaker, and a restart does not reset it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, text
+
+from db.images.errors import FetchFailed
+from db.work.items import Item
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteItem:
+    """An image to fetch. `answers` tells whether its host answered the last fetch."""
+
+    item: Item
+    host: str
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailingHost:
+    host: str
+    waiting: int
+    error: str
+
+
+_CLAIM = text(
+    "select product_id, position, attempts, batch_limit, uri, host, answers from shop_private.fetch_claim("
+    ":worker, cast(:model as smallint), :limit, :per_host, :busy, :seconds)"
+)
+_FAILED = text(
+    "select shop_private.fetch_failed(:worker, cast(:model as smallint), :product, cast(:position as smallint), :host, "
+    ":error, :answered, :seconds)"
+)
+_BEGIN = text(
+    "select shop_private.work_begin(:worker, cast(:model as smallint), cast(:products as uuid[]), "
+    "cast(:positions as smallint[]))"
+)
+_RETURN = text(
+    "select shop_private.fetch_return(:worker, cast(:model as smallint), cast(:products as uuid[]), "
+    "cast(:positions as smallint[]))"
+)
+_FAILING = text("select host, waiting, coalesce(error, '') from shop.failing_host where waiting > 0")
+
+
+def claim(
+    conn: Connection,
+    worker: UUID,
+    model_id: int,
+    limit: int,
+    *,
+    per_host: int,
+    busy: Mapping[str, int],
+    seconds: float,
+) -> list[RemoteItem]:
+    """Claim up to `limit` images to fetch, up to `per_host` of each host including those in `busy`.
+
+    A host that has not answered yet gets one image, and no other for `seconds` or until its answer is recorded.
+    """
+    parameters = {
+        "worker": worker,
+        "model": model_id,
+        "limit": limit,
+        "per_host": per_host,
+        "busy": Jsonb(dict(busy)),
+        "seconds": seconds,
+    }
+    return [
+        RemoteItem(
+            Item(row.product_id, row.position, row.attempts, row.batch_limit, "", None, row.uri, row.host),
+            row.host,
+            row.answers,
+        )
+        for row in conn.execute(_CLAIM, parameters)
+    ]
+
+
+def begin(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
+    """Record that these images, which were fetched, enter a batch together."""
+    conn.execute(_BEGIN, _keys(worker, model_id, items))
+
+
+def give_back(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
+    """Give images back that were not fetched, because their host was paused."""
+    conn.execute(_RETURN, _keys(worker, model_id, items))
+
+
+def failed(conn: Connection, worker: UUID, model_id: int, remote: RemoteItem, error: FetchFailed) -> bool:
+    """Record that an image could not be fetched for now. Returns whether its host is paused."""
+    parameters = {
+        "worker": worker,
+        "model": model_id,
+        "product": remote.item.product_id,
+        "position": remote.item.position,
+        "host": remote.host,
+        "error": error.message,
+        "answered": error.answered,
+        "seconds": error.seconds,
+    }
+    return bool(conn.scalar(_FAILED, parameters))
+
+
+def answered(conn: Connection, host: str) -> None:
+    """Record that a host answers, which ends its pause."""
+    conn.execute(text("select shop_private.fetch_answered(:host)"), {"host": host})
+
+
+def failing_hosts(conn: Connection) -> list[FailingHost]:
+    """Return the hosts that images wait for because fetching fails, the host with the most images first."""
+    return [FailingHost(*row) for row in conn.execute(_FAILING)]
+
+
+def _keys(worker: UUID, model_id: int, items: Sequence[Item]) -> dict[str, object]:
+    return {
+        "worker": worker,
+        "model": model_id,
+        "products": [item.product_id for item in items],
+        "positions": [item.position for item in items],
+    }

@@ -1,0 +1,220 @@
+"""Fetches the images of the catalog that are on other hosts, beside the pipeline of the catalog lane.
+
+Threads fetch the images. The catalog lane claims them, takes the fetched images as batches, and records the outcomes.
+So the pipeline never waits for a host: while a host is silent, titles, files and the images of other hosts go on.
+"""
+
+import threading
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from db.fetching import Fetcher
+from db.images.errors import FetchFailed, ImageRejected
+from db.work import fetching
+from db.work import items as work
+from db.work.fetching import RemoteItem
+from db.work.items import Item
+from encoder.settings import EncoderSettings
+
+log = structlog.get_logger()
+
+_FULL_SECONDS = 0.5  # a batch that is not full waits at most this long for more images while others are being fetched
+_MAX_BYTES = 256 * 2**20  # no further image is claimed while fetched images of this many bytes wait
+_SETTLE_SECONDS = 30.0  # longest expected time between the end of a fetch and the record of its outcome
+_LOG_SECONDS = 60.0  # at most one log line for each host in this time
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    model_id: int
+    remote: RemoteItem
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedImage:
+    item: Item
+    data: bytes
+    at: float = field(default_factory=time.monotonic)
+
+
+class RemoteImages:
+    """The images that one worker holds for fetching. Only the threads that fetch and the claiming thread use it."""
+
+    def __init__(self, worker: UUID, fetcher: Fetcher, settings: EncoderSettings, batch: int) -> None:
+        self._worker = worker
+        self._fetcher = fetcher
+        self._per_host = settings.fetch_per_host
+        # Enough images of one host to fill the next batch, and not more, because a pause gives them all back.
+        self._claim_per_host = max(8 * settings.fetch_per_host, batch)
+        self._capacity = 2 * batch + settings.fetch_connections
+        self._probe_seconds = settings.fetch_attempts * settings.fetch_seconds + _SETTLE_SECONDS
+        self._threads = ThreadPoolExecutor(settings.fetch_connections, thread_name_prefix="fetch")
+        self._changed = threading.Condition()
+        self._queued: defaultdict[str, deque[_Fetch]] = defaultdict(deque)
+        self._running: Counter[str] = Counter()
+        self._failing: set[str] = set()  # hosts whose failure is not recorded yet
+        self._outcomes: deque[tuple[_Fetch, bytes | ImageRejected]] = deque()
+        self._ready: defaultdict[int, deque[FetchedImage]] = defaultdict(deque)
+        self._log = HostLog()
+
+    def claim(self, conn: Connection, model_id: int) -> None:
+        """Claim images of the model and begin to fetch them."""
+        with self._changed:
+            waiting = sum(len(image.data) for images in self._ready.values() for image in images)
+            room = self._capacity - self._held()
+            busy = Counter({host: len(queue) for host, queue in self._queued.items()}) + self._running
+        if room <= 0 or waiting > _MAX_BYTES:
+            return
+        with conn.begin():
+            claimed = fetching.claim(
+                conn,
+                self._worker,
+                model_id,
+                room,
+                per_host=self._claim_per_host,
+                busy=busy,
+                seconds=self._probe_seconds,
+            )
+        with self._changed:
+            for remote in claimed:
+                self._queued[remote.host].append(_Fetch(model_id, remote))
+            for host in {remote.host for remote in claimed}:
+                self._start(host)
+
+    def settle(self, conn: Connection, models: Collection[int]) -> int:
+        """Record what the fetches since the last call came to. Returns the number of failures. Images of models that
+        are not in `models` are dropped."""
+        with self._changed:
+            outcomes = list(self._outcomes)
+            self._outcomes.clear()
+            for model_id in [each for each in self._ready if each not in models]:
+                del self._ready[model_id]
+        failures, recovered = 0, set[str]()
+        for fetch, outcome in outcomes:
+            host = fetch.remote.host
+            if isinstance(outcome, FetchFailed):
+                with conn.begin():
+                    paused = fetching.failed(conn, self._worker, fetch.model_id, fetch.remote, outcome)
+                self._resume(conn, host, paused=paused)
+            elif not fetch.remote.answers and host not in recovered:
+                with conn.begin():
+                    fetching.answered(conn, host)
+                recovered.add(host)
+            if isinstance(outcome, bytes):
+                self._ready[fetch.model_id].append(FetchedImage(fetch.remote.item, outcome))
+                continue
+            failures += 1
+            self._log.failure(host, outcome.message)
+            if not isinstance(outcome, FetchFailed):
+                with conn.begin():
+                    work.fail(
+                        conn,
+                        self._worker,
+                        fetch.model_id,
+                        "image",
+                        fetch.remote.item,
+                        outcome.message,
+                        final=outcome.final,
+                    )
+        return failures
+
+    def take(self, model_id: int, limit: int) -> list[FetchedImage]:
+        """Returns up to `limit` fetched images that may share a batch, or none while more images are expected."""
+        ready = self._ready[model_id]
+        if not ready:
+            return []
+        with self._changed:
+            expecting = bool(self._running)
+        if len(ready) < limit and expecting and time.monotonic() - ready[0].at < _FULL_SECONDS:
+            return []
+        batch_limit = ready[0].item.batch_limit
+        alike = [image for image in ready if image.item.batch_limit == batch_limit][: min(limit, batch_limit or limit)]
+        chosen = {(image.item.product_id, image.item.position) for image in alike}
+        self._ready[model_id] = deque(
+            image for image in ready if (image.item.product_id, image.item.position) not in chosen
+        )
+        return alike
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        """Wait for `seconds`, or until `stop` is set. While images are being fetched, wait at most 0.2 seconds."""
+        with self._changed:
+            if self._outcomes or self._running:
+                self._changed.wait(0.2)
+                return
+        stop.wait(seconds)
+
+    def close(self) -> None:
+        """Drop all images. Fetches that are running end by themselves, and their outcomes are not recorded."""
+        with self._changed:
+            self._queued.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _held(self) -> int:
+        queued = sum(map(len, self._queued.values()))
+        return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
+
+    def _start(self, host: str) -> None:
+        """Start the next fetches of a host. The caller holds the lock."""
+        queue = self._queued[host]
+        while queue and host not in self._failing and self._running[host] < self._per_host:
+            self._running[host] += 1
+            self._threads.submit(self._fetch, queue.popleft())
+        if not queue:
+            del self._queued[host]
+
+    def _fetch(self, fetch: _Fetch) -> None:
+        outcome = self._read(fetch.remote.item.uri)
+        host = fetch.remote.host
+        with self._changed:
+            self._outcomes.append((fetch, outcome))
+            self._running[host] -= 1
+            if not self._running[host]:
+                del self._running[host]
+            if isinstance(outcome, FetchFailed):
+                self._failing.add(host)
+            self._start(host)
+            self._changed.notify_all()
+
+    def _read(self, uri: str | None) -> bytes | ImageRejected:
+        if uri is None:
+            return ImageRejected("the image is not in the catalog any more")
+        try:
+            return self._fetcher.read(uri)
+        except ImageRejected as error:
+            return error
+        except Exception as error:  # a thread that ended without an outcome would keep its item for good
+            return FetchFailed(f"{uri}: {type(error).__name__}: {error}")
+
+    def _resume(self, conn: Connection, host: str, *, paused: bool) -> None:
+        """Go on with a host after a failure, or give its images back if it is paused."""
+        with self._changed:
+            self._failing.discard(host)
+            given_back = self._queued.pop(host, deque()) if paused else deque[_Fetch]()
+            self._start(host)
+        for model_id in {fetch.model_id for fetch in given_back}:
+            items = [fetch.remote.item for fetch in given_back if fetch.model_id == model_id]
+            with conn.begin():
+                fetching.give_back(conn, self._worker, model_id, items)
+
+
+class HostLog:
+    """Logs failed fetches, at most one line for each host and minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged: dict[str, float] = {}
+        self._since: Counter[str] = Counter()
+
+    def failure(self, host: str, reason: str) -> None:
+        self._since[host] += 1
+        now = self._clock()
+        if now - self._logged.get(host, -_LOG_SECONDS) >= _LOG_SECONDS:
+            log.warning("images not fetched", host=host, failures=self._since.pop(host), reason=reason)
+            self._logged[host] = now

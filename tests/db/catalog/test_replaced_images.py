@@ -1,0 +1,68 @@
+"""A load notices a file that was replaced under its name, and puts the image on the work list again."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from db.catalog import store as catalog
+from db.catalog.product import Image, Product
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+
+def with_file(version: str | None, uri: str = "a.jpg") -> Product:
+    return Product("a", "title", images=(Image("first.jpg"), Image(uri, file_version=version)))
+
+
+@pytest.fixture
+def encoded(shop: "Shop") -> None:
+    shop.load(with_file("10 1 1"))
+    shop.encode_all()
+    shop.run("update shop.product_image set sha256 = sha256(uri::bytea), width = 1, height = 1, phash = b'1'::bit(64)")
+
+
+@pytest.mark.usefixtures("encoded")
+@pytest.mark.parametrize("version", ["11 1 1", "10 2 2", "10 1 2"])
+def test_a_file_with_another_size_or_time_is_encoded_again(shop: "Shop", version: str) -> None:
+    assert shop.load(with_file(version)).images == 1
+    assert shop.work() == [("a", "image", 1, "pending")]
+    row = "select sha256, width, phash, file_version from shop.product_image where position = 1"
+    assert shop.run(row) == [(None, None, None, version)]
+
+
+@pytest.mark.usefixtures("encoded")
+@pytest.mark.parametrize("version", ["10 1 1", None])
+def test_an_unchanged_file_and_a_file_that_the_loader_cannot_see_stay_as_they_are(
+    shop: "Shop", version: str | None
+) -> None:
+    assert shop.load(with_file(version)).images == 0
+    assert shop.work() == []
+    assert shop.value("select file_version from shop.product_image where position = 1") == "10 1 1"
+
+
+@pytest.mark.usefixtures("encoded")
+def test_an_image_that_was_encoded_before_versions_were_stored_gets_its_version(shop: "Shop") -> None:
+    shop.run("update shop.product_image set file_version = null")
+    assert shop.load(with_file("10 1 1")).images == 0
+    assert shop.work() == []
+    assert shop.value("select file_version from shop.product_image where position = 1") == "10 1 1"
+
+
+def test_a_file_that_was_missing_is_tried_again_once_it_is_there(shop: "Shop") -> None:
+    shop.load(with_file(None))
+    worker = shop.worker()
+    for item in worker.claim("image"):
+        worker.fail(item, "No such file or directory", "image", final=True)
+    shop.load(with_file("10 1 1"))
+    assert ("a", "image", 1, "pending") in shop.work()
+    assert ("a", "image", 0, "quarantined") in shop.work()
+
+
+@pytest.mark.usefixtures("encoded")
+def test_put_reports_a_replaced_file_as_an_update(shop: "Shop") -> None:
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        root = shop.value("select folder from shop_private.image_root")
+        assert catalog.put(conn, [with_file("10 1 1")], image_root=root) == ["unchanged"]
+        assert catalog.put(conn, [with_file("12 1 1")], image_root=root) == ["updated"]
