@@ -14,8 +14,8 @@ log = structlog.get_logger()
 
 
 class IndexBuild:
-    """`defer` drops the indexes. A call of the object builds them: in a thread, or before it returns if `wait` is
-    set."""
+    """`defer` drops the indexes. A call of the object builds the indexes. The call returns after the build if `wait` is
+    set; otherwise a thread builds the indexes."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait
@@ -30,7 +30,8 @@ class IndexBuild:
         if self._wait:
             self._build()
         elif self._thread is None or not self._thread.is_alive():
-            # The thread is a daemon: a stopping encoder does not wait for it, and the next encoder builds the indexes.
+            # The thread is a daemon, so an encoder that stops does not wait for the build. If the build is interrupted,
+            # the next encoder builds the indexes.
             self._thread = threading.Thread(target=self._build, name="index", daemon=True)
             self._thread.start()
 

@@ -24,7 +24,7 @@ from db.roles import Role
 from loader.rejects import Reject
 from loader.summary import LoadSummary
 
-CONNECTIONS = 2  # this many chunks are written at the same time
+CONNECTIONS = 2  # number of chunks that are written at the same time
 WAITING = 1  # at most this many chunks wait for a connection
 TRANSIENT = ("40001", "40P01")  # SQLSTATEs: serialization failure, deadlock detected
 ATTEMPTS = 5  # a chunk whose writes fail with transient errors is tried at most this many times in all

@@ -4,8 +4,8 @@ import sqlite3
 
 
 class FirstLines:
-    """Keeps the lines in a nameless SQLite database. SQLite moves the database to a temporary file as it grows, so it
-    takes only a few MB of memory.
+    """Keeps the line numbers in a nameless SQLite database. SQLite moves the database to a temporary file as the
+    database grows, so the database takes only a few MB of memory.
 
     The primary key of PostgreSQL's staging table cannot find the duplicates of a file, because the staging table holds
     one chunk at a time, and a duplicate key would reject the whole chunk.

@@ -34,7 +34,7 @@ class LoadOptions:
     catalog: str = "main"
     rejects: Path | None = None  # default: `<source>.rejects.csv` in the working directory
     dry_run: bool = False
-    limit: int | None = None  # at most this many rows are read; None reads all
+    limit: int | None = None  # at most this many rows are read; None means all rows
     sync: SyncOptions | None = None
     strict: bool = False  # reject a row with any faulty value; otherwise a faulty value is dropped with a warning
 

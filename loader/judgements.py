@@ -63,7 +63,7 @@ def load_judgements(
     """Load all good rows of the table in one transaction. A product that was judged before gets the new grade.
 
     `suite` and `catalog` are the defaults for rows without a suite or catalog. Images are paths below the table's
-    folder. If the load raises LoaderError or DatabaseError, it has changed nothing.
+    folder. If this function raises LoaderError or DatabaseError, the table shop.judgement is unchanged.
     """
     table = Table(CatalogFile(path))
     places = _places(table)

@@ -44,7 +44,7 @@ def run(other_python: Path, rows: int) -> None:
                     output(versions[name], homes[name], "db", "stop", "--force")
     keep(
         "against_loads",
-        f"This version against another one, loads of {rows:,} rows, {ROUNDS} rounds",
+        f"This version against another version, loads of {rows:,} rows, {ROUNDS} rounds",
         [_line(what, taken["this"], taken["other"]) for what, taken in seconds.items()],
         {"rows": rows, "seconds": seconds},
     )
@@ -53,7 +53,7 @@ def run(other_python: Path, rows: int) -> None:
 def _line(what: str, this: list[float], other: list[float]) -> Line:
     ratio = statistics.median(mine / theirs for mine, theirs in zip(this, other, strict=True))
     return Line(
-        f"{what}: median seconds of this version, of the other, ratio",
+        f"{what}: median seconds of this version, of the other version, ratio",
         f"{statistics.median(this):.1f} s, {statistics.median(other):.1f} s, {ratio:.3f}",
         f"at most {LIMIT}",
         ratio <= LIMIT,

@@ -66,7 +66,7 @@ def _fill(measured: Site, pairs: Sequence[all_pairs.Pair]) -> None:
 
 @contextmanager
 def _encoding(measured: Site, model: Model) -> Iterator[None]:
-    """Run the encoder in a thread of this process. It encodes the catalog and answers queries."""
+    """Run an encoder, which encodes the catalog and answers queries, in a thread of this process."""
     stop, ready = threading.Event(), threading.Event()
     with measured.database.connect(None) as conn:
         model_id = conn.execute(text("select model_id from shop.model where status = 'serving'")).scalar_one()

@@ -54,7 +54,7 @@ def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:
     measured = {**sql, **rest}
     lines = [
         Line(
-            f"{name}: p50 of this version, of the other, ratio",
+            f"{name}: p50 of this version, p50 of the other version, ratio",
             f"{new:.2f} ms, {old:.2f} ms, {new / old:.3f}",
             "at most 1.05",
             new / old <= LIMIT,
@@ -63,7 +63,7 @@ def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:
     ]
     keep(
         "against",
-        "This version against another one",
+        "This version against another version",
         lines,
         {name: {"this_ms": new, "other_ms": old} for name, (new, old) in measured.items()},
     )

@@ -50,7 +50,7 @@ def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:
             print(f"{cell.name}: {compared[-1].ratio:.3f}", flush=True)
     keep(
         "against_cells",
-        f"This version against another one, filtered search, {rows:,} products",
+        f"This version against another version, filtered search, {rows:,} products",
         _lines(compared),
         {each.cell.name: {"this": each.this.as_json(), "other": each.other.as_json()} for each in compared},
         [_table(compared)],

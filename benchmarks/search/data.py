@@ -1,7 +1,7 @@
 """Generates a catalog and queries for it. The same seed and size always give the same catalog and queries.
 
-A vector has 512 numbers and unit length. It is rounded to half precision, as in the database, and every peer gets the
-rounded vectors. The vectors resemble embeddings of products:
+A vector has 512 numbers and unit length. The numbers are rounded to half precision, as in the database, and every peer
+gets the rounded vectors. The vectors resemble embeddings of products:
 
 - There are a few hundred clusters, which are kinds of products. Each category owns some clusters, so a filter on the
   category is a filter on a region of the space. The n-th component of a vector is proportional to n^-.5 on average
@@ -121,5 +121,5 @@ class Catalog:
 
 
 def _draw(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Returns random vectors of about unit length. Of their components, later ones are smaller on average."""
+    """Returns random vectors of about unit length. On average, each component is smaller than the component before."""
     return random.standard_normal((count, DIMENSION), dtype=np.float32) * _SPECTRUM.astype(np.float32)

@@ -91,7 +91,7 @@ class Sessions:
         if key not in self._known:
             conn = self._open.enter_context(psycopg.connect(address(self.shop.database, Role.ANALYST), autocommit=True))
             register_vector(conn)
-            conn.execute("select '[1]'::vector")  # loads pgvector's library, which defines its settings
+            conn.execute("select '[1]'::vector")  # loads pgvector's library, which defines pgvector's settings
             for name, value in settings.items():
                 conn.execute("select set_config(%s, %s, false)", (name, str(value)))
             self._known[key] = conn

@@ -1,5 +1,4 @@
-"""Identifies the code that a result was measured on, by its commit and by a digest of the files that the benchmark
-measures.
+"""Identifies the code that a benchmark has measured, by the commit and by a digest of the measured files.
 
 The digest decides whether a result is stale. The digest needs no git history, and does not change with a commit that
 changes only other files.

@@ -20,7 +20,7 @@ MET = {True: "yes", False: "**no**", None: ""}
 
 @dataclass(frozen=True)
 class Line:
-    """One figure: what was measured, its goal, and whether the goal is met."""
+    """One figure: the name of the measured quantity, the measured value, the goal, and whether the goal is met."""
 
     what: str
     measured: str

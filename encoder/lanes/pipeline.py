@@ -25,8 +25,8 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """`busy` is the number of seconds that each stage worked, averaged over its threads. `wall` is the number of
-    seconds from start to end."""
+    """`busy` is the number of seconds that each stage worked, as the mean of the stage's threads. `wall` is the number
+    of seconds from the start of the pipeline to its end."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0

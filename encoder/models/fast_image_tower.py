@@ -63,8 +63,8 @@ class FastImageTower(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A pre-norm transformer layer. It computes only the outputs of the first `read` tokens, or the outputs of all
-    tokens if `read` is None."""
+    """A pre-norm transformer layer. The layer computes only the outputs of the first `read` tokens, or the outputs of
+    all tokens if `read` is None."""
 
     def __init__(self, layer: Any, heads: int) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ def vectors(model: "SentenceTransformer") -> np.ndarray:
 
 
 def agreement(model: "SentenceTransformer") -> float:
-    """Returns the least cosine between the vectors of ``model`` and the stored ones; see AGREES."""
+    """Returns the least cosine between a vector of ``model`` and the stored vector of the same input; see AGREES."""
     stored = np.array(json.loads(FILE.read_text(encoding="utf-8")))
     cosines = (vectors(model) * stored).sum(1) / np.linalg.norm(stored, axis=1)
     return float(cosines.min())

@@ -17,7 +17,8 @@ WHITE = (255, 255, 255)
 
 
 def batch(images: Sequence[Image.Image]) -> np.ndarray:
-    """Returns uint8 (n, 256, 256, 3), with channels last, as Pillow stores them and as the tower computes."""
+    """Returns uint8 (n, 256, 256, 3). The channels come last, as in Pillow's images and in the tower's memory
+    format."""
     return np.stack([SHAPE.pixels(on_white(image)) for image in images])
 
 

@@ -17,7 +17,7 @@ from loader.sources.reading.columns import FieldColumns, normalised, resolve
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows, inner_columns
 
-FIRST_OBJECTS = 100  # the columns are the names in this many objects, because an object may omit its empty fields
+FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
 # If the object of a document has several lists of products, the list with one of these names is read.
 USUAL_LISTS = frozenset(("products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods"))
 

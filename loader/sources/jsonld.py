@@ -20,7 +20,7 @@ from loader.sources.reading.json_text import parse, values
 from loader.sources.reading.lines import BOM, NOT_UTF8
 from loader.sources.reading.offers import offered
 
-MAX_DOCUMENT = 16 << 20  # at most this many bytes, because a document is parsed whole
+MAX_DOCUMENT = 16 << 20  # a document has at most this many bytes, because it is parsed in one piece
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
 TEXTS = {  # field: schema.org's names for the field, best first; the first name that is present is read
     "sku": ("sku", "productID", "mpn"),  # a product without these names gets its SKU from `_other_identifier`
@@ -50,7 +50,7 @@ OF_THE_GROUP = (
     "gtin",
     "@id",
     "@type",
-)  # the fields of a group that its variants do not inherit
+)  # the fields of a group that the variants of the group do not inherit
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
 OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))
 DEEPEST = 20  # levels; products nested deeper than this are not found
@@ -178,8 +178,8 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
 
 
 def _other_identifier(product: dict[str, Any], gtin: str) -> str:
-    """Returns an SKU for a product that names none. This is the SKU of the product's only offer, or else its GTIN, or
-    else the path of its address."""
+    """Returns an SKU for a product that names no SKU: the SKU of the product's only offer, or else the product's GTIN,
+    or else the path of the product's address."""
     offers = [offer for offer in _list(product.get("offers")) if isinstance(offer, dict)]
     if len(offers) == 1 and (sku := one_text("sku", offers[0].get("sku"))):
         return sku

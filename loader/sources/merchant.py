@@ -29,7 +29,7 @@ from loader.sources.reading.lines import MAX_RECORD, TOO_LONG
 FIELDS = frozenset(("id", "title", "link", "image_link"))  # the columns by which a Google feed is recognised
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
-FIRST_ITEMS = 100  # the columns are the names in this many items, because an item omits its empty fields
+FIRST_ITEMS = 100  # the columns are all names in the first 100 items, because an item may omit its empty fields
 PIECE = 64 * 1024  # the parser gets this many bytes at a time
 
 
@@ -232,7 +232,8 @@ class MerchantXmlSource:
 
 
 def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
-    """Returns a new element. An Atom link has its address in the attribute href and its kind in the attribute rel."""
+    """Returns a new element. An Atom link has its address in the attribute href. A link with another relation than
+    "alternate" has the relation in its name, as in link_enclosure."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
     return _Element(name, [attributes["href"]] if "href" in attributes else [])

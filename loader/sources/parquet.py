@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 512  # at most this many rows are read at a time
-BATCH_BYTES = 16 << 20  # a batch has at most about this many bytes, estimated by the average size of a row
+BATCH_BYTES = 16 << 20  # a batch has at most about this many bytes; the mean size of a row serves as the estimate
 PAGE_BUFFER = 1 << 20  # this many bytes are read from the disk at a time
 
 
@@ -33,8 +33,8 @@ def recognises(head: FileHead) -> bool:
 
 
 class ParquetSource:
-    """The `line` of a row is its number, counted from 1. NaN, which pandas writes for a missing number, is an empty
-    cell."""
+    """The `line` of a row is the number of the row, counted from 1. A cell with NaN, which pandas writes for a missing
+    number, counts as empty."""
 
     name = "parquet"
 
@@ -102,7 +102,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
     if file.is_gzip:
         raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it with gunzip.")
     try:
-        # These arguments read pages when they are needed, instead of whole row groups in advance.
+        # With these arguments, pyarrow reads pages when they are needed, and not whole row groups in advance.
         return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)
     except (OSError, ValueError, NotImplementedError) as error:
         raise NotACatalog(
@@ -111,7 +111,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
 
 
 def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
-    """Yields each row as a record of its good values, with the faults of its other values."""
+    """Yields, for each row, a record of the values that can be stored, and the faults of all other values."""
     for cells in zip(*map(_values, batch.columns), strict=True):
         record: dict[str, Any] = {}
         faults: list[tuple[str, str]] = []
@@ -126,7 +126,7 @@ def _records(batch: "RecordBatch") -> Iterator[tuple[dict[str, Any], list[tuple[
 def _values(column: "Array") -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:  # a cell that is not UTF-8 must not fail the whole batch
+    except UnicodeDecodeError:  # some cell is not UTF-8, so the cells are converted one by one
         return list(map(_value, column))
     return values
 

@@ -127,12 +127,13 @@ def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false
     def one_way(log_odds: Tensor) -> Tensor:
         return -(log_odds.masked_fill(~same, 0.0) * share).sum(1).mean()
 
-    # Both masks are symmetric, so they serve either direction.
+    # `same` and `neither` are symmetric, so both are also right for the transposed scores.
     return (one_way(log_softmax(scores, 1)) + one_way(log_softmax(scores.T, 1))) / 2
 
 
 def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draws one view and one caption of each pair. Returns pooled, mid, text vectors and labels."""
+    """Draws one view and one caption of each pair. Returns, for these, the pooled and mid features, the text vectors
+    and the labels."""
     drawn = [int(rng.choice(usable_views(material.pairs[row]))) for row in rows]
     captions = [material.captions.draw(int(row), view, rng) for row, view in zip(rows, drawn, strict=True)]
     return (

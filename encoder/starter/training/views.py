@@ -13,7 +13,7 @@ COUNT = 3  # views of each image
 # Raise this number when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
 VERSION = 2
 
-_DOMINATES = 0.45  # a colour is named in a caption if it covers more than this share of the object
+_DOMINATES = 0.45  # a colour dominates if it covers more than this share of the object; captions then name the colour
 
 # Upper bound of each hue band, in degrees.
 _BANDS = (
