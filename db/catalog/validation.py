@@ -44,7 +44,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
     # One test covers all cells of the row, because nearly every row passes, and a test for each cell takes longer.
     joined = "".join(fields.values())
     all_text = _is_text(joined)
-    if all_text and ("<" in joined or "&" in joined):
+    if all_text and has_html(joined):
         fields = {name: _plain(name, cell) for name, cell in fields.items()}
     for name, cell in fields.items():
         if (not all_text or len(cell) > MAX_LENGTHS[name]) and (fault := _fault(name, cell, MAX_LENGTHS[name])):
@@ -53,7 +53,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
             texts[name] = cell.strip() or None
     in_attributes = list(_texts(attributes))
     joined = "".join(in_attributes)
-    if "<" in joined or "&" in joined:
+    if has_html(joined):
         attributes = plain_members(attributes)
     if not _is_text(joined) or max(map(len, in_attributes), default=0) > LONG:
         attributes = _good_attributes(attributes, faults)
@@ -148,7 +148,8 @@ def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -
             faults.append(("image", "an image path has a NUL character or is not UTF-8"))
             continue
         try:
-            uri, version = (root or AddressesOnly()).uri(path.replace("&amp;", "&") if "://" in path else path)
+            written = path.replace("&amp;", "&") if "&amp;" in path and "://" in path else path
+            uri, version = (root or AddressesOnly()).uri(written)
         except ValueError as error:
             faults.append(("image", str(error)))
             continue

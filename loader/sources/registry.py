@@ -77,7 +77,7 @@ FILE_FORMATS: dict[Format, FileFormat] = {
     Format.META: _of_platform(meta.recognises, meta.MetaSource),
     Format.PRESTASHOP: _of_platform(prestashop.recognises, prestashop.PrestaShopSource),
     Format.MERCHANT: FileFormat(merchant.recognises, merchant.merchant_source),
-    Format.JSON: FileFormat(json_document.recognises, json_document.JsonDocumentSource, suffixes=(".json",)),
+    Format.JSON: FileFormat(json_document.recognises, json_document.JsonDocumentSource),
     Format.JSONL: FileFormat(jsonl.recognises, jsonl.JsonLinesSource, suffixes=(".jsonl", ".ndjson")),
     Format.DELIMITED: FileFormat(delimited.recognises, delimited.DelimitedSource, suffixes=(".csv", ".tsv")),
 }
