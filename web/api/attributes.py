@@ -12,17 +12,18 @@ _FIRST_NAME = re.compile(r"(?:[^.\\]|\\.)*")  # up to the first dot that is not 
 
 
 class ShownAttributes:
-    """`names` are the names of the attributes that REST shows; `*` stands for all."""
+    """`names` are the names of the attributes that REST shows. The name `*` stands for all attributes."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = None if ALL in names else frozenset(names)
 
     def of(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the attributes that REST shows."""
+        """Returns those of `attributes` that REST shows."""
         return {name: value for name, value in attributes.items() if self._names is None or name in self._names}
 
     def check(self, filter_: Any, fields: Iterable[str] = ()) -> None:
-        """Raises ApiError if a filter or a facet reads a hidden attribute, because its counts would reveal values."""
+        """Raises ApiError if a filter or a facet reads a hidden attribute, because the number of found products would
+        reveal values of that attribute."""
         if self._names is None:
             return
         for field in (*fields, *_fields_of(filter_)):
@@ -40,7 +41,7 @@ def _name(field: str) -> str:
 
 
 def _fields_of(filter_: Any) -> Iterator[str]:
-    """Yields every name in a filter, also those inside its operators."""
+    """Yields the name of every field in a filter, including the fields inside operators."""
     if isinstance(filter_, Mapping):
         for name, member in filter_.items():
             yield name
