@@ -21,15 +21,15 @@ class ImageRoot:
         self._real_folder = lru_cache(maxsize=1024)(self._resolve_folder)
 
     def uri(self, written: str) -> tuple[str, str | None]:
-        """Return the address or path as it is stored, and the version of its file.
+        """Return the address or path that the database stores for `written`, and the version of the file.
 
-        The version changes when the file changes: it has the size of the file and its times. The version is None if
-        there is no such file, and empty for an address.
+        The version is a text with the size and the times of the file, so it changes when the file changes. The version
+        is None if there is no such file, and empty for an address.
 
-        A percent sequence in a path is not decoded, because it is part
-        of a file's name. If no file has the name as written, an accented letter as one character (é) and the letter
-        with a separate accent count as equal, because archives of other systems differ here. Raises ValueError with the
-        reason if the path leaves the root, directly or through links, or is not the path of a file.
+        A percent sequence in a path is not decoded, because it is part of a file's name. If no file has the name as
+        written, an accented letter as one character (é) and the letter with a separate accent count as equal, because
+        archives of other systems differ here. Raises ValueError with the reason if the path leaves the root, directly
+        or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, ""
@@ -62,11 +62,11 @@ class ImageRoot:
             if stat.S_ISLNK(status.st_mode):
                 self._inside(os.path.realpath(path), uri)
                 status = Path(path).stat()
-        except OSError:  # missing, name too long, or no permission: the encoder will report it
+        except OSError:  # missing, name too long, or no permission: the encoder will report the error
             return None
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{_shown(uri)} is not a file")
-        # The change time tells a file from another of the same size whose modification time was copied.
+        # The change time (ctime) differs even if a new file of equal size got the modification time of the old file.
         return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
     def _resolve_folder(self, folder: str) -> str:

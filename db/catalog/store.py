@@ -163,7 +163,7 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
     """Return a product's columns and its `images`, or None if there is no such product.
 
-    Each image is (position, uri, hash of its content); they are in order.
+    The images are in the order of their positions. Each image is (position, uri, hash of the image's content).
     """
     statement = text(
         f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "

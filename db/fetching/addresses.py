@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
 class Reachable:
     networks: Sequence[Network] = ()  # networks that are allowed although they are not public
     ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
-    # Hosts whose addresses need not be public, in lower case. A name with a leading dot allows the hosts below it.
+    # Lower-case names of hosts whose addresses need not be public. A name with a leading dot allows all subdomains.
     hosts: Collection[str] = ()
 
     def url(self, written: str) -> httpx2.URL:
@@ -75,7 +75,7 @@ class Reachable:
         """
         if any(ip in network for network in self.networks) or _is_public(ip):
             return
-        # A link-local address serves a cloud's credentials, so a name alone does not allow it.
+        # In a cloud, a link-local address serves credentials. So a listed host may not lead to a link-local address.
         if self._is_listed(host) and not ip.is_link_local:
             return
         raise ImageRejected(

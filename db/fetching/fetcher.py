@@ -30,11 +30,11 @@ from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)  # after these statuses, another attempt would not help
-_BUSY = (408, 425, 429)  # like every status from 500 on: another attempt may help
+_BUSY = (408, 425, 429)  # after these statuses, and after every status from 500 on, another attempt may help
 
 
 class _Retryable(FetchFailed):
-    """An error that justifies another attempt within the same call, after at least `seconds`."""
+    """An error after which the same call makes another attempt, after a wait of at least `seconds`."""
 
 
 class Fetcher:

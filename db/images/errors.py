@@ -3,7 +3,7 @@
 EncoderError            (db/errors.py)
 └── ImageRejected       this image can never be opened                 -> quarantined immediately
     └── ImageUnreadable the file cannot be read now, but maybe later   -> tried again, up to three times
-        └── FetchFailed its host does not answer now, or is busy       -> tried again for about a day
+        └── FetchFailed the image's host does not answer, or is busy   -> tried again for about a day
 """
 
 from db.errors import EncoderError
@@ -18,8 +18,10 @@ class ImageUnreadable(ImageRejected):
 
 
 class FetchFailed(ImageUnreadable):
-    """`answered` tells whether the host sent an answer. `seconds` is how long the host asks to wait, 0 if it does not
-    ask."""
+    """`answered` tells whether the host sent an answer.
+
+    `seconds` is the wait that the host asks for, or 0 if the host asks for no wait.
+    """
 
     def __init__(self, message: str, *, answered: bool = False, seconds: float = 0.0) -> None:
         super().__init__(message)

@@ -1,6 +1,7 @@
-"""The image formats that Windowshop opens: in the encoder, as thumbnails, as uploads of visitors, and in the API.
+"""Lists the image formats that Windowshop opens: images of the catalog, uploads of visitors, and images in the API.
 
-The first bytes of a file decide its format, because a name proves nothing. Pages show every format as a WebP thumbnail.
+The first bytes of a file decide its format, because the file's name proves nothing. Pages show every image as a WebP
+thumbnail.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from db.images.errors import ImageRejected
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    name: str  # as people know it, for messages and pages
+    name: str  # the usual name of the format, for messages and pages
     plugin: str  # the name of Pillow's plugin
     media_type: str
-    suffixes: tuple[str, ...]  # of the names of such files, in lower case
+    suffixes: tuple[str, ...]  # the ends of the names of such files, in lower case
 
 
 FORMATS = (
@@ -52,7 +53,7 @@ def image_format(data: bytes) -> ImageFormat:
             return _OF[name]
     if data.startswith(b"RIFF") and data.startswith(b"WEBP", 8):
         return _OF["WebP"]
-    # Four reserved bytes are zero; a text that begins with BM has none.
+    # A BMP has four reserved zero bytes. A text that begins with BM has no zero bytes.
     if data.startswith(b"BM") and data.startswith(bytes(4), 6):
         return _OF["BMP"]
     if data.startswith(b"ftyp", 4):
@@ -65,11 +66,11 @@ def image_format(data: bytes) -> ImageFormat:
 
 
 def media_type(data: bytes) -> str:
-    """Return the media type of an image by its first bytes. Raises ImageRejected like image_format."""
+    """Return the media type of an image by its first bytes. Raises the errors of `image_format`."""
     return image_format(data).media_type
 
 
 def _brands(data: bytes) -> list[bytes]:
-    """Return the brands of an ISO media file, the main brand first. The four bytes behind it are a version."""
+    """Return the brands of an ISO media file, the main brand first. Four bytes of a version follow the main brand."""
     end = min(int.from_bytes(data[:4], "big"), 16 + 4 * _MOST_BRANDS, len(data))
     return [data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))]

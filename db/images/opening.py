@@ -20,7 +20,7 @@ AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
 _MOST_FRAMES = 20  # at most this many frames are decoded to find one that shows something
-_SHOWN = 8  # a frame shows something if a colour channel varies by more than this, of 255
+_SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255) differ by more than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _seek_frame(image: Image.Image) -> None:
 
 def _shows_something(image: Image.Image) -> bool:
     channels = _on_white(eight_bit(image)).split()
-    # A channel's lowest and highest tone; Pillow's type also allows for images of several channels.
+    # The lowest and the highest tone of a channel. Pillow declares another type for images of several channels.
     tones = cast("list[tuple[float, float]]", [channel.getextrema() for channel in channels])
     return any(high - low > _SHOWN for low, high in tones)
 

@@ -120,7 +120,7 @@ class SearchHit:
     cursor: str
     has_next: bool
     exact_match: str | None
-    image_hash: str | None  # of the image's content, to tell an image from its replacement
+    image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class BrowseItem:
     image_link: str | None
     image_uri: str | None
     image_position: int
-    image_hash: str | None  # of the image's content, to tell an image from its replacement
+    image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
 @dataclass(frozen=True, slots=True)
