@@ -64,34 +64,21 @@ begin
     return pg_catalog.array_remove(keys, null);
 end $$"""
 
-# `field` is sku, gtin, mpn, attribute, brand or text. A product with a higher grade comes first.
-EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field text, grade integer)"
-
 
 def upgrade() -> None:
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
-    # The creation of an index may end the transaction, and an interrupted upgrade runs the revision again. So the
-    # statements that cannot run twice come last.
+    # The creation of an index may end the transaction. No revision before this one changes what the functions of the
+    # version before need, so searches continue until the end of the upgrade.
     op.create_index_concurrently(
         "product_identifier_idx",
         "product",
         "using gin (shop_private.identifier_keys(sku, gtin, mpn, attributes)) with (fastupdate = off)",
     )
     op.create_index_concurrently("product_brand_key_idx", "product", "(shop_private.identifier_key(brand), catalog)")
-    op.execute(EXACT_MATCH)
-    op.execute(
-        "alter type shop_private.search_run add attribute exact shop_private.exact_match[], "
-        "add attribute exact_ms double precision"
-    )
-    op.execute("alter type shop_private.fused_product add attribute exact_match text")
 
 
 def downgrade() -> None:
-    op.drop_functions("shop_private", "exact_matches", "explain_exact")
-    op.execute("alter type shop_private.fused_product drop attribute exact_match")
-    op.execute("alter type shop_private.search_run drop attribute exact_ms, drop attribute exact")
-    op.execute("drop type shop_private.exact_match")
     for name in ("product_brand_key_idx", "product_identifier_idx"):
         op.execute(f"drop index if exists shop.{name}")
         op.execute(f"delete from shop.deferred_index where name = '{name}'")

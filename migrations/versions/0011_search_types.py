@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -26,6 +26,9 @@ create type shop_private.search_settings as (
     image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer
 )"""
 
+# `field` is sku, gtin, mpn, attribute, brand or text. A product with a higher grade comes first.
+EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field text, grade integer)"
+
 # A search before fusion. The column total_is says whether `total` is exact, an estimate or a lower bound.
 RUN = """
 create type shop_private.search_run as (
@@ -33,7 +36,8 @@ create type shop_private.search_run as (
     image_leg shop_private.leg, title_leg shop_private.leg, keyword_leg shop_private.leg,
     image_weight double precision, title_weight double precision, keyword_weight double precision, rrf_k integer,
     image_vector {vector}.halfvec, title_vector {vector}.halfvec, condition text, route text, rows_examined bigint,
-    total bigint, total_is text, vector_ms double precision, filter_ms double precision, degraded text
+    total bigint, total_is text, vector_ms double precision, filter_ms double precision, degraded text,
+    exact shop_private.exact_match[], exact_ms double precision
 )"""
 
 FUSED = """
@@ -41,12 +45,13 @@ create type shop_private.fused_product as (
     place bigint, product_id uuid, position smallint, score double precision,
     image_rank integer, image_distance double precision, image_contribution double precision,
     title_rank integer, title_distance double precision, title_contribution double precision,
-    keyword_rank integer, keyword_score double precision, keyword_contribution double precision
+    keyword_rank integer, keyword_score double precision, keyword_contribution double precision, exact_match text
 )"""
 
 
-TYPES = ("fused_product", "search_run", "search_settings", "search_request")
+TYPES = ("fused_product", "search_run", "search_settings", "search_request", "exact_match")
 
+# The name of an array type is the name of its elements' type after an underscore.
 USERS_OF_TYPES = """
 select distinct p.proname from pg_depend d
 join pg_proc p on p.oid = d.objid
@@ -62,12 +67,12 @@ def upgrade() -> None:
     op.execute("alter type shop_private.leg rename attribute scores to measures")
     op.execute("alter type shop_private.leg rename attribute examined to rows_examined")
     vector = op.get_bind().dialect.identifier_preparer.quote(op.get_context().opts["schemas"]["vector"])
-    for statement in (REQUEST, SETTINGS, RUN.format(vector=vector), FUSED):
+    for statement in (EXACT_MATCH, REQUEST, SETTINGS, RUN.format(vector=vector), FUSED):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    users = op.get_bind().scalars(sa.text(USERS_OF_TYPES), {"types": list(TYPES)}).all()
+    users = op.get_bind().scalars(sa.text(USERS_OF_TYPES), {"types": [*TYPES, *(f"_{name}" for name in TYPES)]}).all()
     op.drop_functions("shop_private", *users)
     for name in TYPES:
         op.execute(f"drop type shop_private.{name}")
