@@ -31,8 +31,8 @@ language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_c
 declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut);
-    key constant text := md5(concat_ws(chr(31), query, md5(image), inputs, filter, catalog, image_weight, title_weight,
-        keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut));
+    key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
+        rrf_k, min_similarity, max_gap, degrade, route, cut)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
