@@ -60,9 +60,9 @@ def retry(
         str | None, typer.Option(help="Only images of this host, such as cdn.example or cdn.example:8080.")
     ] = None,
 ) -> None:
-    """Try quarantined items again, after their errors are corrected. The view shop.quarantine lists both.
+    """Encode quarantined items again, after their errors are corrected. shop.quarantine lists items and errors.
 
-    Images that wait because their host does not answer (the view shop.failing_host) are tried immediately too.
+    Images that wait because their host does not answer (see shop.failing_host) are also fetched again immediately.
     """
     from db import schema
     from db.engine import open_database

@@ -4,8 +4,8 @@ States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       the lease ran out: the item is tried in a smaller batch; or a temporary error: it is tried
-                             later
+    leased  -> pending       the lease ran out (the next attempt is in a smaller batch), or a temporary error (the next
+                             attempt is later)
     leased  -> quarantined   after the third attempt, if the item can never be encoded, or if its host fails for a day
     any     -> pending       the title or image changed, or an operator retries the item
 """

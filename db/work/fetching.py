@@ -1,6 +1,7 @@
 """Calls the SQL functions of the work list for images that must be fetched from a host.
 
-The database keeps the state of each host, so all encoders share one circuit breaker, and a restart does not reset it.
+The database keeps the state of each host. So all encoders share one circuit breaker for each host, and the restart of
+an encoder does not reset the circuit breaker.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from db.work.items import Item
 
 @dataclass(frozen=True, slots=True)
 class RemoteItem:
-    """An image to fetch. `answers` tells whether its host answered the last fetch."""
+    """An image to fetch. `answers` tells whether the image's host answered the last fetch."""
 
     item: Item
     host: str
@@ -59,9 +60,11 @@ def claim(
     busy: Mapping[str, int],
     seconds: float,
 ) -> list[RemoteItem]:
-    """Claim up to `limit` images to fetch, up to `per_host` of each host including those in `busy`.
+    """Claim up to `limit` images to fetch, and up to `per_host` images of each host.
 
-    A host that has not answered yet gets one image, and no other for `seconds` or until its answer is recorded.
+    `busy` maps each host to the number of its images that this worker already holds for fetching; these images count
+    for `per_host`. From a host that has not answered yet, all workers together claim only one image until an answer is
+    recorded or `seconds` have passed.
     """
     parameters = {
         "worker": worker,
@@ -82,17 +85,17 @@ def claim(
 
 
 def begin(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
-    """Record that these images, which were fetched, enter a batch together."""
+    """Record that these fetched images enter a batch together."""
     conn.execute(_BEGIN, _keys(worker, model_id, items))
 
 
 def give_back(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
-    """Give images back that were not fetched, because their host was paused."""
+    """Put images that were not fetched back on the work list, because their host was paused."""
     conn.execute(_RETURN, _keys(worker, model_id, items))
 
 
 def failed(conn: Connection, worker: UUID, model_id: int, remote: RemoteItem, error: FetchFailed) -> bool:
-    """Record that an image could not be fetched for now. Returns whether its host is paused."""
+    """Record that the fetch of an image failed temporarily. Returns whether the image's host is paused."""
     parameters = {
         "worker": worker,
         "model": model_id,
@@ -107,12 +110,12 @@ def failed(conn: Connection, worker: UUID, model_id: int, remote: RemoteItem, er
 
 
 def answered(conn: Connection, host: str) -> None:
-    """Record that a host answers, which ends its pause."""
+    """Record that a host answers. The answer ends the pause of the host."""
     conn.execute(text("select shop_private.fetch_answered(:host)"), {"host": host})
 
 
 def failing_hosts(conn: Connection) -> list[FailingHost]:
-    """Return the hosts that images wait for because fetching fails, the host with the most images first."""
+    """Return the failing hosts that have waiting images. The host with the most waiting images comes first."""
     return [FailingHost(*row) for row in conn.execute(_FAILING)]
 
 

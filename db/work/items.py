@@ -30,8 +30,9 @@ class ModelRow:
 class Item:
     """A title or image to encode.
 
-    `attempts` counts the attempts to encode it alone, this one included, and its earlier failures in a batch. An item
-    with `batch_limit` 1 is tried alone. An image with a `host` is fetched from there.
+    `attempts` is the number of attempts to encode the item alone, including the current attempt, plus the number of
+    earlier failures of the item in a batch. An item with `batch_limit` 1 is tried alone. An image with a `host` is
+    fetched from this host.
     """
 
     product_id: UUID
@@ -168,11 +169,13 @@ def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
 
 
 def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
-    """Returns whether the models have nothing to encode soon. Images of a host that does not answer do not count."""
+    """Return whether the models have nothing to encode soon. Images of a host that does not answer do not count."""
     return bool(conn.scalar(_IDLE, {"models": list(model_ids)}))
 
 
 def retry(conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None) -> int:
-    """Put a model's quarantined items, and images that wait for their host, back on the work list. Returns the number
-    of items."""
+    """Put a model's quarantined items, and the images that wait for their host, back on the work list.
+
+    Returns the number of these items.
+    """
     return int(conn.scalar(_RETRY, {"model": model_id, "catalog": catalog, "host": host}) or 0)

@@ -8,14 +8,14 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-# The same as shop_private.image_host, which the end of this upgrade creates.
+# Computes the same host as the function shop_private.image_host, which does not exist before the end of the upgrade.
 HOST = """coalesce(case when i.uri ~ '^https?://'
     then nullif(left(lower(regexp_replace(
         substring(i.uri from '^https?://(?:[^/?#]*@)?([^/?#]*)'), ':(80|443)?$', '')), 255), '')
     else left(substring(i.uri from '^[a-z0-9]+://[^/]+'), 255) end, 'unknown')"""
 
 
-# The triggers of the earlier revision, which must go on after a downgrade.
+# The trigger and the functions of the earlier revision. A downgrade creates them again.
 EARLIER = (
     """
 create or replace function shop_private.work_enqueue(p_product_id uuid, p_part shop_private.part, p_position smallint)
@@ -52,7 +52,7 @@ execute function shop_private.product_image_changed()""",
 
 
 def upgrade() -> None:
-    # Writers lock products before the work list. Without the same order, a deadlock could end a load or this upgrade.
+    # Writers lock products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
     op.execute("lock table shop.product in share row exclusive mode")
     op.execute("lock table shop.product_image, shop_private.work in access exclusive mode")
     op.drop_index("work_due_idx", table_name="work", schema="shop_private")

@@ -16,7 +16,7 @@ from windowshop.output.progress import ProgressBar, progress_bar
 
 log = structlog.get_logger()
 
-SHOWN_HOSTS = 5  # the summary names at most this many hosts that images wait for
+SHOWN_HOSTS = 5  # the summary names at most this many hosts with waiting images
 
 
 def encode_with_progress(
