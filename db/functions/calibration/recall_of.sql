@@ -1,4 +1,5 @@
--- Returns the share of p_truth that is in p_found, or 1 if p_truth is empty.
+-- Returns the recall of p_found: the share of the ids in p_truth that are also in p_found. The recall is 1 if p_truth
+-- is empty.
 create or replace function shop_private.recall_of(p_found uuid[], p_truth uuid[])
 returns double precision
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,11 +1,12 @@
 -- Fits the match thresholds of the serving model on products that people have grouped. `truth` is the field that names
--- the group, such as a GTIN or Shopee's label_group. It is read only for fitting and scoring, never for matching.
+-- the group of a product, such as a GTIN or Shopee's label_group. This field is read only for fitting and scoring,
+-- never for matching.
 --
--- The thresholds are fitted on half of the groups. The other half measures the result: for each product, F1 between the
--- products that match it and the products that should match it, averaged over the products. Each row of the result
--- shows thresholds and their F1. The row "all, as before" shows the thresholds from before this call. The rows of a
--- single signal show how well that signal works alone; a null threshold means that the signal is not used. Only the
--- thresholds of the last row are stored.
+-- The function fits the thresholds on half of the groups and measures the result on the other half. It computes, for
+-- each product, F1 between the products that match it and the products that should match it. The F1 of a row is the
+-- average over the products. Each row of the result shows thresholds and their F1. The row "all, as before" shows the
+-- thresholds from before this call. A row of a single signal shows how well that signal works alone; a null threshold
+-- means that the signal is not used. Only the thresholds of the last row are stored.
 create or replace function shop.calibrate_matching(
     catalog text default 'main', truth text default 'attributes.label_group'
 )
@@ -32,7 +33,7 @@ begin
         drop table pg_temp.match_posting;
         raise exception using errcode = '22023',
             message = format('%s groups of two or more products have the same %s', sample.groups, truth),
-            hint = 'Calibration needs @match_min_groups@ groups: it fits on one half and measures on the other.';
+            hint = 'Calibration needs @match_min_groups@ groups: one half to fit on, the other half to measure.';
     end if;
     execute format('create temporary table match_trial on commit drop as
         select p.product_id, c.phash_distance, c.image_distance, c.title_distance, c.trigram_similarity, c.title_length,

@@ -1,6 +1,6 @@
--- Returns the thresholds near p_thresholds that have the best F1 on the fitted half of the groups. p_thresholds holds
--- the thresholds of phash, image, title and trigram, in this order; null means that the signal is not used. Each
--- threshold is varied in turn, first in large steps, then in small steps.
+-- Returns the thresholds near p_thresholds with the best F1 on the half of the groups that is used for fitting.
+-- p_thresholds lists the thresholds of phash, image, title and trigram, in this order; a null threshold means that the
+-- signal is not used. The function varies one threshold after another, first in large steps, then in small steps.
 create or replace function shop_private.fit_thresholds(p_thresholds double precision[])
 returns double precision[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

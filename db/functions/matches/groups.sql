@@ -1,18 +1,18 @@
--- Groups linked items. Items are numbered from 1. Link n joins the items p_first[n] and p_second[n]; the strongest link
--- comes first. Returns, for each item, the smallest item number of its group.
+-- Puts linked items into groups. Items are numbered from 1. Link n joins the items p_first[n] and p_second[n]; the
+-- strongest link comes first. Returns, for each item, the smallest item number in the item's group.
 --
--- Two groups are merged only if at least half of all pairs between them are linked and the merged group has at most
--- p_most members. Without this rule, a chain of products, each a little like the next, could join half a catalog into
--- one group.
+-- Two groups are merged only if two conditions hold: at least half of all pairs of items, one from each group, are
+-- linked, and the merged group has at most p_most members. Without the first condition, a chain of products, each a
+-- little like the next, could join half a catalog into one group.
 create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
 returns integer[]
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
     total constant integer := coalesce((select max(n) from unnest(p_first || p_second) n), 0);
     leader integer[] := array(select generate_series(1, total));
-    successor integer[] := leader;  -- the next member of the same group; the last member is followed by the first
+    successor integer[] := leader;  -- the next member of the item's group; after the last member comes the first member
     size integer[] := array_fill(1, array[total]);
-    neighbour integer[];  -- neighbours of item 1, then of item 2, ...; the neighbours of n begin at start[n]
+    neighbour integer[];  -- the neighbours of all items, item by item; the neighbours of item n begin at start[n]
     start integer[];
     x integer;  -- the leader of the smaller group of a link
     y integer;  -- the leader of the larger group

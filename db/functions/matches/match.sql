@@ -1,5 +1,5 @@
--- The row type of shop.matches. A function with result columns cannot name an argument and a result column alike (sku),
--- so shop.matches returns this type instead. New columns are added at the end.
+-- The row type of shop.matches. A function with result columns cannot have an argument and a result column of the same
+-- name (sku), so shop.matches returns this type instead. New columns are added at the end.
 create type shop.match as (
     product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,
     title_distance real, trigram_similarity real, score real, evidence text
@@ -13,6 +13,7 @@ comment on column shop.match.phash_distance is
     'number of different bits, of 64, of the perceptual hashes of the first images';
 comment on column shop.match.image_distance is 'cosine distance of the first images';
 comment on column shop.match.title_distance is 'cosine distance of the titles';
-comment on column shop.match.trigram_similarity is 'share of the trigrams that both titles have';
-comment on column shop.match.score is '1 or more is a match; the argument min_score is its lower limit';
+comment on column shop.match.trigram_similarity is 'share of the two titles'' trigrams that both titles contain';
+comment on column shop.match.score is
+    'score of the pair: 1 or more is a match; the argument min_score is the lowest score that is returned';
 comment on column shop.match.evidence is 'the signals that add a quarter or more to the score';

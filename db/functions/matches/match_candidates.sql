@@ -1,18 +1,18 @@
 -- Returns pairs of products that may be the same, with their distances. Product a meets p_mine, and product b meets
 -- p_theirs; both are conditions on p (shop.product). A product b is a candidate for a in three cases:
---   (1) it is among the p_k nearest products by first image and at most p_image away;
---   (2) it is among the p_k nearest products by title and at most p_title away;
---   (3) it is one of p_k products with the same perceptual hash.
--- p_image and p_title are cosine distances. A null p_image excludes case (1), a null p_title case (2).
+--   (1) b is one of the p_k products nearest to a by first image, at a distance of at most p_image;
+--   (2) b is one of the p_k products nearest to a by title, at a distance of at most p_title;
+--   (3) b is one of at most p_k products whose first image has the same perceptual hash as the first image of a.
+-- p_image and p_title are cosine distances. A null p_image excludes case (1); a null p_title excludes case (2).
 --
 -- If at most @match_exact_products@ products meet p_theirs, a is compared with each of them. Otherwise the HNSW indexes
 -- find the nearest products; hnsw.max_scan_tuples then limits the scan for each product a, even if few products meet
--- p_theirs. Sorting is disabled, because a plan that sorts would compare all products.
+-- p_theirs. Sorting is disabled, because a plan with a sort would compare all products.
 --
--- The image of product a identifies no product, by hash or by vector, in two cases:
---   (1) it is flat: of the 64 bits of its perceptual hash, fewer than @match_phash_min_bits@ are set or fewer than
+-- Neither the perceptual hash nor the vector of a's first image is compared in two cases:
+--   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than
 --       @match_phash_min_bits@ are unset (an image with detail sets 32 bits);
---   (2) more than @match_shared_images@ products show it, as with a "no image yet" placeholder.
+--   (2) more than @match_shared_images@ products have a first image with this hash, such as a "no image" placeholder.
 create or replace function shop_private.match_candidates(
     p_mine text, p_theirs text, p_k integer, p_image double precision, p_title double precision
 )

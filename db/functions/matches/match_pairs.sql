@@ -1,9 +1,9 @@
--- Returns the candidate pairs that score at least p_min_score. p_max_distance also limits the distance of the images;
--- null means no such limit. `evidence` names the signals that add a quarter or more to the score. See match_candidates
--- for the other parameters.
+-- Returns the candidate pairs that score at least p_min_score. p_max_distance limits the distance of the images; null
+-- sets no limit. `evidence` names the signals that add a quarter or more to the score. See match_candidates for the
+-- other parameters.
 --
--- In each returned pair, the images or the titles account for at least half of the score. Candidates that are too far
--- apart for half of p_min_score are therefore not requested.
+-- In each returned pair, the images or the titles add at least half of the score. The function therefore requests only
+-- candidates whose images or titles are close enough to add half of p_min_score.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )
@@ -15,17 +15,17 @@ language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $
 #variable_conflict use_column
 declare
     t constant record := shop_private.match_thresholds();
-    -- the distance, in multiples of its threshold, whose closeness is half of p_min_score
+    -- the distance at which the closeness is half of p_min_score, as a multiple of the distance's threshold
     reach constant double precision := 2 - p_min_score / 2;
 begin
     if p_k is null or p_k not between 1 and 200 then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),
-            hint = 'k is how many of the nearest products are compared with each product: from 1 to 200.';
+            hint = 'k is the number of nearest products that are compared with each product: from 1 to 200.';
     end if;
     if p_min_score is null or not p_min_score between 0.5 and 4 then
         raise exception using errcode = '22023',
             message = format('min_score is %s', coalesce(p_min_score::text, 'null')),
-            hint = 'min_score is from 0.5 to 4: 1 is a match, and less includes pairs that nearly match.';
+            hint = 'min_score is from 0.5 to 4: 1 is a match; a lower value includes pairs that nearly match.';
     end if;
     if not p_max_distance between 0 and 2 then
         raise exception using errcode = '22023', message = format('max_distance is %s', p_max_distance),

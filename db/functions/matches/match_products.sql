@@ -1,11 +1,11 @@
--- Groups the products that are the same thing, among the products that pass the filter. The function compares images
--- and titles, never an attribute that names a group. It returns a row for each product that matches another product.
--- `evidence` names the signals of the product's best match inside the group. max_distance limits the distance of two
--- images; null means that only the score decides. max_size is the largest number of products in a group. k is how many
--- of the nearest products are compared with each product.
+-- Finds the products that are the same thing among the products that pass the filter, and puts them into groups. The
+-- function compares images and titles, never an attribute that names a group. It returns a row for each product that
+-- matches another product. `evidence` names the signals by which the product fits its best match in the group.
+-- max_distance limits the distance of two images; null sets no limit. max_size is the largest number of products in a
+-- group. k is the number of nearest products that are compared with each product.
 --
--- The filter applies to both products of a pair. To work through a large catalog in parts, choose filters that keep
--- similar products together, such as one product type after the other.
+-- Both products of a pair must pass the filter. For a large catalog, call the function once for each part of the
+-- catalog, with filters that keep similar products together, such as one product type after another.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50
@@ -35,7 +35,7 @@ begin
     into products using max_products;
     if products > max_products then
         raise exception using errcode = '54000', message = format('more than %s products match', max_products),
-            hint = 'Work in parts, with one filter after the other; or call shop.matches for one product.';
+            hint = 'Call the function for parts of the catalog, with a filter for each; or use shop.matches.';
     end if;
 
     with found as (

@@ -1,10 +1,11 @@
--- Returns the score of a pair of products. A score of 1 or more is a match, for shop.matches and shop.match_products.
+-- Returns the score of a pair of products. For shop.matches and shop.match_products, a score of 1 or more is a match.
 -- The last four parameters are the thresholds.
 --
--- Each distance has a threshold at which that distance alone suffices, see closeness. The score is the closeness of the
--- images (by perceptual hash or vector, whichever is closer) plus the closeness of the titles. Two signals of 0.5
--- therefore make a match. A null distance, such as the distance of a product that is not encoded yet, adds nothing. The
--- function has no search_path setting, so that it is inlined.
+-- Each distance has a threshold: at this distance, the signal alone makes a match (see closeness). The score is the
+-- closeness of the images plus the closeness of the titles. The closeness of the images is the larger of two: by
+-- perceptual hash and by vector. Two signals of 0.5 together therefore make a match. A null distance adds nothing, such
+-- as the distance of a product that is not encoded yet. The function has no search_path setting, so that PostgreSQL can
+-- inline it.
 create or replace function shop_private.match_score(
     phash_distance integer, image_distance real, title_distance real, trigram_similarity real, title_length integer,
     phash double precision, image double precision, title double precision, trigram double precision

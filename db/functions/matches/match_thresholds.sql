@@ -1,7 +1,7 @@
--- Returns the match thresholds of the serving model: the thresholds that shop.calibrate_matching fitted, or the
--- defaults. The vectors of one model lie closer together than the vectors of another. The default thresholds for
--- vectors are therefore fractions of the median distance between two random products (neighbours by product_id, which
--- is a hash).
+-- Returns the match thresholds of the serving model: the thresholds that shop.calibrate_matching fitted, or default
+-- thresholds. The vectors of some models lie closer together than the vectors of other models. The default thresholds
+-- for vectors are therefore fractions of the median distance between two random products. Neighbours by product_id
+-- serve as random products, because product_id is a hash.
 create or replace function shop_private.match_thresholds(
     out phash double precision, out image double precision, out title double precision, out trigram double precision
 )

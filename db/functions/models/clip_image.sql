@@ -1,5 +1,5 @@
--- Returns the vector of an image by the serving model. The model stays the same until the transaction ends (see
--- shop.clip_text).
+-- Returns the vector of an image. The serving model computes the vector. The serving model stays the same until the
+-- transaction ends (see shop.clip_text).
 create or replace function shop.clip_image(image bytea) returns @vector@.halfvec
 language plpgsql stable strict parallel restricted security definer cost 1000
 set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Copies the comments of the columns of table p_from to the columns of view p_to that have the same names. Equal
--- comments are not written again, because a switch of the model holds locks on the views.
+-- Copies the column comments of table p_from to the columns of the same names in view p_to. A comment that view p_to
+-- already has is not written again, because a switch of the model holds locks on the views and should be short.
 create or replace function shop_private.copy_column_comments(p_from regclass, p_to regclass)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
--- Reports how much of each catalog is encoded, with a row for each catalog and model. searchable, waiting, quarantined
--- and without_picture add up to products. searchable is the number of products whose title and first image are encoded;
--- for the serving model, these are the rows of shop.searchable. words_only is the number of products without an encoded
--- image: only their title and keywords can find them.
+-- Reports how much of each catalog is encoded, with a row for each catalog and model. The sum of searchable, waiting,
+-- quarantined and without_picture is products. searchable is the number of products whose title and first image are
+-- encoded; for the serving model, these products are the rows of shop.searchable. words_only is the number of products
+-- without an encoded image; a search can find them only by title and keywords.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint,
@@ -46,4 +46,4 @@ comment on column shop.coverage.waiting is 'products whose first image or title 
 comment on column shop.coverage.quarantined is 'products whose first image or title could not be encoded';
 comment on column shop.coverage.without_picture is 'products without an image';
 comment on column shop.coverage.words_only is
-    'products without an encoded image: only title and keywords can find them';
+    'products without an encoded image; a search can find them only by title and keywords';

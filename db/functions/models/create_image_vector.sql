@@ -1,5 +1,5 @@
--- Creates the view shop.image_vector over the vectors of a model. With p_model null, the view has no rows. The view has
--- only the vectors and the columns that both vector legs of shop.search read.
+-- Creates the view shop.image_vector over the image vectors of model p_model. With p_model null, the view has no rows.
+-- The view has only the columns that the vector legs of shop.search read.
 create or replace function shop_private.create_image_vector(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -11,5 +11,5 @@ begin
     comment on view shop.image_vector is 'The image vectors of the serving model.';
     comment on column shop.image_vector.product_id is 'key of the product';
     comment on column shop.image_vector.position is 'position of the image';
-    comment on column shop.image_vector.embedding is 'vector of the image; compare by <=>, cosine distance';
+    comment on column shop.image_vector.embedding is 'vector of the image; <=> is the cosine distance';
 end $$;

@@ -1,9 +1,9 @@
--- Creates the function shop_private.model_of_views, which returns the model whose vectors the views show, or nulls if
--- no model is serving.
+-- Creates the function shop_private.model_of_views. The created function returns the model whose vectors the views
+-- show, or nulls if no model is serving.
 --
--- The created function contains the model as literals. If it looked the model up, it would return the new model inside
--- a transaction that still reads the vectors of the old model. The created function has no SET clause, which would make
--- a query with a cached vector slower by a tenth.
+-- The created function contains the model as literals. If it looked the model up in shop.model, it could return the new
+-- model inside a transaction that still reads the vectors of the old model. The created function has no SET clause,
+-- because a SET clause would make a query with a cached vector slower by a tenth.
 create or replace function shop_private.create_model_of_views(p_model shop.model)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $create$

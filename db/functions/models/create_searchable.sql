@@ -1,8 +1,8 @@
--- Creates the view shop.searchable over the vectors of a model. With p_model null, the view has no rows. The view has a
--- row for each encoded product, with its first image.
+-- Creates the view shop.searchable over the vectors of model p_model. With p_model null, the view has no rows. The view
+-- has a row for each product whose title and first image are encoded.
 --
--- The view casts the vectors to halfvec without a dimension, so that the next model may have another dimension. The
--- planner can use the HNSW index in spite of these casts and the inner joins.
+-- The view casts the vectors to halfvec without a dimension, so that the next model may have a different dimension. The
+-- planner can use the HNSW index in spite of the casts and the inner joins.
 create or replace function shop_private.create_searchable(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -20,6 +20,6 @@ begin
     comment on view shop.searchable is 'A row for each product whose first image and title are encoded. '
         'Other products are in shop.product, and shop.search finds them by their words.';
     perform shop_private.copy_column_comments('shop.product', 'shop.searchable');
-    comment on column shop.searchable.image_embedding is 'vector of the first image; compare by <=>, cosine distance';
-    comment on column shop.searchable.title_embedding is 'vector of the title; compare by <=>, cosine distance';
+    comment on column shop.searchable.image_embedding is 'vector of the first image; <=> is the cosine distance';
+    comment on column shop.searchable.title_embedding is 'vector of the title; <=> is the cosine distance';
 end $$;

@@ -1,5 +1,6 @@
--- Creates the view shop.searchable_image over the vectors of a model. With p_model null, the view has no rows. The view
--- has a row for each encoded image, with its product. create_searchable.sql explains the joins and casts.
+-- Creates the view shop.searchable_image over the vectors of model p_model. With p_model null, the view has no rows.
+-- The view has a row for each encoded image, with the image's product. create_searchable.sql explains the joins and
+-- casts.
 create or replace function shop_private.create_searchable_image(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -18,5 +19,5 @@ begin
     perform shop_private.copy_column_comments('shop.product', 'shop.searchable_image');
     comment on column shop.searchable_image.position is 'position of the image; 0 is the first image of the product';
     comment on column shop.searchable_image.uri is 'path of the image below its image root, or its address';
-    comment on column shop.searchable_image.image_embedding is 'vector of the image; compare by <=>, cosine distance';
+    comment on column shop.searchable_image.image_embedding is 'vector of the image; <=> is the cosine distance';
 end $$;

@@ -1,5 +1,5 @@
--- Creates the view shop.title_vector over the vectors of a model. With p_model null, the view has no rows. The view has
--- only the vectors and the columns that both vector legs of shop.search read.
+-- Creates the view shop.title_vector over the title vectors of model p_model. With p_model null, the view has no rows.
+-- The view has only the columns that the vector legs of shop.search read.
 create or replace function shop_private.create_title_vector(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -11,5 +11,5 @@ begin
     comment on view shop.title_vector is 'The title vectors of the serving model.';
     comment on column shop.title_vector.product_id is 'key of the product';
     comment on column shop.title_vector.position is '0: a product has one title';
-    comment on column shop.title_vector.embedding is 'vector of the title; compare by <=>, cosine distance';
+    comment on column shop.title_vector.embedding is 'vector of the title; <=> is the cosine distance';
 end $$;

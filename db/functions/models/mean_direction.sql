@@ -1,5 +1,5 @@
--- Returns the unit vector halfway between the directions of two vectors. If one vector is null, returns the other
--- vector.
+-- Returns the unit vector halfway between the directions of the vectors a and b. If one of the two is null, returns the
+-- other vector.
 create or replace function shop_private.mean_direction(a @vector@.halfvec, b @vector@.halfvec)
 returns @vector@.halfvec
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
--- Reports the progress of encoding for each model that is kept current, with a row for each model and part (image or
--- title). done, waiting, leased and quarantined add up to items: all images or all titles. An item is done when it has
--- a vector and no work item. An item is waiting while its work item is pending. An item with neither a vector nor a
--- work item is waiting too: its model is being added, and the work items for that model are not created yet.
+-- Reports the progress of encoding, with a row for each model and part (image or title). Retired models are left out.
+-- `items` is the number of all images or all titles, and the sum of done, waiting, leased and quarantined. An item is
+-- done when it has a vector and no work item. An item is waiting while its work item is pending. An item with neither a
+-- vector nor a work item is waiting too, because the model is being added and its work items are not created yet.
 create or replace function shop_private.model_coverage()
 returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,
@@ -36,7 +36,7 @@ comment on column shop.model_coverage.model is 'name of a model that is serving 
 comment on column shop.model_coverage.status is 'building or serving';
 comment on column shop.model_coverage.part is 'image or title';
 comment on column shop.model_coverage.items is 'number of images or titles of all catalogs';
-comment on column shop.model_coverage.done is 'items with a vector of their present content';
+comment on column shop.model_coverage.done is 'items that have a vector of their present title or image';
 comment on column shop.model_coverage.waiting is 'items that wait for an encoder';
 comment on column shop.model_coverage.leased is 'items that an encoder works on';
 comment on column shop.model_coverage.quarantined is 'items that could not be encoded';

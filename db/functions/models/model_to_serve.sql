@@ -1,5 +1,5 @@
--- Returns the model named p_model. Raises an error if there is no such model or it is retired. Unless p_force is true,
--- the function also raises an error if another model is serving and a switch from it would lose results.
+-- Returns the model named p_model. Raises an error if there is no such model or if the model is retired. Unless p_force
+-- is true, the function also raises an error if a switch from the serving model to p_model would lose search results.
 create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
 returns shop.model
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -14,14 +14,14 @@ begin
     end if;
     if model.status = 'retired' then
         raise exception using errcode = '55000', message = format('model %L is retired', p_model),
-            hint = 'Its tables are gone. Add it again with "windowshop model add".';
+            hint = 'The tables of the model are deleted. Add the model again with "windowshop model add".';
     end if;
     if p_force or not exists (select from shop.model where status = 'serving' and name <> p_model) then
         return model;
     end if;
     if pg_try_advisory_xact_lock(@lock_encoder_alive@, model.model_id) then
         raise exception using errcode = '55000', message = format('no encoder is running for model %L', p_model),
-            hint = 'Queries would fail. Start "windowshop encode" first, or use --force.';
+            hint = 'Queries would fail without an encoder. Start "windowshop encode" first, or use --force.';
     end if;
     select count(*) into unfinished
     from shop_private.work w where w.model_id = model.model_id and w.state <> 'quarantined';

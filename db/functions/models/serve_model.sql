@@ -1,11 +1,11 @@
--- Makes p_model the model that every reader uses, in the caller's transaction: replaces first the four views, then the
--- function that returns the model whose vectors the views show. With p_model null, the function creates the views again
--- for the model that is serving now. If no model is serving, the views are empty and searches report that no model is
--- serving. p_force is explained in model_to_serve.
+-- Makes p_model the model that every reader uses, in the caller's transaction. The function first replaces the four
+-- views. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
+-- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
+-- views are empty and searches report that no model is serving. model_to_serve explains p_force.
 --
 -- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
 -- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
--- lock_timeout limits the wait for all views together. When the time runs out, the caller tries again.
+-- lock_timeout limits the wait for all views together. If the wait exceeds lock_timeout, the caller tries again.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -22,7 +22,7 @@ begin
     end if;
 
     began := clock_timestamp();
-    -- The views come in the order in which readers lock them, see serving.sql.
+    -- The order of the views is the order in which readers lock them (see serving.sql).
     foreach view in array array['searchable_image', 'searchable', 'image_vector', 'title_vector'] loop
         if lock_timeout > 0 then
             perform set_config('lock_timeout', greatest(1, lock_timeout

@@ -1,10 +1,11 @@
--- Returns the serving model, or nulls if no model is serving. The model stays the same until the caller's transaction
--- ends. To ensure this, the function first locks the view shop.searchable by reading it, and only then calls
--- model_of_views, which a switch replaces in the same transaction as the views. In the other order, a switch between
--- the two reads would combine the old model with the new vectors.
+-- Returns the serving model, or nulls if no model is serving. The result stays the same until the caller's transaction
+-- ends. To ensure this, the function first reads the view shop.searchable, which locks the view. Only then does it call
+-- model_of_views, because a switch replaces model_of_views in the same transaction as the views. If the function called
+-- model_of_views first, a switch between the two steps would combine the old model with the new vectors.
 --
--- Every reader locks shop.searchable before the views of vectors, and shop.searchable_image, if it reads that view,
--- before shop.searchable. A switch uses the same order, so that no two sessions wait for each other.
+-- Every reader locks shop.searchable before the views of vectors. A reader of shop.searchable_image locks that view
+-- before shop.searchable. A switch locks the views in the same order, so that a reader and a switch never wait for each
+-- other.
 create or replace function shop_private.serving(
     out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
     out title_table regclass

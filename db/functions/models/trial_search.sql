@@ -1,10 +1,10 @@
--- Returns the results that shop.search(route => 'exact') would give if p_model were serving: the function runs the same
--- legs and fusion on the tables of that model. Evaluation uses it to judge a model before the model serves. The views
--- are not changed temporarily, because a change blocks every search until its transaction ends, even if the transaction
--- is rolled back.
+-- Returns the results that shop.search(route => 'exact') would give if p_model were serving. The function runs the same
+-- legs and fusion on the tables of p_model. Evaluation uses this function to judge a model before the model serves. The
+-- function does not replace the views for the trial, because a replaced view blocks every search until the transaction
+-- ends, even if the transaction is rolled back.
 --
--- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku, and the results
--- exclude that product.
+-- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku. The results
+-- exclude the product p_sku.
 create or replace function shop_private.trial_search(
     p_model text, p_text text, p_image bytea, p_sku text, p_filter jsonb, p_k integer, p_catalog text,
     p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_rrf_k integer

@@ -1,5 +1,5 @@
--- Returns the source from which a view reads the vectors of a model (p_part is image or title). The source is the
--- model's table, or a subquery without rows if p_model is null.
+-- Returns the SQL of the source from which a view reads the vectors of model p_model; p_part is image or title. The
+-- source is the table of the model, or a subquery without rows if p_model is null.
 create or replace function shop_private.vectors_of(p_model text, p_part text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

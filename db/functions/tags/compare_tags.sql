@@ -1,6 +1,6 @@
 -- Compares every product of pg_temp.tagged_product with every label and stores the similarities in
--- pg_temp.tag_similarity. The column `below` is the label's similarity minus the similarity of the product's best
--- label, so it is at most 0.
+-- pg_temp.tag_similarity. The column `below` is the similarity of the product to the label, minus the similarity of the
+-- product to its best label. `below` is therefore at most 0.
 create or replace function shop_private.compare_tags(p_labels text[], p_template text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,13 +1,14 @@
--- Returns the temperature at which the tags in pg_temp.tag_similarity are most likely. Held-out products are not used.
+-- Returns the temperature at which the known tags of the products in pg_temp.tag_similarity are most likely. Held-out
+-- products are not used.
 --
--- The slope of the log likelihood over the scale 1/temperature is the mean of (similarity of the true label -
--- similarity expected under the softmax). The slope only falls as the scale grows, so bisection finds where the slope
--- is 0.
+-- The slope of the log likelihood over the scale 1/temperature is the mean, over the products, of the similarity of the
+-- true label minus the similarity expected under the softmax. This slope only falls as the scale grows, so bisection
+-- finds the scale at which the slope is 0.
 create or replace function shop_private.fit_temperature()
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-    lowest double precision := 0.003;  -- at a lower temperature exp() would underflow
+    lowest double precision := 0.003;  -- exp() would underflow at a lower temperature
     highest double precision := 10;
     temperature double precision;
     slope double precision;

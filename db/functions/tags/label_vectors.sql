@@ -1,19 +1,20 @@
--- Returns the vector of each label. The label replaces {} in the template. Each label is encoded once.
+-- Returns the vector of each label. The text that is encoded is the template, with the label in place of {}. Each label
+-- is encoded once.
 create or replace function shop_private.label_vectors(labels text[], template text)
 returns @vector@.halfvec[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(array_ndims(labels), 0) <> 1 or cardinality(labels) not between 2 and 1000 then
         raise exception using errcode = '22023', hint = 'For example array[''bag'', ''shoe'', ''lamp''].',
-            message = format('labels is %s, not a list of 2 to 1,000', case when labels is null then 'null'
+            message = format('labels is %s, not a list of 2 to 1,000 texts', case when labels is null then 'null'
                 when array_ndims(labels) > 1 then 'a list of lists'
-                else format('a list of %s', cardinality(labels)) end);
+                else format('a list of %s texts', cardinality(labels)) end);
     end if;
     if exists (select from unnest(labels) l where l is null or l !~ '\S') then
         raise exception using errcode = '22023', message = 'a label is empty';
     end if;
     if (select count(distinct lower(btrim(l))) from unnest(labels) l) < cardinality(labels) then
-        raise exception using errcode = '22023', hint = 'A label that is given twice would get half of its confidence.',
+        raise exception using errcode = '22023', hint = 'Two equal labels would each get half of the confidence.',
             message = format('the label %L is repeated',
                 (select min(l) from unnest(labels) l group by lower(btrim(l)) having count(*) > 1 limit 1));
     end if;

@@ -1,10 +1,10 @@
--- Returns, for each product that passes the filter, the k labels that fit its first image best. The labels can tag
--- products that have no tags.
+-- Returns, for each product that passes the filter, the k labels that fit the product's first image best. The labels
+-- can serve as tags of products that have no tags.
 --
 -- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
 -- on the products with a tag in `field`. Without a reliable temperature, confidence is null and a notice gives the
--- reason. margin is the label's similarity minus the similarity of the best other label. A null template is the
--- template of the calibration, otherwise the bare label.
+-- reason. margin is the similarity of the label minus the similarity of the best other label. If template is null, the
+-- template of the calibration is used, or the label alone if there is no calibration.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
     field text default 'product_type', k integer default 1
@@ -27,16 +27,16 @@ declare
 begin
     if k is null or k not between 1 and cardinality(p_labels) then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
-            hint = format('The number of labels to return for each product: from 1 to %s, the number of labels given.',
+            hint = format('k is the number of labels to return for each product: from 1 to %s, the number of labels.',
                 cardinality(p_labels));
     end if;
     execute format('select count(*) from (
         select from shop.product p join shop.image_vector i on i.product_id = p.product_id and i.position = 0
         where %s limit $1 + 1) m', condition) into products using max_products;
     if products > max_products then
-        raise exception using errcode = '54000', message = format('more than %s products match; with %s labels that '
-            'is over %s comparisons', max_products, cardinality(p_labels), comparisons),
-            hint = 'Work in parts, such as {"sku": {"lt": "M"}} and then {"sku": {"gte": "M"}}.';
+        raise exception using errcode = '54000', message = format('more than %s products match; with %s labels, '
+            'the call needs more than %s comparisons', max_products, cardinality(p_labels), comparisons),
+            hint = 'Call the function for parts of the catalog: {"sku": {"lt": "M"}}, then {"sku": {"gte": "M"}}.';
     end if;
     if fit.reason is not null then
         raise notice 'no confidence: %', fit.reason;

@@ -1,6 +1,6 @@
 -- Returns the temperature that shop.calibrate_zero_shot fitted for `field` and the serving model, or the reason why no
--- reliable temperature exists. `template` returns the requested template; with null, it returns the template of the
--- calibration, or {} (the bare label) if there is none.
+-- reliable temperature exists. `template` returns the requested template. If the requested template is null, `template`
+-- returns the template of the calibration, or {} (the label alone) if there is no calibration.
 create or replace function shop_private.zero_shot_fit(
     field text, inout template text, out temperature double precision, out reason text
 )
@@ -19,7 +19,7 @@ begin
     if t.name is null then
         reason := format('%s was not calibrated with model %s; see shop.calibrate_zero_shot', field, model.model);
     elsif template <> t.detail ->> 'template' then
-        reason := format('%s was calibrated with the template %L', field, t.detail ->> 'template');
+        reason := format('%s was calibrated with another template, %L', field, t.detail ->> 'template');
     elsif ece > 0.10 then
         reason := format('the expected calibration error of %s was %s, over 0.10', field, round(ece::numeric, 3));
     else

@@ -1,5 +1,4 @@
--- Enqueues the title of a product when it changes, whichever session changes it. No other column of shop.product is
--- encoded.
+-- Enqueues the title of a product when any session changes the title. No other column of shop.product is encoded.
 create or replace function shop_private.product_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

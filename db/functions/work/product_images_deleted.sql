@@ -1,4 +1,5 @@
--- Deletes the work items of deleted images. Like products_inserted, the trigger runs once for each statement.
+-- Deletes the work items of deleted images. The trigger runs once for each statement, like the trigger in
+-- products_inserted.sql.
 create or replace function shop_private.product_images_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

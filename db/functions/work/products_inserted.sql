@@ -1,5 +1,5 @@
--- Enqueues the titles of new products, whichever session inserted their rows. Rows are inserted by the thousand, so
--- this trigger runs once for each statement.
+-- Enqueues the titles of the products that any session inserts. The trigger runs once for each statement, because a
+-- statement of a load inserts thousands of rows.
 create or replace function shop_private.products_inserted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

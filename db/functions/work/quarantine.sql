@@ -1,4 +1,4 @@
--- Lists the titles and images that could not be encoded, with the reason.
+-- Lists the titles and images that could not be encoded, each with the reason.
 create or replace view shop.quarantine as select * from shop_private.work_quarantined();
 comment on column shop.quarantine.model is 'the model that could not encode the item';
 comment on column shop.quarantine.catalog is 'catalog of the product';

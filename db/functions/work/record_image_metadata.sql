@@ -1,5 +1,5 @@
--- Stores the results of decoding images: the content hash, the size, and the perceptual hash unless the image
--- already has one. The arrays are parallel: one element for each image.
+-- Stores what decoding has found about images: the content hash, the size, and the perceptual hash. A stored perceptual
+-- hash is not replaced. The arrays are parallel: one element for each image.
 create or replace function shop_private.record_image_metadata(
     p_products uuid[], p_positions smallint[], p_sha256 bytea[], p_width integer[], p_height integer[], p_phash text[]
 ) returns void

@@ -1,6 +1,6 @@
--- Stores vectors and deletes their work items, in one transaction. The function skips items whose lease was lost in the
--- meantime, and all items of a retired model. Returns how many vectors were stored. The arrays are parallel: one
--- element for each item.
+-- Stores vectors and deletes their work items, in one transaction. The function skips items whose lease p_worker has
+-- lost in the meantime, and all items of a retired model. Returns the number of stored vectors. The arrays are
+-- parallel: one element for each item.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]

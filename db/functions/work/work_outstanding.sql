@@ -1,4 +1,4 @@
--- Counts the items that the models in p_models still have to encode, for progress bars and readiness checks.
+-- Counts the work items of the models in p_models, by state. Progress bars and readiness checks show the numbers.
 create or replace function shop_private.work_outstanding(p_models smallint[])
 returns table (pending bigint, leased bigint, quarantined bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Releases the items of a worker that stops in good order: the items are pending again, as if nobody had claimed them.
--- Returns the number of items.
+-- Releases the items of a worker that stops normally: the items become pending again, and the interrupted attempts are
+-- not counted. Returns the number of items.
 create or replace function shop_private.worker_release(p_worker uuid)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
