@@ -1,37 +1,37 @@
--- Raises an error for a request that has a number out of range, an unknown route or an unknown cut. The function has no
--- SET clause: run_search calls it under its own settings.
+-- Raises an error if a request has a number that is out of range, an unknown route or an unknown cut. The function has
+-- no SET clause: run_search calls it under its own settings.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$
 begin
     if p_request.k is null or p_request.k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_request.k::text, 'null')),
-            hint = 'k is a number from 1 to @max_results@; for further results give after := the last row''s cursor.';
+            hint = 'k is a number from 1 to @max_results@. For more, pass the cursor of the last row as after.';
     end if;
     if p_request.route not in ('exact', 'hnsw') then
         raise exception using errcode = '22023', message = format('there is no route %L', p_request.route),
-            hint = 'exact, hnsw, or null to let the search choose.';
+            hint = 'route is exact, hnsw, or null to let the search choose.';
     end if;
     if least(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) < 0
         or greatest(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) > @max_weight@  -- or NaN
     then
         raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
-            hint = '0 leaves a leg out. For "less like this" give an entry of inputs a negative weight.';
+            hint = 'A leg of weight 0 is not used. For "less like this", give an entry of inputs a negative weight.';
     end if;
     if p_request.min_similarity not between -1 and 1 then  -- NaN sorts above every number
         raise exception using errcode = '22023', message = 'min_similarity is not between -1 and 1',
-            hint = 'It is the lowest cosine similarity of query and image.';
+            hint = 'min_similarity is the lowest cosine similarity of query and image.';
     end if;
     if p_request.max_gap not between 0 and 2 then
         raise exception using errcode = '22023', message = 'max_gap is not between 0 and 2',
-            hint = 'It is how far an image''s similarity may lie below that of the best image.';
+            hint = 'max_gap is how much less similar than the best image an image may be.';
     end if;
     if p_request.cut <> 'relevant' then
         raise exception using errcode = '22023', message = format('there is no cut %L', p_request.cut),
-            hint = '''relevant'', or null to keep every product.';
+            hint = 'cut is relevant, or null to keep every product.';
     end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',
-            hint = 'The usual value is @default_rrf_k@.';
+            hint = 'The usual value of rrf_k is @default_rrf_k@.';
     end if;
 end $$;

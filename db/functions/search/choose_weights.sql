@@ -1,10 +1,10 @@
--- Sets the weights, rrf_k and the depth of a run's legs. Weights and rrf_k are the requested values, or else the fitted
--- values, with two exceptions:
+-- Sets run's weights, rrf_k and the depth of its legs. Each weight and rrf_k is the requested value, or the fitted
+-- value if none was requested. There are two exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
---       look up. The title leg has weight 0 unless its weight was requested, because an image says little about titles;
+--       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
--- Raises an error if no leg has a weight. p_depth is the depth that the caller wants; if it is null, leg_depth computes
--- the depth. The function has no SET clause: run_search calls it under its own settings.
+-- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
+-- computes the depth. The function has no SET clause: run_search calls it under its own settings.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run
@@ -27,8 +27,8 @@ begin
     run.rrf_k := coalesce(p_request.rrf_k, p_settings.rrf_k);
     legs := (run.image_weight > 0)::integer + (run.title_weight > 0)::integer + (run.keyword_weight > 0)::integer;
     if legs = 0 then
-        raise exception using errcode = '22023', message = 'every leg is left out by its weight',
-            hint = 'A query without a text has no keywords; give another leg a weight above 0.';
+        raise exception using errcode = '22023', message = 'every leg has weight 0',
+            hint = 'Give a leg a weight above 0. The keyword leg needs a query with a text.';
     end if;
     run.depth := coalesce(p_depth, shop_private.leg_depth(p_request.k, legs));
 end $$;

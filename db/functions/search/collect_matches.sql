@@ -1,7 +1,7 @@
--- Collects the products that meet p_condition, a condition on p (shop.product), if at most p_most products meet it;
--- otherwise `matched` is null. p_products is the number of all products, which may be an estimate.
+-- Collects the products that meet p_condition, a condition on p (shop.product), if at most p_most products meet it.
+-- Otherwise `matched` is null. p_products is the number of all products, or an estimate of this number.
 --
--- Collecting stops once more than p_most products match. It does not start if a sample of random pages shows beyond
+-- The function stops collecting after p_most + 1 products. It does not start if a sample of random pages shows beyond
 -- doubt that more than p_most products match. The sample is taken only if p_products is more than twice p_most. `share`
 -- then returns the fraction of the sample that meets the condition. If the caller passes a known fraction as `share`,
 -- no sample is taken.
@@ -11,7 +11,7 @@ create or replace function shop_private.collect_matches(
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
-set enable_indexscan = off  -- ids then come in table order, which is also the order of the vectors
+set enable_indexscan = off  -- ids are then collected in the order of the table, which is also the order of the vectors
 set enable_indexonlyscan = off
 as $$
 declare
@@ -23,8 +23,8 @@ begin
             tablesample system (%s) repeatable (0)', p_condition, least(100, 100.0 * @sample_products@ / p_products))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
-        -- The square root of a count has a standard deviation of 0.5. The bound is the square root of `hits`
-        -- less three such deviations, squared again.
+        -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
+        -- square root of `hits`, less three such deviations.
         if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then
             return;
         end if;

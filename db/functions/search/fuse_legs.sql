@@ -1,18 +1,20 @@
 -- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
--- products. Each leg that found a product adds weight / (rrf_k + rank) to the product's score. Products that the
--- query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned products
--- from 1.
+-- products. Each leg that found a product adds this leg's weight / (rrf_k + rank) to the score of the product. Products
+-- that the query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned
+-- products from 1.
 --
--- If at most @keyword_few@ products have every word of the query, the words name these products. The keyword leg's
--- contribution for a named product is multiplied by @keyword_few_factor@ times the number of whole points by which its
--- keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product with fewer points could come first only
--- because both vector legs rank it first. The factor applies only if a vector leg has a weight.
+-- If at most @keyword_few@ products have every word of the query, the words name these products. For a named product,
+-- the contribution of the keyword leg is multiplied by a factor: @keyword_few_factor@ times the number of whole points
+-- by which the product's keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product with fewer
+-- points could come first only because both vector legs rank it first. The factor applies only if a vector leg has a
+-- weight.
 --
 -- A product is dropped in three cases:
---   (1) its image is less similar to the query than p_min_similarity;
---   (2) its image is less similar than the best image by more than p_max_gap;
---   (3) it does not pass the cut of the run (p_run.cut).
--- For cases (1) and (2), the function itself compares the first image of each product that the image leg did not find.
+--   (1) the product's image is less similar to the query than p_min_similarity;
+--   (2) the product's image is less similar than the best image by more than p_max_gap;
+--   (3) the product does not pass the cut of the run (p_run.cut).
+-- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
+-- with the query.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

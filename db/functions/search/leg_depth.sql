@@ -1,5 +1,5 @@
--- Returns how many products each leg ranks for the first p_k results of a search with p_legs legs. A single leg ranks
--- p_k + 1 products; the extra product tells whether there is a next page.
+-- Returns the number of products that each leg ranks for the first p_k results of a search with p_legs legs. A single
+-- leg ranks p_k + 1 products, because the product after the first p_k shows that there is a next page.
 create or replace function shop_private.leg_depth(p_k integer, p_legs integer)
 returns integer
 language sql immutable parallel safe as $$

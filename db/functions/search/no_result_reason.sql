@@ -12,7 +12,7 @@ declare
                 then format(' in catalog %L', p_request.catalog) else '' end) end;
     any_match boolean := p_run.total > 0;
 begin
-    if p_run.total_is <> 'exact' then  -- the total is estimated from statistics, which may lag
+    if p_run.total_is <> 'exact' then  -- the total is an estimate from statistics, which may be out of date
         execute format('select exists (select from shop.product p where %s)', p_run.condition) into any_match;
     end if;
     return case

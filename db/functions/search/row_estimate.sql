@@ -1,6 +1,7 @@
--- Returns the planner's estimate of a table's rows: its density at the last ANALYZE times its current number of pages.
--- If the table was never analyzed, the dimension of its vectors gives the density. Every search calls the function,
--- so it has no SET clause; instead it names the schema of each relation.
+-- Returns an estimate of the number of rows of a table, as the planner makes it: the number of rows per page at the
+-- last ANALYZE, times the present number of pages. If the table was never analyzed, the dimension of its vectors gives
+-- the number of rows per page. The function has no SET clause, because every search calls it. Instead, the function
+-- names the schema of each relation.
 create or replace function shop_private.row_estimate(relation regclass)
 returns bigint
 language plpgsql stable parallel safe as $$

@@ -1,11 +1,11 @@
--- Runs a search up to the fusion. Returns its vectors, weights and condition, and the result of each leg. shop.search
--- ranks the results of the legs; shop.explain_search shows them. p_depth is the number of products that each leg ranks;
--- if it is null, leg_depth computes the number.
+-- Runs a search up to the fusion. Returns the vectors, the weights and the condition of the search, and the result of
+-- each leg. shop.search fuses the results of the legs; shop.explain_search shows the results. p_depth is the number of
+-- products that each leg ranks; if p_depth is null, leg_depth computes the number.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set max_parallel_workers_per_gather = 0  -- many searches run at the same time, so each uses one core
+set max_parallel_workers_per_gather = 0  -- each search uses one core, because many searches run at the same time
 as $$
 declare
     settings shop_private.search_settings;
@@ -13,8 +13,8 @@ declare
     inputs record;  -- the result of search_inputs
     leg record;
     filtered boolean;
-    share double precision;  -- share of all products that match: estimated under a filter; null: unknown
-    known_share double precision;  -- the catalog's share if no filter applies, otherwise null
+    share double precision;  -- share of all products that match, estimated under a filter; null: not known
+    known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
     matched uuid[];  -- the matching products if they were collected, otherwise null
     step_began timestamptz := clock_timestamp();
 begin
@@ -36,8 +36,8 @@ begin
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
 
-    -- Up to exact_limit matches are collected here and compared without an index scan, because a scan that gives up
-    -- costs its own time in addition to the time of the comparison.
+    -- At most exact_limit matches are collected here. These are compared without an index scan, because a scan that
+    -- gives up costs time in addition to the comparison.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and run.condition <> 'true'

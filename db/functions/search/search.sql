@@ -2,22 +2,24 @@
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Returns min(k, matching products) products, unless min_similarity, max_gap or cut drops products. The columns say
--- where each leg ranked a product, how much the leg added to its score, which route was taken, how many rows were
--- examined, whether the answer is complete, and how many products pass the filter, encoded or not (total). Distances
--- are cosine distances. min_similarity drops products whose image is less similar to the query than this cosine
--- similarity. max_gap drops products whose image is less similar than the best image by more than this difference. cut
--- => 'relevant' keeps the products that are similar to the query, have a word of it, or are named by it (see
--- relevant_products.sql); total then counts the kept products.
+-- Returns k products, or all products that pass the filter if they are fewer than k. min_similarity, max_gap and cut
+-- can drop further products. The columns say where each leg ranked a product, how much the leg added to the score of
+-- the product, which route was taken, how many rows were examined, whether the answer is complete, and how many
+-- products pass the filter, encoded or not (total). Distances are cosine distances. min_similarity drops products whose
+-- image is less similar to the query than this cosine similarity. max_gap drops products whose image is less similar
+-- than the best image by more than this difference. cut => 'relevant' keeps only the products that are similar to the
+-- query, have a word of the query, or are named by the query (see relevant_products.sql). With a cut, total counts only
+-- the kept products.
 --
--- For the next page, pass the last row's cursor as after, as long as has_next is true. The first page is a search of
--- its own. All further pages come from one larger search, whose legs rank @max_results@ products each, without the
--- products of the first page. Pages therefore neither repeat nor skip products while catalog, model and calibration
--- stay the same.
+-- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page is a search
+-- of its own. All further pages come from one larger search without the products of the first page; each leg of this
+-- search ranks @max_results@ products. Pages therefore neither repeat nor skip products while catalog, model and
+-- calibration stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
--- Calls by name and selects by name then keep working. A new argument changes the signature, so the upgrade drops the
--- function and creates it again. CONTRIBUTING.md ("A search option") names every place that needs the option.
+-- Statements that name the arguments and the columns then keep working. A new argument changes the signature, so the
+-- upgrade drops the function and creates it again. CONTRIBUTING.md ("A search option") names every place that needs the
+-- option.
 create or replace function shop.search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',
@@ -43,7 +45,7 @@ declare
     total bigint;
     total_is text;
 begin
-    -- A query without text finds nothing and raises no error, because one row of a batch may have no text.
+    -- An empty query finds nothing and raises no error, because one row of a batch of queries may have no text.
     if num_nonnulls(image, request.inputs) = 0 and coalesce(query, '') !~ '\S' then
         perform shop_private.check_request(request);
         raise notice using errcode = 'WS101', message = 'no product was found: the query is empty',
@@ -51,7 +53,7 @@ begin
         return;
     end if;
     if after is not null then
-        perform shop_private.check_request(request);  -- here for k; run_search checks first_k
+        perform shop_private.check_request(request);  -- checks k; run_search below checks first_k
         select c.version, c.first_k, c.place into first_version, first_k, skip
         from shop_private.search_cursor(after, key) c;
         request.k := first_k;
@@ -59,7 +61,7 @@ begin
     run := shop_private.run_search(request);
     version := concat_ws('-', run.model_id, run.calibration_id);
     if first_version <> version then
-        raise exception using errcode = '55000', hint = 'Begin again without after.',
+        raise exception using errcode = '55000', hint = 'Begin again at the first page, without after.',
             message = 'the model or its calibration has changed since the first page';
     end if;
     if skip + k > first_k then

@@ -1,6 +1,6 @@
--- Returns the parts of a cursor: the version (model and calibration) and the k of the first page, and the place of the
--- row. p_key identifies the caller's search. Raises an error for a text that is not a cursor, and for a cursor of
--- another search.
+-- Returns the parts of p_cursor: the version (model and calibration) of the first page, the k of the first page, and
+-- the place of the row with the cursor. p_key identifies the caller's search. Raises an error if p_cursor is not a
+-- cursor, or if the cursor belongs to another search.
 create or replace function shop_private.search_cursor(p_cursor text, p_key text)
 returns table (version text, first_k integer, place integer)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -10,11 +10,11 @@ declare
 begin
     if part is null or part[3]::integer not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = 'after is not a cursor',
-            hint = 'Pass the value of the column cursor from a row of the previous page.';
+            hint = 'Pass the value of the column cursor of a row on the previous page.';
     end if;
     if part[1] <> p_key then
         raise exception using errcode = '22023', message = 'the cursor belongs to another search',
-            hint = 'Give the same query, filter and options as on the first page; k may differ.';
+            hint = 'Pass the same query, filter and options as for the first page; only k may differ.';
     end if;
     return query select part[2], part[3]::integer, part[4]::integer;
 end $$;

@@ -1,8 +1,8 @@
--- Returns one page of results: the p_k results after the first p_skip results, and one further result if there is a
--- next page. `place` counts from 1 over all pages.
+-- Returns one page of results: the p_k results after the first p_skip results. If there is a next page, the function
+-- returns the first result of that page too. `place` counts from 1 over all pages.
 --
--- The first p_first_k places come from p_run, the search of the first page. The further places come from p_window, the
--- same search with legs of the largest depth, without the products of the first page.
+-- The first p_first_k places come from p_run, the search of the first page. All later places come from p_window without
+-- the products of the first page. p_window is the same search with legs of the largest depth.
 create or replace function shop_private.search_page(
     p_run shop_private.search_run, p_window shop_private.search_run, p_first_k integer, p_skip integer, p_k integer,
     p_min_similarity double precision, p_max_gap double precision

@@ -1,6 +1,6 @@
--- Returns a text for people that explains two kinds of runs, and null for all other runs:
---   (1) the ranking is incomplete: only keywords were searched, or matching products are not encoded;
---   (2) a leg compared all matches after an index scan.
+-- Returns an explanation, as a text for people, for two kinds of runs, and null for all other runs:
+--   (1) runs with an incomplete ranking: only keywords were searched, or matching products are not encoded;
+--   (2) runs in which a leg compared all matches after an index scan.
 -- The function has no SET clause: shop.search calls it under its own settings.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)
 returns text

@@ -1,7 +1,7 @@
 -- The row type of shop.search and shop.similar. Distances are cosine distances. The columns of a leg that did not find
 -- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working. exact_match
--- is the field by which the text names the product: sku, gtin, mpn, attribute, brand, or text, which means a code in
--- the product's words.
+-- is the field by which the query's text names the product: sku, gtin, mpn, attribute, brand, or text (a code in the
+-- words of the product).
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,
@@ -19,22 +19,24 @@ comment on column shop.search_result.sku is 'sku of the product';
 comment on column shop.search_result.title is 'title of the product';
 comment on column shop.search_result.brand is 'brand of the product';
 comment on column shop.search_result.product_type is 'category of the product';
-comment on column shop.search_result.price is 'price of the product, in its currency';
+comment on column shop.search_result.price is 'price of the product, in the currency of the column currency';
 comment on column shop.search_result.currency is 'ISO 4217 code of the price';
 comment on column shop.search_result.availability is 'in_stock, out_of_stock, preorder or backorder';
 comment on column shop.search_result.color is 'colour of the product';
 comment on column shop.search_result.link is 'address of the product''s page';
 comment on column shop.search_result.image_link is 'address of the first image, as the feed gave it';
 comment on column shop.search_result.image_uri is
-    'the image at image_position: a path below its image root, or an address';
+    'the image at image_position: a path below the image root, or an address';
 comment on column shop.search_result.image_position is
     'position of the image that the image leg found nearest; 0 if that leg did not find the product';
 comment on column shop.search_result.score is 'sum of the three contributions';
 comment on column shop.search_result.image_rank is 'rank in the image leg; null: the leg did not find the product';
-comment on column shop.search_result.image_distance is 'cosine distance of query and image, from 0 to 2';
+comment on column shop.search_result.image_distance is
+    'cosine distance of query and image, from 0 (equal direction) to 2';
 comment on column shop.search_result.image_contribution is 'part of the score that the image leg adds';
 comment on column shop.search_result.title_rank is 'rank in the title leg; null: the leg did not find the product';
-comment on column shop.search_result.title_distance is 'cosine distance of query and title, from 0 to 2';
+comment on column shop.search_result.title_distance is
+    'cosine distance of query and title, from 0 (equal direction) to 2';
 comment on column shop.search_result.title_contribution is 'part of the score that the title leg adds';
 comment on column shop.search_result.keyword_rank is 'rank in the keyword leg; null: the leg did not find the product';
 comment on column shop.search_result.keyword_score is 'score of the keyword leg, above 1 if the product has every word';
@@ -47,11 +49,12 @@ comment on column shop.search_result.complete is
 comment on column shop.search_result.reason is
     'why the ranking is incomplete or a leg compared all matches after an index scan, or null; the same in every row';
 comment on column shop.search_result.total is
-    'number of products that pass the filter, encoded or not; the same in every row';
+    'number of products that pass the filter, encoded or not, and that pass the cut if there is one; '
+    'the same in every row';
 comment on column shop.search_result.total_is is
     'exact, about (an estimate) or at least (a lower bound): how exact total is; the same in every row';
-comment on column shop.search_result.cursor is 'pass it as the argument after to get the results that follow this row';
+comment on column shop.search_result.cursor is 'value of the argument after that returns the results after this row';
 comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
 comment on column shop.search_result.exact_match is
-    'the field by which the text names the product: sku, gtin, mpn, attribute, brand or text; '
+    'the field by which the query''s text names the product: sku, gtin, mpn, attribute, brand or text; '
     'null: the text does not name the product';

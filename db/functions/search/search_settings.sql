@@ -1,6 +1,6 @@
 -- Returns the figures that control a search: the serving model, its tables and indexes, the fitted weights, and the
--- newest calibration, scaled to the current number of products. Before the first calibration it returns default figures
--- for vectors of 512 half-precision numbers on one core.
+-- newest calibration, scaled to the present number of products. Before the first calibration, the function returns
+-- default figures, which hold for vectors of 512 half-precision numbers on one core.
 create or replace function shop_private.search_settings()
 returns shop_private.search_settings
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +18,7 @@ begin
     settings.revision := serving.revision;
     settings.image_table := serving.image_table;
     settings.title_table := serving.title_table;
-    -- While one index replaces another, a table has two. The newer index is used.
+    -- A table has two indexes while a new index replaces the old one. The newer index is used.
     select max(i.indexrelid) filter (where i.indrelid = serving.image_table),
         max(i.indexrelid) filter (where i.indrelid = serving.title_table)
     into settings.image_index, settings.title_index
@@ -31,7 +31,7 @@ begin
     select * into newest from shop.calibration c
     where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
     settings.calibration_id := newest.calibration_id;
-    -- Equal recall needs an ef_search that grows about as the square root of the number of vectors.
+    -- For equal recall, ef_search must grow about as the square root of the number of vectors.
     settings.ef_search := least(@max_ef_search@, case when newest.recall is null
         then greatest(@default_ef_min@, @default_ef_factor@ * sqrt(greatest(settings.products, settings.images)))
         else newest.ef_search * sqrt(greatest(1, settings.products / greatest(1.0, newest.products))) end);

@@ -1,17 +1,17 @@
 -- The row type of shop.explain_search. `found` is the number of products that the step found. `examined` is the number
--- of rows that the step read to find them. Either number is null if the step does not count it. New columns are added
--- at the end.
+-- of rows that the step read to find these products. A number that the step does not count is null. New columns are
+-- added at the end.
 create type shop.search_step as (
     step text, route text, index_name text, ef_search integer, found integer, examined bigint, ms double precision,
     note text
 );
 
 comment on column shop.search_step.step is
-    'query, filter, exact, image, title, keyword, cut, fusion; with sku also rows about that product';
+    'query, filter, exact, image, title, keyword, cut, fusion, or a product if the argument sku is given';
 comment on column shop.search_step.route is 'route of a leg, or a word about the result of another step';
 comment on column shop.search_step.index_name is 'the index that the step used';
 comment on column shop.search_step.ef_search is 'hnsw.ef_search of the index scan';
-comment on column shop.search_step.found is 'number of products that the step found; null: it counts none';
-comment on column shop.search_step.examined is 'number of rows that the step read; null: it counts none';
+comment on column shop.search_step.found is 'number of products that the step found; null: the step counts no products';
+comment on column shop.search_step.examined is 'number of rows that the step read; null: the step counts no rows';
 comment on column shop.search_step.ms is 'time of the step, in milliseconds';
 comment on column shop.search_step.note is 'further figures, for people to read';

@@ -1,7 +1,8 @@
--- Sets run.total, the number of products of the catalog that pass the filter, encoded or not, and run.total_is, which
--- says how exact run.total is: 'exact'; 'about', an estimate without a filter; or 'at least', a lower bound. run_search
--- calls the function if these products were not collected. p_known_share is the catalog's share of all products if no
--- filter applies, otherwise null. At most p_settings.exact_limit products are counted.
+-- Sets run.total and run.total_is. run.total is the number of products of the catalog that pass the filter, encoded or
+-- not. run.total_is says how exact run.total is: 'exact'; 'about', an estimate without a filter; or 'at least', a lower
+-- bound. run_search calls the function if the products that pass were not collected. If no filter applies,
+-- p_known_share is the share of all products that belong to the catalog; under a filter, p_known_share is null. At most
+-- p_settings.exact_limit + 1 products are counted.
 create or replace function shop_private.search_total(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_known_share double precision,
     inout run shop_private.search_run
@@ -17,10 +18,9 @@ declare
 begin
     if p_known_share is not null then
         products := p_known_share * shop_private.row_estimate('shop.product');
-        -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. A small
-        -- value of either number is therefore a reason to count. A standby and a server after a crash have no counters
-        -- yet. There, the number of live rows is row_estimate if ANALYZE has run, otherwise 0, so that products are
-        -- counted.
+        -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. The products
+        -- are therefore counted if either number is small. A standby has no counters, and a server after a crash has
+        -- none yet. In that case, `live` is row_estimate if ANALYZE has run, otherwise 0, so that products are counted.
         live := case
             when pg_stat_get_live_tuples('shop.product'::regclass) > 0
                 or pg_stat_get_tuples_inserted('shop.product'::regclass) > 0

@@ -1,5 +1,5 @@
--- Returns products that look like a given product; the results exclude that product. By default the products are ranked
--- by their images alone. A title_weight above 0 also ranks them by their titles.
+-- Returns products that look like the product `sku`; the results exclude this product. By default, the products are
+-- ranked by their images alone. A title_weight above 0 also ranks the products by their titles.
 --
 --   select sku, title, price from shop.similar('A-17', filter := '{"price": {"lt": 40}}');
 create or replace function shop.similar(
@@ -13,7 +13,7 @@ language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 begin
     if sku is null then
         raise exception using errcode = '22023', message = 'sku is null',
-            hint = 'sku names the product to compare with; join only rows that have a sku.';
+            hint = 'sku names the product to compare with. In a join, exclude rows without a sku.';
     end if;
     return query
     select r.* from shop.search(

@@ -215,7 +215,7 @@ REFUSED = [
     ({"query": "dark", "image_weight": -1}, "the weight of a leg is not between 0 and 1000"),
     ({"query": "dark", "image_weight": "NaN"}, "the weight of a leg is not between 0 and 1000"),
     ({"query": "dark", "title_weight": "Infinity"}, "the weight of a leg is not between 0 and 1000"),
-    ({"query": "dark", "image_weight": 0, "title_weight": 0, "keyword_weight": 0}, "every leg is left out"),
+    ({"query": "dark", "image_weight": 0, "title_weight": 0, "keyword_weight": 0}, "every leg has weight 0"),
     ({"query": "dark", "route": "fast"}, "there is no route 'fast'"),
     ({"query": "dark", "after": "x"}, "after is not a cursor"),
     ({"inputs": "[]"}, "inputs is not a list of 1 to 20"),

@@ -1,9 +1,10 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and whose image or title (p_part) has at
 -- least the cosine similarity p_floor to the query. The HNSW index finds these products.
 --
--- The index returns one batch of candidates after another. The scan ends when even the nearest candidate of the newest
--- batch is farther from the query than the floor by more than p_stop_margin (see filtered_hnsw_leg). It also ends when
--- it has found p_most images or titles, or has examined @cut_max_candidates@ candidates; `complete` is then false.
+-- The index returns one batch of candidates after another. The floor distance is the distance from the query of a
+-- vector with the similarity p_floor. The scan ends when even the nearest candidate of the newest batch is farther from
+-- the query than the floor distance plus p_stop_margin (see filtered_hnsw_leg). The scan also ends when it has found
+-- p_most images or titles, or has examined @cut_max_candidates@ candidates. In these two cases, `complete` is false.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.near_by_index(
@@ -26,7 +27,7 @@ declare
         select i.product_id, i.embedding operator(@vector@.<=>) $1 as distance
         from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
         left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
-    -- a cosine distance: p_floor, moved by the stop margin, which is a Euclidean distance
+    -- a cosine distance: the floor distance plus the stop margin, which are added as Euclidean distances
     farthest constant double precision := (sqrt(2 * greatest(0, 1 - p_floor)) + p_stop_margin) ^ 2 / 2;
     product_id uuid;
     distance double precision;

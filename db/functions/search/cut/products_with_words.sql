@@ -1,6 +1,7 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have at least one word of the text.
--- p_matched lists the products that meet the condition if they were collected, otherwise it is null. At most p_most
--- products are returned; with p_most null, all are returned. `complete` tells whether the result has all such products.
+-- p_matched lists the products that meet the condition, or is null if these products were not collected. At most p_most
+-- products are returned; a null p_most sets no limit. `complete` tells whether the result has all products with such a
+-- word.
 create or replace function shop_private.products_with_words(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_most integer,
     out product_ids uuid[], out complete boolean

@@ -1,12 +1,12 @@
--- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
+-- Sets run.keyword_leg and run.cut, the products that pass the cut of a request. A product passes if it meets
 -- run.condition and at least one leg with a weight accepts it:
 --   image and title   the image or the title is at least as similar to the query as the floor (see similarity_floors);
---   keyword           the product has a word of the query, or the keyword leg found it by a misspelt word.
+--   keyword           the product has a word of the query, or the keyword leg found the product by a misspelt word.
 --
--- p_words is the query's text, or null. p_matched lists the products that meet the condition if they were collected,
--- otherwise it is null, and p_share is the share of all products that meet the condition (null: unknown). All these
--- products are compared if that takes at most @cut_compare_ms@ ms for a leg; the cut is then exact. Otherwise the
--- indexes find the products.
+-- p_words is the query's text, or null. p_matched lists the products that meet the condition, or is null if these
+-- products were not collected. p_share is the share of all products that meet the condition, or null if the share is
+-- not known. If comparing all these products takes at most @cut_compare_ms@ ms for a leg, the leg compares all of them,
+-- and the cut is exact. Otherwise the indexes find the products that pass.
 create or replace function shop_private.relevant_products(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,
     p_matched uuid[], p_share double precision, inout run shop_private.search_run

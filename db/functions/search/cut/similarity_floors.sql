@@ -1,17 +1,19 @@
--- Returns the floors of a run's cut: the least cosine similarity to the query with which an image or a title passes. A
--- floor is null if its leg has no weight; both are null if no product is similar to the query.
+-- Returns the floors of a run's cut. A floor is the lowest cosine similarity to the query with which an image or a
+-- title passes the cut. A floor is null if its leg has no weight. Both floors are null if no product is similar to the
+-- query.
 --
--- A floor lies some standard deviations above the mean similarity of this query to the vectors of the catalog, so it
--- fits each model and each kind of query. The number of deviations grows with the catalog, so that in a catalog of any
--- size about a hundred unrelated products reach the floor by chance.
+-- A floor lies some standard deviations above the mean similarity of this query to the vectors of the catalog. It
+-- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a
+-- catalog of any size about a hundred unrelated products reach the floor by chance.
 --
--- Therefore some products reach the floor even if the text has no meaning. A text alone must first be recognised: a
--- product has one of its words (p_known), or the nearest image or title is clearly more similar than the nearest of as
--- many random vectors. "Clearly" is measured by how much the similarities of the catalog's titles vary
+-- For this reason, some products reach the floor even if the text has no meaning. A query of a text alone therefore
+-- sets floors only if the text is recognised. A text is recognised in two cases: a product has one of the text's words
+-- (p_known), or the nearest image or title is clearly more similar to the text than the nearest of equally many random
+-- vectors would be. The measure of "clearly" is how much the similarities of the catalog's titles vary
 -- (typical_deviation), because similarities to a text without meaning vary less. p_known is also true for a query with
 -- an image or a product.
 --
--- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case every
+-- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
 -- product with a vector passes.
 create or replace function shop_private.similarity_floors(
     p_run shop_private.search_run, p_settings shop_private.search_settings, p_catalog text, p_known boolean,

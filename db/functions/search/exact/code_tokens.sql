@@ -3,9 +3,9 @@
 -- typed with blanks. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh, 100x200) are not returned,
 -- because many products share them. `token` is the part as typed, and `key` is its identifier_key.
 --
--- `strong` is true if the part names its product whatever else the text says. If `strong` is false, the part names only
--- products that also have the remaining words of the text (`rest`). `in_text` is true if the part is specific enough to
--- be looked up in the words of products. The function has no SET clause: exact_matches calls it under its own settings.
+-- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also
+-- have the other words of the text (`rest`). `in_text` is true if the part is specific enough to be looked up in the
+-- words of products. The function has no SET clause: exact_matches calls it under its own settings.
 create or replace function shop_private.code_tokens(
     p_text text, out token text, out key text, out strong boolean, out in_text boolean, out rest text
 )
@@ -44,7 +44,7 @@ begin
                 when length(key) >= 3 then token ~ '[-./_]'
                 when length(key) = 2 then false end;
             continue when strong is null;
-            -- A number with a word, such as 24-hour, is not looked up in the words of products.
+            -- A number joined to a word, such as 24-hour, is not looked up in the words of products.
             in_text := strong and start = stop and length(key) >= @code_min_length@ and digits >= 2
                 and token !~ '^[0-9]{1,4}-?[^\W\d_]*$';
             rest := array_to_string(words[:start - 1] || words[stop + 1:], ' ');

@@ -7,14 +7,15 @@
 --   2  an identifier equals a part of the text
 --   1  a brand equals the text, or a code of the text is in the product's words
 --
--- Most texts name no product; such a text costs a look-up in two indexes. The indexes cannot be used while one of them
--- is deferred, and PostgreSQL would not use them under row level security. The function then looks only at the product
--- whose stored SKU equals the text, and at the products that the legs found or the filter collected (p_found).
+-- Most texts name no product; such a text costs a look-up in two indexes. In two cases, the function cannot use the
+-- indexes: while one of them is deferred, and under row level security. Then the function looks only at the product
+-- whose SKU is equal to the text, and at p_found, the products that the legs found or that were collected for the
+-- filter.
 create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
 returns shop_private.exact_match[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner underestimates the time of identifier_keys
+set enable_seqscan = off  -- the planner underestimates the time of identifier_keys, and would scan the table
 set jit = off
 as $$
 declare
@@ -23,7 +24,7 @@ declare
     indexed constant boolean := not row_security_active('shop.product'::regclass)
         and shop_private.exact_indexes_ready();
     label constant text := '^\W*(sku|gtin|ean|upc|isbn|mpn|asin|(item|part|model|article|art|artikel|product|ref)'
-        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- such as the beginning of SKU: 42
+        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- the label in a text such as SKU: 42
     brands text[] := array[whole];
     language regconfig;
     keys text[] := array_remove(array[whole], null);
@@ -53,7 +54,7 @@ begin
             || shop_private.identifier_key(regexp_replace(typed, '\s*[&+]\s*', ' and ', 'g'));
     end if;
     if indexed then
-        -- With "exists", the planner expects to find a match soon, and reads the whole table if there is none.
+        -- Not written with "exists": the planner would expect to find a match soon and would read the table for it.
         select array_agg(n.product_id) into candidates from (
             select p.product_id from shop.product p
             where shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && keys limit @exact_most_read@) n;

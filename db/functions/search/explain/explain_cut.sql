@@ -1,4 +1,4 @@
--- Returns the step of shop.explain_search that shows how many products pass the cut. Returns no row for a run without a
+-- Returns the step of shop.explain_search that shows how many products pass the cut. Returns no row if the run has no
 -- cut.
 create or replace function shop_private.explain_cut(p_run shop_private.search_run)
 returns setof shop.search_step

@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that shows how many products the text names, and by which field. Returns no
--- row if the text names no product.
+-- Returns the step of shop.explain_search that shows how many products the query's text names, and by which fields.
+-- Returns no row if the text names no product.
 create or replace function shop_private.explain_exact(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

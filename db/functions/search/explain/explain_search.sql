@@ -1,10 +1,10 @@
--- Runs a search and explains it. Each row describes one step: its route, its index, the number of products that it
--- found, the number of rows that it examined, and its time in milliseconds. With sku, further rows show where that
--- product ranks by each kind of vector, however low it ranks.
+-- Runs a search and explains it. Each row describes one step: the route, the index, the number of products that the
+-- step found, the number of rows that the step read, and the time of the step in milliseconds. With sku, further rows
+-- show the rank of that product by each kind of vector, even if no leg found the product.
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --
--- The other arguments are those of shop.search, except `after`. The function is VOLATILE, because it measures times.
+-- The other arguments are those of shop.search, except `after`. The function is VOLATILE because it measures times.
 create or replace function shop.explain_search(
     query text default null, image bytea default null, inputs jsonb default null, filter jsonb default null,
     k integer default 10, catalog text default 'main',

@@ -1,13 +1,13 @@
--- Returns the keys of the brands that a text contains, each as one to three adjacent words, and `others`, a query for
--- any other word of the text. `keys` is null if the text contains no brand, or if no product has one of the other
--- words. p_words holds the lexemes of the text. No brand is recognised while the index of brands is deferred, or under
--- row level security, where PostgreSQL would not use the index.
+-- Looks for brands of a catalog in a text. `keys` returns the keys of the brands that the text contains as one to three
+-- adjacent words. `others` returns a query for any other word of the text. `keys` is null if the text contains no
+-- brand, or if no product has one of the other words. p_words lists the lexemes of the text. No brand is recognised
+-- while the index of brands is deferred, or under row level security, because PostgreSQL would not use the index.
 create or replace function shop_private.brand_words(
     p_text text, p_catalog text, p_language regconfig, p_words text[], out keys text[], out others tsquery
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner expects to find the brand soon, and would read the table
+set enable_seqscan = off  -- the planner would read the table, because it expects to find the brand soon
 as $$
 declare
     typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
@@ -23,7 +23,7 @@ begin
         select t.words, shop_private.identifier_key(t.words) as key
         from generate_subscripts(typed, 1) a, generate_series(a, least(a + 2, cardinality(typed))) b,
             lateral array_to_string(typed[a:b], ' ') t(words)) s,
-        lateral (  -- with a limit, the planner looks up one key after the other
+        lateral (  -- because of the limit, the planner looks up one key after another in the index
             select from shop.product p
             where shop_private.identifier_key(p.brand) = s.key and p.catalog = p_catalog limit 1) p;
     if keys is not null then

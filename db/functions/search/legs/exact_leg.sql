@@ -1,11 +1,13 @@
--- Finds the p_depth nearest products by one kind of vector (p_part is image or title), which p_table stores. The
--- function compares every product that meets p_condition, a condition on p (shop.product), and lists each product once,
--- with its nearest image. p_matched is the list of these products if they were collected, and null otherwise. Only a
--- search of the serving model may pass p_matched, because the vectors of these products are read from its views, in the
--- order of the index. p_rows_per_product is the mean number of rows that p_table has for a product.
+-- Finds the p_depth nearest products by one kind of vector (p_part is image or title). p_table stores these vectors.
+-- The function compares every product that meets p_condition, a condition on p (shop.product), and lists each product
+-- once, with its nearest image. p_matched lists the products that meet p_condition, or is null if these products were
+-- not collected. Only a search with the serving model may pass p_matched, because the function reads the vectors of
+-- p_matched from the views of the serving model. p_rows_per_product is the mean number of rows that p_table has for a
+-- product.
 --
--- The "+ 0" keeps the planner from ordering by the HNSW index. Vectors are assumed to be cached, so random_page_cost is
--- below PostgreSQL's default, which is meant for disks.
+-- The "+ 0" in the statement keeps the planner from reading the products in the order of the HNSW index.
+-- random_page_cost is below PostgreSQL's default, because the default is meant for disks and vectors are assumed to be
+-- cached.
 create or replace function shop_private.exact_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
     p_rows_per_product double precision, p_table regclass
@@ -32,7 +34,7 @@ begin
         exit when p_matched = '{}';
         if p_matched is null then
             execute statement into nearest using p_vector, row_limit;
-        elsif p_part = 'image' then  -- static SQL keeps its plan: planning takes as long as 20 comparisons
+        elsif p_part = 'image' then  -- static SQL, because its plan is kept; planning takes as long as 20 comparisons
             select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate) into nearest from (
                 select i.product_id, i.position, (i.embedding operator(@vector@.<=>) p_vector) + 0 as distance
                 from shop.image_vector i where i.product_id = any(p_matched) order by distance limit row_limit) c;

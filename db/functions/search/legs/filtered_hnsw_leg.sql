@@ -2,26 +2,28 @@
 -- condition on p (shop.product), through the HNSW index. Each product is listed once, with its nearest image.
 --
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
---   (a) the nearest candidate of the newest batch is farther than the p_k-th match by more than p_stop_margin,
+--   (a) the distance of the nearest candidate of the newest batch exceeds the distance of the p_k-th match by more than
+--       p_stop_margin,
 --   (b) no top-k match was found in the second half of the scan,
 --   (c) p_depth products have matched.
 -- With these conditions, the scan need not know in advance how dense the query's neighbourhood is or how many
 -- neighbours pass the filter. The batch size does not matter either: for the same number of candidates, small batches
--- find as many matches as large ones. The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for Provably
--- Accurate Graph-Based Nearest Neighbor Search" (2025), who multiply the distance. Here, a margin is added to the
--- Euclidean distance of unit vectors instead. How far the scan must go beyond a match depends on the distances between
--- products, not on their distance from the query. Texts are farther from images than images are from each other.
+-- find as many matches as large batches. The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for
+-- Provably Accurate Graph-Based Nearest Neighbor Search" (2025). The authors multiply the distance of a match by a
+-- factor. This function adds a margin instead, to the Euclidean distance of unit vectors, because the distance that a
+-- scan must cover beyond a match depends on the distances between products and not on their distance from the query.
+-- Texts are farther from images than images are from each other.
 --
--- The scan ends after p_max_candidates. It gives up earlier (converged = false) in two cases:
---   (1) it is expected to need more than p_max_candidates;
+-- The scan ends after p_max_candidates candidates. It gives up earlier (converged = false) in two cases:
+--   (1) the scan is expected to need more than p_max_candidates candidates;
 --   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
 --       then anti-correlates with the neighbourhood, and an index finds distant products poorly.
--- If `converged` is false, the caller compares all matches or walks from several starts (see vector_leg). If p_share is
--- null (the caller forces this route), the scan never gives up: at p_max_candidates it counts as converged if it has
--- found p_depth products.
+-- If `converged` is false, the caller compares all matches or walks from several starts (see vector_leg). p_share is
+-- null if the caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found
+-- p_depth products, it counts as converged.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
--- because this plan's cost estimate would trigger it.
+-- because the cost estimate of this plan would trigger it.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.filtered_hnsw_leg(
@@ -51,18 +53,18 @@ declare
     distance double precision;
     matches boolean;
     matching shop_private.candidate[] := '{}';
-    matched_after integer[] := '{}';  -- for each match: how many candidates had been examined when it was found
+    matched_after integer[] := '{}';  -- for each match, the number of candidates examined until it was found
     examined integer := 0;
     next_check integer := @hnsw_first_check@;
     previous_distance double precision := -1;
     place_in_batch integer := 0;
-    batch_nearest double precision;  -- distance of the first and therefore nearest candidate of the newest batch
+    batch_nearest double precision;  -- distance of the newest batch's first candidate, which is its nearest
 begin
     converged := false;
     for product_id, image_position, distance, matches in execute candidates using p_vector, p_max_candidates loop
         examined := examined + 1;
-        -- A batch counts the elements of the index, and rows with equal vectors share an element. Rows with equal
-        -- distances are taken for rows with equal vectors.
+        -- A batch has @hnsw_batch@ elements of the index, and rows with equal vectors share an element. Successive
+        -- rows with equal distances are assumed to have equal vectors.
         if distance <> previous_distance then
             place_in_batch := case when distance < previous_distance then 1 else place_in_batch % @hnsw_batch@ + 1 end;
             batch_nearest := case when place_in_batch = 1 then distance else batch_nearest end;

@@ -1,19 +1,20 @@
 -- Finds the p_depth products whose words fit the text best. Products are ordered by the whole points of their score,
 -- then by ts_rank. The points of a product mean:
 --
---   4  the product has every word, and the parts of each code together
+--   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
 --   2  the title has every word, some as parts of longer words
 --   1  the product has every word, but the words are so common that not all such products are read
---   0  the product has some of the words, or similar words
+--   0  the product has some of the words, or words that are similar to a misspelt word
 --
 -- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --
--- A common word, which many products contain, does not select products. It ranks the products that rarer words and the
--- vector legs found (p_candidates, nearest first). If the query has only common words and there are no candidates, the
--- rarest word selects the first @keyword_common@ products of the table that contain it, as these products are about
--- equally good. A word that no product contains is treated as a typing error and looked up by its trigrams. A query of
--- stop words only is looked up in titles.
+-- A common word, which many products contain, does not select products. A common word only ranks the products that
+-- rarer words select and the products that the vector legs found (p_candidates, nearest first). If the query has only
+-- common words and p_candidates is null, the rarest word selects products: the first @keyword_common@ products of the
+-- table that contain the word. No other products are needed, because all products with the word are about equally good.
+-- A word that no product contains is treated as a typing error and looked up by its trigrams. A query of stop words
+-- only is looked up in titles.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
 
 create or replace function shop_private.keyword_leg(
@@ -26,7 +27,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = @typo_similarity@
 set enable_bitmapscan = on
-set synchronize_seqscans = off  -- the first products of the table are then always the same
+set synchronize_seqscans = off  -- each scan then begins with the same products
 as $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -36,7 +37,7 @@ declare
     selecting text[];  -- terms that select products
     common text[];
     rarest text;  -- the rarest of the common words
-    selects_at_most integer;  -- the most products that `selecting` may select; null: no limit
+    selects_at_most integer;  -- largest number of products that `selecting` may select; null: no limit
     misspelt text[];
     brand record;  -- the result of brand_words
     share double precision;
@@ -76,12 +77,12 @@ begin
     if not complete and p_candidates is null then
         select c.word, c.share into rarest, share
         from shop.common_word c where c.word = any(common) order by c.share limit 1;
-        -- A bitmap scan finds all products that contain a word before it returns the first product.
+        -- For a very common word, a bitmap scan would find all products with the word before it returned the first.
         perform set_config('enable_bitmapscan', case when share > @keyword_scan_share@ then 'off' else 'on' end, true);
         if selecting is null then
             selecting := array[quote_literal(rarest)];
             selects_at_most := @keyword_common@;
-        else  -- `selecting` has a joined form or another spelling of a common word
+        else  -- `selecting` has the joined form or a second spelling of a common word
             execute format('select array(
                 select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2)', p_condition)
             into p_candidates using quote_literal(rarest)::tsquery, @keyword_common@;

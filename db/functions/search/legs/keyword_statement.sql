@@ -1,13 +1,13 @@
 -- Returns the statement of the keyword leg. p_condition is a condition on p (shop.product). The parameters of the
--- statement are: $1 any word, $2 any selecting word, $3 candidates of the vector legs, $4 depth, $5 misspelt words, $6
--- collected matches, $7 every word, $8 the largest number of products that $2 may select, or null, $9 the points of a
--- product that has every word, $10 a query that matches a product with codes as typed, which adds 1 point, or null, $11
--- keys of the brands in the text, $12 any other word. With p_by_brand, a product of one of these brands must match $12,
--- too.
+-- statement are: $1 a query for any word, $2 a query for any selecting word, $3 the candidates of the vector legs, $4
+-- the depth, $5 the misspelt words, $6 the collected matches, $7 a query for every word, $8 the largest number of
+-- products that $2 may select, or null, $9 the points of a product that has every word, $10 a query for the codes as
+-- typed, or null (a product that matches this query gets 1 point more), $11 the keys of the brands in the text, $12 a
+-- query for any word that is not in a brand. With p_by_brand, a product of one of these brands must match $12, too.
 --
--- The statement has a branch for each of p_selects, p_with_candidates and p_by_trigrams that is true, and one if
--- p_any_part is not null. The statement has no other branches, because planning takes a fifth of its run time.
--- p_any_part, p_every_part and p_part_score are the results of shop_private.title_parts, or null.
+-- The statement has one branch for each of p_selects, p_with_candidates and p_by_trigrams that is true, and one branch
+-- if p_any_part is not null. The statement has no unused branches, because planning takes a fifth of the run time of
+-- the statement. p_any_part, p_every_part and p_part_score are the results of shop_private.title_parts, or null.
 create or replace function shop_private.keyword_statement(
     p_condition text, p_selects boolean, p_with_candidates boolean, p_by_trigrams boolean, p_by_brand boolean,
     p_any_part text, p_every_part text, p_part_score text
@@ -24,7 +24,7 @@ declare
             'from (select p.product_id, p.keywords, p.brand from shop.product p
                 where p.keywords @@ $2 and %s limit $8) p
             where %s', p_condition, brand_condition) end,
-        -- The candidates are few. "offset 0" keeps the planner from using the keyword index, which covers all products.
+        -- "offset 0" keeps the planner from using the keyword index, which covers all products: the candidates are few.
         case when p_with_candidates then scored || format(
             'from (select p.* from shop.product p where p.product_id = any($3) offset 0) p
             where p.keywords @@ $1 and %s and %s', p_condition, brand_condition) end,

@@ -1,12 +1,12 @@
 -- Finds the p_depth nearest products by one kind of vector (p_part is image or title) that meet p_condition, a
--- condition on p (shop.product). p_share is the share of all products that meet it. The share must be known and must
--- not depend on the query: the condition selects a catalog among several, or all products except those given as input.
--- Each product is listed once, with its nearest image.
+-- condition on p (shop.product). p_share is the share of all products that meet p_condition. The share must be known
+-- and must not depend on the query. This holds if the condition selects a catalog among several, or all products except
+-- the products given as input. Each product is listed once, with its nearest image.
 --
 -- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. The scan
 -- therefore compares as many candidates that meet the condition as it would in a separate catalog. If too few
 -- candidates meet the condition, the scan is repeated with twice as many candidates, up to p_max_candidates.
--- `converged` says whether enough candidates met the condition.
+-- `converged` says whether p_depth products were found and enough candidates met the condition.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.scaled_hnsw_leg(

@@ -1,8 +1,9 @@
 -- Returns whether a filtered scan of the HNSW index has converged. The header of filtered_hnsw_leg defines the rule.
--- p_matched_after[n] is the number of candidates that had been examined when p_matching[n] was found, and p_examined is
--- the number examined in all. p_batch_nearest is the distance of the nearest candidate of the newest batch. The
--- function has no SET clause, which would cost time on each call: filtered_hnsw_leg calls it many times per scan, under
--- its own settings.
+-- p_matching lists the matches in the order in which they were found. p_matched_after[n] is the number of candidates
+-- examined until p_matching[n] was found, and p_examined is the number of candidates examined so far. p_batch_nearest
+-- is the distance of the nearest candidate of the newest batch. The function has no SET clause, because
+-- filtered_hnsw_leg calls it many times per scan and a SET clause would cost time on each call. The function runs under
+-- the settings of filtered_hnsw_leg.
 create or replace function shop_private.scan_converged(
     p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
     p_stop_margin double precision, p_examined integer, p_batch_nearest double precision
@@ -12,7 +13,7 @@ language plpgsql immutable as $$
 declare
     products integer;
     kth_distance double precision;
-    newest integer;  -- how many candidates had been examined when the last of the nearest p_k products was found
+    newest integer;  -- number of candidates examined until the last of the nearest p_k products was found
 begin
     select count(*), max(n.distance) filter (where n.place <= p_k), max(n.matched_after) filter (where n.place <= p_k)
     into products, kth_distance, newest

@@ -1,25 +1,26 @@
 -- Runs a vector leg (p_part: image or title) by the cheapest route that is accurate enough. The leg always has p_depth
--- products, or every product that matches if fewer match.
+-- products, or all matching products if fewer than p_depth match.
 --
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products
---   except those given as input                -> one scan, lengthened for the known share (scaled_hnsw_leg)
+--   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (exact_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   the scan gives up                          -> compare all matches, or above @starts_limit@ matches walk from
+--   the filtered scan gives up                 -> compare all matches, or above @starts_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
 --   p_starts is a mix                          -> compare all matches, or above @collect_limit@ matches walk from
 --                                                 several starts
 --
--- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it, so the number of
--- matches does not predict how many candidates the scan must visit. The number of matches is the length of p_matched if
--- the matches were collected; otherwise p_share, the share of all products that match, gives an estimate. The scan may
--- cost at most as much as comparing all matches. p_filtered says whether a filter applies; p_share is then an estimate
--- and may depend on the query. p_matched returns the matches if this function has collected them.
+-- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
+-- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is null
+-- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
+-- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. The scan may
+-- cost at most as much as comparing all matches. p_filtered says whether a filter applies. Under a filter, p_share is
+-- an estimate, and the share of matches near the query can be different.
 --
--- p_starts holds the positive inputs of a mix, and is null for a single input. The first p_k products have the
--- calibrated recall; the products after them serve the fusion. p_route is the route that the caller forces, or null. A
--- forced index scan has no cost limit.
+-- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
+-- have the calibrated recall; the products after the first p_k are only needed for the fusion. p_route is the route
+-- that the caller forces, or null. A forced index scan has no cost limit.
 create or replace function shop_private.vector_leg(
     p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
     p_depth integer, p_route text, p_share double precision, p_filtered boolean,
@@ -32,20 +33,21 @@ declare
     rows_per_product constant double precision :=
         case when by_image then p_settings.images / greatest(1.0, p_settings.products) else 1 end;
     share constant double precision := greatest(coalesce(p_share, @assumed_share@), 0.000001);
-    matches constant double precision := coalesce(
-        cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));  -- or an estimate
+    matches constant double precision := coalesce(  -- the number of matches, or an estimate
+        cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));
     few constant boolean := matches <= @collect_limit@;
     index constant regclass := case
         when p_route = 'exact' or p_route is null and p_settings.products <= p_settings.exact_limit
             or p_route is null and p_starts is not null and few then null
         when by_image then p_settings.image_index else p_settings.title_index end;
+    -- the largest number of candidates of a scan
     affordable constant double precision := case when p_route = 'hnsw' then @hnsw_max_candidates@
         else p_settings.exact_us_per_row / p_settings.hnsw_us_per_candidate * matches
-            * case when p_matched is null then @collect_cost_factor@ else 1 end end;  -- most candidates of a scan
+            * case when p_matched is null then @collect_cost_factor@ else 1 end end;
     ef_search constant integer :=
         greatest(p_settings.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
-    tried shop_private.leg;  -- the result of the index scan, good enough or not
+    tried shop_private.leg;  -- the result of the index scan, even if the scan did not converge
     starts @vector@.halfvec[] := p_starts;
 begin
     if index is null or p_matched is not null and cardinality(p_matched) <= p_settings.exact_limit then

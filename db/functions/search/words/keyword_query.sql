@@ -1,11 +1,10 @@
 -- Turns a query's text into the words that are looked up in products. Accents, letter case and the spelling of codes
--- make no difference, because shop.product.keywords holds the same forms (shop_private.with_forms).
+-- make no difference, because shop_private.with_forms brings shop.product.keywords into the same forms.
 --
--- A code is split into pieces at separators, and each piece into parts between letters and digits. Each part is one
--- required word, and a joined form that covers the part may stand for it: ABC123 becomes (abc | abc123) & (123 |
--- abc123). Two neighbouring pieces are joined if letters meet letters or digits meet digits: 16-07 becomes (16 | 1607)
--- & (07 | 1607). Two neighbouring words are joined too if one of them has at most two letters, so "t shirt" finds
--- Tshirt.
+-- A code is split into pieces at separators, and each piece into parts between letters and digits. A product must have
+-- each part, or a joined form that covers the part: ABC123 becomes (abc | abc123) & (123 | abc123). Two neighbouring
+-- pieces get a joined form if letters meet letters or digits meet digits: 16-07 becomes (16 | 1607) & (07 | 1607). Two
+-- neighbouring words get a joined form too if one of the two has at most two letters, so "t shirt" finds Tshirt.
 --
 --   words            all stemmed words, including joined forms
 --   terms            the words, and the units of letters and digits, as tsquery texts; one term selects a product

@@ -1,6 +1,6 @@
--- Returns the words of a text that no product contains, or null if there are none. The words are returned as typed, in
--- lower case, because trigrams do not work on stems. The function has no SET clause: keyword_leg calls it under its own
--- settings.
+-- Returns the words of a text that no product contains, or null if there is no such word. The words are returned as
+-- typed, in lower case, because trigrams do not work on stems. The function has no SET clause: keyword_leg calls it
+-- under its own settings.
 create or replace function shop_private.misspelt_words(p_text text, p_language regconfig)
 returns text[]
 language plpgsql stable as $$
