@@ -1,8 +1,8 @@
-"""Lists the files of the SQL functions, each with one object. Every upgrade applies all files again, callees first.
+"""Lists the SQL files of the functions, views and types. Every upgrade applies all files again, callees first.
 
-An upgrade replaces each `@word@` in a file: the five roles (`@owner@`, `@analyst@`, ...), the schemas of the extensions
-(`@vector@`, `@dblink@`), the schema's own `@revision@`, the numbers of `constants.py` (`@max_results@`) and the keys of
-`db/locks.py` (`@lock_upgrade@`). Nothing else is substituted.
+An upgrade replaces each `@word@` in a file. A word names one of the five roles (`@owner@`), the schema of an extension
+(`@vector@`, `@dblink@`), the schema revision (`@revision@`), a number of `constants.py` (`@max_results@`) or a key of
+`db/locks.py` (`@lock_common_words@`). Nothing else is replaced.
 """
 
 import re
@@ -218,7 +218,7 @@ _NAME = re.compile(r"@([a-z][a-z0-9_]*)@")
 
 
 def statements(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (file name, SQL) with each `@word@` replaced from `names`, the constants and the lock keys.
+    """Yield the name and the SQL of each file. Each `@word@` is replaced from `names`, the constants and the lock keys.
 
     Raises KeyError for an unknown word.
     """

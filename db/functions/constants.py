@@ -1,7 +1,7 @@
-"""The named numbers of the SQL functions. A SQL file names one as `@max_results@`.
+"""The named numbers of the SQL functions. A SQL file writes a number by its name, such as `@max_results@`.
 
-Each number is defined once, with its unit and the reason for its value. Python imports the limits that it checks.
-`docs/search.md` shows LIMITS and SEARCH as a table; a test compares the two.
+Each number is defined once, with its unit and its meaning or the reason for its value. Python code imports the limits
+that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test compares the table with these tuples.
 """
 
 from collections.abc import Iterator
@@ -27,49 +27,54 @@ class Constant:
 
 
 LIMITS = (
-    Constant("max_results", MAX_RESULTS, "products", "largest k, largest depth of a leg, and window of all pages"),
-    Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "largest image of a query: 10 MB"),
-    Constant("max_image_base64", MAX_IMAGE_BASE64, "characters", "largest image in base64: 10 MB, with line breaks"),
+    Constant(
+        "max_results", MAX_RESULTS, "products", "largest k, depth of a leg, and number of results of all pages together"
+    ),
+    Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "size of the largest query image: 10 MB"),
+    Constant(
+        "max_image_base64",
+        MAX_IMAGE_BASE64,
+        "characters",
+        "length of the largest image in base64: 10 MB, with line breaks",
+    ),
     Constant(
         "max_text_length",
         MAX_TEXT,
         "characters",
-        "longest query text; a model reads about 60 words, more only take time",
+        "length of the longest query text; a model reads about 60 words, and a longer text only takes time",
     ),
-    Constant("max_inputs", MAX_INPUTS, "entries", "most weighted inputs of a query; each may have to be encoded"),
+    Constant(
+        "max_inputs", MAX_INPUTS, "entries", "largest number of inputs of a query; each input may have to be encoded"
+    ),
     Constant(
         "min_input_weight", 0.001, "", "smallest absolute weight of an input; a smaller weight changes no ranking"
     ),
-    Constant("max_weight", 1000, "", "largest weight of an input or a leg; far above any fitted weight"),
+    Constant("max_weight", 1000, "", "largest weight of an input or of a leg; fitted weights are far smaller"),
     Constant("max_rrf_k", 10_000, "ranks", "largest rrf_k; a larger value hardly distinguishes the ranks of a leg"),
     Constant(
         "min_vector_norm", 1e-6, "", "least length of a vector; a shorter vector has no direction in half precision"
     ),
-    Constant(
-        "min_inputs_norm", 0.001, "", "least length of the weighted sum; inputs with a shorter sum cancel each other"
-    ),
+    Constant("min_inputs_norm", 0.001, "", "least length of the weighted sum; inputs with a shorter sum cancel out"),
 )
 
 SEARCH = (
-    Constant(
-        "leg_depth_factor", 3, "x k", "depth of a leg: more than k, because fusion reorders the products of the legs"
-    ),
+    Constant("leg_depth_factor", 3, "x k", "depth of a leg; it exceeds k, because fusion reorders the legs' products"),
     Constant(
         "leg_depth_min", 50, "products", "least depth of a leg, so that fusion can also reorder products for a small k"
     ),
-    Constant(
-        "exact_floor", 100, "matches", "up to this many matches, comparing all of them is no slower than an index scan"
-    ),
+    Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
     Constant(
         "collect_limit",
         20_000,
         "matches",
-        "most matches that a mix compares, or that are collected after a scan gave up",
+        "largest number of matches that a mix compares, or that a leg collects after a scan gave up",
     ),
     Constant(
-        "starts_limit", 100_000, "matches", "up to this many matches, all are compared after an index scan gave up"
+        "starts_limit", 100_000, "matches", "after an index scan gave up, up to this number of matches are all compared"
     ),
-    Constant("collect_cost_factor", 2, "", "collecting the matches first doubles the cost of comparing them"),
+    Constant(
+        "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
+    ),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
@@ -77,134 +82,170 @@ SEARCH = (
         "sample_products",
         300,
         "products",
-        "size of the sample that estimates how many match; takes under a millisecond",
+        "size of the sample that estimates the number of matches; the sample takes less than 1 ms",
     ),
-    Constant("sample_deviation", 1.5, "", "three standard deviations, each 0.5, of the square root of a count"),
-    Constant("max_images_per_product", 100, "images", "most rows per product that the first scan of a leg reads"),
+    Constant("sample_deviation", 1.5, "", "three standard deviations of a count's square root; one deviation is 0.5"),
     Constant(
-        "default_ef_factor", 0.65, "x sqrt(vectors)", "ef_search before a calibration: recall@10 of .98 with texts"
+        "max_images_per_product", 100, "images", "largest number of rows per product that the first scan of a leg reads"
+    ),
+    Constant(
+        "default_ef_factor", 0.65, "x sqrt(vectors)", "ef_search before a calibration; recall@10 was 0.98 with texts"
     ),
     Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
     Constant(
-        "default_stop_margin", 0.03, "distance", "before a calibration; 0.015 to 0.02 suits texts, 0.02 to 0.035 images"
+        "default_stop_margin", 0.03, "distance", "before a calibration; texts need 0.015 to 0.02, images 0.02 to 0.035"
     ),
     Constant(
         "exact_without_ef",
         40_000,
         "matches",
-        "up to this many are compared while no calibration has found an ef_search that reaches the target",
+        "up to this number of matches, all are compared while no known ef_search reaches the target recall",
     ),
-    Constant("default_exact_us", 4, "us per row", "before a calibration: 512 half-precision numbers on one core"),
-    Constant("default_hnsw_us", 10, "us per candidate", "before a calibration: 512 half-precision numbers on one core"),
+    Constant("default_exact_us", 4, "us per row", "before a calibration, for 512 half-precision numbers on one core"),
+    Constant(
+        "default_hnsw_us", 10, "us per candidate", "before a calibration, for 512 half-precision numbers on one core"
+    ),
     Constant("default_rrf_k", 60, "ranks", "rrf_k until one is fitted, from Cormack, Clarke and Buettcher (2009)"),
-    Constant("max_ef_search", 1000, "candidates", "pgvector's own limit of hnsw.ef_search"),
+    Constant("max_ef_search", 1000, "candidates", "largest hnsw.ef_search that pgvector allows"),
     Constant(
-        "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples, which counts visited tuples, not returned tuples"
+        "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples, a limit on visited tuples, not on returned tuples"
     ),
-    Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan: small batches find as much as large ones"),
-    Constant("hnsw_max_candidates", 100_000, "candidates", "most candidates of a filtered scan"),
-    Constant("hnsw_first_check", 10, "candidates", "first check for convergence: PL/pgSQL fetches 10 rows first"),
-    Constant("hnsw_check_every", 50, "candidates", "distance between checks: PL/pgSQL then fetches 50 rows at a time"),
+    Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
+    Constant("hnsw_max_candidates", 100_000, "candidates", "largest number of candidates of a filtered scan"),
+    Constant("hnsw_first_check", 10, "candidates", "the first check for convergence; PL/pgSQL fetches 10 rows first"),
+    Constant("hnsw_check_every", 50, "candidates", "distance between checks; PL/pgSQL then fetches 50 rows at a time"),
     Constant(
-        "hnsw_check_growth", 400, "candidates", "checks become rarer at each multiple, so they take a tenth of a scan"
+        "hnsw_check_growth",
+        400,
+        "candidates",
+        "the checks become rarer at each multiple of this number, so that they take a tenth of a scan's time",
     ),
     Constant(
         "hnsw_scan_factor", 2.5, "x k / share", "expected candidates until convergence, measured on a synthetic catalog"
     ),
     Constant(
-        "hnsw_prior_batches", 5, "batches", "weight of the overall share of matches, against the examined candidates"
+        "hnsw_prior_batches", 5, "batches", "weight of the catalog's share of matches, against the examined candidates"
     ),
-    Constant("hnsw_expected_matches", 8, "matches", "fewer expected matches say nothing about the neighbourhood"),
+    Constant(
+        "hnsw_expected_matches",
+        8,
+        "matches",
+        "a scan that expects fewer matches so far cannot tell whether the filter excludes the neighbourhood",
+    ),
     Constant(
         "hnsw_anti_correlation",
         4,
         "x",
-        "this many times fewer matches than expected: the filter excludes the neighbourhood",
+        "if the expected matches exceed the found matches by this factor, the filter excludes the neighbourhood",
     ),
     Constant(
-        "mix_ef_search", 400, "candidates", "least ef_search of a mix, whose nearest products lie in several regions"
+        "mix_ef_search", 400, "candidates", "least ef_search of a mix; its nearest products lie in several regions"
     ),
     Constant(
-        "start_candidates", 200, "candidates", "per walk from a start; 100 find fewer of a mix's nearest products"
+        "start_candidates", 200, "candidates", "candidates of each walk; walks of 100 find fewer products near a mix"
     ),
     Constant(
-        "start_pull", 0.3, "x query", "moves a start to the query; 0 stays too near the start, 1 leaves its region"
-    ),
-    Constant("start_rounds", 4, "rounds", "most rounds of walks; later rounds change hardly anything"),
-    Constant("start_count", 4, "walks", "most walks of a later round, and most walks from sampled matches"),
-    Constant(
-        "start_distance", 0.2, "cosine distance", "two starts that are nearer to each other lie in the same region"
-    ),
-    Constant("start_choice", 50, "products", "number of nearest products among which the next starts are chosen"),
-    Constant(
-        "start_sample", 300, "matches", "size of the sample whose nearest matches are the starts under a far filter"
+        "start_pull", 0.3, "x query", "moves a start to the query; 0 moves too little, 1 leaves the start's region"
     ),
     Constant(
-        "exact_random_page_cost", 1.8, "x seq_page_cost", "vectors are cached, so reading one by key costs little more"
+        "start_rounds", 4, "rounds", "largest number of rounds of walks; later rounds would change hardly anything"
+    ),
+    Constant("start_count", 4, "walks", "largest number of walks of a later round, and of walks from sampled matches"),
+    Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
+    Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
+    Constant(
+        "start_sample", 300, "matches", "number of sampled matches from which starts under a far filter are chosen"
     ),
     Constant(
-        "background_vectors", 1000, "vectors", "size of the sample that shows how similar a query is to any product"
+        "exact_random_page_cost",
+        1.8,
+        "x seq_page_cost",
+        "vectors are cached, so reading a vector by key costs little more than reading it in a scan",
     ),
     Constant(
-        "typical_texts", 16, "titles", "sampled titles that show how much the similarities of a meaningful text vary"
+        "background_vectors", 1000, "vectors", "size of the sample that shows how similar a query is to random products"
+    ),
+    Constant(
+        "typical_texts", 16, "titles", "number of titles that show how much the similarities of a meaningful text vary"
     ),
     Constant(
         "typical_vectors", 128, "vectors", "size of the sample that the titles of typical_texts are compared with"
     ),
-    Constant("cut_least_vectors", 50, "vectors", "fewer vectors do not show which similarity is usual"),
+    Constant("cut_least_vectors", 50, "vectors", "a sample of fewer vectors does not show which similarity is usual"),
     Constant(
-        "cut_unrelated", 1000, "vectors", "n vectors put the floor sqrt(2 ln(1 + n / 1000)) deviations above the mean"
+        "cut_unrelated",
+        1000,
+        "vectors",
+        "the floor lies sqrt(2 ln(1 + n / 1000)) deviations above the mean of n vectors",
     ),
     Constant(
         "cut_recognised",
         0.7,
         "x sqrt(2 ln n)",
-        "deviations above the mean that the nearest vector of a text with meaning has",
+        "least deviations above the mean at which the nearest vector shows that a text has a meaning",
+    ),
+    Constant("cut_compare_ms", 40, "ms", "if comparing all matches for a leg of a cut takes longer, the index is used"),
+    Constant(
+        "cut_most_products", 5000, "products", "largest number of products that a cut counts for a leg by the index"
     ),
     Constant(
-        "cut_compare_ms", 40, "ms", "longest comparison of all matches for a leg of a cut; above it, the index is used"
+        "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
-    Constant("cut_most_products", 5000, "products", "most products that a cut counts for a leg if it uses the index"),
-    Constant("cut_max_candidates", 10_000, "candidates", "most index candidates that a cut examines for a leg"),
-    Constant(
-        "keyword_common", 500, "products", "a word that is in more products selects no products, it only ranks them"
-    ),
+    Constant("keyword_common", 500, "products", "a word in more products only ranks products, and selects none"),
     Constant("keyword_scan_share", 0.02, "of products", "a table scan finds a commoner word sooner than an index"),
     Constant(
-        "keyword_max_words", 32, "words", "most words of a text; more words cost time and hardly change the ranking"
+        "keyword_max_words",
+        32,
+        "words",
+        "largest number of words of a text that are read; more words hardly change the ranking",
     ),
     Constant("keyword_max_length", 1000, "characters", "length of the beginning of a text that is read for words"),
     Constant("code_min_length", 5, "characters", "a shorter number among other words is a size, a year or a count"),
-    Constant("code_most_words", 5, "words", "an identifier that is typed with blanks has at most this many parts"),
+    Constant("code_most_words", 5, "words", "largest number of words of an identifier that is typed with blanks"),
     Constant(
-        "code_most_products", 100, "products", "a code that is in the words of more products is not a model number"
+        "code_most_products", 100, "products", "a code that the words of more products contain is not a model number"
     ),
     Constant(
-        "exact_most_read", 10000, "products", "most products with a key, brand or code that are read before the filter"
+        "exact_most_read",
+        10000,
+        "products",
+        "largest number of products with a key, a brand or a code that are read before the filter applies",
     ),
-    Constant("typo_min_letters", 4, "letters", "shorter words have too few trigrams to be compared"),
+    Constant("typo_min_letters", 4, "letters", "a shorter word has too few trigrams to be looked up by trigrams"),
     Constant("typo_similarity", 0.5, "word similarity", "least similarity at which a title fits a misspelt word"),
-    Constant("typo_weight", 0.5, "x similarity", "score of a product found by a misspelt word"),
-    Constant("compound_min_letters", 4, "letters", "shorter words are parts of too many German and Dutch words"),
+    Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
+    Constant("compound_min_letters", 4, "letters", "too many German and Dutch words contain a shorter word"),
     Constant(
-        "compound_weight", 0.01, "", "score of a word found inside a longer word: less than any whole word's score"
+        "compound_weight", 0.01, "", "score of a word found inside a longer word; any whole word has a higher score"
     ),
     Constant(
-        "keyword_few", KEYWORD_FEW, "products", "if at most this many have every word, the words name these products"
+        "keyword_few",
+        KEYWORD_FEW,
+        "products",
+        "if at most this number of products have every word, the words name these products",
     ),
-    Constant("keyword_few_factor", KEYWORD_FEW_FACTOR, "x weight", "a named product then outweighs the vector legs"),
+    Constant(
+        "keyword_few_factor",
+        KEYWORD_FEW_FACTOR,
+        "x weight",
+        "the keyword leg's weight for a named product, so that this product outweighs the vector legs",
+    ),
 )
 
 BROWSING = (
-    Constant("max_facet_fields", 20, "fields", "most fields of a call; a search page shows fewer"),
+    Constant("max_facet_fields", 20, "fields", "largest number of fields of a call; a search page shows fewer fields"),
     Constant("max_facet_values", 1000, "values", "largest value of limit_values"),
-    Constant("max_facet_buckets", 100, "ranges", "most ranges of a numeric field"),
-    Constant("facets_exact_products", 100_000, "products", "more matches than this are counted in a sample"),
-    Constant("facets_sample_products", 20_000, "products", "size of the sample whose counts are scaled up"),
+    Constant("max_facet_buckets", 100, "ranges", "largest number of ranges of a numeric field"),
+    Constant(
+        "facets_exact_products", 100_000, "products", "if more products match, a sample of the products is counted"
+    ),
+    Constant(
+        "facets_sample_products", 20_000, "products", "size of the sample; its counts are scaled up to all products"
+    ),
 )
 
 QUERIES = (
-    Constant("gateway_max_requests", 1000, "requests", "more waiting requests than this are refused with WS004"),
+    Constant("gateway_max_requests", 1000, "requests", "a request is refused with WS004 while this number wait"),
 )
 
 CALIBRATION = (
@@ -215,34 +256,38 @@ CALIBRATION = (
     Constant("calibration_few_products", 500, "products", "smaller number of matches whose comparison is timed"),
     Constant("calibration_many_products", 2500, "products", "larger number of matches whose comparison is timed"),
     Constant(
-        "calibration_mixes", 40, "searches", "measured mixes of products, and most queries measured for a far filter"
+        "calibration_mixes",
+        40,
+        "searches",
+        "number of measured mixes of products, and largest number of queries measured for a far filter",
     ),
-    Constant(
-        "calibration_far_types", 3, "product types", "the commonest product types, which are measured as far filters"
-    ),
-    Constant("calibration_index_products", 2000, "products", "below this, calibration does not measure the index"),
+    Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),
+    Constant("calibration_index_products", 2000, "products", "the index of a smaller catalog is not measured"),
 )
 
 TAGS = (
-    Constant(
-        "max_zero_shot_comparisons", 5_000_000, "comparisons", "most products times labels of a call of shop.zero_shot"
-    ),
+    Constant("max_zero_shot_comparisons", 5_000_000, "comparisons", "limit of products times labels in shop.zero_shot"),
 )
 
 MATCHES = (
-    Constant("match_exact_products", 2000, "products", "up to this many products are compared one by one"),
+    Constant(
+        "match_exact_products",
+        2000,
+        "products",
+        "up to this number of products are compared one by one, without an index",
+    ),
     Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
     Constant("match_shared_images", 50, "products", "an image that more products show is a placeholder"),
     Constant(
-        "match_phash_min_bits", 16, "bits of 64", "an image with fewer bits set, or with fewer bits unset, is flat"
+        "match_phash_min_bits", 16, "bits of 64", "an image whose hash has fewer bits set, or fewer bits unset, is flat"
     ),
-    Constant(
-        "match_max_products", 50_000, "products", "most products of a shop.match_products call: about 2 ms a product"
-    ),
+    Constant("match_max_products", 50_000, "products", "limit of a call of shop.match_products; a product takes 2 ms"),
     Constant("match_sample_products", 2000, "products", "size of the sample of shop.calibrate_matching"),
-    Constant("match_min_groups", 50, "groups", "least number for shop.calibrate_matching, which fits on half of them"),
-    Constant("match_phash_bits", 6, "bits of 64", "default threshold of the perceptual hash"),
-    Constant("match_trigram_distance", 0.5, "1 - similarity", "default threshold of the trigrams"),
+    Constant("match_min_groups", 50, "groups", "least number of groups that shop.calibrate_matching needs"),
+    Constant("match_phash_bits", 6, "bits of 64", "default threshold of the distance of two perceptual hashes"),
+    Constant(
+        "match_trigram_distance", 0.5, "1 - similarity", "default threshold of the trigram distance of two titles"
+    ),
     Constant(
         "match_image_share", 0.22, "share", "default image threshold, as a share of the median distance of two images"
     ),
