@@ -297,7 +297,12 @@ MATCHES = (
 )
 
 WORK = (
-    Constant("fetch_attempts", 30, "attempts", "to fetch an image whose host fails: about a day, most an hour apart"),
+    Constant(
+        "fetch_attempts",
+        30,
+        "attempts",
+        "largest number of attempts to fetch an image from a failing host; they take about a day",
+    ),
 )
 
 

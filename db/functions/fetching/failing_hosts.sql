@@ -1,4 +1,4 @@
--- Returns the hosts whose images cannot be fetched at present, and how many images wait for each.
+-- Returns the hosts whose images cannot be fetched at present, each with the number of images that wait for it.
 create or replace function shop_private.failing_hosts()
 returns table (
     host text, waiting bigint, failing_since timestamptz, next_attempt_at timestamptz, error text

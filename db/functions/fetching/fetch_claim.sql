@@ -1,9 +1,10 @@
--- Leases images that must be fetched to a worker and returns them, at most p_limit. From a host that answers, the
--- worker gets up to p_per_host images; p_busy counts, by host, the images that the worker already holds for fetching.
--- From a host that has not answered yet, or whose pause is over, all workers together get one image, and no other
--- image for p_seconds or until its answer is recorded. So a host that does not answer occupies one connection.
+-- Leases at most p_limit images that must be fetched to a worker, and returns these images. From a host that answers,
+-- the worker gets up to p_per_host images, less the images that it already holds; p_busy counts the images that it
+-- holds for each host. From a host that has not answered yet, or whose pause is over, all workers together get one
+-- image. They get no other image of this host until p_seconds have passed or the host's answer is recorded. A host that
+-- does not answer therefore occupies only one connection.
 --
--- The hosts are found by one index probe each, so millions of images of one host do not slow a claim down.
+-- The function finds each host with one index probe, so millions of images of one host do not slow a claim down.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (

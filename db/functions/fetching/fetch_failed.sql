@@ -1,10 +1,12 @@
--- Records that an image could not be fetched for now: its host does not answer, or answers that it is busy or broken
--- (p_answered). Returns whether the host is paused now; until the pause is over, no worker fetches from it.
+-- Records that an image could not be fetched for now: the host does not answer, or the host answers that it is busy or
+-- broken (p_answered). Returns whether the host is paused now. Until the pause is over, no worker fetches images from
+-- the host.
 --
--- The circuit breaker: a host is paused after three failures in a row, or after one if it has never answered. The pause
--- doubles with each further failure. A pause that the host asks for (p_retry_seconds) is kept up to an hour. The image
--- is tried again after a pause of its own, which grows to an hour, for about a day. Images of a host that has not
--- answered for a day are quarantined.
+-- The function works as a circuit breaker. A host is paused after three failures in a row, or after the first failure
+-- if the host has never answered. The pause doubles with each further failure. If the host asks for a pause
+-- (p_retry_seconds), the host is paused for that time, at most an hour. Each image has a pause of its own, too. This
+-- pause grows to an hour, and the image is tried again for about a day. Images of a host that has not answered for a
+-- day are quarantined.
 create or replace function shop_private.fetch_failed(
     p_worker uuid, p_model_id smallint, p_product uuid, p_position smallint, p_host text, p_error text,
     p_answered boolean, p_retry_seconds double precision
@@ -22,7 +24,7 @@ declare
 begin
     insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
     select * into known from shop_private.fetch_host f where f.host = p_host for update;
-    if coalesce(known.paused_until <= at, true) then  -- failures during a pause began before it
+    if coalesce(known.paused_until <= at, true) then  -- a fetch that fails during a pause began earlier
         known.failures := known.failures + 1;
     end if;
     pauses := known.failures - case when known.answered_at is null then 0 else 2 end;
@@ -48,7 +50,7 @@ begin
                 * (0.9 + 0.2 * random()))
     where w.product_id = p_product and w.model_id = p_model_id and w.part = 'image' and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;
-    if given_up then  -- a host can have millions of images, so each failure quarantines a part of them
+    if given_up then  -- each failure quarantines a part of the images, because a host can have millions of images
         update shop_private.work w
         set state = 'quarantined', error = left(p_error, 1000)
         where w.ctid = any (array(

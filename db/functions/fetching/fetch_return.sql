@@ -1,5 +1,5 @@
--- Gives images back that a worker has claimed but not fetched, because their host was paused. The arrays are parallel:
--- one element for each image.
+-- Releases images that a worker has claimed but not fetched, because the host of the images was paused. The arrays are
+-- parallel: one element for each image.
 create or replace function shop_private.fetch_return(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void

@@ -1,6 +1,7 @@
--- Returns the host from which an encoder fetches an image: name and port of an http address, or scheme and bucket of an
--- object store, such as "cdn.example", "cdn.example:8080" and "s3://bucket". Returns null for a file below an image
--- root. Encoders fetch images host by host, so that a host that does not answer delays only its own images.
+-- Returns the host from which an encoder fetches an image, such as "cdn.example", "cdn.example:8080" or "s3://bucket".
+-- For an http address, this is the name and the port; for an object store, the scheme and the bucket. Returns null for
+-- a file below an image root. Encoders fetch images host by host, so that a host that does not answer delays only its
+-- own images.
 create or replace function shop_private.image_host(p_image_root_id smallint, p_uri text) returns text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     select case

@@ -1,12 +1,12 @@
--- Puts the titles and images of products on the work list again, although neither changed. Their vectors are computed
--- again: without its content hash, an image does not get the vector of an image with the same bytes. Returns the number
--- of work items.
+-- Puts the titles and images of products on the work list again, although no title and no image has changed. The
+-- vectors of these titles and images are computed again. The function deletes the content hash of each image; otherwise
+-- the image would get the vector of an image with the same bytes. Returns the number of work items.
 create or replace function shop_private.work_again(p_model_id smallint, p_products uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     items bigint;
 begin
-    -- Rows are locked in the order in which every writer locks products.
+    -- Rows are locked in the order of product_id, as every writer locks products.
     perform from shop.product p where p.product_id = any (p_products) order by p.product_id for no key update;
     update shop.product_image i set sha256 = null where i.product_id = any (p_products) and i.sha256 is not null;
     insert into shop_private.work (product_id, model_id, part, position, host)

@@ -1,9 +1,10 @@
--- Leases titles, or images that are files, to a worker and returns them, oldest first: up to p_limit items, or a batch
--- of items with a smaller batch_limit. fetch_claim leases the images that must be fetched from a host.
+-- Leases titles, or images that are files, to a worker and returns these items, oldest first. The items are a batch of
+-- items with a smaller batch_limit, or up to p_limit other items. fetch_claim leases the images that must be fetched
+-- from a host.
 --
--- Before that, the function releases the items of workers that lost their lease. The function cannot know which item
--- stopped such a worker. So the next batch of each item has at most half the size of the batch that was lost, down to
--- one item, which is tried alone. An item is quarantined when workers have stopped during three attempts to encode it
+-- Before that, the function releases the items of workers that lost their lease. The function cannot know which item of
+-- a batch stopped such a worker. Each item of a lost batch therefore gets into a batch of at most half the size next,
+-- down to a batch of one item. An item is quarantined when its worker has stopped during the item's third attempt
 -- alone. An item that had not entered a batch did not stop its worker and keeps its limit.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer

@@ -1,6 +1,7 @@
--- Makes a model's quarantined items pending again, after the cause of their errors was fixed, and images that wait for
--- another attempt to fetch them due now. p_catalog and p_host limit this to the items of a catalog, and to the images
--- of a host, with or without its port. The hosts of these images are tried immediately. Returns the number of items.
+-- Makes the quarantined items of a model pending again, and makes images due now that wait for another attempt to fetch
+-- them. Call the function after the cause of the errors is fixed. If p_catalog is not null, only the items of this
+-- catalog change. If p_host is not null, only the images of this host change; p_host is the name of the host, with or
+-- without the port. The hosts of these images are tried immediately. Returns the number of items.
 create or replace function shop_private.work_retry(
     p_model_id smallint, p_catalog text default null, p_host text default null
 ) returns bigint
