@@ -31,8 +31,8 @@ Mapping = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        help='The column that holds a field: --map title="Item name". Repeat --map for further columns of the field. '
-        "In JSON, a column may be a path: --map price=offer.amount.",
+        help='The column that holds a field: --map title="Item name". Repeat --map for other fields, or for a '
+        "field that several columns hold. In JSON, a column may be a path: --map price=offer.amount.",
     ),
 ]
 ValueMapping = Annotated[
@@ -48,7 +48,11 @@ Currency = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The encoding of the text, such as windows-1252. Default: UTF-8, or UTF-16."),
+    typer.Option(
+        metavar="NAME",
+        help="The encoding of the text, such as windows-1252. Default: UTF-16 if the file's first bytes show it, "
+        "otherwise UTF-8.",
+    ),
 ]
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Where relative addresses of images and links start.")
@@ -62,7 +66,11 @@ ImageRoot = Annotated[
     typer.Option(help="The folder where image paths start. Default: the catalog's folder (Shopee: train_images)."),
 ]
 Rejects = Annotated[
-    Path | None, typer.Option(help="The file that lists rejected rows. Default: NAME.rejects.csv in this folder.")
+    Path | None,
+    typer.Option(
+        help="The file that lists rejected rows. Default: a file in the current working directory, such as "
+        "products.rejects.csv for products.csv."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and count the changes, but change nothing.")]
 RowLimit = Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")]
@@ -82,7 +90,11 @@ Ignore = Annotated[
 ]
 Keep = Annotated[
     list[str] | None,
-    typer.Option("--keep", metavar="COLUMN", help="A private column, such as cost, that becomes an attribute."),
+    typer.Option(
+        "--keep",
+        metavar="COLUMN",
+        help="Columns whose names look private, such as cost, are not loaded. Load this column as an attribute.",
+    ),
 ]
 Watch = Annotated[
     str | None,
@@ -120,7 +132,7 @@ def load(
     windowshop load export.csv --map sku=Code --map title="Item name" --image-root images
     windowshop load feed.xml.gz                       a Google Merchant feed: XML, delimited or JSON Lines
     windowshop load products_export.csv               an export of Shopify, WooCommerce, Magento, Etsy ...
-    windowshop load products.jsonl                    JSON Lines, or also schema.org JSON-LD or Parquet
+    windowshop load products.jsonl                    JSON Lines; schema.org JSON-LD and Parquet work too
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
@@ -195,8 +207,8 @@ def judge(
     path: Annotated[
         Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
     ],
-    suite: Annotated[str, typer.Option(help="The suite of rows without a suite.")] = "default",
-    catalog: Annotated[str, typer.Option(help="The catalog of rows without a catalog.")] = "main",
+    suite: Annotated[str, typer.Option(help="The suite for rows that name none.")] = "default",
+    catalog: Annotated[str, typer.Option(help="The catalog for rows that name none.")] = "main",
     rejects: Rejects = None,
 ) -> None:
     """Load judgements of how well products answer queries. "windowshop evaluate" measures search by them.

@@ -1,9 +1,10 @@
 """Takes advisory file locks, which the kernel releases when the holding process ends, even if the process is killed.
 
-A lock belongs to an open file, not to a process. A program that is started with `pass_fds` shares the open file, so the
-lock lasts until that program ends. A forked child, such as a process of multiprocessing, closes its copy of the
-descriptor, and the parent keeps the lock. If the child kept the copy, the lock could outlast the parent, and the
-embedded server would continue to run although no process uses the server.
+A lock belongs to an open file, not to a process. A program that is started with `pass_fds` shares the open file and so
+the lock. After `hand_over`, the lock lasts until that program and its child processes have ended. A forked child of
+this process, such as a process of multiprocessing, closes its copy of the descriptor, and the parent keeps the lock. If
+the child kept the copy, the lock could outlast the parent, and the embedded server would continue to run although no
+process uses the server.
 """
 
 import os
@@ -32,7 +33,10 @@ class FileLock:
         _held.add(self)
 
     def release(self) -> bool:
-        """Release the lock. Returns False if this process does not hold the lock, for example as a forked child."""
+        """Release the lock. Returns False if this process does not hold the lock.
+
+        A forked child does not hold the lock, and neither does a process that has released it or handed it over.
+        """
         if self.fd < 0:
             return False
         fcntl.flock(self.fd, fcntl.LOCK_UN)

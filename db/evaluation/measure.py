@@ -140,10 +140,10 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 
 
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
-    """Group the queries into tasks, and keep the judgements of products that a search could find.
+    """Group the queries into tasks: one task for each suite, catalog, kind of query and filter.
 
-    The judgement of a product that is in the catalog but not encoded is kept: a search that misses this product gets
-    lower figures.
+    Keep the judgements of products that are in the catalog and pass the filter, even if they are not encoded, so that a
+    search that misses such a product gets lower figures. Leave out the queries described at `Task.left_out`.
     """
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})
@@ -219,8 +219,8 @@ def _index_recall(
 ) -> float:
     """Return the share of an exact scan's results that the HNSW index finds.
 
-    The function searches by both routes. If `known`, the first k results of the same search, came by one of the routes,
-    the function searches only by the other route.
+    The function needs the results of both routes. `known` may hold the first k results of the same search. If one route
+    found all of these results, they stand for that route, and the function runs only the other route.
     """
 
     def distances(route: str) -> list[float]:

@@ -90,7 +90,7 @@ deferred_index = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=text("clock_timestamp()"),
-        comment="when the index was dropped",
+        comment="when the first load or an encoder dropped the index, to build it again after the table is filled",
     ),
     PrimaryKeyConstraint("name"),
     schema=SHOP,

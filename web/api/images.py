@@ -37,20 +37,23 @@ async def image(
         QueryParameter(
             ge=1,
             le=1024,
-            description="Return a thumbnail that fits a square of at least this many pixels a side. Without `size`, "
-            "return the unchanged file.",
+            description="Return a thumbnail that fits a square. Its side is the smallest of 64, 128, 256, 512 and "
+            "1,024 pixels that is at least `size`. Without `size`, return the unchanged file.",
         ),
     ] = None,
     v: Annotated[
         str | None,
         QueryParameter(
             max_length=64,
-            description="Hash of the image's content, as search results have it. The image of another hash is not "
-            "cached for long.",
+            description="Hash of the image's content, as search results contain it. If the stored image has another "
+            "hash, for example because it was replaced, the response may be cached for 1 minute instead of 1 day.",
         ),
     ] = None,
 ) -> Response[bytes]:
-    """Return an image of a product, if the catalog stores it as a file. Search results contain this address."""
+    """Return an image of a product, if the catalog stores it as a file.
+
+    Search results contain the address of this endpoint for each such image.
+    """
     found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
     if found is None:
         raise ApiError("not-found", "There is no such image here.")

@@ -7,9 +7,10 @@
 -- If no ef_search reaches the target, the index is not reliable for this catalog. Then the stored crossover_rows is at
 -- least @exact_without_ef@: a search with at most that many matches compares all of them.
 --
--- Each time is the lower quartile of the measured times, because other load on the machine is not a cost of the route.
--- The function writes only shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and
--- returns that row. Later searches use the row.
+-- Every stored duration comes from the lower quartile of the measured durations: other load on the machine makes some
+-- measured durations longer, and this extra time is not a cost of the index or of the exact scan. The function writes
+-- only shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row.
+-- Later searches use the row.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

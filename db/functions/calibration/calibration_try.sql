@@ -1,7 +1,7 @@
--- Runs the image leg through the HNSW index once for each query, with one value of one setting. If p_ef_search is not
--- null, no filter applies. Otherwise p_stop_margin is the setting, and p_condition, a condition on p (shop.product), is
--- the filter. p_truth[n] lists the exact p_k nearest products of query n (see calibration_truth). p_products[n] is the
--- product whose image is query n, or null if query n is a text.
+-- Runs the image leg through the HNSW index once for each query, and measures recall and time. If p_ef_search is not
+-- null, the searches use this ef_search and have no filter. Otherwise, they use p_stop_margin, and their filter is
+-- p_condition, a condition on p (shop.product). p_truth[n] lists the exact p_k nearest products of query n (see
+-- calibration_truth). p_products[n] is the product whose image is query n, or null if query n is a text.
 --
 -- `recall` is the mean recall@p_k of the queries. `lowest` is the lower confidence bound of that mean. The bound is
 -- needed because the mean over other queries will differ. `candidates` is the median number of candidates that a search

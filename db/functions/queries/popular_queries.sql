@@ -1,6 +1,6 @@
--- Lists query texts by the number of times that they were encoded. A search whose vector comes from the cache is not
--- counted, because a search writes nothing. A text is therefore counted at its first search, and again after the cache
--- has dropped its vector.
+-- Lists the query texts whose vectors are in the cache. `asked` counts the searches that did not find the vector of the
+-- text in the cache. A search that finds the vector is not counted, because it writes nothing. If the cache drops the
+-- vector of a text, it drops the count of the text too.
 create or replace view shop.popular_queries as
 select e.query, m.name as model, e.asked, e.created_at as first_asked_at
 from shop_private.query_embedding e
@@ -9,5 +9,6 @@ where e.query is not null
 order by e.asked desc, e.created_at desc;
 comment on column shop.popular_queries.query is 'text of the query';
 comment on column shop.popular_queries.model is 'the model that encoded the text';
-comment on column shop.popular_queries.asked is 'number of times the text was encoded';
+comment on column shop.popular_queries.asked is
+    'number of searches that did not find the vector of the text in the cache';
 comment on column shop.popular_queries.first_asked_at is 'when the text was first encoded';

@@ -1,7 +1,7 @@
 -- The row type of shop.search and shop.similar. Distances are cosine distances. The columns of a leg that did not find
 -- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working. exact_match
--- is the field by which the query's text names the product: sku, gtin, mpn, attribute, brand, or text (a code in the
--- words of the product).
+-- is the field by which the query names the product: 'sku', 'gtin', 'mpn', 'attribute', 'brand' or 'text'. 'text' means
+-- a code, such as a model number, that is in the query and in the product's words.
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,
@@ -45,16 +45,17 @@ comment on column shop.search_result.route is
     'how the vectors were compared: hnsw, exact, or keyword if no vector leg ran; the same in every row';
 comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
 comment on column shop.search_result.complete is
-    'false: the query could not be encoded, so only keywords were searched; the same in every row';
+    'false if the query could not be encoded, so that only keywords were searched; the same in every row';
 comment on column shop.search_result.reason is
-    'why the ranking is incomplete or a leg compared all matches after an index scan, or null; the same in every row';
+    'reason why the ranking is incomplete, or why a leg compared all matches although it had scanned the index first; '
+    'null if neither is the case; the same in every row';
 comment on column shop.search_result.total is
-    'number of products that pass the filter, encoded or not, and that pass the cut if there is one; '
+    'number of products, encoded or not, that pass the filter and, if the search has a cut, the cut; '
     'the same in every row';
 comment on column shop.search_result.total_is is
-    'exact, about (an estimate) or at least (a lower bound): how exact total is; the same in every row';
+    'how exact total is: ''exact'', ''about'' (an estimate) or ''at least'' (a lower bound); the same in every row';
 comment on column shop.search_result.cursor is 'value of the argument after that returns the results after this row';
 comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
 comment on column shop.search_result.exact_match is
-    'the field by which the query''s text names the product: sku, gtin, mpn, attribute, brand or text; '
-    'null: the text does not name the product';
+    'field by which the query names the product: ''sku'', ''gtin'', ''mpn'', ''attribute'', ''brand'' or ''text'' '
+    '(a code in the product''s words); null if the query does not name the product';

@@ -1,6 +1,6 @@
 -- Returns the API key whose token has the hash p_hash, unless that key is revoked. A role that may not read
--- `shop_private.api_key` can look up a key only through this function, so that role needs the key's token. The function
--- records the use of a key at most once a minute. Otherwise each request with the key would cause a write.
+-- `shop_private.api_key` can look up a key only through this function, and only if that role knows the key's token. The
+-- function records the use of a key at most once a minute. Otherwise each request with the key would cause a write.
 create or replace function shop_private.api_key_use(p_hash bytea)
 returns table (api_key_id integer, name text, scopes text[])
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

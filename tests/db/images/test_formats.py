@@ -9,7 +9,8 @@ from db.images.errors import ImageRejected
 from db.images.formats import FORMATS, SUFFIXES, ImageFormat, image_format, media_type
 
 HEIC_HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
-AVIF_HEAD = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf"  # some encoders name the format only among the other brands
+# Some encoders name AVIF only among the compatible brands of the ftyp box.
+AVIF_HEAD = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf"
 
 
 @pytest.mark.parametrize("kind", [each for each in FORMATS if each.name != "HEIC"], ids=lambda kind: kind.name)

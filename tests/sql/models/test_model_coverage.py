@@ -96,7 +96,8 @@ def test_the_counts_of_model_coverage_add_up_to_the_number_of_items_during_loads
             try:
                 act(n)
             except BaseException as error:
-                # A deadlock is possible if a product is deleted while its vector is stored.
+                # A transaction that deletes a product can deadlock with a transaction that stores the product's vector.
+                # PostgreSQL then cancels one of the two.
                 if getattr(error, "sqlstate", None) == "40P01":
                     continue
                 errors.append(error)
@@ -147,6 +148,7 @@ def look(conn: Connection) -> None:
             for part, covered in parts.items():
                 assert covered.items == items[part]
                 assert covered.done + covered.waiting + covered.leased + covered.quarantined == items[part]
-                assert covered.waiting == listed.get((model, part, "pending"), 0)  # every waiting item has a work item
+                # In this test nothing deletes only a work item, so every waiting item has a pending work item.
+                assert covered.waiting == listed.get((model, part, "pending"), 0)
                 assert covered.leased == listed.get((model, part, "leased"), 0)
                 assert covered.quarantined == listed.get((model, part, "quarantined"), 0)
