@@ -53,8 +53,9 @@ execute function shop_private.product_image_changed()""",
 
 def upgrade() -> None:
     # Writers lock products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
-    op.execute("lock table shop.product in share row exclusive mode")
-    op.execute("lock table shop.product_image, shop_private.work in access exclusive mode")
+    # Searches read products and images, so these two tables exclude only writers while the work list is rewritten.
+    op.execute("lock table shop.product, shop.product_image in share row exclusive mode")
+    op.execute("lock table shop_private.work in access exclusive mode")
     op.drop_index("work_due_idx", table_name="work", schema="shop_private")
     op.add_column("work", sa.Column("batch_limit", sa.SmallInteger()), schema="shop_private")
     op.add_column("work", sa.Column("batch_size", sa.SmallInteger()), schema="shop_private")
