@@ -114,6 +114,7 @@ class Shop:
 
     def encode_all(self, model_id: int = 1, dimension: int = TOY.dimension) -> None:
         worker = self.worker(model_id=model_id)
+        self.run("update shop_private.work set host = null where host is not null")  # nothing is fetched in these tests
         for part in ("title", "image"):
             while items := worker.claim(part, 1000):
                 worker.complete(items, part, unit_vectors(len(items), dimension))

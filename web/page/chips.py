@@ -12,6 +12,8 @@ from web.page.cards import image_address
 from web.page.formatting import SIGNS, label
 from web.page.state import FIELDS, RELEVANT, PageState, amount
 
+MOST = 20  # values of a field that have a chip each; each chip's address contains all other values
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -44,9 +46,11 @@ def _examples(state: PageState, examples: Mapping[str, BrowseItem]) -> Iterator[
 def _values(state: PageState) -> Iterator[Chip]:
     for name in FIELDS:
         values = state.chosen.get(name, ())
-        for value in values:
+        for value in values[:MOST]:
             without = state.with_values(name, (other for other in values if other != value)).address()
             yield Chip(label(value) if name == "availability" else value, without, "filter")
+        if len(values) > MOST:
+            yield Chip(f"{len(values) - MOST:,} more", state.with_values(name, values[:MOST]).address(), "filter")
 
 
 def _price(state: PageState, currency: str | None) -> Iterator[Chip]:

@@ -189,7 +189,7 @@ def test_a_cursor_of_a_search_without_the_cut_is_refused(analyst: Connection) ->
 def test_an_unknown_cut_is_refused(analyst: Connection, function: str) -> None:
     with pytest.raises(StatementRefused, match="there is no cut 'good'") as refused:
         call(analyst, function, query="lamp", cut="good")
-    assert refused.value.hint == "'relevant', or null to keep every product."
+    assert refused.value.hint == "cut is relevant, or null to keep every product."
 
 
 def test_a_query_without_similar_products_finds_no_product_and_explain_shows_the_cut(analyst: Connection) -> None:

@@ -56,6 +56,13 @@ def test_an_invalid_address_gives_results_or_an_error_page_with_the_request_id(
         assert "Begin again" in page.text
 
 
+def test_an_address_with_very_many_values_gives_a_page_of_bounded_size(client: httpx.Client) -> None:
+    page = client.get("/", params={"color": [f"c{n}" for n in range(1, 1200)]})
+    assert ">c20<" in page.text.replace(" ", "").replace("\n", "")
+    assert "1,179 more" in page.text
+    assert len(page.content) < 4_000_000  # each link of the page contains 18 kB of colors
+
+
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
 def test_an_address_with_undecodable_text_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
