@@ -82,6 +82,16 @@ def conn(shop: "Shop") -> Iterator[Connection]:
         yield conn
 
 
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    """Yields an event that is set after a minute. Without work, a lane waits until the event is set."""
+    event = threading.Event()
+    limit = threading.Timer(60, event.set)
+    limit.start()
+    yield event
+    limit.cancel()
+
+
 def add_remote(shop: "Shop", host: str, count: int) -> None:
     shop.load(*(Product(f"{host} {n}", "title", images=(Image(f"https://{host}/{n}.jpg"),)) for n in range(count)))
 
@@ -102,25 +112,25 @@ def take(batches: Iterator[ClaimedBatch], count: int) -> list[str]:
 
 
 def test_titles_and_files_come_first_and_do_not_wait_for_a_silent_host(
-    shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
+    shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection, stop: threading.Event
 ) -> None:
     hosts.silent = {"silent.example"}
     add_remote(shop, "silent.example", 30)
     shop.add("file a", "file b")
-    batches = lane.read(conn, threading.Event(), once=False)
+    batches = lane.read(conn, stop, once=False)
     assert take(batches, 34) == ["title"] * 32 + ["file"] * 2
     wait_until(lambda: hosts.read_at, 10, "the silent host is asked")
     assert hosts.read_at == ["silent.example"]  # one connection waits for the host
 
 
 def test_images_of_other_hosts_are_encoded_while_a_host_is_silent(
-    shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
+    shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection, stop: threading.Event
 ) -> None:
     hosts.silent = {f"silent-{n}.example" for n in range(10)}
     for host in sorted(hosts.silent):
         add_remote(shop, host, 3)
     add_remote(shop, "live.example", 20)
-    batches = lane.read(conn, threading.Event(), once=False)
+    batches = lane.read(conn, stop, once=False)
     assert take(batches, 70) == ["title"] * 50 + ["live.example"] * 20
     assert not hosts.end.is_set()
     assert {host: hosts.read_at.count(host) for host in hosts.silent} == dict.fromkeys(hosts.silent, 1)
@@ -160,12 +170,12 @@ def test_a_host_that_dies_gets_no_further_fetches_and_its_images_go_back(
 
 
 def test_a_fetched_image_that_must_be_tried_alone_enters_an_empty_pipeline(
-    shop: "Shop", lane: CatalogLane, conn: Connection
+    shop: "Shop", lane: CatalogLane, conn: Connection, stop: threading.Event
 ) -> None:
     add_remote(shop, "cdn.example", 6)
     shop.encode_all()
     shop.run("update shop_private.work set batch_limit = 1 where product_id = shop.product_id('cdn.example 3')")
-    batches = lane.read(conn, threading.Event(), once=False)
+    batches = lane.read(conn, stop, once=False)
     sizes: dict[int | None, list[int]] = {}
     count = 0
     while count < 6:

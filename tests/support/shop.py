@@ -112,9 +112,11 @@ class Shop:
             id=worker.id,
         )
 
-    def encode_all(self, model_id: int = 1, dimension: int = TOY.dimension) -> None:
+    def encode_all(self, model_id: int = 1, dimension: int = TOY.dimension, *, fetched: bool = False) -> None:
+        """Encode all titles and the images in files. With `fetched`, encode images at web addresses, too."""
         worker = self.worker(model_id=model_id)
-        self.run("update shop_private.work set host = null where host is not null")  # nothing is fetched in these tests
+        if fetched:
+            self.run("update shop_private.work set host = null where host is not null")
         for part in ("title", "image"):
             while items := worker.claim(part, 1000):
                 worker.complete(items, part, unit_vectors(len(items), dimension))

@@ -62,7 +62,7 @@ def test_every_column_is_stored(shop: "Shop") -> None:
 
 def test_loading_the_same_rows_again_writes_nothing(shop: "Shop") -> None:
     shop.load(FULL)
-    shop.encode_all()
+    shop.encode_all(fetched=True)
     before = shop.run("select xmin::text, updated_at from shop.product")
     assert shop.load(FULL) == UpsertCounts(inserted=0, updated=0, unchanged=1, images=0)
     assert shop.run("select xmin::text, updated_at from shop.product") == before
@@ -92,7 +92,7 @@ def test_a_changed_column_is_stored_and_only_titles_and_images_are_encoded_again
     from dataclasses import replace
 
     shop.load(FULL)
-    shop.encode_all()
+    shop.encode_all(fetched=True)
     before = shop.value("select updated_at from shop.product")
     shop.load(replace(FULL, **change))
     assert [row[1] for row in shop.work()] == parts
@@ -101,7 +101,7 @@ def test_a_changed_column_is_stored_and_only_titles_and_images_are_encoded_again
 
 def test_a_shorter_image_list_deletes_the_remaining_images(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"), Image("1.jpg"), Image("2.jpg"))))
-    shop.encode_all()
+    shop.encode_all(fetched=True)
     counts = shop.load(Product("a", "A", images=(Image("0.jpg"), Image("new.jpg"))))
     assert counts == UpsertCounts(inserted=0, updated=0, unchanged=1, images=2)
     assert images(shop, "a") == [(0, "/images", "0.jpg"), (1, "/images", "new.jpg")]
@@ -112,7 +112,7 @@ def test_a_shorter_image_list_deletes_the_remaining_images(shop: "Shop") -> None
 
 def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
-    shop.encode_all()
+    shop.encode_all(fetched=True)
     assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 1
     assert images(shop, "a") == [(0, "/moved", "0.jpg")]
     assert shop.work() == [("a", "image", 0, "pending")]
