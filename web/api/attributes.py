@@ -41,11 +41,12 @@ def _name(field: str) -> str:
 
 
 def _fields_of(filter_: Any) -> Iterator[str]:
-    """Yields the name of every field in a filter, including the fields inside operators."""
-    if isinstance(filter_, Mapping):
-        for name, member in filter_.items():
-            yield name
-            yield from _fields_of(member)
-    elif isinstance(filter_, list):
-        for member in filter_:
-            yield from _fields_of(member)
+    """Yields the name of every field in a filter, including the fields inside operators, at any depth."""
+    waiting = [filter_]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            yield from part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
