@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
+PATIENCE = 30  # seconds for which a test waits for the page, because a busy machine encodes an image in seconds
 
 # This script hands an image file to the page, as a browser does when a visitor drops or pastes the file.
 HAND_OVER = """([kind, base64]) => {
@@ -35,7 +36,7 @@ def box(page: "Page") -> Any:
 
 def expect_first(page: "Page", word: str) -> None:
     """Wait until at least three of the first six titles contain `word`."""
-    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, 8, f"{word} first")
+    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, PATIENCE, f"{word} first")
 
 
 def hand_over(page: "Page", kind: str) -> None:
@@ -45,7 +46,7 @@ def hand_over(page: "Page", kind: str) -> None:
 def until(page: "Page", holds: str) -> None:
     """Wait until the JavaScript expression `holds` is true. Playwright's wait_for_function needs eval, and the content
     security policy of the page forbids eval."""
-    wait_until(lambda: page.evaluate(holds), 8, holds)
+    wait_until(lambda: page.evaluate(holds), PATIENCE, holds)
 
 
 def hold(page: "Page", which: str) -> list["Route"]:

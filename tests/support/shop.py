@@ -113,13 +113,17 @@ class Shop:
         )
 
     def encode_all(self, model_id: int = 1, dimension: int = TOY.dimension, *, fetched: bool = False) -> None:
-        """Encode all titles and the images in files. With `fetched`, encode images at web addresses, too."""
+        """Encode all titles and the images in files. With `fetched`, encode images at web addresses, too.
+
+        The n-th title or image in alphabetical order has the same vector in every run.
+        """
         worker = self.worker(model_id=model_id)
         if fetched:
             self.run("update shop_private.work set host = null where host is not null")
         for part in ("title", "image"):
             while items := worker.claim(part, 1000):
-                worker.complete(items, part, unit_vectors(len(items), dimension))
+                ordered = sorted(items, key=lambda item: (item.uri or item.title, item.position))
+                worker.complete(ordered, part, unit_vectors(len(items), dimension))
         worker.release()
 
     def work(self, sku: str | None = None) -> list[tuple[str, str, int, str]]:

@@ -146,7 +146,10 @@ def judged(shop: "Shop", queries: int) -> None:
 
 def test_a_trial_compares_both_models_and_promotion_refuses_the_worse_model(two_models: "Shop") -> None:
     fill(two_models)
-    judged(two_models, 12)
+    for n in range(12, 40):
+        two_models.cache(f"query{n}", 1, 24, seed=n)
+        two_models.cache(f"query{n}", 2, 40, seed=n + 100)
+    judged(two_models, 40)
     done = tried(two_models)
     assert (done.model.model, done.rival.model, done.run, done.rival_run) == ("wide", "toy", 1, 2)
     rows = two_models.run("select distinct run, model, setting ->> 'route' as route, k from shop.evaluation order by 1")

@@ -15,6 +15,7 @@ from db.engine import Database
 from db.lifecycle.serving import serve_model
 from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
+from tests.support.browser import PATIENCE
 from tests.support.databases import Databases
 from tests.support.web_service import SETTINGS
 from web.server import running
@@ -69,7 +70,7 @@ def visit(browser: "Browser") -> Iterator[Any]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
@@ -132,7 +133,8 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
 def shop(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[str]:
     """Yields the address of a shop whose encoder runs."""
     database = databases.copy(sample_template)
-    with _encoding(database, models), running(database, SETTINGS) as address:
+    patient = SETTINGS.model_copy(update={"encode_ms": PATIENCE * 1000, "deadline_ms": 2 * PATIENCE * 1000})
+    with _encoding(database, models), running(database, patient) as address:
         yield address
 
 
