@@ -9,6 +9,8 @@ from sqlalchemy import text
 from db.engine import Database
 from db.roles import Role
 from tests.support.web_service import Serve
+from web.api.attributes import ShownAttributes
+from web.http.problems import ApiError
 from web.settings import WebSettings
 
 INSERT = """
@@ -41,6 +43,14 @@ def test_rest_shows_only_the_named_attributes(own_client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (422, "The attribute cost is hidden.")
     shown = {"fields": ["brand"], "filter": {"attributes.No\\. of straps": 2}}
     assert own_client.post("/facets", json=shown).status_code == 200
+
+
+def test_the_name_of_an_attribute_is_read_as_the_database_reads_it() -> None:
+    shown = ShownAttributes(["glaze"])
+    for field in (r"attributes.gl\aze", r"attributes.glaze\.x", r"attributes.glaze\\.x", "attributes.glaze\\\nx"):
+        with pytest.raises(ApiError):
+            shown.check({field: 1})
+    ShownAttributes([r"a\b", "a.b"]).check({r"attributes.a\b": 1, r"attributes.a\.b.c": 1})
 
 
 def test_all_attributes_are_shown_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from web.http.problems import ApiError
 
 ALL = "*"
 PREFIX = "attributes."
-_FIRST_NAME = re.compile(r"(?:[^.\\]|\\.)*")  # up to the first dot that is not escaped
+_DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
 
 
 class ShownAttributes:
@@ -36,8 +36,7 @@ class ShownAttributes:
 
 
 def _name(field: str) -> str:
-    found = _FIRST_NAME.match(field.removeprefix(PREFIX))
-    return re.sub(r"\\(.)", r"\1", found[0]) if found else ""
+    return _DOT.split(field.removeprefix(PREFIX), 1)[0].replace("\\.", ".")
 
 
 def _fields_of(filter_: Any) -> Iterator[str]:
