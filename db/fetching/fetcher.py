@@ -31,6 +31,7 @@ MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)  # after these statuses, another attempt would not help
 _BUSY = (408, 425, 429)  # after these statuses, and after every status from 500 on, another attempt may help
+_LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header counts as this
 
 
 class _Retryable(FetchFailed):
@@ -175,9 +176,11 @@ class _Slots:
 
 def _seconds(retry_after: str) -> float:
     """Return the seconds of a Retry-After header, which is a number or a date, or 0 if the header is neither."""
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
+        if retry_after.strip().isdecimal():
+            seconds = float(retry_after)
+        else:
+            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except (ValueError, OverflowError):
         return 0.0
+    return min(max(seconds, 0.0), _LONGEST_WAIT)

@@ -18,6 +18,7 @@ declare
     -- that one broken image does not delay the other images of its host.
     first_pause constant double precision := case when p_answered then 2 else 30 end;
     longest_pause constant double precision := case when p_answered then 60 else 600 end;
+    asked constant double precision := least(p_retry_seconds, 3600);  -- a number near 1e308 would overflow below
     known shop_private.fetch_host;
     pauses integer;
     given_up boolean;
@@ -28,8 +29,8 @@ begin
         known.failures := known.failures + 1;
     end if;
     pauses := known.failures - case when known.answered_at is null then 0 else 2 end;
-    if p_retry_seconds > 0 then
-        known.paused_until := greatest(known.paused_until, at + make_interval(secs => least(p_retry_seconds, 3600)));
+    if asked > 0 then
+        known.paused_until := greatest(known.paused_until, at + make_interval(secs => asked));
     end if;
     if pauses > 0 and coalesce(known.paused_until <= at, true) then
         known.paused_until := at
@@ -46,7 +47,7 @@ begin
                 end::shop_private.work_state,
         fetch_failures = w.fetch_failures + 1, batch_size = null, worker_id = null, error = left(p_error, 1000),
         due_at = at + make_interval(
-            secs => least(greatest(first_pause, p_retry_seconds) * 2 ^ least(w.fetch_failures, 20), 3600)
+            secs => least(greatest(first_pause, asked) * 2 ^ least(w.fetch_failures, 20), 3600)
                 * (0.9 + 0.2 * random()))
     where w.product_id = p_product and w.model_id = p_model_id and w.part = 'image' and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;

@@ -4,10 +4,15 @@ create or replace function shop_private.work_begin(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    with held as materialized (  -- locks the items in the same order as a load
+        select w.ctid
+        from shop_private.work w
+        join unnest(p_products, p_positions) as i(product_id, "position") using (product_id, "position")
+        where w.model_id = p_model_id and w.part = 'image' and w.state = 'leased' and w.worker_id = p_worker
+        order by w.product_id, w.position for update of w
+    )
     update shop_private.work w
     set batch_size = cardinality(p_products), fetch_failures = 0,
         attempts = w.attempts + (w.batch_limit is not distinct from 1)::integer
-    from unnest(p_products, p_positions) as i(product_id, "position")
-    where w.product_id = i.product_id and w.position = i.position and w.model_id = p_model_id and w.part = 'image'
-      and w.state = 'leased' and w.worker_id = p_worker;
+    from held where w.ctid = held.ctid;
 $$;

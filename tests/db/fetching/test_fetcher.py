@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.fetching import Fetcher
-from db.images.errors import ImageRejected, ImageUnreadable
+from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 from tests.support.scripted_server import ScriptedServer, Send, dripping, redirect, refusal, response, scripted_server
 
 MakeFetcher = Callable[..., Fetcher]
@@ -239,6 +239,14 @@ def test_the_fetcher_does_not_wait_for_a_retry_after_of_an_hour(fetcher: MakeFet
         assert not error.final
         assert "asks to wait 3" in error.message
         assert site.paths.count(path) == 1
+
+
+@pytest.mark.parametrize("retry_after", ["1" + "0" * 308, "9" * 400])
+def test_a_huge_retry_after_counts_as_a_day(fetcher: MakeFetcher, site: ScriptedServer, retry_after: str) -> None:
+    site.answers["/"] = response(status=503, Retry_After=retry_after)
+    error = refusal(fetcher(), site.url())
+    assert isinstance(error, FetchFailed)
+    assert error.seconds == 86_400
 
 
 @pytest.mark.parametrize("retry_after", ["soon", "-1", "nan", "Mon, 99 Foo 2026"])

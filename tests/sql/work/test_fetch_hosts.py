@@ -1,15 +1,18 @@
 """Images are fetched host by host: a host that does not answer is paused, and delays only its own images."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from db.catalog.product import Image, Product
 from db.images.errors import FetchFailed
 from db.work import fetching
 from db.work import items as work
 from db.work.fetching import RemoteItem
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop, Worker
@@ -186,6 +189,16 @@ def test_a_busy_host_is_paused_for_seconds_or_as_long_as_it_asks(shop: "Shop") -
     assert pause(shop, "a.example") == 3600
 
 
+def test_a_host_that_asks_for_a_pause_of_1e308_seconds_is_paused_for_an_hour(shop: "Shop") -> None:
+    add_remote(shop, "a.example", 1)
+    worker = shop.worker()
+    for _ in range(3):
+        [probe] = claim(worker)
+        assert fail(worker, probe, FetchFailed("the server answers 429", answered=True, seconds=1e308))
+        assert pause(shop, "a.example") == 3600
+        end_pauses(shop)
+
+
 def test_an_image_is_retried_for_about_a_day_with_growing_pauses(shop: "Shop") -> None:
     add_remote(shop, "a.example", 1)
     worker, seconds = shop.worker(), []
@@ -312,6 +325,41 @@ def test_retry_of_a_host_makes_its_images_due_and_ends_its_pause(shop: "Shop") -
     assert work.retry(worker.conn, 1, host="dead.example") == 1
     assert hosts(claim(worker)) == ["dead.example:8080"]
     assert work.retry(worker.conn, 1, host="nobody.example") == 0
+
+
+def test_retry_waits_for_no_item_that_another_session_changes(shop: "Shop") -> None:
+    add_remote(shop, "a.example", 1)
+    add_remote(shop, "b.example", 1)
+    worker = shop.worker()
+    for remote in claim(worker):
+        fail(worker, remote)
+    with shop.database.connect(None) as other, other.begin():
+        other.execute(text("select from shop_private.work where host = 'a.example' for update"))
+        shop.run("set lock_timeout = '2s'")
+        assert shop.value("select shop_private.work_retry(1::smallint)") == 1
+    assert shop.value("select shop_private.work_retry(1::smallint)") == 1
+
+
+@pytest.mark.parametrize("change", ["work_begin", "fetch_return"])
+def test_fetched_images_are_locked_in_the_order_of_a_load(shop: "Shop", change: str) -> None:
+    add_remote(shop, "a.example", 6)
+    worker = shop.worker()
+    fetching.answered(worker.conn, "a.example")
+    items = sorted((each.item for each in claim(worker)), key=lambda item: item.product_id)
+    first, last = items[0].product_id, items[-1].product_id
+    locked = text("select from shop_private.work where part = 'image' and product_id = :id for update")
+    with shop.database.connect(None) as load, load.begin(), ThreadPoolExecutor() as threads:
+        load.execute(locked, {"id": first})
+        call = fetching.begin if change == "work_begin" else fetching.give_back
+        done = threads.submit(call, worker.conn, worker.id, 1, items[::-1])
+        waiting = (
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        wait_until(lambda: shop.value(waiting), 10, "the call waits for the load")
+        load.execute(text("set local lock_timeout = '2s'"))
+        load.execute(locked, {"id": last})
+        load.commit()
+        done.result(10)
 
 
 def test_retry_of_a_catalog_leaves_the_other_catalogs_in_quarantine(shop: "Shop") -> None:
