@@ -26,9 +26,11 @@ from encoder.settings import EncoderSettings
 log = structlog.get_logger()
 
 _FULL_SECONDS = 0.5  # a batch that is not full waits at most this long for more images while others are being fetched
-_MAX_BYTES = 256 * 2**20  # no further image is claimed while fetched images of this many bytes wait
+_MAX_BYTES = 256 * 2**20  # no further image is claimed or fetched while fetched images of this many bytes wait
 _SETTLE_SECONDS = 30.0  # longest expected time between the end of a fetch and the record of its outcome
 _LOG_SECONDS = 60.0  # at most one log line for each host in this time
+_LOG_HOSTS = 1000  # at most this many hosts have log lines of their own in _LOG_SECONDS
+_OTHERS = "other hosts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,15 @@ class RemoteImages:
         self._failing: set[str] = set()  # hosts whose failure is not recorded yet
         self._outcomes: deque[tuple[_Fetch, bytes | ImageRejected]] = deque()
         self._ready: defaultdict[int, deque[FetchedImage]] = defaultdict(deque)
+        self._bytes = 0  # of the images in _outcomes and _ready
         self._log = HostLog()
 
     def claim(self, conn: Connection, model_id: int) -> None:
         """Claim images of the model and begin to fetch them."""
         with self._changed:
-            waiting = sum(len(image.data) for images in self._ready.values() for image in images)
-            room = self._capacity - self._held()
+            room = self._capacity - self._held() if self._bytes <= _MAX_BYTES else 0
             busy = Counter({host: len(queue) for host, queue in self._queued.items()}) + self._running
-        if room <= 0 or waiting > _MAX_BYTES:
+        if room <= 0:
             return
         with conn.begin():
             claimed = fetching.claim(
@@ -89,13 +91,13 @@ class RemoteImages:
                 self._start(host)
 
     def settle(self, conn: Connection, models: Collection[int]) -> int:
-        """Record what the fetches since the last call came to. Returns the number of failures. Images of models that
-        are not in `models` are dropped."""
+        """Record the outcomes of the fetches that have ended since the last call. Returns the number of failures.
+        Images of models that are not in `models` are dropped."""
+        for model_id in [each for each in self._ready if each not in models]:
+            self._leave(self._ready.pop(model_id))
         with self._changed:
             outcomes = list(self._outcomes)
             self._outcomes.clear()
-            for model_id in [each for each in self._ready if each not in models]:
-                del self._ready[model_id]
         failures, recovered = 0, set[str]()
         for fetch, outcome in outcomes:
             host = fetch.remote.host
@@ -140,6 +142,7 @@ class RemoteImages:
         self._ready[model_id] = deque(
             image for image in ready if (image.item.product_id, image.item.position) not in chosen
         )
+        self._leave(alike)
         return alike
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
@@ -160,10 +163,21 @@ class RemoteImages:
         queued = sum(map(len, self._queued.values()))
         return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
 
+    def _leave(self, images: Collection[FetchedImage]) -> None:
+        """Count the bytes of these fetched images no longer, and start the fetches that waited for such bytes."""
+        with self._changed:
+            were_too_many = self._bytes > _MAX_BYTES
+            self._bytes -= sum(len(image.data) for image in images)
+            if were_too_many:
+                for host in list(self._queued):
+                    self._start(host)
+
     def _start(self, host: str) -> None:
         """Start the next fetches of a host. The caller holds the lock."""
         queue = self._queued[host]
-        while queue and host not in self._failing and self._running[host] < self._per_host:
+        while (
+            queue and host not in self._failing and self._running[host] < self._per_host and self._bytes <= _MAX_BYTES
+        ):
             self._running[host] += 1
             self._threads.submit(self._fetch, queue.popleft())
         if not queue:
@@ -174,6 +188,7 @@ class RemoteImages:
         host = fetch.remote.host
         with self._changed:
             self._outcomes.append((fetch, outcome))
+            self._bytes += len(outcome) if isinstance(outcome, bytes) else 0
             self._running[host] -= 1
             if not self._running[host]:
                 del self._running[host]
@@ -189,11 +204,11 @@ class RemoteImages:
             return self._fetcher.read(uri)
         except ImageRejected as error:
             return error
-        except Exception as error:  # a thread that ended without an outcome would keep its item for good
+        except Exception as error:  # without an outcome, the item would stay claimed as long as the worker lives
             return FetchFailed(f"{uri}: {type(error).__name__}: {error}")
 
     def _resume(self, conn: Connection, host: str, *, paused: bool) -> None:
-        """Go on with a host after a failure, or give its images back if it is paused."""
+        """Fetch further images from a host whose failure is recorded. If the host is paused, give its images back."""
         with self._changed:
             self._failing.discard(host)
             given_back = self._queued.pop(host, deque()) if paused else deque[_Fetch]()
@@ -205,16 +220,30 @@ class RemoteImages:
 
 
 class HostLog:
-    """Logs failed fetches, at most one line for each host and minute."""
+    """Logs failed fetches, at most one line for each host and minute. Beyond 1,000 hosts in a minute, the failures of
+    all further hosts share one line."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._logged: dict[str, float] = {}
-        self._since: Counter[str] = Counter()
+        self._logged: dict[str, float] = {}  # host -> time of its last line, the oldest first
+        self._since: Counter[str] = Counter()  # failures since that line
 
     def failure(self, host: str, reason: str) -> None:
-        self._since[host] += 1
         now = self._clock()
+        if host not in self._logged and not self._has_room(now):
+            host = _OTHERS
+        self._since[host] += 1
         if now - self._logged.get(host, -_LOG_SECONDS) >= _LOG_SECONDS:
             log.warning("images not fetched", host=host, failures=self._since.pop(host), reason=reason)
+            self._logged.pop(host, None)  # so that the host moves to the end of the dictionary
             self._logged[host] = now
+
+    def _has_room(self, now: float) -> bool:
+        """Forget hosts without a line in the last minute if there are too many hosts. Returns whether one more fits."""
+        while len(self._logged) >= _LOG_HOSTS:
+            host, at = next(iter(self._logged.items()))
+            if now - at < _LOG_SECONDS:
+                return False
+            del self._logged[host]
+            self._since.pop(host, None)
+        return True

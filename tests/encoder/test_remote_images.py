@@ -18,6 +18,7 @@ from db.engine import Database
 from db.images.errors import FetchFailed, ImageRejected
 from db.images.pixels import InputShape
 from db.roles import Role
+from db.work import fetching
 from db.work import items as work
 from encoder import service
 from encoder.lanes.batches import ClaimedBatch
@@ -204,6 +205,44 @@ def test_a_host_has_one_log_line_a_minute_with_the_number_of_failures() -> None:
         ("dead.example", 30),
         ("other.example", 1),
     ]
+
+
+def test_beyond_1000_hosts_a_minute_further_hosts_share_a_log_line() -> None:
+    now = 0.0
+    log = HostLog(clock=lambda: now)
+    with structlog.testing.capture_logs() as lines:
+        for n in range(5000):
+            log.failure(f"{n}.example", "a reason")
+        now = 61.0
+        for n in range(5000, 5010):
+            log.failure(f"{n}.example", "a reason")
+    assert [line["host"] for line in lines] == [
+        *(f"{n}.example" for n in range(1000)),
+        "other hosts",
+        *(f"{n}.example" for n in range(5000, 5010)),
+    ]
+    assert len(log._logged) <= 1001
+
+
+def test_no_further_image_is_fetched_while_fetched_images_of_too_many_bytes_wait(
+    shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("encoder.lanes.remote_images._MAX_BYTES", 15)  # two images have fewer bytes, four have more
+    add_remote(shop, "cdn.example", 20)
+    shop.encode_all()
+    fetching.answered(conn, "cdn.example")
+    conn.commit()
+    remote = lane._remote
+    remote.claim(conn, 1)
+    wait_until(lambda: not remote._running, 10, "the fetches end")
+    first = len(hosts.read_at)
+    assert 4 <= first <= 5  # two fetches can be in progress when the limit is exceeded
+    taken = 0
+    while taken < 8:
+        remote.settle(conn, [1])
+        taken += len(remote.take(1, 8))
+        wait_until(lambda: not remote._running, 10, "the fetches end")
+    assert len(hosts.read_at) > first
 
 
 def test_with_once_all_files_are_encoded_and_a_host_that_refuses_300_images_is_asked_once(
