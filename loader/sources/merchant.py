@@ -212,6 +212,7 @@ class MerchantXmlSource:
                 parser.close()
                 yield from found.whole
         except ParseError as error:
+            yield from found.whole  # the items of this piece that end before the mistake
             line, column = error.position
             raise SourceDamaged(
                 f"{self.path.name} is not well-formed XML at line {line}, position {column + 1}: "

@@ -131,6 +131,11 @@ def test_a_truncated_file_yields_its_rows_and_then_the_error(case: str, tmp_path
     assert rows >= 4000
 
 
+def test_the_items_before_a_mistake_in_xml_are_read(tmp_path: Path):
+    (tmp_path / "a.xml").write_bytes(RSS + ITEM * 2 + b"\n<item>&nbsp;</item>" + ITEM + END)
+    assert until_damaged(tmp_path / "a.xml")[0] == 2
+
+
 def until_damaged(path: Path) -> tuple[int, str]:
     """Returns the number of rows before the error and the message of the error."""
     rows = 0
