@@ -10,7 +10,7 @@ import pytest
 from db.catalog.image_paths import ImageRoot
 from db.catalog.product import Product, RawProduct, ValidatedProduct
 from db.catalog.validation import validate
-from loader.errors import MissingColumns, NothingToLoad
+from loader.errors import MissingColumns, NothingToLoad, SourceDamaged
 from loader.mapping import parse_changes, parse_mapping
 from loader.sources import open_source
 from loader.sources.changed_values import ValueChanges
@@ -141,6 +141,20 @@ def test_the_encoding_of_a_table_can_be_given(encoding: str, tmp_path: Path) -> 
     path = tmp_path / "goods.csv"
     path.write_bytes(TABLE.encode(encoding))
     assert [row.fields["title"] for row in rows(path, encoding=encoding)] == ["Café „Stühle“ - 12 €", "Lamp"]
+
+
+def test_utf16_without_a_byte_order_mark_is_read_if_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "goods.csv"
+    path.write_bytes(TABLE.encode("utf-16-be"))
+    assert [row.fields["title"] for row in rows(path, encoding="utf-16")] == ["Café „Stühle“ - 12 €", "Lamp"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_text_that_is_not_in_the_given_encoding_is_refused(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "goods.csv"
+    path.write_bytes(TABLE.encode("windows-1252"))
+    with pytest.raises(SourceDamaged, match=f"goods.csv is not text in {encoding}: .* does not start with BOM"):
+        open_source(path, encoding=encoding)
 
 
 def test_a_row_with_a_byte_that_the_encoding_does_not_define_is_rejected(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class CatalogFile:
             first = file.read(4)
         if not first.startswith(PARQUET):
             self.encoding = _other_than_utf8(encoding) if encoding else _utf16(first)
+            if self.encoding == "utf-16":
+                self.encoding = _utf16(first) or "utf-16"
         with self.opened() as file:
             self.head = file.read(HEAD_BYTES)  # the first bytes after unpacking, as UTF-8
         self._read = 0
@@ -65,7 +67,7 @@ class CatalogFile:
                     if unpack and self.is_gzip:
                         unpacked = io.BufferedReader(_Unpacked(file, self.path), BUFFER)
                     if unpack and self.encoding:
-                        unpacked = io.BufferedReader(_Transcoded(unpacked, self.encoding), BUFFER)
+                        unpacked = io.BufferedReader(_Transcoded(unpacked, self.encoding, self.path), BUFFER)
                     yield unpacked
                 finally:
                     self._read, self._file = file.tell(), None
@@ -103,8 +105,10 @@ class _Transcoded(io.RawIOBase):
     """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding is not converted, so that
     its row is rejected. In UTF-16, U+FFFD replaces what cannot be decoded."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, path: Path) -> None:
         self._file = file
+        self._path = path
+        self._encoding = encoding
         errors = "replace" if encoding.startswith("utf") else "surrogateescape"
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._ready = b""
@@ -117,7 +121,14 @@ class _Transcoded(io.RawIOBase):
         while not self._ready and not self._is_whole:
             piece = self._file.read(BUFFER)
             self._is_whole = not piece
-            self._ready = self._decoder.decode(piece, final=not piece).encode(errors="surrogateescape")
+            try:
+                text = self._decoder.decode(piece, final=not piece)
+            except UnicodeError as error:  # such as UTF-16 without a byte order mark
+                raise SourceDamaged(
+                    f"{self._path.name} is not text in {self._encoding}: {error}",
+                    hint="Omit --encoding, or give the encoding of the file.",
+                ) from error
+            self._ready = text.encode(errors="surrogateescape")
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
