@@ -39,10 +39,12 @@ NAMES = {
     "backorders": ("allow_backorders",),
     "manage_stock": ("manage_stock",),
     "store_view": ("store_view_code", "_store"),
+    "labels": ("configurable_variation_labels",),
 }
 SHOWN = {
     "kind": "item_group_id",
     "variations": "item_group_id, color, size, material",
+    "labels": "item_group_id",
     "additional": "color, size, material, attributes",
     "keywords": "attributes.keywords",
     "store_view": "attributes.store_views",

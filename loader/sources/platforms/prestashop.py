@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
+from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
@@ -52,7 +54,7 @@ NAMES = {
                   "disponible_para_pedidos", "disponibile_per_l'ordine", "bestellbar", "beschikbaar_voor_bestelling"),
     "quantity": ("quantity", "quantité", "cantidad", "quantità", "menge", "aantal", "ilość", "quantidade", "stock"),
     "when_out": ("action_when_out_of_stock", "out_of_stock", "out_of_stock_action",
-                 "action_en_cas_de_rupture_de_stock"),
+                 "action_en_cas_de_rupture_de_stock", "action_si_rupture_de_stock", "action_si_en_rupture_de_stock"),
 }  # fmt: skip
 SHOWN = {
     "id": "attributes.id",
@@ -60,6 +62,8 @@ SHOWN = {
     "feature": "color, size, material, attributes",
     **dict.fromkeys(("active", "visibility", "orderable", "quantity", "when_out"), "availability"),
 }
+# A column with one of these names says whether a product is new or used if another column says whether it is active.
+STATE = ("état", "estado", "stato")
 # These remarks, which say how cells are written or whether a price contains taxes, only PrestaShop puts into headers.
 SIGN = re.compile(
     r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
@@ -90,18 +94,27 @@ class PrestaShopSource(PlatformTable):
     FIELDS = NAMES
     SHOWN = SHOWN
 
+    def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:
+        super().__init__(file, image_root=image_root)
+        self._condition = NAMES["condition"]
+        if set(self._names) & set(NAMES["active"]) - set(STATE):
+            self._condition += STATE
+            for name in self.columns:
+                if spelled(name) in STATE:
+                    self.columns[name] = "condition"
+
     @staticmethod
     def spelled(name: str) -> str:
         return spelled(name)
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for found in self.records():
-            yield found if isinstance(found, Reject) else _row(*found)
+            yield found if isinstance(found, Reject) else _row(*found, self._condition)
 
 
-def _row(line: int, cells: Cells) -> RawProduct:
+def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
+    condition = cells.take(of_condition).lower()
     availability = _availability(cells)
-    condition = cells.see(NAMES["condition"]).lower()
     sku = cells.take(NAMES["sku"]) or cells.take(NAMES["id"])
     categories = [part.strip() for part in cells.take(NAMES["product_type"]).split(",") if part.strip()]
     fields = {
@@ -116,7 +129,6 @@ def _row(line: int, cells: Cells) -> RawProduct:
         "condition": condition,
         "availability": availability,
     }
-    cells.take(NAMES["condition"])
     written = cells.take(NAMES["image"])
     images = re.findall(r"""src=["']([^"']+)""", written) or (
         image_paths(written) if "://" in written else [part.strip() for part in written.split(",")]

@@ -47,6 +47,8 @@ SHOWN = {
     **dict.fromkeys(("published", "visibility", "in_stock", "stock", "backorders"), "availability"),
 }
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
+TEXTS = frozenset(("description", "short_description", "purchase_note"))
+FORMULAS = ("'=", "'+", "'-", "'@")
 # Cells of a parent that its variations do not inherit
 OF_THE_PARENT = frozenset((
     "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
@@ -78,7 +80,7 @@ class WooCommerceSource(PlatformTable):
                 if isinstance(found, Reject):
                     yield found
                     continue
-                line, cells = found
+                line, cells = found[0], _as_in_the_shop(found[1])
                 parent = cells.see(NAMES["parent"]) if _is_variation(cells) else ""
                 own = {} if parent else {"sku": cells.get("sku", ""), "id": f"id:{cells.get('id', '')}"}
                 stored.add(line, cells, parent=parent, **own)
@@ -87,6 +89,15 @@ class WooCommerceSource(PlatformTable):
                     yield _row(line, cells, _parent(stored, cells))
                 elif not _has_variations(stored, cells):
                     yield _row(line, cells, None)
+
+
+def _as_in_the_shop(cells: Cells) -> Cells:
+    r"""Returns the cells as the shop has them. The export writes a line break in these texts as \n, and \n itself as
+    \\n. It puts an apostrophe before =, +, - and @, because spreadsheets take such a cell for a formula."""
+    shop = Cells({name: cell[1:] if cell.startswith(FORMULAS) else cell for name, cell in cells.items()})
+    for name in TEXTS & shop.keys():
+        shop[name] = "\\n".join(part.replace("\\n", "\n") for part in shop[name].split("\\\\n"))
+    return shop
 
 
 def _is_variation(cells: Cells) -> bool:
