@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+from unicodedata import normalize
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
@@ -14,28 +15,56 @@ from loader.sources.reading.columns import normalised
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
-# An attribute is private if its name has one of PRIVATE_WORDS, or one of PRIVATE_PAIRS as two adjacent words, but none
-# of PUBLIC_WORDS.
+# An attribute is private if its name, without accents, has one of PRIVATE_WORDS, one of PRIVATE_PAIRS as two adjacent
+# words or as one word, or a word of REVIEWS beside a word of REVIEWERS. A name with one of PUBLIC_WORDS is public.
 PRIVATE_WORDS = frozenset((
-    "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaleprice", "supplier", "suppliers",
-    "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "einkaufspreis",
-    "lieferant", "fournisseur", "proveedor", "fornitore", "leverancier",
+    "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
+    "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
+    # German and Dutch
+    "einkaufspreis", "einkaufspreise", "einkauf", "selbstkosten", "grosshandelspreis", "haendlerpreis", "handlerpreis",
+    "lieferant", "lieferanten", "lieferantennummer", "marge", "handelsspanne", "inkoopprijs", "inkoop", "kostprijs",
+    "groothandelsprijs", "leverancier", "leveranciers",
+    # French, Spanish, Italian and Portuguese
+    "cout", "couts", "fournisseur", "fournisseurs", "costo", "costos", "coste", "costes", "costi", "mayorista",
+    "proveedor", "proveedores", "margen", "ingrosso", "fornitore", "fornitori", "margine", "custo", "custos",
+    "fornecedor", "fornecedores", "atacado",
+    # Polish, Czech, Swedish, Danish, Norwegian, Finnish, Turkish, Russian, Japanese and Chinese
+    "koszt", "hurtowa", "dostawca", "marza", "dodavatel", "inkopspris", "leverantor", "indkøbspris", "kostpris",
+    "leverandør", "innkjøpspris", "ostohinta", "toimittaja", "maliyet", "tedarikci", "себестоимость", "поставщик",
+    "原価", "仕入価格", "仕入先", "成本", "成本价", "供应商",
 ))  # fmt: skip
 PRIVATE_PAIRS = frozenset((
     "purchase_price", "purchasing_price", "buying_price", "buy_price", "dealer_price", "trade_price", "reseller_price",
-    "prix_achat", "precio_compra", "ek_preis", "reviews_username", "review_author", "review_username", "user_name",
-    "reviews_author", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
+    "supply_price", "vendor_price", "prix_achat", "prix_gros", "prix_revient", "precio_compra", "prezzo_acquisto",
+    "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto", "ek_brutto", "hek_preis",
+    "alis_fiyati", "закупочная_цена", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
+    "e_mail", "user_name", "download_url",
 ))  # fmt: skip
-PUBLIC_WORDS = frozenset(("shipping", "delivery"))  # "shipping_cost" is for customers
+REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
+REVIEWERS = frozenset(
+    ("author", "by", "creator", "customer", "name", "nickname", "user", "username", "auteur", "autor")
+)
+PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
+    "shipping", "delivery", "livraison", "expedition", "envoi", "envio", "spedizione", "consegna", "versand", "frete",
+    "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
+))  # fmt: skip
+JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
+PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
+DOTLESS_I = ("\u0131", "i")  # Turkish
+# In {"name": "Cost", "value": 5}, a value of one of LABELS is the name of the member in VALUES.
+LABELS = ("name", "key", "code", "label", "attribute_code")
+VALUES = ("value", "values", "content")
 
 
-@lru_cache
+@lru_cache(maxsize=10_000)
 def is_private(name: str) -> bool:
-    words = [word for word in re.split("[^a-z0-9]+", normalised(name)) if word]
+    plain = re.sub("[\u0300-\u036f]", "", normalize("NFKD", normalised(name).casefold())).replace(*DOTLESS_I)
+    words = [word for word in re.split(r"[\W_]+", plain) if word not in JOINING_WORDS]
+    words = [word for word in words if word and not word.isdecimal()]
     if not PUBLIC_WORDS.isdisjoint(words):
         return False
-    pairs = {f"{first}_{second}" for first, second in pairwise(words)}
-    return not (PRIVATE_WORDS.isdisjoint(words) and PRIVATE_PAIRS.isdisjoint(pairs))
+    of_reviewer = not (REVIEWS.isdisjoint(words) or REVIEWERS.isdisjoint(words))
+    return of_reviewer or not PRIVATE.isdisjoint([*words, *map("_".join, pairwise(words))])
 
 
 class WithoutPrivateColumns(WrappedSource):
@@ -72,16 +101,31 @@ class WithoutPrivateColumns(WrappedSource):
             else:
                 yield row
 
-    def _public(self, members: Any) -> Any:
-        """Returns a value without the private and ignored members of its objects."""
-        if isinstance(members, list):
-            return [self._public(member) for member in members]
-        if not isinstance(members, dict):
-            return members
+    def _public(self, value: Any, path: str = "") -> Any:
+        """Returns a value without the private and ignored members of its objects. `path` has the names of the objects
+        that contain the value, because the author of a review is private, and the author of a book is not."""
+        if isinstance(value, list):
+            return [self._public(member, path) for member in value if not self._is_private_pair(member)]
+        if not isinstance(value, dict):
+            return value
         public = {}
-        for name, value in members.items():
-            if is_private(name) and normalised(name) not in self._kept:
-                self.dropped[name] += 1
+        for name, member in value.items():
+            whole = f"{path}{name}"
+            is_kept = normalised(name) in self._kept
+            if not is_kept and is_private(whole):
+                self.dropped[whole] += 1
             elif not self._ignored or normalised(name) not in self._ignored:
-                public[name] = self._public(value) if isinstance(value, dict | list) else value
+                if isinstance(member, dict | list):
+                    member = self._public(member, "" if is_kept else f"{whole}.")
+                public[name] = member
         return public
+
+    def _is_private_pair(self, member: Any) -> bool:
+        """Counts and returns whether the member is a private name with its value."""
+        if not isinstance(member, dict) or not any(name in member for name in VALUES):
+            return False
+        label = next((member[name] for name in LABELS if isinstance(member.get(name), str)), "")
+        if not is_private(label) or normalised(label) in self._kept:
+            return False
+        self.dropped[label] += 1
+        return True

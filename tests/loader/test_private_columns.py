@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from db.catalog.product import RawProduct
 from db.engine import Database
 from loader.ingest import LoadOptions, ingest
 from loader.sources import open_source
-from loader.sources.private_columns import is_private
+from loader.sources.private_columns import WithoutPrivateColumns, is_private
 from tests.support.loading import load_catalog, stored
 
 
@@ -17,13 +18,23 @@ from tests.support.loading import load_catalog, stored
     [
         *("cost", "Cost per item", "costPrice", "cost_price", "unit_cost", "Wholesale Price", "supplier_name"),
         *("Supplier", "reviews.username", "reviewer", "Reviewer Email", "margin", "purchase_price", "EK-Preis"),
+        *("Prix d'achat", "Prix d’achat HT", "Coût unitaire", "Prezzo di acquisto", "Preço de custo"),  # noqa: RUF001
+        *("Großhandelspreis", "EK netto", "Lieferanten-Nr.", "Inköpspris", "Indkøbspris", "Себестоимость", "成本价"),
+        *("supply_price", "purchasePrice", "purchaseprice", "E-Mail", "reviews.author", "review_by"),
+        *("Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
 )
 def test_costs_suppliers_and_reviewers_are_private_columns(name: str):
     assert is_private(name)
 
 
-@pytest.mark.parametrize("name", ["costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark"),
+        *("Coût de livraison", "Coste de envío", "Prix de vente", "Achats minimum"),
+    ],
+)
 def test_columns_for_customers_are_public(name: str):
     assert not is_private(name)
 
@@ -41,6 +52,32 @@ def test_private_members_of_objects_are_not_loaded(emptied_database: Database, t
     path.write_text(json.dumps({"sku": "1", "title": "A", "offers": [{"cost": 3, "seller": "B"}]}) + "\n")
     load_catalog(emptied_database, path)
     assert stored(emptied_database)["1"]["attributes"] == {"offers": [{"seller": "B"}]}
+
+
+def dropped(path: Path, value: object) -> tuple[dict[str, object], dict[str, int]]:
+    """Returns the attributes of a product with this value, and the count of each dropped attribute."""
+    path.write_text(json.dumps({"sku": "1", "title": "A", "x": value}) + "\n")
+    source = open_source(path)
+    [row] = source.rows()
+    assert isinstance(source, WithoutPrivateColumns) and isinstance(row, RawProduct)
+    return dict(row.attributes), dict(source.dropped)
+
+
+def test_the_author_of_a_review_is_private_and_the_author_of_a_book_is_public(tmp_path: Path):
+    book = {"author": "Austen", "reviews": [{"author": {"name": "Bob"}, "text": "good"}]}
+    assert dropped(tmp_path / "a.jsonl", book) == (
+        {"x": {"author": "Austen", "reviews": [{"text": "good"}]}},
+        {"x.reviews.author": 1},
+    )
+
+
+def test_a_private_name_beside_its_value_is_not_loaded(tmp_path: Path):
+    fields = [{"name": "Cost price", "value": "5"}, {"key": "glaze", "value": "matt"}, {"name": "Supplier"}]
+    assert dropped(tmp_path / "a.jsonl", fields) == ({"x": fields[1:]}, {"Cost price": 1})
+
+
+def test_the_cost_of_shipping_is_public_inside_an_object_too(tmp_path: Path):
+    assert dropped(tmp_path / "a.jsonl", {"shipping": {"cost": 5}}) == ({"x": {"shipping": {"cost": 5}}}, {})
 
 
 def test_columns_given_as_kept_or_ignored_are_loaded_or_omitted(emptied_database: Database, tmp_path: Path):
