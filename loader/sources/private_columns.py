@@ -1,17 +1,15 @@
 """Drops attributes that customers must not see, such as purchase prices, suppliers, and names of reviewers."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
-from unicodedata import normalize
 
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
-from loader.sources.reading.columns import normalised
+from loader.sources.reading.columns import normalised, plain_words
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
@@ -41,16 +39,13 @@ PRIVATE_PAIRS = frozenset((
     "e_mail", "user_name", "download_url",
 ))  # fmt: skip
 REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
-REVIEWERS = frozenset(
-    ("author", "by", "creator", "customer", "name", "nickname", "user", "username", "auteur", "autor")
-)
+REVIEWERS = frozenset(("author", "by", "creator", "name", "nickname", "user", "username", "auteur", "autor"))
 PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
     "shipping", "delivery", "livraison", "expedition", "envoi", "envio", "spedizione", "consegna", "versand", "frete",
     "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
 ))  # fmt: skip
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
 PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
-DOTLESS_I = ("\u0131", "i")  # Turkish
 # In {"name": "Cost", "value": 5}, a value of one of LABELS is the name of the member in VALUES.
 LABELS = ("name", "key", "code", "label", "attribute_code")
 VALUES = ("value", "values", "content")
@@ -58,9 +53,7 @@ VALUES = ("value", "values", "content")
 
 @lru_cache(maxsize=10_000)
 def is_private(name: str) -> bool:
-    plain = re.sub("[\u0300-\u036f]", "", normalize("NFKD", normalised(name).casefold())).replace(*DOTLESS_I)
-    words = [word for word in re.split(r"[\W_]+", plain) if word not in JOINING_WORDS]
-    words = [word for word in words if word and not word.isdecimal()]
+    words = [word for word in plain_words(name) if word not in JOINING_WORDS and not word.isdecimal()]
     if not PUBLIC_WORDS.isdisjoint(words):
         return False
     of_reviewer = not (REVIEWS.isdisjoint(words) or REVIEWERS.isdisjoint(words))

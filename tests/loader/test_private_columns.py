@@ -31,7 +31,7 @@ def test_costs_suppliers_and_reviewers_are_private_columns(name: str):
 @pytest.mark.parametrize(
     "name",
     [
-        *("costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark"),
+        *("costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark", "Allow customer reviews?"),
         *("Coût de livraison", "Coste de envío", "Prix de vente", "Achats minimum"),
     ],
 )

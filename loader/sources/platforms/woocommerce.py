@@ -10,8 +10,8 @@ from typing import Any
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
+from loader.sources.platforms.woocommerce_headers import english
 from loader.sources.reading.cells import image_paths
-from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, is_true, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
@@ -49,6 +49,11 @@ SHOWN = {
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
 TEXTS = frozenset(("description", "short_description", "purchase_note"))
 FORMULAS = ("'=", "'+", "'-", "'@")
+# Columns by which the export is recognised
+SIGNS = frozenset((
+    "in_stock?", "visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?",
+    "is_featured?",
+))  # fmt: skip
 # Cells of a parent that its variations do not inherit
 OF_THE_PARENT = frozenset((
     "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
@@ -58,10 +63,15 @@ OF_THE_PARENT = frozenset((
 
 
 def recognises(head: FileHead) -> bool:
-    names = set(map(normalised, head.header))
-    return {"type", "sku", "name"} <= names and bool(
-        {"in_stock?", "visibility_in_catalog", "backorders_allowed?"} & names
-        or {"regular_price", "published", "categories"} <= names
+    names = set(map(english, head.header))
+    return (
+        "name" in names
+        and bool({"sku", "id"} & names)
+        and (
+            len(SIGNS & names) > 1
+            or ("type" in names and bool(SIGNS & names))
+            or {"type", "sku", "regular_price", "published", "categories"} <= names
+        )
     )
 
 
@@ -70,6 +80,10 @@ class WooCommerceSource(PlatformTable):
     platform = "a WooCommerce export"
     FIELDS = NAMES
     SHOWN = SHOWN
+
+    @staticmethod
+    def spelled(name: str) -> str:
+        return english(name)
 
     def target(self, name: str) -> str:
         return "color, size, material, attributes" if ATTRIBUTE.fullmatch(name) else super().target(name)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from db.catalog.product import COLUMNS, RawProduct
 from db.errors import SettingsError
@@ -15,6 +16,7 @@ from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
+DOTLESS_I = ("\u0131", "i")  # Turkish
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name, and the other columns become attributes.
@@ -50,6 +52,13 @@ def normalised(name: str) -> str:
     """Returns the same spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\s_-]+", "_", words).lower().removeprefix("g:")
+
+
+@lru_cache(maxsize=10_000)
+def plain_words(name: str) -> tuple[str, ...]:
+    """Returns the words of a column's name in lower case, without accents and punctuation."""
+    decomposed = normalize("NFKD", normalised(name).casefold()).replace(*DOTLESS_I)
+    return tuple(re.findall(r"[^\W_]+", re.sub("[\u0300-\u036f]", "", decomposed)))
 
 
 @dataclass(frozen=True)

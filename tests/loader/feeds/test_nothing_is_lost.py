@@ -40,6 +40,7 @@ STRUCTURE = {
     "shopify.csv": {"default", "title"},
     "shopify_2025.csv": {"default", "title", "1"},
     "woocommerce.csv": {"logo", "30", "variable"},
+    "woocommerce_de.csv": {"10", "nund", "variable"},  # nund: the end of a line, as in "Weich\\nund"
 }
 DELIMITERS = {"prestashop.csv": ";", "prestashop_list.csv": ";", "merchant.tsv": "\t"}
 Cell = tuple[str, int, str]  # the column, the line, and the text
