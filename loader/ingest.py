@@ -36,6 +36,7 @@ class LoadOptions:
     dry_run: bool = False
     limit: int | None = None  # at most this many rows are read; None means all rows
     sync: SyncOptions | None = None
+    shown_as: str | None = None  # the name of the source in messages; None means its path
     strict: bool = False  # reject a row with any faulty value; otherwise a faulty value is dropped with a warning
 
 
@@ -55,7 +56,7 @@ def ingest(
     DatabaseError; the chunks that were committed before the error stay in the database.
     """
     rejects_path = _checked_rejects_path(source, options)
-    summary = LoadSummary(source.name, source.path, options.catalog, options.dry_run)
+    summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
     with database.connect(Role.APP) as conn:
         schema.check(conn)
         conn.rollback()
@@ -73,7 +74,7 @@ def ingest(
                 if sync and summary.read:
                     sync.finish(summary)
             if summary.read == 0:
-                raise NothingToLoad(f"{source.path} holds no rows", hint="Nothing was changed.")
+                raise NothingToLoad(f"{summary.path} holds no rows", hint="Nothing was changed.")
     on_progress(source.done, source.size)
     summary.columns = source.columns
     if isinstance(source, WithoutPrivateColumns):

@@ -38,7 +38,7 @@ class LoadSummary:
     """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run counts the same."""
 
     source: str
-    path: Path
+    path: str  # the path or address of the source
     catalog: str
     dry_run: bool = False
     read: int = 0

@@ -24,24 +24,33 @@ def parse_interval(written: str) -> float:
 
 def watch(
     load: Callable[[], LoadSummary],
-    path: Path,
+    state: Callable[[], object],
     *,
     every: float,
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Load now. Then check the file at `path` every `every` seconds, and load it again if it has changed.
+    """Load now. Then call `state` every `every` seconds, and load again if its result has changed.
 
     Each load passes one line to `say`, even if the load fails. A failed load is tried again after `every` seconds,
-    because the file may have been corrected or the database may answer again. A folder is always loaded again after
-    `every` seconds, whether it has changed or not. KeyboardInterrupt ends the loop.
+    because the file may have been corrected or the database may answer again. So is a `state` that raises LoaderError.
+    KeyboardInterrupt ends the loop.
     """
-    done: object = None  # the file's state at the last load that succeeded
+    done: object = None  # the state at the last load that succeeded
     while True:
-        state = file_state(path)
-        if done is None or state != done or path.is_dir():
-            done = state if _once(load, say) else None
+        try:
+            now = state()
+        except LoaderError as error:
+            say(_stamped(f"error: {error.message}"))
+        else:
+            if done is None or now != done:
+                done = now if _once(load, say) else None
         sleep(every)
+
+
+def path_state(path: Path) -> object:
+    """Returns a value that changes when the file is written or replaced, and for a folder with every call."""
+    return object() if path.is_dir() else file_state(path)
 
 
 def _once(load: Callable[[], LoadSummary], say: Callable[[str], None]) -> bool:

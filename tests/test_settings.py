@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from db.errors import SettingsError
 from db.settings import EnvironmentSettings, Settings
 from encoder.settings import EncoderSettings
+from loader.settings import FeedSettings
 from web.settings import WebSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -19,6 +20,7 @@ CLASSES: dict[str, type[EnvironmentSettings]] = {
     "Every command": Settings,
     "The encoder": EncoderSettings,
     "The web service": WebSettings,
+    "Catalog files at web addresses": FeedSettings,
 }
 INTRODUCTION = """\
 # Settings
@@ -70,6 +72,7 @@ def test_every_setting_has_a_description(settings: type[EnvironmentSettings]) ->
         (EncoderSettings, "WINDOWSHOP_ENCODER_FETCH_NETWORKS", "10.0.0.1/8"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_FETCH_PORTS", "8080, http"),
         (EncoderSettings, "WINDOWSHOP_ENCODER_OBJECT_STORES", "s3://shop, /srv/pictures"),
+        (FeedSettings, "WINDOWSHOP_FEED_MAX_BYTES", "20GB"),
         (WebSettings, "WINDOWSHOP_WEB_PORT", "65536"),
         (WebSettings, "WINDOWSHOP_WEB_API_KEYS", "maybe"),
         (WebSettings, "WINDOWSHOP_WEB_TRUSTED_PROXIES", "10.0.0.0/8, everybody"),

@@ -1,7 +1,10 @@
 """Defines the commands `windowshop load` and `windowshop judge`."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
 PRICELESS = (Format.FOLDER, Format.SHOPEE)  # formats without prices
 
 CatalogPath = Annotated[
-    Path, typer.Argument(help="A catalog file, a folder with one catalog file, or a folder of images.", metavar="PATH")
+    str,
+    typer.Argument(
+        help="A catalog file, its http or https address, a folder with one catalog file, or a folder of images.",
+        metavar="PATH",
+    ),
 ]
 LoadCatalog = Annotated[str, typer.Option(help="The catalog that the rows belong to. A SKU is unique in its catalog.")]
 FormatName = Annotated[
@@ -136,6 +143,7 @@ def load(
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
+    windowshop load https://shop.example/feed.xml     a feed at a web address; WINDOWSHOP_FEED_... log in
 
     If rows cannot be loaded, they are listed with line and reason, the other rows are loaded, and the exit code is 6.
     """
@@ -150,31 +158,68 @@ def load(
     settings = Settings.read()
     check_catalog(catalog)
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
-    changes = parse_changes(map_values or [], map_file, currency, base_url)
     every = parse_interval(watch) if watch is not None else None
-    options = LoadOptions(catalog, rejects, dry_run, limit, _sync_options(sync, delete, max_missing), strict)
+    synced = _sync_options(sync, delete, max_missing)
+    with _located(path) as feed:
+        base = base_url or (feed.base_url if image_root is None else None)
+        changes = parse_changes(map_values or [], map_file, currency, base)
+        options = LoadOptions(catalog, rejects, dry_run, limit, synced, feed.shown, strict)
 
-    def opened() -> "CatalogSource":
-        return open_source(
-            path,
-            kind=kind,
-            mapping=mapping,
-            image_root=image_root,
-            kept=keep or (),
-            ignored=ignore or (),
-            encoding=encoding,
-            changes=changes,
-        )
+        def opened() -> "CatalogSource":
+            return open_source(
+                feed.path,
+                kind=kind,
+                mapping=mapping,
+                image_root=image_root,
+                kept=keep or (),
+                ignored=ignore or (),
+                encoding=encoding,
+                changes=changes,
+            )
 
-    source = opened()  # opened before the database, because a wrong path must not wait for an embedded server to start
-    with open_database(settings, on_progress=say) as database:
-        if every is not None:
-            with suppress(KeyboardInterrupt):
-                watch_file(lambda: _ingest(database, opened(), options), source.path, every=every, say=typer.echo)
-            return
-        summary = _ingest(database, source, options)
-    _report(summary)
-    summary.raise_if_incomplete()
+        feed.state()
+        source = opened()  # opened before the database: a wrong path must not wait for an embedded server to start
+        with open_database(settings, on_progress=say) as database:
+            if every is not None:
+                with suppress(KeyboardInterrupt):
+                    watch_file(lambda: _ingest(database, opened(), options), feed.state, every=every, say=typer.echo)
+                return
+            summary = _ingest(database, source, options)
+        _report(summary)
+        summary.raise_if_incomplete()
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    path: Path
+    state: Callable[[], object]  # returns a value that changes when the file changes; downloads a file at an address
+    shown: str | None = None
+    base_url: str | None = None  # where relative addresses in a file at an address start
+
+
+@contextmanager
+def _located(written: str) -> Iterator[_Feed]:
+    """Yields the file, or the copy of the file at a web address. The copy is deleted in the end."""
+    from loader.remote_file import RemoteFile, is_address
+    from loader.settings import FeedSettings
+    from loader.watch import path_state
+    from windowshop.output.progress import progress_bar
+
+    if not is_address(written):
+        path = Path(written)
+        yield _Feed(path, lambda: path_state(path))
+        return
+    with TemporaryDirectory(prefix="windowshop-") as folder:
+        remote = RemoteFile(written, FeedSettings.read(), Path(folder))
+
+        def refresh() -> object:
+            with progress_bar(f"Downloading {remote.path.name}") as bar:
+                return remote.refresh(bar.update)
+
+        try:
+            yield _Feed(remote.path, refresh, remote.shown, remote.base_url)
+        finally:
+            remote.close()
 
 
 def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOptions | None":

@@ -33,6 +33,7 @@ class Reachable:
     ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
     # Lower-case names of hosts whose addresses need not be public. A name with a leading dot allows all subdomains.
     hosts: Collection[str] = ()
+    settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None: there are none
 
     def url(self, written: str) -> httpx2.URL:
         """Parse and check a URL. The request uses the result, so no URL is parsed twice. Raises ImageRejected."""
@@ -51,9 +52,8 @@ class Reachable:
         if _literal(host) is None and (not _HOST.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2])):
             raise ImageRejected("not a host name")
         if url.port is not None and url.port not in {*PORTS.values(), *self.ports}:
-            raise ImageRejected(
-                f"port {url.port} is not allowed; 80 and 443 are, and those of WINDOWSHOP_ENCODER_FETCH_PORTS"
-            )
+            more = f", and those of {self.settings}_PORTS" if self.settings else ""
+            raise ImageRejected(f"port {url.port} is not allowed; 80 and 443 are{more}")
         return url
 
     def follow(self, url: httpx2.URL, location: str) -> httpx2.URL:
@@ -78,10 +78,8 @@ class Reachable:
         # In a cloud, a link-local address serves credentials. So a listed host may not lead to a link-local address.
         if self._is_listed(host) and not ip.is_link_local:
             return
-        raise ImageRejected(
-            "leads to an address that is not public; WINDOWSHOP_ENCODER_FETCH_HOSTS or "
-            "WINDOWSHOP_ENCODER_FETCH_NETWORKS can allow it"
-        )
+        remedy = f"; {self.settings}_HOSTS or {self.settings}_NETWORKS can allow it" if self.settings else ""
+        raise ImageRejected(f"leads to an address that is not public{remedy}")
 
     def _is_listed(self, host: str) -> bool:
         host = host.lower()

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
+from math import inf
 from typing import Any
 
 import httpcore2
@@ -26,8 +27,10 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
-    def __init__(self, reachable: Reachable, resolver: Resolver) -> None:
+    def __init__(self, reachable: Reachable, resolver: Resolver, stall: float = inf) -> None:
+        """A read raises ReadTimeout after `stall` seconds without a byte, even before its deadline."""
         self._reachable = reachable
+        self._stall = stall
         self._resolver = resolver
         self._tcp = httpcore2.SyncBackend()
 
@@ -52,7 +55,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 try:
                     # An address gets only a share of the remaining time, so that the next address also gets time.
                     share = seconds_left(timeout) / (len(ips) - number)
-                    return _Stream(self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options))
+                    stream = self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options)
+                    return _Stream(stream, self._stall)
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                     if number == len(ips) - 1:
                         raise
@@ -75,11 +79,11 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore2.NetworkStream, stall: float) -> None:
+        self._stream, self._stall = stream, stall
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        return self._stream.read(max_bytes, min(_left(timeout, httpcore2.ReadTimeout), self._stall))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
@@ -91,7 +95,7 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         left = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._stall)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -1,11 +1,18 @@
-"""Fetches the bytes of a URL, within limits of size, time and requests per host, and retries temporary failures."""
+"""Fetches the bytes of a URL, within limits of size, time and requests per host, and retries temporary failures.
+
+`Fetcher.read` returns a small file, such as an image. `Fetcher.download` writes a file of any size to the disk, and can
+ask whether the file has changed.
+"""
 
 import email.utils
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
+from typing import BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
 import httpcore2
@@ -30,8 +37,35 @@ from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)  # after these statuses, another attempt would not help
+_NOT_MODIFIED = 304
+_IDENTITY = ("identity", "")
+_PACKED = ("gzip", "x-gzip")
 _BUSY = (408, 425, 429)  # after these statuses, and after every status from 500 on, another attempt may help
 _LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header counts as this
+
+
+Received = TypeVar("Received")
+Receive = Callable[[httpcore2.Response, httpx2.Headers], Received]
+Progress = Callable[[int, int | None], None]  # bytes received, bytes in all if the server says
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """`validators` are the headers by which the next request asks for a newer version only."""
+
+    validators: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    accept: str
+    encodings: tuple[str, ...]  # the allowed values of Content-Encoding
+    origin: httpx2.URL | None = None  # `secret` is sent only to the scheme, host and port of this URL
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+
+_IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
 
 
 class _Retryable(FetchFailed):
@@ -45,16 +79,17 @@ class Fetcher:
         """Raises SettingsError when the driver of a listed object store is not installed."""
         self._max_bytes = limits.max_bytes
         self._seconds = limits.seconds
-        self._reachable = Reachable(limits.networks, limits.ports, limits.hosts)
+        self._stall = limits.stall
+        self._reachable = Reachable(limits.networks, limits.ports, limits.hosts, limits.settings)
         self._stores = Stores(limits.object_stores, self._max_bytes, self._seconds)
         self._slots = _Slots(limits.connections, limits.per_host)
-        self._agent = f"windowshop/{version('windowshop')}".encode()
+        self._agent = f"windowshop/{version('windowshop')}"
         self._closed = threading.Event()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpcore2.default_ssl_context(),
             max_connections=limits.connections,
             keepalive_expiry=5.0,
-            network_backend=GuardedBackend(self._reachable, resolver),
+            network_backend=GuardedBackend(self._reachable, resolver, limits.stall),
         )
         self._backoff = wait_random_exponential(multiplier=0.5, max=self._seconds)
         self._retrying = Retrying(
@@ -75,12 +110,34 @@ class Fetcher:
             if address.partition("://")[0] in SCHEMES:
                 return self._stores.read(address)
             url = self._reachable.url(address)
-            return self._retrying(self._attempt, url)
+            body: bytes = self._retrying(self._attempt, url, _IMAGE, self._body)
+            return body
         except FetchFailed as error:
             raise FetchFailed(f"{address}: {error.message}", answered=error.answered, seconds=error.seconds) from error
         except ImageRejected as error:
             kind = ImageRejected if error.final else ImageUnreadable
             raise kind(f"{address}: {error.message}") from error
+
+    def download(
+        self,
+        address: str,
+        file: BinaryIO,
+        *,
+        secret: Mapping[str, str],
+        conditions: Mapping[str, str],
+        on_progress: Progress = lambda received, size: None,
+    ) -> Downloaded | None:
+        """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
+
+        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `conditions` are
+        the validators of an earlier download. A body that the server packed with gzip is written as it arrives. The
+        errors are those of `read`, but they do not name the address, which may contain a key. OSError if the disk is
+        full.
+        """
+        url = self._reachable.url(address)
+        request = _Request("*/*", _IDENTITY + _PACKED, url, secret, conditions)
+        done: Downloaded | None = self._retrying(self._attempt, url, request, partial(self._write, file, on_progress))
+        return done
 
     def close(self) -> None:
         """Close all connections. Calls in progress raise ImageUnreadable."""
@@ -91,42 +148,54 @@ class Fetcher:
         error = state.outcome.exception() if state.outcome else None
         return max(self._backoff(state), error.seconds if isinstance(error, _Retryable) else 0.0)
 
-    def _attempt(self, url: httpx2.URL) -> bytes:
+    def _attempt(self, url: httpx2.URL, request: _Request, receive: Receive[Received]) -> Received:
         """Make one attempt, including redirects, within the time limit, which excludes the wait for a slot."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
             with self._slots.of(url.raw_host):
                 began = time.monotonic()
-                answer = self._ask(url, began + left)
+                answer = self._ask(url, began + left, request, receive)
                 left -= time.monotonic() - began
-            if isinstance(answer, bytes):
+            if not isinstance(answer, httpx2.URL):
                 return answer
             url = answer
         raise ImageRejected(f"more than {MAX_REDIRECTS} redirects")
 
-    def _ask(self, url: httpx2.URL, deadline: float) -> bytes | httpx2.URL:
-        """Return the body, or the URL that a redirect leads to."""
-        headers = [
-            (b"Host", url.netloc),
-            (b"User-Agent", self._agent),
-            (b"Accept", b"image/*,*/*;q=0.5"),
-            (b"Accept-Encoding", b"identity"),
-        ]
+    def _ask(
+        self, url: httpx2.URL, deadline: float, request: _Request, receive: Receive[Received]
+    ) -> Received | httpx2.URL:
+        """Return what `receive` returns, or the URL that a redirect leads to."""
+        headers: dict[str, str | bytes] = {
+            "Host": url.netloc,
+            "User-Agent": self._agent,
+            "Accept": request.accept,
+            "Accept-Encoding": "identity",
+            **request.conditions,
+            **(request.secret if _same_origin(url, request.origin) else {}),
+        }
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         limits = dict.fromkeys(("connect", "read", "write"), deadline)
         try:
-            with self._pool.stream("GET", target, headers=headers, extensions={"timeout": limits}) as response:
-                return self._answer(url, response)
+            with self._pool.stream(
+                "GET", target, headers=list(headers.items()), extensions={"timeout": limits}
+            ) as response:
+                return self._answer(url, response, request, receive)
         except httpcore2.TimeoutException:
+            if time.monotonic() < deadline:
+                raise _Retryable(f"no data within {self._stall:g} seconds") from None
             raise _Retryable(f"no complete answer within {self._seconds:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise _Retryable(str(error) or type(error).__name__) from error
 
-    def _answer(self, url: httpx2.URL, response: httpcore2.Response) -> bytes | httpx2.URL:
+    def _answer(
+        self, url: httpx2.URL, response: httpcore2.Response, request: _Request, receive: Receive[Received]
+    ) -> Received | httpx2.URL:
         headers = httpx2.Headers(response.headers)
         status = response.status
         if status in _REDIRECTS and "location" in headers:
             return self._reachable.follow(url, headers["location"])
+        if status == _NOT_MODIFIED and request.conditions:
+            return receive(response, headers)
         if status in _GONE:
             raise ImageRejected(f"the server answers {status}")
         if status in _BUSY or status >= 500:
@@ -134,20 +203,37 @@ class Fetcher:
         if status != 200:
             raise ImageUnreadable(f"the server answers {status}")
         encoding = headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", ""):
+        if encoding not in request.encodings:
             raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not requested")
-        length = headers.get("content-length", "")
-        return self._body(response, int(length) if length.isdecimal() else 0)
+        return receive(response, headers)
 
-    def _body(self, response: httpcore2.Response, declared: int) -> bytes:
-        if declared > self._max_bytes:
-            raise ImageRejected(f"{declared} bytes; at most {self._max_bytes} are allowed")
-        body = bytearray()
-        for chunk in response.iter_stream():
-            body += chunk
-            if len(body) > self._max_bytes:
+    def _body(self, response: httpcore2.Response, headers: httpx2.Headers) -> bytes:
+        return b"".join(self._pieces(response, _length(headers)))
+
+    def _write(
+        self, file: BinaryIO, on_progress: Progress, response: httpcore2.Response, headers: httpx2.Headers
+    ) -> Downloaded | None:
+        if response.status == _NOT_MODIFIED:
+            return None
+        size = _length(headers)
+        file.seek(0)  # an earlier attempt may have written a part
+        file.truncate()
+        for piece in self._pieces(response, size):
+            file.write(piece)
+            on_progress(file.tell(), size)
+        conditions = (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified"))
+        return Downloaded({name: headers[given] for name, given in conditions if given in headers})
+
+    def _pieces(self, response: httpcore2.Response, size: int | None) -> Iterator[bytes]:
+        """Yield the body piece by piece. Raises ImageRejected if the body is too large."""
+        if size is not None and size > self._max_bytes:
+            raise ImageRejected(f"{size} bytes; at most {self._max_bytes} are allowed")
+        received = 0
+        for piece in response.iter_stream():
+            received += len(piece)
+            if received > self._max_bytes:
                 raise ImageRejected(f"more than {self._max_bytes} bytes")
-        return bytes(body)
+            yield piece
 
     def _busy(self, status: int, retry_after: str) -> FetchFailed:
         seconds = _seconds(retry_after)
@@ -172,6 +258,15 @@ class _Slots:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
         with slot, self._all:  # in this order, so that requests that wait for a slow host hold no slot of the total
             yield
+
+
+def _same_origin(url: httpx2.URL, origin: httpx2.URL | None) -> bool:
+    return origin is not None and (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port)
+
+
+def _length(headers: httpx2.Headers) -> int | None:
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
 
 
 def _seconds(retry_after: str) -> float:

@@ -51,7 +51,7 @@ def images(database: Database) -> list[tuple[Any, ...]]:
 
 def test_a_shopee_folder_is_loaded_from_its_training_table_and_images(database: Database, shopee: Path):
     summary = load_catalog(database, shopee)
-    assert (summary.source, summary.path) == ("shopee", shopee / "train.csv")
+    assert (summary.source, summary.path) == ("shopee", str(shopee / "train.csv"))
     assert (summary.read, summary.inserted, summary.images) == (3, 3, 3)
     assert (summary.missing_files, summary.dropped_hashes) == (2, 1)
     loaded = products(database)

@@ -11,7 +11,7 @@ import pytest
 from db.engine import Database
 from db.errors import SettingsError
 from loader.sync import MissingLimit, SyncOptions
-from loader.watch import parse_interval, watch
+from loader.watch import parse_interval, path_state, watch
 from tests.support.loading import load_catalog
 from tests.support.processes import COMMAND, wait_until, windowshop
 
@@ -100,7 +100,7 @@ def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(empt
     with pytest.raises(KeyboardInterrupt):
         watch(
             lambda: load_catalog(emptied_database, path, sync=SyncOptions()),
-            path,
+            lambda: path_state(path),
             every=60,
             say=said.append,
             sleep=sleep,

@@ -1,0 +1,119 @@
+"""Downloads a catalog file from a web address, and only downloads it again if it has changed.
+
+The address and its host come from the person who runs the command, so the host may have a private address and any port.
+Redirects to other hosts are guarded as the addresses of images are. Messages show the address without its query, in
+which shops put keys.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpx2
+
+from db.errors import SettingsError
+from db.fetching import Fetcher
+from db.fetching.limits import FetchLimits
+from db.images.errors import FetchFailed, ImageRejected
+from loader.errors import SourceUnreadable
+from loader.settings import FeedSettings
+
+HINT = (
+    "Open the address in a browser. WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or WINDOWSHOP_FEED_TOKEN, log "
+    "in. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
+)
+Progress = Callable[[int, int | None], None]  # bytes downloaded, bytes in all if the server says
+
+
+def is_address(written: str) -> bool:
+    """Whether this is a web address. Raises SettingsError for an address of another kind, such as ftp://host/file."""
+    scheme, separator, _ = written.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        return False
+    if scheme.lower() not in ("http", "https"):
+        raise SettingsError(
+            f"a catalog file is not loaded from a {scheme.lower()} address",
+            hint="Give an http or https address, or the path of a file.",
+        )
+    return True
+
+
+class RemoteFile:
+    """A catalog file at a web address. `path` is its copy in `folder`, which exists after the first `refresh`.
+
+    Raises SettingsError for an address that cannot be requested.
+    """
+
+    def __init__(self, address: str, settings: FeedSettings, folder: Path) -> None:
+        try:
+            parts, url = urlsplit(address), httpx2.URL(address)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise SettingsError(f"this is not a web address: {error}") from None
+        if "@" in parts.netloc:
+            raise SettingsError(
+                "an address must not contain a user name or password, because other users of the machine can see it",
+                hint="Set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or WINDOWSHOP_FEED_TOKEN.",
+            )
+        if not url.host:
+            raise SettingsError("this is not a web address: it names no host")
+        self.shown = f"{parts.scheme.lower()}://{parts.netloc}{parts.path}"
+        self.base_url = urljoin(self.shown, ".")  # where relative addresses in the file start
+        self.path = folder / _file_name(parts.path)
+        self._address = address
+        self._secret = settings.authorization()
+        self._validators: Mapping[str, str] = {}
+        self._digest = ""
+        self._fetcher = Fetcher(
+            FetchLimits(
+                max_bytes=settings.max_bytes,
+                seconds=settings.seconds,
+                stall=settings.stall_seconds,
+                attempts=settings.attempts,
+                connections=1,
+                hosts=[url.raw_host.decode("ascii").lower()],
+                ports=[url.port] if url.port else [],
+                settings=None,
+            )
+        )
+
+    def refresh(self, on_progress: Progress = lambda done, size: None) -> str:
+        """Download the file if the server has a newer version. Returns the SHA-256 of the file.
+
+        Raises SourceUnreadable. The copy of the version before then stays as it is.
+        """
+        part = self.path.with_name(f"{self.path.name}.part")
+        try:
+            with part.open("w+b") as file:
+                done = self._fetcher.download(
+                    self._address, file, secret=self._secret, conditions=self._validators, on_progress=on_progress
+                )
+                if done is not None:
+                    file.seek(0)
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if done is not None:
+                if digest != self._digest:
+                    part.replace(self.path)
+                self._validators, self._digest = done.validators, digest
+            return self._digest
+        except FetchFailed as error:
+            raise SourceUnreadable(f"cannot download {self.shown}: {error.message}", hint="Try again later.") from error
+        except ImageRejected as error:
+            raise SourceUnreadable(f"cannot download {self.shown}: {error.message}", hint=HINT) from error
+        except OSError as error:
+            raise SourceUnreadable(
+                f"cannot store {self.shown} in {self.path.parent}: {error.strerror or error}",
+                hint="TMPDIR names another folder for temporary files.",
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._fetcher.close()
+
+
+def _file_name(path: str) -> str:
+    """Returns a name for the copy, from which the name of the rejects file follows."""
+    name = re.sub(r"[^\w.-]", "_", unquote(path).rstrip("/").rpartition("/")[2])[-100:].lstrip(".-")
+    return name or "feed"
