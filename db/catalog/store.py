@@ -6,6 +6,7 @@ with conn.begin():
     counts = upsert(conn, catalog="main", image_root=folder)
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,11 +120,17 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # In the order of SKUs, because writers that lock products in the same order cannot deadlock.
-        for part, result in write_each(write, sorted(products, key=attrgetter("sku"))):
+        # In the order of product_id, in which every writer locks products, because the locks of one part are still held
+        # while the next part is written.
+        for part, result in write_each(write, sorted(products, key=lambda each: _product_id(each.sku, catalog))):
             of_each = [result] if isinstance(result, StatementRefused) else result
             outcomes.update(zip((product.sku for product in part), of_each, strict=True))
     return [outcomes[product.sku] for product in products]
+
+
+def _product_id(sku: str, catalog: str) -> bytes:
+    """Computes the same key as shop.product_id."""
+    return hashlib.sha256(f"{catalog}\x1f{sku}".encode(errors="surrogatepass")).digest()[:16]
 
 
 # `put` stages with INSERT instead of COPY, because the web service's driver connections are asynchronous.

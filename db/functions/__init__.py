@@ -45,6 +45,7 @@ IN_CALL_ORDER = (
     "work/worker_release",
     "catalog/product_catalog",
     "catalog/set_language",
+    "catalog/lock_image_work",
     "catalog/upsert_staged_images",
     "catalog/upsert_staged",
     "catalog/image_root_id",

@@ -38,10 +38,10 @@ end $$;
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
-    shop_private.upsert_staged_images, shop_private.compare_tags, shop_private.fit_temperature,
-    shop_private.confidence_measures, shop_private.sample_groups, shop_private.fit_thresholds, shop_private.trial_f1,
-    shop_private.image_root_id, shop_private.api_key_use, shop_private.encoder_state, shop_private.image_folder,
-    shop_private.model_vector
+    shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
+    shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
+    shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
+    shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event

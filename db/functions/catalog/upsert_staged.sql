@@ -8,6 +8,10 @@
 -- changed counts as unchanged. The result column `pictures` is the number of images that were deleted, added or
 -- replaced. An update copies updated_at from the row that the INSERT proposed, and reads no clock.
 --
+-- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
+-- these sessions, because the function writes both while it holds the lock of the product's row. A product is left
+-- without a lock only if its columns and its images are equal to the staged row in one and the same snapshot.
+--
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
 -- temporary table. Without this setting, it would read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
@@ -19,17 +23,32 @@ as $$
 declare
     p_catalog constant text := catalog;
     p_image_root_id constant smallint := image_root_id;
-    staged bigint;
 begin
-    -- Every writer locks products in the order of product_id, so the keys are sorted in this order. staged_key has only
-    -- two columns, so that the sort fits in memory.
+    -- staged_key has the products that differ from their staged rows. The keys are sorted before the joins, because the
+    -- sort of two columns fits in memory.
     create temporary table staged_key on commit drop as
     select k.product_id, k.sku
-    from (select shop.product_id(s.sku, p_catalog) as product_id, s.sku from pg_temp.staged_product s) k
-    order by k.product_id;
-    get diagnostics staged = row_count;
+    from (select shop.product_id(s.sku, p_catalog) as product_id, s.sku
+          from pg_temp.staged_product s order by 1) k
+    join pg_temp.staged_product s on s.sku = k.sku
+    left join shop.product p on p.product_id = k.product_id
+    where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
+           p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+        is distinct from
+          (s.title, s.description, s.brand, s.product_type, s.price, s.currency, s.availability, s.gtin, s.mpn,
+           s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.attributes)
+       or not (  -- the images differ; upsert_staged_images has the same conditions
+            select count(*) = cardinality(s.image_uris) and coalesce(bool_and(
+                coalesce(i.uri = s.image_uris[i.position + 1], false)
+                and i.image_root_id is not distinct from
+                    case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end
+                and i.file_version is not distinct from coalesce(s.image_versions[i.position + 1], i.file_version)
+                and coalesce(i.phash = s.image_phashes[i.position + 1]::bit(64), true)), true)
+            from shop.product_image i where i.product_id = k.product_id);
 
-    -- Equal rows are excluded before the insert, because ON CONFLICT would lock each equal row, and a lock is a write.
+    -- Every writer locks products in the order of product_id. The INSERT locks all products of staged_key in this order
+    -- in one pass, including a product that needs no update: only its images differ, or another session has stored the
+    -- same columns in the meantime.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
@@ -37,15 +56,9 @@ begin
         select k.product_id, p_catalog, s.sku, s.title, s.description, s.brand, s.product_type,
             s.price, s.currency, s.availability, s.gtin, s.mpn, s.item_group_id, s.link, s.image_link, s.color,
             s.size, s.material, s.condition, s.attributes, statement_timestamp()
-        from pg_temp.staged_key k
+        from (select k.product_id, k.sku from pg_temp.staged_key k order by 1) k
         join pg_temp.staged_product s on s.sku = k.sku
-        left join shop.product p on p.product_id = k.product_id
-        where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
-               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
-            is distinct from
-              (s.title, s.description, s.brand, s.product_type, s.price, s.currency, s.availability, s.gtin, s.mpn,
-               s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.attributes)
-        order by 1
+        order by k.product_id
         on conflict (product_id) do update set
             title = excluded.title, description = excluded.description, brand = excluded.brand,
             product_type = excluded.product_type, price = excluded.price, currency = excluded.currency,
@@ -53,10 +66,17 @@ begin
             item_group_id = excluded.item_group_id, link = excluded.link, image_link = excluded.image_link,
             color = excluded.color, size = excluded.size, material = excluded.material,
             condition = excluded.condition, attributes = excluded.attributes, updated_at = excluded.updated_at
+        where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
+               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+            is distinct from
+              (excluded.title, excluded.description, excluded.brand, excluded.product_type, excluded.price,
+               excluded.currency, excluded.availability, excluded.gtin, excluded.mpn, excluded.item_group_id,
+               excluded.link, excluded.image_link, excluded.color, excluded.size, excluded.material,
+               excluded.condition, excluded.attributes)
         returning xmax = 0 as is_new
     )
     select count(*) filter (where is_new), count(*) filter (where not is_new) into inserted, updated from changed;
-    unchanged := staged - inserted - updated;
+    unchanged := (select count(*) from pg_temp.staged_product) - inserted - updated;
 
     pictures := shop_private.upsert_staged_images(p_image_root_id);
     drop table pg_temp.staged_key;
