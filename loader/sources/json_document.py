@@ -13,13 +13,16 @@ from loader.errors import MissingColumns, NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading import json_stream
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import FieldColumns, normalised, resolve
+from loader.sources.reading.columns import FieldColumns, resolve
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.keyed import KeyedRows, inner_columns
+from loader.sources.reading.keyed import KeyedRows, inner_columns, names_of
+from loader.sources.reading.variants import NestedVariants
 
 FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
 # If the object of a document has several lists of products, the list with one of these names is read.
-USUAL_LISTS = frozenset(("products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods"))
+USUAL_LISTS = frozenset((
+    "products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods", "edges", "nodes",
+))  # fmt: skip
 
 
 def recognises(head: FileHead) -> bool:
@@ -39,13 +42,13 @@ class JsonDocumentSource:
         if not FileHead(file).is_json:
             raise NotACatalog(f"{file.path.name} is not JSON: it begins with neither {{ nor [")
         self._list = _list_of_products(file, mapping)
-        names: dict[str, str] = {}
+        self._variants = NestedVariants((), mapping)
         with closing(self._objects()) as objects:
-            for found in islice(objects, FIRST_OBJECTS):
-                for name in found:
-                    names.setdefault(normalised(name), name)
+            self._variants = NestedVariants(names_of(islice(objects, FIRST_OBJECTS)), mapping)
         with closing(self._objects()) as objects:
-            self._rows = KeyedRows(file.path, list(names.values()), mapping, objects)
+            names = names_of(islice(objects, FIRST_OBJECTS))
+        with closing(self._objects()) as objects:
+            self._rows = KeyedRows(file.path, names, mapping, objects)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -60,22 +63,29 @@ class JsonDocumentSource:
             if isinstance(found, Reject):
                 yield found
             elif isinstance(found.value, dict):
-                yield self._rows.row(found.line, found.value)
+                for record in self._variants.split(_product(found.value)):
+                    yield self._rows.row(found.line, record)
             else:
                 yield Reject(found.line, "", "the member of the list is not an object {...}")
 
     def _members(self) -> Generator[json_stream.Member | Reject]:
         return json_stream.members(self._file, lambda path, _: path == self._list)
 
-    def _objects(self) -> Generator[dict[str, Any]]:
-        """Yields the objects, without rejects. Stops without an error where the file cannot be read, because the load
-        itself reports that error."""
+    def _objects(self) -> Generator[Mapping[str, Any]]:
+        """Yields the objects of products and variants, without rejects. Stops without an error where the file cannot be
+        read, because the load itself reports that error."""
         try:
             for found in self._members():
                 if not isinstance(found, Reject) and isinstance(found.value, dict):
-                    yield found.value
+                    yield from self._variants.split(_product(found.value))
         except LoaderError:
             return
+
+
+def _product(member: dict[str, Any]) -> dict[str, Any]:
+    """Returns the product in a member of GraphQL's `edges`, or the member itself."""
+    node = member.get("node")
+    return node if isinstance(node, dict) and set(member) <= {"node", "cursor"} else member
 
 
 def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.Path:
@@ -84,8 +94,10 @@ def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.P
     found: dict[json_stream.Path, list[str]] = {}
 
     def is_certain(path: json_stream.Path, first: dict[str, Any]) -> bool:
-        found.setdefault(path, list(first))
-        return (not path or path[-1].lower() in USUAL_LISTS) and _are_products(file.path, list(first), mapping)
+        first = _product(first)
+        names = list(NestedVariants(first, mapping).split(first)[0])
+        found.setdefault(path, names)
+        return (not path or path[-1].lower() in USUAL_LISTS) and _are_products(file.path, names, mapping)
 
     with closing(json_stream.members(file, is_certain)) as certain:
         if (member := next(certain, None)) is not None and not isinstance(member, Reject):

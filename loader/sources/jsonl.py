@@ -14,7 +14,10 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import FieldColumns, normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
-from loader.sources.reading.keyed import KeyedRows
+from loader.sources.reading.keyed import KeyedRows, names_of
+from loader.sources.reading.variants import NestedVariants
+
+FIRST_LINES = 100  # the columns are all names on so many first lines
 
 
 def recognises(head: FileHead) -> bool:
@@ -30,8 +33,11 @@ class JsonLinesSource:
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
         self._file = file
-        with closing(_objects(file)) as records:
-            self._rows = KeyedRows(file.path, _first_names(file), mapping, records)
+        self._variants = NestedVariants(_first_names(file), mapping)
+        with closing(self._objects()) as records:
+            names = names_of(islice(records, FIRST_LINES))
+        with closing(self._objects()) as records:
+            self._rows = KeyedRows(file.path, names, mapping, records)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -46,28 +52,28 @@ class JsonLinesSource:
             if isinstance(found, Reject):
                 yield found
             elif isinstance(found[1], dict):
-                yield self._rows.row(*found)
+                for record in self._variants.split(found[1]):
+                    yield self._rows.row(found[0], record)
             else:
                 yield Reject(found[0], "", "the line is JSON, but not an object {...}")
 
+    def _objects(self) -> Generator[Mapping[str, Any]]:
+        """Yields the objects of products and variants, without rejects. Stops without an error where the file cannot be
+        read, because the load itself reports that error."""
+        try:
+            for found in values(self._file):
+                if not isinstance(found, Reject) and isinstance(found[1], dict):
+                    yield from self._variants.split(found[1])
+        except LoaderError:
+            return
 
-def _objects(file: CatalogFile) -> Generator[dict[str, Any]]:
-    """Yields the objects, without rejects. Stops without an error where the file cannot be read, because the load
-    itself reports that error."""
-    try:
-        for found in values(file):
-            if not isinstance(found, Reject) and isinstance(found[1], dict):
-                yield found[1]
-    except LoaderError:
-        return
 
-
-def _first_names(file: CatalogFile, lines: int = 100) -> list[str]:
-    """Returns all names in the first `lines` objects, because a single object may omit its empty fields."""
+def _first_names(file: CatalogFile) -> list[str]:
+    """Returns all names in the first objects, because a single object may omit its empty fields."""
     names: dict[str, str] = {}
     reason = None
     with closing(values(file)) as first_values:
-        for found in islice(first_values, lines):
+        for found in islice(first_values, FIRST_LINES):
             if isinstance(found, Reject):
                 reason = reason or f"line {found.line}: {found.reason}"
             elif isinstance(found[1], dict):

@@ -11,7 +11,11 @@ from typing import Any
 from db.catalog.prices import number_text
 
 ALTERNATIVES = ("color", "size", "material")  # several values of one of these fields are joined, as in red/blue
-IMAGE_ADDRESS_NAMES = ("contentUrl", "url", "src", "link", "path")
+IMAGE_ADDRESS_NAMES = (
+    "contentUrl", "url", "src", "link", "path", "url_zoom", "url_standard", "originalSrc", "source_url", "image_url",
+    "imageUrl", "large", "file",
+)  # fmt: skip
+TEXT_NAMES = ("name", "value", "title", "label")
 MICROS = 1_000_000  # micros in a unit of a currency
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
@@ -46,7 +50,9 @@ def image_paths(value: Any) -> list[str]:
         return [path for member in value for path in _paths_of_member(member)]
     if isinstance(value, Mapping):
         address = next((value[name] for name in IMAGE_ADDRESS_NAMES if value.get(name)), None)
-        return image_paths(address) if address is not None else []
+        if address is None:
+            raise ValueError("an image is an object without an address")
+        return image_paths(address)
     if value is None:
         return []
     raise ValueError(f"an image is a path or an address, not {_kind(value)}")
@@ -87,8 +93,8 @@ def _texts(field: str, value: Any) -> Iterator[str]:
             yield from _texts(field, member)
     elif isinstance(value, Mapping) and field == "price":
         yield _money(value)
-    elif isinstance(value, Mapping) and isinstance(value.get("name"), str):  # {"name": "Acme"} for a brand
-        yield from _texts(field, value["name"])
+    elif isinstance(value, Mapping) and (text := next(filter(None, map(value.get, TEXT_NAMES)), None)) is not None:
+        yield from _texts(field, text)  # {"name": "Acme"} for a brand
     elif value is not None:
         raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
 

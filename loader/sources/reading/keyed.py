@@ -20,6 +20,15 @@ from loader.sources.reading.columns import (
 MAX_SHAPES = 1000  # at most this many sets of names are remembered: in some files, no two objects have the same names
 
 
+def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Returns all names in the records, in the order in which they appear first."""
+    names: dict[str, str] = {}
+    for record in records:
+        for name in record:
+            names.setdefault(normalised(name), name)
+    return list(names.values())
+
+
 def inner_columns(names: Sequence[str], mapping: FieldColumns) -> list[str]:
     """Returns the columns in `mapping` that are paths such as "price.amount" into the value of a column. A name in
     `names` is not a path."""

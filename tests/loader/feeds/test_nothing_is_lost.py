@@ -39,6 +39,7 @@ STRUCTURE = {
     "products.json": {"17", "j4", "twice"},  # words of members that are rejected
     "shopify.csv": {"default", "title"},
     "shopify_2025.csv": {"default", "title", "1"},
+    "shopify_products.json": {"8", "9", "900", "x", "size", "default", "title", "cost", "3", "00"},
     "woocommerce.csv": {"logo", "30", "variable"},
     "woocommerce_de.csv": {"10", "nund", "variable"},  # nund: the end of a line, as in "Weich\\nund"
 }

@@ -1,0 +1,232 @@
+"""Splits a JSON object with a list of variants, as in Shopify's products.json, into an object for each variant.
+
+The format is that of Shopify's, Medusa's and BigCommerce's APIs, and of shops of their own that write similar JSON.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from loader.sources.reading.cells import is_empty
+from loader.sources.reading.columns import USUAL_NAMES, FieldColumns, normalised
+from loader.sources.reading.options import field_of_option, is_false, is_true, whole_number
+
+LISTS = ("variants", "variations", "skus")
+IDENTIFIERS = ("sku", "id", "variant_id", "barcode")
+GROUPS = ("item_group_id", "handle", "slug", "sku", "id")
+IMAGES = ("variant_image", *USUAL_NAMES["image"])
+# The members of a variant that hold its options, as [{"name": "Size", "value": "S"}] or {"Size": "S"}
+OPTIONS = ("selected_options", "option_values", "options", "attributes")
+LABELS = ("name", "title", "option_display_name", "attribute", "key")
+VALUES = ("value", "label", "option", "values")
+QUANTITIES = ("inventory_quantity", "inventory_level")
+TRACKERS = ("inventory_management", "manage_inventory", "inventory_tracking")
+NOT_TRACKED = (None, False, "", "none")
+NOT_SOLD = ("draft", "archived", "proposed", "rejected", "private", "trash")
+DEFAULT = "Default Title"  # Shopify's name of the only variant of a product without options
+
+Record = dict[str, Any]
+
+
+class NestedVariants:
+    """`names` are the names of the file's objects. A mapping into the list of variants means that the list is read as
+    one value."""
+
+    def __init__(self, names: Iterable[str], mapping: FieldColumns) -> None:
+        mapped = {normalised(column.partition(".")[0]) for columns in mapping.values() for column in columns}
+        lists = {normalised(name): name for name in names}
+        self._list = next((lists[name] for name in LISTS if name in lists and name not in mapped), None)
+
+    def split(self, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Returns an object for each variant, or only the object itself if the object has no variants with
+        identifiers."""
+        variants = [_normalised(variant) for variant in _members(record.get(self._list))] if self._list else []
+        if not variants or not all(map(_identifier, variants)):
+            return [record]
+        product = _normalised({name: value for name, value in record.items() if name != self._list})
+        if len(product) < len(record) - 1:
+            return [record]  # two members have the same name, which is an error
+        return _Product(product, variants).records()
+
+
+class _Product:
+    def __init__(self, product: Record, variants: list[Record]) -> None:
+        self._variants = variants
+        self._several = len(variants) > 1
+        self._skus = Counter(_text(variant.get("sku")) for variant in variants)
+        self._group = next((text for name in GROUPS if (text := _text(product.get(name)))), "")
+        self._title = next((name for name in USUAL_NAMES["title"] if product.get(name)), "title")
+        self._labels = [_label(option) for option in _listed(product.get("options"))]
+        self._in_cents = "price_varies" in product  # only Shopify's product.js has this member
+        if any(self._labels):
+            del product["options"]
+        self._images = [image for name in IMAGES for image in _listed(product.pop(name, None))]
+        self._product = product
+
+    def records(self) -> list[Record]:
+        return [self._record(variant) for variant in self._variants]
+
+    def _record(self, variant: Record) -> Record:
+        identifier, sku = _identifier(variant), _text(variant.get("sku"))
+        options = self._options(variant)
+        shown = [*options.values()] or [_text(value) for name, value in variant.items() if field_of_option(name)]
+        names = self._names(variant, " / ".join(filter(None, shown)))
+        images = self._images_of(variant)
+        said = any(variant.get(name) for name in USUAL_NAMES["availability"])
+        record = self._merged(variant) | names | images
+        if not sku or self._skus[sku] > 1:
+            made = "/".join((self._group, *shown)) if shown and self._several else ""
+            record |= {"sku": made or (identifier if self._several else self._group), "variant_sku": sku}
+        if self._several:
+            record.setdefault("item_group_id", self._group)
+        if not said:
+            _set_availability(record)
+        for name, value in options.items():
+            key = normalised(name)
+            record["option_" * (key in record) + key] = value
+            if (field := field_of_option(name)) and is_empty(record.get(field)):
+                record[field] = value
+        return {name: value for name, value in record.items() if not is_empty(value)}
+
+    def _names(self, variant: Record, shown: str) -> Record:
+        """Removes the title of the variant. Returns the title of the product with the variant's options."""
+        title = _text(self._product.get(self._title))
+        own = {_text(variant.pop(name, None)) for name in ("title", "name")} - {"", DEFAULT, title, shown}
+        whole = next((name for name in sorted(own) if title and title in name), "")
+        if not whole:
+            parts = (title, shown or " / ".join(sorted(own))) if self._several else (title,)
+            whole = " - ".join(filter(None, parts))
+        rest = sorted(own - {whole}) if shown or not self._several else []
+        return {self._title: whole, "variant_title": " / ".join(rest)}
+
+    def _merged(self, variant: Record) -> Record:
+        """Returns the members of product and variant. If both have a name, the member of the product is returned under
+        the name `product_...`."""
+        own = {name: value for name, value in variant.items() if not is_empty(value)}
+        both = {
+            f"product_{name}": self._product[name] for name in own if self._product.get(name, own[name]) != own[name]
+        }
+        record = {**self._product, **both, **own}
+        calculated = record.get("calculated_price")  # Medusa's price for the region of the request
+        if isinstance(calculated, Mapping) and is_empty(record.get("price")):
+            record["price"] = {
+                "value": calculated.get("calculated_amount"),
+                "currency": calculated.get("currency_code"),
+            }
+        if self._in_cents:
+            prices = [name for name, value in record.items() if "price" in name and type(value) is int]
+            record |= {name: Decimal(record[name]) / 100 for name in prices}
+        return record
+
+    def _options(self, variant: Record) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for number, label in enumerate(self._labels, 1):
+            if value := _text(variant.pop(f"option{number}", None)):
+                found[label or f"option{number}"] = value
+        for name in OPTIONS:
+            pairs = _pairs(variant.get(name), self._labels)
+            if pairs:
+                found = {**pairs, **found}
+                del variant[name]
+        return {label: value for label, value in found.items() if value != DEFAULT}
+
+    def _images_of(self, variant: Record) -> Record:
+        """Returns the images of the product, with the images of the variant first."""
+        own = [image for name in IMAGES for image in _listed(variant.pop(name, None))]
+        identifiers = {_text(variant.get("id"))} - {""}
+        image_id = _text(variant.get("image_id"))
+        for image in self._images:
+            if isinstance(image, Mapping) and (
+                identifiers.intersection(map(_text, _listed(image.get("variant_ids"))))
+                or (image_id and _text(image.get("id")) == image_id)
+            ):
+                own.append(image)
+        images = [*own, *self._images]
+        texts = [_alternative_text(image) for image in images if isinstance(image, Mapping)]
+        distinct = [image for place, image in enumerate(images) if image not in images[:place]]
+        return {"images": distinct, "image_alt_text": list(dict.fromkeys(filter(None, texts)))}
+
+
+def _normalised(value: Mapping[str, Any]) -> Record:
+    return {normalised(name): member for name, member in value.items()}
+
+
+def _members(value: Any) -> list[Mapping[str, Any]]:
+    """Returns the objects in a list. The list may be written as GraphQL's edges and nodes. Returns no object if a
+    member is not an object."""
+    members = _listed(value)
+    return members if all(isinstance(member, Mapping) for member in members) else []
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, Mapping) and isinstance(value.get("nodes"), list):
+        return list(value["nodes"])
+    if isinstance(value, Mapping) and isinstance(value.get("edges"), list):
+        return [edge.get("node") for edge in value["edges"] if isinstance(edge, Mapping)]
+    return value if isinstance(value, list) else [] if is_empty(value) else [value]
+
+
+def _text(value: Any) -> str:
+    return str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+
+
+def _identifier(variant: Record) -> str:
+    return next((text for name in IDENTIFIERS if (text := _text(variant.get(name)))), "")
+
+
+def _label(option: Any) -> str:
+    if isinstance(option, Mapping):
+        return next((text for name in LABELS if (text := _text(option.get(name)))), "")
+    return _text(option)
+
+
+def _pairs(value: Any, labels: Sequence[str]) -> dict[str, str]:
+    """Returns the options in [{"name": "Size", "value": "S"}], [{"value": "S", "option": {"title": "Size"}}] or
+    {"Size": "S"}, and in ["S"] beside the labels of the product."""
+    if isinstance(value, Mapping):
+        texts = {name: _text(member) for name, member in value.items()}
+        return texts if all(texts.values()) else {}
+    found: dict[str, str] = {}
+    for place, member in enumerate(_listed(value)):
+        if isinstance(member, Mapping):
+            label = _label(member.get("option")) if isinstance(member.get("option"), Mapping) else _label(member)
+            text = next((text for name in VALUES if (text := _text(member.get(name)))), "")
+        else:
+            label, text = labels[place] if place < len(labels) else "", _text(member)
+        if not label or not text:
+            return {}
+        found[label] = text
+    return found
+
+
+def _alternative_text(image: Mapping[str, Any]) -> str:
+    return next((text for name in ("alt", "altText", "alt_text") if (text := _text(image.get(name)))), "")
+
+
+def _set_availability(record: Record) -> None:
+    """Sets the availability that the members of product and variant mean. A word of the product counts too, unless the
+    variant is not for sale."""
+    found = _availability(record)
+    written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
+    if written and found not in ("", "in_stock"):
+        record[f"product_{written}"] = record.pop(written)
+    if not written or found not in ("", "in_stock"):
+        record["availability"] = found
+
+
+def _availability(record: Record) -> str:
+    """Returns the availability. The quantity counts only if the shop tracks it."""
+    is_hidden = record.get("is_visible") is False or record.get("purchasing_disabled") is True
+    is_unpublished = "published_at" in record and record["published_at"] is None
+    if is_hidden or is_unpublished or _text(record.get("status")).lower() in NOT_SOLD:
+        return "out_of_stock"
+    quantity = whole_number(_text(next((record[name] for name in QUANTITIES if name in record), None)))
+    if quantity is not None and all(record.get(name, True) not in NOT_TRACKED for name in TRACKERS):
+        may_backorder = record.get("inventory_policy") == "continue" or record.get("allow_backorder") is True
+        return "in_stock" if quantity > 0 else "backorder" if may_backorder else "out_of_stock"
+    for name in ("available", "available_for_sale"):
+        said = str(record.get(name, "")).lower()
+        if is_true(said) or is_false(said):
+            return "in_stock" if is_true(said) else "out_of_stock"
+    return "in_stock" if quantity is not None else ""
