@@ -40,6 +40,8 @@ FROZEN = {
     for name in (
         "query_id",
         "keywords",
+        "attribute_words",
+        "without_addresses",
         "with_forms",
         "bigrams",
         "word_parts",

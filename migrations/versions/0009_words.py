@@ -1,4 +1,7 @@
-"""Adds to the keywords words without accents, forms of codes and joined words, and parts of texts without blanks."""
+"""Adds to the keywords words without accents, forms of codes, joined words, and parts of texts without blanks.
+
+Leaves out addresses, booleans, units and lists of related products, which are not words.
+"""
 
 from alembic import op
 
@@ -152,6 +155,51 @@ begin
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
 end $$"""
 
+# An address behind the beginning of a text, a blank or a separator
+ADDRESS = r"""(^|[\s,;|(<"''])(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^\s,;|]+"""
+
+WITHOUT_ADDRESSES = f"""
+create or replace function shop_private.without_addresses(words text) returns text
+language plpgsql immutable parallel safe strict as $$
+begin
+    return pg_catalog.btrim(pg_catalog.regexp_replace(words, '{ADDRESS}', '\\1', 'g'));
+end $$"""
+
+# Returns the attributes of a product if all of their texts are words, otherwise a list of the texts that are. Addresses,
+# booleans, units and lists of related products are not words; single letters are, because they may be sizes. One regular
+# expression decides for most products, because the list takes longer than the keywords of an attribute.
+ATTRIBUTE_WORDS = r"""
+create or replace function shop_private.attribute_words(attributes jsonb) returns jsonb
+language plpgsql immutable parallel safe strict as $$
+declare
+    written constant text := pg_catalog.lower(attributes::text collate pg_catalog."C");
+    others text[] := '{}';
+begin
+    if written !~ (
+        '//|"(true|false|yes|no|[01]|[kmcd][gm]|lbs?|oz|inch(es)?|ft|yd|[mcd]l|ltr|gal|fl oz|pcs?|ea)"'
+        '|related|sell|unit|grouped_p|associated_s|acessories')
+    then
+        return attributes;
+    end if;
+    if written ~ 'related|sell|unit|grouped_p|associated_s|acessories' then
+        others := array(select name from pg_catalog.jsonb_object_keys(attributes) name
+            where name ~* ('(^|[^a-z])related|up[_ -]?sell|cross[_ -]?sell|^grouped_products$|^associated_skus$'
+                '|^acessories$|(^|[^a-z])units?([^a-z]|$)'));
+    end if;
+    return (
+        select coalesce(pg_catalog.jsonb_agg(said.words), '[]')
+        from (
+            select case when pg_catalog.strpos(found.written, '//') = 0 then found.written
+                else shop_private.without_addresses(found.written) end as words
+            from (
+                select v #>> '{}' as written
+                from pg_catalog.jsonb_path_query(attributes - others, 'strict $.**') v
+                where pg_catalog.jsonb_typeof(v) = 'string') found) said
+        where said.words <> '' and pg_catalog.lower(said.words collate pg_catalog."C") not in (
+            'true', 'false', 'yes', 'no', '0', '1', 'kg', 'mg', 'cg', 'dg', 'lb', 'lbs', 'oz', 'mm', 'cm', 'dm', 'km',
+            'inch', 'inches', 'ft', 'yd', 'ml', 'cl', 'dl', 'ltr', 'gal', 'fl oz', 'pcs', 'pc', 'ea'));
+end $$"""
+
 # Only the first 20,000 characters of a description count. The cast from text to regconfig is in fact immutable, because
 # the configurations of pg_catalog do not change.
 KEYWORDS = r"""
@@ -163,13 +211,17 @@ language plpgsql immutable parallel safe as $$
 declare
     c constant regconfig := ('pg_catalog.' || pg_catalog.quote_ident(language))::pg_catalog.regconfig;
     kinds constant text := pg_catalog.concat_ws(' ', brand, product_type, color, material);
-    described constant text := pg_catalog."left"(coalesce(description, ''), 20000);
-    properties tsvector := pg_catalog.jsonb_to_tsvector(c, attributes, '["string"]');
+    described text := pg_catalog."left"(coalesce(description, ''), 20000);
+    said constant jsonb := case when attributes = '{}' then '[]' else shop_private.attribute_words(attributes) end;
+    properties tsvector := pg_catalog.jsonb_to_tsvector(c, said, '["string"]');
 begin
     if properties <> '' then
         properties := shop_private.with_forms(properties, c, (select pg_catalog.string_agg(v #>> '{}', ' ')
-            from pg_catalog.jsonb_path_query(attributes, 'strict $.**') v
+            from pg_catalog.jsonb_path_query(said, 'strict $.**') v
             where pg_catalog.jsonb_typeof(v) = 'string'), null);
+    end if;
+    if pg_catalog.strpos(described, '//') > 0 then
+        described := shop_private.without_addresses(described);
     end if;
     return pg_catalog.setweight(shop_private.with_forms(
             pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', title, sku, gtin, mpn)), c, title,
@@ -199,19 +251,20 @@ begin
             pg_catalog.to_tsvector(c, pg_catalog."left"(coalesce(description, ''), 20000)), 'D');
 end $$"""
 
-HELPERS = (FOLD, MARK_DECIMALS, WORD_PIECES, WORD_PARTS, BIGRAMS, WITH_FORMS)
+HELPERS = (FOLD, MARK_DECIMALS, WORD_PIECES, WORD_PARTS, BIGRAMS, WITH_FORMS, WITHOUT_ADDRESSES, ATTRIBUTE_WORDS)
 
 
 def upgrade() -> None:
     for function in HELPERS:
         op.execute(function)
-    # The new keywords of a product contain its old keywords. So the old search, which serves until this upgrade ends,
-    # finds the same products in rows with new and with old keywords.
+    # The new keywords of a product contain its old keywords, except addresses, booleans, units and related products. So
+    # the old search, which serves until this upgrade ends, finds the same products in rows with new and with old ones.
     op.replace_keywords(KEYWORDS)
 
 
 def downgrade() -> None:
     op.replace_keywords(PLAIN_KEYWORDS)
     op.execute("drop function shop_private.with_forms(tsvector, regconfig, text, text)")
-    for name in ("bigrams", "word_parts", "word_pieces", "mark_decimals", "fold"):
+    op.execute("drop function shop_private.attribute_words(jsonb)")
+    for name in ("without_addresses", "bigrams", "word_parts", "word_pieces", "mark_decimals", "fold"):
         op.execute(f"drop function shop_private.{name}(text)")
