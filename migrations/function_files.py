@@ -94,8 +94,7 @@ def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str,
 
 def apply_functions(conn: Connection, files: Files) -> None:
     """Replace every function, view and result type by the definition in its file. The session acts as the owner."""
-    for comment in table_comments(conn):  # first, because views copy these comments
-        _execute(conn, comment)
+    _execute(conn, ";\n".join(table_comments(conn)))  # first, because views copy these comments
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
     own = _own_dependents(conn, files, changes)
@@ -110,8 +109,7 @@ def apply_functions(conn: Connection, files: Files) -> None:
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:
         _execute(conn, grant)
-    for comment in header_comments(files):
-        _execute(conn, comment)
+    _execute(conn, ";\n".join(header_comments(files)))
 
 
 def check_dependents(conn: Connection, files: Files) -> None:
@@ -151,9 +149,10 @@ def _changes(conn: Connection, files: Files) -> Changes:
     refused: set[tuple[str, str]] = set()
     with conn.begin_nested() as attempt:
         conn.execute(text("set local check_function_bodies = off"))
-        for schema, name, definition in _definitions(files):
-            if (schema, name) in names and not _replaces(conn, definition):
-                refused.add((schema, name))
+        known = [one for one in _definitions(files) if one[:2] in names]
+        # One statement with all definitions saves about 600 statements. Usually no definition conflicts.
+        if not _replaces(conn, "\n".join(definition for _, _, definition in known)):
+            refused = {(schema, name) for schema, name, definition in known if not _replaces(conn, definition)}
         before = {routine.oid for routine in present}
         beside = {(routine.schema, routine.name) for routine in _present(conn) if routine.oid not in before}
         types = [grown for _, sql in files for match in _TYPE.finditer(sql) for grown in _grown(conn, match)]
