@@ -20,7 +20,7 @@ up: $(VENV)/.installed  ## run the database, the encoder, the search page and RE
 	$(BIN)/windowshop up
 
 test: $(VENV)/.installed  ## run all tests except the soak tests
-	$(BIN)/pytest -m "not soak" --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not soak" --numprocesses 3 --no-loadscope-reorder
 
 soak: $(VENV)/.installed  ## run the soak tests, which kill processes and change many rows for minutes
 	$(BIN)/pytest -m soak

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,20 @@ from db.roles import Role
 from db.settings import Settings
 from migrations.upgrade import upgrade
 from tests.support.databases import Databases
+from tests.support.schedule import GroupScheduling, place
 
 pytest_plugins = ["tests.support.shop"]
 # Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)  # a run of a single process has no such hook
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,10 +65,8 @@ def server_home(public_folder: Path, server: Server) -> Path:
 
 
 @pytest.fixture(scope="session")
-def databases(server: Server, server_home: Path) -> Iterator[Databases]:
-    databases = Databases(server, server_home)
-    yield databases
-    databases.drop_all()
+def databases(server: Server, server_home: Path) -> Databases:
+    return Databases(server, server_home)
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def crash(home: Path) -> None:
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not cluster.running(home), 20, "the end of the server's backends")
+    wait_until(lambda: not cluster.running(home), 60, "the end of the server's backends")
     with server.attach(home):
         pass
 

@@ -120,7 +120,7 @@ def test_titles_and_files_come_first_and_do_not_wait_for_a_silent_host(
     shop.add("file a", "file b")
     batches = lane.read(conn, stop, once=False)
     assert take(batches, 34) == ["title"] * 32 + ["file"] * 2
-    wait_until(lambda: hosts.read_at, 10, "the silent host is asked")
+    wait_until(lambda: hosts.read_at, 60, "the silent host is asked")
     assert hosts.read_at == ["silent.example"]  # one connection waits for the host
 
 

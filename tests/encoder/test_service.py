@@ -62,7 +62,7 @@ def test_an_error_of_the_query_lane_ends_the_process_with_that_error(
 
     monkeypatch.setattr(queries.requests, "begin", broken)
     thread, raised = run_in_thread(clip_database, models, stop)
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert [str(error) for error in raised] == ["the lane broke"]
     with clip_database.connect(None) as conn:
@@ -84,7 +84,7 @@ def test_lost_connections_are_reopened(
             conn.execute(text(cut + "current_database()"))
     _until_alive(clip_database)
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert raised == []
 
@@ -115,7 +115,7 @@ def test_a_first_backfill_defers_its_indexes_and_builds_them_at_the_end(
         lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "both indexes built"
     )
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert seen[0] == set()
     with clip_database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop.clip_image")) == 120
@@ -140,7 +140,7 @@ def _until_alive(database: Database) -> None:
         with database.connect(None) as conn:
             return not conn.scalar(text(f"select pg_try_advisory_xact_lock({Lock.ENCODER_ALIVE}, 1)"))
 
-    wait_until(alive, 20, "an encoder connected")
+    wait_until(alive, 60, "an encoder connected")
 
 
 def test_a_model_that_is_added_while_the_encoder_runs_is_filled_and_answers_queries(
@@ -174,9 +174,9 @@ def test_a_model_that_is_added_while_the_encoder_runs_is_filled_and_answers_quer
             count = text(f"select count(*) from shop.{table}")
             wait_until(lambda count=count: conn.scalar(count) == 10, 60, f"{table} filled")
         alive = text("select count(*) from pg_locks where locktype = 'advisory' and classid = :key and objid = 2")
-        wait_until(lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 20, "queries of the added model are served")
+        wait_until(lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 60, "queries of the added model are served")
         assert conn.scalar(text("select count(*) from shop_private.worker")) == 1
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert raised == []

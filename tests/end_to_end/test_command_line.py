@@ -3,7 +3,6 @@ names the fault, its place and the cure."""
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,9 +88,7 @@ def test_without_an_encoder_the_error_says_how_to_start_one(
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 3)
     assert windowshop("encode", "--once", "--no-queries", env=env).returncode == 0
-    started = time.perf_counter()
     said = refused("search", "never asked", env=env, code=3)
-    assert time.perf_counter() - started < 10
     assert "no encoder is connected" in said
     assert "windowshop encode" in said
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from db.embedded import server
-from tests.support.processes import COMMAND, wait_until, windowshop
+from tests.support.processes import Command, says, wait_until, windowshop, windowshop_in_new_interpreter
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def env(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return windowshop("demo", "--no-serve", env=env, timeout=300)
+    return windowshop_in_new_interpreter("demo", "--no-serve", env=env, timeout=600)
 
 
 def left_running(home: Path) -> list[str]:
@@ -67,7 +67,7 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     assert "windowshop db psql --role analyst" in said
     assert "The search page is at" not in said
     assert "Traceback" not in first.stderr
-    wait_until(lambda: not left_running(home), 10, "nothing left running")
+    wait_until(lambda: not left_running(home), 60, "nothing left running")
 
 
 def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subprocess.CompletedProcess[str]") -> None:
@@ -104,38 +104,37 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     port_in_use: bool,
 ) -> None:
     log = tmp_path / "demo.log"
-    with socket.create_server(("127.0.0.1", 0)) as taken, log.open("wb") as output:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1] if port_in_use else 0)
         ports = {"WINDOWSHOP_WEB_PORT": port, "WINDOWSHOP_WEB_METRICS_PORT": "null"}
-        process = subprocess.Popen([*COMMAND, "demo"], env=env | ports, stdout=output, stderr=output)
+        process = Command("demo", env=env | ports, output=log, errors=log)
         try:
             wait_until(
-                lambda: "The search page is at" in log.read_text() or process.poll() is not None,
+                lambda: says(log, "The search page is at") or process.poll() is not None,
                 120,
                 "the address of the page",
             )
             assert (f"cannot listen at 127.0.0.1:{port}" in log.read_text()) is port_in_use
-            ready = httpx.get(f"{shown_address(log)}/ready").json()
+            ready = httpx.get(f"{shown_address(log)}/ready", timeout=60).json()
             assert (ready["status"], ready["encoder"]["running"]) == ("ready", True)
             assert "windowshop db psql --role analyst" in log.read_text()
         finally:
             process.send_signal(number)
-        assert process.wait(20) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
-    wait_until(lambda: not left_running(home), 10, "nothing left running")
+    wait_until(lambda: not left_running(home), 60, "nothing left running")
 
 
 def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "up.log"
-    with log.open("wb") as output:
-        ports = {"WINDOWSHOP_WEB_METRICS_PORT": "null"}
-        options = ("--host", "127.0.0.1", "--port", "0")
-        process = subprocess.Popen([*COMMAND, "up", *options], env=env | ports, stdout=output, stderr=output)
+    ports = {"WINDOWSHOP_WEB_METRICS_PORT": "null"}
+    options = ("--host", "127.0.0.1", "--port", "0")
+    process = Command("up", *options, env=env | ports, output=log, errors=log)
     try:
         wait_until(
-            lambda: "encoder is ready" in log.read_text() or process.poll() is not None,
+            lambda: says(log, "encoder is ready") or process.poll() is not None,
             60,
             "the encoder of windowshop up",
         )
@@ -150,19 +149,21 @@ def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
             assert "rum" in searched.stdout, searched.stderr
         address = shown_address(log)
         answer = httpx.post(
-            f"{address}/search/text", json={"query": "a drum to play", "top_k": 5, "catalog": "sample"}
+            f"{address}/search/text", json={"query": "a drum to play", "top_k": 5, "catalog": "sample"}, timeout=60
         ).json()
         assert "rum" in str([result["title"] for result in answer["results"]])
         assert answer["degraded"] is False
-        shown = httpx.get(address + answer["results"][0]["picture"]["url"], params={"position": 0, "size": 64})
+        shown = httpx.get(
+            address + answer["results"][0]["picture"]["url"], params={"position": 0, "size": 64}, timeout=60
+        )
         assert shown.headers["content-type"] == "image/webp"
-        page = httpx.get(f"{address}/").text
+        page = httpx.get(f"{address}/", timeout=60).text
         assert "1,242 products" in page
         assert 'name="catalog" value="sample"' in page
     finally:
         process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0, log.read_text()
-    wait_until(lambda: not left_running(home), 10, "nothing left running")
+    assert process.wait(60) == 0, log.read_text()
+    wait_until(lambda: not left_running(home), 60, "nothing left running")
 
 
 def test_catalog_drop_removes_the_products_vectors_and_image_root_of_the_sample(

@@ -229,7 +229,7 @@ def test_a_load_that_is_killed_and_repeated_stores_the_same_as_an_undisturbed_lo
     wait_until(lambda: count(database), 60, "the first chunk")
     os.kill(loading.pid, signal.SIGKILL)
     loading.wait()
-    wait_until(lambda: not others_connected(database), 30, "the end of the killed load's transaction")
+    wait_until(lambda: not others_connected(database), 60, "the end of the killed load's transaction")
     stored = count(database)
     assert 0 < stored < 60_000
     summary = load_catalog(database, path)

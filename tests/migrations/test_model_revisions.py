@@ -145,7 +145,7 @@ def test_a_product_of_a_concurrent_transaction_gets_work_items_for_a_new_model(
         if isolation == "repeatable read":
             insert_one(writer)
         writer.commit()
-        adding.join(30)
+        adding.join(60)
     assert waiting(database) == {("toy", "title"): 1}
 
 

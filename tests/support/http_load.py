@@ -32,7 +32,7 @@ def service(env: Mapping[str, str], log: Path, port: int, **settings: object) ->
     with log.open("wb") as output:
         process = subprocess.Popen([*COMMAND, "serve", "--port", str(port)], env={**env, **given}, stderr=output)
     try:
-        wait_until(lambda: process.poll() is not None or _answers(port), 30, "an answer")
+        wait_until(lambda: process.poll() is not None or _answers(port), 60, "an answer")
         assert process.poll() is None, log.read_text()
         yield process
     finally:

@@ -1,5 +1,6 @@
 """Runs `windowshop` in child processes, for tests that watch, stop or kill them."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,42 +9,140 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "windowshop")
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "windowshop")  # a new interpreter, as a user starts it
+
+# Modules that import torch, sentence-transformers, the model families of the tests and the command line.
+PRELOADED = [
+    "encoder.starter.assembly",
+    "loader.ingest",
+    "migrations.upgrade",
+    "tests.support.tiny_models",
+    "windowshop.main",
+    "windowshop.output.encoding",
+]
+
+
+class Command:
+    """A running `windowshop` command. It is forked from a process that has already imported all modules, because the
+    import of torch and sentence-transformers takes about ten seconds. The methods are those of subprocess.Popen."""
+
+    def __init__(
+        self, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, output: Path, errors: Path
+    ) -> None:
+        folder = cwd or Path.cwd()
+        self._process = _fork_server().Process(target=_become, args=(arguments, dict(env), folder, output, errors))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("windowshop", timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, output: Path, errors: Path) -> None:
+    """Run the command in this forked process. Append its standard output and standard error to the files."""
+    from windowshop.main import main
+
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(folder)
+    for descriptor, path in ((1, output), (2, errors)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, descriptor)
+        os.close(file)
+    sys.argv = ["windowshop", *arguments]
+    main()
+
+
+@cache
+def _fork_server() -> ForkServerContext:
+    """Start the process from which commands are forked. Each test process has one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    known = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [known])])
+    try:
+        forkserver.ensure_running()
+    finally:
+        if known is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = known
+    return context
 
 
 def windowshop(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return the result, whatever the exit code is."""
+    with TemporaryDirectory(prefix="windowshop-command-") as name:
+        output, errors = Path(name) / "output", Path(name) / "errors"
+        command = Command(*arguments, env=env, cwd=cwd, output=output, errors=errors)
+        try:
+            code = command.wait(timeout)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            raise
+        return subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
+
+
+def windowshop_in_new_interpreter(
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as `windowshop` does, but in an interpreter of its own, as a user starts it. Some libraries read
+    environment variables only when they are imported."""
     return subprocess.run(
         [*COMMAND, *arguments], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )
 
 
-def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen([*COMMAND, "encode", *arguments], env=dict(env), stdout=output, stderr=output)
+def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> Command:
+    return Command("encode", *arguments, env=env, output=log, errors=log)
 
 
 @contextmanager
-def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[Command]:
     """Start an encoder and wait until it is ready to answer. Stop the encoder when the context ends."""
     process = start_encoder(env, *arguments, log=log)
     try:
-        wait_until(lambda: "encoder is ready" in log.read_text() or process.poll() is not None, 60, "encoder ready")
+        wait_until(lambda: says(log, "encoder is ready") or process.poll() is not None, 60, "encoder ready")
         assert process.poll() is None, log.read_text()
         yield process
     finally:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def says(log: Path, words: str) -> bool:
+    return log.exists() and words in log.read_text()
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:

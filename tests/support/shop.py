@@ -69,6 +69,7 @@ class Shop:
         self.database = database
         self._open = ExitStack()
         self._admin: Connection | None = None
+        self._app: Connection | None = None
 
     def close(self) -> None:
         self._open.close()
@@ -89,11 +90,12 @@ class Shop:
 
     def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/images")) -> Any:
         """Upsert products as `windowshop load` does, with the rights of the app."""
-        with self.database.connect(Role.APP) as conn, conn.begin():
-            with catalog.staging(conn) as stage:
+        self._app = self._app or self._open.enter_context(self.database.connect(Role.APP))
+        with self._app.begin():
+            with catalog.staging(self._app) as stage:
                 for product in products:
                     stage(product)
-            return catalog.upsert(conn, catalog=into, image_root=image_root)
+            return catalog.upsert(self._app, catalog=into, image_root=image_root)
 
     def add(self, *skus: str, image_count: int = 1) -> None:
         self.load(*(product(sku, image_count=image_count) for sku in skus))
@@ -155,7 +157,7 @@ class Shop:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            assert ready.wait(10)
+            assert ready.wait(60)
             yield
         finally:
             stop.set()

@@ -41,7 +41,7 @@ def cache(conn: Any, kind: bytes, payload: bytes, query: str | None, seed: int) 
 
 @contextmanager
 def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
-    with running(database, settings) as address, httpx.Client(base_url=address, timeout=20) as client:
+    with running(database, settings) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 
@@ -66,7 +66,7 @@ def answering(database: Database, *, refuse: str | None = None) -> Iterator[None
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield
     finally:
         stop.set()

@@ -49,7 +49,7 @@ def test_requests_and_searches_are_counted_at_the_metrics_port(
             shown = client.get(f"http://127.0.0.1:{ports[0]}/metrics").text
     finally:
         servers[0].should_exit = True
-        thread.join(10)
+        thread.join(60)
     assert 'windowshop_http_requests_total{method="POST",route="/search/text",status="200"} 1.0' in shown
     assert 'windowshop_search_seconds_count{kind="text",route="exact"} 1.0' in shown
     assert 'windowshop_search_short_total{kind="text"} 1.0' in shown

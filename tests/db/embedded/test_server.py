@@ -95,7 +95,7 @@ def test_attached_processes_share_a_server_and_the_last_process_stops_it(
     first, second = attached_process(home), attached_process(home)
     assert port_of(first) == port_of(second)
     assert set(server.status(home).attached or ()) == {first.pid, second.pid}
-    first.communicate(timeout=20)
+    first.communicate(timeout=60)
     assert server.status(home).running
     second.communicate(timeout=20)
     assert not cluster.running(home)

@@ -310,7 +310,7 @@ def test_closing_a_fetcher_ends_the_calls_that_wait_for_a_retry(fetcher: MakeFet
     while not site.requests:
         time.sleep(0.01)
     made.close()
-    thread.join(20)
+    thread.join(60)
     assert [error.final for error in ended] == [False]
 
 
@@ -348,6 +348,6 @@ def test_concurrent_requests_to_one_host_are_limited_and_other_hosts_are_not_blo
     assert made.read(f"http://fast.example:{site.port}/fast") == b"other"
     release.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert results == [b"image"] * 8
     assert most == 2

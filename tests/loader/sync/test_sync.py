@@ -270,7 +270,7 @@ def test_a_killed_and_repeated_sync_gives_the_same_catalog_as_an_uninterrupted_s
             if loading.poll() is None:
                 os.kill(loading.pid, signal.SIGKILL)
                 kills += 1
-        wait_until(lambda: not busy(database), 30, "the end of the killed load's transaction")
+        wait_until(lambda: not busy(database), 60, "the end of the killed load's transaction")
     assert kills
     done = windowshop(*arguments[3:], env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

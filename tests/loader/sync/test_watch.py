@@ -132,7 +132,7 @@ def test_sigint_ends_a_watching_process_with_exit_code_0(
         feed(tmp_path / "feed.csv", range(4))
         wait_until(lambda: log.read_text().count("\n") == 2, 60, "the second load")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     finally:
         if process.poll() is None:
             process.kill()

@@ -112,7 +112,7 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
     def ask(asking: Callable[[Connection], list[Answer]]) -> None:
         answers = seen.setdefault(asking.__name__, [])
         conn = shop.connect(Role.ANALYST)
-        conn.exec_driver_sql("set lock_timeout = '1s'")  # a search that waits longer than 1 s for a lock fails
+        conn.exec_driver_sql("set lock_timeout = '5s'")  # a search that waits longer than 5 s for a lock fails
         while not stop.is_set():
             try:
                 answers.append(asking(conn))
@@ -178,7 +178,7 @@ def test_a_query_that_waited_for_a_switch_is_answered_by_the_new_model(
         admin.exec_driver_sql("select shop_private.serve_model('turned', true)")
         asker.start()
         waiting = f"select count(*) from pg_locks where pid = {pid} and not granted"
-        wait_until(lambda: three_models.value(waiting), 10, "the query to wait for the switch")
+        wait_until(lambda: three_models.value(waiting), 60, "the query to wait for the switch")
         admin.exec_driver_sql("commit")
     asker.join()
     assert {sku for sku, _ in answers} == {"s7"}

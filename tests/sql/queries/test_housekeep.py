@@ -77,6 +77,6 @@ def test_popular_queries_counts_how_often_each_text_was_asked(shop: "Shop") -> N
     with shop.encoder(), shop.database.connect(Role.APP) as app:
         from tests.support.processes import wait_until
 
-        wait_until(lambda: shop.value("select count(*) from shop_private.request") == 0, 10, "answers")
+        wait_until(lambda: shop.value("select count(*) from shop_private.request") == 0, 60, "answers")
         rows = app.execute(text("select query, model, asked from shop.popular_queries")).all()
     assert rows == [("red bag", "toy", 3), ("shoes", "toy", 1)]  # queries with an image are not listed

@@ -17,10 +17,12 @@ def stocked(shop: "Shop") -> "Shop":
     """Returns a shop with twelve products of three images each. The query cache contains 'red shoes' and 'dark'."""
     from tests.support.shop import product
 
+    products = []
     for n in range(12):
         title = "red shoes" if n < 3 else f"a thing called {n}"
         kind = "footwear" if n < 6 else "bags"
-        shop.load(product(f"s{n}", title, image_count=3, price=10 * n, product_type=kind, attributes={"heel": n}))
+        products.append(product(f"s{n}", title, image_count=3, price=10 * n, product_type=kind, attributes={"heel": n}))
+    shop.load(*products)
     shop.encode_all()
     shop.cache("red shoes", seed=1)
     shop.cache("dark", seed=2)

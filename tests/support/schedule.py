@@ -1,0 +1,54 @@
+"""Decides which tests run in the same process of a parallel run, and in which order.
+
+The tests of a file run in one process, as with --dist loadfile. In addition, the files of a group below run in one
+process, because they share a fixture that takes ten seconds or more of processor time. Long files and groups start
+first, so that the processes end at about the same time.
+"""
+
+from xdist.scheduler import LoadFileScheduling
+
+GROUPS = {
+    "the large catalog": (
+        "tests/sql/search/test_search_routes.py",
+        "tests/sql/search/test_several_starts.py",
+        "tests/sql/search/test_plans.py",
+        "tests/sql/search/test_nearest_image.py",
+        "tests/sql/search/test_cut_by_index.py",
+        "tests/sql/calibration/test_calibrate.py",
+        "tests/sql/browsing/test_browse.py",
+    ),
+    "the encoded sample": ("tests/web/page/",),
+    "the fork server and torch": ("tests/encoder/",),
+}
+LONGEST = (  # files and groups that take more than 20 seconds of processor time, the longest first
+    "tests/end_to_end/test_demo.py",
+    "the fork server and torch",
+    "the encoded sample",
+    "tests/end_to_end/test_command_line.py",
+    "the large catalog",
+    "tests/end_to_end/test_cookbook.py",
+    "tests/migrations/test_model_revisions.py",
+    "tests/sql/matches/test_match_quality.py",
+    "tests/migrations/test_upgrade.py",
+    "tests/sql/browsing/test_facets.py",
+    "tests/migrations/test_gateway.py",
+    "tests/end_to_end/test_evaluate_command.py",
+    "tests/end_to_end/test_retire_and_reindex.py",
+)
+
+
+def scope(nodeid: str) -> str:
+    """Returns the group of a test, or its file if the file belongs to no group."""
+    file = nodeid.split("::", 1)[0]
+    return next((group for group, paths in GROUPS.items() if file.startswith(paths)), file)
+
+
+def place(nodeid: str) -> int:
+    """Returns the place of a test's group or file in LONGEST. Other tests follow."""
+    name = scope(nodeid)
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+
+class GroupScheduling(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
