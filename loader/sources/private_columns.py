@@ -36,7 +36,7 @@ PRIVATE_PAIRS = frozenset((
     "supply_price", "vendor_price", "prix_achat", "prix_gros", "prix_revient", "precio_compra", "prezzo_acquisto",
     "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto", "ek_brutto", "hek_preis",
     "alis_fiyati", "закупочная_цена", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
-    "e_mail", "user_name", "download_url",
+    "e_mail", "user_name", "download_url", "file_url",
 ))  # fmt: skip
 REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
 REVIEWERS = frozenset(("author", "by", "creator", "name", "nickname", "user", "username", "auteur", "autor"))

@@ -15,8 +15,8 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import is_false, stock_sign, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
 
 NAMES = {
     "item": ("item_type", "item"),
@@ -150,7 +150,7 @@ def _row(
         "description": plain_text(merged.take(NAMES["description"])),
         "brand": merged.take(NAMES["brand"]),
         "product_type": categories[0] if categories else "",
-        "price": merged.take(NAMES["price"]),
+        "price": price_in_cents(merged, NAMES["price"]),
         "gtin": merged.take(NAMES["gtin"]),
         "mpn": merged.take(NAMES["mpn"]),
         "link": merged.take(NAMES["link"]),
@@ -253,7 +253,7 @@ def _availability(cells: Cells, of_all: Cells) -> str:
     if written in ("disabled", "preorder"):
         return "preorder" if written == "preorder" else "out_of_stock"
     tracked = (cells.see(NAMES["track"]) or of_all.see(NAMES["track"])).lower()
-    quantity = whole_number(cells.see(NAMES["stock"]))
+    quantity = stock_sign(cells.see(NAMES["stock"]))
     if tracked not in ("", "none", "n", "no", "false", "0") and quantity is not None and quantity <= 0:
         return "out_of_stock"
     return "in_stock"

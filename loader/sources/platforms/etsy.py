@@ -9,7 +9,7 @@ from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import whole_number
+from loader.sources.reading.options import stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -76,7 +76,7 @@ def _row(line: int, cells: Cells, sku: str) -> RawProduct:
     for name in [name for name in cells if (match := VARIATION.fullmatch(name)) and match[2] == "name"]:
         values = cells.pop(name.removesuffix("name") + "values", "")
         options[cells.pop(name)] = [plain_text(value) for value in values.split(",") if value.strip()]
-    quantity = whole_number(cells.get("quantity", ""))
+    quantity, stock = whole_number(cells.get("quantity", "")), stock_sign(cells.get("quantity", ""))
     fields = {
         "sku": sku,
         "title": plain_text(cells.take(NAMES["title"])),
@@ -84,7 +84,7 @@ def _row(line: int, cells: Cells, sku: str) -> RawProduct:
         "price": cells.take(NAMES["price"]),
         "currency": cells.take(NAMES["currency"]),
         "material": "/".join(part.replace("_", " ").strip() for part in cells.take(NAMES["material"]).split(",")),
-        "availability": "" if quantity is None else "in_stock" if quantity > 0 else "out_of_stock",
+        "availability": "" if stock is None else "in_stock" if stock > 0 else "out_of_stock",
     }
     places = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
     images = [cells.pop(places[place]) for place in sorted(places)]

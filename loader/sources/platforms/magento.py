@@ -13,8 +13,8 @@ from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 IMAGES = ("base_image", "image", "small_image", "thumbnail_image", "thumbnail", "swatch_image", "additional_images")
@@ -134,7 +134,7 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": whole.take(NAMES["brand"]) or extra.take(NAMES["brand"]),
         "product_type": max(categories, key=lambda category: category.count(" > "), default=""),
-        "price": whole.take(NAMES["price"]),
+        "price": price_in_cents(whole, NAMES["price"]),
         "gtin": whole.take(NAMES["gtin"]) or extra.take(NAMES["gtin"]),
         "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
         "item_group_id": of_parent.see(NAMES["sku"]),
@@ -192,7 +192,7 @@ def _availability(cells: Cells, of_parent: Cells) -> str:
     if hidden or any(word in ("2", "disabled") or (word and is_false(word)) for word in online):
         return "out_of_stock"
     in_stock = cells.see(NAMES["in_stock"])
-    quantity = whole_number(cells.see(NAMES["quantity"]))
+    quantity = stock_sign(cells.see(NAMES["quantity"]))
     if is_false(cells.see(NAMES["manage_stock"])) and not is_false(in_stock):
         return "in_stock"
     if quantity is not None and quantity <= 0 and cells.see(NAMES["backorders"]) in ("1", "2"):

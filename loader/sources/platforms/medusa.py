@@ -11,7 +11,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_true, whole_number
+from loader.sources.reading.options import is_true, stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -132,7 +132,7 @@ def _price(cells: Cells) -> tuple[str, str]:
 def _availability(cells: Cells) -> str:
     if cells.see(NAMES["status"]).lower() not in ("", "published"):
         return "out_of_stock"
-    quantity = whole_number(cells.see(NAMES["quantity"]))
+    quantity = stock_sign(cells.see(NAMES["quantity"]))
     managed = cells.see(NAMES["manage"])
     if quantity is not None and quantity <= 0 and (not managed or is_true(managed)):
         return "backorder" if is_true(cells.see(NAMES["backorder"])) else "out_of_stock"

@@ -14,7 +14,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import whole_number
+from loader.sources.reading.options import stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product
 
 NAMES = {
@@ -108,6 +108,6 @@ def _row(line: int, cells: Cells) -> RawProduct:
 def _availability(cells: Cells) -> str:
     if cells.see(NAMES["status"]).lower() in NOT_SOLD:
         return "out_of_stock"
-    quantity = whole_number(cells.see(NAMES["quantity"]))
+    quantity = stock_sign(cells.see(NAMES["quantity"]))
     written = cells.see(NAMES["availability"])
     return written or ("" if quantity is None else "in_stock" if quantity > 0 else "out_of_stock")

@@ -11,10 +11,10 @@ from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.cells import image_paths
-from loader.sources.reading.columns import normalised
+from loader.sources.reading.columns import normalised, plain_words
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import condition_of, is_false, is_true, stock_sign, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
 
 NAMES = {
     "id": ("product_id", "id", "id_product", "id_produit", "id_produkt", "produkt_id", "id_del_producto",
@@ -32,11 +32,17 @@ NAMES = {
     "price": ("price_tax_incl.", "price_tax_included", "final_price", "price_tax_included_or_price_tax_excluded",
               "prix_ttc", "prix_de_vente_ttc", "precio_con_iva", "precio_impuestos_incluidos",
               "prezzo_tasse_incluse", "prezzo_ivato", "bruttopreis", "preis_inkl._mwst.", "preis_brutto",
-              "cena_brutto", "prijs_incl._btw", "preço_com_impostos", "price", "prix", "precio", "prezzo", "preis",
+              "cena_brutto", "prijs_incl._btw", "preço_com_impostos", "precio_imp._incl.", "precio_con_impuestos",
+              "prezzo_tasse_incl.", "prezzo_iva_inclusa", "preis_inkl._steuern", "preis_inkl._ust.",
+              "prijs_inclusief_btw", "preço_imp._incl.", "cena_z_podatkiem", "price", "prix", "precio", "prezzo",
+              "preis",
               "prijs", "cena", "preço", "price_tax_excluded_or_price_tax_included", "price_tax_excl.",
               "price_tax_excluded", "base_price", "prix_ht", "prix_de_vente_ht", "precio_sin_iva",
               "precio_impuestos_excluidos", "prezzo_tasse_escluse", "nettopreis", "preis_zzgl._mwst.",
-              "preis_netto", "cena_netto", "prijs_excl._btw", "preço_sem_impostos"),
+              "preis_netto", "cena_netto", "prijs_excl._btw", "preço_sem_impostos", "precio_imp._excl.",
+              "precio_sin_impuestos", "prezzo_tasse_escl.", "prezzo_iva_esclusa", "preis_zzgl._steuern",
+              "preis_ohne_mwst.", "preis_exkl._mwst.", "prijs_exclusief_btw", "preço_imp._excl.",
+              "cena_bez_podatku"),
     "gtin": ("ean13", "ean_13", "gtin", "ean", "upc", "isbn"),
     "mpn": ("mpn",),
     "image": ("image_urls", "image", "url_des_images", "urls_des_images", "url_de_las_imágenes", "url_de_imágenes",
@@ -54,7 +60,9 @@ NAMES = {
                   "disponible_para_pedidos", "disponibile_per_l'ordine", "bestellbar", "beschikbaar_voor_bestelling"),
     "quantity": ("quantity", "quantité", "cantidad", "quantità", "menge", "aantal", "ilość", "quantidade", "stock"),
     "when_out": ("action_when_out_of_stock", "out_of_stock", "out_of_stock_action",
-                 "action_en_cas_de_rupture_de_stock", "action_si_rupture_de_stock", "action_si_en_rupture_de_stock"),
+                 "action_en_cas_de_rupture_de_stock", "action_si_rupture_de_stock", "action_si_en_rupture_de_stock",
+                 "nicht_vorrätig_aktion", "aktion_bei_ausverkauf", "acción_cuando_se_agoten_las_existencias",
+                 "azione_quando_esaurito", "actie_bij_geen_voorraad"),
 }  # fmt: skip
 SHOWN = {
     "id": "attributes.id",
@@ -67,19 +75,22 @@ STATE = ("état", "estado", "stato")
 # These remarks, which say how cells are written or whether a price contains taxes, only PrestaShop puts into headers.
 SIGN = re.compile(
     r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
-    r"|sin iva\)|tasse (escluse|incluse)|\(yyyy-mm-dd\)",
+    r"|sin iva\)|tasse (escl|incl)|\(yyyy-mm-dd\)|\(imp\. (excl|incl)|\((zzgl|inkl|exkl)\.? |(excl|incl)\.? btw",
     re.IGNORECASE,
 )
+FEATURE = re.compile(r"\s*([^:,]+):([^:]*):\s*[0-9]+\s*(?::\s*[01]\s*)?(?:,|$)")  # "Colour:Red, dark:3"
 HOW_WRITTEN = re.compile(
     r"\(\s*(0\b|1\b|x\s*,|name\s*:|nom\s*:|nombre\s*:|nome\s*:|yyyy|aaaa|value\s*:)[^)]*\)|[*#]", re.IGNORECASE
 )
+KNOWN = {"".join(plain_words(name)): name for names in NAMES.values() for name in reversed(names)}
 
 
 @lru_cache(maxsize=10_000)
 def spelled(name: str) -> str:
-    """Returns the name of a column without remarks such as (0/1), (x,y,z...) and *."""
-    bare = HOW_WRITTEN.sub(" ", name)
-    return normalised(re.sub(r"\(([^)]*)\)", r" \1", bare).replace("n°", " ").strip(" :"))
+    """Returns the name of a column without remarks such as (0/1), (x,y,z...) and *. A name that differs from a name in
+    NAMES only in accents, letter case and punctuation is replaced by that name."""
+    bare = re.sub(r"\(([^)]*)\)", r" \1", HOW_WRITTEN.sub(" ", name)).replace("n°", " ").strip(" :")
+    return KNOWN.get("".join(plain_words(bare)), normalised(bare))
 
 
 def recognises(head: FileHead) -> bool:
@@ -113,7 +124,7 @@ class PrestaShopSource(PlatformTable):
 
 
 def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
-    condition = cells.take(of_condition).lower()
+    condition = condition_of(cells.take(of_condition))
     availability = _availability(cells)
     sku = cells.take(NAMES["sku"]) or cells.take(NAMES["id"])
     categories = [part.strip() for part in cells.take(NAMES["product_type"]).split(",") if part.strip()]
@@ -123,7 +134,7 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
         "description": plain_text(cells.take(NAMES["description"])),
         "brand": cells.take(NAMES["brand"]),
         "product_type": categories[-1].replace("/", " > ") if categories else "",
-        "price": cells.take(NAMES["price"]),
+        "price": price_in_cents(cells, NAMES["price"]),
         "gtin": cells.take(NAMES["gtin"]),
         "mpn": cells.take(NAMES["mpn"]),
         "condition": condition,
@@ -150,10 +161,13 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
 def _features(cell: str) -> dict[str, list[str]]:
     """Returns features such as "Composition:Cotton:1, Fit:Slim:2"."""
     found: dict[str, list[str]] = {}
-    for feature in re.split(r",(?=[^,:]+:)", cell):
-        parts = [part.strip() for part in feature.split(":")]
-        if len(parts) > 1 and parts[0] and parts[1]:
-            found.setdefault(parts[0], []).append(parts[1])
+    if FEATURE.sub("", cell).strip():  # features without positions
+        features = [feature.split(":") for feature in re.split(r",(?=[^,:]+:)", cell)]
+    else:
+        features = [[match[1], match[2]] for match in FEATURE.finditer(cell)]
+    for name, *values in features:
+        if values and name.strip() and values[0].strip():
+            found.setdefault(name.strip(), []).append(values[0].strip())
     return found
 
 
@@ -161,7 +175,7 @@ def _availability(cells: Cells) -> str:
     hidden = cells.see(NAMES["visibility"]).lower() in ("none", "nowhere", "nulle part", "nirgends")
     if hidden or is_false(cells.see(NAMES["active"])) or is_false(cells.see(NAMES["orderable"])):
         return "out_of_stock"
-    quantity = whole_number(cells.see(NAMES["quantity"]))
+    quantity = stock_sign(cells.see(NAMES["quantity"]))
     if quantity is None:
         return ""
     if quantity > 0:

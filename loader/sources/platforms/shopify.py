@@ -15,7 +15,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, whole_number
+from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -219,7 +219,7 @@ def _availability(of_all: Cells, variant: Cells) -> str:
     quantity."""
     if of_all.see(NAMES["status"]).lower() in ("draft", "archived") or is_false(of_all.see(NAMES["published"])):
         return "out_of_stock"
-    quantity = whole_number(variant.see(NAMES["quantity"]))
+    quantity = stock_sign(variant.see(NAMES["quantity"]))
     if variant.see(NAMES["tracker"]) and quantity is not None and quantity <= 0:
         policy = variant.see(NAMES["policy"])
         return "backorder" if policy.lower() == "continue" or is_true(policy) else "out_of_stock"

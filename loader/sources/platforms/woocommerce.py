@@ -13,8 +13,8 @@ from loader.rejects import Reject
 from loader.sources.platforms.woocommerce_headers import english
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
+from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 NAMES = {
@@ -147,7 +147,7 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": "/".join(_list(whole.take(NAMES["brand"]))),
         "product_type": categories[0] if categories else "",
-        "price": whole.take(NAMES["price"]) or whole.take(NAMES["sale"]),
+        "price": price_in_cents(whole, NAMES["price"]) or whole.take(NAMES["sale"]),
         "gtin": whole.take(NAMES["gtin"]),
         "link": whole.take(NAMES["link"]),
         "item_group_id": of_parent.see(NAMES["sku"]) or written.removeprefix("id:"),
@@ -194,7 +194,8 @@ def _availability(cells: Cells, of_parent: Cells) -> str:
         if (published and not is_true(published)) or each.see(NAMES["visibility"]).lower() == "hidden":
             return "out_of_stock"
     in_stock = cells.see(NAMES["in_stock"]) or of_parent.see(NAMES["in_stock"])
-    quantity = whole_number(cells.see(NAMES["stock"]) or of_parent.see(NAMES["stock"]))
+    own = cells.see(NAMES["stock"])
+    quantity = stock_sign(of_parent.see(NAMES["stock"]) if own in ("", "parent") else own)
     backorders = (cells.see(NAMES["backorders"]) or of_parent.see(NAMES["backorders"])).lower()
     may_backorder = is_true(backorders) or backorders == "notify"
     if in_stock.lower() in ("backorder", "onbackorder"):

@@ -31,15 +31,47 @@ def field_of_option(name: str) -> str | None:
     return None
 
 
+TRUE = frozenset((
+    "1", "true", "yes", "y", "on", "enabled", "active", "ja", "oui", "si", "sí", "sì", "sim", "tak", "wahr", "vrai",
+    "verdadero", "vero", "verdadeiro", "waar", "prawda",
+))  # fmt: skip
+FALSE = frozenset((
+    "0", "false", "no", "n", "off", "disabled", "inactive", "nein", "non", "nee", "não", "nao", "nie", "falsch", "faux",
+    "falso", "onwaar", "fałsz",
+))  # fmt: skip
+CONDITIONS = {
+    **dict.fromkeys(("neu", "neuf", "nuevo", "nuovo", "nieuw", "novo", "nowy"), "new"),
+    **dict.fromkeys(("gebraucht", "occasion", "usado", "usato", "gebruikt", "używany"), "used"),
+    **dict.fromkeys((
+        "generalüberholt", "wiederaufbereitet", "reconditionné", "reacondicionado", "ricondizionato", "refurbished",
+        "recondicionado", "odnowiony",
+    ), "refurbished"),
+}  # fmt: skip
+
+
 def whole_number(cell: str) -> int | None:
-    """Returns the number in a cell such as "5", "-1", "5.0000" or "'5", or None."""
-    found = re.fullmatch(r"'?(-?[0-9]{1,15})([.,]0*)?", cell.strip())
+    """Returns the number in a cell such as "5", "-1", "5.0000" or "'5", or None. Three zeros after a dot or comma could
+    be decimals or thousands, so "5.000" gives None."""
+    found = re.fullmatch(r"'?(-?[0-9]{1,15})([.,](0{0,2}|0{4,}))?", cell.strip())
     return int(found[1]) if found else None
 
 
+def stock_sign(cell: str) -> int | None:
+    """Returns 1 for a cell with a positive number, 0 for zero, -1 for a negative number, or None for other texts."""
+    found = re.fullmatch(r"'?(-?)([0-9][0-9.,' ]*)", cell.strip())
+    if found is None:
+        return None
+    return 0 if not found[2].strip("0.,' ") else -1 if found[1] else 1
+
+
 def is_true(cell: str) -> bool:
-    return cell.strip().lower() in ("1", "true", "yes", "y", "on", "enabled", "active", "ja", "oui", "si", "sí")
+    return cell.strip().lower() in TRUE
 
 
 def is_false(cell: str) -> bool:
-    return cell.strip().lower() in ("0", "false", "no", "n", "off", "disabled", "inactive", "nein", "non")
+    return cell.strip().lower() in FALSE
+
+
+def condition_of(cell: str) -> str:
+    """Returns the condition of a product in lower case and in English, if its name is known in that language."""
+    return CONDITIONS.get(cell.lower(), cell.lower())

@@ -3,11 +3,14 @@
 A source removes the cells that it knows from each row. All remaining cells become attributes, so that no cell is lost.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+from db.catalog.prices import CENT
 from db.catalog.product import RawProduct
 from loader.errors import MissingColumns
 from loader.rejects import Reject
@@ -15,6 +18,8 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.options import field_of_option
 from loader.sources.reading.table import Table
+
+MORE_DECIMALS = re.compile(r"[0-9]{1,10}[.,][0-9]{4,20}")
 
 
 class Cells(dict[str, str]):
@@ -102,6 +107,18 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
         {name: value for name, value in attributes.items() if value not in ("", None, [], {})},
         line,
     )
+
+
+def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
+    """Removes and returns a price. Databases write prices without taxes with four or six decimals, which are rounded to
+    two. If this changes the price, the cell is not removed, so that the exact price becomes an attribute."""
+    written = cells.see(names)
+    if not MORE_DECIMALS.fullmatch(written):
+        return cells.take(names)
+    exact = Decimal(written.replace(",", "."))
+    if (price := exact.quantize(CENT)) == exact:
+        cells.take(names)
+    return str(price)
 
 
 def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Mapping[str, list[str]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from loader.sources.reading.cells import is_empty
 from loader.sources.reading.columns import USUAL_NAMES, FieldColumns, normalised
-from loader.sources.reading.options import field_of_option, is_false, is_true, whole_number
+from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign
 
 LISTS = ("variants", "variations", "skus")
 IDENTIFIERS = ("sku", "id", "variant_id", "barcode")
@@ -221,7 +221,7 @@ def _availability(record: Record) -> str:
     is_unpublished = "published_at" in record and record["published_at"] is None
     if is_hidden or is_unpublished or _text(record.get("status")).lower() in NOT_SOLD:
         return "out_of_stock"
-    quantity = whole_number(_text(next((record[name] for name in QUANTITIES if name in record), None)))
+    quantity = stock_sign(_text(next((record[name] for name in QUANTITIES if name in record), None)))
     if quantity is not None and all(record.get(name, True) not in NOT_TRACKED for name in TRACKERS):
         may_backorder = record.get("inventory_policy") == "continue" or record.get("allow_backorder") is True
         return "in_stock" if quantity > 0 else "backorder" if may_backorder else "out_of_stock"

@@ -95,6 +95,16 @@ def test_the_variations_of_a_german_woocommerce_export_inherit_from_their_parent
     assert not any("cost" in name or "url" in name for one in found.values() for name in one)
 
 
+def test_headers_of_prestashop_are_read_in_german_and_spanish():
+    [pulli] = products(FIXTURES / "prestashop_de.csv").values()
+    expected = {"sku": "P1", "price": "35,90", "condition": "new", "color": "Rot", "größe": "M", "menge": 3}
+    assert {name: pulli.get(name) for name in expected} == expected
+    assert (pulli["availability"], pulli["images"]) == ("in_stock", ["https://img.example/1.jpg"])
+    taza, plato = products(FIXTURES / "prestashop_list_es.csv").values()
+    assert (taza["sku"], taza["price"], taza["availability"]) == ("T7", "12,10 €", "in_stock")
+    assert (plato["sku"], plato["price"], plato["availability"]) == ("8", "1.493,75 €", "out_of_stock")
+
+
 def test_the_columns_of_a_localized_export_are_shown_under_their_own_names():
     columns = open_source(FIXTURES / "woocommerce_de.csv").columns
     assert (columns["Regulärer Preis"], columns["Gewicht (kg)"]) == ("price", "attributes.weight_(kg)")

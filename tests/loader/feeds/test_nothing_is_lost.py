@@ -26,6 +26,7 @@ STRUCTURE = {
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
     "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
     "merchant_odd.xml": {"two", "ids"},  # the title of an item that is rejected
+    "prestashop_de.csv": {"2", "neu"},  # the position of a feature, and the condition, which is stored in English
     "product.jsonld": {
         "bags",
         "page",
@@ -43,13 +44,13 @@ STRUCTURE = {
     "woocommerce.csv": {"logo", "30", "variable"},
     "woocommerce_de.csv": {"10", "nund", "variable"},  # nund: the end of a line, as in "Weich\\nund"
 }
-DELIMITERS = {"prestashop.csv": ";", "prestashop_list.csv": ";", "merchant.tsv": "\t"}
 Cell = tuple[str, int, str]  # the column, the line, and the text
 
 
 def cells_of_table(path: Path) -> Iterator[Cell]:
     with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file, delimiter=DELIMITERS.get(path.name, ","), skipinitialspace=True)
+        delimiter = ";" if "prestashop" in path.name else "\t" if path.suffix == ".tsv" else ","
+        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         lines = [(rows.line_num, row) for row in rows]
     header = next(number for number, (_, row) in enumerate(lines) if not row[0].startswith("# "))
     for line, row in lines[header + 1 :]:
