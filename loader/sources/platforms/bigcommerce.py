@@ -5,6 +5,7 @@ Image. The rows after the row of a product belong to that product. Each SKU or v
 a product without SKUs and variants.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +28,7 @@ NAMES = {
     "brand": ("brand_name", "brand"),
     "product_type": ("category", "categories", "category_string", "category_details"),
     "price": ("price", "default_price"),
-    "gtin": ("gps_global_trade_item_number", "global_trade_number", "product_upc/ean", "upc/ean"),
+    "gtin": ("gps_global_trade_item_number", "global_trade_number", "gtin", "product_upc/ean", "upc/ean"),
     "mpn": ("gps_manufacturer_part_number", "manufacturer_part_number"),
     "link": ("product_url", "url"),
     "condition": ("product_condition", "condition"),
@@ -56,9 +57,10 @@ IMAGE = re.compile(
     r"|image_description|image_is_thumbnail|image_sort_order))"
 )
 CONTROL = re.compile(r"\[[A-Z]+\]")  # "[RB]" in "[RB]Color=Red" is the control that the shop shows for the option
+CUSTOM_FIELD = re.compile(r'"([^"=]+)=([^"]*)"|([^;\n="]+)=([^;\n]*)')
 OF_EACH_SKU = frozenset((
     "item_type", "item", "product_id", "id", "product_name", "name", "product_code/sku", "product_sku", "sku",
-    "gps_global_trade_item_number", "global_trade_number", "product_upc/ean", "upc/ean", "current_stock_level",
+    "gps_global_trade_item_number", "global_trade_number", "gtin", "product_upc/ean", "upc/ean", "current_stock_level",
     "current_stock", "stock_level", "low_stock_level", "low_stock", "options", "variant_image_url",
     "bin_picking_number", "gps_manufacturer_part_number", "manufacturer_part_number",
 ))  # fmt: skip
@@ -192,17 +194,16 @@ def _options(cell: str) -> dict[str, list[str]]:
 
 
 def _custom_fields(cell: str) -> dict[str, list[str]]:
-    """Returns fields written as "Material=Cotton;Fit=Slim" or as [{"name": "Material", "value": "Cotton"}]."""
-    pairs = re.findall(r'"name"\s*:\s*"(.*?)"\s*,\s*"value"\s*:\s*"(.*?)"', cell) or [
-        (name, value)
-        for part in re.split(r"[;\n]", cell)
-        for name, separator, value in [part.partition("=")]
-        if separator
-    ]
+    """Returns fields written as "Material=Cotton;Fit=Slim", with or without quotes around each field, or as
+    [{"name": "Material", "value": "Cotton"}]."""
     found: dict[str, list[str]] = {}
+    try:
+        pairs = [(str(field["name"]), str(field["value"])) for field in json.loads(cell)]
+    except (ValueError, KeyError, TypeError):
+        pairs = [(quoted or name, text or value) for quoted, text, name, value in CUSTOM_FIELD.findall(cell)]
     for name, value in pairs:
         if name.strip() and value.strip():
-            found.setdefault(name.strip().strip('"'), []).append(value.strip().strip('"'))
+            found.setdefault(name.strip(), []).append(value.strip())
     return found
 
 

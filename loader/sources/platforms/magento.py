@@ -56,6 +56,8 @@ OF_THE_PARENT = frozenset((
     "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,
     "created_at", "updated_at", "weight",
 ))  # fmt: skip
+# "color=Blue"; a value in quotes may have commas and equals signs
+PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
 
 
@@ -92,7 +94,8 @@ class MagentoSource(PlatformTable):
                 if (cells.see(NAMES["store_view"]) and stored.count("sku", sku)) or _is_replaced(stored, cells):
                     continue
                 parent = stored.first("variant", sku)
-                yield _row(line, cells, parent[1] if parent else None, _views(stored, sku))
+                views = _views(stored, parent[1].see(NAMES["sku"])) if parent else {}
+                yield _row(line, cells, parent[1] if parent else None, views | _views(stored, sku))
 
 
 def _variations(cells: Cells) -> dict[str, dict[str, str]]:
@@ -128,13 +131,14 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
     extra = Cells({name: value for name, value in additional.items() if value})
     categories = _categories(whole.take(NAMES["product_type"]))
     kind = whole.take(NAMES["kind"])
+    is_zero = stock_sign(whole.see(NAMES["price"])) == 0  # the price of a bundle may be the sum of its parts
     fields = {
         "sku": whole.take(NAMES["sku"]),
         "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": whole.take(NAMES["brand"]) or extra.take(NAMES["brand"]),
         "product_type": max(categories, key=lambda category: category.count(" > "), default=""),
-        "price": price_in_cents(whole, NAMES["price"]),
+        "price": "" if kind == "bundle" and is_zero else price_in_cents(whole, NAMES["price"]),
         "gtin": whole.take(NAMES["gtin"]) or extra.take(NAMES["gtin"]),
         "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
         "item_group_id": of_parent.see(NAMES["sku"]),
@@ -156,10 +160,8 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
 def _pairs(cell: str) -> dict[str, str]:
     """Returns the attributes in a cell such as "color=Blue,size=M", where a value may be in quotes."""
     found = {}
-    for pair in re.split(r",(?=\s*[A-Za-z0-9_]+=)", cell):
-        name, separator, value = pair.partition("=")
-        if separator:
-            found[name.strip()] = value.strip().removeprefix('"').removesuffix('"').replace('""', '"')
+    for match in PAIR.finditer(cell):
+        found[match[1]] = match[2].strip().removeprefix('"').removesuffix('"').replace('""', '"')
     return found
 
 

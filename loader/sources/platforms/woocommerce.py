@@ -49,11 +49,8 @@ SHOWN = {
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
 TEXTS = frozenset(("description", "short_description", "purchase_note"))
 FORMULAS = ("'=", "'+", "'-", "'@")
-# Columns by which the export is recognised
-SIGNS = frozenset((
-    "in_stock?", "visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?",
-    "is_featured?",
-))  # fmt: skip
+# Columns, in any language, that no other platform has
+SIGNS = frozenset(("visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?"))
 # Cells of a parent that its variations do not inherit
 OF_THE_PARENT = frozenset((
     "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
@@ -69,7 +66,7 @@ def recognises(head: FileHead) -> bool:
         and bool({"sku", "id"} & names)
         and (
             len(SIGNS & names) > 1
-            or ("type" in names and bool(SIGNS & names))
+            or ("type" in names and bool(SIGNS & names or "In stock?" in head.header))
             or {"type", "sku", "regular_price", "published", "categories"} <= names
         )
     )

@@ -100,7 +100,7 @@ TRANSLATIONS = {
                     "knoptekst", "texto do botao", "tekst przycisku", "knapptext"),
     "position": ("posicion", "posizione", "positie", "posicao", "pozycja"),
 }  # fmt: skip
-ENGLISH = {" ".join(plain_words(name)): name for name in TRANSLATIONS} | {
+ENGLISH = {" ".join(plain_words(name)): name for name in TRANSLATIONS if "?" not in name} | {
     translation: name for name, translations in TRANSLATIONS.items() for translation in translations
 }
 # Headers of one attribute or download have a number. The part is known by a beginning of a word.

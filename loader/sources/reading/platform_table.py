@@ -6,7 +6,7 @@ A source removes the cells that it knows from each row. All remaining cells beco
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -116,7 +116,7 @@ def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
     if not MORE_DECIMALS.fullmatch(written):
         return cells.take(names)
     exact = Decimal(written.replace(",", "."))
-    if (price := exact.quantize(CENT)) == exact:
+    if (price := exact.quantize(CENT, ROUND_HALF_UP)) == exact:
         cells.take(names)
     return str(price)
 

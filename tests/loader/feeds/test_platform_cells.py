@@ -1,0 +1,112 @@
+"""Cells of a platform's export that are written in an unusual way are read as the shop means them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.catalog.product import RawProduct
+from loader.sources import open_source
+from loader.sources.reading.options import stock_sign, whole_number
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def read(path: Path, content: str) -> dict[str, dict[str, Any]]:
+    """Returns the fields and attributes of each product by its SKU."""
+    path.write_text(content)
+    rows = [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
+    return {row.fields["sku"]: {**row.attributes, **row.fields} for row in rows}
+
+
+def test_the_state_and_the_orders_of_a_french_prestashop_export_are_read(tmp_path: Path):
+    header = "ID;Actif (0/1);Nom *;Référence #;Prix TTC;Quantité;Action si rupture de stock;État\n"
+    found = read(tmp_path / "a.csv", header + "1;1;Pull;P1;43,08;0;1;Neuf\n2;1;Mug;P2;9,00;0;0;new\n")
+    assert open_source(tmp_path / "a.csv").columns["État"] == "condition"
+    assert [(one["condition"], one["availability"]) for one in found.values()] == [
+        ("new", "backorder"),
+        ("new", "out_of_stock"),
+    ]
+    assert "état" not in found["P1"]
+    assert open_source(FIXTURES / "prestashop_list.csv").columns["État"] == "availability"
+
+
+def test_prices_with_more_than_two_decimals_are_rounded_and_kept(tmp_path: Path):
+    header = "Product ID;Active (0/1);Name *;Reference #;Price tax excluded;Quantity\n"
+    found = read(tmp_path / "a.csv", header + "1;1;Tee;T1;19.126456;1\n2;1;Mug;M1;1290,000000;0.5000\n")
+    assert (found["T1"]["price"], found["T1"]["price_tax_excluded"]) == ("19.13", "19.126456")
+    assert found["M1"]["price"] == "1290.00" and "price_tax_excluded" not in found["M1"]
+    assert found["M1"]["availability"] == "in_stock"
+
+
+def test_the_value_of_a_prestashop_feature_may_have_a_comma(tmp_path: Path):
+    header = "Product ID;Active (0/1);Name *;Reference #;Feature(Name:Value:Position);File URL\n"
+    [tee] = read(tmp_path / "a.csv", header + "1;1;Tee;T1;Fit:Slim:1,Colour:Red, dark:3;https://x.example/f\n").values()
+    assert (tee["fit"], tee["color"]) == ("Slim", "Red, dark")
+    assert "file_url" not in tee
+
+
+def test_a_magento_attribute_in_quotes_may_have_commas_and_equals_signs(tmp_path: Path):
+    header = "sku,store_view_code,product_type,name,price,additional_attributes,configurable_variations\n"
+    rows = [
+        'S,,simple,Tee S,52.125000,"color=Black,care=""wash, dry=no"",size=S",',
+        'C,,configurable,Tee,,,"sku=S,size=S"',
+        "C,fr,configurable,Maillot,,,",
+    ]
+    found = read(tmp_path / "a.csv", header + "\n".join(rows) + "\n")
+    assert (found["S"]["care"], found["S"]["size"], found["S"]["price"]) == ("wash, dry=no", "S", "52.13")
+    assert found["S"]["store_views"]["fr"]["name"] == "Maillot"
+    assert open_source(tmp_path / "a.csv").name == "magento"
+
+
+def test_a_magento_bundle_without_a_price_of_its_own_has_no_price(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("sku,attribute_set_code,product_type,name,price\nB,Set,bundle,Set,0.000000\n")
+    [row] = open_source(tmp_path / "a.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert "price" not in row.fields and row.attributes["price"] == "0.000000"
+
+
+def test_a_bigcommerce_export_with_types_and_featured_products_is_not_woocommerces(tmp_path: Path):
+    header = "Item,ID,Name,Type,SKU,Inventory Tracking,Current Stock,Price,Categories,Is Visible,Is Featured,GTIN"
+    fields = '"[{""name"":""Care"",""value"":""wash; ""}]"'
+    row = f"Product,112,Tee,physical,TEE,product,3,20,24,TRUE,FALSE,4006381333931,{fields}"
+    found = read(tmp_path / "a.csv", f"{header},Custom Fields\n{row}\n")
+    assert open_source(tmp_path / "a.csv").name == "bigcommerce"
+    assert (found["TEE"]["gtin"], found["TEE"]["availability"], found["TEE"]["care"]) == (
+        "4006381333931",
+        "in_stock",
+        "wash;",
+    )
+
+
+def test_a_quoted_bigcommerce_field_may_have_a_semicolon(tmp_path: Path):
+    header = "Item Type,Product ID,Product Name,Product Code/SKU,Price,Product Custom Fields\n"
+    found = read(tmp_path / "a.csv", header + 'Product,77,Lamp,L,9,"""Colour=Black"";""Note=5;6"""\n')
+    assert (found["L"]["color"], found["L"]["note"]) == ("Black", "5;6")
+
+
+@pytest.mark.parametrize("header", ["sku,name,type,In stock", "sku,name,type,Is featured,price"])
+def test_a_table_with_common_names_is_no_woocommerce_export(header: str, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(f"{header}\n{','.join('a' for _ in header.split(','))}\n")
+    assert open_source(tmp_path / "a.csv").name == "delimited"
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "sign"),
+    [("5", 5, 1), ("'5", 5, 1), ("5.0000", 5, 1), ("5.000", None, 1), ("0.5", None, 1), ("-2", -2, -1), ("0,00", 0, 0)],
+)
+def test_a_quantity_with_three_zeros_behind_a_dot_is_positive_but_no_number(written: str, number: int, sign: int):
+    assert (whole_number(written), stock_sign(written)) == (number, sign)
+
+
+def test_the_characters_that_woocommerce_escapes_are_read_as_the_shop_has_them(tmp_path: Path):
+    header = "ID,Type,SKU,Name,Published,Short description,Description,In stock?,Regular price,Purchase note\n"
+    row = r"1,simple,S1,'-50% mug,1,'+ cup,Warm\nand cosy C:\\new,1,5,Wash\nby hand"
+    [one] = read(tmp_path / "a.csv", header + row).values()
+    assert (one["title"], one["short_description"]) == ("-50% mug", "+ cup")
+    assert one["description"].split() == ["Warm", "and", "cosy", r"C:\new"]
+    assert one["purchase_note"].split() == ["Wash", "by", "hand"]
+
+
+def test_the_labels_of_a_magento_product_with_variants_do_not_appear_as_an_attribute_without_values():
+    assert open_source(FIXTURES / "magento.csv").columns["configurable_variation_labels"] == "item_group_id"
