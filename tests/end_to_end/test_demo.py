@@ -35,7 +35,7 @@ def env(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return windowshop_in_new_interpreter("demo", "--no-serve", env=env, timeout=600)
+    return windowshop_in_new_interpreter("demo", "--no-serve", env=env)
 
 
 def left_running(home: Path) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_second_demo_encodes_no_product_again(
         "union all select encoded_at from shop.starter_title)"
     )
     before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
-    second = windowshop("demo", "--no-serve", "--keep", env=env, timeout=120)
+    second = windowshop("demo", "--no-serve", "--keep", env=env)
     assert second.returncode == 0, second.stderr
     assert "0 new, 1242 unchanged" in second.stdout
     assert server.status(home).kept

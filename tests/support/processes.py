@@ -95,7 +95,7 @@ def _fork_server() -> ForkServerContext:
 
 
 def windowshop(
-    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return the result, whatever the exit code is."""
     with TemporaryDirectory(prefix="windowshop-command-") as name:
@@ -110,7 +110,7 @@ def windowshop(
 
 
 def windowshop_in_new_interpreter(
-    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as `windowshop` does, but in an interpreter of its own, as a user starts it. Some libraries read
     environment variables only when they are imported."""
