@@ -8,6 +8,7 @@ transactions. If a sync is interrupted, the next sync changes the remaining prod
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from db.errors import SettingsError
 from loader.errors import SyncRefused
 from loader.rejects import Reject
 from loader.summary import LoadSummary, SyncCounts
+from loader.transient import with_retry
 
 BATCH_ROWS = 5_000  # a transaction changes at most this many products
 _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
@@ -109,9 +111,12 @@ class SyncRun:
     def _change(self, count: int) -> int:
         changed = 0
         for after in range(0, count, BATCH_ROWS):
-            with self._conn.begin():
-                changed += sync.change(self._conn, after, BATCH_ROWS, delete=self._options.delete)
+            changed += with_retry(partial(self._change_batch, after))
         return changed
+
+    def _change_batch(self, after: int) -> int:
+        with self._conn.begin():
+            return sync.change(self._conn, after, BATCH_ROWS, delete=self._options.delete)
 
     def _refusal(self, vanishing: int, there: int) -> SyncRefused | None:
         name, what = self._path.name, "deleted" if self._options.delete else "marked as out of stock"

@@ -24,12 +24,23 @@ _COUNT = text(
     "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
-_BATCH = "(select m.product_id from pg_temp.missing m where m.number > :after and m.number <= :after + :rows)"
-_MARK = text(
-    "update shop.product p set availability = 'out_of_stock', updated_at = statement_timestamp() "
-    f"where p.product_id in {_BATCH} {_STILL_OFFERED}"
+# Locks products in the order of product_id, as every writer does. A number is only compared with a parameter: a sum of
+# two parameters would be a smallint, and would end the sync beyond 32,767 products.
+_BATCH = """
+with batch as materialized (
+    select p.product_id from pg_temp.missing m join shop.product p using (product_id)
+    where m.number > :after and m.number <= :until {condition} order by p.product_id for {lock} of p
 )
-_DELETE = text(f"delete from shop.product p where p.product_id in {_BATCH}")
+"""
+_MARK = text(
+    _BATCH.format(condition=_STILL_OFFERED, lock="no key update")
+    + "update shop.product p set availability = 'out_of_stock', updated_at = statement_timestamp() "
+    "from batch b where p.product_id = b.product_id"
+)
+_DELETE = text(
+    _BATCH.format(condition="", lock="update") + "delete from shop.product p using batch b "
+    "where p.product_id = b.product_id"
+)
 
 
 @dataclass(frozen=True)
@@ -66,4 +77,4 @@ def change(conn: Connection, after: int, rows: int, *, delete: bool) -> int:
     With `delete`, the products are deleted, otherwise they are marked as out of stock. Returns the number of changed
     products.
     """
-    return conn.execute(_DELETE if delete else _MARK, {"after": after, "rows": rows}).rowcount
+    return conn.execute(_DELETE if delete else _MARK, {"after": after, "until": after + rows}).rowcount
