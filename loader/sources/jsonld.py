@@ -171,7 +171,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         if keywords := words(product.get("keywords") or ""):
             attributes["keywords"] = keywords
         attributes |= _properties(product.get("additionalProperty"))
-        images = tuple(_absolute(path) for path in image_paths(_unwrapped(product.get("image"))))
+        images = tuple(map(_absolute, image_paths([*_list(_unwrapped(product.get("image")))], faults)))
         return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line, faults)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
@@ -220,15 +220,20 @@ def _has_more(value: Any, names: frozenset[str]) -> bool:
 
 def _properties(value: Any) -> dict[str, Any]:
     """Returns attributes from additionalProperty, a list of {"@type": "PropertyValue", "name": "Width", "value": 12,
-    "unitText": "cm"}."""
+    "unitText": "cm"}. Members without a name or value stay in one attribute."""
     found: dict[str, Any] = {}
+    others = []
     for member in _list(value):
-        if isinstance(member, dict) and isinstance(member.get("name"), str) and member.get("value") is not None:
-            content = _unwrapped(member["value"])
-            unit = member.get("unitText") or member.get("unitCode")
+        named = member if isinstance(member, dict) else {}
+        name = named.get("name") or named.get("propertyID")
+        if isinstance(name, str) and named.get("value") is not None:
+            content = _unwrapped(named["value"])
+            unit = named.get("unitText") or named.get("unitCode")
             content = f"{content} {unit}" if isinstance(unit, str) else content
-            found[member["name"]] = [*_list(found[member["name"]]), content] if member["name"] in found else content
-    return found
+            found[name] = [*_list(found[name]), content] if name in found else content
+        else:
+            others.append(member)
+    return {**found, "additionalProperty": others} if others else found
 
 
 def _absolute(path: str) -> str:

@@ -30,6 +30,8 @@ FIELDS = frozenset(("id", "title", "link", "image_link"))  # the columns by whic
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
 FIRST_ITEMS = 100  # the columns are all names in the first 100 items, because an item may omit its empty fields
+# Attributes of RSS and Atom that say how the text of an element is written
+OF_A_LINK = frozenset(("href", "rel", "type", "hreflang", "lang", "length", "isPermaLink", "title", "scheme"))
 PIECE = 64 * 1024  # the parser gets this many bytes at a time
 
 
@@ -52,10 +54,16 @@ def merchant_source(
 class _Element:
     tag: str  # {namespace}name, as the parser writes it
     texts: list[str] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
     members: dict[str, Any] = field(default_factory=dict)
 
     def value(self) -> Any:
-        return self.members or "".join(self.texts).strip()
+        """Returns the text of the element. If the element has members or attributes, returns an object with the text as
+        `value`, such as {"value": "12.50", "currency": "EUR"}."""
+        text = "".join(self.texts).strip()
+        if not self.attributes:
+            return self.members or text
+        return {**self.attributes, **({"value": text} if text else {}), **self.members}
 
 
 @dataclass
@@ -237,7 +245,12 @@ def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
     "alternate" has the relation in its name, as in link_enclosure."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
-    return _Element(name, [attributes["href"]] if "href" in attributes else [])
+    if not attributes:
+        return _Element(name)
+    others = {
+        key: text for key, text in attributes.items() if text and key not in OF_A_LINK and not key.startswith("{")
+    }
+    return _Element(name, [attributes["href"]] if "href" in attributes else [], others)
 
 
 def _local(tag: str) -> str:

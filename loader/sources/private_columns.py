@@ -47,8 +47,8 @@ PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
 PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
 # In {"name": "Cost", "value": 5}, a value of one of LABELS is the name of the member in VALUES.
-LABELS = ("name", "key", "code", "label", "attribute_code")
-VALUES = ("value", "values", "content")
+LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
+VALUES = ("value", "values", "content", "options", "attribute_value")
 
 
 @lru_cache(maxsize=10_000)
@@ -107,6 +107,8 @@ class WithoutPrivateColumns(WrappedSource):
             is_kept = normalised(name) in self._kept
             if not is_kept and is_private(whole):
                 self.dropped[whole] += 1
+            elif self._is_private_pair(member):
+                continue
             elif not self._ignored or normalised(name) not in self._ignored:
                 if isinstance(member, dict | list):
                     member = self._public(member, "" if is_kept else f"{whole}.")

@@ -15,7 +15,7 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
+from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -185,7 +185,16 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
         "image_alt_text": _one_or_all([text for _, _, text in whole.images if text]),
     }
     set_options(fields, attributes, {name: [value] for name, value in options.items()})
+    _set_fields_of_metafields(fields, attributes)
     return product(fields, images, attributes, line)
+
+
+def _set_fields_of_metafields(fields: dict[str, str], attributes: dict[str, Any]) -> None:
+    """Sets color, size and material from columns such as "Color (product.metafields.shopify.color-pattern)", unless an
+    option has set them."""
+    for name, cell in attributes.items():
+        if "(product.metafields." in name and (field := field_of_option(name)) and not fields.get(field):
+            fields[field] = "/".join(words(cell))
 
 
 def _is_ours(name: str) -> bool:
@@ -217,7 +226,9 @@ def _position(cell: str, otherwise: int) -> float:
 def _availability(of_all: Cells, variant: Cells) -> str:
     """Returns the availability. The quantity counts only if Shopify tracks it. Shops with several locations export no
     quantity."""
-    if of_all.see(NAMES["status"]).lower() in ("draft", "archived") or is_false(of_all.see(NAMES["published"])):
+    if of_all.see(NAMES["status"]).lower() in ("draft", "archived", "unlisted") or is_false(
+        of_all.see(NAMES["published"])
+    ):
         return "out_of_stock"
     quantity = stock_sign(variant.see(NAMES["quantity"]))
     if variant.see(NAMES["tracker"]) and quantity is not None and quantity <= 0:

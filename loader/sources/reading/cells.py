@@ -37,8 +37,9 @@ def one_text(field: str, value: Any) -> str:
     return texts[0]
 
 
-def image_paths(value: Any) -> list[str]:
-    """Returns the image paths or addresses in a value.
+def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list[str]:
+    """Returns the image paths or addresses in a value. If `faults` is given, it gets the faults of the members of a
+    list, and the other members are returned.
 
     A text with paths is split at | and ;. A text with addresses is split only where another address begins, because
     addresses may contain ; and a comma.
@@ -47,7 +48,7 @@ def image_paths(value: Any) -> list[str]:
         between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
         return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
-        return [path for member in value for path in _paths_of_member(member)]
+        return [path for member in value for path in _paths_of_member(member, faults)]
     if isinstance(value, Mapping):
         address = next((value[name] for name in IMAGE_ADDRESS_NAMES if value.get(name)), None)
         if address is None:
@@ -58,11 +59,17 @@ def image_paths(value: Any) -> list[str]:
     raise ValueError(f"an image is a path or an address, not {_kind(value)}")
 
 
-def _paths_of_member(member: Any) -> list[str]:
+def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[str]:
     """Returns the paths in a member of a list of images. A text in a list is one path and is not split."""
     if isinstance(member, str):
         return [member.strip()] if member.strip() else []
-    return image_paths(member)
+    try:
+        return image_paths(member)
+    except ValueError as error:
+        if faults is None:
+            raise
+        faults.append(("image", str(error)))
+        return []
 
 
 def words(value: Any) -> list[str]:

@@ -97,9 +97,9 @@ class Columns:
                 continue
             try:
                 if name == "image":
-                    images = (*image_paths(cell), *images)
+                    images = (*image_paths(cell, faults), *images)
                 elif name == "additional_image":
-                    images = (*images, *image_paths(cell))
+                    images = (*images, *image_paths(cell, faults))
                 elif name == "image_phash":
                     phash = one_text(name, cell)
                 elif name == "keywords":
@@ -140,7 +140,7 @@ class Columns:
                 continue
             try:
                 if field in ("image", "additional_image"):
-                    images = (*images, *image_paths(cell))
+                    images = (*images, *image_paths(cell, faults))
                 elif field == "keywords":
                     attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
                 elif field in fields:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from db.catalog import prices, values
 from loader.sources.reading.cells import one_text
 
+OTHER_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP", "MinimumAdvertisedPrice", "InvoicePrice"))
 BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
 
 
@@ -72,12 +73,25 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """Returns the value that the offer itself has for `name`, or else the value in its first price specification."""
+    """Returns the value that the offer itself has for `name`, or else the value in the price specification of the price
+    that everybody pays."""
     if offer.get(name) is not None:
         return offer[name]
     specifications = offer.get("priceSpecification")
-    first = specifications[0] if isinstance(specifications, list) and specifications else specifications
-    return first.get(name) if isinstance(first, dict) else None
+    every: list[dict[str, Any]] = [
+        specification
+        for specification in (specifications if isinstance(specifications, list) else [specifications])
+        if isinstance(specification, dict)
+    ]
+    best = next((each for each in every if not _is_other_price(each)), every[0] if every else {})
+    return best.get(name)
+
+
+def _is_other_price(specification: dict[str, Any]) -> bool:
+    """Returns whether this is the price of an amount such as 100 ml, of members of a club, or a price that is crossed
+    out."""
+    kind = str(specification.get("priceType", "")).rpartition("/")[2]
+    return kind in OTHER_PRICES or "referenceQuantity" in specification or "validForMemberTier" in specification
 
 
 def _amount(price: str) -> Decimal:

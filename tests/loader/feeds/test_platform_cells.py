@@ -91,6 +91,16 @@ def test_a_table_with_common_names_is_no_woocommerce_export(header: str, tmp_pat
     assert open_source(tmp_path / "a.csv").name == "delimited"
 
 
+def test_metafields_of_shopify_set_the_color_and_material_that_no_option_sets(tmp_path: Path):
+    metafields = "Color (product.metafields.shopify.color-pattern),Material (product.metafields.custom.material)"
+    header = f"Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,Status,{metafields}\n"
+    found = read(
+        tmp_path / "a.csv", header + "a,A,Colour,Blue,A1,5,,active,red; green,wool\nb,B,,,B1,5,,unlisted,red; green,\n"
+    )
+    assert (found["A1"]["color"], found["A1"]["material"]) == ("Blue", "wool")
+    assert (found["B1"]["color"], found["B1"]["availability"]) == ("red/green", "out_of_stock")
+
+
 @pytest.mark.parametrize(
     ("written", "number", "sign"),
     [("5", 5, 1), ("'5", 5, 1), ("5.0000", 5, 1), ("5.000", None, 1), ("0.5", None, 1), ("-2", -2, -1), ("0,00", 0, 0)],

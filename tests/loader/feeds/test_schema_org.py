@@ -111,3 +111,42 @@ def test_schema_org_products_are_found_in_json_ld_documents_lists_and_lines(
     # availability of any offer. The attribute `offers` keeps every offer.
     assert (large["availability"], large["price"], large["currency"]) == ("preorder", Decimal("45.00"), "USD")
     assert len(large["attributes"]["offers"]) == 3
+
+
+def product(document: dict[str, object], path: Path) -> RawProduct:
+    path.write_text(json.dumps({"@type": "Product", "sku": "1", "name": "A", **document}))
+    [row] = open_source(path).rows()
+    assert isinstance(row, RawProduct)
+    return row
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"priceType": "https://schema.org/StrikethroughPrice"},
+        {"referenceQuantity": {"@type": "QuantitativeValue", "value": 100, "unitCode": "MLT"}},
+        {"validForMemberTier": {"@id": "#gold"}},
+    ],
+)
+def test_the_price_is_the_one_that_everybody_pays(other: dict[str, object], tmp_path: Path):
+    prices = [{"price": 59, "priceCurrency": "USD", **other}, {"price": 49, "priceCurrency": "EUR"}]
+    row = product({"offers": {"@type": "Offer", "priceSpecification": prices}}, tmp_path / "a.jsonld")
+    assert (row.fields["price"], row.fields["currency"]) == ("49", "EUR")
+    row = product({"offers": {"@type": "Offer", "priceSpecification": prices[:1]}}, tmp_path / "b.jsonld")
+    assert row.fields["price"] == "59"
+
+
+def test_an_odd_image_loses_only_this_image(tmp_path: Path):
+    images = ["https://img.example/1.jpg", {"@type": "ImageObject", "caption": "x"}, 5, {"url": "//img.example/2.jpg"}]
+    row = product({"image": images}, tmp_path / "a.jsonld")
+    assert list(row.images) == ["https://img.example/1.jpg", "https://img.example/2.jpg"]
+    assert list(row.faults) == [
+        ("image", "an image is an object without an address"),
+        ("image", "an image is a path or an address, not a number"),
+    ]
+
+
+def test_properties_without_a_name_or_value_are_kept(tmp_path: Path):
+    properties = [{"propertyID": "care", "value": "Wash"}, {"name": "Width", "minValue": 1, "maxValue": 3}]
+    row = product({"additionalProperty": properties}, tmp_path / "a.jsonld")
+    assert row.attributes == {"care": "Wash", "additionalProperty": [properties[1]]}
