@@ -74,7 +74,9 @@ class LoadSummary:
         if len(self.attributes) < MAX_ATTRIBUTES:
             self.attributes.update(product.attributes)
         for name, reason in row.warnings:
-            self.warnings.setdefault(name, Warnings(row.line, reason)).count += times
+            if name not in self.warnings:
+                self.warnings[name] = Warnings(row.line, reason)
+            self.warnings[name].count += times
 
     def add(self, counts: UpsertCounts) -> None:
         self.inserted += counts.inserted

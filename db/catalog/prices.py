@@ -20,6 +20,7 @@ CENT = Decimal("0.01")
 ROUNDING_NOISE = Decimal("1e-7")
 
 _PLAIN = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+_PLAIN_WITH_CODE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,2})?) ([A-Za-z]{3})")  # the notation of most feeds
 _NUMBER = re.compile(
     r"(?P<sign>[+\u2212-]?)\s*(?P<digits>(?:(?<![^\s$€£¥+-])[.,](?=[0-9]))?[0-9](?:[0-9.,'\u066b\s]*[0-9])?)"
     r"(?P<tail>[.,]?[-\u2013\u2014]{1,2}|[.,](?![0-9]))?"
@@ -54,6 +55,8 @@ def price(cell: str, currency: str | None = None, decimal_mark: str | None = Non
     """
     if _PLAIN.fullmatch(cell):
         return _checked(Decimal(cell), cell), None
+    if (plain := _PLAIN_WITH_CODE.fullmatch(cell)) and (unit := _unit_of(plain[2])) and unit not in SHARED:
+        return _checked(Decimal(plain[1]), cell, unit), unit
     written = split(cell)
     if currency and written.unit in SHARED and currency not in SHARED[written.unit]:
         raise ValueError(f'price "{shown(cell)}" is in {written.unit}, currency is {currency}')
@@ -61,13 +64,12 @@ def price(cell: str, currency: str | None = None, decimal_mark: str | None = Non
     return _checked(amount, cell, written.currency or currency), written.currency
 
 
-@lru_cache(maxsize=10_000)
 def is_ambiguous(cell: str) -> bool:
     """Return whether the notation of the price could mean two amounts.
 
     The currency of the price or the other prices of the file may then show which amount is meant.
     """
-    if _PLAIN.fullmatch(cell):
+    if _PLAIN_WITH_CODE.fullmatch(cell) or _PLAIN.fullmatch(cell):
         return False
     try:
         return _parted(split(cell).digits, cell)[0] == _EITHER

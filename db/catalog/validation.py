@@ -29,6 +29,12 @@ REQUIRED = ("sku", "title")  # a fault in one of these fields always rejects the
 Fault = tuple[str, str]  # the field, and the reason
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# The field, the function that reads it, and whether a value that cannot be read is a fault instead of a warning.
+_READERS = (
+    ("currency", values.currency, True),
+    ("availability", values.availability, True),
+    ("gtin", values.gtin, False),
+)
 
 
 def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) -> ValidatedProduct | list[str]:
@@ -51,7 +57,10 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
             faults.append((name, fault))
         else:
             texts[name] = cell.strip() or None
-    in_attributes = list(_texts(attributes))
+    if all(type(value) is str for value in attributes.values()):
+        in_attributes = [*attributes, *attributes.values()]
+    else:
+        in_attributes = list(_texts(attributes))
     joined = "".join(in_attributes)
     if has_html(joined):
         attributes = plain_members(attributes)
@@ -108,16 +117,12 @@ def _require_sku_and_title(fields: Mapping[str, str], texts: dict[str, Any], fau
 
 
 def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
-    for name, read, into in (
-        ("currency", values.currency, faults),
-        ("availability", values.availability, faults),
-        ("gtin", values.gtin, warnings),
-    ):
-        if texts.get(name):
+    for name, read, is_fault in _READERS:
+        if cell := texts.get(name):
             try:
-                texts[name] = read(texts[name])
+                texts[name] = read(cell)
             except ValueError as error:
-                into.append((name, str(error)))
+                (faults if is_fault else warnings).append((name, str(error)))
                 texts[name] = None
     written = texts.get("price")
     if not written:
@@ -143,18 +148,20 @@ def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -
     """Return the images and the number of image files that are not on this disk. Repeated images count once."""
     images: dict[str, Image] = {}
     missing = 0
+    root_or_addresses = root or AddressesOnly()
     for path in raw.images:
         if not _is_text(path):
             faults.append(("image", "an image path has a NUL character or is not UTF-8"))
             continue
         try:
             written = path.replace("&amp;", "&") if "&amp;" in path and "://" in path else path
-            uri, version = (root or AddressesOnly()).uri(written)
+            uri, version = root_or_addresses.uri(written)
         except ValueError as error:
             faults.append(("image", str(error)))
             continue
-        missing += uri not in images and version is None
-        images.setdefault(uri, Image(uri, file_version=version or None))
+        if uri not in images:
+            missing += version is None
+            images[uri] = Image(uri, None, version or None)
     if len(images) > MAX_IMAGES:
         faults.append(("image", f"{len(images)} images; a product has at most {MAX_IMAGES}"))
     return list(images.values())[:MAX_IMAGES], missing

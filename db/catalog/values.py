@@ -39,21 +39,23 @@ def availability(cell: str) -> str:
     return _AVAILABILITY[word]
 
 
-@lru_cache
 def gtin(cell: str) -> str:
     """Read a GTIN of 8, 12, 13 or 14 digits, or an ISBN of 10 characters. Blanks and hyphens are removed."""
-    code = re.sub(r"[\s-]", "", cell.removeprefix("'")).removesuffix(".0").upper()
-    if re.fullmatch(r"[0-9]+([.,][0-9]+)?E[+]?[0-9]+", code):
-        raise ValueError(
-            f'gtin "{shown(cell)}" is a number that a spreadsheet has shortened; format the column as text'
-        )
-    if re.fullmatch("[0-9]{9}[0-9X]", code):
+    if cell.isascii() and cell.isdecimal():
+        code = cell
+    else:
+        code = re.sub(r"[\s-]", "", cell.removeprefix("'")).removesuffix(".0").upper()
+    if len(code) in (8, 12, 13, 14) and code.isascii() and code.isdecimal():
+        valid = (sum(map(int, code[-1::-2])) + 3 * sum(map(int, code[-2::-2]))) % 10 == 0
+    elif re.fullmatch("[0-9]{9}[0-9X]", code):
         checked = sum(
             weight * (10 if digit == "X" else int(digit)) for weight, digit in zip(range(10, 0, -1), code, strict=True)
         )
         valid = checked % 11 == 0
-    elif re.fullmatch("[0-9]{8}|[0-9]{12,14}", code):
-        valid = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(code))) % 10 == 0
+    elif re.fullmatch(r"[0-9]+([.,][0-9]+)?E[+]?[0-9]+", code):
+        raise ValueError(
+            f'gtin "{shown(cell)}" is a number that a spreadsheet has shortened; format the column as text'
+        )
     else:
         raise ValueError(f'gtin "{shown(cell)}" does not have 8, 12, 13 or 14 digits')
     if not valid:

@@ -49,6 +49,7 @@ PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRI
 # In {"name": "Cost", "value": 5}, a value of one of LABELS is the name of the member in VALUES.
 LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
 VALUES = ("value", "values", "content", "options", "attribute_value")
+MAX_NAMES = 10_000  # at most this many names of public attributes are remembered
 
 
 @lru_cache(maxsize=10_000)
@@ -72,6 +73,7 @@ class WithoutPrivateColumns(WrappedSource):
         self._kept = frozenset(map(normalised, kept))
         self._ignored = frozenset(map(normalised, ignored))
         self.dropped: Counter[str] = Counter()
+        self._public_names: set[str] = set()
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -88,11 +90,22 @@ class WithoutPrivateColumns(WrappedSource):
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in self._source.rows():
-            if isinstance(row, RawProduct) and row.attributes:
-                public = self._public(row.attributes)
-                yield row if public == row.attributes else replace(row, attributes=public)
+            if isinstance(row, RawProduct) and not self._is_public(row.attributes):
+                yield replace(row, attributes=self._public(row.attributes))
             else:
                 yield row
+
+    def _is_public(self, attributes: Mapping[str, Any]) -> bool:
+        """Returns True if the row surely keeps all its attributes. False needs a closer look, by `_public`."""
+        for name, value in attributes.items():
+            if type(value) is not str and isinstance(value, dict | list):
+                return False
+            if name not in self._public_names:
+                if (is_private(name) and normalised(name) not in self._kept) or normalised(name) in self._ignored:
+                    return False
+                if len(self._public_names) < MAX_NAMES:
+                    self._public_names.add(name)
+        return True
 
     def _public(self, value: Any, path: str = "") -> Any:
         """Returns a value without the private and ignored members of its objects. `path` has the names of the objects

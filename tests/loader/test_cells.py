@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db.catalog.plain_text import plain_text
 from loader.sources.reading.cells import image_paths, one_text, words
@@ -95,3 +97,11 @@ def test_keywords_are_read_from_a_list_or_from_a_text_with_one_separator():
 )
 def test_html_becomes_plain_text(html: str, text: str):
     assert plain_text(html) == text
+
+
+@given(st.lists(st.sampled_from(["a", "/", ",", ";", "|", " ", "http://", "https://", "s3://", "://", "é"])))
+def test_the_case_of_the_first_scheme_does_not_change_how_addresses_are_split(rest: list[str]):
+    # A scheme in capitals is read by the general rules for all texts.
+    assert image_paths("".join(["https://", *rest])) == [
+        path.replace("HTTPS://", "https://") for path in image_paths("".join(["HTTPS://", *rest]))
+    ]

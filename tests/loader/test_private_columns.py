@@ -1,9 +1,13 @@
 """A private column holds values that customers must not see. It is loaded only if an option of the load names it."""
 
 import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db.catalog.product import RawProduct
 from db.engine import Database
@@ -86,3 +90,19 @@ def test_columns_given_as_kept_or_ignored_are_loaded_or_omitted(emptied_database
     source = open_source(path, kept=["Cost per item"], ignored=["glaze"])
     assert ingest(emptied_database, source, LoadOptions()).private == {"supplier": 1}
     assert stored(emptied_database)["1"]["attributes"] == {"cost_per_item": "7.5"}
+
+
+NAMES = st.sampled_from(["glaze", "cost", "supplier", "shipping_cost", "size_chart", "margin"])
+
+
+@given(st.lists(st.dictionaries(NAMES, st.sampled_from(["x", 3, None, ["y"], {"z": 1}])), min_size=1, max_size=6))
+def test_each_row_loses_its_own_private_columns_whatever_columns_other_rows_have(attributes: list[dict[str, Any]]):
+    records = [{"sku": str(number), "title": "A", **each} for number, each in enumerate(attributes)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "goods.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        rows = [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
+    assert [row.attributes for row in rows] == [
+        {name: value for name, value in each.items() if not is_private(name) and value is not None}
+        for each in attributes
+    ]

@@ -45,6 +45,8 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     addresses may contain ; and a comma.
     """
     if isinstance(value, str):
+        if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:
+            return [value.strip()]
         between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
         return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):

@@ -17,6 +17,7 @@ from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
 DOTLESS_I = ("\u0131", "i")  # Turkish
+SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # a text is not stored as it is
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name, and the other columns become attributes.
@@ -93,7 +94,14 @@ class Columns:
         attributes: dict[str, Any] = {}
         faults: list[tuple[str, str]] = []
         for name, place in self.places.items():
-            if is_empty(cell := _stripped(cells[place])):
+            cell = cells[place]
+            if type(cell) is str:
+                if not (cell := cell.strip()):
+                    continue
+                if name not in SPECIAL:
+                    fields[name] = cell
+                    continue
+            elif is_empty(cell):
                 continue
             try:
                 if name == "image":
@@ -105,7 +113,7 @@ class Columns:
                 elif name == "keywords":
                     attributes["keywords"] = words(cell)
                 else:
-                    fields[name] = cell if isinstance(cell, str) else one_text(name, cell)
+                    fields[name] = one_text(name, cell)
             except ValueError as error:
                 if name in NEEDED:
                     raise
@@ -115,7 +123,11 @@ class Columns:
         if self.more:
             images = self._add_more(cells, fields, images, attributes, faults)
         for name, place in self.rest.items():
-            if not is_empty(cell := _stripped(cells[place])):
+            cell = cells[place]
+            if type(cell) is str:
+                if cell := cell.strip():
+                    attributes[name] = cell
+            elif not is_empty(cell):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
         if isinstance(members := attributes.get("attributes"), Mapping):  # as PUT /products has them
             del attributes["attributes"]

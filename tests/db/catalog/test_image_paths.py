@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from db.catalog.image_paths import ImageRoot
+from db.catalog.image_paths import AddressesOnly, ImageRoot
 
 
 @pytest.fixture
@@ -118,3 +120,17 @@ def test_the_version_of_a_file_changes_with_its_content_even_if_size_and_time_ar
     (tmp_path / "link.jpg").symlink_to("a.jpg")
     assert root.uri("link.jpg") == ("link.jpg", second)
     assert root.uri("https://shop.example/a.jpg") == ("https://shop.example/a.jpg", "")
+
+
+@given(
+    st.sampled_from(["http", "https"]), st.text(" /.ab\x00\t\x7f\x85\xa0é\u200b") | st.text(min_size=980, max_size=1010)
+)
+def test_the_case_of_the_scheme_makes_no_difference_to_an_address(scheme: str, rest: str):
+    # A scheme in capitals is read by the general rules for all addresses.
+    def read(written: str) -> object:
+        try:
+            return AddressesOnly().uri(written)
+        except ValueError as error:
+            return str(error).replace(scheme.upper(), scheme)
+
+    assert read(f"{scheme}://{rest}") == read(f"{scheme.upper()}://{rest}")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from db.catalog import prices
 from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, number_text, price
 
 # Prices in the notation of each locale of Unicode's CLDR, written by Babel's format_currency
@@ -184,3 +185,25 @@ def test_prices_in_the_notation_of_every_locale_are_read():
         else:
             assert abs(amount - Decimal(row["amount"])) <= Decimal("0.01"), row
             assert currency in (None, row["currency"]) or row["currency"] in SAME_SYMBOL, row
+
+
+def _price_or_fault(cell: str, currency: str | None) -> tuple[Decimal, str | None] | str:
+    try:
+        return price(cell, currency)
+    except ValueError as error:
+        return str(error).replace(f'"{cell}"', "price")
+
+
+CODES = sorted({code for code in prices.SYMBOLS.values() if len(code) == 3} | {*prices.SHARED, "abc", "Eur", "xXx"})
+
+
+@given(
+    st.from_regex(r"[0-9]{1,11}(\.[0-9]{1,3})?", fullmatch=True),
+    st.sampled_from(CODES),
+    st.sampled_from([None, "EUR", "USD", "KWD", "JPY"]),
+)
+def test_an_amount_and_a_code_mean_the_same_with_one_blank_and_with_two(amount: str, code: str, currency: str | None):
+    # Two blanks are read by the general rules for all notations.
+    one, two = f"{amount} {code}", f"{amount}  {code}"
+    assert _price_or_fault(one, currency) == _price_or_fault(two, currency)
+    assert is_ambiguous(one) == is_ambiguous(two)

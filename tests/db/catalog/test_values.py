@@ -1,6 +1,8 @@
 """Availabilities and image hashes are read in the spellings that shops use."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db.catalog import values
 
@@ -32,3 +34,14 @@ def test_sixteen_hexadecimal_digits_become_an_image_hash_of_64_bits():
     for wrong in ("", "8", "g" * 16, "0x" + "0" * 14, "8" * 17):
         with pytest.raises(ValueError, match="16 hexadecimal digits"):
             values.phash(wrong)
+
+
+@given(st.text("0123456789", min_size=7, max_size=15))
+def test_a_gtin_is_accepted_exactly_if_its_weighted_digits_sum_to_a_multiple_of_ten(code: str):
+    weights = [1 if place % 2 == 0 else 3 for place in range(len(code))]
+    total = sum(weight * int(digit) for weight, digit in zip(weights, reversed(code), strict=True))
+    if len(code) in (8, 12, 13, 14) and total % 10 == 0:
+        assert values.gtin(code) == values.gtin(f"{code[:1]} {code[1:]}") == code
+    elif len(code) != 10:  # ten digits may be an ISBN
+        with pytest.raises(ValueError, match="wrong check digit|does not have"):
+            values.gtin(code)
