@@ -77,8 +77,8 @@ WORD_PARTS = r"""
 create or replace function shop_private.word_parts(pieces text) returns text
 language plpgsql immutable parallel safe strict as $$
 declare
-    parts constant text := pg_catalog.regexp_replace(pg_catalog.regexp_replace(pieces,
-        '([0-9])([^0-9\ue001 ])', '\1 \2', 'g'), '([^0-9\ue001 ])([0-9])', '\1 \2', 'g');
+    parts constant text := pg_catalog.regexp_replace(pieces,
+        '(?<=[0-9])(?=[^0-9\ue001 ])|(?<=[^0-9\ue001 ])(?=[0-9])', ' ', 'g');
 begin
     if pg_catalog.left(parts, 1) <> '0' and pg_catalog.strpos(parts, ' 0') = 0
     then
@@ -97,6 +97,10 @@ begin
         from pg_catalog.regexp_matches(words, '[UNSPACED]+', 'g') with ordinality run(found, number),
             pg_catalog.generate_series(1, pg_catalog.length(run.found[1])) place(place);
 end $$""".replace("UNSPACED", UNSPACED)
+
+# Finds characters that make a word a code, such as a letter beside a digit.
+CODE_LIKE = r"""('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b-\x60\x7b-\x7f][0-9]'
+        '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')"""
 
 # Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
 # codes, and joined words. Every word of `codes` is a code; a word of `words` may be a code. A text without codes and
@@ -122,8 +126,7 @@ begin
             pg_catalog.tsvector_to_array(vector));
         words := pg_catalog.concat_ws(' ', accented, pg_catalog.regexp_replace(words, '\S*[^\x01-\x7f]\S*', '', 'g'));
     end if;
-    if words ~ ('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b-\x60\x7b-\x7f][0-9]'
-        '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')
+    if words ~ CODE_LIKE
     then
         codes := pg_catalog.concat_ws(' ', codes, (select pg_catalog.string_agg(m[1], ' ')
             from pg_catalog.regexp_matches(words, '(\S*[0-9/_&''+.-]\S*)', 'g') m));
@@ -135,7 +138,10 @@ begin
     if codes is null or codes = '' then
         return vector;
     end if;
-    codes := shop_private.mark_decimals(pg_catalog.lower(codes collate pg_catalog."C"));
+    codes := pg_catalog.lower(codes collate pg_catalog."C");
+    if pg_catalog.strpos(codes, '.') > 0 or pg_catalog.strpos(codes, ',') > 0 then
+        codes := shop_private.mark_decimals(codes);
+    end if;
     length := pg_catalog.length(codes);
     pieces := shop_private.word_pieces(codes);
     parts := shop_private.word_parts(pieces);
@@ -153,7 +159,7 @@ begin
     codes := pg_catalog.translate(codes, U&'\E001', '.');
     return vector operator(pg_catalog.||) pg_catalog.ts_delete(
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
-end $$"""
+end $$""".replace("CODE_LIKE", CODE_LIKE)
 
 # An address behind the beginning of a text, a blank or a separator
 ADDRESS = r"""(^|[\s,;|(<"''])(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^\s,;|]+"""
@@ -213,12 +219,21 @@ declare
     kinds constant text := pg_catalog.concat_ws(' ', brand, product_type, color, material);
     described text := pg_catalog."left"(coalesce(description, ''), 20000);
     said constant jsonb := case when attributes = '{}' then '[]' else shop_private.attribute_words(attributes) end;
+    kind_words tsvector := pg_catalog.to_tsvector(c, kinds);
     properties tsvector := pg_catalog.jsonb_to_tsvector(c, said, '["string"]');
+    texts constant jsonb := pg_catalog.jsonb_path_query_array(said, 'strict $.** ? (@.type() == "string")');
+    short constant text := kinds || ' ' || texts::text;
 begin
-    if properties <> '' then
-        properties := shop_private.with_forms(properties, c, (select pg_catalog.string_agg(v #>> '{}', ' ')
-            from pg_catalog.jsonb_path_query(said, 'strict $.**') v
-            where pg_catalog.jsonb_typeof(v) = 'string'), null);
+    -- One test covers the short texts. The JSON text of `texts` has each character of a text as it is, except quotes,
+    -- backslashes and control characters, which follow a backslash.
+    if pg_catalog.octet_length(short) > pg_catalog.length(short) or pg_catalog.strpos(short, E'\\') > 0
+        or short ~ CODE_LIKE or short ~ '(^|[\s"])[b-hj-np-tv-xzB-HJ-NP-TV-XZ][ "]'
+    then
+        kind_words := shop_private.with_forms(kind_words, c, kinds, null);
+        if properties <> '' then
+            properties := shop_private.with_forms(properties, c, (select pg_catalog.string_agg(t.words, ' ')
+                from pg_catalog.jsonb_array_elements_text(texts) t(words)), null);
+        end if;
     end if;
     if pg_catalog.strpos(described, '//') > 0 then
         described := shop_private.without_addresses(described);
@@ -226,12 +241,11 @@ begin
     return pg_catalog.setweight(shop_private.with_forms(
             pg_catalog.to_tsvector(c, pg_catalog.concat_ws(' ', title, sku, gtin, mpn)), c, title,
             pg_catalog.concat_ws(' ', sku, mpn, case when gtin !~ '^[1-9][0-9]*$' then gtin end)), 'A')
-        operator(pg_catalog.||) pg_catalog.setweight(
-            shop_private.with_forms(pg_catalog.to_tsvector(c, kinds), c, kinds, null), 'B')
+        operator(pg_catalog.||) pg_catalog.setweight(kind_words, 'B')
         operator(pg_catalog.||) pg_catalog.setweight(properties, 'C')
         operator(pg_catalog.||) pg_catalog.setweight(
             shop_private.with_forms(pg_catalog.to_tsvector(c, described), c, described, null), 'D');
-end $$"""
+end $$""".replace("CODE_LIKE", CODE_LIKE)
 
 # The function of revision 0002. It adds no forms of words.
 PLAIN_KEYWORDS = """

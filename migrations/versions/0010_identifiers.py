@@ -21,16 +21,17 @@ begin
     if pg_catalog.length(code) > 200 then
         return null;
     elsif pg_catalog.octet_length(code) = pg_catalog.length(code) then  -- ASCII
-        key := pg_catalog.upper(code collate pg_catalog.pg_c_utf8);
+        key := pg_catalog.regexp_replace(
+            pg_catalog.upper(code collate pg_catalog.pg_c_utf8), '[^A-Z0-9]+', '', 'g');
     else
         key := pg_catalog.translate(code,
             'łŁøØđĐıħĦŧŦ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹™℠', 'lLoOdDihHtT01234567890123456789');
         key := pg_catalog.upper(pg_catalog.normalize(key, 'NFKD') collate pg_catalog.pg_c_utf8);
         key := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(key, 'ß', 'SS'), 'Æ', 'AE'), 'Œ', 'OE');
+        key := pg_catalog.regexp_replace(
+            key collate pg_catalog.pg_c_utf8, E'\\W|_|[\u064b-\u065f\u0670]', '', 'g');
     end if;
-    key := pg_catalog.regexp_replace(
-        key collate pg_catalog.pg_c_utf8, E'\\W|_|[\u064b-\u065f\u0670]', '', 'g');
-    if key ~ '^0[0-9]+$' then
+    if pg_catalog."left"(key, 1) = '0' and key ~ '^0[0-9]+$' then
         key := pg_catalog.regexp_replace(key, '^0+(?=[0-9])', '');
     end if;
     return nullif(pg_catalog."left"(key, 200), '');

@@ -22,7 +22,8 @@ begin
             (i.uri, i.image_root_id) is distinct from (n.uri, n.image_root_id)
                 or coalesce(n.file_version <> i.file_version, false) as replaces
         from (select (u.number - 1)::smallint as position, u.uri,
-                  case when u.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end as image_root_id,
+                  case when starts_with(u.uri, 'https://') or u.uri ~ '^(https?|s3|gs)://' then null
+                      else p_image_root_id end as image_root_id,
                   u.phash::bit(64) as phash, u.file_version
               from unnest(s.image_uris, s.image_phashes, s.image_versions)
                   with ordinality as u(uri, phash, file_version, number)) n
