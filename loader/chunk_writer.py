@@ -63,13 +63,19 @@ class ChunkWriter:
     def add(self, chunk: list[ValidatedProduct]) -> None:
         """Queue a chunk. Returns when the queue has room for another chunk."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
-        while len(self._pending) > CONNECTIONS + WAITING:
-            self._count(self._pending.popleft().result())
+        self._wait(CONNECTIONS + WAITING)
 
     def finish(self) -> None:
         """Wait until all chunks are written."""
-        while self._pending:
-            self._count(self._pending.popleft().result())
+        self._wait(0)
+
+    def _wait(self, pending: int) -> None:
+        """Wait until at most `pending` chunks are not written. If the wait is interrupted, __exit__ counts the chunk
+        that was waited for."""
+        while len(self._pending) > pending:
+            result = self._pending[0].result()
+            self._pending.popleft()
+            self._count(result)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:

@@ -47,13 +47,15 @@ def ingest(
     *,
     on_progress: Progress = lambda done, total: None,
     on_index: deferred_indexes.Progress = lambda name, phase, share: None,
+    on_failure: Callable[[LoadSummary], None] = lambda summary: None,
 ) -> LoadSummary:
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
     back, so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes
     and builds them at its end. If that load is killed, the next load builds the indexes. Raises LoaderError or
-    DatabaseError; the chunks that were committed before the error stay in the database.
+    DatabaseError; the chunks that were committed before the error stay in the database. If the load ends with an error
+    or is interrupted after it has read a row, `on_failure` gets the counts until then.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
@@ -68,20 +70,32 @@ def ingest(
                 if sync:
                     sync.reject(row)
 
-            with _hint_at_committed_rows(summary):
-                with _keyword_indexes_at_end(database, options.dry_run, on_index):
-                    _load_rows(database, source, options, summary, reject, sync, on_progress)
-                if sync and summary.read:
-                    sync.finish(summary)
-            if summary.read == 0:
-                raise NothingToLoad(f"{summary.path} holds no rows", hint="Nothing was changed.")
+            try:
+                with _hint_at_committed_rows(summary):
+                    with _keyword_indexes_at_end(database, options.dry_run, on_index):
+                        _load_rows(database, source, options, summary, reject, sync, on_progress)
+                    if sync and summary.read:
+                        sync.finish(summary)
+                if summary.read == 0:
+                    raise NothingToLoad(f"{summary.path} holds no rows", hint="Nothing was changed.")
+            except BaseException:
+                if summary.read:
+                    summary.ended_early = True
+                    _complete(summary, source, rejects)
+                    on_failure(summary)
+                raise
     on_progress(source.done, source.size)
+    _complete(summary, source, rejects)
+    summary.rejects_file = rejects_path if rejects.count else None
+    return summary
+
+
+def _complete(summary: LoadSummary, source: CatalogSource, rejects: RejectsFile) -> None:
+    """Add what the source and the list of rejected rows know at the end of a load."""
     summary.columns = source.columns
     if isinstance(source, WithoutPrivateColumns):
         summary.private = dict(source.dropped)
     summary.rejected, summary.first_reject = rejects.count, rejects.first
-    summary.rejects_file = rejects_path if rejects.count else None
-    return summary
 
 
 def check_catalog(name: str) -> None:

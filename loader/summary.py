@@ -35,7 +35,10 @@ class Warnings:
 
 @dataclass
 class LoadSummary:
-    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run counts the same."""
+    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run counts the same.
+
+    A load that ended early has also read rows that it neither rejected nor stored.
+    """
 
     source: str
     path: str  # the path or address of the source
@@ -59,6 +62,7 @@ class LoadSummary:
     rejects_file: Path | None = None  # the file that lists the rejected rows
     first_reject: Reject | None = field(default=None, repr=False)
     synced: SyncCounts | None = None
+    ended_early: bool = False  # whether the load ended with an error or was interrupted
     refused: SyncRefused | None = None  # the reason why the sync was refused; None if it was not refused
 
     def note(self, row: ValidatedProduct, times: int = 1) -> None:
@@ -95,6 +99,8 @@ class LoadSummary:
             f"{self.updated:,} changed, {self.unchanged:,} unchanged, {self.rejected:,} rejected; "
             f"images changed: {self.images:,}"
         )
+        if self.ended_early:
+            counts += f"; ended early, {self.read - self.accepted - self.rejected:,} read rows are not stored"
         if self.synced is None:
             return counts
         return (

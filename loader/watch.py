@@ -50,7 +50,8 @@ def watch(
 
 def path_state(path: Path) -> object:
     """Returns a value that changes when the file is written or replaced, and for a folder with every call."""
-    return object() if path.is_dir() else file_state(path)
+    state = file_state(path)
+    return object() if state is not None and path.is_dir() else state
 
 
 def _once(load: Callable[[], LoadSummary], say: Callable[[str], None]) -> bool:

@@ -184,7 +184,7 @@ def load(
                 with suppress(KeyboardInterrupt):
                     watch_file(lambda: _ingest(database, opened(), options), feed.state, every=every, say=typer.echo)
                 return
-            summary = _ingest(database, source, options)
+            summary = _ingest(database, source, options, on_failure=_report)
         _report(summary)
         summary.raise_if_incomplete()
 
@@ -233,19 +233,31 @@ def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOpt
     return None
 
 
-def _ingest(database: "Database", source: "CatalogSource", options: "LoadOptions") -> "LoadSummary":
-    """Load behind a progress bar."""
+def _ingest(
+    database: "Database",
+    source: "CatalogSource",
+    options: "LoadOptions",
+    on_failure: Callable[["LoadSummary"], None] = lambda summary: None,
+) -> "LoadSummary":
+    """Load behind a progress bar. If the load ends early, `on_failure` gets its summary when the bar is gone."""
     from loader.ingest import ingest
     from windowshop.output.progress import progress_bar
 
-    with progress_bar(f"Loading {source.path.name}") as bar:
-        return ingest(
-            database,
-            source,
-            options,
-            on_progress=bar.update,
-            on_index=lambda name, phase, share: bar.update(share, 1, f"Building {name}, {phase}"),
-        )
+    failed: list[LoadSummary] = []
+    try:
+        with progress_bar(f"Loading {source.path.name}") as bar:
+            return ingest(
+                database,
+                source,
+                options,
+                on_progress=bar.update,
+                on_index=lambda name, phase, share: bar.update(share, 1, f"Building {name}, {phase}"),
+                on_failure=failed.append,
+            )
+    except BaseException:
+        for summary in failed:
+            on_failure(summary)
+        raise
 
 
 def judge(
@@ -314,5 +326,7 @@ def _report(summary: "LoadSummary") -> None:
     for field, lost in summary.warnings.items():
         if lost.count:
             say(f"warning: faulty values of {field}: {lost.count:,}; the first, on line {lost.line}: {lost.reason}")
+    if summary.ended_early and summary.first_reject:
+        say(f"warning: the first rejected row: line {summary.first_reject.line}: {summary.first_reject.reason}")
     if summary.dry_run:
         typer.echo("Dry run: nothing was changed.")

@@ -22,6 +22,7 @@ from db.errors import DatabaseError
 from db.roles import Role
 from loader import chunk_writer
 from loader.sources import open_source
+from loader.summary import LoadSummary
 from tests.support.loading import load_catalog
 from tests.support.processes import COMMAND, wait_until
 
@@ -258,13 +259,41 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
         return upsert(conn, **arguments)
 
     monkeypatch.setattr(chunk_writer, "upsert", breaking)
+    summaries: list[LoadSummary] = []
     with pytest.raises(DatabaseError) as broken:
-        load_catalog(database, path)
+        load_catalog(database, path, on_failure=summaries.append)
     stored = count(database)  # the rows of earlier chunks, and of chunks that were written beside the failed chunk
     assert 200 <= stored <= 600
+    assert [summary.accepted for summary in summaries] == [stored]
     assert f"{stored} rows are loaded; run the same command again" in (broken.value.hint or "")
     summary = load_catalog(database, path)
     assert (summary.unchanged, summary.inserted) == (stored, 1000 - stored)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_interrupted_load_passes_on_the_counts_of_what_it_stored(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+):
+    monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 100)
+    monkeypatch.setattr("loader.chunks.PROGRESS_ROWS", 50)
+    path = tmp_path / "goods.csv"
+    path.write_text(HEADER + "0,,,\n" + "".join(f"{n},Title {n},,\n" for n in range(1, 1000)))
+    summaries: list[LoadSummary] = []
+
+    def interrupt(done: int, total: int | None) -> None:
+        if total and done > 0.9 * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_catalog(database, path, on_progress=interrupt, on_failure=summaries.append, dry_run=dry_run)
+    [summary] = summaries
+    assert summary.accepted >= 500
+    assert count(database) == (0 if dry_run else summary.accepted)
+    assert (summary.rejected, summary.ended_early) == (1, True)
+    assert summary.first_reject is not None
+    rest = summary.read - summary.accepted - 1
+    assert summary.line().endswith(f"; ended early, {rest} read rows are not stored")
+    assert set(summary.columns) == {"sku", "title", "price", "image"}
 
 
 def count(database: Database) -> int:

@@ -1,6 +1,6 @@
 """Loads a catalog file into a database in one call, and reads the stored products."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ def load_catalog(
     mapping: Mapping[str, str] | None = None,
     image_root: Path | None = None,
     on_progress: Progress = lambda done, total: None,
+    on_failure: Callable[[LoadSummary], None] = lambda summary: None,
     **options: Any,
 ) -> LoadSummary:
     """Load a catalog file. `options` are fields of `LoadOptions`."""
     source = open_source(path, mapping=mapping, image_root=image_root)
-    return ingest(database, source, LoadOptions(**options), on_progress=on_progress)
+    return ingest(database, source, LoadOptions(**options), on_progress=on_progress, on_failure=on_failure)
 
 
 def stored(database: Database) -> dict[str, dict[str, Any]]:
