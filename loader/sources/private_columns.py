@@ -14,7 +14,7 @@ from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
 # An attribute is private if its name, without accents, has one of PRIVATE_WORDS, one of PRIVATE_PAIRS as two adjacent
-# words or as one word, or a word of REVIEWS beside a word of REVIEWERS. A name with one of PUBLIC_WORDS is public.
+# words or as one word, or a word of REVIEWERS behind a word of REVIEWS. A name with one of PUBLIC_WORDS is public.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
@@ -37,9 +37,12 @@ PRIVATE_PAIRS = frozenset((
     "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto", "ek_brutto", "hek_preis",
     "alis_fiyati", "закупочная_цена", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
     "e_mail", "user_name", "download_url", "file_url",
+    "download_file", "downloads_file",
 ))  # fmt: skip
 REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
-REVIEWERS = frozenset(("author", "by", "creator", "name", "nickname", "user", "username", "auteur", "autor"))
+REVIEWERS = frozenset(
+    ("author", "by", "creator", "customer", "name", "nickname", "user", "username", "auteur", "autor")
+)
 PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
     "shipping", "delivery", "livraison", "expedition", "envoi", "envio", "spedizione", "consegna", "versand", "frete",
     "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
@@ -57,7 +60,8 @@ def is_private(name: str) -> bool:
     words = [word for word in plain_words(name) if word not in JOINING_WORDS and not word.isdecimal()]
     if not PUBLIC_WORDS.isdisjoint(words):
         return False
-    of_reviewer = not (REVIEWS.isdisjoint(words) or REVIEWERS.isdisjoint(words))
+    review = next((place for place, word in enumerate(words) if word in REVIEWS), len(words))
+    of_reviewer = not REVIEWERS.isdisjoint(words[review:])
     return of_reviewer or not PRIVATE.isdisjoint([*words, *map("_".join, pairwise(words))])
 
 

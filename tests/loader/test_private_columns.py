@@ -24,8 +24,16 @@ from tests.support.loading import load_catalog, stored
         *("Supplier", "reviews.username", "reviewer", "Reviewer Email", "margin", "purchase_price", "EK-Preis"),
         *("Prix d'achat", "Prix d’achat HT", "Coût unitaire", "Prezzo di acquisto", "Preço de custo"),  # noqa: RUF001
         *("Großhandelspreis", "EK netto", "Lieferanten-Nr.", "Inköpspris", "Indkøbspris", "Себестоимость", "成本价"),
-        *("supply_price", "purchasePrice", "purchaseprice", "E-Mail", "reviews.author", "review_by"),
-        *("Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
+        *(
+            "supply_price",
+            "purchasePrice",
+            "purchaseprice",
+            "E-Mail",
+            "reviews.author",
+            "review_by",
+            "reviews.customer",
+        ),
+        *("downloads.file", "Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
 )
 def test_costs_suppliers_and_reviewers_are_private_columns(name: str):

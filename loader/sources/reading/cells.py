@@ -83,6 +83,19 @@ def words(value: Any) -> list[str]:
     return list(dict.fromkeys(_texts("keywords", value)))
 
 
+def named_values(members: list[Any]) -> dict[str, list[Any]]:
+    """Returns the values of each name in a list such as [{"name": "Color", "options": ["Red"]}], or an empty dict if a
+    member has another form."""
+    found: dict[str, list[Any]] = {}
+    for member in members:
+        if not isinstance(member, Mapping) or not isinstance(name := member.get("name"), str) or not name.strip():
+            return {}
+        values = next((member[key] for key in ("value", "values", "option", "options") if key in member), None)
+        values = values if isinstance(values, list) else [values]
+        found.setdefault(name.strip(), []).extend(value for value in values if not is_empty(value))
+    return {name: values for name, values in found.items() if values}
+
+
 def _texts(field: str, value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if value.strip():

@@ -12,7 +12,8 @@ from unicodedata import normalize
 from db.catalog.product import COLUMNS, RawProduct
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
-from loader.sources.reading.cells import image_paths, is_empty, one_text, words
+from loader.sources.reading.cells import image_paths, is_empty, named_values, one_text, words
+from loader.sources.reading.options import field_of_option
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
@@ -129,9 +130,8 @@ class Columns:
                     attributes[name] = cell
             elif not is_empty(cell):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
-        if isinstance(members := attributes.get("attributes"), Mapping):  # as PUT /products has them
-            del attributes["attributes"]
-            attributes.update(members)
+        if "attributes" in attributes:
+            _take_members(attributes, fields)
         return RawProduct(fields, images, phash, attributes, line, faults)
 
     def _add_more(
@@ -168,6 +168,25 @@ class Columns:
 
 def _stripped(cell: Any) -> Any:
     return cell.strip() if isinstance(cell, str) else cell
+
+
+def _take_members(attributes: dict[str, Any], fields: dict[str, str]) -> None:
+    """Replaces the attribute `attributes` by its members.
+
+    The attribute is an object, as in PUT /products, or a list such as [{"name": "Color", "options": ["Red"]}]. The
+    members of a list also set color, size and material if these fields are empty.
+    """
+    members = attributes["attributes"]
+    if isinstance(members, Mapping):
+        del attributes["attributes"]
+        attributes.update(members)
+    elif isinstance(members, list) and (named := named_values(members)):
+        del attributes["attributes"]
+        for name, values in named.items():
+            attributes.setdefault(normalised(name), values[0] if len(values) == 1 else values)
+            texts = [value for value in values if isinstance(value, str)]
+            if (field := field_of_option(name)) and texts and field not in fields:
+                fields[field] = "/".join(texts)
 
 
 def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:

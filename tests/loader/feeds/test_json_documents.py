@@ -38,6 +38,20 @@ def test_the_list_of_products_is_found_in_a_document(document: object, indent: i
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
 
 
+def test_a_list_of_names_and_values_becomes_attributes(tmp_path: Path):
+    attributes = [
+        {"name": "Color", "options": ["Black", "Green"]},
+        {"name": "Glaze", "value": "matt"},
+        {"name": "Cost", "value": 9},
+    ]
+    other = [{"name": "Glaze"}, 5]
+    document = [{"id": 1, "name": "A", "attributes": attributes}, {"id": 2, "name": "B", "attributes": other}]
+    (tmp_path / "goods.json").write_text(json.dumps(document))
+    first, second = (row for row in open_source(tmp_path / "goods.json").rows() if isinstance(row, RawProduct))
+    assert (first.fields["color"], first.attributes) == ("Black/Green", {"color": ["Black", "Green"], "glaze": "matt"})
+    assert second.attributes == {"attributes": other}
+
+
 def test_several_pretty_printed_products_in_one_file_are_read(tmp_path: Path):
     (tmp_path / "goods.json").write_text("\n".join(json.dumps(chair, indent=1) for chair in CHAIRS))
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
