@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db.embedded import server
@@ -25,6 +24,9 @@ from db.errors import (
 )
 from db.roles import Role, Roles
 from db.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 DATABASE = "windowshop"  # the only Windowshop database of the embedded server
 SUPERUSER = "postgres"
@@ -67,11 +69,13 @@ class Database:
         self._listen(engine, role)
         return engine
 
-    def async_engine(self, role: Role, *, read: bool = False, connections: int) -> AsyncEngine:
+    def async_engine(self, role: Role, *, read: bool = False, connections: int) -> "AsyncEngine":
         """Return an asynchronous engine for a process with many requests.
 
         The engine keeps up to `connections` connections open, in autocommit mode.
         """
+        from sqlalchemy.ext.asyncio import create_async_engine  # a command does not need its many modules
+
         engine = create_async_engine(
             self.url(role, read=read),
             pool_size=connections,

@@ -11,7 +11,7 @@ from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
-CHUNK_ROWS = 5_000  # at most this many rows in a chunk
+CHUNK_ROWS = 2_000  # at most this many rows in a chunk; both connections soon have a chunk, and end together
 CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that takes it above this many characters
 PROGRESS_ROWS = 500  # rows between two reports of progress
 

@@ -200,12 +200,13 @@ class _Feed:
 @contextmanager
 def _located(written: str) -> Iterator[_Feed]:
     """Yields the file, or the copy of the file at a web address. The copy is deleted in the end."""
-    from loader.remote_file import RemoteFile, is_address
-    from loader.settings import FeedSettings
     from loader.watch import path_state
     from windowshop.output.progress import progress_bar
 
-    if not is_address(written):
+    if "://" in written:  # the modules of an HTTP client take longer to import than a thousand rows to load
+        from loader.remote_file import RemoteFile, is_address
+        from loader.settings import FeedSettings
+    if "://" not in written or not is_address(written):
         path = Path(written)
         yield _Feed(path, lambda: path_state(path))
         return

@@ -8,7 +8,7 @@ with conn.begin():
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -60,9 +60,9 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
                 # Attributes and images are sent as text. Otherwise psycopg would inspect each list and mapping to find
                 # its type, and the inspection takes longer than to send all columns.
                 attributes = json.dumps(dict(product.attributes))
-                uris = _array(image.uri for image in product.images)
-                phashes = _array(image.phash for image in product.images)
-                versions = _array(image.file_version for image in product.images)
+                uris = _array([image.uri for image in product.images])
+                phashes = _array([image.phash for image in product.images])
+                versions = _array([image.file_version for image in product.images])
                 copy.write_row((*_columns(product), attributes, uris, phashes, versions))
 
             yield stage
@@ -73,9 +73,11 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
 _columns = attrgetter(*COLUMNS)
 
 
-def _array(texts: Iterable[str | None]) -> str:
+def _array(texts: Sequence[str | None]) -> str:
     """Format texts as a PostgreSQL array."""
-    return "{" + ",".join("NULL" if text is None else _quoted(text) for text in texts) + "}"
+    if not any(texts):  # usual for hashes of images and for versions of files
+        return "{" + ",".join(["NULL" if text is None else '""' for text in texts]) + "}"
+    return "{" + ",".join(["NULL" if text is None else _quoted(text) for text in texts]) + "}"
 
 
 def _quoted(text: str) -> str:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from db.work.items import Part
+if TYPE_CHECKING:  # a load needs this module, but no numpy
+    from db.work.items import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class IndexState:
     """
 
     model: str
-    part: Part
+    part: "Part"
     name: str
     rows: int  # estimated rows of the table
     size: int  # bytes on disk
