@@ -65,6 +65,13 @@ def is_private(name: str) -> bool:
     return of_reviewer or not PRIVATE.isdisjoint([*words, *map("_".join, pairwise(words))])
 
 
+def _is_flat(value: Any) -> bool:
+    """Returns whether the value has no objects in it, as keywords and numbers do."""
+    if isinstance(value, list):
+        return all(type(member) is str for member in value)
+    return not isinstance(value, dict)
+
+
 class WithoutPrivateColumns(WrappedSource):
     """The rows of another source, without private and ignored attributes.
 
@@ -102,7 +109,7 @@ class WithoutPrivateColumns(WrappedSource):
     def _is_public(self, attributes: Mapping[str, Any]) -> bool:
         """Returns True if the row surely keeps all its attributes. False needs a closer look, by `_public`."""
         for name, value in attributes.items():
-            if type(value) is not str and isinstance(value, dict | list):
+            if type(value) is not str and not _is_flat(value):
                 return False
             if name not in self._public_names:
                 if (is_private(name) and normalised(name) not in self._kept) or normalised(name) in self._ignored:
@@ -120,16 +127,15 @@ class WithoutPrivateColumns(WrappedSource):
             return value
         public = {}
         for name, member in value.items():
-            whole = f"{path}{name}"
-            is_kept = normalised(name) in self._kept
-            if not is_kept and is_private(whole):
+            whole = path + name
+            if is_private(whole) and normalised(name) not in self._kept:
                 self.dropped[whole] += 1
-            elif self._is_private_pair(member):
+            elif self._ignored and normalised(name) in self._ignored:
                 continue
-            elif not self._ignored or normalised(name) not in self._ignored:
-                if isinstance(member, dict | list):
-                    member = self._public(member, "" if is_kept else f"{whole}.")
+            elif not isinstance(member, dict | list):
                 public[name] = member
+            elif not self._is_private_pair(member):
+                public[name] = self._public(member, "" if normalised(name) in self._kept else f"{whole}.")
         return public
 
     def _is_private_pair(self, member: Any) -> bool:
