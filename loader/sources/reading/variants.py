@@ -92,13 +92,15 @@ class _Product:
     def _names(self, variant: Record, shown: str) -> Record:
         """Removes the title of the variant. Returns the title of the product with the variant's options."""
         title = _text(self._product.get(self._title))
-        own = {_text(variant.pop(name, None)) for name in ("title", "name")} - {"", DEFAULT, title, shown}
+        written = [variant.pop(name, None) for name in ("title", "name")]
+        odd = [name for name in written if not is_empty(name) and not _text(name)]
+        own = {_text(name) for name in written} - {"", DEFAULT, title, shown}
         whole = next((name for name in sorted(own) if title and title in name), "")
         if not whole:
             parts = (title, shown or " / ".join(sorted(own))) if self._several else (title,)
             whole = " - ".join(filter(None, parts))
         rest = sorted(own - {whole}) if shown or not self._several else []
-        return {self._title: whole, "variant_title": " / ".join(rest)}
+        return {self._title: whole, "variant_title": [*rest, *odd] if odd else " / ".join(rest)}
 
     def _merged(self, variant: Record) -> Record:
         """Returns the members of product and variant. If both have a name, the member of the product is returned under
@@ -122,8 +124,9 @@ class _Product:
     def _options(self, variant: Record) -> dict[str, str]:
         found: dict[str, str] = {}
         for number, label in enumerate(self._labels, 1):
-            if value := _text(variant.pop(f"option{number}", None)):
+            if value := _text(variant.get(f"option{number}")):
                 found[label or f"option{number}"] = value
+                del variant[f"option{number}"]
         for name in OPTIONS:
             pairs = _pairs(variant.get(name), self._labels)
             if pairs:

@@ -166,6 +166,13 @@ def test_variants_that_share_an_sku_get_an_sku_of_their_own(tmp_path: Path):
     assert_has(found["tee/S"], variant_sku="X", title="Tee - S")
 
 
+def test_odd_titles_and_options_of_variants_are_kept(tmp_path: Path):
+    variants = [{"id": 1, "title": {"en": "Small"}, "option1": ["S"]}, {"id": 2, "title": "M"}]
+    found = of([{"id": 5, "name": "Tee", "options": ["Size"], "variants": variants}], tmp_path)
+    assert_has(found["1"], title="Tee", variant_title=[{"en": "Small"}], option1=["S"])
+    assert_has(found["2"], title="Tee - M", variant_title=None)
+
+
 def test_a_mapping_into_the_variants_reads_the_product_as_one(tmp_path: Path):
     product = {"id": 5, "title": "Tee", "variants": [{"id": 1, "sku": "X", "price": "9.00"}]}
     found = of([product], tmp_path, mapping={"price": ["variants.0.price"]})
