@@ -101,6 +101,13 @@ def test_metafields_of_shopify_set_the_color_and_material_that_no_option_sets(tm
     assert (found["B1"]["color"], found["B1"]["availability"]) == ("red/green", "out_of_stock")
 
 
+@pytest.mark.parametrize(("published", "availability"), [("WAHR", "in_stock"), ("FAUX", "out_of_stock")])
+def test_booleans_of_spreadsheets_in_other_languages_are_read(published: str, availability: str, tmp_path: Path):
+    header = "Handle;Title;Published;Option1 Name;Option1 Value;Variant SKU;Variant Price;Image Src\n"
+    [tee] = read(tmp_path / "a.csv", f"{header}tee;Tee;{published};;;T1;12,50;\n").values()
+    assert tee["availability"] == availability
+
+
 @pytest.mark.parametrize(
     ("written", "number", "sign"),
     [("5", 5, 1), ("'5", 5, 1), ("5.0000", 5, 1), ("5.000", None, 1), ("0.5", None, 1), ("-2", -2, -1), ("0,00", 0, 0)],
