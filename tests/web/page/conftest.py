@@ -152,7 +152,9 @@ def _encoding(database: Database, models: dict[int, "Model"]) -> Iterator[None]:
 
     stop, ready = threading.Event(), threading.Event()
     thread = threading.Thread(
-        target=run, args=(database, models, EncoderSettings()), kwargs={"stop": stop, "on_ready": ready.set}
+        target=run,
+        args=(database, models, EncoderSettings(hung_seconds=60)),
+        kwargs={"stop": stop, "on_ready": ready.set},
     )
     thread.start()
     try:
