@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db import schema
+from db.catalog.product import OFFER_COLUMNS
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
 from db.lifecycle import deferred_indexes
@@ -59,6 +60,7 @@ def ingest(
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
+    summary.empty_fields.update(set(OFFER_COLUMNS).intersection(source.columns.values()))
     with database.connect(Role.APP) as conn:
         schema.check(conn)
         conn.rollback()

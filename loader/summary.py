@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from db.catalog.product import COLUMNS, ValidatedProduct
+from db.catalog.product import COLUMNS, OFFER_COLUMNS, ValidatedProduct
 from db.catalog.store import UpsertCounts
 from loader.errors import RowsRejected, SyncRefused
 from loader.rejects import Reject
@@ -55,7 +55,8 @@ class LoadSummary:
     without_price: int = 0
     dropped_hashes: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)  # column -> field
-    empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS))  # fields that no product has a value for
+    # Fields that no product has a value for. A field of OFFER_COLUMNS counts only if a column of the file fills it.
+    empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS).difference(OFFER_COLUMNS))
     attributes: set[str] = field(default_factory=set)  # the names of all attributes
     private: dict[str, int] = field(default_factory=dict)  # dropped private attribute -> number of rows that had it
     warnings: dict[str, Warnings] = field(default_factory=dict)  # field -> its warnings

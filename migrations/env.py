@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, Text
 
 import migrations.operations.functions
 import migrations.operations.keywords
+import migrations.operations.offers
 import migrations.operations.tables  # noqa: F401  these imports register operations such as op.create_embedding_tables
 from db.tables import PRIVATE, SHOP, metadata
 from migrations.function_files import apply_functions, read_files

@@ -39,7 +39,9 @@ _STAGING_TABLE = """
 create temporary table staged_product (
     sku text primary key, title text not null, description text, brand text, product_type text, price numeric(12,2),
     currency text, availability text, gtin text, mpn text, item_group_id text, link text, image_link text, color text,
-    size text, material text, condition text, attributes jsonb not null, image_uris text[] not null,
+    size text, material text, condition text, sale_price numeric(12,2), sale_starts_at timestamptz,
+    sale_ends_at timestamptz, compare_at_price numeric(12,2), quantity integer, rating numeric(3,2),
+    review_count integer, published_at timestamptz, attributes jsonb not null, image_uris text[] not null,
     image_phashes text[] not null, image_versions text[] not null
 ) on commit drop"""
 

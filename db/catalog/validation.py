@@ -10,23 +10,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from db.catalog import prices, values
-from db.catalog.currencies import THREE_DECIMALS
+from db.catalog import values
 from db.catalog.image_paths import AddressesOnly, ImageRoot
+from db.catalog.offer import FIELDS as OFFER_FIELDS
+from db.catalog.offer import Fault, read_offer, read_price
 from db.catalog.plain_text import has_html, plain_line, plain_members, plain_text
-from db.catalog.product import COLUMNS, Image, Product, RawProduct, ValidatedProduct
+from db.catalog.product import COLUMNS, SALE_DATES, Image, Product, RawProduct, ValidatedProduct
 
 MAX_IMAGES = 100
 SHORT, LONG = 500, 100_000  # characters
 # product_type has the limit SHORT, because an entry of its B-tree index holds at most 2.7 kB.
-MAX_LENGTHS = dict.fromkeys(COLUMNS, SHORT) | {
+MAX_LENGTHS = dict.fromkeys((*COLUMNS, SALE_DATES), SHORT) | {
     "sku": 200, "title": 2000, "description": LONG, "link": 2000, "image_link": 2000,
 }  # fmt: skip
 
 ADDRESSES = ("link", "image_link")
 IDENTIFIERS = ("sku", "gtin", "mpn", "item_group_id")
 REQUIRED = ("sku", "title")  # a fault in one of these fields always rejects the product
-Fault = tuple[str, str]  # the field, and the reason
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # The field, the function that reads it, and whether a value that cannot be read is a fault instead of a warning.
@@ -124,24 +124,9 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
             except ValueError as error:
                 (faults if is_fault else warnings).append((name, str(error)))
                 texts[name] = None
-    written = texts.get("price")
-    if not written:
-        return
-    try:
-        texts["price"], in_price = prices.price(written, texts.get("currency"))
-    except ValueError as error:
-        faults.append(("price", str(error)))
-        texts["price"] = None
-        return
-    if in_price and texts.get("currency") not in (None, in_price):
-        faults.append(("price", f"price is in {in_price}, currency is {texts['currency']}"))
-        texts["price"] = texts["currency"] = None
-    elif in_price:
-        texts["currency"] = in_price
-    if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):
-        warnings.append(
-            ("price", f'price "{written}" is rounded to {texts["price"]}, because stored prices have two decimals')
-        )
+    read_price("price", texts, faults, warnings)
+    if not OFFER_FIELDS.isdisjoint(texts):
+        read_offer(texts, faults, warnings)
 
 
 def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -> tuple[list[Image], int]:

@@ -36,9 +36,11 @@ TEXTS = {  # field: schema.org's names for the field, best first; the first name
     "size": ("size",),
     "material": ("material",),
     "condition": ("itemCondition",),
+    "published_at": ("datePublished", "releaseDate"),
 }
 FIELD_OF_NAME = {name: field for field, names in reversed(TEXTS.items()) for name in names} | {
     "mpn": "mpn", "image": "image", "offers": "price, currency, availability", "keywords": "attributes.keywords",
+    "aggregateRating": "rating, review_count",
 }  # fmt: skip
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
 OF_THE_GROUP = (
@@ -52,6 +54,7 @@ OF_THE_GROUP = (
     "@type",
 )  # the fields of a group that the variants of the group do not inherit
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
+OF_A_RATING = frozenset(("@type", "ratingValue", "bestRating", "reviewCount"))
 OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))
 DEEPEST = 20  # levels; products nested deeper than this are not found
 
@@ -149,6 +152,8 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
             faults.append(("offers", str(error)))
         condition = (texts.get("condition") or offer.condition).rpartition("/")[2].removesuffix("Condition").lower()
         texts |= {"price": offer.price, "currency": offer.currency, "availability": offer.availability}
+        texts |= {"compare_at_price": offer.compare_at_price, "quantity": offer.quantity}
+        texts |= _rated(product.get("aggregateRating"))
         texts["condition"] = condition
         if not texts.get("sku") and (identifier := _other_identifier(product, texts.get("gtin", ""))):
             texts["sku"] = identifier
@@ -164,6 +169,8 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         }
         if offer.says_more or _has_more(product.get("offers"), OF_AN_OFFER):
             attributes["offers"] = product["offers"]
+        if not _has_more(product.get("aggregateRating"), OF_A_RATING) and texts.get("rating"):
+            attributes.pop("aggregateRating", None)
         if _has_more(product.get("isVariantOf"), OF_A_GROUP):
             attributes["isVariantOf"] = product["isVariantOf"]
         if isinstance(product.get("category"), list) and len(product["category"]) > 1:
@@ -175,6 +182,17 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
         return RawProduct({name: text for name, text in texts.items() if text}, images, None, attributes, line, faults)
     except ValueError as error:
         return Reject(line, texts.get("sku", ""), str(error))
+
+
+def _rated(value: Any) -> dict[str, str]:
+    """Returns the rating, with its scale, and the number of reviews."""
+    rated = next((member for member in _list(value) if isinstance(member, dict)), {})
+    rating, best = (one_text("rating", _unwrapped(rated.get(name))) for name in ("ratingValue", "bestRating"))
+    count = rated.get("reviewCount") or rated.get("ratingCount")
+    return {
+        "rating": f"{rating}/{best}" if rating and best.isdecimal() else rating,
+        "review_count": one_text("review_count", _unwrapped(count)),
+    }
 
 
 def _other_identifier(product: dict[str, Any], gtin: str) -> str:

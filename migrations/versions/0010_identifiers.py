@@ -67,6 +67,9 @@ end $$"""
 
 
 def upgrade() -> None:
+    # These columns belong to revision 0014. Their index is built here, because the build ends the transaction, and the
+    # revisions from 0011 on change types that the functions of the version before need.
+    op.add_offer_columns()
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. No revision before this one changes what the functions of the

@@ -35,6 +35,20 @@ PRODUCTS: list[dict[str, Any]] = [
         "item_group_id": "R",
         "attributes": {"deep": {"list": [1, "a", None]}},
     },
+    {
+        "sku": "K9",
+        "title": "Sofa",
+        "price": 900,
+        "sale_price": 799.5,
+        "compare_at_price": "1.100,00 EUR",
+        "sale_starts_at": "2026-11-20T08:00:00+01:00",
+        "sale_ends_at": "2026-11-30",
+        "quantity": 5,
+        "rating": 4.5,
+        "review_count": 1290,
+        "published_at": "2026-01-31",
+    },
+    {"sku": "K10", "title": "Stool", "sale_price": "49 EUR", "quantity": "5.00", "rating": "9/10", "published_at": ""},
 ]
 
 

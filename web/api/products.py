@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
+from db.catalog.offer import PRICES
 from db.catalog.prices import number_text
 from db.catalog.product import COLUMNS, Product, RawProduct
 from db.catalog.validation import MAX_IMAGES, validate
@@ -30,6 +31,7 @@ from web.http.problems import ApiError
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 Field = str | None
+Time = Annotated[str | None, Meta(description="Such as `2026-01-31T09:30:00Z`. Without a zone it is UTC.")]
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +54,14 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     size: Field = None
     material: Field = None
     condition: Field = None
+    sale_price: float | str | None = None
+    sale_starts_at: Time = None
+    sale_ends_at: Time = None
+    compare_at_price: float | str | None = None
+    quantity: float | str | None = None
+    rating: Annotated[float | str | None, Meta(description="On a scale to 5; another scale as in `8.5/10`.")] = None
+    review_count: float | str | None = None
+    published_at: Time = None
     attributes: dict[str, Any] = {}
     images: Annotated[
         list[str], Meta(max_length=MAX_IMAGES, description="Web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
@@ -94,6 +104,14 @@ class ProductOut(msgspec.Struct, kw_only=True):
     size: str | None
     material: str | None
     condition: str | None
+    sale_price: float | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    compare_at_price: float | None
+    quantity: int | None
+    rating: float | None
+    review_count: int | None
+    published_at: datetime | None
     attributes: dict[str, Any]
     pictures: list[Picture]
     created_at: datetime
@@ -117,11 +135,10 @@ async def read_product(
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
     shown = (picture_of(identity.hex, uri, position, link, hash_) for position, uri, hash_ in row.pop("images"))
-    price = row.pop("price")
+    for name in (*PRICES, "rating"):
+        row[name] = None if row[name] is None else float(row[name])
     row["attributes"] = ShownAttributes(state.settings.attributes).of(row["attributes"])
-    found = ProductOut(
-        **row, price=None if price is None else float(price), pictures=[one for one in shown if one is not None]
-    )
+    found = ProductOut(**row, pictures=[one for one in shown if one is not None])
     tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
     # A browser may store the answer, but must ask the service before each use whether the answer is still current.
     headers = {"ETag": tag, "Cache-Control": "no-cache"}

@@ -33,10 +33,14 @@ begin
     join pg_temp.staged_product s on s.sku = k.sku
     left join shop.product p on p.product_id = k.product_id
     where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
-           p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+           p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.sale_price,
+           p.sale_starts_at, p.sale_ends_at, p.compare_at_price, p.quantity, p.rating, p.review_count,
+           p.published_at, p.attributes)
         is distinct from
           (s.title, s.description, s.brand, s.product_type, s.price, s.currency, s.availability, s.gtin, s.mpn,
-           s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.attributes)
+           s.item_group_id, s.link, s.image_link, s.color, s.size, s.material, s.condition, s.sale_price,
+           s.sale_starts_at, s.sale_ends_at, s.compare_at_price, s.quantity, s.rating, s.review_count,
+           s.published_at, s.attributes)
        or not (  -- the images differ; upsert_staged_images has the same conditions
             select count(*) = cardinality(s.image_uris) and coalesce(bool_and(
                 coalesce(i.uri = s.image_uris[i.position + 1], false)
@@ -52,10 +56,12 @@ begin
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
-            mpn, item_group_id, link, image_link, color, size, material, condition, attributes, updated_at)
+            mpn, item_group_id, link, image_link, color, size, material, condition, sale_price, sale_starts_at,
+            sale_ends_at, compare_at_price, quantity, rating, review_count, published_at, attributes, updated_at)
         select k.product_id, p_catalog, s.sku, s.title, s.description, s.brand, s.product_type,
             s.price, s.currency, s.availability, s.gtin, s.mpn, s.item_group_id, s.link, s.image_link, s.color,
-            s.size, s.material, s.condition, s.attributes, statement_timestamp()
+            s.size, s.material, s.condition, s.sale_price, s.sale_starts_at, s.sale_ends_at, s.compare_at_price,
+            s.quantity, s.rating, s.review_count, s.published_at, s.attributes, statement_timestamp()
         from (select k.product_id, k.sku from pg_temp.staged_key k order by 1) k
         join pg_temp.staged_product s on s.sku = k.sku
         order by k.product_id
@@ -65,14 +71,22 @@ begin
             availability = excluded.availability, gtin = excluded.gtin, mpn = excluded.mpn,
             item_group_id = excluded.item_group_id, link = excluded.link, image_link = excluded.image_link,
             color = excluded.color, size = excluded.size, material = excluded.material,
-            condition = excluded.condition, attributes = excluded.attributes, updated_at = excluded.updated_at
+            condition = excluded.condition, sale_price = excluded.sale_price,
+            sale_starts_at = excluded.sale_starts_at, sale_ends_at = excluded.sale_ends_at,
+            compare_at_price = excluded.compare_at_price, quantity = excluded.quantity, rating = excluded.rating,
+            review_count = excluded.review_count, published_at = excluded.published_at,
+            attributes = excluded.attributes, updated_at = excluded.updated_at
         where (p.title, p.description, p.brand, p.product_type, p.price, p.currency, p.availability, p.gtin, p.mpn,
-               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.attributes)
+               p.item_group_id, p.link, p.image_link, p.color, p.size, p.material, p.condition, p.sale_price,
+               p.sale_starts_at, p.sale_ends_at, p.compare_at_price, p.quantity, p.rating, p.review_count,
+               p.published_at, p.attributes)
             is distinct from
               (excluded.title, excluded.description, excluded.brand, excluded.product_type, excluded.price,
                excluded.currency, excluded.availability, excluded.gtin, excluded.mpn, excluded.item_group_id,
                excluded.link, excluded.image_link, excluded.color, excluded.size, excluded.material,
-               excluded.condition, excluded.attributes)
+               excluded.condition, excluded.sale_price, excluded.sale_starts_at, excluded.sale_ends_at,
+               excluded.compare_at_price, excluded.quantity, excluded.rating, excluded.review_count,
+               excluded.published_at, excluded.attributes)
         returning xmax = 0 as is_new
     )
     select count(*) filter (where is_new), count(*) filter (where not is_new) into inserted, updated from changed;

@@ -12,7 +12,9 @@ begin
          select p.product_id, p.catalog, p.sku, p.title, p.description, p.brand, p.product_type, p.price, p.currency,
              p.availability, p.gtin, p.mpn, p.item_group_id, p.link, p.image_link, p.color, p.size, p.material,
              p.condition, p.attributes, p.created_at, p.updated_at,
-             i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding
+             i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding,
+             p.sale_price, p.sale_starts_at, p.sale_ends_at, p.compare_at_price, p.quantity, p.rating, p.review_count,
+             p.published_at
          from shop.product p
          join %s i on i.product_id = p.product_id and i.position = 0
          join %s t on t.product_id = p.product_id',

@@ -17,7 +17,7 @@ from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
 
 NAMES = {
     "item": ("item_type", "item"),
@@ -28,6 +28,8 @@ NAMES = {
     "brand": ("brand_name", "brand"),
     "product_type": ("category", "categories", "category_string", "category_details"),
     "price": ("price", "default_price"),
+    "sale_price": ("sale_price",),
+    "compare_at_price": ("retail_price",),
     "gtin": ("gps_global_trade_item_number", "global_trade_number", "gtin", "product_upc/ean", "upc/ean"),
     "mpn": ("gps_manufacturer_part_number", "manufacturer_part_number"),
     "link": ("product_url", "url"),
@@ -39,7 +41,7 @@ NAMES = {
     "purchases": ("allow_purchases?", "allow_purchases"),
     "availability": ("product_availability", "availability"),
     "track": ("track_inventory", "inventory_tracking"),
-    "stock": ("current_stock_level", "current_stock", "stock_level"),
+    "quantity": ("current_stock_level", "current_stock", "stock_level"),
     "fields": ("product_custom_fields", "custom_fields"),
 }
 SHOWN = {
@@ -49,7 +51,7 @@ SHOWN = {
     "keywords": "attributes.keywords",
     "options": "color, size, material, attributes",
     "fields": "color, size, material, attributes",
-    **dict.fromkeys(("visible", "purchases", "track", "stock"), "availability"),
+    **dict.fromkeys(("visible", "purchases", "track"), "availability"),
 }
 IMAGE = re.compile(
     r"(?:product_image_(?P<part>file|url|id|description|is_thumbnail|sort)(?:_-)?_(?P<place>\d+)"
@@ -138,6 +140,9 @@ def _row(
     for name in [name for name in cells if IMAGE.fullmatch(name)]:
         del cells[name]
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
+    if cells.see(NAMES["price"]):  # these prices belong to the price of the whole product
+        for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
+            inherited.pop(name, None)
     merged = Cells(inherited | cells)
     cells.take(NAMES["item"])
     merged.take(NAMES["item"])
@@ -159,6 +164,7 @@ def _row(
         "condition": merged.take(NAMES["condition"]).lower(),
         "item_group_id": group,
         "availability": availability,
+        **offer(merged, NAMES),
     }
     custom = _custom_fields(merged.take(NAMES["fields"]))
     keywords = words(merged.take(NAMES["keywords"]))
@@ -167,11 +173,8 @@ def _row(
     attributes["product_types"] = categories if len(categories) > 1 else []
     if "product_id" not in attributes and of_all.see(NAMES["id"]):
         attributes["product_id"] = of_all.see(NAMES["id"])
-    for name in NAMES["stock"]:
-        if (number := whole_number(merged.get(name, ""))) is not None:
-            attributes[name] = number
     set_options(fields, attributes, options | custom)
-    _apply_rules(fields, rules)
+    _apply_rules(fields, attributes, rules)
     return product(fields, [path for path, _ in images], attributes, line)
 
 
@@ -213,14 +216,15 @@ def _categories(cell: str) -> list[str]:
     return list(dict.fromkeys(" > ".join(level.strip() for level in path.split("/")) for path in paths if path.strip()))
 
 
-def _apply_rules(fields: dict[str, str], rules: list[dict[str, str]]) -> None:
-    """If a rule fixes the price of this SKU, sets the price to the price of the rule. All rules become attributes
-    too."""
+def _apply_rules(fields: dict[str, str], attributes: dict[str, Any], rules: list[dict[str, str]]) -> None:
+    """If a rule fixes the price of this SKU, sets the price to the price of the rule. The sale price, which belongs to
+    the replaced price, becomes an attribute. All rules become attributes too."""
     for rule in rules:
         cells = Cells(rule)
         match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.see(NAMES["price"]))
         if match and cells.see(NAMES["sku"]) == fields["sku"]:
             fields["price"] = match[1]
+            attributes["sale_price"] = fields.pop("sale_price", "")
 
 
 def _images(cells: Cells) -> list[tuple[str, str]]:
@@ -254,7 +258,7 @@ def _availability(cells: Cells, of_all: Cells) -> str:
     if written in ("disabled", "preorder"):
         return "preorder" if written == "preorder" else "out_of_stock"
     tracked = (cells.see(NAMES["track"]) or of_all.see(NAMES["track"])).lower()
-    quantity = stock_sign(cells.see(NAMES["stock"]))
+    quantity = stock_sign(cells.see(NAMES["quantity"]))
     if tracked not in ("", "none", "n", "no", "false", "0") and quantity is not None and quantity <= 0:
         return "out_of_stock"
     return "in_stock"

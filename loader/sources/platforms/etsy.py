@@ -9,8 +9,8 @@ from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 NAMES = {
@@ -23,7 +23,7 @@ NAMES = {
     "keywords": ("tags",),
     "quantity": ("quantity",),
 }
-SHOWN = {"keywords": "attributes.keywords", "quantity": "availability"}
+SHOWN = {"keywords": "attributes.keywords"}
 IMAGE = re.compile(r"image_?(\d+)")
 VARIATION = re.compile(r"variation_(\d+)_(type|name|values)")
 MAX_SKU = 200  # characters
@@ -76,7 +76,7 @@ def _row(line: int, cells: Cells, sku: str) -> RawProduct:
     for name in [name for name in cells if (match := VARIATION.fullmatch(name)) and match[2] == "name"]:
         values = cells.pop(name.removesuffix("name") + "values", "")
         options[cells.pop(name)] = [plain_text(value) for value in values.split(",") if value.strip()]
-    quantity, stock = whole_number(cells.get("quantity", "")), stock_sign(cells.get("quantity", ""))
+    stock = stock_sign(cells.get("quantity", ""))
     fields = {
         "sku": sku,
         "title": plain_text(cells.take(NAMES["title"])),
@@ -85,13 +85,12 @@ def _row(line: int, cells: Cells, sku: str) -> RawProduct:
         "currency": cells.take(NAMES["currency"]),
         "material": "/".join(part.replace("_", " ").strip() for part in cells.take(NAMES["material"]).split(",")),
         "availability": "" if stock is None else "in_stock" if stock > 0 else "out_of_stock",
+        **offer(cells, NAMES),
     }
     places = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
     images = [cells.pop(places[place]) for place in sorted(places)]
     tags = [tag.replace("_", " ").strip() for tag in cells.take(NAMES["keywords"]).split(",") if tag.strip()]
     attributes: dict[str, Any] = {**cells, "keywords": tags}
-    if quantity is not None:
-        attributes["quantity"] = quantity
     if skus != [sku]:
         attributes["skus"] = skus
     set_options(fields, attributes, options)

@@ -13,8 +13,8 @@ from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
+from loader.sources.reading.options import is_false, is_true, stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 IMAGES = ("base_image", "image", "small_image", "thumbnail_image", "thumbnail", "swatch_image", "additional_images")
@@ -25,6 +25,10 @@ NAMES = {
     "brand": ("manufacturer", "brand"),
     "product_type": ("categories", "category_ids"),
     "price": ("price",),
+    "sale_price": ("special_price",),
+    "sale_starts_at": ("special_price_from_date", "special_from_date"),
+    "sale_ends_at": ("special_price_to_date", "special_to_date"),
+    "compare_at_price": ("msrp_price", "msrp"),
     "gtin": ("gtin", "ean", "upc", "barcode"),
     "mpn": ("mpn",),
     "image": IMAGES,
@@ -48,17 +52,19 @@ SHOWN = {
     "additional": "color, size, material, attributes",
     "keywords": "attributes.keywords",
     "store_view": "attributes.store_views",
-    **dict.fromkeys(("online", "visibility", "quantity", "in_stock", "backorders", "manage_stock"), "availability"),
+    **dict.fromkeys(("online", "visibility", "in_stock", "backorders", "manage_stock"), "availability"),
 }
 # Cells of a configurable product that its variants do not inherit
 OF_THE_PARENT = frozenset((
-    "sku", "name", "product_type", "type", "price", "special_price", "url_key", "visibility", "product_online", "qty",
-    "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,
-    "created_at", "updated_at", "weight",
+    "sku", "name", "product_type", "type", "price", "special_price", "special_price_from_date",
+    "special_price_to_date", "special_from_date", "special_to_date", "msrp_price", "msrp", "url_key", "visibility",
+    "product_online", "qty", "is_in_stock", "configurable_variations", "configurable_variation_labels",
+    "additional_attributes", *IMAGES, "created_at", "updated_at", "weight",
 ))  # fmt: skip
 # "color=Blue"; a value in quotes may have commas and equals signs
 PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
+WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")  # in Magento, the last day of a sale counts
 
 
 def recognises(head: FileHead) -> bool:
@@ -143,14 +149,14 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
         "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
         "item_group_id": of_parent.see(NAMES["sku"]),
         "availability": availability,
+        **offer(whole, NAMES),
     }
+    fields["sale_ends_at"] = WITHOUT_TIME.sub("", fields["sale_ends_at"])
     attributes: dict[str, Any] = {**whole, "type": kind, "store_views": views}
     attributes["product_types"] = categories if len(categories) > 1 else []
     attributes["keywords"] = [word.strip() for word in whole.take(NAMES["keywords"]).split(",") if word.strip()]
     for name in NAMES["keywords"]:
         attributes.pop(name, None)
-    if (number := whole_number(whole.get("qty", ""))) is not None:
-        attributes["qty"] = number
     if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
         attributes["parent_title"] = of_all
     set_options(fields, attributes, {name: _values(value) for name, value in {**extra, **options}.items()})

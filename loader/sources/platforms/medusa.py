@@ -11,8 +11,8 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_true, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import is_true, stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 NAMES = {
@@ -35,7 +35,7 @@ SHOWN = {
     "handle": "item_group_id",
     "product": "item_group_id",
     "keywords": "attributes.keywords",
-    **dict.fromkeys(("status", "quantity", "manage", "backorder"), "availability"),
+    **dict.fromkeys(("status", "manage", "backorder"), "availability"),
 }
 PRICE = re.compile(r"(?:variant_)?price_(?:.*\[)?([a-z]{3})\]?")
 IMAGE = re.compile(r"(?:product_)?image_(\d+)(?:_url)?")
@@ -110,13 +110,11 @@ def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProdu
         "material": cells.take(NAMES["material"]),
         "item_group_id": group if several else "",
         "availability": availability,
+        **offer(cells, NAMES),
     }
     images = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
     paths = [cells.take(NAMES["image"]), *(cells.pop(images[place]) for place in sorted(images))]
     attributes: dict[str, Any] = {**cells, "keywords": tags, "product_types": kinds}
-    for name in NAMES["quantity"]:
-        if (number := whole_number(cells.get(name, ""))) is not None:
-            attributes[name] = number
     set_options(fields, attributes, options)
     return product(fields, paths, attributes, line)
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from db.catalog.plain_text import plain_text
-from db.catalog.product import RawProduct
+from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product
+from loader.sources.reading.options import stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product
 
 NAMES = {
     "sku": ("id", "retailer_id"),
@@ -38,8 +38,12 @@ NAMES = {
     "additional_image": ("additional_image_link", "additional_image_urls"),
     "status": ("status", "visibility"),
     "quantity": ("quantity_to_sell_on_facebook", "inventory"),
+    "sale_price": ("sale_price",),
+    "sale_starts_at": ("sale_price_start_date",),
+    "sale_ends_at": ("sale_price_end_date",),
+    SALE_DATES: ("sale_price_effective_date",),
 }
-SHOWN = {"status": "availability", "quantity": "availability"}
+SHOWN = {"status": "availability", SALE_DATES: "sale_starts_at, sale_ends_at"}
 LIST = re.compile(r"(.+?)\[(\d+)\](?:\.(.+))?")
 OWN = frozenset(("retailer_id", "fb_product_category", "quantity_to_sell_on_facebook", "rich_text_description"))
 NOT_SOLD = frozenset(("archived", "hidden", "staging"))
@@ -88,8 +92,8 @@ def _row(line: int, cells: Cells) -> RawProduct:
     fields = {
         name: cells.take(NAMES[name])
         for name in NAMES
-        if name not in ("image", "additional_image", *SHOWN, "availability")
-    }
+        if name not in ("image", "additional_image", "status", "availability", *OFFER_COLUMNS)
+    } | offer(cells, NAMES)
     fields["availability"] = availability
     fields["description"] = plain_text(fields["description"])
     first, others = image_paths(cells.take(NAMES["image"])), image_paths(cells.take(NAMES["additional_image"]))
@@ -99,9 +103,6 @@ def _row(line: int, cells: Cells) -> RawProduct:
             each.get("") or {key: text for key, text in each.items() if text} for _, each in sorted(members.items())
         ]
         attributes[name] = [value for value in values if value]
-    for name in NAMES["quantity"]:
-        if (number := whole_number(cells.get(name, ""))) is not None:
-            attributes[name] = number
     return product(fields, [*first, *images, *others], attributes, line)
 
 

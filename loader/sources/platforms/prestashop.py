@@ -13,8 +13,8 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.columns import normalised, plain_words
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import condition_of, is_false, is_true, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
+from loader.sources.reading.options import condition_of, is_false, is_true, stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
 
 NAMES = {
     "id": ("product_id", "id", "id_product", "id_produit", "id_produkt", "produkt_id", "id_del_producto",
@@ -68,7 +68,7 @@ SHOWN = {
     "id": "attributes.id",
     "keywords": "attributes.keywords",
     "feature": "color, size, material, attributes",
-    **dict.fromkeys(("active", "visibility", "orderable", "quantity", "when_out"), "availability"),
+    **dict.fromkeys(("active", "visibility", "orderable", "when_out"), "availability"),
 }
 # A column with one of these names says whether a product is new or used if another column says whether it is active.
 STATE = ("état", "estado", "stato")
@@ -139,6 +139,7 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
         "mpn": cells.take(NAMES["mpn"]),
         "condition": condition,
         "availability": availability,
+        **offer(cells, NAMES),
     }
     written = cells.take(NAMES["image"])
     images = re.findall(r"""src=["']([^"']+)""", written) or (
@@ -151,9 +152,6 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
         attributes.pop(name, None)
     attributes["keywords"] = [tag.strip() for tag in tags.split(",") if tag.strip()]
     attributes["product_types"] = categories if len(categories) > 1 else []
-    for name in NAMES["quantity"]:
-        if (number := whole_number(cells.get(name, ""))) is not None:
-            attributes[name] = number
     set_options(fields, attributes, options)
     return product(fields, images, attributes, line)
 

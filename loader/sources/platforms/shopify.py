@@ -15,8 +15,8 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, product, set_options
+from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 # The key of each column here, and Shopify's names for the column. The name in the older template comes first.
@@ -32,6 +32,7 @@ NAMES = {
     "status": ("status",),
     "sku": ("variant_sku", "sku"),
     "price": ("variant_price", "price"),
+    "compare_at_price": ("variant_compare_at_price", "compare_at_price"),
     "gtin": ("variant_barcode", "barcode"),
     "tracker": ("variant_inventory_tracker", "inventory_tracker"),
     "quantity": ("variant_inventory_qty", "inventory_quantity"),
@@ -47,7 +48,7 @@ SHOWN = {
     "type": "product_type",
     "category": "product_type",
     "keywords": "attributes.keywords",
-    **dict.fromkeys(("published", "status", "tracker", "quantity", "policy"), "availability"),
+    **dict.fromkeys(("published", "status", "tracker", "policy"), "availability"),
     **dict.fromkeys(("image_position", "variant_image"), "image"),
     "image_alt_text": "attributes.image_alt_text",
     **{f"option{n}_{part}": "color, size, material" for n in (1, 2, 3) for part in ("name", "value")},
@@ -171,13 +172,11 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
         "gtin": cells.take(NAMES["gtin"]).removeprefix("'"),
         "item_group_id": handle if several else "",
         "availability": availability,
+        **offer(cells, NAMES),
     }
     images = [cells.take(NAMES["variant_image"]), *(image for _, image, _ in whole.images)]
     attributes: dict[str, Any] = {**whole.of_image_rows, **of_all}
     attributes |= {name: cell for name, cell in cells.items() if not _is_of_product(name)}
-    for name in NAMES["quantity"]:
-        if (number := whole_number(attributes.get(name, ""))) is not None:
-            attributes[name] = number
     attributes |= {
         "handle": handle,
         "product_category": category if kind else "",

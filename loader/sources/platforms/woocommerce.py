@@ -13,8 +13,8 @@ from loader.rejects import Reject
 from loader.sources.platforms.woocommerce_headers import english
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, price_in_cents, product, set_options
+from loader.sources.reading.options import is_false, is_true, stock_sign
+from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
 NAMES = {
@@ -26,7 +26,9 @@ NAMES = {
     "brand": ("brands", "brand"),
     "product_type": ("categories",),
     "price": ("regular_price",),
-    "sale": ("sale_price",),
+    "sale_price": ("sale_price",),
+    "sale_starts_at": ("date_sale_price_starts",),
+    "sale_ends_at": ("date_sale_price_ends",),
     "gtin": ("gtin,_upc,_ean,_or_isbn", "gtin", "ean"),
     "image": ("images",),
     "keywords": ("tags",),
@@ -35,16 +37,15 @@ NAMES = {
     "published": ("published",),
     "visibility": ("visibility_in_catalog",),
     "in_stock": ("in_stock?",),
-    "stock": ("stock",),
+    "quantity": ("stock",),
     "backorders": ("backorders_allowed?",),
 }
 SHOWN = {
     "id": "attributes.id",
     "type": "item_group_id",
     "keywords": "attributes.keywords",
-    "sale": "attributes.sale_price",
     "parent": "item_group_id",
-    **dict.fromkeys(("published", "visibility", "in_stock", "stock", "backorders"), "availability"),
+    **dict.fromkeys(("published", "visibility", "in_stock", "backorders"), "availability"),
 }
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
 TEXTS = frozenset(("description", "short_description", "purchase_note"))
@@ -144,11 +145,12 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": "/".join(_list(whole.take(NAMES["brand"]))),
         "product_type": categories[0] if categories else "",
-        "price": price_in_cents(whole, NAMES["price"]) or whole.take(NAMES["sale"]),
+        "price": price_in_cents(whole, NAMES["price"]) or whole.take(NAMES["sale_price"]),
         "gtin": whole.take(NAMES["gtin"]),
         "link": whole.take(NAMES["link"]),
         "item_group_id": of_parent.see(NAMES["sku"]) or written.removeprefix("id:"),
         "availability": availability,
+        **offer(whole, NAMES),
     }
     attributes: dict[str, Any] = dict(whole)
     attributes["keywords"] = _list(whole.get("tags", ""))
@@ -156,8 +158,6 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
     if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
         attributes["parent_title"] = of_all
     attributes["product_types"] = categories if len(categories) > 1 else []
-    if (number := whole_number(whole.get("stock", ""))) is not None:
-        attributes["stock"] = number
     set_options(fields, attributes, options)
     return product(fields, images, attributes, line)
 
@@ -191,8 +191,8 @@ def _availability(cells: Cells, of_parent: Cells) -> str:
         if (published and not is_true(published)) or each.see(NAMES["visibility"]).lower() == "hidden":
             return "out_of_stock"
     in_stock = cells.see(NAMES["in_stock"]) or of_parent.see(NAMES["in_stock"])
-    own = cells.see(NAMES["stock"])
-    quantity = stock_sign(of_parent.see(NAMES["stock"]) if own in ("", "parent") else own)
+    own = cells.see(NAMES["quantity"])
+    quantity = stock_sign(of_parent.see(NAMES["quantity"]) if own in ("", "parent") else own)
     backorders = (cells.see(NAMES["backorders"]) or of_parent.see(NAMES["backorders"])).lower()
     may_backorder = is_true(backorders) or backorders == "notify"
     if in_stock.lower() in ("backorder", "onbackorder"):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from db.catalog.offer import PRICES
 from db.catalog.prices import number_text
 
 ALTERNATIVES = ("color", "size", "material")  # several values of one of these fields are joined, as in red/blue
@@ -102,7 +103,7 @@ def _texts(field: str, value: Any) -> Iterator[str]:
             yield value.strip()
     elif isinstance(value, bool):
         yield str(value).lower()
-    elif isinstance(value, float | Decimal) and field == "price":
+    elif isinstance(value, float | Decimal) and field in PRICES:
         yield number_text(value)
     elif isinstance(value, float):
         yield (
@@ -113,7 +114,7 @@ def _texts(field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for member in value:
             yield from _texts(field, member)
-    elif isinstance(value, Mapping) and field == "price":
+    elif isinstance(value, Mapping) and field in PRICES:
         yield _money(value)
     elif isinstance(value, Mapping) and (text := next(filter(None, map(value.get, TEXT_NAMES)), None)) is not None:
         yield from _texts(field, text)  # {"name": "Acme"} for a brand

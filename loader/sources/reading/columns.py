@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from db.catalog.product import COLUMNS, RawProduct
+from db.catalog.product import COLUMNS, OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.sources.reading.cells import image_paths, is_empty, named_values, one_text, words
@@ -30,7 +30,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
                     "short_description"),
     "brand": ("brand", "vendor", "manufacturer"),
     "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
-    "price": ("price", "unit_price"),
+    "price": ("price", "unit_price", "regular_price"),
     "currency": ("currency", "currency_code", "price_currency"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
@@ -47,6 +47,28 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "image_link": ("image_link",),  # after "image": if another column holds the images, this one is only a link
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
+    "sale_price": ("sale_price", "special_price"),
+    "sale_starts_at": (
+        "sale_starts_at", "sale_price_starts_at", "sale_price_start_date", "sale_start_date", "date_sale_price_starts",
+        "date_on_sale_from_gmt", "date_on_sale_from", "special_price_from_date", "special_from_date",
+    ),
+    "sale_ends_at": (
+        "sale_ends_at", "sale_price_ends_at", "sale_price_end_date", "sale_end_date", "date_sale_price_ends",
+        "date_on_sale_to_gmt", "date_on_sale_to", "special_price_to_date", "special_to_date",
+    ),
+    SALE_DATES: ("sale_price_effective_date", "sale_dates"),
+    "compare_at_price": (
+        "compare_at_price", "list_price", "msrp", "rrp", "original_price", "was_price", "old_price", "regular_price",
+    ),
+    "quantity": (
+        "quantity", "qty", "stock_quantity", "inventory_quantity", "quantity_in_stock", "stock_level", "stock",
+        "sell_on_google_quantity", "quantity_to_sell_on_facebook",
+    ),
+    "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
+    "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
+    "published_at": (
+        "published_at", "date_published", "publish_date", "published_date", "publication_date", "pub_date",
+    ),
 }  # fmt: skip
 
 
@@ -77,7 +99,7 @@ class Columns:
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
-        shown = {"keywords": "attributes.keywords"}
+        shown = {"keywords": "attributes.keywords", SALE_DATES: "sale_starts_at, sale_ends_at"}
         fields = {place: shown.get(field, field) for field, place in self.places.items()}
         fields |= {place: shown.get(field, field) for field, _, place in self.more}
         fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
@@ -118,7 +140,10 @@ class Columns:
             except ValueError as error:
                 if name in NEEDED:
                     raise
-                faults.append((name, str(error)))
+                if name in OFFER_COLUMNS and isinstance(cell, Mapping | list):  # such as {"rate": 4.5, "count": 12}
+                    attributes[name] = cell
+                else:
+                    faults.append((name, str(error)))
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
         if self.more:

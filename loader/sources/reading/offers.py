@@ -1,4 +1,4 @@
-"""Reads price, currency and availability of a product from its schema.org offers."""
+"""Reads prices, currency, availability and stock of a product from its schema.org offers."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,6 +8,7 @@ from db.catalog import prices, values
 from loader.sources.reading.cells import one_text
 
 OTHER_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP", "MinimumAdvertisedPrice", "InvoicePrice"))
+STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))  # prices to compare the price with
 BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
 
 
@@ -16,7 +17,9 @@ class Offered(NamedTuple):
     currency: str
     availability: str
     condition: str
-    says_more: bool  # whether there are several offers or a range of prices, which the three fields above cannot hold
+    says_more: bool  # whether there are several offers or a range of prices, which the fields cannot hold
+    compare_at_price: str = ""
+    quantity: str = ""
 
 
 def offered(offers: Any) -> Offered:
@@ -42,6 +45,8 @@ def offered(offers: Any) -> Offered:
         min(known, key=BEST_FIRST.index, default=next(iter(words), "")),
         conditions.pop() if len(conditions) == 1 else "",
         len(every) > 1 or "highPrice" in every[0],
+        _compared(every[0]) if len(every) == 1 else "",
+        _stock(every[0]) if len(every) == 1 else "",
     )
 
 
@@ -77,21 +82,36 @@ def _specified(offer: dict[str, Any], name: str) -> Any:
     that everybody pays."""
     if offer.get(name) is not None:
         return offer[name]
-    specifications = offer.get("priceSpecification")
-    every: list[dict[str, Any]] = [
-        specification
-        for specification in (specifications if isinstance(specifications, list) else [specifications])
-        if isinstance(specification, dict)
-    ]
+    every = _specifications(offer)
     best = next((each for each in every if not _is_other_price(each)), every[0] if every else {})
     return best.get(name)
+
+
+def _specifications(offer: dict[str, Any]) -> list[dict[str, Any]]:
+    found = offer.get("priceSpecification")
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
 
 
 def _is_other_price(specification: dict[str, Any]) -> bool:
     """Returns whether this is the price of an amount such as 100 ml, of members of a club, or a price that is crossed
     out."""
-    kind = str(specification.get("priceType", "")).rpartition("/")[2]
-    return kind in OTHER_PRICES or "referenceQuantity" in specification or "validForMemberTier" in specification
+    others = "referenceQuantity" in specification or "validForMemberTier" in specification
+    return others or _kind(specification) in OTHER_PRICES
+
+
+def _kind(specification: dict[str, Any]) -> str:
+    return str(specification.get("priceType", "")).rpartition("/")[2]
+
+
+def _compared(offer: dict[str, Any]) -> str:
+    """Returns the list price or the struck price beside the price."""
+    struck = [each for each in _specifications(offer) if _kind(each) in STRUCK_PRICES]
+    return one_text("compare_at_price", struck[0].get("price")) if struck and _price(offer) else ""
+
+
+def _stock(offer: dict[str, Any]) -> str:
+    level = offer.get("inventoryLevel")
+    return one_text("quantity", level.get("value") if isinstance(level, dict) else level)
 
 
 def _amount(price: str) -> Decimal:

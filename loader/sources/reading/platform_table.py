@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from db.catalog.prices import CENT
-from db.catalog.product import RawProduct
+from db.catalog.product import OFFER_COLUMNS, RawProduct
 from loader.errors import MissingColumns
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import normalised
-from loader.sources.reading.options import field_of_option
+from loader.sources.reading.options import field_of_option, whole_number
 from loader.sources.reading.table import Table
 
 MORE_DECIMALS = re.compile(r"[0-9]{1,10}[.,][0-9]{4,20}")
@@ -95,6 +95,18 @@ class PlatformTable(ABC):
             else:
                 stripped = map(str.strip, record.cells)
                 yield record.line, Cells({name: cell for name, cell in zip(names, stripped, strict=True) if cell})
+
+
+def offer(cells: Cells, names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Removes the cells that `names` has for the fields of `OFFER_COLUMNS`, and returns their texts by field. A
+    quantity that is no whole number is not removed, so that it becomes an attribute."""
+    found = {}
+    for field in OFFER_COLUMNS:
+        if field in ("sale_price", "compare_at_price"):
+            found[field] = price_in_cents(cells, names.get(field, ()))
+        elif field != "quantity" or whole_number(cells.see(names.get(field, ()))) is not None:
+            found[field] = cells.take(names.get(field, ()))
+    return found
 
 
 def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mapping[str, Any], line: int) -> RawProduct:

@@ -44,7 +44,7 @@ def test_the_variants_of_shopifys_products_json_become_products():
         found["LS-S"],
         title="Linen shirt - S / Sand",
         price=Decimal("49.00"),
-        compare_at_price="59.00",
+        compare_at_price=Decimal("59.00"),
         availability="in_stock",
         item_group_id="linen-shirt",
         color="Sand",
@@ -66,7 +66,7 @@ def test_amounts_in_cents_of_shopifys_product_js_are_divided(name: str, tmp_path
     ]
     document = {"id": 9, "title": "Bag", "price": 4900, "price_varies": True, "images": ["//x.example/1.jpg"]}
     found = of({**document, "variants": variants}, tmp_path, name)
-    assert_has(found["R"], title="Bag - Red", price=Decimal("49.00"), compare_at_price="59")
+    assert_has(found["R"], title="Bag - Red", price=Decimal("49.00"), compare_at_price=Decimal("59.00"))
     assert_has(found["B"], title="Bag - Blue", price=Decimal("1290.00"), availability="out_of_stock")
 
 

@@ -97,7 +97,7 @@ def test_the_variations_of_a_german_woocommerce_export_inherit_from_their_parent
 
 def test_headers_of_prestashop_are_read_in_german_and_spanish():
     [pulli] = products(FIXTURES / "prestashop_de.csv").values()
-    expected = {"sku": "P1", "price": "35,90", "condition": "new", "color": "Rot", "größe": "M", "menge": 3}
+    expected = {"sku": "P1", "price": "35,90", "condition": "new", "color": "Rot", "größe": "M", "quantity": "3"}
     assert {name: pulli.get(name) for name in expected} == expected
     assert (pulli["availability"], pulli["images"]) == ("in_stock", ["https://img.example/1.jpg"])
     taza, plato = products(FIXTURES / "prestashop_list_es.csv").values()

@@ -32,8 +32,8 @@ BACKPACK = {
     "size": "M",
     "material": "leather/cotton",
     "condition": "new",
+    "sale_price": Decimal("69.90"),
     "attributes": {
-        "sale_price": "69.90 EUR",
         "google_product_category": "Apparel & Accessories > Handbags, Wallets & Cases > Handbags",
         "gender": "unisex",
         "custom_label_0": "winter",
@@ -169,9 +169,9 @@ def test_irregular_json_lines_are_loaded_or_rejected_with_line_number_and_reason
             "image_link": "https://img.example/2.jpg",
             "attributes": {
                 "is_bundle": True,
-                "rating": 4.5,
                 "shipping": [{"country": "DE", "price": "4.90 EUR"}],
             },
+            "rating": Decimal("4.50"),
             "images": ["https://img.example/2.jpg", "https://img.example/3.jpg"],
         },
     }

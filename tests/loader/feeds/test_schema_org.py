@@ -35,8 +35,9 @@ ANVIL = {
         "keywords": ["heavy", "silver"],
         "Weight": "20 kg",
         "Forged": True,
-        "aggregateRating": {"@type": "AggregateRating", "ratingValue": "4.4", "reviewCount": 89},
     },
+    "rating": Decimal("4.40"),
+    "review_count": 89,
     "images": ["https://img.example/anvil.jpg", "https://img.example/anvil-side.jpg"],
 }
 

@@ -54,10 +54,10 @@ SHIRTS_AND_MORE = {
             "color": "Sand",
             "size": "M",
             "variant_grams": "210",
-            "variant_compare_at_price": "79.00",
             "variant_weight_unit": "g",
-            "variant_inventory_qty": 7,
         },
+        "compare_at_price": Decimal("79.00"),
+        "quantity": 7,
         "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
     },
     "linen-shirt/Sand/L": {
@@ -69,7 +69,8 @@ SHIRTS_AND_MORE = {
         "image_link": CDN + "shirt-sand.jpg",
         "color": "Sand",
         "size": "L",
-        "attributes": {**ATTRIBUTES, "color": "Sand", "size": "L", "variant_inventory_qty": 0},
+        "attributes": {**ATTRIBUTES, "color": "Sand", "size": "L"},
+        "quantity": 0,
         "images": [CDN + "shirt-sand.jpg", *IN_ORDER],
     },
     "LS-B-L": {
@@ -85,9 +86,9 @@ SHIRTS_AND_MORE = {
             **ATTRIBUTES,
             "color": "Blue",
             "size": "L",
-            "variant_inventory_qty": -2,
             "variant_inventory_policy": "continue",
         },
+        "quantity": -2,
         "images": IN_ORDER,
     },
     "gift-card": {

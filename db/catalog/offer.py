@@ -1,0 +1,85 @@
+"""Reads the prices, the sale, the stock, the ratings and the date of publication of a product."""
+
+from typing import Any
+
+from db.catalog import prices, values
+from db.catalog.currencies import THREE_DECIMALS
+from db.catalog.product import OFFER_COLUMNS, SALE_DATES
+
+Fault = tuple[str, str]  # the field, and the reason
+FIELDS = frozenset((*OFFER_COLUMNS, SALE_DATES))
+PRICES = ("price", "sale_price", "compare_at_price")
+_DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
+_READERS = {
+    "published_at": values.moment,
+    "quantity": values.quantity,
+    "rating": values.rating,
+    "review_count": values.review_count,
+}
+
+
+def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
+    """Replace the text of a price by its amount, or by None with a fault. A currency in the text is the currency of the
+    product."""
+    written = texts.get(name)
+    if not written:
+        return
+    try:
+        texts[name], in_price = prices.price(written, texts.get("currency"))
+    except ValueError as error:
+        faults.append((name, f"{name}{str(error).removeprefix('price')}"))
+        texts[name] = None
+        return
+    if in_price and texts.get("currency") not in (None, in_price):
+        faults.append((name, f"{name} is in {in_price}, currency is {texts['currency']}"))
+        texts[name] = None
+        if name == "price":
+            texts["currency"] = None
+    elif in_price:
+        texts["currency"] = in_price
+    if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):
+        warnings.append(
+            (name, f'{name} "{written}" is rounded to {texts[name]}, because stored prices have two decimals')
+        )
+
+
+def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
+    """Replace the texts of `FIELDS` by values, or by None with a fault. `price` has been read before."""
+    for name in PRICES[1:]:
+        read_price(name, texts, faults, warnings)
+        if texts.get(name) == 0 and texts[name] is not None:
+            warnings.append((name, f"{name} 0 is left out: shops write 0 for a product without this price"))
+            texts[name] = None
+    for name, read in _READERS.items():
+        if texts.get(name):
+            try:
+                texts[name] = read(texts[name])
+            except ValueError as error:
+                faults.append((name, f"{name} {error}"))
+                texts[name] = None
+    _read_sale(texts, faults)
+
+
+def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
+    """Read the dates of a sale. Without one of its dates, a sale could be on at a wrong time, so it is left out."""
+    both = texts.pop(SALE_DATES, None)
+    if both:
+        starts, separator, ends = both.partition("/")
+        if separator and "/" not in ends:
+            for name, written in zip(_DATES_OF_SALE, (starts.strip(), ends.strip()), strict=True):
+                texts[name] = texts.get(name) or written or None
+        else:
+            faults.append((SALE_DATES, f'{SALE_DATES} "{prices.shown(both)}" is not a start and an end: START/END'))
+    for name in _DATES_OF_SALE:
+        if texts.get(name):
+            try:
+                texts[name] = values.moment(texts[name], is_end=name == "sale_ends_at")
+            except ValueError as error:
+                faults.append((name, f"{name} {error}"))
+                texts[name] = None
+    starts_at, ends_at = (texts.get(name) for name in _DATES_OF_SALE)
+    if starts_at and ends_at and starts_at > ends_at:
+        faults.append(("sale_ends_at", f"the sale ends at {ends_at}, before it starts at {starts_at}"))
+    if texts.get("sale_price") is not None and any(name in (*_DATES_OF_SALE, SALE_DATES) for name, _ in faults):
+        faults.append(("sale_price", "sale_price is left out, because the dates of the sale are not known"))
+        texts["sale_price"] = None

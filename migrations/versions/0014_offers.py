@@ -1,0 +1,22 @@
+"""Adds the sale price and its dates, the compare-at price, the stock, the ratings and the date of publication."""
+
+from alembic import op
+
+from migrations.operations.offers import COLUMNS, INDEX
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_offer_columns()  # changes nothing after revision 0010, which adds the columns too
+
+
+def downgrade() -> None:
+    # The code of the earlier revision creates the views again, without these columns.
+    op.execute("drop view shop.searchable_image, shop.searchable")
+    op.execute(f"delete from shop.deferred_index where name = '{INDEX}'")
+    for name in COLUMNS:
+        op.drop_column("product", name, schema="shop")
