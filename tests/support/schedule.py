@@ -21,19 +21,21 @@ GROUPS = {
     "the fork server and torch": ("tests/encoder/",),
 }
 LONGEST = (  # files and groups that take more than 20 seconds of processor time, the longest first
+    "the encoded sample",
     "tests/end_to_end/test_demo.py",
     "the fork server and torch",
-    "the encoded sample",
-    "tests/end_to_end/test_command_line.py",
     "the large catalog",
+    "tests/loader/test_bad_feeds.py",
     "tests/end_to_end/test_cookbook.py",
-    "tests/migrations/test_model_revisions.py",
-    "tests/sql/matches/test_match_quality.py",
-    "tests/migrations/test_upgrade.py",
-    "tests/sql/browsing/test_facets.py",
-    "tests/migrations/test_gateway.py",
-    "tests/end_to_end/test_evaluate_command.py",
     "tests/end_to_end/test_retire_and_reindex.py",
+    "tests/end_to_end/test_command_line.py",
+    "tests/sql/matches/test_match_quality.py",
+    "tests/end_to_end/test_model_commands.py",
+    "tests/migrations/test_model_revisions.py",
+    "tests/sql/browsing/test_facets.py",
+    "tests/migrations/test_upgrade.py",
+    "tests/sql/models/test_switch.py",
+    "tests/sql/matches/test_match_products.py",
 )
 
 
