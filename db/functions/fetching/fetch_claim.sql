@@ -4,7 +4,10 @@
 -- image. They get no other image of this host until p_seconds have passed or the host's answer is recorded. A host that
 -- does not answer therefore occupies only one connection.
 --
--- The function finds each host with one index probe, so millions of images of one host do not slow a claim down.
+-- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
+-- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. The first of
+-- them is the host of an image chosen at random. So the time of a claim is limited, and further claims reach the other
+-- hosts.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (
@@ -12,18 +15,44 @@ create or replace function shop_private.fetch_claim(
 )
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+    max_hosts constant integer := 1000;
+    place constant uuid := gen_random_uuid();  -- keys are hashes, so a random place among the keys is a random product
+    start text;
 begin
+    select near.host into start
+    from (select w.host, w.model_id, w.state from shop_private.work w
+          where w.product_id >= place order by w.product_id limit 1000) near
+    where near.host is not null and near.model_id = p_model_id and near.state = 'pending' limit 1;
+    start := coalesce(start, '');
+
     return query
-    with recursive hosts(host) as (
-        (select w.host from shop_private.work w
-         where w.model_id = p_model_id and w.state = 'pending' and w.host is not null
+    with recursive later(host, number) as (  -- the hosts from `start` on
+        (select w.host, 1 from shop_private.work w
+         where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host >= start
          order by w.host limit 1)
         union all
-        select n.host
-        from hosts h cross join lateral (
+        select n.host, l.number + 1
+        from later l cross join lateral (
             select w.host from shop_private.work w
-            where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host > h.host
+            where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host > l.host
             order by w.host limit 1) n
+        where l.number < max_hosts
+    ), earlier(host, number) as (  -- the hosts before `start`, as many as there is room for
+        (select w.host, 1 + (select count(*) from later) from shop_private.work w
+         where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host < start
+           and (select count(*) from later) < max_hosts
+         order by w.host limit 1)
+        union all
+        select n.host, e.number + 1
+        from earlier e cross join lateral (
+            select w.host from shop_private.work w
+            where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host > e.host
+              and w.host < start
+            order by w.host limit 1) n
+        where e.number < max_hosts
+    ), hosts as (
+        select l.host from later l union all select e.host from earlier e
     ), open as materialized (
         select h.host, coalesce(f.answered_at is not null and f.failures = 0, false) as answers,
             coalesce((p_busy ->> h.host)::integer, 0) as busy

@@ -388,3 +388,50 @@ def test_a_claim_finds_the_oldest_of_20000_images_of_a_host_without_a_sort(shop:
     )
     assert "work_fetch_idx" in str(plan)
     assert "'Sort'" not in str(plan)
+
+
+def add_hosts(shop: "Shop", count: int) -> None:
+    """Add a product with one image for each of the hosts h1.example, h2.example ..."""
+    shop.run(
+        "insert into shop.product (product_id, sku, title) "
+        "select shop.product_id(n::text), n::text, 'title' from generate_series(1, :count) n",
+        count=count,
+    )
+    shop.run(
+        "insert into shop.product_image (product_id, position, uri) "
+        "select shop.product_id(n::text), 0, format('https://h%s.example/a.jpg', n) from generate_series(1, :count) n",
+        count=count,
+    )
+    shop.run("analyze shop_private.work")
+
+
+def test_a_claim_considers_at_most_1000_of_2500_hosts(shop: "Shop") -> None:
+    add_hosts(shop, 2500)
+    worker = shop.worker()
+    with shop.database.connect(None) as conn, conn.begin():
+        claimed = fetching.claim(conn, worker.id, 1, 5000, per_host=8, busy={}, seconds=60)
+        scans = conn.scalar(text("select pg_stat_get_xact_numscans('shop_private.work_fetch_idx'::regclass)"))
+    assert len(set(hosts(claimed))) == len(claimed) == 1000
+    assert 1000 < scans < 2500  # a probe for each host, and one for the images of each host
+
+
+def test_repeated_claims_reach_each_of_2500_hosts(shop: "Shop") -> None:
+    add_hosts(shop, 2500)
+    worker = shop.worker()
+    reached: set[str] = set()
+    for _ in range(2500):
+        reached.update(hosts(claim(worker, limit=5000)))
+        if len(reached) == 2500:
+            break
+    assert len(reached) == 2500
+
+
+def test_a_host_after_1500_paused_hosts_is_reached(shop: "Shop") -> None:
+    add_hosts(shop, 1500)
+    shop.run(
+        "insert into shop_private.fetch_host (host, failures, paused_until) "
+        "select host, 9, 'infinity' from shop_private.work where host is not null"
+    )
+    add_remote(shop, "z.example", 1500)
+    worker = shop.worker()
+    assert any(claim(worker, limit=1) for _ in range(200))  # each claim starts at z.example with a probability of 1/2
