@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.matching import THRESHOLDS
+from tests.support.matches.matching import THRESHOLDS
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

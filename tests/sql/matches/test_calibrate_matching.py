@@ -7,7 +7,7 @@ import pytest
 
 from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
-from tests.support.matching import SAUCEPAN, THRESHOLDS, Posting, add, call
+from tests.support.matches.matching import SAUCEPAN, THRESHOLDS, Posting, add, call
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

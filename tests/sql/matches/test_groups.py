@@ -3,7 +3,7 @@
 import random
 from typing import TYPE_CHECKING
 
-from tests.support.matching import BACKPACK, SAUCEPAN, Posting, add, call, groups
+from tests.support.matches.matching import BACKPACK, SAUCEPAN, Posting, add, call, groups
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

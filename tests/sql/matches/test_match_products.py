@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
-from tests.support.matching import BACKPACK, DETAILED, FLAT, SAUCEPAN, Posting, add, call, flipped, groups
+from tests.support.matches.matching import BACKPACK, DETAILED, FLAT, SAUCEPAN, Posting, add, call, flipped, groups
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop

@@ -2,7 +2,7 @@
 
 The postings have the file layout of the competition, and the starter model encodes them. The default thresholds were
 chosen on other groups. All images of a group are variants of one drawing, so they are easier to match than the images
-of real sellers; see tests/support/postings.py.
+of real sellers; see tests/support/matches/postings.py.
 """
 
 import shutil
@@ -21,7 +21,7 @@ from encoder import starter
 from migrations.model_revisions import NewModel, add_model
 from tests.support.databases import Databases
 from tests.support.loading import load_catalog
-from tests.support.postings import Posting, write_postings
+from tests.support.matches.postings import Posting, write_postings
 from tests.support.processes import windowshop
 
 GROUPS = range(400, 480)

@@ -1,0 +1,1 @@
+"""Products and postings whose matches are known."""
