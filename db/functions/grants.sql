@@ -19,7 +19,7 @@ grant execute on function
     to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
-    shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
+    shop.effective_price, shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
     to @analyst@, @app@;
 
 -- The public functions call private functions. A private function that only reads, with the rights of its caller, adds

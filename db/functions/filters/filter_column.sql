@@ -7,7 +7,9 @@ create or replace function shop_private.filter_column(
 ) returns text language plpgsql stable parallel safe as $$
 declare
     sign constant text := '{"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}'::jsonb ->> p_operator;
-    value constant text := 'p.' || quote_ident(p_field);
+    value constant text := case p_field
+        when 'effective_price' then 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)'
+        else 'p.' || quote_ident(p_field) end;
     items text[];
     or_null boolean;
 begin

@@ -6,23 +6,26 @@ language plpgsql stable parallel safe as $$
 declare
     texts constant text[] := '{sku,title,description,brand,product_type,currency,availability,gtin,mpn,item_group_id,'
         'link,image_link,color,size,material,condition}';
-    others constant text[] := '{price,created_at,updated_at}';
+    numbers constant text[] := '{price,effective_price,sale_price,compare_at_price,quantity,rating,review_count}';
+    times constant text[] := '{created_at,updated_at,sale_starts_at,sale_ends_at,published_at}';
     nearest text;
 begin
     if p_field = any (texts) then
         return 'text';
-    elsif p_field = any (others) then
-        return case p_field when 'price' then 'number' else 'time' end;
+    elsif p_field = any (numbers) then
+        return 'number';
+    elsif p_field = any (times) then
+        return 'time';
     elsif starts_with(p_field, 'attributes.') then
         return 'attribute';
     end if;
     select n.name into nearest
     from (select f.name, @trgm@.similarity(f.name, left(p_field, 80)) as alike
-          from unnest(texts || others || '{and,or,not}') f(name)) n
+          from unnest(texts || numbers || times || '{and,or,not}') f(name)) n
     where n.alike >= 0.3 order by n.alike desc, n.name limit 1;
     raise exception using errcode = '22023',
         message = format('%s has no field %s', concat_ws(' ', 'filter', p_place), to_jsonb(left(p_field, 80)))
             || coalesce('; did you mean "' || nearest || '"?', ''),
         hint = format('Fields are %s, and attributes.<key> for all others.',
-            array_to_string(texts || others, ', '));
+            array_to_string(texts || numbers || times, ', '));
 end $$;

@@ -26,6 +26,9 @@ begin
     end if;
     condition := case p_kind
         when 'attribute' then shop_private.filter_attribute(p_field, positive, p_operand, p_place)
+        when 'number' then case p_field
+            when 'effective_price' then shop_private.filter_effective_price(positive, p_operand, p_place)
+            else shop_private.filter_column(p_field, p_kind, positive, p_operand, p_place) end
         else shop_private.filter_column(p_field, p_kind, positive, p_operand, p_place) end;
     return case when positive = p_operator then condition else format('(%s) is not true', condition) end;
 end $$;

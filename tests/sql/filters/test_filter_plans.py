@@ -23,6 +23,7 @@ def analyst(databases: Databases, template: str) -> Iterator[Session]:
             "'type ' || n % 100, n, jsonb_build_object('code', 'c' || n % 500, 'dim', jsonb_build_object('width', n)) "
             "from generate_series(1, 5000) n"
         )
+        conn.execute("update shop.product set sale_price = price / 2 where price % 50 = 0")
         conn.execute("vacuum analyze shop.product")
         conn.execute(f"set role {ROLES.analyst}")
         yield conn
@@ -37,6 +38,9 @@ def analyst(databases: Databases, template: str) -> Iterator[Session]:
         ({"brand": {"gte": "brand 7", "lt": "brand 70"}}, "product_brand_idx"),
         ({"price": {"lt": 80}}, "product_price_idx"),
         ({"price": {"in": [79.5, 80]}}, "product_price_idx"),
+        ({"effective_price": {"lt": 80}}, "product_price_idx"),
+        ({"effective_price": {"lt": 80}}, "product_sale_price_idx"),
+        ({"effective_price": {"in": [79.5, None]}}, "product_sale_price_idx"),
         ({"attributes.code": "c7"}, "product_attributes_idx"),
         ({"attributes.code": {"in": ["c7", "c8"]}}, "product_attributes_idx"),
         ({"attributes.dim.width": 7}, "product_attributes_idx"),
