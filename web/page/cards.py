@@ -1,8 +1,10 @@
 """Makes the cards of the result grid. Each card shows a product, its links, and why the product was found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
+from db.search.offers import Offer
 from db.search.ranking import BrowseItem, SearchHit
 from web.api.search import picture_of
 from web.page.formatting import capitalized, label, money, ordinal
@@ -42,6 +44,7 @@ class Card:
     title: str
     brand: str | None
     price: str | None
+    before: str | None  # the price before a reduction
     remark: str | None
     image: str | None
     scales: bool  # whether the image's address accepts the parameter `size`
@@ -52,16 +55,19 @@ class Card:
     less: str | None
 
 
-def cards(state: PageState, rows: Sequence[SearchHit | BrowseItem]) -> list[Card]:
+def cards(state: PageState, rows: Sequence[SearchHit | BrowseItem], offers: Mapping[UUID, Offer]) -> list[Card]:
     reasons = _reasons([row for row in rows if isinstance(row, SearchHit)])
     # "Less like this" needs a search that already has a text, an image or an example.
     can_be_less = bool(state.q or state.image or state.like)
-    return [_card(state, row, n < EAGER, reasons, can_be_less) for n, row in enumerate(rows)]
+    return [
+        _card(state, row, offers.get(row.product_id), n < EAGER, reasons, can_be_less) for n, row in enumerate(rows)
+    ]
 
 
 def _card(
     state: PageState,
     row: SearchHit | BrowseItem,
+    offer: Offer | None,
     eager: bool,
     reasons: Callable[[SearchHit], list[Reason]],
     can_be_less: bool,
@@ -72,7 +78,8 @@ def _card(
     return Card(
         title=row.title,
         brand=row.brand,
-        price=money(row.price, row.currency),
+        price=money(offer.price if offer else row.price, row.currency),
+        before=money(offer.before, row.currency) if offer else None,
         remark=None if row.availability in (None, "in_stock") else label(row.availability),
         image=image,
         scales=bool(image and image.startswith("/")),

@@ -11,6 +11,7 @@ from web.page.state import FIELDS, PageState, amount
 
 # The counts of this facet add up to the number of products that pass the filters: a facet ignores the filter on its own
 # field, and the page has no filter on the currency.
+PRICE_FIELD = "effective_price"  # the price at the time of the request
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
 _LISTED = 8  # number of values of a facet that are visible before "more" is opened
@@ -84,7 +85,7 @@ def _value(name: str, value: str, counted: FacetValue | None, chosen: Sequence[s
 def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) -> Prices | None:
     sign = SIGNS.get(currency or "", "")
     given = amount(state.price_min), amount(state.price_max)
-    facet = next((facet for facet in facets if facet.field == "price"), None)
+    facet = next((facet for facet in facets if facet.field == PRICE_FIELD), None)
     values = facet.values if facet else []
     every = [one for one in values if one.kind == "range"]
     # Each range is (low, high, products). The first range has the most frequent currency. Ranges in other currencies

@@ -54,7 +54,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
     can_retry = problem is not None and problem.status >= 429
     return {
         "state": state,
-        "cards": cards(state, result.products) if result else [],
+        "cards": cards(state, result.products, result.offers) if result else [],
         "chips": chips(state, result.examples if result else {}, currency),
         "groups": filters.groups(state, facets),
         "prices": filters.prices(state, facets, currency),

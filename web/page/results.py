@@ -3,12 +3,14 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Connection
 
 from db.catalog.catalogs import default_catalog
 from db.search import ranking
+from db.search.offers import Offer, offers
 from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api.schemas import FacetOf
 from web.api.search import group_by_field
@@ -17,7 +19,7 @@ from web.page import filters
 from web.page.state import FIELDS, PageState
 
 PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
-_FACETS = [*FIELDS, "price", filters.TOTAL_FIELD]
+_FACETS = [*FIELDS, filters.PRICE_FIELD, filters.TOTAL_FIELD]
 _FACET_VALUES, _PRICE_RANGES = 20, 12
 
 
@@ -31,6 +33,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
+    offers: dict[UUID, Offer]  # of the products whose price is or was another one
     seconds: float
 
     @property
@@ -101,11 +104,13 @@ def read_page(
     def read(conn: Connection) -> PageResult:
         began = time.perf_counter()
         search, products, cursor = _search(conn, params) if state.is_search else _list(conn, params)
+        reduced = offers(conn, [product.product_id for product in products])
         seconds = time.perf_counter() - began
         if not with_filters:
-            return PageResult(products, cursor, search, state.catalog, [], {}, seconds)
+            return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds)
         facets = facet_cache.get(conn, state.filter, state.catalog) if params.cut is None else _count(conn, params)
-        return PageResult(products, cursor, search, state.catalog, facets, _read_examples(conn, state), seconds)
+        examples = _read_examples(conn, state)
+        return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds)
 
     if params.cut is None or not with_filters:
         return read(conn)

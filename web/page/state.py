@@ -62,7 +62,7 @@ class PageState:
         bounds = {operator: bound for operator, bound in price.items() if bound is not None}
         filter_: dict[str, Any] = {name: list(values) for name, values in self.chosen.items()}
         if bounds:
-            filter_["price"] = bounds
+            filter_["effective_price"] = bounds
         return msgspec.json.encode(filter_).decode() if filter_ else None
 
     @property

@@ -21,11 +21,11 @@ begin
             hint = 'buckets is the largest number of ranges for a numeric field: 1 to @max_facet_buckets@.';
     end if;
     foreach field in array p_fields loop
-        if field is null or field <> 'price' and field <> all (columns)
+        if field is null or field <> all (array['price', 'effective_price'] || columns)
             and (not starts_with(field, 'attributes.') or field = 'attributes.') then
             raise exception using errcode = '22023',
                 message = format('facets cannot be counted over %s', coalesce(quote_literal(field), 'a null field')),
-                hint = format('The fields are: price, %s, attributes.<name>', array_to_string(columns, ', '));
+                hint = format('The fields are: price, %s, effective_price, attributes.<name>', array_to_string(columns, ', '));
         end if;
     end loop;
 end $$;

@@ -10,7 +10,8 @@ begin
     return query
     with field as (
         select u.n, u.name, p_filter - u.name as others,
-            case when u.name = any (shop_private.facet_columns()) then 'text' when u.name = 'price' then 'number'
+            case when u.name = any (shop_private.facet_columns()) then 'text'
+                when u.name in ('price', 'effective_price') then 'number'
                 else 'json' end as kind
         from unnest(p_fields) with ordinality as u(name, n)
     ),
@@ -22,6 +23,8 @@ begin
             when 'json' then 'p.attributes' || (
                 select string_agg(format(' -> %L', replace(k.key, '\.', '.')), '' order by k.i)  -- "\." is a dot
                 from regexp_split_to_table(substr(f.name, 12), '(?<!\\)\.') with ordinality as k(key, i))
+            when 'number' then case f.name when 'price' then 'p.price'
+                else 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)' end
             else format('p.%I', f.name) end,
         f.kind, t.condition, t.number
     from field f join tested t using (others);

@@ -9,7 +9,8 @@
 -- counts of a row are exact, and `note` tells how the counts were found.
 --
 -- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
--- into ranges; prices have separate ranges for each currency. value_json is the value with its type. row_filter is a
+-- into ranges; prices have separate ranges for each currency. The field effective_price is the price at the time of the
+-- statement (shop.effective_price). value_json is the value with its type. row_filter is a
 -- filter that finds the products of the row; it replaces the filter's condition on that field. The row of all other
 -- values has no row_filter. Objects, lists that contain objects or lists, and very long values always count among the
 -- other values, because no filter can name them.
@@ -101,7 +102,8 @@ begin
           select n, s.currency, low, null, low, s.high, s.products, 'range', null, share, of_currency,
               jsonb_build_object(
                   names[n], jsonb_build_object('gte', low, case when s.last then 'lte' else 'lt' end, s.high))
-              || case names[n] when 'price' then jsonb_build_object('currency', s.currency) else '{}' end
+              || case when names[n] in ('price', 'effective_price') then jsonb_build_object('currency', s.currency)
+                      else '{}' end
           from spans s) as r, (select max(c.cut_is) as cut_is from counted c) as k
     order by r.n, r.kind = 'missing', r.of_currency desc, r.currency, r.place;
 end $$;

@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -95,3 +96,25 @@ def test_each_currency_has_its_own_price_ranges(shop: "Shop", analyst: Connectio
         ("range", None, 5, 5, 1), ("missing", None, None, None, 1),
     ]  # fmt: skip
     assert rows[0].row_filter == {"price": {"gte": 10, "lt": 20}, "currency": "EUR"}
+
+
+def test_a_facet_of_effective_prices_counts_the_prices_at_the_time_of_the_statement(
+    shop: "Shop", analyst: Connection
+) -> None:
+    past, future = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    shop.load(
+        Product("no sale", "a", currency="EUR", price=Decimal(40)),
+        Product("on sale", "b", currency="EUR", price=Decimal(40), sale_price=Decimal(10)),
+        Product("later", "c", currency="EUR", price=Decimal(40), sale_price=Decimal(10), sale_starts_at=future),
+        Product("over", "d", currency="EUR", price=Decimal(20), sale_price=Decimal(10), sale_ends_at=past),
+        Product("no price", "e", currency="EUR"),
+    )
+    rows = facets(analyst, ["effective_price"])
+    assert sum(row.products for row in rows if row.kind == "range") == 4
+    for row in rows:
+        found = ranking.browse(analyst, SearchParams(filter=json.dumps(row.row_filter), k=10))
+        assert len(found) == row.products
+    cheap = next(row for row in rows if row.low is not None and row.low <= 10 < row.high)
+    found = ranking.browse(analyst, SearchParams(filter=json.dumps(cheap.row_filter), k=10))
+    assert [each.sku for each in found] == ["on sale"]
+    assert facets(analyst, ["effective_price"], {"effective_price": {"lt": 15}}) == rows

@@ -37,7 +37,7 @@ def test_head_returns_the_status_and_type_of_get_without_the_body(client: httpx.
 
 def test_the_page_shows_the_same_results_as_the_api(client: httpx.Client) -> None:
     page = client.get("/", params={"q": "bag", "color": ["red", "black"], "price_max": "60"}).text
-    filter_ = {"color": ["red", "black"], "price": {"lte": 60}}
+    filter_ = {"color": ["red", "black"], "effective_price": {"lte": 60}}
     body = {"query": "bag", "top_k": 24, "filter": filter_, "cut": "relevant"}
     results = client.post("/search/text", json=body).json()["results"]
     assert titles(page) == [result["title"] for result in results]

@@ -1,7 +1,14 @@
-"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency."""
+"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency. Reduced prices
+count."""
+
+import re
 
 import pytest
+from sqlalchemy import text
 
+from db.engine import Database
+from tests.support.web_service import Serve
+from tests.web.page.reading import count
 from web.api.schemas import FacetOf, FacetValue
 from web.page import filters, state
 from web.page.state import PageState
@@ -11,7 +18,7 @@ def ranges(*rows: tuple[float, float, int, str | None]) -> list[FacetOf]:
     values = [
         FacetValue("range", products, low=low, high=high, currency=currency) for low, high, products, currency in rows
     ]
-    return [FacetOf("price", True, None, values)]
+    return [FacetOf("effective_price", True, None, values)]
 
 
 @pytest.mark.parametrize(
@@ -40,3 +47,26 @@ def test_the_price_bars_show_only_the_currency_of_most_products() -> None:
     )
     assert prices is not None
     assert (prices.sign, prices.low, prices.high, len(prices.bars)) == ("", "10", "30", 2)
+
+
+def test_a_reduced_price_is_shown_beside_the_price_before_and_decides_the_price_filter(
+    serve: Serve, own_database: Database
+) -> None:
+    changes = {
+        "sku 40": "sale_price = 1.25",
+        "sku 41": "sale_price = 1.25, sale_ends_at = '2000-01-01'",
+        "sku 42": "compare_at_price = 99",
+        "sku 43": "compare_at_price = 2",
+    }
+    with own_database.connect(None) as conn, conn.begin():
+        for sku, change in changes.items():
+            conn.execute(text(f"update shop.product set {change} where sku = :sku"), {"sku": sku})
+    with serve(own_database) as client:
+        page = client.get("/?price_max=2").text
+        assert count(page) == "2 products"
+        assert '€1.25 <s><span class="unseen">instead of </span>€60</s>' in page
+        page = client.get("/?price_min=60&price_max=66").text
+        assert count(page) == "4 products"  # without sku 40
+        assert re.findall(r"(\S+) <s><span class=\"unseen\">instead of </span>(\S+)</s>", page) == [
+            ('class="price">€63', "€99")
+        ]

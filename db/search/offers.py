@@ -1,0 +1,36 @@
+"""Reads the reduced prices of products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`price` is the price at the time of the statement, `before` the higher price before the reduction."""
+
+    price: Decimal
+    before: Decimal
+
+
+_OFFERS = text(
+    """
+    select p.product_id, o.price, o.before
+    from shop.product p
+    cross join lateral (
+        select shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as price,
+            greatest(p.price, p.compare_at_price) as before
+    ) o
+    where p.product_id = any(cast(:products as uuid[])) and num_nonnulls(p.sale_price, p.compare_at_price) > 0
+        and o.price < o.before
+    """
+)
+
+
+def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
+    """Return, by product id, the offers of those products whose price is reduced."""
+    rows = conn.execute(_OFFERS, {"products": list(products)})
+    return {row.product_id: Offer(row.price, row.before) for row in rows}
