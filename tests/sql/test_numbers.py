@@ -23,7 +23,11 @@ CALLS = {
     "similar": {"sku": "'s1'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
-OF_NO_RANGE = {("upsert_staged", "image_root_id")}  # any number can be a key of shop_private.image_root
+OF_NO_RANGE = {
+    ("upsert_staged", "image_root_id"),  # any number can be a key of shop_private.image_root
+    ("effective_price", "price"),  # the function returns one of its arguments, and computes nothing
+    ("effective_price", "sale_price"),
+}
 WRONG = {"integer": ("-1", "2147483647"), "double precision": ("'NaN'", "'Infinity'", "'-Infinity'", "-1000.5")}
 ARGUMENTS = """
 select p.proname, a.name, format_type(a.type, null),

@@ -25,7 +25,8 @@ begin
             and (not starts_with(field, 'attributes.') or field = 'attributes.') then
             raise exception using errcode = '22023',
                 message = format('facets cannot be counted over %s', coalesce(quote_literal(field), 'a null field')),
-                hint = format('The fields are: price, %s, effective_price, attributes.<name>', array_to_string(columns, ', '));
+                hint = format('The fields are: price, %s, effective_price, attributes.<name>',
+                    array_to_string(columns, ', '));
         end if;
     end loop;
 end $$;
