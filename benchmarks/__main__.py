@@ -16,7 +16,7 @@ def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
     `against` and `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, images, forward, text_tower, memory, command, quality, loading, search):
+        for one in (queries, encoding, images, forward, text_tower, memory, faults, command, quality, loading, search):
             one()
         web()
         report()
@@ -72,6 +72,14 @@ def memory() -> None:
     from benchmarks.encoder import encoding
 
     encoding.memory()
+
+
+@app.command()
+def faults() -> None:
+    """Measure what a killed encoder and images at dead addresses cost."""
+    from benchmarks.encoder import faults
+
+    faults.run()
 
 
 @app.command()

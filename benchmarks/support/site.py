@@ -67,7 +67,7 @@ class Site:
                 conn.execute(
                     text(
                         "insert into shop_private.work (product_id, model_id, part) select product_id, model_id, "
-                        f"'{part}' from {source}, shop.model"
+                        f"'{part}' from {source}, shop.model on conflict do nothing"
                     )
                 )
 
