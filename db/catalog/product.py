@@ -20,9 +20,8 @@ COLUMNS = (
     "item_group_id", "link", "image_link", "color", "size", "material", "condition",
     *OFFER_COLUMNS,
 )  # fmt: skip
-SALE_DATES = (
-    "sale_dates"  # a field of a RawProduct: the start and the end of the sale in one text, as Google writes them
-)
+# A field of a RawProduct: the start and the end of the sale in one text, as Google writes them.
+SALE_DATES = "sale_dates"
 
 # RawProduct, Product and ValidatedProduct are not frozen: a load builds one object of each class per row, and
 # building a frozen dataclass takes three times as long.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from math import inf
 from typing import BinaryIO, TypeVar
 from weakref import WeakValueDictionary
 
@@ -181,7 +182,7 @@ class Fetcher:
             ) as response:
                 return self._answer(url, response, request, receive)
         except httpcore2.TimeoutException:
-            if time.monotonic() < deadline:
+            if self._stall < inf and time.monotonic() < deadline:
                 raise _Retryable(f"no data within {self._stall:g} seconds") from None
             raise _Retryable(f"no complete answer within {self._seconds:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
@@ -222,7 +223,10 @@ class Fetcher:
             file.write(piece)
             on_progress(file.tell(), size)
         conditions = (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified"))
-        return Downloaded({name: headers[given] for name, given in conditions if given in headers})
+        # A request can send only ASCII headers. Without a validator, the next download is complete.
+        return Downloaded(
+            {name: headers[given] for name, given in conditions if given in headers and headers[given].isascii()}
+        )
 
     def _pieces(self, response: httpcore2.Response, size: int | None) -> Iterator[bytes]:
         """Yield the body piece by piece. Raises ImageRejected if the body is too large."""

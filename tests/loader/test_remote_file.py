@@ -228,3 +228,11 @@ def test_watch_downloads_and_loads_only_a_changed_file(
         (None, later),
     ]  # fmt: skip
     assert asked[6:] == [(None, None)] * 3
+
+
+def test_a_validator_that_no_request_can_send_is_not_used(site: ScriptedServer, folder: Path) -> None:
+    head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: "é"\r\nConnection: close\r\n\r\n'.encode("latin-1")
+    site.answers["/feed.csv"] = head + b"abc"
+    feed = remote(site.url("/feed.csv"), folder)
+    assert feed.refresh() == feed.refresh()
+    assert [headers["If-None-Match"] for _, headers in site.requests] == [None, None]
