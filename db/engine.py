@@ -74,7 +74,7 @@ class Database:
 
         The engine keeps up to `connections` connections open, in autocommit mode.
         """
-        from sqlalchemy.ext.asyncio import create_async_engine  # a command does not need its many modules
+        from sqlalchemy.ext.asyncio import create_async_engine  # most commands do not use its many modules
 
         engine = create_async_engine(
             self.url(role, read=read),

@@ -11,7 +11,9 @@ from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
-CHUNK_ROWS = 2_000  # at most this many rows in a chunk; both connections soon have a chunk, and end together
+CHUNK_ROWS = (
+    2_000  # at most this many rows in a chunk; with small chunks, both connections start early and end together
+)
 CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that takes it above this many characters
 PROGRESS_ROWS = 500  # rows between two reports of progress
 

@@ -7,29 +7,33 @@ which shops put keys.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx2
 
 from db.errors import SettingsError
-from db.fetching import Fetcher
+from db.fetching.fetcher import Downloaded, Fetcher
 from db.fetching.limits import FetchLimits
 from db.images.errors import FetchFailed, ImageRejected
 from loader.errors import SourceUnreadable
 from loader.settings import FeedSettings
 
 HINT = (
-    "Open the address in a browser. WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or WINDOWSHOP_FEED_TOKEN, log "
-    "in. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
+    "Open the address in a browser. To log in, set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or "
+    "WINDOWSHOP_FEED_TOKEN. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
 )
+MAX_NAME_BYTES = 200  # file systems allow 255, and names of other files are made of this one
 Progress = Callable[[int, int | None], None]  # bytes downloaded, bytes in all if the server says
 
 
 def is_address(written: str) -> bool:
     """Whether this is a web address. Raises SettingsError for an address of another kind, such as ftp://host/file."""
-    scheme, separator, _ = written.partition("://")
+    scheme, separator, _ = written.strip().partition("://")
+    if re.match(r"\s*https?:(?!//)", written, re.IGNORECASE):
+        raise SettingsError("a web address begins with https:// or http://")
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return False
     if scheme.lower() not in ("http", "https"):
@@ -48,9 +52,9 @@ class RemoteFile:
 
     def __init__(self, address: str, settings: FeedSettings, folder: Path) -> None:
         try:
-            parts, url = urlsplit(address), httpx2.URL(address)
-        except (httpx2.InvalidURL, ValueError) as error:
-            raise SettingsError(f"this is not a web address: {error}") from None
+            parts, url = urlsplit(address.strip()), httpx2.URL(address.strip())
+        except (httpx2.InvalidURL, ValueError):  # the error may show a password, so it is not shown
+            raise SettingsError("the given text is not a valid web address") from None
         if "@" in parts.netloc:
             raise SettingsError(
                 "an address must not contain a user name or password, because other users of the machine can see it",
@@ -61,9 +65,9 @@ class RemoteFile:
         self.shown = f"{parts.scheme.lower()}://{parts.netloc}{parts.path}"
         self.base_url = urljoin(self.shown, ".")  # where relative addresses in the file start
         self.path = folder / _file_name(parts.path)
-        self._address = address
+        self._address = address.strip()
         self._secret = settings.authorization()
-        self._validators: Mapping[str, str] = {}
+        self._newest: Downloaded | None = None
         self._digest = ""
         self._fetcher = Fetcher(
             FetchLimits(
@@ -81,21 +85,24 @@ class RemoteFile:
     def refresh(self, on_progress: Progress = lambda done, size: None) -> str:
         """Download the file if the server has a newer version. Returns the SHA-256 of the file.
 
-        Raises SourceUnreadable. The copy of the version before then stays as it is.
+        If the download fails, raises SourceUnreadable and keeps the previous copy.
         """
         part = self.path.with_name(f"{self.path.name}.part")
         try:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)  # a cleaner of temporary files may have deleted it
+            is_here = self.path.exists()
+            newest = self._newest if is_here else None
             with part.open("w+b") as file:
                 done = self._fetcher.download(
-                    self._address, file, secret=self._secret, conditions=self._validators, on_progress=on_progress
+                    self._address, file, secret=self._secret, newest=newest, on_progress=on_progress
                 )
                 if done is not None:
                     file.seek(0)
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
             if done is not None:
-                if digest != self._digest:
+                if digest != self._digest or not is_here:
                     part.replace(self.path)
-                self._validators, self._digest = done.validators, digest
+                self._newest, self._digest = done, digest
             return self._digest
         except FetchFailed as error:
             raise SourceUnreadable(f"cannot download {self.shown}: {error.message}", hint="Try again later.") from error
@@ -107,7 +114,8 @@ class RemoteFile:
                 hint="TMPDIR names another folder for temporary files.",
             ) from error
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._fetcher.close()
@@ -115,5 +123,5 @@ class RemoteFile:
 
 def _file_name(path: str) -> str:
     """Returns a name for the copy, from which the name of the rejects file follows."""
-    name = re.sub(r"[^\w.-]", "_", unquote(path).rstrip("/").rpartition("/")[2])[-100:].lstrip(".-")
-    return name or "feed"
+    name = re.sub(r"[^\w.-]", "_", unquote(path).rstrip("/").rpartition("/")[2])
+    return name.encode()[-MAX_NAME_BYTES:].decode(errors="ignore").lstrip(".-") or "feed"

@@ -11,7 +11,7 @@ from db.settings import EnvironmentSettings
 
 
 class FeedSettings(EnvironmentSettings):
-    model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_FEED_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_FEED_", extra="ignore", env_ignore_empty=True)
 
     user: str | None = Field(None, description="User name for the server of a catalog file. Needs the password.")
     password: SecretStr | None = Field(None, description="Password of WINDOWSHOP_FEED_USER (HTTP basic).")
@@ -19,7 +19,9 @@ class FeedSettings(EnvironmentSettings):
         None, description="Token that the server of a catalog file expects (HTTP bearer), instead of user and password."
     )
     max_bytes: int = Field(
-        20_000_000_000, ge=1, description="Largest catalog file that is downloaded, in bytes, packed if it is packed."
+        20_000_000_000,
+        ge=1,
+        description="Largest catalog file that is downloaded, in bytes. The packed bytes of a packed file count.",
     )
     seconds: float = Field(
         3600.0, gt=0, le=86_400, description="Time limit of one attempt to download a catalog file, in seconds."
@@ -27,9 +29,7 @@ class FeedSettings(EnvironmentSettings):
     stall_seconds: float = Field(
         60.0, gt=0, le=3600, description="Seconds without data after which an attempt to download a catalog file ends."
     )
-    attempts: int = Field(
-        3, ge=1, le=10, description="Most attempts in a row to download a catalog file from a server that fails."
-    )
+    attempts: int = Field(3, ge=1, le=10, description="Most attempts to download a catalog file before the load fails.")
 
     @classmethod
     def read(cls) -> Self:
@@ -47,7 +47,10 @@ class FeedSettings(EnvironmentSettings):
             if ":" in self.user:
                 raise SettingsError("WINDOWSHOP_FEED_USER: a user name contains no colon")
             pair = f"{self.user}:{self.password.get_secret_value()}"
-            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+            try:
+                return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+            except UnicodeEncodeError:
+                raise SettingsError("WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD must be UTF-8") from None
         token = self.token.get_secret_value()
         if self.user is not None:
             raise SettingsError(

@@ -101,7 +101,7 @@ class LoadSummary:
             f"images changed: {self.images:,}"
         )
         if self.ended_early:
-            counts += f"; ended early, {self.read - self.accepted - self.rejected:,} read rows are not stored"
+            counts += f"; ended early: {self.read - self.accepted - self.rejected:,} rows were read but not stored"
         if self.synced is None:
             return counts
         return (

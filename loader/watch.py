@@ -25,27 +25,31 @@ def parse_interval(written: str) -> float:
 def watch(
     load: Callable[[], LoadSummary],
     state: Callable[[], object],
-    *,
+    first: object,
     every: float,
     say: Callable[[str], None],
+    *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Load now. Then call `state` every `every` seconds, and load again if its result has changed.
+    """Load now. After that, call `state` every `every` seconds, and load again if its result differs from the result at
+    the last load. `first` is the result before the first load.
 
     Each load passes one line to `say`, even if the load fails. A failed load is tried again after `every` seconds,
     because the file may have been corrected or the database may answer again. So is a `state` that raises LoaderError.
     KeyboardInterrupt ends the loop.
     """
     done: object = None  # the state at the last load that succeeded
+    now = first
     while True:
-        try:
-            now = state()
-        except LoaderError as error:
-            say(_stamped(f"error: {error.message}"))
-        else:
-            if done is None or now != done:
-                done = now if _once(load, say) else None
-        sleep(every)
+        if done is None or now != done:
+            done = now if _once(load, say) else None
+        while True:
+            sleep(every)
+            try:
+                now = state()
+                break
+            except LoaderError as error:
+                say(_stamped(f"error: {error.message}"))
 
 
 def path_state(path: Path) -> object:

@@ -1,5 +1,7 @@
 """Defines the commands `windowshop load` and `windowshop judge`."""
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -62,7 +64,12 @@ Encoding = Annotated[
     ),
 ]
 BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="Where relative addresses of images and links start.")
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="Where relative addresses of images and links start. Default for a file at a web address: that address.",
+    ),
 ]
 MappingFile = Annotated[
     Path | None,
@@ -143,7 +150,7 @@ def load(
     windowshop load shopee-product-matching/          train.csv and train_images/
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
-    windowshop load https://shop.example/feed.xml     a feed at a web address; WINDOWSHOP_FEED_... log in
+    windowshop load https://shop.example/feed.xml     a feed at a web address
 
     If rows cannot be loaded, they are listed with line and reason, the other rows are loaded, and the exit code is 6.
     """
@@ -177,12 +184,12 @@ def load(
                 changes=changes,
             )
 
-        feed.state()
+        first = feed.state()
         source = opened()  # opened before the database: a wrong path must not wait for an embedded server to start
         with open_database(settings, on_progress=say) as database:
             if every is not None:
                 with suppress(KeyboardInterrupt):
-                    watch_file(lambda: _ingest(database, opened(), options), feed.state, every=every, say=typer.echo)
+                    watch_file(lambda: _ingest(database, opened(), options), feed.state, first, every, typer.echo)
                 return
             summary = _ingest(database, source, options, on_failure=_report)
         _report(summary)
@@ -217,10 +224,13 @@ def _located(written: str) -> Iterator[_Feed]:
             with progress_bar(f"Downloading {remote.path.name}") as bar:
                 return remote.refresh(bar.update)
 
+        # A supervisor stops a command with SIGTERM, which would leave the folder behind.
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             yield _Feed(remote.path, refresh, remote.shown, remote.base_url)
         finally:
             remote.close()
+            signal.signal(signal.SIGTERM, before)
 
 
 def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOptions | None":

@@ -61,7 +61,8 @@ def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]
 
 
 def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
-    """Read the dates of a sale. Without one of its dates, a sale could be on at a wrong time, so it is left out."""
+    """Read the dates of a sale. If a date cannot be read, the sale price is dropped, because the sale could be on at a
+    wrong time."""
     both = texts.pop(SALE_DATES, None)
     if both:
         starts, separator, ends = both.partition("/")

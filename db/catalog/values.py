@@ -121,7 +121,7 @@ def rating(cell: str) -> Decimal:
         raise ValueError(f'"{shown(cell)}" is not a number')
     number, best = Decimal(found["number"].replace(",", ".")), int(found["best"] or BEST_RATING)
     if number > best or not best:
-        raise ValueError(f'"{shown(cell)}" is over {best}; write another scale behind the rating: 8.5/10')
+        raise ValueError(f'"{shown(cell)}" is not on the scale to {best}; another scale is written as in 8.5/10')
     number = number * BEST_RATING / best if best != BEST_RATING else number
     return number if number == number.quantize(CENT) else number.quantize(CENT)
 

@@ -28,7 +28,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 class GuardedBackend(httpcore2.NetworkBackend):
     def __init__(self, reachable: Reachable, resolver: Resolver, stall: float = inf) -> None:
-        """A read raises ReadTimeout after `stall` seconds without a byte, even before its deadline."""
+        """Connecting, TLS, a read or a write raises a timeout after `stall` seconds, even before its deadline."""
         self._reachable = reachable
         self._stall = stall
         self._resolver = resolver
@@ -55,7 +55,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
                 try:
                     # An address gets only a share of the remaining time, so that the next address also gets time.
                     share = seconds_left(timeout) / (len(ips) - number)
-                    stream = self._tcp.connect_tcp(str(ip), port, share, local_address, socket_options)
+                    limit = min(share, self._stall)
+                    stream = self._tcp.connect_tcp(str(ip), port, limit, local_address, socket_options)
                     return _Stream(stream, self._stall)
                 except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                     if number == len(ips) - 1:
@@ -86,7 +87,7 @@ class _Stream(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, min(_left(timeout, httpcore2.ReadTimeout), self._stall))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore2.WriteTimeout))
+        self._stream.write(buffer, min(_left(timeout, httpcore2.WriteTimeout), self._stall))
 
     def close(self) -> None:
         self._stream.close()
@@ -94,7 +95,7 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
+        left = min(_left(timeout, httpcore2.ConnectTimeout), self._stall)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._stall)
 
     def get_extra_info(self, info: str) -> Any:

@@ -46,14 +46,16 @@ _LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header count
 
 
 Received = TypeVar("Received")
-Receive = Callable[[httpcore2.Response, httpx2.Headers], Received]
+Receive = Callable[[httpx2.URL, httpcore2.Response, httpx2.Headers], Received]
 Progress = Callable[[int, int | None], None]  # bytes received, bytes in all if the server says
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """`validators` are the headers by which the next request asks for a newer version only."""
+    """The next request to `url`, behind all redirects, sends the headers `validators`. The server then sends the file
+    only if it has changed. Another URL may have another file, so it does not get these headers."""
 
+    url: httpx2.URL
     validators: Mapping[str, str]
 
 
@@ -63,7 +65,10 @@ class _Request:
     encodings: tuple[str, ...]  # the allowed values of Content-Encoding
     origin: httpx2.URL | None = None  # `secret` is sent only to the scheme, host and port of this URL
     secret: Mapping[str, str] = field(default_factory=dict, repr=False)
-    conditions: Mapping[str, str] = field(default_factory=dict)
+    newest: Downloaded | None = None
+
+    def validators(self, url: httpx2.URL) -> Mapping[str, str]:
+        return self.newest.validators if self.newest and self.newest.url == url else {}
 
 
 _IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
@@ -74,7 +79,7 @@ class _Retryable(FetchFailed):
 
 
 class Fetcher:
-    """Reads URLs. All threads of a process share a single Fetcher, so that the limits hold for the whole process."""
+    """Reads URLs. All threads of an encoder share a single Fetcher, so that the limits hold for the whole encoder."""
 
     def __init__(self, limits: FetchLimits, resolver: Resolver = resolve) -> None:
         """Raises SettingsError when the driver of a listed object store is not installed."""
@@ -125,18 +130,18 @@ class Fetcher:
         file: BinaryIO,
         *,
         secret: Mapping[str, str],
-        conditions: Mapping[str, str],
+        newest: Downloaded | None = None,
         on_progress: Progress = lambda received, size: None,
     ) -> Downloaded | None:
         """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
 
-        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `conditions` are
-        the validators of an earlier download. A body that the server packed with gzip is written as it arrives. The
-        errors are those of `read`, but they do not name the address, which may contain a key. OSError if the disk is
-        full.
+        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is
+        the last download. A body that the server packed with gzip is written as it arrives. Raises
+        ImageRejected, or its subclasses ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do
+        not name the address, which may contain a key. Raises OSError if the disk is full.
         """
         url = self._reachable.url(address)
-        request = _Request("*/*", _IDENTITY + _PACKED, url, secret, conditions)
+        request = _Request("*/*", _IDENTITY + _PACKED, url, secret, newest)
         done: Downloaded | None = self._retrying(self._attempt, url, request, partial(self._write, file, on_progress))
         return done
 
@@ -171,7 +176,7 @@ class Fetcher:
             "User-Agent": self._agent,
             "Accept": request.accept,
             "Accept-Encoding": "identity",
-            **request.conditions,
+            **request.validators(url),
             **(request.secret if _same_origin(url, request.origin) else {}),
         }
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -195,8 +200,8 @@ class Fetcher:
         status = response.status
         if status in _REDIRECTS and "location" in headers:
             return self._reachable.follow(url, headers["location"])
-        if status == _NOT_MODIFIED and request.conditions:
-            return receive(response, headers)
+        if status == _NOT_MODIFIED and request.validators(url):
+            return receive(url, response, headers)
         if status in _GONE:
             raise ImageRejected(f"the server answers {status}")
         if status in _BUSY or status >= 500:
@@ -205,14 +210,20 @@ class Fetcher:
             raise ImageUnreadable(f"the server answers {status}")
         encoding = headers.get("content-encoding", "identity").strip().lower()
         if encoding not in request.encodings:
-            raise ImageRejected(f"sent with Content-Encoding {encoding}, which was not requested")
-        return receive(response, headers)
+            shown = "".join(filter(str.isprintable, encoding[:50]))
+            raise ImageRejected(f"sent with Content-Encoding {shown}, which was not requested")
+        return receive(url, response, headers)
 
-    def _body(self, response: httpcore2.Response, headers: httpx2.Headers) -> bytes:
+    def _body(self, _: httpx2.URL, response: httpcore2.Response, headers: httpx2.Headers) -> bytes:
         return b"".join(self._pieces(response, _length(headers)))
 
     def _write(
-        self, file: BinaryIO, on_progress: Progress, response: httpcore2.Response, headers: httpx2.Headers
+        self,
+        file: BinaryIO,
+        on_progress: Progress,
+        url: httpx2.URL,
+        response: httpcore2.Response,
+        headers: httpx2.Headers,
     ) -> Downloaded | None:
         if response.status == _NOT_MODIFIED:
             return None
@@ -223,10 +234,8 @@ class Fetcher:
             file.write(piece)
             on_progress(file.tell(), size)
         conditions = (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified"))
-        # A request can send only ASCII headers. Without a validator, the next download is complete.
-        return Downloaded(
-            {name: headers[given] for name, given in conditions if given in headers and headers[given].isascii()}
-        )
+        # A request can send only printable ASCII. Without a validator, the next download is complete.
+        return Downloaded(url, {name: headers[given] for name, given in conditions if _can_be_sent(headers, given)})
 
     def _pieces(self, response: httpcore2.Response, size: int | None) -> Iterator[bytes]:
         """Yield the body piece by piece. Raises ImageRejected if the body is too large."""
@@ -266,6 +275,11 @@ class _Slots:
 
 def _same_origin(url: httpx2.URL, origin: httpx2.URL | None) -> bool:
     return origin is not None and (url.scheme, url.host, url.port) == (origin.scheme, origin.host, origin.port)
+
+
+def _can_be_sent(headers: httpx2.Headers, name: str) -> bool:
+    value = headers.get(name, "")
+    return bool(value) and value.isascii() and value.isprintable()
 
 
 def _length(headers: httpx2.Headers) -> int | None:

@@ -164,7 +164,7 @@ class RemoteImages:
         return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
 
     def _leave(self, images: Collection[FetchedImage]) -> None:
-        """Count the bytes of these fetched images no longer, and start the fetches that waited for such bytes."""
+        """Subtract these images from the bytes that wait. If too many bytes waited, start the fetches that paused."""
         with self._changed:
             were_too_many = self._bytes > _MAX_BYTES
             self._bytes -= sum(len(image.data) for image in images)

@@ -17,7 +17,7 @@ from loader.sources.reading.json_text import values
 from loader.sources.reading.keyed import KeyedRows, names_of
 from loader.sources.reading.variants import NestedVariants
 
-FIRST_LINES = 100  # the columns are all names on so many first lines
+FIRST_LINES = 100  # the columns are the names in at most this many first objects
 
 
 def recognises(head: FileHead) -> bool:

@@ -49,7 +49,7 @@ PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
 ))  # fmt: skip
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
 PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
-# In {"name": "Cost", "value": 5}, a value of one of LABELS is the name of the member in VALUES.
+# In {"name": "Cost", "value": 5}, a member in LABELS holds the name of an attribute, and a member in VALUES its value.
 LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
 VALUES = ("value", "values", "content", "options", "attribute_value")
 MAX_NAMES = 10_000  # at most this many names of public attributes are remembered
@@ -66,7 +66,7 @@ def is_private(name: str) -> bool:
 
 
 def _is_flat(value: Any) -> bool:
-    """Returns whether the value has no objects in it, as keywords and numbers do."""
+    """Returns whether the value is a text, a number or a list of texts, which contain no names."""
     if isinstance(value, list):
         return all(type(member) is str for member in value)
     return not isinstance(value, dict)
@@ -139,7 +139,7 @@ class WithoutPrivateColumns(WrappedSource):
         return public
 
     def _is_private_pair(self, member: Any) -> bool:
-        """Counts and returns whether the member is a private name with its value."""
+        """Returns whether the member pairs a private name with a value. If so, counts the name in `dropped`."""
         if not isinstance(member, dict) or not any(name in member for name in VALUES):
             return False
         label = next((member[name] for name in LABELS if isinstance(member.get(name), str)), "")

@@ -1,4 +1,4 @@
-"""Adds to the keywords words without accents, forms of codes, joined words, and parts of texts without blanks.
+"""Adds to the keywords: words without accents, forms of codes, joined words, and parts of texts without blanks.
 
 Leaves out addresses, booleans, units and lists of related products, which are not words.
 """
@@ -171,9 +171,9 @@ begin
     return pg_catalog.btrim(pg_catalog.regexp_replace(words, '{ADDRESS}', '\\1', 'g'));
 end $$"""
 
-# Returns the attributes of a product if all of their texts are words, otherwise a list of the texts that are. Addresses,
-# booleans, units and lists of related products are not words; single letters are, because they may be sizes. One regular
-# expression decides for most products, because the list takes longer than the keywords of an attribute.
+# Returns the attributes of a product unchanged if all of their texts are words, and otherwise a list of the texts that
+# are words. Addresses, booleans, units and lists of related products are not words. A single letter is a word, because
+# it may be a size. Building the list is slow, so one regular expression first finds whether the list is needed.
 ATTRIBUTE_WORDS = r"""
 create or replace function shop_private.attribute_words(attributes jsonb) returns jsonb
 language plpgsql immutable parallel safe strict as $$

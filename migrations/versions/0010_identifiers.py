@@ -67,8 +67,8 @@ end $$"""
 
 
 def upgrade() -> None:
-    # These columns belong to revision 0014. Their index is built here, because the build ends the transaction, and the
-    # revisions from 0011 on change types that the functions of the version before need.
+    # Revision 0014 adds these columns. This revision adds them already, because the build of their index may end the
+    # transaction. From revision 0011 on, the functions of the version before fail, so no transaction may end there.
     op.add_offer_columns()
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)

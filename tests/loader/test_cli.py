@@ -53,7 +53,7 @@ def test_a_load_of_a_damaged_file_prints_what_is_stored_and_ends_with_the_error(
     assert done.returncode == 6
     assert "error: feed.xml is not well-formed XML" in done.stderr
     found = re.search(
-        r"(\S+) rows of feed.xml .* (\S+) new, .* ended early, (\S+) read rows are not stored", done.stdout
+        r"(\S+) rows of feed.xml .* (\S+) new, .* ended early: (\S+) rows were read but not stored", done.stdout
     )
     assert found, done.stdout
     read, stored, rest = (int(number.replace(",", "")) for number in found.groups())
@@ -88,7 +88,7 @@ def test_an_interrupted_load_prints_what_is_stored(env: dict[str, str], database
     output, errors = loading.communicate(timeout=60)
     assert loading.returncode not in (0, 6), errors
     assert "2 rows of goods.csv (delimited), catalog main: 0 new, 1 changed, 1 unchanged, 0 rejected" in output
-    assert "ended early, 0 read rows are not stored" in output
+    assert "ended early: 0 rows were read but not stored" in output
 
 
 def test_a_missing_file_gives_one_error_without_a_traceback(env: dict[str, str], tmp_path: Path):

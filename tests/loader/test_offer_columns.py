@@ -138,7 +138,7 @@ CASES = [
     ("sale_dates", {"sale_price": 5, "sale_price_effective_date": "all of May"}, "is not a start and an end"),
     ("quantity", {"quantity": "500 g"}, 'quantity "500 g" is not a whole number'),
     ("quantity", {"quantity": "3000000000"}, "is over 2,147,483,647"),
-    ("rating", {"rating": "87"}, 'rating "87" is over 5'),
+    ("rating", {"rating": "87"}, 'rating "87" is not on the scale to 5'),
     ("review_count", {"review_count": "many"}, 'review_count "many" is not a whole number'),
     ("published_at", {"published_at": "2026-02-30"}, 'published_at "2026-02-30" is not a date'),
 ]

@@ -292,7 +292,7 @@ def test_an_interrupted_load_passes_on_the_counts_of_what_it_stored(
     assert (summary.rejected, summary.ended_early) == (1, True)
     assert summary.first_reject is not None
     rest = summary.read - summary.accepted - 1
-    assert summary.line().endswith(f"; ended early, {rest} read rows are not stored")
+    assert summary.line().endswith(f"; ended early: {rest} rows were read but not stored")
     assert set(summary.columns) == {"sku", "title", "price", "image"}
 
 

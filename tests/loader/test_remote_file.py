@@ -1,10 +1,15 @@
 """`windowshop load https://...` downloads a file, loads it, and downloads it again only after a change."""
 
 import gzip
+import os
+import signal
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,7 +20,7 @@ from loader.remote_file import RemoteFile, is_address
 from loader.settings import FeedSettings
 from loader.watch import watch
 from tests.support.loading import load_catalog, stored
-from tests.support.processes import windowshop
+from tests.support.processes import COMMAND, wait_until, windowshop
 from tests.support.scripted_server import ScriptedServer, dripping, redirect, response, scripted_server
 
 REPOSITORY = Path(__file__).parents[2]
@@ -215,6 +220,7 @@ def test_watch_downloads_and_loads_only_a_changed_file(
         watch(
             lambda: load_catalog(emptied_database, feed.path),
             feed.refresh,
+            first=feed.refresh(),
             every=60,
             say=lambda line: said.append(said.pop() + line),
             sleep=answer_next,
@@ -236,3 +242,85 @@ def test_a_validator_that_no_request_can_send_is_not_used(site: ScriptedServer, 
     feed = remote(site.url("/feed.csv"), folder)
     assert feed.refresh() == feed.refresh()
     assert [headers["If-None-Match"] for _, headers in site.requests] == [None, None]
+
+
+def test_the_validator_of_a_file_is_not_sent_for_another_file(site: ScriptedServer, folder: Path) -> None:
+    """The address may redirect to a new file each day, and the new file may have an older date than the file before."""
+    site.answers["/one.csv"] = response(TABLE, ETag='"1"')
+    site.answers["/two.csv"] = response(b"two", ETag='"1"')
+    site.answers["/latest"] = redirect("/one.csv")
+    feed = remote(site.url("/latest"), folder)
+    feed.refresh()
+    site.answers["/latest"] = redirect("/two.csv")
+    feed.refresh()
+    assert feed.path.read_bytes() == b"two"
+    assert [headers["If-None-Match"] for _, headers in site.requests] == [None] * 4
+    feed.refresh()
+    assert [headers["If-None-Match"] for _, headers in site.requests[4:]] == [None, '"1"']
+
+
+@pytest.mark.parametrize("lost", ["file", "folder"])
+def test_a_copy_that_was_deleted_is_downloaded_again(site: ScriptedServer, folder: Path, lost: str) -> None:
+    site.answers["/feed.csv"] = response(TABLE, ETag='"1"')
+    feed = remote(site.url("/feed.csv"), folder)
+    digest = feed.refresh()
+    feed.path.unlink()
+    if lost == "folder":
+        folder.rmdir()
+    assert feed.refresh() == digest
+    assert feed.path.read_bytes() == TABLE
+    assert site.requests[-1][1]["If-None-Match"] is None
+
+
+def test_the_stall_limit_covers_the_start_of_tls(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}/feed.csv"
+        assert "no data within 0.2 seconds" in failure(address, folder, seconds=600, stall_seconds=0.2)
+
+
+def test_a_long_name_of_a_file_is_cut(site: ScriptedServer, folder: Path) -> None:
+    site.answers["/" + quote("商" * 96 + ".csv")] = response(TABLE)
+    feed = remote(site.url("/" + "商" * 96 + ".csv"), folder)
+    feed.refresh()
+    assert feed.path.read_bytes() == TABLE and feed.path.name.endswith("商.csv")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:opensesame@shop\uff0fexample/feed",
+        "https://me:opensesame\uff20shop.example/feed",
+        "https://me:opensesame#x@shop.example/feed",
+        "https://me:opensesame?x@shop.example/feed",
+        "https://me:open/sesame@shop.example/feed",
+    ],
+)
+def test_the_error_of_a_malformed_address_shows_no_password(folder: Path, address: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        remote(address, folder)
+    assert "open" not in f"{raised.value.message} {raised.value.hint}"
+
+
+def test_control_characters_of_a_server_are_not_printed(site: ScriptedServer, folder: Path) -> None:
+    site.answers["/feed.csv"] = response(TABLE, Content_Encoding="\x1b]0;title\x07")
+    assert failure(site.url("/feed.csv"), folder).isprintable()
+
+
+def test_an_address_without_slashes_is_no_path() -> None:
+    assert is_address(" https://shop.example/feed")
+    with pytest.raises(SettingsError, match="begins with https://"):
+        is_address("http:/shop.example/feed?key=opensesame")
+
+
+def test_sigterm_during_a_download_deletes_the_copy(site: ScriptedServer, tmp_path: Path) -> None:
+    site.answers["/feed.csv"] = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([*COMMAND, "load", site.url("/feed.csv")], env=env, cwd=tmp_path)
+    try:
+        wait_until(lambda: list(tmp_path.glob("windowshop-*/feed.csv.part")), 60, "the start of the download")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+    assert list(tmp_path.glob("windowshop-*")) == []

@@ -33,7 +33,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
-    offers: dict[UUID, Offer]  # of the products whose price is or was another one
+    offers: dict[UUID, Offer]  # of the products whose price is reduced now
     seconds: float
 
     @property

@@ -6,8 +6,8 @@
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
 -- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. The first of
--- them is the host of an image chosen at random. So the time of a claim is limited, and further claims reach the other
--- hosts.
+-- them is the host of an image near a random place of the work list, if such an image is found. So the time of a claim
+-- is limited, and further claims reach the other hosts.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (

@@ -1,14 +1,14 @@
 -- Returns the SQL condition of one operator of the field effective_price. p_operator is one of the operators that
 -- filter_column lists. p_place is the path of the operator in the filter; error messages show this path.
 --
--- The first part of the condition uses the indexes on price and sale_price. It also selects products whose sale is not
--- on or whose sale price is higher, and the second part excludes these products. The second part is true for every
--- product without a sale price, so most products need no comparison of times, and the planner's estimate stays right.
+-- The first part of the condition uses the indexes on price and sale_price. It also selects products by a sale price
+-- that is not in effect, and the second part excludes these products. The second part is true for every product without
+-- a sale price, so most products need no comparison of times, and the planner's estimate stays right.
 create or replace function shop_private.filter_effective_price(p_operator text, p_operand jsonb, p_place text)
 returns text language plpgsql stable parallel safe as $$
 declare
     of_price constant text := shop_private.filter_column('price', 'number', p_operator, p_operand, p_place);
-    -- A condition that a missing value meets would select every product without a sale.
+    -- If null meets the condition, every product without a sale price would meet it.
     of_sale_price constant text := case
         when p_operator = 'exists' or p_operand @> 'null' then 'p.sale_price is not null'
         else shop_private.filter_column('sale_price', 'number', p_operator, p_operand, p_place) end;

@@ -1,6 +1,6 @@
 """Translates the headers of WooCommerce's export to English. WooCommerce writes them in the language of the shop.
 
-Cells need no translation, except that prices have the decimal mark of the shop.
+Cells are the same in every language, except for the decimal mark of prices.
 """
 
 import re
@@ -103,7 +103,8 @@ TRANSLATIONS = {
 ENGLISH = {" ".join(plain_words(name)): name for name in TRANSLATIONS if "?" not in name} | {
     translation: name for name, translations in TRANSLATIONS.items() for translation in translations
 }
-# Headers of one attribute or download have a number. The part is known by a beginning of a word.
+# Headers of attributes and downloads contain a number, as in "Attribute 1 name". The beginning of a word shows what the
+# column holds: the name, the value ...
 NUMBERED = (
     ("attribute", re.compile("attrib|atrib|atryb|eigenschap|egenskap"), {
         "value(s)": ("val", "wert", "waarde", "wartos", "vard"),

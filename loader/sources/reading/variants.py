@@ -1,6 +1,6 @@
 """Splits a JSON object with a list of variants, as in Shopify's products.json, into an object for each variant.
 
-The format is that of Shopify's, Medusa's and BigCommerce's APIs, and of shops of their own that write similar JSON.
+The format is that of Shopify's, Medusa's and BigCommerce's APIs, and of custom shops that write similar JSON.
 """
 
 from collections import Counter
@@ -103,8 +103,8 @@ class _Product:
         return {self._title: whole, "variant_title": [*rest, *odd] if odd else " / ".join(rest)}
 
     def _merged(self, variant: Record) -> Record:
-        """Returns the members of product and variant. If both have a name, the member of the product is returned under
-        the name `product_...`."""
+        """Returns the members of product and variant. If both have a member and the values differ, the member of
+        the product is returned under the name `product_...`."""
         own = {name: value for name, value in variant.items() if not is_empty(value)}
         both = {
             f"product_{name}": self._product[name] for name in own if self._product.get(name, own[name]) != own[name]
@@ -208,8 +208,8 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 
 def _set_availability(record: Record) -> None:
-    """Sets the availability that the members of product and variant mean. A word of the product counts too, unless the
-    variant is not for sale."""
+    """Sets the availability from the members of the product and the variant. An availability that the product states is
+    kept if the other members say that the variant is in stock, or say nothing."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
     if written and found not in ("", "in_stock"):

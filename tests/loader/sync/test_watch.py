@@ -101,6 +101,7 @@ def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(empt
         watch(
             lambda: load_catalog(emptied_database, path, sync=SyncOptions()),
             lambda: path_state(path),
+            first=path_state(path),
             every=60,
             say=said.append,
             sleep=sleep,
