@@ -26,6 +26,8 @@ from loader.errors import (
     SourceDamaged,
     SourceUnreadable,
 )
+from loader.sources import open_source
+from loader.sources.reading import json_stream
 from windowshop.load import load as load_command
 
 Load = Callable[..., Result]
@@ -274,3 +276,23 @@ def test_a_database_without_schema_is_an_error(
     error = error_of(load(tmp_path / "goods.csv"))
     assert "has no Windowshop schema" in error.message
     assert "db upgrade" in (error.hint or "")
+
+
+def test_a_json_value_without_an_end_is_scanned_in_time_that_grows_with_its_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned: list[int] = []
+
+    class Token:
+        def finditer(self, document: str, start: int) -> Any:
+            scanned.append(len(document) - start)
+            return token.finditer(document, start)
+
+    token = json_stream._TOKEN
+    monkeypatch.setattr(json_stream, "_TOKEN", Token())
+    path = tmp_path / "feed.json"
+    size = 3_000_000
+    path.write_text("[" * size)
+    with pytest.raises(SourceDamaged, match="a value has no end"):
+        list(open_source(path).rows())
+    assert sum(scanned) <= 4 * size

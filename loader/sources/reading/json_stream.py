@@ -140,18 +140,25 @@ class _Document:
                 return None
 
     def _end_of_value(self) -> int:
-        """Finds, by counting brackets, the place behind a value that is too long or not valid."""
-        start = self._place
+        """Finds, by counting brackets, the place behind a value that is too long or not valid.
+
+        The value is scanned again only when twice as much of it has been read, so the time grows with its length.
+        """
+        scanned = 0  # characters of the value in the last scan
         while True:
-            depth = 0
-            for token in _TOKEN.finditer(self._text, start):
-                depth += (token[0] in "[{") - (token[0] in "]}")
-                end = token.end() if depth == 0 else token.start()
-                if depth <= 0 and end > start:
-                    return end
-                if depth < 0:
-                    raise self._damaged(f"{token[0]} is not expected")
-            if len(self._text) - start > 16 * MAX_RECORD or not self._more():
+            start = self._place
+            known = len(self._text) - start
+            is_too_long = known > 16 * MAX_RECORD
+            if known >= 2 * scanned or is_too_long or self._is_whole:
+                scanned, depth = known, 0
+                for token in _TOKEN.finditer(self._text, start):
+                    depth += (token[0] in "[{") - (token[0] in "]}")
+                    end = token.end() if depth == 0 else token.start()
+                    if depth <= 0 and end > start:
+                        return end
+                    if depth < 0:
+                        raise self._damaged(f"{token[0]} is not expected")
+            if is_too_long or not self._more():
                 raise self._damaged("a value has no end")
 
     def _peek(self) -> str:
