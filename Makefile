@@ -19,8 +19,9 @@ demo: $(VENV)/.installed  ## load the sample and serve the search page; DEMO_ARG
 up: $(VENV)/.installed  ## run the database, the encoder, the search page and REST in the foreground
 	$(BIN)/windowshop up
 
+# A test that fails runs once more, because some tests wait for processes and a browser. The summary lists such tests.
 test: $(VENV)/.installed  ## run all tests except the soak tests
-	$(BIN)/pytest -m "not soak" --numprocesses 3 --no-loadscope-reorder
+	$(BIN)/pytest -m "not soak" --numprocesses 3 --no-loadscope-reorder --reruns 1
 
 soak: $(VENV)/.installed  ## run the soak tests, which kill processes and change many rows for minutes
 	$(BIN)/pytest -m soak
