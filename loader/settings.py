@@ -21,7 +21,8 @@ class FeedSettings(EnvironmentSettings):
     max_bytes: int = Field(
         20_000_000_000,
         ge=1,
-        description="Largest catalog file that is downloaded, in bytes. The packed bytes of a packed file count.",
+        description="Largest catalog file that is downloaded or read from a pipe, in bytes. The packed bytes of a "
+        "packed file count.",
     )
     seconds: float = Field(
         3600.0, gt=0, le=86_400, description="Time limit of one attempt to download a catalog file, in seconds."

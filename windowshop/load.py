@@ -1,17 +1,14 @@
 """Defines the commands `windowshop load` and `windowshop judge`."""
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loader.formats import Format
+from windowshop.feed import located
 from windowshop.output.terminal import say
 
 if TYPE_CHECKING:
@@ -26,7 +23,8 @@ PRICELESS = (Format.FOLDER, Format.SHOPEE)  # formats without prices
 CatalogPath = Annotated[
     str,
     typer.Argument(
-        help="A catalog file, its http or https address, a folder with one catalog file, or a folder of images.",
+        help="A catalog file, its http or https address, a folder with one catalog file, a folder of images, or - for "
+        "the standard input.",
         metavar="PATH",
     ),
 ]
@@ -151,6 +149,7 @@ def load(
     windowshop load images/                           a product for each image; titles from the file names
     windowshop load feed.tsv --sync --watch 15m       keep the catalog equal to a feed
     windowshop load https://shop.example/feed.xml     a feed at a web address
+    export-products | windowshop load -               a feed from a pipe
 
     If rows cannot be loaded, they are listed with line and reason, the other rows are loaded, and the exit code is 6.
     """
@@ -167,7 +166,7 @@ def load(
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
     every = parse_interval(watch) if watch is not None else None
     synced = _sync_options(sync, delete, max_missing)
-    with _located(path) as feed:
+    with located(path, is_watched=every is not None) as feed:
         base = base_url or (feed.base_url if image_root is None else None)
         changes = parse_changes(map_values or [], map_file, currency, base)
         options = LoadOptions(catalog, rejects, dry_run, limit, synced, feed.shown, strict)
@@ -177,7 +176,7 @@ def load(
                 feed.path,
                 kind=kind,
                 mapping=mapping,
-                image_root=image_root,
+                image_root=image_root or feed.image_root,
                 kept=keep or (),
                 ignored=ignore or (),
                 encoding=encoding,
@@ -194,43 +193,6 @@ def load(
             summary = _ingest(database, source, options, on_failure=_report)
         _report(summary)
         summary.raise_if_incomplete()
-
-
-@dataclass(frozen=True, slots=True)
-class _Feed:
-    path: Path
-    state: Callable[[], object]  # returns a value that changes when the file changes; downloads a file at an address
-    shown: str | None = None
-    base_url: str | None = None  # where relative addresses in a file at an address start
-
-
-@contextmanager
-def _located(written: str) -> Iterator[_Feed]:
-    """Yields the file, or the copy of the file at a web address. The copy is deleted in the end."""
-    from loader.watch import path_state
-    from windowshop.output.progress import progress_bar
-
-    if "://" in written:  # the modules of an HTTP client take longer to import than a thousand rows to load
-        from loader.remote_file import RemoteFile, is_address
-        from loader.settings import FeedSettings
-    if "://" not in written or not is_address(written):
-        path = Path(written)
-        yield _Feed(path, lambda: path_state(path))
-        return
-    with TemporaryDirectory(prefix="windowshop-") as folder:
-        remote = RemoteFile(written, FeedSettings.read(), Path(folder))
-
-        def refresh() -> object:
-            with progress_bar(f"Downloading {remote.path.name}") as bar:
-                return remote.refresh(bar.update)
-
-        # A supervisor stops a command with SIGTERM, which would leave the folder behind.
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        try:
-            yield _Feed(remote.path, refresh, remote.shown, remote.base_url)
-        finally:
-            remote.close()
-            signal.signal(signal.SIGTERM, before)
 
 
 def _sync_options(sync: bool, delete: bool, max_missing: str | None) -> "SyncOptions | None":

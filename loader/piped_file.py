@@ -1,0 +1,58 @@
+"""Copies a catalog from a pipe into a temporary file.
+
+The load may read its file several times: to recognise the format, to find empty columns, and to decide prices. A pipe
+can be read only once. With a copy, a pipe gives the same products as a file, in every format.
+"""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from loader.errors import SourceUnreadable
+from loader.sources.reading.catalog_file import BUFFER
+
+STANDARD_INPUT = "-"
+Progress = Callable[[int, int | None], None]  # bytes copied; a pipe does not tell its size
+
+
+def is_pipe(written: str) -> bool:
+    """Returns whether this is the standard input, or the path of a pipe, such as `/dev/stdin` or `/dev/fd/63`."""
+    try:
+        return written == STANDARD_INPUT or stat.S_ISFIFO(Path(written).stat().st_mode)
+    except (OSError, ValueError):
+        return False  # the error is reported when the file is opened
+
+
+def name_of(written: str) -> str:
+    """Returns the name of the pipe in messages."""
+    return "standard input" if written == STANDARD_INPUT else written
+
+
+class PipedFile:
+    """A pipe. `path` is its copy in `folder`, which exists after `copy`."""
+
+    def __init__(self, written: str, folder: Path, max_bytes: int) -> None:
+        self.shown = name_of(written)
+        self.path = folder / ("stdin" if written == STANDARD_INPUT else Path(written).name)
+        self._pipe = 0 if written == STANDARD_INPUT else written
+        self._max_bytes = max_bytes
+
+    def copy(self, on_progress: Progress = lambda done, size: None) -> None:
+        """Copies the pipe until its writer closes it. Raises SourceUnreadable."""
+        copied = 0
+        try:
+            with open(self._pipe, "rb", BUFFER, closefd=self._pipe != 0) as pipe, self.path.open("wb") as copy:
+                while piece := pipe.read(BUFFER):
+                    copied += len(piece)
+                    if copied > self._max_bytes:
+                        raise SourceUnreadable(
+                            f"{self.shown} has more than {self._max_bytes:,} bytes",
+                            hint="WINDOWSHOP_FEED_MAX_BYTES sets the largest size.",
+                        )
+                    copy.write(piece)
+                    on_progress(copied, None)
+        except OSError as error:
+            raise SourceUnreadable(
+                f"cannot copy {self.shown} to {self.path.parent}: {error.strerror or error}",
+                hint="Write the catalog into the pipe. TMPDIR names another folder for temporary files.",
+            ) from error
