@@ -64,7 +64,7 @@ def test_every_function_of_a_file_is_in_the_database_and_belongs_to_the_owner(
             "where pronamespace::regnamespace::text in ('shop', 'shop_private')"
         ).fetchall()
     )
-    # Revisions create the other functions, because a constraint or a generated column depends on each of them.
+    # Revisions create product_id and the functions in FROZEN, because constraints or generated columns use them.
     frozen = {f"{schema}.{name}" for schema, name in FROZEN}
     assert set(present) - written == {"shop.product_id"} | frozen
     assert written - set(present) == set()
@@ -112,8 +112,8 @@ def test_every_unique_index_of_a_table_with_a_product_id_contains_the_product_id
 
 
 def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
-    """PostgreSQL cannot use the vector index for a VOLATILE function, and would encode during planning for an IMMUTABLE
-    function. The functions are parallel restricted because a parallel worker has no gateway connection."""
+    """PostgreSQL cannot use the vector index with a VOLATILE function, and would evaluate an IMMUTABLE function during
+    planning. The functions are parallel restricted because a parallel worker has no gateway connection."""
     rows = migrated.execute(
         "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
         "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
@@ -203,7 +203,8 @@ def test_the_columns_of_a_view_have_the_comments_of_the_columns_of_shop_product(
 
 
 def test_functions_that_return_a_page_declare_at_most_50_rows(migrated: psycopg.Connection[Any]) -> None:
-    """For a function without a row estimate, PostgreSQL expects 1,000 rows, so a join reads the whole other table."""
+    """For a function without a row estimate, PostgreSQL expects 1,000 rows, so a join with
+    its result reads the whole joined table."""
     rows = migrated.execute(
         "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset"
     ).fetchall()

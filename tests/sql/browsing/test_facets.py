@@ -1,4 +1,4 @@
-"""shop.facets counts the products of each value.
+"""shop.facets counts, for each value of a field, the products that have the value.
 
 The counts of a field ignore the filter's condition on that field. A row's note says whether its count is estimated.
 """
@@ -55,7 +55,7 @@ def analyst(shop: "Shop") -> Connection:
 
 @pytest.fixture
 def facets(analyst: Connection) -> Facets:
-    """Returns a function that calls shop.facets as an analyst. The sessions of an analyst are read-only."""
+    """Returns a function that calls shop.facets in a read-only session of an analyst."""
 
     def ask(**arguments: Any) -> list[Facet]:
         values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
@@ -220,7 +220,7 @@ def test_products_hidden_by_row_level_security_are_not_counted(shop: "Shop", fac
             shop.run("alter table shop.product disable row level security")
 
 
-def test_the_query_is_ignored_and_the_note_of_every_row_says_so(shop: "Shop", facets: Facets) -> None:
+def test_without_a_cut_the_query_is_ignored_and_the_note_of_every_row_says_so(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "blue"))
     rows = facets(query="something red")
     assert [row[:6] for row in rows] == [row[:6] for row in facets()]
@@ -317,7 +317,7 @@ def test_counts_of_over_100000_matches_are_estimates_with_a_note(many_products: 
     brands = {row.value: row.products for row in rows if row.field == "brand"}
     assert set(brands) == {f"brand {n}" for n in range(4)}
     for estimate in brands.values():
-        assert 24_000 < estimate < 36_000  # the exact count is 30,000; the sample has about 300 pages
+        assert 24_000 < estimate < 36_000  # the exact count is 30,000; the sample has about 300 pages of the table
     [missing] = [row.products for row in rows if row.kind == "missing"]
     assert 9_600 < missing < 14_400
     again = many_products.execute("select * from shop.facets(fields => '{brand,price}', buckets => 4)").fetchall()

@@ -42,7 +42,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     assert tried == sorted(tried) and tried[-1] == found.slack
     assert {row["filter"] for row in found.measured if "kind" not in row} == {0.039, 0.102, 0.801, 1}
     far = [row for row in found.measured if row.get("kind") == "far from the query"]
-    # Each of the three most common product types is a filter. The types are independent of the vectors' clusters.
+    # There is a filter for each of the three most common product types. Products of one type are in many clusters.
     assert len(far) == 3
     assert all(row["recall"] >= 0.9 and row["lowest"] <= row["recall"] for row in found.measured[-3:])
     assert len(progress) == 1 + len(found.measured)

@@ -88,7 +88,7 @@ def begin(shop: "Shop", threads: ThreadPoolExecutor, write: Write, products: Seq
 
     before = waiting(shop)
     done = threads.submit(run)
-    wait_until(lambda: waiting(shop) > before or done.done(), SECONDS, "the writer waits for a lock")
+    wait_until(lambda: waiting(shop) > before or done.done(), SECONDS, "the writer to wait for a lock")
     assert not done.done(), done.result()
     return done
 
@@ -118,7 +118,7 @@ def test_a_writer_that_waits_for_another_writer_replaces_the_whole_product(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, equal: str
 ) -> None:
     old, first, second = version("old", "a", 2), version("first", "a", 3), version("second", "a", images)
-    if equal == "columns":  # equal to the columns that are stored while the first writer has not committed
+    if equal == "columns":  # the second writer finds its columns unchanged until the first writer commits
         second = replace(old, images=second.images)
     elif equal == "images":
         second = replace(second, images=old.images)
@@ -147,8 +147,9 @@ def test_a_writer_without_a_change_does_not_wait_for_another_writer(shop: "Shop"
 def test_a_product_that_another_writer_changes_during_a_load_is_whole(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, change: str
 ) -> None:
-    """The writer waits for the lock of its first product. Meanwhile, its last product, which it found equal or found
-    with other images, is changed and committed."""
+    """The writer waits for the lock of its first product. During this wait, another session changes the writer's last
+    product and commits. At the start of the writer, this product was equal to the writer's product except, in one case,
+    for its images."""
     first, last = in_key_order(shop, ["a", "b"])
     for expected in (
         version("old", last, 2),

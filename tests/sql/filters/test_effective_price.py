@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 PAST, FUTURE = "now() - interval '1 day'", "now() + interval '1 day'"
-# SKU: price, sale price, start and end
+# Maps each SKU to the SQL of its price, its sale price, and the start and end of its sale.
 PRODUCTS = {
     "plain": ("100", "null", "null", "null"),
     "on": ("100", "60", "null", "null"),
@@ -46,7 +46,9 @@ NONE = {"only-sale-over", "none"}
         ({"exists": False}, NONE),
     ],
 )
-def test_each_operator_tests_the_price_of_this_moment(shop: "Shop", operators: Any, skus: set[str]) -> None:
+def test_each_operator_tests_the_price_at_the_time_of_the_statement(
+    shop: "Shop", operators: Any, skus: set[str]
+) -> None:
     for sku, values in PRODUCTS.items():
         shop.run(
             "insert into shop.product (product_id, sku, title, price, sale_price, sale_starts_at, sale_ends_at) "

@@ -81,7 +81,7 @@ def shelf(databases: Databases, template: str) -> Iterator[Shelf]:
         yield Shelf(products, by_index, by_row)
 
 
-# --- Hypothesis draws random filters from these strategies
+# Hypothesis draws random filters from the following strategies.
 
 texts = st.sampled_from(TEXTS)
 scalars = st.sampled_from((*TEXTS, *NUMBERS, True, False))
@@ -179,7 +179,7 @@ def test_random_filters_find_the_same_products_as_python(shelf: Shelf, wanted: d
     assert condition == compiled(shelf.by_row, wanted)  # the compiled SQL does not depend on the session's settings
     expected = sorted(product["sku"] for product in shelf.products if matches(product, wanted))
     assert found(shelf.by_index, condition) == expected, condition
-    # `not` before the condition negates all of it, because the compiler writes one expression.
+    # The compiler writes the condition as one expression, so a preceding `not` negates the whole condition.
     others = sorted({product["sku"] for product in shelf.products} - set(expected))
     assert found(shelf.by_row, f"coalesce(not {condition}, true)") == others, condition
 

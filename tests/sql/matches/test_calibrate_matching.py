@@ -1,4 +1,5 @@
-"""shop.match_f1 compares groups with labels. shop.submission lists groups. shop.calibrate_matching fits thresholds."""
+"""shop.match_f1 compares groups with labels. shop.submission lists the matches of each posting.
+shop.calibrate_matching fits thresholds."""
 
 import random
 from typing import TYPE_CHECKING
@@ -23,9 +24,9 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
 def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
-        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c belongs to no group
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # no other posting has the label of d
-        Posting("e", 1, 1),  # without a label
+        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no posting matches c
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # only d has label 2
+        Posting("e", 1, 1),  # e has no label
     )
     [row] = call(shop_with_thresholds, "match_f1")
     assert (row.postings, row.groups) == (4, 2)

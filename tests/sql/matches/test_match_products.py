@@ -23,14 +23,14 @@ if TYPE_CHECKING:
         (Posting("b", 2, 1.05), "title"),
         # The titles have similar vectors but different words.
         (Posting("b", 2, 1.05, SAUCEPAN), None),
-        # The images alone or the titles alone are not similar enough, but images and titles together are.
+        # Neither the images alone nor the titles alone are similar enough for a match, but both together are.
         (Posting("b", 1.25, 1.05, SAUCEPAN), "image+title"),
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 6)), "phash+image"),
         (Posting("b", 1.25, 2, SAUCEPAN, flipped(DETAILED, 7)), None),
         (Posting("b", 1, 1, BACKPACK, DETAILED), "phash+image+title"),
     ],
 )
-def test_evidence_names_the_signals_that_made_a_match(
+def test_evidence_names_the_signals_that_contribute_to_a_match(
     shop_with_thresholds: "Shop", other: Posting, evidence: str | None
 ) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1, phash=DETAILED), other)
@@ -53,8 +53,9 @@ def test_matches_are_listed_best_first_with_every_distance(shop_with_thresholds:
     assert near.image_distance == pytest.approx(0.1, abs=0.002)
     assert near.title_distance == pytest.approx(0.1, abs=0.002)
     assert near.trigram_similarity == 1
-    # The score adds two parts. The image part is the larger of phash (2 - 4/6) and vector distance (2 - .1/.2). The
-    # title part is the mean of vector distance (2 - .1/.3) and trigram similarity (2).
+    # The score is the closeness of the images plus the closeness of the titles. Of the images' closeness by hash
+    # (2 - 4/6) and by vector (2 - .1/.2), the larger counts. Of the titles' closeness by vector (2 - .1/.3) and by
+    # trigrams (2), the mean counts.
     assert near.score == pytest.approx(1.5 + (1.667 + 2) / 2, abs=0.02)
 
 

@@ -1,4 +1,4 @@
-"""shop.coverage counts each product once for each model: searchable, waiting, quarantined or without an image."""
+"""shop.coverage counts each product once for each model: as searchable, waiting, quarantined or without an image."""
 
 import random
 from typing import TYPE_CHECKING

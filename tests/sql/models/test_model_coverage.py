@@ -148,7 +148,7 @@ def look(conn: Connection) -> None:
             for part, covered in parts.items():
                 assert covered.items == items[part]
                 assert covered.done + covered.waiting + covered.leased + covered.quarantined == items[part]
-                # In this test nothing deletes only a work item, so every waiting item has a pending work item.
+                # Each waiting item has a pending work item, because this test never deletes a work item alone.
                 assert covered.waiting == listed.get((model, part, "pending"), 0)
                 assert covered.leased == listed.get((model, part, "leased"), 0)
                 assert covered.quarantined == listed.get((model, part, "quarantined"), 0)

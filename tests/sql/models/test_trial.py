@@ -135,7 +135,7 @@ def tried(shop: "Shop", name: str = "wide", *, fit: bool = False) -> trial.Trial
 
 def judged(shop: "Shop", queries: int) -> None:
     """Adds the judgements that query0 should find sku0, query1 should find sku1, and so on. In model `toy`, a query and
-    its product have equal vectors. In model `wide`, their vectors are unrelated, and the keywords do not match."""
+    its product have equal vectors. In model `wide`, their vectors are unrelated. No query has a word of its product."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [Judgement("default", "main", f"query{n}", None, None, f"sku{n}", 3) for n in range(queries)])
     shop.run(

@@ -1,4 +1,7 @@
-"""The gateway encodes a text as a vector inside any statement. Otherwise it raises an error with the reason in time."""
+"""shop.clip_text and shop.clip_image send a query through the gateway to an encoder and return its vector.
+
+If the query cannot be encoded, the functions raise an error with the reason, after at most shop.timeout_ms.
+"""
 
 import threading
 import time
@@ -228,7 +231,7 @@ def test_a_cancel_request_ends_the_wait_for_a_vector_and_the_next_query_is_encod
         analyst.exec_driver_sql("set shop.timeout_ms = 60000")
         timer = threading.Timer(0.3, lambda: shop.run("select pg_cancel_backend(:pid)", pid=pid))
         timer.start()
-        with pytest.raises(StatementRefused, match="user request"):  # not the error after 60 s
+        with pytest.raises(StatementRefused, match="user request"):  # not the error that follows after 60 s
             ask(analyst, "slow")
         timer.join()
     with shop.encoder():

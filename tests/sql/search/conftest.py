@@ -1,4 +1,4 @@
-"""Fixtures provide twelve products that the toy model has encoded, and a connection of the role analyst."""
+"""The fixtures provide twelve products that the toy model has encoded, and a connection of the role analyst."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

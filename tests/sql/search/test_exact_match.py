@@ -307,7 +307,7 @@ def test_min_similarity_also_removes_a_product_that_the_query_names(stocked: "Sh
     assert "M8" not in found
 
 
-def test_among_more_than_1000_products_of_a_brand_those_found_by_a_leg_come_first(
+def test_products_that_a_leg_found_come_first_among_more_than_1000_products_of_a_brand(
     stocked: "Shop", analyst: Connection
 ) -> None:
     from tests.support.shop import product

@@ -41,7 +41,7 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "skus"),
     [
-        # A product with the word in a short title ranks first, then in a long title, then in a description.
+        # The first product has the word in a short title, the second in a longer title, the third in its description.
         ("backpack", ["B-3", "B-2", "B-1"]),
         # A product with all words in its description ranks before a product with one word in its title.
         ("black leather backpack", ["B-2", "B-1", "B-3"]),

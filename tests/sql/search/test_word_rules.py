@@ -1,4 +1,4 @@
-"""The functions of a load that read usual texts in a short way give the same result as the general rules."""
+"""A load reads most texts by faster rules. The faster rules give the same results as the general rules."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def test_words_are_split_between_letters_and_digits_and_lose_leading_zeros(shop:
 @example("T", "shirt", "b", "side")
 @example("", "black", "T shirt", "x\tT\nshirt")
 @A_FEW
-def test_brand_color_and_attributes_have_the_forms_that_each_text_has_alone(
+def test_the_keywords_of_brand_color_and_attributes_follow_the_general_rules(
     shop: "Shop", brand: str, color: str, first: str, second: str
 ) -> None:
     attributes = json.dumps({"key_1-a": first, "list": [second, {"T": 1.5, "2b": None}], "last": brand})
@@ -61,7 +61,7 @@ def test_brand_color_and_attributes_have_the_forms_that_each_text_has_alone(
 
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=12) | st.text("0 -1", max_size=6))
 @A_FEW
-def test_the_key_of_an_ascii_code_has_its_capitals_and_digits(shop: "Shop", code: str) -> None:
+def test_the_key_of_an_ascii_code_consists_of_its_capital_letters_and_digits(shop: "Shop", code: str) -> None:
     key = re.sub("[^A-Z0-9]", "", code.upper())
     expected = key.lstrip("0") or "0" if key.isdecimal() else key or None
     assert shop.value("select shop_private.identifier_key(:code)", code=code) == expected
@@ -70,6 +70,6 @@ def test_the_key_of_an_ascii_code_has_its_capitals_and_digits(shop: "Shop", code
 @given(st.lists(st.sampled_from(["a", "B", ".", "-", ":", "80", "443", "@", "/", "?", "#", "é", " ", "a" * 300])))
 @A_FEW
 def test_the_host_of_an_image_is_the_same_for_http_and_https(shop: "Shop", rest: list[str]) -> None:
-    # An address with http:// is read by the general rules.
+    # The general rules read an address that begins with http://, and the faster rules read one with https://.
     select = "select shop_private.image_host(null, :uri)"
     assert shop.value(select, uri="https://" + "".join(rest)) == shop.value(select, uri="http://" + "".join(rest))

@@ -80,7 +80,7 @@ def test_the_host_of_an_image_is_the_name_and_port_or_the_bucket(shop: "Shop", u
     assert shop.value("select shop_private.image_host(1::smallint, :uri)", uri=uri) is None
 
 
-def test_images_on_other_hosts_are_not_claimed_with_titles_and_files(shop: "Shop") -> None:
+def test_images_at_web_addresses_are_not_claimed_with_titles_and_files(shop: "Shop") -> None:
     add_remote(shop, "a.example", 3)
     shop.add("file")
     worker = shop.worker()
@@ -105,7 +105,7 @@ def test_a_host_gets_one_fetch_until_it_has_answered_and_then_several(shop: "Sho
     one, two = shop.worker(), shop.worker()
     [probe] = claim(one)
     assert not probe.answers
-    assert claim(one) == claim(two) == []  # no other worker fetches from the host either
+    assert claim(one) == claim(two) == []  # and no other worker may fetch from the host
     fetching.answered(one.conn, "a.example")
     claimed = claim(one)
     assert [each.answers for each in claimed] == [True] * 8
@@ -114,7 +114,7 @@ def test_a_host_gets_one_fetch_until_it_has_answered_and_then_several(shop: "Sho
     assert len(claim(two, limit=2)) == 2
 
 
-def test_the_probe_of_a_worker_that_stopped_is_repeated_after_its_time(shop: "Shop") -> None:
+def test_the_probe_of_a_worker_that_stopped_is_repeated_after_its_time_limit(shop: "Shop") -> None:
     add_remote(shop, "a.example", 2)
     assert len(claim(shop.worker())) == 1
     shop.run("update shop_private.fetch_host set probed_until = clock_timestamp()")
@@ -158,7 +158,7 @@ def test_a_host_that_answered_before_is_paused_after_three_failures_in_a_row(sho
     assert pause(shop, "a.example") == 30
 
 
-def test_fetches_that_fail_during_a_pause_do_not_prolong_it(shop: "Shop") -> None:
+def test_fetches_that_fail_during_a_pause_do_not_prolong_the_pause(shop: "Shop") -> None:
     add_remote(shop, "a.example", 20)
     worker = shop.worker()
     fetching.answered(worker.conn, "a.example")
@@ -168,7 +168,7 @@ def test_fetches_that_fail_during_a_pause_do_not_prolong_it(shop: "Shop") -> Non
     assert shop.value("select failures from shop_private.fetch_host") == 3
 
 
-def test_a_busy_host_is_paused_for_seconds_or_as_long_as_it_asks(shop: "Shop") -> None:
+def test_a_busy_host_is_paused_for_2_to_60_seconds_or_as_long_as_the_host_asks(shop: "Shop") -> None:
     add_remote(shop, "a.example", 20)
     worker, pauses = shop.worker(), []
     for _ in range(7):
@@ -216,7 +216,7 @@ def test_an_image_is_retried_for_about_a_day_with_growing_pauses(shop: "Shop") -
     assert shop.run("select part, error from shop.quarantine") == [("image", SILENT.message)]
 
 
-def test_a_fetched_image_starts_with_no_failures_when_its_decoding_fails(shop: "Shop") -> None:
+def test_failures_of_a_fetch_do_not_count_as_failures_of_decoding(shop: "Shop") -> None:
     add_remote(shop, "a.example", 1)
     worker = shop.worker()
     for _ in range(5):
@@ -246,7 +246,7 @@ def test_images_of_a_host_that_has_failed_for_a_day_are_quarantined(shop: "Shop"
     assert shop.value("select waiting from shop.failing_host where host = 'dead.example'") == 1  # the new image
 
 
-def test_images_given_back_are_pending_and_keep_their_place(shop: "Shop") -> None:
+def test_images_that_a_worker_gives_back_can_be_claimed_again(shop: "Shop") -> None:
     add_remote(shop, "a.example", 3)
     worker = shop.worker()
     fetching.answered(worker.conn, "a.example")
@@ -269,7 +269,7 @@ def test_images_that_a_stopped_worker_was_fetching_are_not_tried_in_smaller_batc
     assert {limits[item.product_id] for item in claimed[4:]} == {None}
 
 
-def test_an_attempt_alone_counts_when_the_fetched_image_enters_its_batch(shop: "Shop") -> None:
+def test_an_image_that_stops_four_encoders_after_its_fetch_is_quarantined(shop: "Shop") -> None:
     add_remote(shop, "a.example", 1)
     for _ in range(4):
         worker = shop.worker()
@@ -284,7 +284,7 @@ def test_an_attempt_alone_counts_when_the_fetched_image_enters_its_batch(shop: "
     ]
 
 
-def test_a_list_with_only_images_of_a_paused_host_counts_as_idle(shop: "Shop") -> None:
+def test_a_work_list_with_only_images_of_a_paused_host_counts_as_idle(shop: "Shop") -> None:
     add_remote(shop, "dead.example", 5)
     worker = shop.worker()
     for item in worker.claim("title"):

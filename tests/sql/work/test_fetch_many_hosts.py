@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_retry_waits_for_no_item_that_another_session_changes(shop: "Shop") -> None:
+def test_retry_skips_an_item_that_another_session_has_locked(shop: "Shop") -> None:
     add_remote(shop, "a.example", 1)
     add_remote(shop, "b.example", 1)
     worker = shop.worker()
@@ -44,7 +44,7 @@ def test_fetched_images_are_locked_in_the_order_of_a_load(shop: "Shop", change: 
         waiting = (
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
         )
-        wait_until(lambda: shop.value(waiting), 10, "the call waits for the load")
+        wait_until(lambda: shop.value(waiting), 10, "the call to wait for the load")
         load.execute(text("set local lock_timeout = '2s'"))
         load.execute(locked, {"id": last})
         load.commit()
@@ -101,7 +101,7 @@ def test_a_claim_considers_at_most_1000_of_2500_hosts(shop: "Shop") -> None:
         claimed = fetching.claim(conn, worker.id, 1, 5000, per_host=8, busy={}, seconds=60)
         scans = conn.scalar(text("select pg_stat_get_xact_numscans('shop_private.work_fetch_idx'::regclass)"))
     assert len(set(hosts(claimed))) == len(claimed) == 1000
-    assert 1000 < scans < 2500  # a probe for each host, and one for the images of each host
+    assert 1000 < scans < 2500  # about two scans for each of the 1,000 hosts: to find the host, and its images
 
 
 def test_repeated_claims_reach_each_of_2500_hosts(shop: "Shop") -> None:

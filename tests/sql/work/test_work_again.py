@@ -17,7 +17,7 @@ def encoded_products(shop: "Shop") -> None:
     shop.load(Product("a", "title", brand="Acme", images=(Image("a.jpg"), Image("b.jpg"))))
     shop.load(Product("a", "title", images=(Image("https://cdn.example/a.jpg"),)), into="bags")
     shop.encode_all()
-    # encode_all leaves images on other hosts, which are fetched
+    # encode_all does not encode the image at a web address, so its work item is deleted here.
     shop.run("delete from shop_private.work")
     shop.run("update shop.product_image set sha256 = sha256('x')")
 
@@ -52,7 +52,9 @@ def test_a_catalog_and_a_condition_choose_the_products(
 
 
 @pytest.mark.parametrize("where", ["colour = 'red'", "true); delete from shop.product; select (true", "1 ="])
-def test_a_wrong_condition_is_named_and_changes_nothing(shop: "Shop", where: str) -> None:
+def test_an_invalid_condition_raises_an_error_that_names_the_option_and_changes_nothing(
+    shop: "Shop", where: str
+) -> None:
     with pytest.raises(StatementRefused, match="--where"):
         encode_again(shop.database, [1], None, where)
     assert shop.value("select count(*) from shop.product") == 2
