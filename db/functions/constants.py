@@ -28,7 +28,10 @@ class Constant:
 
 LIMITS = (
     Constant(
-        "max_results", MAX_RESULTS, "products", "largest k, depth of a leg, and number of results of all pages together"
+        "max_results",
+        MAX_RESULTS,
+        "products",
+        "largest k, largest depth of a leg, and largest number of results on all pages together",
     ),
     Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "size of the largest query image: 10 MB"),
     Constant(
@@ -70,7 +73,7 @@ SEARCH = (
         "largest number of matches that a mix compares, or that a leg collects after a scan gave up",
     ),
     Constant(
-        "starts_limit", 100_000, "matches", "after an index scan gave up, up to this number of matches are all compared"
+        "starts_limit", 100_000, "matches", "up to this number of matches, all are compared after an index scan gave up"
     ),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
@@ -93,7 +96,10 @@ SEARCH = (
     ),
     Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
     Constant(
-        "default_stop_margin", 0.03, "distance", "before a calibration; texts need 0.015 to 0.02, images 0.02 to 0.035"
+        "default_stop_margin",
+        0.03,
+        "distance",
+        "stop margin before a calibration; queries by text need 0.015 to 0.02, by image 0.02 to 0.035",
     ),
     Constant(
         "exact_without_ef",
@@ -101,14 +107,22 @@ SEARCH = (
         "matches",
         "up to this number of matches, all are compared while no known ef_search reaches the target recall",
     ),
-    Constant("default_exact_us", 4, "us per row", "before a calibration, for 512 half-precision numbers on one core"),
     Constant(
-        "default_hnsw_us", 10, "us per candidate", "before a calibration, for 512 half-precision numbers on one core"
+        "default_exact_us",
+        4,
+        "us per row",
+        "time to compare a row, before a calibration: for 512 half-precision numbers on one core",
+    ),
+    Constant(
+        "default_hnsw_us",
+        10,
+        "us per candidate",
+        "time of a candidate of the index, before a calibration: for 512 half-precision numbers on one core",
     ),
     Constant("default_rrf_k", 60, "ranks", "rrf_k until one is fitted, from Cormack, Clarke and Buettcher (2009)"),
     Constant("max_ef_search", 1000, "candidates", "largest hnsw.ef_search that pgvector allows"),
     Constant(
-        "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples, a limit on visited tuples, not on returned tuples"
+        "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples; limits the visited tuples, not the returned tuples"
     ),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant("hnsw_max_candidates", 100_000, "candidates", "largest number of candidates of a filtered scan"),
@@ -124,7 +138,10 @@ SEARCH = (
         "hnsw_scan_factor", 2.5, "x k / share", "expected candidates until convergence, measured on a synthetic catalog"
     ),
     Constant(
-        "hnsw_prior_batches", 5, "batches", "weight of the catalog's share of matches, against the examined candidates"
+        "hnsw_prior_batches",
+        5,
+        "batches",
+        "weight of the expected share of matches, as a number of batches of examined candidates",
     ),
     Constant(
         "hnsw_expected_matches",
@@ -184,15 +201,24 @@ SEARCH = (
         "x sqrt(2 ln n)",
         "least deviations above the mean at which the nearest vector shows that a text has a meaning",
     ),
-    Constant("cut_compare_ms", 40, "ms", "if comparing all matches for a leg of a cut takes longer, the index is used"),
+    Constant(
+        "cut_compare_ms", 40, "ms", "if a leg of a cut needs more time to compare all matches, the leg uses the index"
+    ),
     Constant(
         "cut_most_products", 5000, "products", "largest number of products that a cut counts for a leg by the index"
     ),
     Constant(
         "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
-    Constant("keyword_common", 500, "products", "a word in more products only ranks products, and selects none"),
-    Constant("keyword_scan_share", 0.02, "of products", "a table scan finds a commoner word sooner than an index"),
+    Constant(
+        "keyword_common", 500, "products", "a word that more products contain only ranks products and selects none"
+    ),
+    Constant(
+        "keyword_scan_share",
+        0.02,
+        "of products",
+        "products with a commoner word are found sooner by a table scan than by the index",
+    ),
     Constant(
         "keyword_max_words",
         32,
@@ -245,14 +271,27 @@ BROWSING = (
 )
 
 QUERIES = (
-    Constant("gateway_max_requests", 1000, "requests", "a request is refused with WS004 while this number wait"),
+    Constant(
+        "gateway_max_requests",
+        1000,
+        "requests",
+        "while this number of requests wait, a new request is refused with WS004",
+    ),
 )
 
 CALIBRATION = (
     Constant(
-        "calibration_time_quantile", 0.25, "quantile", "lower quartile, because other load on the machine is no cost"
+        "calibration_time_quantile",
+        0.25,
+        "quantile",
+        "lower quartile of the measured times; it excludes the time of other load on the machine",
     ),
-    Constant("calibration_confidence", 1.645, "standard errors", "one-sided 95 % bound of the normal distribution"),
+    Constant(
+        "calibration_confidence",
+        1.645,
+        "standard errors",
+        "distance of the lower confidence bound from the mean: one-sided 95 % of the normal distribution",
+    ),
     Constant("calibration_few_products", 500, "products", "smaller number of matches whose comparison is timed"),
     Constant("calibration_many_products", 2500, "products", "larger number of matches whose comparison is timed"),
     Constant(
@@ -279,7 +318,10 @@ MATCHES = (
     Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
     Constant("match_shared_images", 50, "products", "an image that more products show is a placeholder"),
     Constant(
-        "match_phash_min_bits", 16, "bits of 64", "an image whose hash has fewer bits set, or fewer bits unset, is flat"
+        "match_phash_min_bits",
+        16,
+        "bits of 64",
+        "an image whose hash has fewer bits set, or fewer bits unset, is flat and is not compared",
     ),
     Constant("match_max_products", 50_000, "products", "limit of a call of shop.match_products; a product takes 2 ms"),
     Constant("match_sample_products", 2000, "products", "size of the sample of shop.calibrate_matching"),

@@ -10,10 +10,10 @@
 --
 -- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
 -- into ranges; prices have separate ranges for each currency. The field effective_price is the price at the time of the
--- statement (shop.effective_price). value_json is the value with its type. row_filter is a
--- filter that finds the products of the row; it replaces the filter's condition on that field. The row of all other
--- values has no row_filter. Objects, lists that contain objects or lists, and very long values always count among the
--- other values, because no filter can name them.
+-- statement (shop.effective_price). value_json is the value with its type. row_filter is a filter that finds the
+-- products of the row. It replaces the filter's condition on the field of the row. The row of all other values has no
+-- row_filter. Objects, lists that contain objects or lists, and very long values always count among the other values,
+-- because no filter can name them.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],
@@ -90,7 +90,7 @@ begin
         concat_ws('; ', r.note, case when k.cut_is is null then 'counts all products that pass the filter'
                 else 'counts the products that pass the filter and the cut' end,
             case when query is not null and k.cut_is is null then 'the query is ignored' end,
-            case k.cut_is when 'about' then 'found by an index, which may miss some'
+            case k.cut_is when 'about' then 'found by an index, which may miss some products'
                 when 'at least' then 'more products pass than were counted' end,
             case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end),
         r.value, r.currency, r.finds

@@ -9,8 +9,8 @@
 -- replaced. An update copies updated_at from the row that the INSERT proposed, and reads no clock.
 --
 -- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
--- these sessions, because the function writes both while it holds the lock of the product's row. A product is left
--- without a lock only if its columns and its images are equal to the staged row in one and the same snapshot.
+-- these sessions, because the function writes both while it holds the lock of the product's row. The function skips the
+-- lock of a product only if its columns and its images are equal to the staged row in the same snapshot.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
 -- temporary table. Without this setting, it would read the whole catalog for each chunk of a load.

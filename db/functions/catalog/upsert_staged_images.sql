@@ -11,8 +11,8 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     written bigint;
 begin
-    -- staged_image has the images that differ: a null uri is an image to delete, and is_stored an image at a position
-    -- that has a stored image. The image is replaced if `replaces` is true.
+    -- staged_image has the images that differ. An image with a null uri is deleted. is_stored tells whether an image is
+    -- stored at the same position. If `replaces` is true, the staged image replaces the stored image or is added.
     create temporary table staged_image on commit drop as
     select k.product_id, c.*
     from (select k.product_id, k.sku from pg_temp.staged_key k order by 1) k

@@ -1,13 +1,13 @@
--- Leases at most p_limit images that must be fetched to a worker, and returns these images. From a host that answers,
--- the worker gets up to p_per_host images, less the images that it already holds; p_busy counts the images that it
--- holds for each host. From a host that has not answered yet, or whose pause is over, all workers together get one
--- image. They get no other image of this host until p_seconds have passed or the host's answer is recorded. A host that
--- does not answer therefore occupies only one connection.
+-- Leases at most p_limit images that must be fetched to a worker, and returns these images. p_busy counts, for each
+-- host, the images that the worker already holds. From a host that answers, the worker gets images until it holds
+-- p_per_host images of that host. From a host that has not answered yet, or whose pause is over, all workers together
+-- get one image. The workers get no other image of this host until p_seconds have passed or the host's answer is
+-- recorded. A host that does not answer therefore occupies only one connection.
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
 -- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. The first of
--- them is the host of an image near a random place of the work list, if such an image is found. So the time of a claim
--- is limited, and further claims reach the other hosts.
+-- these hosts is the host of an image near a random place of the work list, if there is such an image. Therefore the
+-- time of a claim is limited, and later claims reach the other hosts.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (
@@ -38,7 +38,7 @@ begin
             where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host > l.host
             order by w.host limit 1) n
         where l.number < max_hosts
-    ), earlier(host, number) as (  -- the hosts before `start`, as many as there is room for
+    ), earlier(host, number) as (  -- the hosts before `start`, until there are max_hosts in all
         (select w.host, 1 + (select count(*) from later) from shop_private.work w
          where w.model_id = p_model_id and w.state = 'pending' and w.host is not null and w.host < start
            and (select count(*) from later) < max_hosts

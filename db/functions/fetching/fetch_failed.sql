@@ -1,6 +1,6 @@
--- Records that an image could not be fetched for now: the host does not answer, or the host answers that it is busy or
--- broken (p_answered). Returns whether the host is paused now. Until the pause is over, no worker fetches images from
--- the host.
+-- Records that an image could not be fetched for now. If p_answered is true, the host answered that it is busy or
+-- broken; otherwise, the host did not answer. Returns whether the host is paused now. Until the pause is over, no
+-- worker fetches images from the host.
 --
 -- The function works as a circuit breaker. A host is paused after three failures in a row, or after the first failure
 -- if the host has never answered. The pause doubles with each further failure. If the host asks for a pause
@@ -25,7 +25,7 @@ declare
 begin
     insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
     select * into known from shop_private.fetch_host f where f.host = p_host for update;
-    if coalesce(known.paused_until <= at, true) then  -- a fetch that fails during a pause began earlier
+    if coalesce(known.paused_until <= at, true) then  -- not for a fetch that began before a pause
         known.failures := known.failures + 1;
     end if;
     pauses := known.failures - case when known.answered_at is null then 0 else 2 end;

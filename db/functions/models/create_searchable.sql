@@ -2,7 +2,7 @@
 -- has a row for each product whose title and first image are encoded.
 --
 -- The view casts the vectors to halfvec without a dimension, so that the next model may have a different dimension. The
--- planner can use the HNSW index in spite of the casts and the inner joins.
+-- planner can use the HNSW index despite the casts and the inner joins.
 create or replace function shop_private.create_searchable(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

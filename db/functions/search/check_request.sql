@@ -13,8 +13,8 @@ begin
             hint = 'route is exact, hnsw, or null to let the search choose.';
     end if;
     if least(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) < 0
-        or greatest(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) > @max_weight@  -- or NaN
-    then
+        or greatest(p_request.image_weight, p_request.title_weight, p_request.keyword_weight) > @max_weight@
+    then  -- also for NaN, which sorts above every number
         raise exception using errcode = '22023', message = 'the weight of a leg is not between 0 and @max_weight@',
             hint = 'A leg of weight 0 is not used. For "less like this", give an entry of inputs a negative weight.';
     end if;
@@ -24,7 +24,7 @@ begin
     end if;
     if p_request.max_gap not between 0 and 2 then
         raise exception using errcode = '22023', message = 'max_gap is not between 0 and 2',
-            hint = 'max_gap is how much less similar than the best image an image may be.';
+            hint = 'max_gap is the largest difference in similarity between the best image and another image.';
     end if;
     if p_request.cut <> 'relevant' then
         raise exception using errcode = '22023', message = format('there is no cut %L', p_request.cut),

@@ -1,4 +1,4 @@
--- Sets run's weights, rrf_k and the depth of its legs. Each weight and rrf_k is the requested value, or the fitted
+-- Sets the weights, rrf_k and the depth of the legs in run. Each weight and rrf_k is the requested value, or the fitted
 -- value if none was requested. There are two exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;

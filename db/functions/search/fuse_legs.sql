@@ -1,5 +1,5 @@
 -- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
--- products. Each leg that found a product adds this leg's weight / (rrf_k + rank) to the score of the product. Products
+-- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. Products
 -- that the query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned
 -- products from 1.
 --

@@ -19,8 +19,8 @@ begin
     if p_known_share is not null then
         products := p_known_share * shop_private.row_estimate('shop.product');
         -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. The products
-        -- are therefore counted if either number is small. A standby has no counters, and a server after a crash has
-        -- none yet. In that case, `live` is row_estimate if ANALYZE has run, otherwise 0, so that products are counted.
+        -- are therefore counted if either number is small. A standby has no counters, and a crash resets them. Without
+        -- counters, `live` is row_estimate if ANALYZE has run, otherwise 0, so that products are counted.
         live := case
             when pg_stat_get_live_tuples('shop.product'::regclass) > 0
                 or pg_stat_get_tuples_inserted('shop.product'::regclass) > 0

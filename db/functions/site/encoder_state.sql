@@ -1,6 +1,7 @@
--- Returns whether an encoder is connected for the serving model (`encoder`), how many queries and items wait for an
--- encoder, and how many items are quarantined. Counting stops at 10,000. Call the function on the primary, because a
--- standby does not see the advisory lock of a connected encoder.
+-- Returns the state of encoding for the serving model. `encoder` tells whether an encoder is connected. waiting_queries
+-- counts the queries without an answer. waiting_items counts the items that are not encoded yet, pending or leased.
+-- quarantined_items counts the quarantined items. Each count stops at 10,000. Call the function on the primary, because
+-- a standby does not see the advisory lock of a connected encoder.
 create or replace function shop_private.encoder_state()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

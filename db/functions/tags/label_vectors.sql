@@ -20,7 +20,7 @@ begin
     end if;
     if template not like '%{}%' then
         raise exception using errcode = '22023', hint = 'For example ''a photo of a {}''.',
-            message = format('the template %L has no {} where the label stands', template);
+            message = format('the template %L has no {} for the label', template);
     end if;
     return (select array_agg(shop.clip_text(replace(template, '{}', btrim(l.label))) order by l.n)
             from unnest(labels) with ordinality l(label, n));

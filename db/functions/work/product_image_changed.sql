@@ -1,6 +1,6 @@
 -- Enqueues an image that has replaced another image at the same position. The trigger also enqueues an image whose file
 -- has changed under the same name; in this case, the load has deleted the content hash. If a load finds a file that was
--- missing before, a quarantined image is tried again.
+-- missing before, the trigger makes the quarantined image pending again.
 create or replace function shop_private.product_image_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,5 +1,5 @@
--- Records that images that a worker has fetched enter a batch together. If the worker stops after this call, work_claim
--- halves the batch. The arrays are parallel: one element for each image.
+-- Records that a worker puts fetched images into one batch. If the worker stops after this call, work_claim halves the
+-- batch. The arrays are parallel: one element for each image.
 create or replace function shop_private.work_begin(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void

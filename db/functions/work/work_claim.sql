@@ -1,11 +1,12 @@
--- Leases titles, or images that are files, to a worker and returns these items, oldest first. The items are a batch of
--- items with a smaller batch_limit, or up to p_limit other items. fetch_claim leases the images that must be fetched
--- from a host.
+-- Leases titles, or images that are files, to a worker and returns these items. Items have a batch_limit if a worker
+-- stopped while it held them. If there are such items, the function leases a batch of items with the largest
+-- batch_limit. Otherwise it leases up to p_limit items without a batch_limit, oldest first. fetch_claim leases the
+-- images that must be fetched from a host.
 --
--- Before that, the function releases the items of workers that lost their lease. The function cannot know which item of
--- a batch stopped such a worker. Each item of a lost batch therefore gets into a batch of at most half the size next,
--- down to a batch of one item. An item is quarantined when its worker has stopped during the item's third attempt
--- alone. An item that had not entered a batch did not stop its worker and keeps its limit.
+-- First, the function releases the items of workers that lost their lease. The function cannot know which item of a
+-- batch stopped such a worker. The next batch of each item of a lost batch therefore has at most half the size, down to
+-- one item. An item that is alone in its batch is quarantined if its worker stops during the third such attempt. An
+-- item that had not entered a batch did not stop its worker and keeps its batch_limit.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (

@@ -1,8 +1,8 @@
--- Makes the quarantined items of a model pending again, and makes images due now that wait for another attempt to fetch
--- them. Call the function after the cause of the errors is fixed. If p_catalog is not null, only the items of this
--- catalog change. If p_host is not null, only the images of this host change; p_host is the name of the host, with or
--- without the port. The hosts of these images are tried immediately. Returns the number of items. An item that another
--- session is changing at the same time is left to that session.
+-- Makes the quarantined items of a model pending again. Images that wait for another fetch become due immediately. Call
+-- the function after the cause of the errors is fixed. If p_catalog is not null, only the items of this catalog change.
+-- If p_host is not null, only the images of this host change; p_host is the name of the host, with or without the port.
+-- The hosts of these images are tried immediately. Returns the number of items. The function skips an item that another
+-- session has locked.
 create or replace function shop_private.work_retry(
     p_model_id smallint, p_catalog text default null, p_host text default null
 ) returns bigint

@@ -75,7 +75,7 @@ def test_facets_of_a_cut_by_index_count_the_products_of_the_search_and_are_marke
     counts = call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
     assert sum(count.products for count in counts) == row.total
     assert {count.exact for count in counts} == {False}
-    assert {"found by an index, which may miss some" in count.note for count in counts} == {True}
+    assert {"found by an index, which may miss some products" in count.note for count in counts} == {True}
     largest = max(counts, key=lambda count: count.products)
     assert largest.value == f"brand {CLUSTER + 1}"
 

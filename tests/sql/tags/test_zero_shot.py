@@ -258,7 +258,7 @@ def test_each_label_is_encoded_once_for_all_products(shop: "Shop") -> None:
         (["bag", " "], {}, "a label is empty"),
         (["bag", None], {}, "a label is empty"),
         (["bag", "shoe", " Bag"], {}, "is repeated"),
-        (LABELS, {"template": "a photo"}, "no {} where the label stands"),
+        (LABELS, {"template": "a photo"}, "no {} for the label"),
         (LABELS, {"k": 0}, "k is 0"),
         (LABELS, {"k": 7}, "k is 7"),
         (LABELS, {"field": "price"}, "is not a field that tags can be read from"),

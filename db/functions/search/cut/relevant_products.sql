@@ -5,7 +5,7 @@
 --
 -- p_words is the query's text, or null. p_matched lists the products that meet the condition, or is null if these
 -- products were not collected. p_share is the share of all products that meet the condition, or null if the share is
--- not known. If comparing all these products takes at most @cut_compare_ms@ ms for a leg, the leg compares all of them,
+-- not known. If a leg can compare all products that meet the condition in at most @cut_compare_ms@ ms, the leg does so,
 -- and the cut is exact. Otherwise the indexes find the products that pass.
 create or replace function shop_private.relevant_products(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,

@@ -1,7 +1,7 @@
--- Returns the mean and the standard deviation of a query's cosine similarity to the vectors of a catalog. p_table
--- stores these vectors, of images or of titles. Both figures come from a sample of about @background_vectors@ vectors;
--- `vectors` is the exact size of the sample. p_in_catalog is the condition on p (shop.product) that selects the
--- catalog, and p_rows is the number of rows of p_table that belong to the catalog.
+-- Returns the mean and the standard deviation of a query's cosine similarity to the vectors of a catalog. p_table is
+-- the table of the image vectors or of the title vectors. Both figures come from a sample of about @background_vectors@
+-- vectors; `vectors` is the exact size of the sample. p_in_catalog is the condition on p (shop.product) that selects
+-- the catalog, and p_rows is the number of rows of p_table that belong to the catalog.
 create or replace function shop_private.similarity_background(
     p_vector @vector@.halfvec, p_table regclass, p_rows double precision, p_in_catalog text,
     out mean double precision, out deviation double precision, out vectors bigint

@@ -6,12 +6,13 @@
 -- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a
 -- catalog of any size about a hundred unrelated products reach the floor by chance.
 --
--- For this reason, some products reach the floor even if the text has no meaning. A query of a text alone therefore
--- sets floors only if the text is recognised. A text is recognised in two cases: a product has one of the text's words
--- (p_known), or the nearest image or title is clearly more similar to the text than the nearest of equally many random
--- vectors would be. The measure of "clearly" is how much the similarities of the catalog's titles vary
--- (typical_deviation), because similarities to a text without meaning vary less. p_known is also true for a query with
--- an image or a product.
+-- Therefore some products reach the floor even if the query is a text without meaning. A query that is only a text has
+-- floors only if the text is recognised. There are two cases:
+--   (1) a product has one of the text's words. The caller then passes p_known = true. The caller passes the same value
+--       for a query with an image or a product;
+--   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
+--       typical_deviation, the deviation for the catalog's titles, because similarities to a text without meaning vary
+--       less.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
 -- product with a vector passes.

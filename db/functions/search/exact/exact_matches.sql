@@ -15,7 +15,7 @@ create or replace function shop_private.exact_matches(p_text text, p_catalog tex
 returns shop_private.exact_match[]
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner underestimates the time of identifier_keys, and would scan the table
+set enable_seqscan = off  -- the planner underestimates the cost of identifier_keys, so it would scan the table
 set jit = off
 as $$
 declare
@@ -54,7 +54,8 @@ begin
             || shop_private.identifier_key(regexp_replace(typed, '\s*[&+]\s*', ' and ', 'g'));
     end if;
     if indexed then
-        -- Not written with "exists": the planner would expect to find a match soon and would read the table for it.
+        -- The statement collects ids with a limit. With "exists", the planner would expect an early match and scan the
+        -- table.
         select array_agg(n.product_id) into candidates from (
             select p.product_id from shop.product p
             where shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && keys limit @exact_most_read@) n;

@@ -1,11 +1,16 @@
 -- Returns the statement of exact_matches. p_condition is a condition on p (shop.product). p_fields lists the fields in
 -- which the statement looks for the text: identifier, brand, text. If p_indexed is true, the statement uses the indexes
 -- of brands and keywords; otherwise it reads only the products of $6 and $7.
---
--- The parameters of the statement are: $1 the keys of identifiers, $2 for each key the words that a product with the
--- key must also have, or null, $3 the text as typed, $4 the key of the text, $5 the codes to look for in the words of
--- products, $6 the products that may have one of the keys, $7 the products that the legs found or that were collected
--- for the filter, $8 the catalog, $9 the keys of the brand.
+-- The parameters of the statement are:
+--   $1  the keys of identifiers
+--   $2  for each key of $1: the words that a product with the key must also have, or null
+--   $3  the text as typed
+--   $4  the key of the text
+--   $5  the codes that are looked up in the words of products
+--   $6  the products that may have one of the keys of $1
+--   $7  the products that the legs found or that were collected for the filter
+--   $8  the catalog
+--   $9  the keys of the brand
 --
 -- A brand or a code can have very many products. Therefore the statement reads at most @exact_most_read@ rows for each
 -- brand and for each code. At most @max_results@ products of a brand are returned in addition to the products of $7.

@@ -18,7 +18,7 @@ begin
     end if;
     if exists (select from jsonb_each(p_entry) e
             where e.key in ('text', 'image', 'sku') and jsonb_typeof(e.value) <> 'string') then
-        raise exception using errcode = '22023', message = 'text, image and sku of an input are strings',
+        raise exception using errcode = '22023', message = 'the text, image or sku of an input is not a string',
             hint = example;
     end if;
     if coalesce(jsonb_typeof(p_entry -> 'weight'), 'number') <> 'number'

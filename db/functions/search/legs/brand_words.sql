@@ -7,7 +7,7 @@ create or replace function shop_private.brand_words(
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner would read the table, because it expects to find the brand soon
+set enable_seqscan = off  -- the planner expects an early match, so it would scan the table
 as $$
 declare
     typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
@@ -23,7 +23,7 @@ begin
         select t.words, shop_private.identifier_key(t.words) as key
         from generate_subscripts(typed, 1) a, generate_series(a, least(a + 2, cardinality(typed))) b,
             lateral array_to_string(typed[a:b], ' ') t(words)) s,
-        lateral (  -- because of the limit, the planner looks up one key after another in the index
+        lateral (  -- because of the limit, the planner looks up each key in the index
             select from shop.product p
             where shop_private.identifier_key(p.brand) = s.key and p.catalog = p_catalog limit 1) p;
     if keys is not null then

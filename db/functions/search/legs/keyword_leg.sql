@@ -1,18 +1,17 @@
 -- Finds the p_depth products whose words fit the text best. Products are ordered by the whole points of their score,
 -- then by ts_rank. The points of a product mean:
 --
---   4  the product has every word, and the parts of each code stand together
---   3  the product has every word
---   2  the title has every word, some as parts of longer words
---   1  the product has every word, but the words are so common that not all such products are read
---   0  the product has some of the words, or words that are similar to a misspelt word
+--   4  the product has every word, and the parts of each code stand together 3  the product has every word 2  the title
+--   has every word, some as parts of longer words 1  the product has every word, but the words are so common that not
+--   all such products are read 0 the product has some of the words, or its title has a word that is similar to a
+--   misspelt word
 --
 -- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --
 -- A common word, which many products contain, does not select products. A common word only ranks the products that
 -- rarer words select and the products that the vector legs found (p_candidates, nearest first). If the query has only
 -- common words and p_candidates is null, the rarest word selects products: the first @keyword_common@ products of the
--- table that contain the word. No other products are needed, because all products with the word are about equally good.
+-- table that contain the word. More products are not needed, because all products with the word are about equally good.
 -- A word that no product contains is treated as a typing error and looked up by its trigrams. A query of stop words
 -- only is looked up in titles.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
@@ -27,7 +26,7 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = @typo_similarity@
 set enable_bitmapscan = on
-set synchronize_seqscans = off  -- each scan then begins with the same products
+set synchronize_seqscans = off  -- every table scan then begins at the first page, so equal searches read the same rows
 as $$
 declare
     began constant timestamptz := clock_timestamp();

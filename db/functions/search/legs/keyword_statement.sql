@@ -1,9 +1,17 @@
 -- Returns the statement of the keyword leg. p_condition is a condition on p (shop.product). The parameters of the
--- statement are: $1 a query for any word, $2 a query for any selecting word, $3 the candidates of the vector legs, $4
--- the depth, $5 the misspelt words, $6 the collected matches, $7 a query for every word, $8 the largest number of
--- products that $2 may select, or null, $9 the points of a product that has every word, $10 a query for the codes as
--- typed, or null (a product that matches this query gets 1 point more), $11 the keys of the brands in the text, $12 a
--- query for any word that is not in a brand. With p_by_brand, a product of one of these brands must match $12, too.
+-- statement are:
+--   $1   a query for any word
+--   $2   a query for any selecting word
+--   $3   the candidates of the vector legs
+--   $4   the depth
+--   $5   the misspelt words
+--   $6   the collected matches
+--   $7   a query for every word
+--   $8   the largest number of products that $2 may select, or null
+--   $9   the points of a product that has every word
+--   $10  a query for the codes as typed, or null; a product that matches this query gets 1 point more
+--   $11  the keys of the brands in the text
+--   $12  a query for any word that is not in a brand; if p_by_brand is true, a product of a brand of $11 must match it
 --
 -- The statement has one branch for each of p_selects, p_with_candidates and p_by_trigrams that is true, and one branch
 -- if p_any_part is not null. The statement has no unused branches, because planning takes a fifth of the run time of

@@ -8,7 +8,7 @@
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
 --   the filtered scan gives up                 -> compare all matches, or above @starts_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
---   p_starts is a mix                          -> compare all matches, or above @collect_limit@ matches walk from
+--   a mix (p_starts is not null)               -> compare all matches, or above @collect_limit@ matches walk from
 --                                                 several starts
 --
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
@@ -19,8 +19,8 @@
 -- an estimate, and the share of matches near the query can be different.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
--- have the calibrated recall; the products after the first p_k are only needed for the fusion. p_route is the route
--- that the caller forces, or null. A forced index scan has no cost limit.
+-- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
+-- forces, or null. A forced index scan has no cost limit.
 create or replace function shop_private.vector_leg(
     p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
     p_depth integer, p_route text, p_share double precision, p_filtered boolean,
