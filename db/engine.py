@@ -74,7 +74,7 @@ class Database:
 
         The engine keeps up to `connections` connections open, in autocommit mode.
         """
-        from sqlalchemy.ext.asyncio import create_async_engine  # most commands do not use its many modules
+        from sqlalchemy.ext.asyncio import create_async_engine  # a slow import that most commands do not need
 
         engine = create_async_engine(
             self.url(role, read=read),
@@ -110,7 +110,7 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Vectors are sent in binary, because a vector as text takes longer than the rest of an answer.
+                # Vectors are sent in binary, because sending a vector as text takes most of the time of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 

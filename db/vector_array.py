@@ -38,7 +38,8 @@ def packed(vectors: NDArray[np.float32], element_oid: int) -> bytes:
     count, dimension = vectors.shape
     if count == 0:
         return np.array([0, 0, element_oid], dtype=">i4").tobytes()
-    header = np.array([1, 0, element_oid, count, 1], dtype=">i4")  # dimensions, no nulls, type, length, lower bound
+    # The header has the number of dimensions, a flag for nulls, the type, the length and the first index.
+    header = np.array([1, 0, element_oid, count, 1], dtype=">i4")
     layout = [("bytes", ">i4"), ("dimension", ">i2"), ("unused", ">i2"), ("components", ">f2", (dimension,))]
     elements = np.empty(count, dtype=layout)
     elements["bytes"] = 4 + 2 * dimension

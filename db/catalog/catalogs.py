@@ -68,8 +68,8 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
 def default_catalog(conn: Connection) -> str:
     """Return the catalog that the search page and the command line search if the user names no catalog.
 
-    This is the catalog main, or the first catalog by name if there is no catalog main. So a site whose only catalog has
-    another name shows its products.
+    This is the catalog main, or the first catalog by name if there is no catalog main. A site whose only catalog has
+    another name therefore shows that catalog.
     """
     return conn.scalar(_DEFAULT, {"main": DEFAULT}) or DEFAULT
 

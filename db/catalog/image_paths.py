@@ -1,4 +1,4 @@
-"""Checks that the image paths of a catalog stay below the image root. This module opens no file; the encoder does."""
+"""Checks that the image paths of a catalog stay below the image root. The encoder opens the files, not this module."""
 
 import os
 import re
@@ -27,10 +27,10 @@ class ImageRoot:
         The version is a text with the size and the times of the file, so it changes when the file changes. The version
         is None if there is no such file, and empty for an address.
 
-        A percent sequence in a path is not decoded, because it is part of a file's name. If no file has the name as
-        written, an accented letter as one character (é) and the letter with a separate accent count as equal, because
-        archives of other systems differ here. Raises ValueError with the reason if the path leaves the root, directly
-        or through links, or is not the path of a file.
+        A percent sequence in a path is not decoded, because it is part of a file's name. Some archives write an
+        accented letter as one character (é), others as a letter and a separate accent. If no file has the name as
+        written, the function tries the other form. Raises ValueError with the reason if the path leaves the root,
+        directly or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, ""
@@ -63,7 +63,7 @@ class ImageRoot:
             if stat.S_ISLNK(status.st_mode):
                 self._inside(os.path.realpath(path), uri)
                 status = Path(path).stat()
-        except OSError:  # missing, name too long, or no permission: the encoder will report the error
+        except OSError:  # the file is missing, its name is too long, or access is denied: the encoder reports the error
             return None
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{_shown(uri)} is not a file")

@@ -19,8 +19,10 @@ _READERS = {
 
 
 def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
-    """Replace the text of a price by its amount, or by None with a fault. A currency in the text is the currency of the
-    product."""
+    """Replace the text of a price by the amount. If the text is not a price, add a fault and replace the text by None.
+
+    A currency in the text becomes the currency of the product.
+    """
     written = texts.get(name)
     if not written:
         return
@@ -44,7 +46,10 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
 
 
 def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
-    """Replace the texts of `FIELDS` by values, or by None with a fault. `price` has been read before."""
+    """Replace the texts of `FIELDS` by values. If a text cannot be read, add a fault and replace the text by None.
+
+    The caller has read `price` before this call.
+    """
     for name in PRICES[1:]:
         read_price(name, texts, faults, warnings)
         if texts.get(name) == 0 and texts[name] is not None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-# These columns are empty in most feeds. Checks and messages that run over every column skip them, so that they cost
-# other feeds no time.
+# These columns are empty in most feeds. Checks and messages skip a column of this list that the feed does not have,
+# because a check of every column would cost time.
 OFFER_COLUMNS = (
     "sale_price", "sale_starts_at", "sale_ends_at", "compare_at_price", "quantity", "rating", "review_count",
     "published_at",

@@ -124,8 +124,8 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # In the order of product_id, in which every writer locks products, because the locks of one part are still held
-        # while the next part is written.
+        # Products are written in the order of product_id, as by every writer. Otherwise two writers could deadlock,
+        # because the locks of one part are still held while the next part is written.
         for part, result in write_each(write, sorted(products, key=lambda each: _product_id(each.sku, catalog))):
             of_each = [result] if isinstance(result, StatementRefused) else result
             outcomes.update(zip((product.sku for product in part), of_each, strict=True))

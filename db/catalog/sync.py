@@ -24,8 +24,8 @@ _COUNT = text(
     "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
-# Locks products in the order of product_id, as every writer does. A number is only compared with a parameter: a sum of
-# two parameters would be a smallint, and would end the sync beyond 32,767 products.
+# Locks products in the order of product_id, as every writer does. The limits are two parameters instead of a sum in
+# SQL, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
 _BATCH = """
 with batch as materialized (
     select p.product_id from pg_temp.missing m join shop.product p using (product_id)
@@ -47,7 +47,7 @@ _DELETE = text(
 class Missing:
     """Three numbers of products of the catalog."""
 
-    to_change: int  # products that the feed does not name; to be marked: only those not yet out of stock
+    to_change: int  # products that the feed does not name; unless `delete`, only products not yet out of stock
     named: int  # products that the feed names
     products: int  # all products
 

@@ -115,7 +115,7 @@ def _whole_number(cell: str, *, may_have_decimals: bool) -> int:
 
 @lru_cache
 def rating(cell: str) -> Decimal:
-    """Read a rating on a scale to 5, or with another scale behind it, such as "8.5/10"."""
+    """Read a rating such as "4.5". The scale ends at 5, unless another scale follows the number, as in "8.5/10"."""
     found = _RATING.fullmatch(cell)
     if found is None:
         raise ValueError(f'"{shown(cell)}" is not a number')

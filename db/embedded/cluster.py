@@ -1,8 +1,8 @@
 """Creates, starts and stops the PostgreSQL cluster below a home folder. `server.py` decides when to start and to stop.
 
 Every function that changes something expects its caller to hold the start lock. The kernel knows whether the server
-runs: the server's processes inherit an exclusive lock on `server.lock`. So a stale postmaster.pid (from a crash, a
-reboot, a reused process id) does no harm.
+runs: the server's processes inherit an exclusive lock on `server.lock`. A stale postmaster.pid, which a crash or a
+reboot leaves behind, therefore does no harm.
 """
 
 import os

@@ -5,7 +5,7 @@
 
 File locks show which processes use the server. The kernel releases the locks of a killed process. The locks are:
 
-    start.lock    exclusive, while a process attaches to the server, leaves, starts or stops it
+    start.lock    exclusive, while a process attaches to the server, leaves it, starts it or stops it
     users.lock    shared, as long as a process is attached; checked only by a process that holds start.lock
     bell.lock     shared, as long as a process is attached; the reaper sleeps until this lock is free
     reaper.lock   exclusive, as long as the reaper lives
@@ -135,7 +135,7 @@ def secrets(home: Path) -> Secrets:
 
 
 def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """Return the path of a PostgreSQL program such as psql or pg_dump, and the environment variables it needs."""
+    """Return the path of a PostgreSQL program such as psql or pg_dump, and the variables that the program needs."""
     folder = binaries.unpacked(home.absolute())
     if folder is None or not (folder / "bin" / name).exists():
         raise EmbeddedServerError(

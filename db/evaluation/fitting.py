@@ -38,7 +38,7 @@ class HeldOutResult:
     queries: int  # the number of queries in the test half
     hybrid: Interval
     legs: dict[str, Interval] = field(default_factory=dict)
-    over: dict[str, Interval] = field(default_factory=dict)  # by leg: the nDCG@10 of the hybrid minus that of the leg
+    over: dict[str, Interval] = field(default_factory=dict)  # by leg: nDCG@10 of the hybrid minus nDCG@10 of the leg
 
     @property
     def best_leg(self) -> str:
@@ -89,7 +89,7 @@ def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]
 
 
 def joined(values: Sequence[dict[str, Values]]) -> dict[str, Values]:
-    """Join the values of several groups of queries. A leg that any group lacks is left out."""
+    """Join the values of several groups of queries. A leg is dropped if any group lacks it."""
     return {
         leg: np.concatenate([each[leg] for each in values]) for leg in values[0] if all(leg in each for each in values)
     }

@@ -1,9 +1,9 @@
 """Fuses ranked lists by weighted reciprocal rank, as `shop.search` does, and finds the best weights for judged queries.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
-(2009) used 60 for rrf_k. A larger rrf_k gives a first place less advantage over a tenth, and gives a product in several
-lists more advantage. A larger rrf_k is good if the legs are equally right, and bad if one leg is right and another is
-noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
+(2009) used 60 for rrf_k. A larger rrf_k gives the first place less advantage over the tenth place, and gives a product
+in several lists more advantage. A larger rrf_k is good if the legs are equally accurate, and bad if one leg is accurate
+and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools
@@ -75,7 +75,7 @@ def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
 def fuse(
     lists: Mapping[str, Sequence[UUID]], weights: LegWeights, factors: Mapping[UUID, float] | None = None
 ) -> list[UUID]:
-    """Return the products that any leg found whose weight is not 0, best first.
+    """Return the products of all legs that have a weight, best first.
 
     Products of equal score are ordered by id.
     """
@@ -121,11 +121,11 @@ def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
 
 
 def _arrays(cases: Sequence[Case]) -> tuple[NDArray[np.float64], ...]:
-    """Return four arrays: the rank and the factor of the leg's weight of each (case, product, leg), the gain of each
-    (case, product), and the best possible DCG of each case.
+    """Return four arrays: the ranks, the factors of the legs' weights, the gains, and the best possible DCGs.
 
-    The rank is infinite if the leg did not find the product. The products of a case are ordered by id, so that a stable
-    sort by score puts the smaller id first.
+    Ranks and factors have the shape (case, product, leg), gains have the shape (case, product), and there is a DCG for
+    each case. A rank is infinite if the leg did not find the product. The products of a case are ordered by id, so that
+    a stable sort by score puts the smaller id first.
     """
     products = [sorted(set().union(*case.lists.values())) for case in cases]
     width = max(1, max(map(len, products)))

@@ -31,7 +31,7 @@ class StoredLeg:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The difference of a metric, the new value minus the old one, over the same queries."""
+    """The difference of a metric over the same queries: the new value minus the old value."""
 
     measured: MeasuredLeg
     metric: str
@@ -140,7 +140,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
             raise SettingsError(
                 f"run {run} measured {what} against other judgements: {same[0].queries} queries then, "
                 f"{len(task.queries)} now, or other grades or products",
-                hint="The difference would mean nothing. Measure without --against; compare later runs with that run.",
+                hint="The difference would mean nothing. Measure without --against; later runs can use the new run.",
             )
         if same[0].k != k:
             raise SettingsError(
@@ -149,7 +149,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Compare the metrics query by query, with bootstrap intervals. A direction that one of the runs lacks is left out.
+    """Compare the metrics query by query, with bootstrap intervals. A direction that only one run has is skipped.
 
     The caller has checked with `refuse_unlike` that the runs can be compared.
     """

@@ -1,4 +1,6 @@
-"""Runs judged queries through `shop.search` and measures the results. The role analyst suffices: nothing is written.
+"""Runs judged queries through `shop.search` and measures the results.
+
+The module writes nothing, so the role analyst has enough rights.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
@@ -31,7 +33,7 @@ Progress = Callable[[], None]
 class Task:
     """The queries of one kind, suite and catalog, to be measured under one filter.
 
-    The grades of products that the filter excludes are left out of `queries`.
+    `queries` have no grades of products that the filter excludes.
     """
 
     suite: str
@@ -40,8 +42,8 @@ class Task:
     filter: Filter | None
     selectivity: float | None  # share of the catalog's products that pass the filter; None without a filter
     queries: Sequence[JudgedQuery]
-    # The number of queries that are not measured. A query is left out if no relevant product is in the catalog and
-    # passes the filter, or if the query is a product's first image and this image is not encoded.
+    # The number of queries that are not measured. A query is not measured if no relevant product is in the catalog and
+    # passes the filter. A query is also not measured if it is a product's first image and this image is not encoded.
     left_out: int
 
     @property
@@ -142,8 +144,9 @@ def as_if_serving(conn: Connection, name: str) -> Serving:
 def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[Filter | None] = (None,)) -> list[Task]:
     """Group the queries into tasks: one task for each suite, catalog, kind of query and filter.
 
-    Keep the judgements of products that are in the catalog and pass the filter, even if they are not encoded, so that a
-    search that misses such a product gets lower figures. Leave out the queries described at `Task.left_out`.
+    Keeps the judgements of products that are in the catalog and pass the filter, even if these products are not
+    encoded. A search that misses such a product therefore gets lower figures. Drops the queries that `Task.left_out`
+    counts.
     """
     tasks = []
     groups = sorted({(one.suite, one.catalog, one.kind) for one in queries})

@@ -34,7 +34,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation. `comparisons` hold the metrics of this run minus those of the run `against`."""
+    """The result of an evaluation. `comparisons` hold the metrics of this run minus the metrics of run `against`."""
 
     run: int
     model: Serving

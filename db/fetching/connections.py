@@ -28,7 +28,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 class GuardedBackend(httpcore2.NetworkBackend):
     def __init__(self, reachable: Reachable, resolver: Resolver, stall: float = inf) -> None:
-        """Connecting, TLS, a read or a write raises a timeout after `stall` seconds, even before its deadline."""
+        """Each step (connecting, TLS, a read, a write) times out after `stall` seconds, even before its deadline."""
         self._reachable = reachable
         self._stall = stall
         self._resolver = resolver

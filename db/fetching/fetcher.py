@@ -42,18 +42,21 @@ _NOT_MODIFIED = 304
 _IDENTITY = ("identity", "")
 _PACKED = ("gzip", "x-gzip")
 _BUSY = (408, 425, 429)  # after these statuses, and after every status from 500 on, another attempt may help
-_LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header counts as this
+_LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header is reduced to this
 
 
 Received = TypeVar("Received")
 Receive = Callable[[httpx2.URL, httpcore2.Response, httpx2.Headers], Received]
-Progress = Callable[[int, int | None], None]  # bytes received, bytes in all if the server says
+Progress = Callable[[int, int | None], None]  # arguments: bytes received; bytes in all, or None if not known
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """The next request to `url`, behind all redirects, sends the headers `validators`. The server then sends the file
-    only if it has changed. Another URL may have another file, so it does not get these headers."""
+    """A finished download. `url` is the URL after all redirects.
+
+    The next request to `url` sends the headers `validators`, so that the server sends the file only if the file has
+    changed. No other URL gets these headers, because another URL may have another file.
+    """
 
     url: httpx2.URL
     validators: Mapping[str, str]
@@ -135,10 +138,10 @@ class Fetcher:
     ) -> Downloaded | None:
         """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
 
-        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is
-        the last download. A body that the server packed with gzip is written as it arrives. Raises
-        ImageRejected, or its subclasses ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do
-        not name the address, which may contain a key. Raises OSError if the disk is full.
+        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is the
+        last download. A body that the server packed with gzip is not unpacked. Raises ImageRejected, or its subclasses
+        ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do not name the address, which may
+        contain a key. Raises OSError if the disk is full.
         """
         url = self._reachable.url(address)
         request = _Request("*/*", _IDENTITY + _PACKED, url, secret, newest)

@@ -137,12 +137,7 @@ SEARCH = (
     Constant(
         "hnsw_scan_factor", 2.5, "x k / share", "expected candidates until convergence, measured on a synthetic catalog"
     ),
-    Constant(
-        "hnsw_prior_batches",
-        5,
-        "batches",
-        "weight of the expected share of matches, as a number of batches of examined candidates",
-    ),
+    Constant("hnsw_prior_batches", 5, "batches", "weight of the expected share of matches, in batches of candidates"),
     Constant(
         "hnsw_expected_matches",
         8,
@@ -217,7 +212,7 @@ SEARCH = (
         "keyword_scan_share",
         0.02,
         "of products",
-        "products with a commoner word are found sooner by a table scan than by the index",
+        "a table scan finds a product with a commoner word sooner than the index",
     ),
     Constant(
         "keyword_max_words",
@@ -271,12 +266,7 @@ BROWSING = (
 )
 
 QUERIES = (
-    Constant(
-        "gateway_max_requests",
-        1000,
-        "requests",
-        "while this number of requests wait, a new request is refused with WS004",
-    ),
+    Constant("gateway_max_requests", 1000, "requests", "a new request is refused with WS004 while this number wait"),
 )
 
 CALIBRATION = (
@@ -284,7 +274,7 @@ CALIBRATION = (
         "calibration_time_quantile",
         0.25,
         "quantile",
-        "lower quartile of the measured times; it excludes the time of other load on the machine",
+        "lower quartile of the times; it excludes other load on the machine",
     ),
     Constant(
         "calibration_confidence",

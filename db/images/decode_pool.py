@@ -1,5 +1,7 @@
-"""Decodes images in separate processes: an image that crashes or hangs its decoder, or uses up the memory, ends a
-decoder process and not the encoder. Each image of the failed task is then decoded alone, to find the bad image.
+"""Decodes images in separate processes, to protect the encoder.
+
+An image that crashes or hangs its decoder, or uses up the memory, ends only a decoder process. Each image of the failed
+task is then decoded alone, to find the bad image.
 
 The decoders return pixels through shared memory. Only a few values per image are sent through a pipe.
 """
@@ -17,8 +19,8 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.pixels import InputShape, Pixels
 from db.images.worker_pool import FAILURES, SPAWN, WorkerPool, explain
 
-# A task has at most this many images. With more, a batch would not spread over the processes; with fewer, the cost per
-# task would grow.
+# A task has at most this many images. Larger tasks would not spread a batch over the processes. Smaller tasks would
+# take more time, because each task has a fixed cost.
 _MAX_TASK = 16
 
 
@@ -38,7 +40,7 @@ class DecodePool:
 
     def start(self) -> None:
         """Start the decoder processes now, so that the first batch does not wait for them."""
-        self._workers.submit(bool)  # the call does nothing, but every first call starts the processes
+        self._workers.submit(bool)  # the call itself does nothing, but the first call starts the processes
 
     def begin(self, sources: Sequence[ImageSource], shape: InputShape) -> "DecodeBatch":
         """Begin to decode images. The caller closes every DecodeBatch; at most `slots` batches are open at a time."""

@@ -1,6 +1,6 @@
 """Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
-Of an animation, the first frame that shows something is opened. The declared size is checked before decoding. This code
+An animation is opened at the first frame that shows something. The declared size is checked before decoding. This code
 runs in decoder processes, because Pillow's decoders are C code that parses untrusted files.
 """
 

@@ -19,10 +19,10 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 class InputShape:
     """How an image of any size becomes an image of `height` x `width` pixels.
 
-    crop     the shortest edge is scaled to `edge` pixels, then the edges beyond the middle are cut off (CLIP)
+    crop     the shortest edge is scaled to `edge` pixels, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, so the proportions may change (SigLIP)
     pad      the whole image is scaled to fit and centred on a white background (starter)
-    within   a larger image is reduced in proportion; the model's own processor does the rest
+    within   a larger image is reduced in proportion; the model's own processor does the remaining steps
     """
 
     height: int

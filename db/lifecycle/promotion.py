@@ -45,9 +45,9 @@ class Switched:
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Let a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
+    """Make a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
 
-    If no other model serves, the function itself checks nothing.
+    If no other model serves, only an unknown or retired model is refused.
     """
     against, duels = list[str](), list[Duel]()
     with _as_owner(database) as conn:

@@ -41,7 +41,8 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     """Switch search to a model in one transaction, as the owner.
 
     A search locks the views that it reads, so the switch waits for running searches, and later searches queue behind a
-    waiting switch. So the switch waits half a second at a time and lets the later searches pass in between.
+    waiting switch. Each attempt to switch therefore waits at most half a second, and the queued searches run before the
+    next attempt.
 
     Raises DatabaseError if the model does not exist, if the switch would lose results (unless `force`), or if searches
     leave no gap for 30 seconds.

@@ -19,7 +19,7 @@ from db.roles import Role
 class Trial:
     """The result of a trial against the serving model, the rival.
 
-    `comparisons` hold the metrics of the model minus those of the rival.
+    `comparisons` hold the metrics of the model minus the metrics of the rival.
     """
 
     model: Serving

@@ -33,7 +33,7 @@ def encode_again(database: Database, model_ids: Sequence[int], catalog: str | No
                 raise
             raise StatementRefused(
                 f"--where {where!r}: {error.message}",
-                hint=error.hint or "It is an SQL condition on shop.product, for example: product_type = 'Home'",
+                hint=error.hint or "Give an SQL condition on shop.product, for example: product_type = 'Home'",
             ) from error
         products = list(chosen.scalars())
         conn.rollback()

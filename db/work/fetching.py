@@ -85,7 +85,7 @@ def claim(
 
 
 def begin(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
-    """Record that these fetched images enter a batch together."""
+    """Record that the worker puts these fetched images into one batch."""
     conn.execute(_BEGIN, _keys(worker, model_id, items))
 
 

@@ -93,7 +93,7 @@ def models(conn: Connection) -> list[ModelRow]:
 
 
 def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
-    """Claim a batch of up to `limit` titles or files. The batch is smaller if a batch with these items was lost."""
+    """Claim a batch of up to `limit` titles or files. Items of a batch that was lost come in smaller batches."""
     parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
     return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
 
@@ -107,7 +107,10 @@ def complete(
     sources: Sequence[bytes],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Store the vectors, shape (n, dimension), of those items that this worker still holds. Returns their number."""
+    """Store the vectors, shape (n, dimension), of the items that this worker still holds.
+
+    Returns the number of stored vectors.
+    """
     parameters = {
         "worker": worker,
         "model": model_id,

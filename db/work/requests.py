@@ -1,4 +1,4 @@
-"""Serves the queue of query texts and images for an encoder. `db/functions/queries/` has the functions that enqueue.
+"""Serves the queue of query texts and images for an encoder. `db/functions/queries/` has the functions that queue them.
 
 This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
 trip adds to the latency of a new query. Its functions raise psycopg's errors, which `db.engine.translated` translates.
@@ -73,7 +73,7 @@ def finish(
 
 
 def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
-    """Take, until the session ends, the lock that shows to searches that an encoder for these models runs."""
+    """Take the locks by which searches see that an encoder for these models runs. The end of the session frees them."""
     for model_id in model_ids:
         conn.execute("select pg_advisory_lock_shared(%s, %s)", (Lock.ENCODER_ALIVE, model_id))
 
