@@ -28,7 +28,7 @@ with recursive dependent (classid, objid, objsubid, deptype) as (
 )
 select distinct i.type, i.identity, u.classid::regclass::text as catalog, u.objid as oid, n.nspname as schema,
     coalesce(p.proname, c.relname) as name,
-    -- a table that stores whole rows of the type, or a function that returns them and whose body is stored parsed
+    -- a table that stores whole rows of the type, or a function that returns such rows and whose body is stored parsed
     coalesce(u.objsubid > 0 and c.relkind in ('r', 'm', 'p', 'f'), false)
         or coalesce(p.prosqlbody is not null and p.prorettype in (select t.objid from dependent t
             where t.classid = 'pg_type'::regclass), false) as holds_rows
@@ -69,6 +69,6 @@ def refuse(changed: Sequence[str], blocking: Sequence[Dependent]) -> None:
         raise DependentObjects(
             f"this upgrade changes {', '.join(changed)}, on which objects of this site depend: "
             + ", ".join(map(str, blocking)),
-            hint="Nothing was changed. Save their definitions (pg_dump --schema-only), drop them, run "
-            '"windowshop db upgrade" again, and create them again.',
+            hint="Nothing was changed. Save the definitions of these objects (pg_dump --schema-only), drop the "
+            'objects, run "windowshop db upgrade" again, and create the objects again.',
         )

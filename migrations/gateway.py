@@ -21,7 +21,8 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
     """Set the foreign server, the user mapping and the database's settings for this database.
 
     Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
-    Raises SettingsError if another database of the server uses the gateway role, whose password must not change.
+    Raises SettingsError if a new password would be needed although another database of the server uses the gateway
+    role.
     """
     options = {
         "host": host,

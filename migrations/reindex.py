@@ -21,7 +21,7 @@ def rebuild_indexes(
     ef_construction: int = 64,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write and apply a revision that rebuilds both indexes of a model (default: the serving one). Returns the file.
+    """Write and apply a revision that rebuilds both indexes of a model (default: the serving model). Returns the file.
 
     Raises SettingsError for parameters that pgvector would refuse, DatabaseError when the model has no indexes.
     """

@@ -118,7 +118,7 @@ common_word = Table(
         "share",
         Double,
         nullable=False,
-        comment="share of the products that contain the word, as the last ANALYZE saw it",
+        comment="share of the products that contain the word, as of the last ANALYZE",
     ),
     PrimaryKeyConstraint("word"),
     schema=SHOP,

@@ -7,6 +7,7 @@ States of a work item:
     leased  -> pending       the lease ran out (the next attempt is in a smaller batch), or a temporary error (the next
                              attempt is later)
     leased  -> quarantined   after the third attempt, if the item can never be encoded, or if its host fails for a day
+    pending -> quarantined   the host of the image has failed for a day
     any     -> pending       the title or image changed, or an operator retries the item
 """
 
@@ -75,7 +76,7 @@ work = Table(
         SmallInteger,
         nullable=False,
         server_default="0",
-        comment="number of attempts that began alone or failed in a batch",
+        comment="number of attempts alone, plus number of failures in a batch",
     ),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("worker_id", Uuid),
@@ -121,10 +122,10 @@ fetch_host = Table(
     metadata,
     Column("host", Text, comment="name and port of the host, or scheme and bucket of an object store"),
     Column("answered_at", DateTime(timezone=True), comment="when an encoder last recorded an answer; null: never"),
-    Column("failures", Integer, nullable=False, server_default="0", comment="failures in a row, pauses not counted"),
+    Column("failures", Integer, nullable=False, server_default="0", comment="failures in a row, except during a pause"),
     Column("failing_since", DateTime(timezone=True), comment="the first failure after the last answer"),
     Column("paused_until", DateTime(timezone=True), comment="no worker fetches an image before this time"),
-    Column("probed_until", DateTime(timezone=True), comment="until then, one worker waits for the first answer"),
+    Column("probed_until", DateTime(timezone=True), comment="until then, only one image of the host is fetched"),
     Column("error", Text, comment="why the last fetch failed"),
     PrimaryKeyConstraint("host"),
     schema=PRIVATE,

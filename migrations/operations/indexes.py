@@ -109,7 +109,7 @@ def _create_concurrently(operations: Operations, index: str, table: str, definit
     bind = operations.get_bind()
     quote = bind.dialect.identifier_preparer.quote
     name = quote(index)
-    # A lock timeout in the middle of a concurrent build leaves an INVALID index behind.
+    # There is no lock timeout, because a timeout during a concurrent build would leave an INVALID index behind.
     with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
         operations.execute("set statement_timeout = 0")
         valid = bind.scalar(

@@ -58,7 +58,7 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
 
 
 def _replace_function(operations: Operations, function: str) -> None:
-    """Replace the function at a moment in which no statement writes products. Every later statement uses the new one.
+    """Replace the function at a moment in which no statement writes products. Later statements use the new one.
 
     The lock excludes writers but no searches. The session waits for the lock only half a second at a time, so that
     writers can pass in between.
@@ -125,7 +125,7 @@ def _rebuild_index(operations: Operations) -> None:
         ),
         {"name": f"^{INDEX}_ccn?(ew|old)[0-9]*$"},
     ).all()
-    for name in left:  # an interrupted rebuild left this behind
+    for name in left:  # an interrupted rebuild left these indexes behind
         operations.execute(f"drop index concurrently if exists shop.{name}")
     if bind.scalar(text("select to_regclass(:name)"), {"name": f"shop.{INDEX}"}) is not None:
         operations.execute(f"reindex index concurrently shop.{INDEX}")

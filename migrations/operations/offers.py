@@ -4,7 +4,8 @@ date of publication to shop.product.
     op.add_offer_columns()
 
 The columns of existing rows are null, so no row is rewritten and every row meets the constraints. The operation may end
-the revision's transaction, and can be run again after an interruption. It changes nothing if the columns are there.
+the revision's transaction, and can be run again after an interruption. The operation changes nothing if the columns
+exist already.
 """
 
 from alembic.operations import MigrateOperation, Operations

@@ -189,8 +189,8 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
-        # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, it also locks a table of the
-        # catalog, and this lock blocks every search.
+        # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, the statement also locks a
+        # table of the catalog, and this lock blocks every search.
         for part in ("title", "image"):
             _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
@@ -206,7 +206,7 @@ def _restore_model(operations: Operations, operation: RestoreModel) -> None:
 def _patiently(operations: Operations, statement: str) -> None:
     """Run, in autocommit, a statement that must wait for running searches.
 
-    The statement waits only half a second at a time, because later searches queue behind it while it waits.
+    Each attempt waits only half a second, because later searches queue behind a waiting statement.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     with lock_timeout(operations, "500ms"):

@@ -49,7 +49,8 @@ language sql immutable parallel safe set search_path = pg_catalog as $$
 $$"""
 
 
-# A row of shop.search and shop.similar. Distances are cosine distances; a leg that did not find the product has nulls.
+# A row of shop.search and shop.similar. Distances are cosine distances; the columns of a leg that did not find the
+# product are null.
 SEARCH_RESULT = """
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,

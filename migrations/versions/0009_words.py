@@ -161,7 +161,7 @@ begin
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
 end $$""".replace("CODE_LIKE", CODE_LIKE)
 
-# An address behind the beginning of a text, a blank or a separator
+# Matches an address at the beginning of a text, or after a blank or a separator.
 ADDRESS = r"""(^|[\s,;|(<"''])(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^\s,;|]+"""
 
 WITHOUT_ADDRESSES = f"""
@@ -271,8 +271,9 @@ HELPERS = (FOLD, MARK_DECIMALS, WORD_PIECES, WORD_PARTS, BIGRAMS, WITH_FORMS, WI
 def upgrade() -> None:
     for function in HELPERS:
         op.execute(function)
-    # The new keywords of a product contain its old keywords, except addresses, booleans, units and related products. So
-    # the old search, which serves until this upgrade ends, finds the same products in rows with new and with old ones.
+    # The new keywords of a product contain its old keywords, except addresses, booleans, units and related products.
+    # The old search serves until this upgrade ends. It therefore finds the same products, whether their rows have new
+    # or old keywords.
     op.replace_keywords(KEYWORDS)
 
 

@@ -68,12 +68,13 @@ end $$"""
 
 def upgrade() -> None:
     # Revision 0014 adds these columns. This revision adds them already, because the build of their index may end the
-    # transaction. From revision 0011 on, the functions of the version before fail, so no transaction may end there.
+    # transaction. From revision 0011 on, the functions of the previous version would fail, so no transaction may end
+    # before the end of the upgrade.
     op.add_offer_columns()
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
-    # The creation of an index may end the transaction. No revision before this one changes what the functions of the
-    # version before need, so searches continue until the end of the upgrade.
+    # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions
+    # of the previous version need, so searches continue.
     op.create_index_concurrently(
         "product_identifier_idx",
         "product",
