@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from db.catalog import prices, values
+from db.catalog import dates, prices, values
 from db.catalog.currencies import THREE_DECIMALS
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES
 
@@ -11,7 +11,7 @@ FIELDS = frozenset((*OFFER_COLUMNS, SALE_DATES))
 PRICES = ("price", "sale_price", "compare_at_price")
 _DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
 _READERS = {
-    "published_at": values.moment,
+    "published_at": dates.moment,
     "quantity": values.quantity,
     "rating": values.rating,
     "review_count": values.review_count,
@@ -79,7 +79,7 @@ def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
     for name in _DATES_OF_SALE:
         if texts.get(name):
             try:
-                texts[name] = values.moment(texts[name], is_end=name == "sale_ends_at")
+                texts[name] = dates.moment(texts[name], is_end=name == "sale_ends_at")
             except ValueError as error:
                 faults.append((name, f"{name} {error}"))
                 texts[name] = None

@@ -1,9 +1,7 @@
 """Converts a cell of a feed to the value that the catalog stores, or raises ValueError with the reason."""
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from db.catalog.currencies import SYMBOLS
@@ -26,7 +24,6 @@ _AVAILABILITY = {
 
 MAX_INTEGER = 2_147_483_647  # the largest value of the columns' type, integer
 BEST_RATING = 5
-FIRST_YEAR, LAST_YEAR = 1900, 2999
 CENT = Decimal("0.01")
 
 _WHOLE = re.compile(r"'?(?P<number>[+-]?[0-9]{1,10})(?:[.,](?:0{1,2}|0{4,9}))?")
@@ -34,15 +31,6 @@ _GROUPED = re.compile(r"(?P<number>-?[0-9]{1,3}(?:(?P<mark>[,.' ])[0-9]{3})(?:(?
 _RATING = re.compile(
     r"(?P<number>[0-9]{1,3}(?:[.,][0-9]{1,20})?)\s*(?:(?:/|out of)\s*(?P<best>[0-9]{1,3}))?(?:\s*stars?)?"
 )
-_TIME = (
-    r"(?:(?:T|,?\s+)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
-    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+\u2212-][0-9]{2}:?(?:[0-9]{2})?)?)?"
-)
-_YEAR_FIRST = re.compile(r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})\2(?P<day>[0-9]{1,2})" + _TIME)
-_DAY_FIRST = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4}|[0-9]{2})" + _TIME)
-_EITHER_FIRST = re.compile(r"(?P<day>[0-9]{1,2})([/-])(?P<month>[0-9]{1,2})\2(?P<year>[0-9]{4}|[0-9]{2})" + _TIME)
-_SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")  # seconds or milliseconds since 1970
-_NO_DATE = re.compile(r"0000-00-00( 00:00:00)?")  # MySQL writes an empty date like this
 
 
 @lru_cache
@@ -124,62 +112,6 @@ def rating(cell: str) -> Decimal:
         raise ValueError(f'"{shown(cell)}" is not on the scale to {best}; another scale is written as in 8.5/10')
     number = number * BEST_RATING / best if best != BEST_RATING else number
     return number if number == number.quantize(CENT) else number.quantize(CENT)
-
-
-@lru_cache
-def moment(cell: str, *, is_end: bool = False) -> datetime | None:
-    """Read a date or time, such as "2026-01-31", "2026-01-31T09:30:00+01:00", "31.1.2026", "1/31/26, 9:30 AM" or
-    "Sat, 31 Jan 2026 09:30:00 GMT". A time without a zone is UTC.
-
-    `is_end` means that a date without a time is the end of the day. Returns None for MySQL's empty date, and for an
-    end after the year 2999, which shops write for a sale without an end.
-    """
-    if _NO_DATE.fullmatch(cell):
-        return None
-    found = _YEAR_FIRST.fullmatch(cell) or _DAY_FIRST.fullmatch(cell) or _EITHER_FIRST.fullmatch(cell)
-    try:
-        if found:
-            return _moment_of(found, cell, is_end)
-        if _SECONDS.fullmatch(cell):
-            return datetime.fromtimestamp(int(cell[:10]), UTC)
-        read = parsedate_to_datetime(cell)
-        if FIRST_YEAR <= read.year <= LAST_YEAR:
-            return read if read.tzinfo else read.replace(tzinfo=UTC)
-        raise ValueError(cell)
-    except _TwoDates:
-        raise ValueError(f'"{shown(cell)}" could be two dates; write the year first: 2026-01-31') from None
-    except (ValueError, OverflowError, IndexError):
-        raise ValueError(f'"{shown(cell)}" is not a date; write it like 2026-01-31 or 2026-01-31T09:30:00Z') from None
-
-
-class _TwoDates(ValueError):
-    """Day and month could be exchanged."""
-
-
-def _moment_of(found: re.Match[str], cell: str, is_end: bool) -> datetime | None:
-    year, month, day = (int(found[name]) for name in ("year", "month", "day"))
-    if found.re is _EITHER_FIRST:
-        if month <= 12 and day <= 12 and month != day:
-            raise _TwoDates(cell)
-        month, day = (day, month) if month > 12 else (month, day)
-    if len(found["year"]) == 2:
-        year += 2000
-    if is_end and year > LAST_YEAR:
-        return None
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise ValueError(cell)
-    if found["hour"] is None:
-        day_begins = datetime(year, month, day, tzinfo=UTC)
-        return day_begins.replace(hour=23, minute=59, second=59) if is_end else day_begins
-    hour = int(found["hour"])
-    if found["half"]:
-        if not 1 <= hour <= 12:
-            raise ValueError(cell)
-        hour = hour % 12 + (12 if found["half"][0] in "Pp" else 0)
-    zone = (found["zone"] or "Z").replace("\u2212", "-").replace(":", "")
-    offset = "+0000" if zone in ("Z", "UTC", "GMT") else zone if len(zone) == 5 else f"{zone}00"
-    time = f"{hour:02}:{found['minute']}:{found['second'] or '00'}.{(found['fraction'] or '0')[:6]:0<6}{offset}"
-    return datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{time}").astimezone(UTC)
 
 
 def phash(cell: str) -> str:

@@ -47,41 +47,6 @@ def test_a_gtin_is_accepted_exactly_if_its_weighted_digits_sum_to_a_multiple_of_
             values.gtin(code)
 
 
-@pytest.mark.parametrize(
-    ("cell", "moment"),
-    [
-        ("2026-01-31", "2026-01-31T00:00:00+00:00"),
-        ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00+00:00"),
-        ("2026-01-31 09:30", "2026-01-31T09:30:00+00:00"),
-        ("2016-02-24T13:00-0800", "2016-02-24T21:00:00+00:00"),
-        ("2026-01-31T09:30:00.5+01:00", "2026-01-31T08:30:00.500000+00:00"),
-        ("31.1.2026", "2026-01-31T00:00:00+00:00"),
-        ("1/31/26, 12:05 AM", "2026-01-31T00:05:00+00:00"),
-        ("31/1/2026", "2026-01-31T00:00:00+00:00"),
-        ("Sat, 31 Jan 2026 09:30:00 GMT", "2026-01-31T09:30:00+00:00"),
-        ("1700000000", "2023-11-14T22:13:20+00:00"),
-    ],
-)
-def test_each_notation_of_a_date_gives_the_same_kind_of_time(cell: str, moment: str):
-    found = values.moment(cell)
-    assert found is not None
-    assert found.isoformat() == moment
-
-
-def test_the_end_of_a_sale_without_a_time_is_the_end_of_the_day():
-    end = values.moment("2026-01-31", is_end=True)
-    assert end is not None
-    assert end.isoformat() == "2026-01-31T23:59:59+00:00"
-    assert values.moment("9999-12-31", is_end=True) is None
-    assert values.moment("0000-00-00 00:00:00") is None
-
-
-@pytest.mark.parametrize("cell", ["4/1/26", "2026-13-01", "2026-02-30", "soon", "0026-01-01", "2026-01-31T25:00Z"])
-def test_a_date_that_is_ambiguous_or_impossible_is_refused(cell: str):
-    with pytest.raises(ValueError, match="2026-01-31"):
-        values.moment(cell)
-
-
 @pytest.mark.parametrize(("cell", "number"), [("5", 5), ("5.0000", 5), ("-2", -2), ("1,290", 1290), ("12 000", 12000)])
 def test_a_quantity_is_a_whole_number(cell: str, number: int):
     assert values.quantity(cell) == number

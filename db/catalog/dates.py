@@ -1,0 +1,144 @@
+"""Reads a date or time as shops write it.
+
+The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
+"4/1/26". `DateOrder` looks at the other dates of the file to choose between the two. If those dates do not show the
+order, the date is refused, because a sale would start on a wrong day.
+"""
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from db.catalog.prices import shown
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+# In a date such as "26/04/01", the first number could be the year, and then the last number is the day. So a year of
+# two digits before this year is refused.
+FIRST_SHORT_YEAR = 2010
+
+_TIME = (
+    r"(?:(?:T|,?\s+(?:at\s+)?)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|(?:UTC|GMT)?[+\u2212-][0-9]{2}:?(?:[0-9]{2})?|UTC|GMT)?"
+    r"(?:\s\([A-Z]+\))?)?"
+)
+_YEAR_FIRST = re.compile(r"(?P<year>[0-9]{4})([-/.]?)(?P<month>[0-9]{1,2})\2(?P<day>[0-9]{1,2})" + _TIME)
+_DAY_FIRST = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4}|[0-9]{2})" + _TIME)
+_EITHER_FIRST = re.compile(r"(?P<day>[0-9]{1,2})([/-])(?P<month>[0-9]{1,2})\2(?P<year>[0-9]{4}|[0-9]{2})" + _TIME)
+_WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.?,?\s+)?"
+_NAMED_MONTH = r"(?P<month>[A-Za-z]{3,9})\.?"
+_NAMED = (  # "1 Apr 2026", "01-APR-2026"; "Apr 1, 2026", "April 1st 2026"
+    re.compile(
+        _WEEKDAY + r"(?P<day>[0-9]{1,2})(?:\.|st|nd|rd|th)?[\s-]" + _NAMED_MONTH + r",?[\s-](?P<year>[0-9]{4})" + _TIME
+    ),
+    re.compile(_WEEKDAY + _NAMED_MONTH + r"\s(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?,?\s(?P<year>[0-9]{4})" + _TIME),
+)
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_NUMBER_OF_MONTH = {
+    name: number for number, month in enumerate(_MONTHS, 1) for name in (month, month[:3], month[:4] * (number == 9))
+}
+# A date of e-mail whose zone has a name, such as "Sat, 31 Jan 2026 09:30:00 EST"
+_ZONE_WITH_NAME = re.compile(
+    r"(?:[A-Z][a-z]{2},\s+)?[0-9]{1,2}\s[A-Z][a-z]{2}\s[0-9]{4}\s[0-9]{2}:[0-9]{2}(?::[0-9]{2})?\s[ECMP][SD]T"
+)
+_SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")  # seconds or milliseconds since 1970
+_NO_DATE = re.compile(r"0000-00-00( 00:00:00)?")  # MySQL writes an empty date like this
+
+
+@lru_cache
+def moment(cell: str, *, is_end: bool = False) -> datetime | None:
+    """Read a date or time, such as "2026-01-31", "2026-01-31T09:30:00+01:00", "31.1.2026", "1/31/26, 9:30 AM",
+    "Jan 31, 2026" or "Sat, 31 Jan 2026 09:30:00 GMT". A time without a zone is UTC.
+
+    `is_end` means that a date without a time is the end of the day. Returns None for MySQL's empty date, and for an
+    end after the year 2999, which shops write for a sale without an end.
+    """
+    if _NO_DATE.fullmatch(cell):
+        return None
+    try:
+        for pattern in (_YEAR_FIRST, _DAY_FIRST, _EITHER_FIRST, *_NAMED):
+            if found := pattern.fullmatch(cell):
+                return _moment_of(found, cell, is_end)
+        if _SECONDS.fullmatch(cell):
+            return datetime.fromtimestamp(int(cell[:10]), UTC)
+        if _ZONE_WITH_NAME.fullmatch(cell):
+            return parsedate_to_datetime(cell)
+        raise ValueError(cell)
+    except _TwoDates:
+        raise ValueError(f'"{shown(cell)}" could be two dates; write the year first: 2026-01-31') from None
+    except (ValueError, OverflowError, KeyError):
+        raise ValueError(f'"{shown(cell)}" is not a date; write it like 2026-01-31 or 2026-01-31T09:30:00Z') from None
+
+
+def is_ambiguous(cell: str) -> bool:
+    """Return whether day and month of the date could be exchanged."""
+    found = _EITHER_FIRST.fullmatch(cell)
+    return found is not None and found["day"] != found["month"] and max(int(found["day"]), int(found["month"])) <= 12
+
+
+def decided(cell: str, *, day_first: bool) -> str:
+    """Return an ambiguous date with its time in a notation that means one date."""
+    found = _EITHER_FIRST.fullmatch(cell)
+    assert found is not None
+    day, month = (found["day"], found["month"]) if day_first else (found["month"], found["day"])
+    century = "20" if len(found["year"]) == 2 else ""
+    return f"{century}{found['year']}-{month}-{day}{cell[found.end('year') :]}"
+
+
+class DateOrder:
+    """Finds out whether the dates of a file have the day or the month first. A date such as "1/31/26" shows it."""
+
+    def __init__(self) -> None:
+        self._shown: set[bool] = set()
+
+    def note(self, cell: str) -> None:
+        """Take a date of the file into account. Other texts are ignored."""
+        found = _EITHER_FIRST.fullmatch(cell)
+        if found is None or (len(found["year"]) == 2 and 2000 + int(found["year"]) < FIRST_SHORT_YEAR):
+            return
+        if (int(found["day"]) > 12) != (int(found["month"]) > 12):
+            self._shown.add(int(found["day"]) > 12)
+
+    @property
+    def day_first(self) -> bool | None:
+        """Whether the day comes first. None if no date shows the order, or if dates contradict each other."""
+        return next(iter(self._shown)) if len(self._shown) == 1 else None
+
+
+class _TwoDates(ValueError):
+    """Day and month, or day and year, could be exchanged."""
+
+
+def _moment_of(found: re.Match[str], cell: str, is_end: bool) -> datetime | None:
+    year, day = int(found["year"]), int(found["day"])
+    month = int(found["month"]) if found["month"].isdecimal() else _NUMBER_OF_MONTH[found["month"].lower()]
+    if found.re is _YEAR_FIRST and not found[2] and len(found["month"] + found["day"]) < 4:
+        raise ValueError(cell)  # such as 2026131
+    if found.re is _EITHER_FIRST:
+        if month <= 12 and day <= 12 and month != day:
+            raise _TwoDates(cell)
+        month, day = (day, month) if month > 12 else (month, day)
+    if len(found["year"]) == 2:
+        year += 2000
+        if found.re is _EITHER_FIRST and year < FIRST_SHORT_YEAR:
+            raise _TwoDates(cell)
+    if is_end and year > LAST_YEAR:
+        return None
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(cell)
+    if found["hour"] is None:
+        day_begins = datetime(year, month, day, tzinfo=UTC)
+        return day_begins.replace(hour=23, minute=59, second=59) if is_end else day_begins
+    hour = int(found["hour"])
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(cell)
+        hour = hour % 12 + (12 if found["half"][0] in "Pp" else 0)
+    zone = re.sub("UTC|GMT", "", found["zone"] or "Z").replace("\u2212", "-").replace(":", "")
+    offset = "+0000" if zone in ("Z", "") else zone if len(zone) == 5 else f"{zone}00"
+    time = f"{hour:02}:{found['minute']}:{found['second'] or '00'}.{(found['fraction'] or '0')[:6]:0<6}{offset}"
+    return datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{time}").astimezone(UTC)

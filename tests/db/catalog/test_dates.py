@@ -1,0 +1,97 @@
+"""Dates are read as shops write them. A date with two meanings is decided by the dates of its file, or refused."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.catalog import dates
+from db.catalog.dates import DateOrder
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00+00:00"),
+        ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00+00:00"),
+        ("2026-01-31 09:30", "2026-01-31T09:30:00+00:00"),
+        ("2016-02-24T13:00-0800", "2016-02-24T21:00:00+00:00"),
+        ("2026-01-31T09:30:00.5+01:00", "2026-01-31T08:30:00.500000+00:00"),
+        ("31.1.2026", "2026-01-31T00:00:00+00:00"),
+        ("1/31/26, 12:05 AM", "2026-01-31T00:05:00+00:00"),
+        ("31/1/2026", "2026-01-31T00:00:00+00:00"),
+        ("Sat, 31 Jan 2026 09:30:00 GMT", "2026-01-31T09:30:00+00:00"),
+        ("Jan 31, 2026, 12:00:00 AM", "2026-01-31T00:00:00+00:00"),
+        ("January 31st 2026 3:00 PM", "2026-01-31T15:00:00+00:00"),
+        ("31-JAN-2026", "2026-01-31T00:00:00+00:00"),
+        ("Sat Jan 31 2026 00:00:00 GMT+0200 (EET)", "2026-01-30T22:00:00+00:00"),
+        ("Sat, 31 Jan 2026 09:30:00 EST", "2026-01-31T09:30:00-05:00"),
+        ("20260131", "2026-01-31T00:00:00+00:00"),
+        ("1700000000", "2023-11-14T22:13:20+00:00"),
+    ],
+)
+def test_each_notation_of_a_date_gives_the_same_kind_of_time(cell: str, moment: str):
+    found = dates.moment(cell)
+    assert found is not None
+    assert found.isoformat() == moment
+
+
+def test_the_end_of_a_sale_without_a_time_is_the_end_of_the_day():
+    end = dates.moment("2026-01-31", is_end=True)
+    assert end is not None
+    assert end.isoformat() == "2026-01-31T23:59:59+00:00"
+    assert dates.moment("9999-12-31", is_end=True) is None
+    assert dates.moment("0000-00-00 00:00:00") is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "4/1/26",
+        "2026-13-01",
+        "2026-02-30",
+        "soon",
+        "0026-01-01",
+        "2026-01-31T25:00Z",
+        "26/04/01",
+        "2026131",
+        "31012026",
+        "Jan 2026",
+        "31 Mai 2026",
+        "13/13/26",
+    ],
+)
+def test_a_date_that_is_ambiguous_or_impossible_is_refused(cell: str):
+    with pytest.raises(ValueError, match="2026-01-31"):
+        dates.moment(cell)
+
+
+@given(day=st.dates(date(2010, 1, 1), date(2099, 12, 31)), order=st.booleans(), short=st.booleans())
+def test_an_ambiguous_date_is_decided_by_the_order_of_the_file(day: date, order: bool, short: bool):
+    year = f"{day.year % 100:02}" if short else str(day.year)
+    cell = f"{day.day}/{day.month}/{year}" if order else f"{day.month}/{day.day}/{year}"
+    file = DateOrder()
+    for other in ("25/1/2026", "4/5/2026", "soon") if order else ("1/25/2026", "4/5/2026", ""):
+        file.note(other)
+    assert file.day_first is order
+    if dates.is_ambiguous(cell):
+        with pytest.raises(ValueError, match="could be two dates"):
+            dates.moment(cell)
+        cell = dates.decided(f"{cell}, 9:30 PM", day_first=order)
+    found = dates.moment(cell)
+    assert found is not None
+    assert found.date() == day
+
+
+def test_dates_that_contradict_each_other_show_no_order():
+    file = DateOrder()
+    assert file.day_first is None
+    file.note("4/5/26")
+    assert file.day_first is None
+    file.note("26/04/01")  # could begin with the year
+    assert file.day_first is None
+    file.note("1/31/26")
+    assert file.day_first is False
+    file.note("31/1/26")
+    assert file.day_first is None
