@@ -179,7 +179,7 @@ def test_an_upgrade_with_a_new_argument_stops_before_any_change_and_names_depend
         "view site.best_of_best"
     )
     assert "Nothing was changed" in (raised.value.hint or "")
-    assert "drop them" in (raised.value.hint or "")
+    assert "drop the objects" in (raised.value.hint or "")
     assert catalog(shop_with_chair) == before
     assert admin(shop_with_chair, "select to_regclass('shop.next'), to_regclass('shop.committed')") == [(None, None)]
     assert admin(shop_with_chair, "select sku from site.best") == [("chair-1",)]
