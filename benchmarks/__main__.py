@@ -1,5 +1,6 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `against` and `against-loads`. A name chooses
-one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the figures."""
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `cut`, `against` and `against-loads`. A name
+chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the
+figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `against` and `against-loads`, which need another version of Windowshop."""
+    `cut`, and except `against` and `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, faults, command, quality, loading, search):
             one()
@@ -76,7 +77,7 @@ def memory() -> None:
 
 @app.command()
 def faults() -> None:
-    """Measure what a killed encoder and images at dead addresses cost."""
+    """Measure how much a kill of the encoder and images at dead addresses slow encoding down."""
     from benchmarks.encoder import faults
 
     faults.run()
@@ -156,7 +157,7 @@ def against(
         Path, typer.Argument(help="Home folder of this version's embedded server, which holds a generated catalog.")
     ],
     other_home: Annotated[
-        Path, typer.Argument(help="Home folder for the other version: a copy of HOME from before its upgrade.")
+        Path, typer.Argument(help="Home folder for the other version: a copy of HOME from before the upgrade of HOME.")
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,

@@ -24,7 +24,7 @@ from encoder.settings import EncoderSettings
 
 
 def plain_loop(paths: list[Path]) -> float:
-    # By torch's default, a forward pass uses all cores. The catalog lane runs one model thread per core instead.
+    # This is torch's default: a forward pass uses all cores. The catalog lane runs one model thread per core instead.
     torch.set_num_threads(os.cpu_count() or 1)
     module = starter.load("cpu")
     module.encode([Image.open(paths[0]).convert("RGB")])
@@ -40,9 +40,9 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         paths = measured.load_images(count)
         (model,) = load_models(measured.database, EncoderSettings(device="cpu")).values()
         model.warm_up()
-        drive(measured, model, EncoderSettings())  # encodes the titles and warms up the model; this time is not used
+        drive(measured, model, EncoderSettings())  # encodes the titles and warms up the model; this run is not measured
         rates: dict[int, float] = {}
-        for batch in batches:  # finds the fastest batch size; only the lane with this size is compared with the loop
+        for batch in batches:  # finds the fastest batch size, with which the lane is then compared with the plain loop
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall

@@ -1,8 +1,8 @@
-"""Measures what faults cost the encoder: a killed encoder, and images at addresses that do not answer.
+"""Measures how much two faults slow encoding down: a kill of the encoder, and images at addresses that do not answer.
 
 `windowshop encode` runs as a process, with the starter model. After the kill, a new process starts, as a supervisor
-would start it. The dead addresses are addresses of this machine: at some a server accepts connections and stays silent,
-at some nothing listens, and some names do not exist.
+would start it. A third of the dead addresses lead to a server on this machine that accepts connections and stays
+silent. At another third, no server listens. The other addresses have host names that do not exist.
 """
 
 import socket
@@ -21,7 +21,7 @@ from db.catalog.store import staging, upsert
 from db.roles import Role
 
 ROUNDS = 5
-LOCAL, DEAD = 30, 300  # images in files and images at dead addresses
+LOCAL, DEAD = 30, 300  # number of images in files, and number of images at dead addresses
 SIDE = 320  # longer side of an image, in pixels
 SECONDS = 30.0  # time over which a rate is measured
 RECOVERY = 60.0  # seconds between the kill and the second measurement
@@ -46,7 +46,7 @@ def run(count: int = 9_000) -> None:
 
 
 def killed(measured: Site, count: int) -> tuple[float, float]:
-    """Returns the images per second before an encoder is killed and `RECOVERY` seconds after."""
+    """Returns the images per second before an encoder is killed, and those `RECOVERY` seconds after the kill."""
     _load_drawn(measured, count)
     with encoder(measured) as first:
         while _waiting(measured, "title"):
@@ -76,7 +76,8 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def dead_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns, for each round, the seconds until the images in files are encoded, alone and beside dead addresses."""
+    """Returns, for each round, the seconds until the images in files are encoded: without images at dead addresses, and
+    with them."""
     alone, beside = [], []
     with _silent_server() as port:
         env = {"WINDOWSHOP_ENCODER_FETCH_NETWORKS": "127.0.0.0/8", "WINDOWSHOP_ENCODER_FETCH_PORTS": f"{port},9"}
@@ -110,8 +111,8 @@ def _dead_address(number: int, port: int) -> str:
 
 
 def _set_remote(measured: Site, addresses: Sequence[str | None]) -> None:
-    """Add a product for each address. An address of None stands for a product without images, whose title takes as long
-    to encode."""
+    """Replace the products at dead addresses. Each address gets a product; for the address None, the product has no
+    image, so that every round encodes the same number of titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product where sku like 'dead%'"))
         conn.execute(text("delete from shop_private.fetch_host"))
@@ -144,6 +145,7 @@ def _rate(measured: Site) -> float:
 
 @contextmanager
 def _silent_server() -> Iterator[int]:
-    """Accepts connections, at every address of the loopback network, and never answers."""
+    """Yields the port of a server that accepts connections at every address of the loopback network and never
+    answers."""
     with socket.create_server(("0.0.0.0", 0), backlog=512) as server:
         yield server.getsockname()[1]

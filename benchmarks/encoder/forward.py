@@ -94,8 +94,8 @@ def _measure(architecture: Architecture, batch: int, device: str, gpu: bool) -> 
 
 
 def _images(batch: int, side: int, device: str, count: int) -> Iterator[Tensor]:
-    """Yields batches of smooth random images. For images with only one value, matrix products would be faster than for
-    real images."""
+    """Yields batches of smooth random images. With images of one colour, matrix products would be faster than with real
+    images."""
     chance = torch.Generator().manual_seed(1)
     for _ in range(count):
         rough = torch.randint(0, 256, (batch, 3, 8, 8), generator=chance).float()

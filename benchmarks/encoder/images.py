@@ -6,7 +6,7 @@ the following plain loop:
         cursor.executemany("insert ...", zip(ids, vectors))
 
 The stages, the pipeline and the plain loop run one after another on the same files; the plain loop encodes only the
-first of the files. Only the pipeline hashes files, records metadata and deletes work items.
+first files. Only the pipeline hashes files, records metadata and deletes work items.
 """
 
 import os
@@ -153,8 +153,8 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 
 
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
-    """Returns the seconds in which all work items are claimed, the images' metadata is recorded, and the items are
-    completed. The vectors are random, so no model runs."""
+    """Returns how many seconds it takes to claim all work items, to record the metadata of the images, and to complete
+    the items. The vectors are random, so no model runs."""
     _again(measured)
     size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
@@ -188,7 +188,7 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
-    # By torch's default, a forward pass uses all cores. The pipeline runs one model thread per core instead.
+    # This is torch's default: a forward pass uses all cores. The pipeline runs one model thread per core instead.
     torch.set_num_threads(os.cpu_count() or 1)
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])

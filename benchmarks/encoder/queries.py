@@ -79,8 +79,8 @@ def session(measured: Site) -> psycopg.Connection[tuple[object]]:
 
 
 def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float:
-    """Returns how many distinct texts a second are encoded for `sessions` sessions at the same time. Before the
-    measurement, each session has one text encoded."""
+    """Returns how many distinct texts a second are encoded for `sessions` sessions at the same time. Each session first
+    encodes one text that is not measured."""
     connections = [session(measured) for _ in range(sessions)]
     for conn in connections:
         ask(conn, texts())

@@ -1,4 +1,4 @@
-"""Measures the time in which CLIP ViT-B/32 encodes a query text on one core. The baseline is the same text padded to 77
+"""Measures how long CLIP ViT-B/32 takes to encode a query text on one core. The baseline is the same text padded to 77
 tokens."""
 
 import statistics
@@ -14,7 +14,7 @@ from benchmarks.encoder.architectures import VIT_B_32, save_clip
 from benchmarks.support.report import Line, keep, milliseconds
 from encoder.models.loading import Features, load
 
-TOKENS = (4, 5, 6, 7, 8, 10, 12)  # lengths of the queries: two to ten words, and a start and an end token
+TOKENS = (4, 5, 6, 7, 8, 10, 12)  # lengths of the queries in tokens: 2 to 10 words, a start token and an end token
 
 
 def run(rounds: int = 15) -> None:

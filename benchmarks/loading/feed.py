@@ -1,7 +1,7 @@
 """Measures how fast `windowshop load` loads a big Google feed, and how fast an encoder's calls write vectors.
 
-The feed is generated, with rows about as long as in a shop's feed. Each load is a process of its own, and the kernel
-reports the peak resident memory of each process. The loads are:
+The rows of the generated feed are about as long as those of a shop's feed. Each load is a process of its own, and the
+kernel reports the peak resident memory of each process. The loads are:
 
 1. a tenth of the feed into an empty database, which builds the keyword indexes at the end of the load
 2. a tenth of the feed into a second catalog, with the indexes in place
@@ -9,8 +9,8 @@ reports the peak resident memory of each process. The loads are:
 4. the whole feed again, unchanged
 
 Vectors are written in batches of 512 with a commit after each batch, by three methods: by the calls of db.work that an
-encoder makes (claim, image_seen, complete), by one insert of the array that `complete` sends, and by SQLAlchemy core
-inserts.
+encoder makes (claim, record_image_metadata, complete), by one insert of the array that `complete` sends, and by
+SQLAlchemy core inserts.
 """
 
 import os
@@ -130,7 +130,7 @@ def run(rows: int, vectors: int) -> None:
         ]
         lines.append(
             Line(
-                f"calls of claim; calls of image_seen; {where}",
+                f"calls of claim; calls of record_image_metadata; {where}",
                 f"{_per_second(written, 'claim')}; {_per_second(written, 'seen')}",
             )
         )
@@ -160,7 +160,7 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """Yields a list to which, once an index build has been seen, a thread appends the time."""
+    """Yields an empty list. When an index build begins, a thread appends the time to the list."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:

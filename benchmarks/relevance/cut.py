@@ -26,8 +26,8 @@ from db.search.ranking import SearchParams
 from encoder.starter.training import splits
 from windowshop.starter import gather
 
-DEPTH = 100  # the relevant products are counted among this many first results of a search without the cut
-KEPT = 0.95  # goal: at least this share of these relevant products passes the cut
+DEPTH = 100  # relevant products are counted among this many results of a search without the cut
+KEPT = 0.95  # goal: at least this share of the counted relevant products passes the cut
 RANDOM_QUERIES = 100
 MOST_FOUND = 3  # goal: the median number of products that pass for a query of random letters is at most this
 

@@ -11,5 +11,5 @@ clusters.py clusters_load.py    generate and load a harder catalog, of separate 
 mixed.py         measures searches by mixes of products and by texts, with and without filters, on the harder catalog
 chart.py         draws latency against the share of products that match, from the kept figures
 command.py       runs these benchmarks
-against.py       compares two versions of Windowshop
+against.py cells_against.py    compare two versions of Windowshop
 """

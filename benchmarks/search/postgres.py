@@ -122,7 +122,7 @@ class Sessions:
 
 
 def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: str, ef: int) -> Strategy:
-    """Returns the plan that uses the HNSW index with ef_search `ef`. `iterative` is off or relaxed_order."""
+    """Returns the strategy that forces the HNSW index, with ef_search `ef`. `iterative` is off or relaxed_order."""
     name = f"HNSW ef {ef}" + ("" if iterative == "off" else " iterative")
     settings = {**HNSW, "hnsw.ef_search": ef, "hnsw.iterative_scan": iterative}
     statement = (PLAIN if iterative == "off" else SORTED).format(condition=condition, expression="", k=K)
@@ -130,8 +130,8 @@ def hnsw(sessions: Sessions, condition: str, questions: Questions, iterative: st
 
 
 def exact(sessions: Sessions, condition: str, questions: Questions) -> list[Strategy]:
-    """Returns the plans that compare the vectors of all matching products. The first plan finds the matching products
-    by the indexes of shop.product, the second by a sequential scan, and the third as the planner chooses."""
+    """Returns three strategies that compare the vectors of all matching products. The first strategy finds the matching
+    products by the indexes of shop.product, the second by a sequential scan, and the third as the planner chooses."""
     statement = PLAIN.format(condition=condition, expression=" + 0", k=K)
     kinds = {"exact by index": BY_INDEX, "exact by sequence": BY_SEQUENCE, "exact": FORCED}
     return [sessions.strategy(name, questions, statement, settings=settings) for name, settings in kinds.items()]

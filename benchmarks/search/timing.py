@@ -165,7 +165,7 @@ def smallest_ef(
     """Returns the smallest ef in the ascending `efs` whose recall reaches `target`, or the last ef if no ef reaches the
     target.
 
-    An ef whose queries take more than `patience` seconds counts as large enough.
+    An ef whose median query takes more than `patience` seconds counts as large enough.
     """
     low, high = -1, len(efs) - 1
     while high - low > 1:

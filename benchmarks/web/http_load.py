@@ -1,4 +1,4 @@
-"""Generates load for the web service, in a separate process that slows the service down little.
+"""Generates load for the web service, in a separate process that hardly slows the service down.
 
 `Asking` starts the process: `python -m benchmarks.web.http_load` reads a Load as JSON and writes the answers. With a
 rate, requests start on schedule even if many requests are still open, as in a real overload. The latency of such a
@@ -7,7 +7,7 @@ the answer to its previous request.
 
 The clients of a real shop run on other machines. Here the clients share processors with the service. So the clients use
 little processor time (http_client.py), run in an operating-system session of their own and, where allowed, have a
-higher priority. Otherwise the measured time would be the time for which clients wait for a processor.
+higher priority. Otherwise the measured times would include the time for which clients wait for a processor.
 """
 
 import asyncio

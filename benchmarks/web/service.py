@@ -34,7 +34,7 @@ from db.roles import Role
 
 TURN = 10  # each way of searching makes this many calls before the next way
 CLIENTS = (1, 8, 32, 128)  # numbers of clients that search at the same time
-OVERLOAD = 5  # the overload has this many times the peak rate
+OVERLOAD = 5  # the overload sends this many times the peak rate
 BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "search", "search, with API keys"
 MIB = 2**20
 
