@@ -23,9 +23,10 @@ progress: Callable[[str], None] | None = context.config.attributes.get("progress
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
-    """Return whether autogenerate compares a name: only our two schemas, and in them the tables of `db/tables/`.
+    """Return whether autogenerate compares a name.
 
-    Embedding tables and their HNSW indexes come from our own operations; autogenerate would lose the operator class.
+    Autogenerate compares only our two schemas, and in them the tables of `db/tables/`. Embedding tables and
+    their HNSW indexes come from our own operations, because autogenerate would lose the operator class.
     """
     if kind == "schema":
         return name in (SHOP, PRIVATE)

@@ -1,7 +1,7 @@
 """Writes the revisions of a site, which create the tables of each added model and change these tables later.
 
 model_<name>, model_<name>_index          add a model
-site_<number>_<what>_<name>               change the model later
+site_<number>_<doing>_<name>              change the model later
 """
 
 import json

@@ -180,12 +180,15 @@ def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> 
         raise DatabaseError(
             f"extension {extension} is installed in schema {schema}, which {', '.join(closed)} may not use",
             hint=f"An administrator runs: grant usage on schema {_quote(conn, schema)} to {', '.join(closed)}; "
-            f"or moves it: alter extension {extension} set schema public;",
+            f"or moves the extension: alter extension {extension} set schema public;",
         )
 
 
 def _create_roles(conn: Connection, roles: Roles) -> None:
-    """Create the missing roles. Roles belong to the whole server, so an existing role stays as it is."""
+    """Create the missing roles, and let the current user act as each role except the gateway.
+
+    Roles belong to the whole server, so the attributes of an existing role stay as they are.
+    """
     existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
     for name in roles.all:
         role = _quote(conn, name)

@@ -1,4 +1,4 @@
-"""Retires a model: writes revisions that drop its tables, so that the step can be read and reversed."""
+"""Retires a model: writes revisions that drop its tables, so that the retirement can be read and reversed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from migrations.upgrade import migrating, upgrade
 def retire_model(
     database: Database, settings: Settings, name: str, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the revisions and apply them. Returns the written files, or no files if the model is retired already.
+    """Write and apply the revisions that retire a model. Returns the files, or none if the model is retired already.
 
     Raises DatabaseError if the model does not exist or is serving.
     """

@@ -169,7 +169,7 @@ def _config(home: Path) -> Config:
 
 
 def _lock(conn: Connection) -> None:
-    """Try to take the lock until the lock is free.
+    """Take the migration lock. While another session holds the lock, try again for up to ten minutes.
 
     The function does not wait inside pg_advisory_lock, because such a wait can look like a deadlock to a concurrent
     index build.

@@ -1,8 +1,8 @@
 """Reads a date or time as shops write it.
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
-"4/1/26". `DateOrder` looks at the other dates of the file to choose between the two. If those dates do not show the
-order, the date is refused, because a sale would start on a wrong day.
+"4/1/26". `DateOrder` looks at the other dates of the file to choose the right date. If the other dates do not
+show the order, the date is refused, because a sale would start on a wrong day.
 """
 
 import re
@@ -13,8 +13,8 @@ from functools import lru_cache
 from db.catalog.prices import shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
-# In a date such as "26/04/01", the first number could be the year, and then the last number is the day. So a year of
-# two digits before this year is refused.
+# In a date such as "26/04/01", the first number could be the year and the last number the day. So the date is refused
+# if its last number, read as a year of this century, is before this year.
 FIRST_SHORT_YEAR = 2010
 
 _TIME = (
@@ -90,7 +90,7 @@ def decided(cell: str, *, day_first: bool) -> str:
 
 
 class DateOrder:
-    """Finds out whether the dates of a file have the day or the month first. A date such as "1/31/26" shows it."""
+    """Finds out whether a file's dates have the day or the month first. A date such as "1/31/26" shows the order."""
 
     def __init__(self) -> None:
         self._shown: set[bool] = set()

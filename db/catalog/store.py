@@ -77,7 +77,7 @@ _columns = attrgetter(*COLUMNS)
 
 def _array(texts: Sequence[str | None]) -> str:
     """Format texts as a PostgreSQL array."""
-    if not any(texts):  # usual for hashes of images and for versions of files
+    if not any(texts):  # the usual case for hashes of images and for versions of files
         return "{" + ",".join(["NULL" if text is None else '""' for text in texts]) + "}"
     return "{" + ",".join(["NULL" if text is None else _quoted(text) for text in texts]) + "}"
 

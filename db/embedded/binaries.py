@@ -41,7 +41,8 @@ def release() -> str | None:
 def unpacked(home: Path) -> Path | None:
     """Return the folder of the installed release.
 
-    If that release is not unpacked, return the folder that is last in string order, or None if there is no folder.
+    If that release is not unpacked, return the unpacked release whose name is last in string order. If no release is
+    unpacked, return None.
     """
     found = sorted((home / "postgres").glob("[0-9]*"))
     wanted = release()
@@ -173,7 +174,7 @@ def require_reachable(home: Path, user: pwd.struct_passwd) -> None:
 
 
 def server_version(home: Path) -> str | None:
-    """Return the version of PostgreSQL, such as 18.1."""
+    """Return the version of PostgreSQL, such as 18.1, or None if no release is unpacked."""
     folder = unpacked(home)
     if folder is None:
         return None

@@ -24,7 +24,7 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # a start tries these ports first, because outgoing connections use only higher ports
+PORTS = range(5433, 5500)  # a start tries the last used port, then these; outgoing connections use higher ports
 PORT_ATTEMPTS = 5  # a start tries at most this many ports
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash

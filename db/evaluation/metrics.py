@@ -1,4 +1,4 @@
-"""Pure functions that measure how good a ranked list is and how certain an average is.
+"""Measures, with pure functions, how good a ranked list is and how certain an average is.
 
 A grade is 0 (wrong) to 3 (exactly what was searched for); an unjudged product counts as 0.
 """

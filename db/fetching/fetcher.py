@@ -1,7 +1,7 @@
 """Fetches the bytes of a URL, within limits of size, time and requests per host, and retries temporary failures.
 
-`Fetcher.read` returns a small file, such as an image. `Fetcher.download` writes a file of any size to the disk, and can
-ask whether the file has changed.
+`Fetcher.read` returns a small file, such as an image. `Fetcher.download` writes a file of any size to the disk, unless
+the server answers that the file has not changed.
 """
 
 import email.utils
@@ -158,7 +158,7 @@ class Fetcher:
         return max(self._backoff(state), error.seconds if isinstance(error, _Retryable) else 0.0)
 
     def _attempt(self, url: httpx2.URL, request: _Request, receive: Receive[Received]) -> Received:
-        """Make one attempt, including redirects, within the time limit, which excludes the wait for a slot."""
+        """Make one attempt, including redirects, within the time limit. The wait for a slot does not count."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
             with self._slots.of(url.raw_host):
@@ -272,7 +272,10 @@ class _Slots:
     def of(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with slot, self._all:  # in this order, so that requests that wait for a slow host hold no slot of the total
+        with (
+            slot,
+            self._all,
+        ):  # the host first, so that a request that waits for a slow host holds no slot of the total
             yield
 
 

@@ -1,4 +1,4 @@
-"""Converts images that Pillow does not convert faithfully to 8 bits a channel: deep grey, print colours and Lab."""
+"""Converts images to 8 bits per channel where Pillow's own conversion is wrong: grey of 16 or 32 bits, CMYK and Lab."""
 
 from io import BytesIO
 from typing import Any

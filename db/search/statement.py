@@ -44,7 +44,7 @@ class ListedProduct:
     price: Decimal | None
     currency: str | None
     availability: str | None
-    similarity: float | None  # cosine of query and image; None: the image leg did not find the product
+    similarity: float | None  # cosine similarity of query and image; None: not found by the image leg
     score: float | None = None  # the score of rank fusion
 
 

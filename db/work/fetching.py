@@ -90,7 +90,7 @@ def begin(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) 
 
 
 def give_back(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
-    """Put images that were not fetched back on the work list, because their host was paused."""
+    """Return unfetched images to the work list, because their host was paused."""
     conn.execute(_RETURN, _keys(worker, model_id, items))
 
 

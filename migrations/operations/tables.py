@@ -72,7 +72,7 @@ class RetireModel(MigrateOperation):
 
     @classmethod
     def retire_model(cls, operations: Operations, model: str, dimension: int) -> None:
-        """Drop the tables of a model that does not serve; its row in `shop.model` stays, as retired."""
+        """Drop the tables of a model that does not serve; its row in `shop.model` stays, with the status retired."""
         operations.invoke(cls(model, dimension))
 
     def reverse(self) -> "RestoreModel":

@@ -1,5 +1,5 @@
--- Raises an error if an argument of shop.facets is out of range or names an unknown field. p_fields contains no field
--- twice.
+-- Raises an error if an argument of shop.facets is out of range or names an unknown field. The caller has removed
+-- repeated fields from p_fields.
 create or replace function shop_private.check_facets(p_fields text[], p_limit_values integer, p_buckets integer)
 returns void
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,14 +1,15 @@
--- Counts the products that have each value of each field. n is the position of the field in p_fields. `value` keeps the
--- type of the field, and is null for the products without a value. Prices are counted separately for each currency.
--- `share` is the fraction of the table that was read, and `products` is the number of products in that fraction.
+-- Counts the products for each value of each field. n is the position of the field in p_fields. `value` keeps the type
+-- of the field, and is null for the products without a value. Prices are counted separately for each currency. `share`
+-- is the fraction of the table that was read, and `products` is the number of products in that fraction.
 --
--- One pass over the table counts all fields, with a grouping set for each field. Each field ignores a part of the
--- filter: the condition on that field. The pass therefore reads the rows that meet the condition of at least one field.
--- For each field, it counts only the rows that meet the condition of that field.
+-- One pass over the table counts all fields, with a grouping set for each field. The counts of a field ignore the part
+-- of the filter that names this field, so each field has a filter of its own (see facet_fields). The pass reads the
+-- rows that pass the filter of at least one field. A row is counted for a field only if the row passes the filter of
+-- this field.
 --
--- If p_request has a cut, only the products that pass the cut are counted. cut_is then says how complete these products
--- are: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter, because the filter of p_request
--- is null.
+-- If p_request has a cut, only the products that pass the cut are counted. cut_is then says how exact the number of
+-- these products is: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter, because the
+-- filter of p_request is null.
 create or replace function shop_private.facet_counts(
     p_fields text[], p_filter jsonb, p_request shop_private.search_request
 )
@@ -16,7 +17,7 @@ returns table (n integer, value jsonb, currency text, products bigint, share num
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-    part record;  -- parts of the statement; its column f1 is field 1, and its column c1 is condition 1
+    part record;  -- parts of the statement; the column f1 is field 1, and the column c1 is condition 1
     condition text;
     share double precision;
     cut shop_private.search_cut;

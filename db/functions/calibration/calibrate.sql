@@ -18,7 +18,7 @@ returns shop.calibration
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
-set max_parallel_workers_per_gather = 0  -- as in a search
+set max_parallel_workers_per_gather = 0  -- a search has no parallel workers either
 as $$
 declare
     s shop_private.search_settings;

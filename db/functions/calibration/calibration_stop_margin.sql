@@ -3,12 +3,12 @@
 -- candidate with the returned margin, in microseconds. `measured` lists the recall, the candidates and the time of each
 -- margin tried.
 --
--- The function tries three filters: four products in five pass the first, one in ten the second, one in 25 the third.
--- Each filter needs at least the margin of the filter before it, so the trials of a filter begin with that margin. The
--- function tries no larger margin once half of the scans cost more than a comparison of all matches, because a search
--- then compares all matches. p_exact_us is the time of one comparison in microseconds, and p_products_in_all is the
--- number of products in the catalog. Each filter is a bound on one byte of product_id. Because product_id is a hash,
--- the products that pass are a fair sample.
+-- The function tries three filters. Of all products, 80 % pass the first filter, 10 % pass the second filter, and 4 %
+-- pass the third filter. Each filter needs at least the margin of the filter before it, so the trials of a filter begin
+-- with that margin. The function tries no larger margin once half of the scans cost more than a comparison of all
+-- matches, because a search then compares all matches. p_exact_us is the time of one comparison in microseconds, and
+-- p_products_in_all is the number of products in the catalog. Each filter is a bound on one byte of product_id. Because
+-- product_id is a hash, the products that pass are a fair sample.
 create or replace function shop_private.calibration_stop_margin(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_table regclass,
     p_index regclass, p_exact_us double precision, p_products_in_all bigint,

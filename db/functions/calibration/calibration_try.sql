@@ -24,7 +24,8 @@ declare
     n integer;
 begin
     for n in 1..cardinality(p_queries) loop
-        -- One product more if the query is the image of a product, because that image finds its own product first.
+        -- If the query is the image of a product, the leg returns one more product, because the image finds its own
+        -- product first.
         k := p_k + (p_products[n] is not null)::int;
         truth := p_truth[n]::uuid[];
         leg := case when p_ef_search is not null

@@ -1,5 +1,5 @@
--- Returns the share of all products that belong to p_catalog, as the last ANALYZE found it. Returns null if the
--- statistics do not list the catalog, or if row level security hides the statistics from the caller.
+-- Returns the share of all products that belong to p_catalog, as of the last ANALYZE. Returns null if the statistics do
+-- not list the catalog, or if row level security hides the statistics from the caller.
 create or replace function shop_private.catalog_share(p_catalog text)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

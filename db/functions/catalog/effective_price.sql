@@ -1,6 +1,6 @@
 -- Returns the price at which a product sells at the time of the statement: the sale price while the sale is on, and
 -- otherwise the price. A sale price that is not below the price has no effect. A null start means that the sale has
--- begun, and a null end means that it does not end.
+-- begun, and a null end means that the sale has no end.
 --
 --   select sku, shop.effective_price(price, sale_price, sale_starts_at, sale_ends_at) from shop.product;
 --

@@ -6,7 +6,7 @@ declare
     found_id smallint;
 begin
     select r.image_root_id into found_id from shop_private.image_root r where r.folder = p_folder;
-    if not found then  -- only then, because each insert takes one of the few ids of a smallint, even on a conflict
+    if not found then  -- each INSERT uses up one of the few ids of a smallint, even on a conflict
         insert into shop_private.image_root (folder) values (p_folder) on conflict (folder) do nothing;
         select r.image_root_id into strict found_id from shop_private.image_root r where r.folder = p_folder;
     end if;

@@ -6,7 +6,7 @@
 --
 -- A stored row that is equal to its staged row is neither written nor encoded again. A product of which only the images
 -- changed counts as unchanged. The result column `pictures` is the number of images that were deleted, added or
--- replaced. An update copies updated_at from the row that the INSERT proposed, and reads no clock.
+-- replaced. updated_at of an inserted or updated product is the time of the statement.
 --
 -- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
 -- these sessions, because the function writes both while it holds the lock of the product's row. The function skips the

@@ -1,7 +1,7 @@
 -- Returns the host from which an encoder fetches an image, such as "cdn.example", "cdn.example:8080" or "s3://bucket".
--- For an http address, this is the name and the port; for an object store, the scheme and the bucket. Returns null for
--- a file below an image root. Encoders limit the fetches of each host, so that a host that does not answer delays only
--- its own images.
+-- The host of an http address is the name and the port. The host of an object store is the scheme and the bucket.
+-- Returns null for a file below an image root. Encoders limit the fetches of each host, so that a host that does not
+-- answer delays only its own images.
 --
 -- The function has no SET clause, so that the planner inlines it: a load calls it for each image. A host that follows
 -- https:// and consists of small letters, digits, dots and hyphens needs no regular expression.

@@ -13,7 +13,7 @@ begin
     into phash, image, title, trigram
     from shop.tuning t where t.model_id = (select s.model_id from shop_private.serving() s) and t.name like 'match:%';
     phash := coalesce(phash, @match_phash_bits@);
-    trigram := coalesce(trigram, @match_trigram_distance@);  -- 1 - similarity()
+    trigram := coalesce(trigram, @match_trigram_distance@);  -- a threshold of 1 - similarity()
     if image is null then
         select @match_image_share@ * percentile_cont(0.5) within group (order by d.distance) into image from (
             select v.embedding operator(@vector@.<=>) lag(v.embedding) over (order by v.product_id) as distance

@@ -11,7 +11,7 @@
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;
---   (2) the product's image is less similar than the best image by more than p_max_gap;
+--   (2) the product's image is less similar to the query than the best image, by more than p_max_gap;
 --   (3) the product does not pass the cut of the run (p_run.cut).
 -- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
 -- with the query.

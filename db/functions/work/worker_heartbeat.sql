@@ -1,5 +1,5 @@
--- Records that a worker is alive. The worker keeps its items until p_lease after the time of this call, by the clock of
--- the database.
+-- Records that a worker is alive. The worker's lease, which covers all of its items, ends p_lease after this call, by
+-- the clock of the database.
 create or replace function shop_private.worker_heartbeat(
     p_worker uuid, p_host text, p_pid integer, p_device text, p_lease interval
 ) returns void

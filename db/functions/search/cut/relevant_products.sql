@@ -1,4 +1,4 @@
--- Sets run.keyword_leg and run.cut, the products that pass the cut of a request. A product passes if it meets
+-- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
 -- run.condition and at least one leg with a weight accepts it:
 --   image and title   the image or the title is at least as similar to the query as the floor (see similarity_floors);
 --   keyword           the product has a word of the query, or the keyword leg found the product by a misspelt word.

@@ -2,7 +2,7 @@
 -- title passes the cut. A floor is null if its leg has no weight. Both floors are null if no product is similar to the
 -- query.
 --
--- A floor lies some standard deviations above the mean similarity of this query to the vectors of the catalog. It
+-- A floor lies several standard deviations above the mean similarity of this query to the vectors of the catalog. It
 -- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a
 -- catalog of any size about a hundred unrelated products reach the floor by chance.
 --

@@ -1,12 +1,12 @@
 -- Returns the vectors and words of a query. The legs of a search compare image_vector with images and title_vector with
 -- titles, and look up `words` in products.
 --
--- image_vector and title_vector are each a sum, scaled to unit length: the sum of the inputs' unit vectors, each
--- multiplied by the weight of its input. A negative weight means: less like this. A text or an image adds the same
--- vector to both sums. A product given as input adds the vector of its image to image_vector and the vector of its
--- title to title_vector. `words` joins the texts with a positive weight. `named` lists the products given as input; the
--- results exclude these products. image_starts and title_starts list the unit vectors of the inputs with a positive
--- weight (see leg_from_starts). Both lists are null for a single input.
+-- image_vector and title_vector are weighted sums of the inputs' unit vectors, scaled to unit length. A negative weight
+-- means: less like this. A text or an image adds the same vector to both sums. A product given as input adds the vector
+-- of its image to image_vector and the vector of its title to title_vector. `words` joins the texts with a positive
+-- weight. `named` lists the products given as input; the results exclude these products. image_starts and title_starts
+-- list the unit vectors of the inputs with a positive weight (see leg_from_starts). Both lists are null for a single
+-- input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],

@@ -1,10 +1,11 @@
 -- Finds the p_depth products whose words fit the text best. Products are ordered by the whole points of their score,
 -- then by ts_rank. The points of a product mean:
 --
---   4  the product has every word, and the parts of each code stand together 3  the product has every word 2  the title
---   has every word, some as parts of longer words 1  the product has every word, but the words are so common that not
---   all such products are read 0 the product has some of the words, or its title has a word that is similar to a
---   misspelt word
+--   4  the product has every word, and the parts of each code stand together
+--   3  the product has every word
+--   2  the title has every word, some as parts of longer words
+--   1  the product has every word, but the words are so common that not all such products are read
+--   0  the product has some of the words, or its title has a word that is similar to a misspelt word
 --
 -- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --
