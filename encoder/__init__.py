@@ -1,1 +1,1 @@
-"""The encoder is the only process that runs a model. Queries take precedence; the catalog is encoded between them."""
+"""The encoder process turns texts and images into vectors: queries first, and the catalog between queries."""

@@ -2,7 +2,8 @@
 
 EncoderError            (db/errors.py)
 ├── ModelUnavailable    the model does not exist, its folder is incomplete, or a needed package or device is missing
-└── ModelMismatch       the weights or the dimension differ from those with which the model was added
+└── ModelMismatch       the weights or the dimension are not those with which the model was added, or a vector of the
+                        model is zero or not finite
 """
 
 from db.errors import EncoderError

@@ -1,4 +1,4 @@
-"""Runs a thread that renews the lease of an encoder's worker on its claimed items."""
+"""Runs a thread that renews a worker's lease on the items that the worker has claimed."""
 
 import os
 import socket
@@ -16,8 +16,8 @@ log = structlog.get_logger()
 
 
 class Heartbeat(threading.Thread):
-    """Renews the lease after each third of its duration (`lease`, in seconds), so that one failed renewal does not lose
-    the lease. A DatabaseError is logged. Any other error is kept in `error` and sets `stop`, which ends the process."""
+    """Renews a lease of `lease` seconds after each third of this time, so that one failed renewal does not lose the
+    lease. A DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the process."""
 
     def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
         super().__init__(name="heartbeat")

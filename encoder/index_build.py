@@ -1,5 +1,5 @@
-"""Drops vector indexes before a backfill and builds them after it. One build is faster than an update for each
-vector."""
+"""Drops the vector indexes before a backfill and builds them after the backfill, because one build is faster than an
+index update for each vector."""
 
 import threading
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ log = structlog.get_logger()
 
 
 class IndexBuild:
-    """`defer` drops the indexes. A call of the object builds the indexes. The call returns after the build if `wait` is
-    set; otherwise a thread builds the indexes."""
+    """`defer` drops the indexes, and a call of the object builds them. If `wait` is set, the call returns after the
+    build. Otherwise a thread builds the indexes, and the call returns immediately."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait

@@ -14,13 +14,14 @@ from encoder.models.loading import Model
 
 log = structlog.get_logger()
 
-SECONDS = 2.0  # time between two looks at the list of models
+SECONDS = 2.0  # time between two checks of the list of models
 
 
 class ModelWatch(threading.Thread):
-    """Loads each new model beside the running encoder, and then calls `halt`, so that the encoder starts again with it.
+    """Loads each new model while the encoder runs, and then calls `halt`, so that the encoder starts again with the new
+    model.
 
-    The thread also calls `halt` when `stop` is set. With `load` None, it does nothing else.
+    The thread also calls `halt` when `stop` is set. If `load` is None, the thread loads no models.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ModelWatch(threading.Thread):
             self._halt()
 
     def halts(self, halt: Callable[[], None]) -> None:
-        """Set the function that ends the present encoder. Calls the function if the encoder should end already."""
+        """Set the function that ends the present encoder. Call it immediately if a model was added or `stop` is set."""
         with self._lock:
             self._halt = halt
             if self._has_new or self._stop_event.is_set():
@@ -63,7 +64,7 @@ class ModelWatch(threading.Thread):
             return dict(self._models) if has_new else None
 
     def _look(self, load: Callable[[ModelRow], Model]) -> bool:
-        """Load the new models. Returns whether there are any."""
+        """Load the new models. Returns whether at least one was loaded."""
         try:
             with self._database.connect(Role.ENCODER) as conn:
                 rows = work.models(conn)
@@ -77,10 +78,10 @@ class ModelWatch(threading.Thread):
             try:
                 model = load(row)
                 model.warm_up()
-            except Exception as error:  # the running models go on
+            except Exception as error:  # the models that are already loaded keep running
                 self._refused.add(row.model_id)
                 log.warning(
-                    "the added model cannot be loaded; start an encoder where its files are",
+                    "the added model cannot be loaded; start an encoder on the machine that has the model's files",
                     model=row.name,
                     error=f"{type(error).__name__}: {error}",
                 )

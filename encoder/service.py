@@ -98,14 +98,17 @@ def run(
     on_start: OnStart = lambda _counters, _left: None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> RunSummary:
-    """Serve queries and encode the catalog until `stop` is set or, with `once`, until nothing is due soon.
+    """Serve queries and encode the catalog until `stop` is set or, with `once`, until `work.is_idle` finds nothing to
+    encode.
 
-    With `follow`, models that are added in the meantime are loaded and served too.
+    With `follow`, models that are added while the encoder runs are loaded and served too.
 
-    `on_start` gets the counters and the outstanding work at the start of each pass over the catalog.
+    `on_ready` is called when queries can be answered. `on_start` gets the counters and the outstanding work at the
+    start of each pass over the catalog.
     """
     for model in models.values():
-        model.warm_up()  # before the encoder takes the liveness lock, because a visible encoder must be able to answer
+        # Searches expect fast answers once the lock of `requests.prove_life` is held, so the models warm up first.
+        model.warm_up()
     counters = Counters()
 
     def make(models: Mapping[int, Model]) -> _Encoder:
@@ -139,7 +142,7 @@ def run(
 
 
 class _Encoder:
-    """One worker and its threads. `halt` ends the worker, as does a side thread that fails."""
+    """One worker and its threads. `halt` ends the encoding of the catalog, and so does a side thread that fails."""
 
     def __init__(
         self,
@@ -221,7 +224,8 @@ class _Encoder:
         return RunSummary(self._catalog.counters, self._pipeline.timer, left, failing)
 
     def _one_pass(self, on_start: OnStart) -> None:
-        """Run the catalog lane, each stage on a connection of its own, until `stop` is set or the database fails."""
+        """Run the catalog lane until `stop` is set or the database fails. Claiming, preparing and writing have a
+        connection each."""
         with ExitStack() as stack:
             claiming, preparing, writing = (stack.enter_context(self._database.connect(Role.ENCODER)) for _ in range(3))
             with claiming.begin():
@@ -245,8 +249,9 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
         )
     if model.revision != row.revision:
         raise ModelMismatch(
-            f"model {row.name} has other weights (revision {model.revision}) than it was added with ({row.revision})",
-            hint="Vectors of different weights never mix. Add the model again: windowshop model add --as OTHER_NAME.",
+            f"model {row.name} was added with the weights {row.revision}, but the loaded weights are {model.revision}",
+            hint="Vectors of different weights cannot be compared. Add the model under another name: windowshop model "
+            "add --as OTHER_NAME.",
         )
     return model
 

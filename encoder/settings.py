@@ -41,7 +41,7 @@ class EncoderSettings(EnvironmentSettings):
         0, ge=0, le=128, description="Number of processes that decode images. 0: one for each core, at most 32."
     )
     decode_seconds: float = Field(
-        20.0, gt=0, description="Time limit of decoding up to 16 images, in seconds. A slower process is killed."
+        20.0, gt=0, description="Time limit for decoding up to 16 images, in seconds. A slower process is killed."
     )
     lease_seconds: int = Field(
         30, ge=3, description="Seconds for which an encoder without a heartbeat keeps its claimed items."
@@ -56,7 +56,9 @@ class EncoderSettings(EnvironmentSettings):
     hung_seconds: int = Field(
         4, ge=1, description="Seconds after which another encoder may take the requests of a running query batch."
     )
-    cache_rows: int = Field(100_000, ge=1, description="Most query vectors in the cache; the oldest are deleted first.")
+    cache_rows: int = Field(
+        100_000, ge=1, description="Largest number of query vectors in the cache. The oldest are deleted first."
+    )
     max_pixels: int = Field(MAX_PIXELS, ge=1, description="Largest image that is decoded, in pixels.")
     max_file_bytes: int = Field(MAX_FILE_BYTES, ge=1, description="Largest image file that is read, in bytes.")
     fetch_max_bytes: int = Field(10_000_000, ge=1, description="Largest image that is fetched, in bytes.")
@@ -67,13 +69,15 @@ class EncoderSettings(EnvironmentSettings):
         1,
         ge=1,
         le=10,
-        description="Most attempts in a row to fetch an image whose server is busy or does not answer. Further "
-        "attempts follow for about a day, after growing pauses.",
+        description="Largest number of attempts in a row to fetch an image whose server is busy or does not answer. "
+        "Further attempts follow for about a day, after growing pauses.",
     )
     fetch_per_host: int = Field(
-        4, ge=1, le=100, description="Most images that are fetched from one host at the same time."
+        4, ge=1, le=100, description="Largest number of images that are fetched from one host at the same time."
     )
-    fetch_connections: int = Field(32, ge=1, le=1000, description="Most images that are fetched at the same time.")
+    fetch_connections: int = Field(
+        32, ge=1, le=1000, description="Largest number of images that are fetched at the same time."
+    )
     fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
         description="Private networks from which images may be fetched, separated by commas, such as 10.1.0.0/16.",
@@ -103,7 +107,7 @@ class EncoderSettings(EnvironmentSettings):
         hosts = [each.lower().removeprefix("*") for each in written]
         for each in hosts:
             if not _HOST_NAME.fullmatch(each):
-                raise ValueError(f'"{each}" is not a host name, such as images.corp.example, without scheme and port')
+                raise ValueError(f'"{each}" is not a host name without scheme and port, such as images.corp.example')
         return hosts
 
     @field_validator("object_stores")
@@ -113,7 +117,7 @@ class EncoderSettings(EnvironmentSettings):
         prefixes = [each if each.endswith("/") else f"{each}/" for each in written]
         for each in prefixes:
             if not _STORE.fullmatch(each):
-                raise ValueError(f'"{each}" is not like s3://bucket/ ({", ".join(SCHEMES)})')
+                raise ValueError(f'"{each}" is not a prefix such as s3://bucket/; the schemes are {", ".join(SCHEMES)}')
         return prefixes
 
     def fetch_limits(self) -> FetchLimits:

@@ -43,22 +43,29 @@ class WebSettings(EnvironmentSettings):
         description="Number of reading connections to the database, and of searches that run at the same time.",
     )
     queue: int = Field(
-        16, ge=0, le=10_000, description="Most requests that may wait for a connection. Further requests get a 503."
+        16,
+        ge=0,
+        le=10_000,
+        description="Largest number of requests that may wait for a connection. Further requests get a 503.",
     )
     max_requests: int = Field(
         256,
         ge=1,
         le=100_000,
-        description="Most requests that may be open at the same time. Further requests get a 503.",
+        description="Largest number of requests that may be open at the same time. Further requests get a 503.",
     )
     max_body_bytes: int = Field(
         16_000_000,
         ge=1_000,
         description="Largest request body, in bytes. An image of 10 MB has 14 million bytes in base64.",
     )
-    rate_per_key: int = Field(6_000, ge=0, description="Most requests per minute with one API key. 0: no limit.")
+    rate_per_key: int = Field(
+        6_000, ge=0, description="Largest number of requests per minute with one API key. 0: no limit."
+    )
     rate_per_address: int = Field(
-        600, ge=0, description="Most requests per minute from one client address without a valid key. 0: no limit."
+        600,
+        ge=0,
+        description="Largest number of requests per minute from one client address without a valid key. 0: no limit.",
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],

@@ -14,7 +14,7 @@ class ClaimedBatch:
     model_id: int
     part: Part
     items: list[Item]
-    fetched: list[bytes] | None = None  # the bytes of each image that was fetched; None for titles and files
+    fetched: list[bytes] | None = None  # the bytes of each fetched image; None for titles and image files
     errors: list[tuple[Item, DecodeError]] = field(default_factory=list)
     decoding: DecodeBatch | None = None  # the decoding of the items' images; None for titles
 
@@ -26,10 +26,10 @@ class PreparedBatch:
     items: list[Item]
     sources: list[bytes]  # for each item, the SHA-256 of its title or image
     metadata: list[ImageMetadata]  # one entry for each image; empty for titles
-    rows: dict[bytes, int]  # source -> row in `features`; equal titles or images share a row
+    rows: dict[bytes, int]  # SHA-256 in `sources` -> row in `features`; equal titles or images share a row
     features: Features
     decoding: DecodeBatch | None = None
-    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # source -> its stored vector (dimension,)
+    known: Mapping[bytes, Vectors] = field(default_factory=dict)  # SHA-256 in `sources` -> stored vector (dimension,)
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class EncodedBatch:
 
 @dataclass(slots=True)
 class Counters:
-    """The numbers of images and titles that a run has encoded so far, and the number of failed items. The progress bar
+    """The numbers of images and titles that a run has encoded so far, and the number of failures. The progress bar
     shows these numbers."""
 
     image: int = 0

@@ -2,9 +2,9 @@
 
     claim (start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
-Images on other hosts are fetched beside the pipeline and claimed when no title and no file is due. No transaction is
-open while images are decoded or encoded. While an item is tried alone, the pipeline holds no other item: if the process
-dies, that item is known to be the cause.
+Images on other hosts are fetched beside the pipeline. They enter the pipeline when the model has no title and no image
+file to encode. No transaction is open while images are decoded or encoded. While an item is tried alone, the pipeline
+holds no other item: if the process dies, that item is known to be the cause.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ _SLOT_BYTES = 128 * 2**20  # at most this many bytes of pixels in an image batch
 
 
 class CatalogLane:
-    """The pass of one worker over the work list. `read` runs in a thread, and each stage in one or more threads."""
+    """One worker's pass over the work list. `read` runs in a thread, and each stage runs in one or more threads."""
 
     def __init__(
         self,
@@ -74,9 +74,10 @@ class CatalogLane:
         self._finished = threading.Condition()
 
     def read(self, conn: Connection, stop: threading.Event, *, once: bool) -> Iterator[ClaimedBatch]:
-        """Yields claimed batches until `stop` is set or, with `once`, until nothing is due soon.
+        """Yields claimed batches until `stop` is set or, with `once`, until `work.is_idle` finds nothing to encode.
 
-        The serving model's items come first; other models get a batch when the serving model has no items.
+        The serving model's items come first. Each of the other models gets a batch only when the models before it have
+        no items.
         """
         was_reported = False
         while not stop.is_set():
@@ -163,7 +164,7 @@ class CatalogLane:
         self._finish()
 
     def _store(self, conn: Connection, encoded: EncodedBatch) -> int:
-        """Store vectors and failures in one transaction. Returns the number of stored vectors."""
+        """Store the vectors and failures of a batch in one transaction. Returns the number of stored vectors."""
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
@@ -268,8 +269,8 @@ class CatalogLane:
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
-        """Encode a batch. A batch that fails may need too much memory or have one bad input. So the batch is halved,
-        and the halves are encoded; this repeats down to single inputs."""
+        """Encode a batch. A batch may fail because it needs too much memory or because one input is bad. So a failed
+        batch is halved and each half is encoded, if necessary down to single inputs."""
         try:
             vectors = model.forward(features)
             return [vectors[n : n + 1] for n in range(size)]

@@ -25,8 +25,8 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """`busy` is the number of seconds that each stage worked, as the mean of the stage's threads. `wall` is the number
-    of seconds from the start of the pipeline to its end."""
+    """`busy` has the seconds that each stage worked, as the mean over the stage's threads. `wall` is the number of
+    seconds from the start of the pipeline to its end."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
@@ -49,8 +49,8 @@ class Pipeline:
         self.timer = StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
-        """Pass every batch of `reader` through `stages`. `first` is the name of the reader in the timer. The time of
-        the reader includes the time in which it waits for work."""
+        """Pass every batch of `reader` through `stages`. `first` is the name of the reader in the timer. The reader's
+        time includes its waits for work."""
         started = time.perf_counter()
         self.timer.busy |= dict.fromkeys((first, *(stage.name for stage in stages)), 0.0)
         queues: list[queue.Queue[Any]] = [queue.Queue(self._depth) for _ in stages]
@@ -125,7 +125,7 @@ class Pipeline:
 
 
 class _Ends:
-    """Counts the threads of a stage that end. `last` returns True only for the last thread of the stage."""
+    """Each thread of a stage calls `last` when it ends. `last` returns True only for the last of these threads."""
 
     def __init__(self, threads: int) -> None:
         self._left = threads

@@ -1,8 +1,8 @@
 """The query lane encodes, in batches, the texts and images for which SQL sessions wait.
 
-The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction stays open while a batch
-is encoded. So the requests of an encoder that dies are free for other encoders immediately, and `transaction_timeout`
-frees the requests of an encoder that hangs.
+The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction that locks the requests
+of a batch stays open while the batch is encoded. So the requests of an encoder that dies are free for other encoders
+immediately, and `transaction_timeout` frees the requests of an encoder that hangs.
 """
 
 import threading
@@ -35,8 +35,8 @@ class QueryLane(threading.Thread):
     """Serves `models` (by model_id) until `stop` is set. While requests wait, `idle` is clear, and the catalog lane
     waits before its next batch.
 
-    After a database error the lane connects again. Any other error is kept in `error` and sets `broken`, which ends the
-    whole process.
+    After a database error the lane connects again. Any other error is stored in `error` and sets `broken`, which ends
+    the whole process.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class QueryLane(threading.Thread):
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:
-        # Only this lane has these settings. The catalog lane commits durably, and its transactions may take longer than
-        # `hung_seconds`.
+        # The catalog lane must not have these two settings: its commits are durable, and its transactions may take
+        # longer than `hung_seconds`.
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
@@ -162,8 +162,8 @@ class QueryLane(threading.Thread):
         answers: Answers,
         refusals: Refusals,
     ) -> None:
-        """Encode each distinct input once. If the whole batch fails, encode each input alone, so that a bad input does
-        not fail the other inputs."""
+        """Encode each distinct input once. If the batch fails, encode each input alone, so that one bad input does not
+        make the other inputs fail."""
         if not wanted:
             return
         distinct = {request.key: value for request, value in wanted}

@@ -1,7 +1,7 @@
 """Fetches the images of the catalog that are on other hosts, beside the pipeline of the catalog lane.
 
-Threads fetch the images. The catalog lane claims them, takes the fetched images as batches, and records the outcomes.
-So the pipeline never waits for a host: while a host is silent, titles, files and the images of other hosts go on.
+Threads fetch the images. The catalog lane claims the images, takes the fetched ones as batches, and records failures.
+So the pipeline never waits for a host: while a host is silent, titles, files and the images of other hosts are encoded.
 """
 
 import threading
@@ -26,7 +26,7 @@ from encoder.settings import EncoderSettings
 log = structlog.get_logger()
 
 _FULL_SECONDS = 0.5  # a batch that is not full waits at most this long for more images while others are being fetched
-_MAX_BYTES = 256 * 2**20  # no further image is claimed or fetched while fetched images of this many bytes wait
+_MAX_BYTES = 256 * 2**20  # no image is claimed or fetched while more than this many bytes wait to be encoded
 _SETTLE_SECONDS = 30.0  # longest expected time between the end of a fetch and the record of its outcome
 _LOG_SECONDS = 60.0  # at most one log line for each host in this time
 _LOG_HOSTS = 1000  # at most this many hosts have log lines of their own in _LOG_SECONDS
@@ -47,13 +47,15 @@ class FetchedImage:
 
 
 class RemoteImages:
-    """The images that one worker holds for fetching. Only the threads that fetch and the claiming thread use it."""
+    """The images that one worker has claimed for fetching. Only the claiming thread uses `_ready` and `_log`; the lock
+    of `_changed` guards the data that the fetching threads share."""
 
     def __init__(self, worker: UUID, fetcher: Fetcher, settings: EncoderSettings, batch: int) -> None:
         self._worker = worker
         self._fetcher = fetcher
         self._per_host = settings.fetch_per_host
-        # Enough images of one host to fill the next batch, and not more, because a pause gives them all back.
+        # Enough images of one host to fill the next batch, but no more, because all of them are given back when the
+        # host is paused.
         self._claim_per_host = max(8 * settings.fetch_per_host, batch)
         self._capacity = 2 * batch + settings.fetch_connections
         self._probe_seconds = settings.fetch_attempts * settings.fetch_seconds + _SETTLE_SECONDS
@@ -91,8 +93,8 @@ class RemoteImages:
                 self._start(host)
 
     def settle(self, conn: Connection, models: Collection[int]) -> int:
-        """Record the outcomes of the fetches that have ended since the last call. Returns the number of failures.
-        Images of models that are not in `models` are dropped."""
+        """Record the outcomes of the fetches that have ended since the last call. Drop the images of models that are
+        not in `models`. Returns the number of failures."""
         for model_id in [each for each in self._ready if each not in models]:
             self._leave(self._ready.pop(model_id))
         with self._changed:
@@ -128,7 +130,8 @@ class RemoteImages:
         return failures
 
     def take(self, model_id: int, limit: int) -> list[FetchedImage]:
-        """Returns up to `limit` fetched images that may share a batch, or none while more images are expected."""
+        """Returns up to `limit` fetched images that may share a batch. While images are being fetched, an incomplete
+        batch is held back for up to _FULL_SECONDS."""
         ready = self._ready[model_id]
         if not ready:
             return []
@@ -154,7 +157,7 @@ class RemoteImages:
         stop.wait(seconds)
 
     def close(self) -> None:
-        """Drop all images. Fetches that are running end by themselves, and their outcomes are not recorded."""
+        """Start no further fetches. The running fetches end by themselves, and their outcomes are not recorded."""
         with self._changed:
             self._queued.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -164,7 +167,8 @@ class RemoteImages:
         return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
 
     def _leave(self, images: Collection[FetchedImage]) -> None:
-        """Subtract these images from the bytes that wait. If too many bytes waited, start the fetches that paused."""
+        """Subtract the size of these images from the waiting bytes. If fetches stopped because too many bytes waited,
+        start them again."""
         with self._changed:
             were_too_many = self._bytes > _MAX_BYTES
             self._bytes -= sum(len(image.data) for image in images)
@@ -173,7 +177,7 @@ class RemoteImages:
                     self._start(host)
 
     def _start(self, host: str) -> None:
-        """Start the next fetches of a host. The caller holds the lock."""
+        """Start the next fetches of a host. The caller holds the lock of `_changed`."""
         queue = self._queued[host]
         while (
             queue and host not in self._failing and self._running[host] < self._per_host and self._bytes <= _MAX_BYTES
@@ -208,7 +212,8 @@ class RemoteImages:
             return FetchFailed(f"{uri}: {type(error).__name__}: {error}")
 
     def _resume(self, conn: Connection, host: str, *, paused: bool) -> None:
-        """Fetch further images from a host whose failure is recorded. If the host is paused, give its images back."""
+        """After a host's failure is recorded, continue to fetch from the host. If the host is paused, give its queued
+        images back instead."""
         with self._changed:
             self._failing.discard(host)
             given_back = self._queued.pop(host, deque()) if paused else deque[_Fetch]()
@@ -226,7 +231,7 @@ class HostLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._logged: dict[str, float] = {}  # host -> time of its last line, the oldest first
-        self._since: Counter[str] = Counter()  # failures since that line
+        self._since: Counter[str] = Counter()  # host -> number of failures since its last line
 
     def failure(self, host: str, reason: str) -> None:
         now = self._clock()
@@ -239,7 +244,8 @@ class HostLog:
             self._logged[host] = now
 
     def _has_room(self, now: float) -> bool:
-        """Forget hosts without a line in the last minute if there are too many hosts. Returns whether one more fits."""
+        """Returns whether there is room for one more host. If there are _LOG_HOSTS hosts, first forgets the hosts that
+        had no line in the last minute."""
         while len(self._logged) >= _LOG_HOSTS:
             host, at = next(iter(self._logged.items()))
             if now - at < _LOG_SECONDS:

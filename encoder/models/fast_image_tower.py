@@ -1,9 +1,9 @@
-"""The image towers of CLIP and SigLIP, built for throughput. They use the weights of the checkpoint, give the same
-results as the towers in transformers, and pass over memory less often.
+"""The image towers of CLIP and SigLIP, built for throughput. They use the weights of the checkpoint and give the same
+results as the towers in transformers, with fewer passes over memory.
 
-The towers differ from those in transformers in three points. The input is bytes, and the normalisation of the bytes is
-folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's last layer computes only
-the class token, because the outputs of all other tokens are not used.
+These towers differ from the towers in transformers in three points. The input is bytes, and the normalisation of the
+bytes is folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's last layer
+computes only the class token, because the outputs of all other tokens are not used.
 """
 
 from collections.abc import Sequence

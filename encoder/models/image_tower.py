@@ -21,8 +21,8 @@ class ImageTower:
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
-    """Returns the image tower of a model that sentence-transformers loaded. The towers of CLIP and SigLIP are replaced
-    by a FastImageTower.
+    """Returns the image tower of a model that sentence-transformers loaded. A FastImageTower replaces the tower of CLIP
+    or SigLIP if `input_shape` supports the model's image processor.
 
     `precision` is auto, float32, bfloat16 or float16. Batches of exactly `compiled` images go through torch.compile; 0
     compiles nothing. Both arguments apply to CLIP and SigLIP only.

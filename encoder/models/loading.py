@@ -3,7 +3,7 @@
 Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
 a plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` runs the
 processor in any thread, and `forward` runs the model on its device. The processes that decode images also resize the
-images; for this they need only `tower.shape`, not the model.
+images; these processes need only `tower.shape`, not the model.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
 
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files downloaded from a hub
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files that are downloaded from a hub
 
 Features = dict[str, Any]
 Vectors = NDArray[np.float32]  # (n, dimension), unit length
@@ -110,8 +110,8 @@ def pick_device(name: str) -> str:
 
 
 def model_threads(device: str) -> int:
-    """Returns the number of threads that should run a model on this device (see lanes/pipeline.py). On a CPU, also
-    limits torch to one thread for each of these threads."""
+    """Returns the number of threads that should run a model on this device; lanes/pipeline.py gives the reason. On a
+    CPU, also limits torch to one thread in each of these threads."""
     if device != "cpu":
         return 1
     torch.set_num_threads(1)
@@ -157,7 +157,7 @@ def load(
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
-    found = folder_revision(folder) if folder == named else folder.name  # a snapshot's folder is called by its commit
+    found = folder_revision(folder) if folder == named else folder.name  # a hub snapshot's folder is named by commit
     tower = image_tower(module, device, precision, compiled)
     dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
     return Model(source, found, dimension, device, tower, module)
@@ -195,8 +195,8 @@ def _fix_text_length(module: SentenceTransformer) -> None:
 
 
 def _hub_folder(source: str, revision: str | None) -> Path:
-    """Returns the local snapshot of a hub's model at a commit. Downloads only configuration, tokenizer files and
-    safetensors."""
+    """Returns the folder of the local snapshot of a hub's model at `revision`. Downloads only configuration, tokenizer
+    files and safetensors."""
     repository = source if "/" in source else f"sentence-transformers/{source}"
     return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
 

@@ -1,4 +1,4 @@
-"""**starter**: the encoder that needs no model hub, only packages from a registry.
+"""**starter**: the model that needs no model hub, only packages from a registry.
 
 The starter recognises the kind of thing in an image well, colours moderately, and materials and brands poorly; see
 MODEL_CARD.md. Use a CLIP or SigLIP checkpoint where better recognition is needed.
@@ -24,8 +24,8 @@ DIMENSION = 384
 def load(device: str = "cpu", head: Path = HEAD_FILE) -> "SentenceTransformer":
     """Returns an ordinary sentence-transformers model. ``encode`` takes texts or PIL images, not both in one call.
 
-    Vectors have unit norm. Loading opens no network connection. ``head`` may be a head that was trained without some
-    held-out concepts; the model can then be measured on these concepts.
+    Vectors have unit norm. Loading opens no network connection. ``head`` may be the file of a head that was trained
+    without some held-out concepts; the model can then be measured on these concepts.
 
     Raises MissingPackage or UnexpectedWeights (both StarterError).
     """

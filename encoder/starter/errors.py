@@ -4,8 +4,8 @@ StarterError (an EncoderError)
  ├── MissingPackage      a pinned package is not installed (also a ModelUnavailable)
  ├── UnexpectedWeights   a file of a pinned package differs from the file with which the head was trained (also a
  │                       ModelMismatch)
- ├── MissingPairs        an installation without training images was asked to train
- └── NotAnImage          the image route got something that is not an image
+ ├── MissingPairs        the training images are not installed
+ └── NotAnImage          the input of the image route is not an image
 """
 
 from encoder.errors import EncoderError, ModelMismatch, ModelUnavailable

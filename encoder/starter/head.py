@@ -1,4 +1,4 @@
-"""The head, the only trained part of the model, maps the tower's features to MiniLM's 384 dimensions.
+"""The head maps the tower's features to MiniLM's 384 dimensions. It is the only part of the model that is trained here.
 
 The head adds a learned correction to a prior that needs no training. The prior is a weighted sum of the text vectors of
 ImageNet's class names. A class has a large weight if the tower's classifier gives it an unusually high score.
@@ -18,10 +18,10 @@ HIDDEN = 512
 SHARED = 32
 
 _RESIDUAL = 0.3  # weight of the learned correction beside the prior
-_SERVED_PRIOR = 0.3  # weight of the prior that serving adds once more, for concepts that no training pair shows
+_SERVED_PRIOR = 0.3  # serving adds the prior again with this weight, for concepts that no training pair shows
 
-# These tensors are stored as float16. Statistics are stored as float32: they take little space, and some of their
-# values are tiny.
+# These tensors are stored as float16. Statistics are stored as float32, because they take little space and some of
+# their values are too small for float16.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
 
@@ -68,7 +68,7 @@ class Head(nn.Module):
         return scores - (scores @ self.shared) @ self.shared.T
 
     def learned(self, pooled: Tensor, mid: Tensor, prior: Tensor) -> Tensor:
-        """Returns the unit vectors (n, 384) that the loss takes."""
+        """Returns the unit vectors (n, 384) from which training computes the loss."""
         # The square root compresses the pooled activations, whose distribution resembles that of counts.
         inputs = self.norm(torch.cat((pooled.sqrt(), mid), 1))
         correction = self.out(gelu(self.hidden(self.dropout(inputs))))

@@ -35,8 +35,8 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
         """Maps PIL images, bare or as ``{"image": image}``, to ``pixel_values``, uint8 (n, 3, 256, 256).
 
-        Prompts are for texts and are ignored. Strings are refused: sentence-transformers would open a string that looks
-        like a URL or path of an image, and a shopper's query must never do that.
+        Prompts are for texts and are ignored. Strings are refused, because sentence-transformers would open a string
+        that looks like the URL or path of an image. A shopper's query must never open a URL or a file.
         """
         images = [_image(each) for each in inputs]
         return {"pixel_values": torch.from_numpy(pixels.batch(images)).permute(0, 3, 1, 2)}

@@ -1,4 +1,5 @@
-"""Defines the frozen image tower: EfficientNet-Lite0, which maps uint8 pixels to features and inner features."""
+"""Defines the frozen image tower: EfficientNet-Lite0, which maps uint8 pixels to features of its last layer and of its
+middle layers."""
 
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Tower(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         last, mid = self.maps(pixels)
-        # The network was trained with the mean. This pooling takes the root mean square, so that the background does
-        # not average away an object that fills only part of the image.
+        # The network was trained with mean pooling. Here the root mean square is used, because the mean would let a
+        # large background hide an object that fills only part of the image.
         return last.square().mean((2, 3)).sqrt(), mid
 
     def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +62,7 @@ class Tower(nn.Module):
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Returns one convolution that equals a convolution and its normalisation, up to float rounding."""
+    """Returns one convolution that gives the results of `conv` followed by `norm`, up to float rounding."""
     folded = fuse_conv_bn_eval(conv, norm)
     return _pad_inside(folded)
 

@@ -1,4 +1,5 @@
-"""Builds the captions of each image and computes their text vectors. One computation is enough, as MiniLM is frozen."""
+"""Builds the captions of each image and computes their text vectors. The vectors are computed only once, because MiniLM
+is frozen."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # at most this many captions of a pair consist of the title and a keyword without a word of the title
+_KEYWORDS = 3  # at most this many captions of a pair are the title and a keyword that shares no word with the title
 _COLOUR_SHARE = 0.4  # if a colour dominates an image, this share of the captions drawn for the image names the colour
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
@@ -29,8 +30,8 @@ _RECOLOURED = 2  # the number of the view whose hues were turned
 class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
-    plain: list[list[int]]  # for each pair, the indices of the texts that name no colour of a view
-    coloured: list[list[int | None]]  # for each pair and view, the index of the text that names the view's colour
+    plain: list[list[int]]  # for each pair, the indices of the captions without an added colour
+    coloured: list[list[int | None]]  # for each pair and view, the index of the title with the view's colour added
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
         """Returns a random caption for this view of this pair, as an index into ``vectors``."""
@@ -56,7 +57,8 @@ def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", 
 
 
 def usable_views(pair: Pair) -> range:
-    """Returns the views that the title fits. A title with a colour does not fit the view whose hues were turned."""
+    """Returns the numbers of the views that the title fits. A title with a colour does not fit the view whose hues were
+    turned."""
     return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
 
 

@@ -1,4 +1,4 @@
-"""Measures how well queries find images when training has not seen the words of the queries."""
+"""Measures how well queries find images of things that no training caption names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +13,9 @@ class Scores:
     """The scores of one split. The queries are the distinct titles.
 
     ``recall_k`` is the share of queries that find an image of that title among the first k of all test images. ``mrr``
-    is the mean of 1 / rank of the first image of that title. For ``r_precision`` the query is an image: if R other
-    images have the head noun of that image, ``r_precision`` is the share of these among the R nearest images.
+    is the mean of 1 / rank of the first image of that title. For ``r_precision`` the query is an image. If R other
+    images have the head noun of the query, the score of the query is the share of the R nearest images with that noun.
+    ``r_precision`` is the mean score.
     """
 
     recall_1: float

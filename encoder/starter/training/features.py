@@ -15,7 +15,7 @@ from encoder.starter.tower import MID, POOLED, Tower
 from encoder.starter.training import views
 from encoder.starter.training.pairs import Pair
 
-BATCH = 8  # pairs in a forward pass, with three views each; the activations of more do not fit into a core's cache
+BATCH = 8  # pairs in a forward pass, three views each; the activations of more pairs do not fit into a core's cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ class Material:
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
 
 
-DAMPING = 0.25  # damps directions in which many logits move together: not at all at 0, and more at larger values
+# Directions in which many logits move together are damped with this exponent. 0 does not damp them, and a larger
+# exponent damps them more.
+DAMPING = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     dropout: float = 0.3
-    scale: float = 10.0  # the initial value of the factor of the cosines, which training changes
+    scale: float = 10.0  # the factor of the cosines at the start; training changes the factor
     false_negative_cosine: float = 0.75  # two captions with a larger cosine are not negatives of each other
     pseudo_pairs: int = 128  # pseudo-pairs in each batch
     pseudo_strength: float = 3.0  # shift of a pseudo-image towards its class, in standard deviations of the logit
@@ -67,8 +69,8 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 def _shared(scores: Tensor) -> Tensor:
     """Returns the directions ``d`` of the largest variance, (1000, SHARED), scaled for
-    ``scores - (scores @ d) @ d.T``. This step shrinks the scores along each of the directions. A direction with a
-    larger variance is shrunk more."""
+    ``scores - (scores @ d) @ d.T``. This expression shrinks the scores along each of the directions, and more along a
+    direction with a larger variance."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -108,7 +110,7 @@ def fit(
                 head.learned(pooled, mid, prior), texts, labels, log_scale.exp(), recipe.false_negative_cosine
             )
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
             optimizer.step()
             schedule.step()
         progress(epoch + 1)
@@ -132,8 +134,8 @@ def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false
 
 
 def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draws one view and one caption of each pair. Returns, for these, the pooled and mid features, the text vectors
-    and the labels."""
+    """Draws one view and one caption of each pair. Returns the pooled and mid features of the views, the text vectors
+    of the captions, and the labels."""
     drawn = [int(rng.choice(usable_views(material.pairs[row]))) for row in rows]
     captions = [material.captions.draw(int(row), view, rng) for row, view in zip(rows, drawn, strict=True)]
     return (

@@ -1,9 +1,9 @@
 """Draws and reads the four held-out splits by concept, which are committed as ``splits.json``.
 
-A split is a set of head nouns. The test side of the split are the pairs with one of these head nouns. The training side
-are the pairs whose title and keywords mention none of these nouns. All other pairs belong to neither side, such as an
-image of a kennel with the tag "dog" while the noun dog is held out. So a test query always names a thing that no
-caption of the training side names.
+A split is a set of head nouns that are held out. The test side of the split has the pairs with one of these head nouns.
+The training side has the pairs whose title and keywords mention none of these nouns. All other pairs belong to neither
+side: if dog is held out, an example is an image of a kennel with the keyword "dog". So a test query always names a
+thing that no caption of the training side names.
 """
 
 import json
@@ -18,8 +18,8 @@ FILE = Path(__file__).with_name("splits.json")
 COUNT = 4  # number of splits
 SEED = 7  # the seed with which the committed splits were drawn
 
-# If more than this many pairs mention a noun that is not their head noun (food, tool, people), the noun is never held
-# out, because too few pairs would be left for the training side.
+# A noun such as food, tool or people is never held out if more than this many pairs mention it without having it as
+# their head noun, because too few pairs would remain for the training side.
 TOO_GENERAL = 40
 
 

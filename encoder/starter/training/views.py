@@ -10,7 +10,8 @@ from PIL import Image
 
 COUNT = 3  # views of each image
 
-# Raise this number when the arithmetic of views, pixels or tower changes, so that cached features are not reused.
+# Raise this number when the arithmetic of views.py, pixels.py or tower.py changes, so that cached features are not
+# reused.
 VERSION = 2
 
 _DOMINATES = 0.45  # a colour dominates if it covers more than this share of the object; captions then name the colour
