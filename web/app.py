@@ -1,4 +1,4 @@
-"""Builds the ASGI application: the routes, which all read one database, inside the middleware that limits requests."""
+"""Builds the ASGI application: the routes, inside the middleware that limits requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -43,7 +43,7 @@ ROUTES = (
     health.health,
     health.ready,
 )
-READING_PATHS = ("/search", "/facets")  # every request for one of these paths takes a connection of the reading pool
+READING_PATHS = ("/search", "/facets")  # every request for one of these paths needs a connection of the reading pool
 MAX_FORM_PARTS = 20  # a multipart form may have at most this many parts
 
 
@@ -89,7 +89,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[_lifespan],
-        guards=[guard] if needs_keys else [],  # not installed without need: Litestar copies the route to run a guard
+        guards=[guard] if needs_keys else [],  # no guard without keys, because Litestar copies the route to run a guard
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,

@@ -56,7 +56,7 @@ async def record_events(
 ) -> Recorded:
     """Record up to 1,000 events of shoppers."""
     if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
-        raise ApiError("invalid", "A text has a NUL character.")
+        raise ApiError("invalid", "A text contains a NUL character.")
     rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]
     await state.pools.write(request, lambda conn: events.record(conn, rows))
     return Recorded(len(rows))

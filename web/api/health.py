@@ -52,7 +52,8 @@ async def ready(state: State) -> Response[Ready]:
     try:
         await state.pools.probe(schema.check, primary=False)
     except (WindowshopError, TimeoutError) as error:
-        raise ApiError("database-unavailable", "The database does not answer, or its schema does not fit.") from error
+        detail = "The database does not answer, or its schema does not fit this release."
+        raise ApiError("database-unavailable", detail) from error
     return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NO_STORE)
 
 

@@ -52,7 +52,7 @@ async def image(
 ) -> Response[bytes]:
     """Return an image of a product, if the catalog stores it as a file.
 
-    Search results contain the address of this endpoint for each such image.
+    For each image that is stored as a file, search results contain this address.
     """
     found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
     if found is None:

@@ -9,7 +9,7 @@ from litestar.openapi.spec import Components, Example, SecurityScheme
 from web.http.problems import KINDS, MEDIA_TYPE, Problem
 
 API_VERSION = "1"
-KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI security of routes that need a key when keys are on
+KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI `security` of routes that need a key when keys are on
 _ALWAYS = (
     "malformed", "key-missing", "key-scope", "too-large", "media-type", "invalid", "rate", "internal", "overloaded",
     "timeout",

@@ -31,7 +31,9 @@ from web.http.problems import ApiError
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 Field = str | None
-Time = Annotated[str | None, Meta(description="Such as `2026-01-31T09:30:00Z`. Without a zone it is UTC.")]
+Time = Annotated[
+    str | None, Meta(description="A time such as `2026-01-31T09:30:00Z`. A time without a zone is read as UTC.")
+]
 
 
 class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -59,7 +61,9 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sale_ends_at: Time = None
     compare_at_price: float | str | None = None
     quantity: float | str | None = None
-    rating: Annotated[float | str | None, Meta(description="On a scale to 5; another scale as in `8.5/10`.")] = None
+    rating: Annotated[
+        float | str | None, Meta(description="A rating out of 5. Write another scale as in `8.5/10`.")
+    ] = None
     review_count: float | str | None = None
     published_at: Time = None
     attributes: dict[str, Any] = {}
@@ -183,7 +187,7 @@ async def put_products(
     )
     for (place, _), result in zip(taken.values(), results, strict=True):
         if isinstance(result, StatementRefused):
-            outcomes[place].reason = f"the database refuses it (SQLSTATE {result.sqlstate})"
+            outcomes[place].reason = f"the database refuses the product (SQLSTATE {result.sqlstate})"
         else:
             outcomes[place].status = result
     return Outcomes(outcomes)

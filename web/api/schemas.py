@@ -42,25 +42,30 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catalog: Catalog = "main"
     weights: Weights | None = None
     min_similarity: Annotated[
-        float | None, Meta(description="Exclude products whose image is less similar than this.")
+        float | None, Meta(description="Exclude products whose image is less similar than this value.")
     ] = None
     max_gap: Annotated[
         float | None,
-        Meta(description="Exclude products whose image is less similar than the best image by more than this."),
+        Meta(description="Exclude products whose image is less similar than the best image by more than this value."),
     ] = None
     cut: Annotated[
         Literal["relevant"] | None,
-        Meta(description="`relevant` excludes products that are not similar to the query and have no word of it."),
+        Meta(
+            description="`relevant` returns only products that are similar to the query, contain a word of the query, "
+            "or are named by the query."
+        ),
     ] = None
     page: Annotated[
         Cursor | None,
-        Meta(description="`next` of the previous page's answer. Only `top_k` and `explain` may change."),
+        Meta(
+            description="`next` of the previous page's answer. All options but `top_k` and `explain` must be the same "
+            "as in that request."
+        ),
     ] = None
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of shop.search. `explain` is not one of these arguments: it only adds the steps to the
-        answer."""
+        """Returns the arguments of shop.search. The option `explain` is not an argument of shop.search."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -137,7 +142,10 @@ class Why(msgspec.Struct):
     keyword: Leg
     exact_match: Annotated[
         Literal["sku", "gtin", "mpn", "attribute", "brand", "text"] | None,
-        Meta(description="The field by which the text names this product, which then comes first; otherwise null."),
+        Meta(
+            description="The field by which the text of the query names this product; otherwise null. Products that "
+            "are named come first."
+        ),
     ]
 
 

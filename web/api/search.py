@@ -1,4 +1,5 @@
-"""The search routes pass a request's options to shop.search, whose SQL ranks the products, and return its rows."""
+"""Defines the search routes. A route passes the options of a request to shop.search, which ranks the products, and
+returns the rows of the result."""
 
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ async def search_text(
     state: State,
     data: Annotated[TextSearch, Body(examples=[Example("backpack", value=TEXT)])],
 ) -> Response[Results]:
-    """Search by a text. Without an encoder a new text is searched by its keywords, and `degraded` is true."""
+    """Search by a text. If no encoder runs, a new text is searched by its keywords, and `degraded` is true."""
     return await _respond(request, state, "text", data)
 
 
@@ -117,7 +118,7 @@ async def similar(
 async def facets(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[FacetsAsked, Body(examples=[Example("beside a search for bags", value=FACETS_ASKED)])],
+    data: Annotated[FacetsAsked, Body(examples=[Example("brands and prices of bags", value=FACETS_ASKED)])],
 ) -> Facets:
     """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
     `cut`."""
@@ -184,8 +185,8 @@ def _results(found: SearchResult, steps: list[ExplainStep] | None) -> Results:
     return Results(
         results=[_result(row) for row in found.rows],
         total=found.total,
-        total_is=found.total_is,  # type: ignore[arg-type]  # shop.search has no other values
-        route=found.route,  # type: ignore[arg-type]  # shop.search returns no other routes
+        total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
+        route=found.route,  # type: ignore[arg-type]  # shop.search returns no other values
         rows_examined=found.rows_examined,
         degraded=found.degraded,
         reason=found.reason,
@@ -212,7 +213,7 @@ def _result(row: SearchHit) -> Result:
             image=Leg(row.image_rank, distance=row.image_distance, contribution=row.image_contribution),
             title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
             keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
-            exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search has no other values
+            exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
         ),
     )
 
@@ -220,8 +221,11 @@ def _result(row: SearchHit) -> Result:
 def picture_of(
     product_id: str, uri: str | None, position: int, link: str | None, image_hash: str | None
 ) -> Picture | None:
-    """Returns the address from which a browser loads the image. A file is served by this service, and its address has a
-    hash of its content; any other image comes from the address in the feed."""
+    """Returns the address from which a browser loads the image, or None if there is no such address.
+
+    This service serves image files, at an address with a hash of the content. An image on the web has its own address.
+    For an image in an object store, the browser gets the image link of the feed.
+    """
     if uri is None:
         return None
     if uri.startswith(("http://", "https://")):

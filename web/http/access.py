@@ -92,8 +92,8 @@ class Access:
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Check that the key has the route's scope. A route without `scope=...` is public.
 
-    Litestar runs guards before it reads the body. The guard is async because Litestar would run any other guard in a
-    thread, which costs time.
+    Litestar runs guards before it reads the body. The guard is async because Litestar would run a synchronous guard in
+    a thread, which costs time.
     """
     scope = handler.opt.get("scope")
     if scope is None:

@@ -7,7 +7,7 @@ from litestar.types import Scope
 
 from db.api_keys import ApiKey
 
-_NAME = "windowshop"  # the key in scope["state"]; the server gives every request its own copy
+_NAME = "windowshop"  # the key in scope["state"]; the server gives every request its own copy of the state
 
 
 @dataclass(slots=True)

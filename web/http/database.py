@@ -1,8 +1,8 @@
 """Runs the web service's database calls, with two pools, a concurrency limit for each pool, and the request's deadline.
 
-Searches read as `analyst` through the read address. Everything else goes to the primary as `app`. PostgreSQL ends a
-statement that runs longer than the longest time of a request. A statement is cancelled earlier when its request's
-deadline passes or its client closes the connection.
+Searches read as `analyst` through the read address. All other calls go to the primary as `app`. PostgreSQL ends a
+statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when the deadline of its
+request passes. A reading statement is also cancelled when the client closes the connection.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Exports metrics to Prometheus on a port of their own. No label of a metric has a query, product, key or address."""
+"""Exports metrics to Prometheus on a separate port. No label of a metric contains a query, product, key or address."""
 
 import threading
 import time

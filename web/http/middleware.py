@@ -105,7 +105,7 @@ class RequestMiddleware:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
-            if answer.status is not None:  # part of the answer is sent, so only closing the connection shows the error
+            if answer.status is not None:  # a part of the answer was sent; the server now closes the connection
                 raise
             known = as_api_error(error)
             log_if_internal(error, known.kind, context.request_id)

@@ -66,7 +66,7 @@ class ClientGone(Exception):
 
 
 class ApiError(Exception):
-    """An error that is answered with a problem of type `kind`."""
+    """An error that the service answers with a problem of type `kind`."""
 
     def __init__(self, kind: str, detail: str = "", *, hint: str = "", retry_after: int = RETRY_SECONDS) -> None:
         super().__init__(detail)
@@ -100,7 +100,7 @@ def as_api_error(error: Exception) -> ApiError:
 _TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter takes less time.")
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
-_BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type that it is meant for.", "")
+_BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type of its field.", "")
 # Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
 # hint are None, the client gets the message and hint of the error. They are None only for errors that Windowshop's own
 # SQL functions raise for the caller.
@@ -126,7 +126,7 @@ def _of_database(error: DatabaseError) -> ApiError:
     state = error.sqlstate or ""
     found = next((found for length in (5, 3, 2) if (found := _BY_SQLSTATE.get(state[:length]))), None)
     if found is None and isinstance(error, EncoderUnavailable):
-        return ApiError("encoder-unavailable", "Only texts and images that are in the query cache can be searched by.")
+        return ApiError("encoder-unavailable", "At the moment, only texts and images in the query cache can be used.")
     if isinstance(error, DatabaseUnreachable | LoginRefused):
         found = _UNAVAILABLE
     elif isinstance(error, StatementRefused) and not state:  # the driver refused a text with a NUL

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
 PATIENCE_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
-MAX_HEADER_BYTES = 64 * 1024  # of one request
+MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
 
 Header = tuple[bytes, bytes]
 # Takes a request's method, address and headers. Returns the headers and body of a 503, or None to accept the request.
@@ -39,7 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # delegates the rest
+        self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # delegates all other methods
         self._idle_since = self.loop.time()
         self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
 
@@ -88,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
-        self.transport.flush()  # type: ignore[attr-defined]  # sends an answer without a body
+        self.transport.flush()  # type: ignore[attr-defined]  # sends the head of an answer that has no body
         super().on_response_complete()
 
     def _send(self, status: bytes, headers: Sequence[Header], body: bytes, *, keep: bool) -> None:

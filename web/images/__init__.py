@@ -1,1 +1,1 @@
-"""Thumbnails and visitors' uploads, which are kept in bounded memory."""
+"""Keeps thumbnails and visitors' images in memory of bounded size."""

@@ -1,4 +1,4 @@
-"""Makes thumbnails of catalog images for result cards, and keeps the most recently used ones in bounded memory."""
+"""Creates thumbnails of catalog images, and keeps the most recently used ones in memory of bounded size."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,7 @@ from db.images.thumbnail_pool import ThumbnailPool
 from web.http.database import ConcurrencyLimiter
 from web.images.lru_cache import LruCache
 
-SIZES = (64, 128, 256, 512, 1024)  # edges in pixels; only a few, so that few versions of an image are kept
+SIZES = (64, 128, 256, 512, 1024)  # edges in pixels; few sizes, so that memory holds few thumbnails of each image
 
 
 class Thumbnails:
@@ -17,8 +17,8 @@ class Thumbnails:
         self._kept: LruCache[tuple[bytes, int]] = LruCache(bytes_kept)
 
     async def get(self, image: bytes, size: int) -> bytes:
-        """Returns a WebP that fits a square whose edge is the smallest of SIZES that is at least `size`. Raises
-        ImageRejected when the image cannot be decoded, ApiError when too many requests wait."""
+        """Returns a WebP that fits a square. The edge of the square is the smallest of SIZES that is at least `size`.
+        Raises ImageRejected when the image cannot be decoded, and ApiError when too many requests wait."""
         edge = next(each for each in SIZES if each >= size)
         key = hashlib.sha256(image).digest(), edge
         thumbnail = self._kept.get(key)

@@ -1,4 +1,5 @@
-"""Keeps the images by which visitors search for a while, in bounded memory, so that an address can name an image."""
+"""Keeps the images by which visitors search, so that the address of a search can name its image. Memory is bounded, so
+an image is kept only for a while."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Makes the cards of the result grid. Each card shows a product, its links, and why the product was found."""
+"""Builds the cards of the result grid. Each card shows a product, its links, and why the product was found."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ _EXACT = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """In words: the rank that a leg gives a product, or the exact match of the product. `share` is the leg's part of
-    the score, in percent."""
+    """Says why a product was found: the rank that a leg gives the product, or its exact match. `share` is the leg's
+    part of the score, in percent."""
 
     leg: str
     words: str
@@ -100,7 +100,7 @@ def image_address(row: SearchHit | BrowseItem) -> str | None:
 
 def _reasons(rows: Sequence[SearchHit]) -> Callable[[SearchHit], list[Reason]]:
     """Returns a function that returns the reasons of a row. The reasons do not mention a leg that ranks none of the
-    rows, because that leg was not run."""
+    rows, because that leg was not run or found nothing."""
     legs = [leg for leg in _LEGS if any(getattr(row, f"{leg}_rank") for row in rows)]
 
     def reasons(row: SearchHit) -> list[Reason]:

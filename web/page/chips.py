@@ -1,4 +1,4 @@
-"""Makes the chips above the results.
+"""Builds the chips above the results.
 
 Each chip shows one part of the search: a product to find more or less like, the visitor's image, a filter, or the
 choice to include less relevant products. The chip links to the same search without that part.
@@ -12,7 +12,7 @@ from web.page.cards import image_address
 from web.page.formatting import SIGNS, label
 from web.page.state import FIELDS, RELEVANT, PageState, amount
 
-MOST = 20  # values of a field that have a chip each; each chip's address contains all other values
+MOST = 20  # at most this many values of a field have a chip, because a chip's address contains all other values
 
 
 @dataclass(frozen=True, slots=True)

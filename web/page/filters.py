@@ -1,4 +1,4 @@
-"""Makes the filters beside the results: lists of values with their counts, and the price range with a histogram."""
+"""Builds the filters beside the results: lists of values with their counts, and the price range with a histogram."""
 
 import hashlib
 import math
@@ -9,9 +9,9 @@ from web.api.schemas import FacetOf, FacetValue
 from web.page.formatting import SIGNS, grouped, label
 from web.page.state import FIELDS, PageState, amount
 
-# The counts of this facet add up to the number of products that pass the filters: a facet ignores the filter on its own
-# field, and the page has no filter on the currency.
 PRICE_FIELD = "effective_price"  # the price at the time of the request
+# The counts of the currency facet add up to the number of products that pass the filters. A facet ignores only the
+# filter on its own field, and the page has no filter on the currency.
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
 _LISTED = 8  # number of values of a facet that are visible before "more" is opened

@@ -23,7 +23,7 @@ HEADERS = {
     "form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",  # an address gives the whole page to a browser, and a part of the page to htmx
+    "Cache-Control": "no-store",  # one address serves the whole page to a browser, and a part of the page to htmx
     "Vary": "HX-Request",
 }
 HTMX = msgspec.json.encode(
@@ -73,8 +73,8 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the error page for a request that is refused before routing, or None unless a browser asks for the
-    page."""
+    """Returns the error page if a browser requested the search page and the request is refused before routing. Returns
+    None for all other requests."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:
         return None

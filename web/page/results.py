@@ -33,7 +33,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
-    offers: dict[UUID, Offer]  # of the products whose price is reduced now
+    offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced now
     seconds: float
 
     @property
@@ -52,7 +52,8 @@ class PageResult:
         return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
 
     def _total(self, state: PageState) -> tuple[int, str]:
-        """Returns the number of products, and whether it is exact, an estimate (about) or a lower bound (at least)."""
+        """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
+        lower bound)."""
         if not self.cursor and not state.after:  # all products are on this page
             return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)
@@ -87,7 +88,7 @@ def read_page(
     conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
 ) -> PageResult:
     """Read the results for `state`, from the default catalog if `state` names no catalog. `image` is the uploaded image
-    that `state` names. Facets and examples are read only `with_filters`."""
+    that `state` names. Facets and examples are read only if `with_filters` is set."""
     state = replace(state, catalog=state.catalog or default_catalog(conn))
     params = SearchParams(
         query=state.q or None,

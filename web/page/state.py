@@ -1,4 +1,4 @@
-"""Defines the state of the page, which is a visitor's search. A link can lead to any state, as each has an address."""
+"""Defines the state of the page, which is a visitor's search. Each state has an address, so a link can lead to it."""
 
 import re
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class PageState:
     image: str = ""  # the parameter `picture` of an address
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by field: the values by which it is filtered
+    chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field -> the values that the visitor chose
     price_min: float | None = None
     price_max: float | None = None
     catalog: str = ""  # empty for the site's default catalog
@@ -47,7 +47,7 @@ class PageState:
 
     @property
     def is_search(self) -> bool:
-        """Whether there is a text, image or example to search for. Otherwise the page only lists products."""
+        """Returns whether there is a text, image or example to search for. Otherwise the page only lists products."""
         return bool(self.q or self.image or self.like or self.unlike)
 
     @property

@@ -1,4 +1,4 @@
-// Adds features that htmx's attributes lack: dropped and pasted images, history while typing, focus, errors without a page.
+// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, and error messages.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -65,7 +65,7 @@
     const filters = id("filters");
     sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
     if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      detail.shouldSwap = false; // the answer to a request that is refused before routing is not HTML
+      detail.shouldSwap = false; // a request that is refused before routing gets an answer that is not HTML
       let problem = {};
       try {
         problem = JSON.parse(detail.xhr.responseText);
@@ -92,7 +92,7 @@
     }
   });
 
-  // --- errors without a page of their own
+  // --- errors that have no page: the message appears above the results
 
   const failed = (title, detail, request) => {
     const message = id("failed").content.cloneNode(true);
