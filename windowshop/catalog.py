@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Catalogs: list all, drop one. The first product creates its catalog: windowshop load --catalog NAME",
+    help="Catalogs: list all, delete one. To create a catalog, load products into it: windowshop load --catalog NAME",
 )
 
-BATCH_PRODUCTS = 2_000  # a transaction deletes at most this many products, so that row locks are short
+BATCH_PRODUCTS = 2_000  # a transaction deletes at most this many products, so that it holds row locks only briefly
 
 
 @app.command("list")
@@ -56,8 +56,8 @@ def list_catalogs(as_json: Annotated[bool, typer.Option("--json", help="Print th
 
 @app.command()
 def drop(
-    name: Annotated[str, typer.Argument(help='A catalog; "windowshop catalog list" shows them.')],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    name: Annotated[str, typer.Argument(help='Name of the catalog. "windowshop catalog list" lists all catalogs.')],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for confirmation.")] = False,
 ) -> None:
     """Delete a catalog with everything that belongs to the catalog.
 

@@ -55,13 +55,15 @@ def status() -> None:
         typer.echo(f"data: {state.data}")
         if not state.running:
             return
-        typer.echo(f"port: {state.port}{', kept running' if state.kept else ''}")
+        typer.echo(f"port: {state.port}")
+        if state.kept:
+            typer.echo('runs until "windowshop db stop"')
     with open_database(settings) as database, database.connect(None) as conn:
         facts = server_facts(conn)
         typer.echo(f"PostgreSQL {facts['postgresql']}, pgvector {facts['pgvector'] or 'not installed'}")
         try:
             schema.check(conn)
-            typer.echo(f"schema: revision {schema.HEAD}, as this code needs it")
+            typer.echo(f"schema: revision {schema.HEAD}, which fits this version")
         except WindowshopError as error:
             typer.echo(f"schema: {error.message}. {error.hint}")
 
@@ -157,7 +159,7 @@ def downgrade(
         str,
         typer.Argument(help="A revision to go back to. site@base drops the models' tables, base drops everything."),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Go back without asking for confirmation.")] = False,
 ) -> None:
     """Go back to an earlier revision. Tables of later revisions are dropped with their rows."""
     from db.engine import open_database

@@ -43,8 +43,8 @@ Port = Annotated[
 
 
 def demo(
-    serve: Annotated[bool, typer.Option(help="End by serving the search page until Ctrl-C.")] = True,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the database running afterwards.")] = False,
+    serve: Annotated[bool, typer.Option(help="In the end, serve the search page until Ctrl-C.")] = True,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the database running after the demo.")] = False,
     host: Host = None,
     port: Port = None,
 ) -> None:
@@ -135,9 +135,9 @@ def _serve_the_page(database: "Database", encoder: threading.Thread, given: dict
 
 @contextmanager
 def _serving(database: "Database", given: dict[str, str | int], *, any_port: bool = False) -> Iterator[str | None]:
-    """Run the web service in this process. Yields the address of the service, or None if it is not installed.
+    """Run the web service in this process. Yields the address of the service, or None if its packages are missing.
 
-    With `any_port`, a port in use is no error: the service then takes a free port and serves no metrics.
+    With `any_port`, a port that is in use is no error: the service takes a free port instead, and serves no metrics.
     """
     try:
         from web.server import CannotListen, running
@@ -175,14 +175,14 @@ def _prepare(database: "Database", settings: "Settings") -> None:
     if not models:
         say("Adding the starter model (it finds kinds of things well, colours moderately, materials and brands poorly)")
         add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
-    # The starter model may exist without serving, if an earlier run was killed after it had added the model.
+    # The starter model may exist without serving, if an earlier run was killed after it had added the starter model.
     if not models or starter.NAME in [model.name for model in models]:
         serve_model(database, starter.NAME)
 
 
 @contextmanager
 def _encoding(database: "Database") -> Iterator[threading.Thread]:
-    """Run an encoder in this process. The block starts once the whole catalog is encoded."""
+    """Run an encoder in this process until the context ends. Yields the thread after the whole catalog is encoded."""
     from db.errors import EncoderError
     from encoder.settings import EncoderSettings
 

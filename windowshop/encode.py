@@ -17,7 +17,7 @@ def encode(
     queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Encode products again although they have vectors, then exit like --once."),
+        typer.Option("--again", help="Encode products that already have vectors again. Then exit, as with --once."),
     ] = False,
     catalog: Annotated[str | None, typer.Option(help="With --again: only products of this catalog.")] = None,
     where: Annotated[
@@ -38,7 +38,7 @@ def encode(
     from windowshop.output.progress import waiting
 
     if (catalog or where) and not again:
-        raise SettingsError("--catalog and --where choose the products of --again", hint="Add --again.")
+        raise SettingsError("--catalog and --where work only with --again", hint="Add --again.")
     settings = EncoderSettings.read()
     if device:
         settings = settings.model_copy(update={"device": device})

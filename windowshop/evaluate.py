@@ -17,12 +17,16 @@ Filters = Annotated[
 ]
 HybridWeights = Annotated[
     str | None,
-    typer.Option(help="Weights of the hybrid: image=1,title=0.5,keyword=2. Default: the fitted weights, or 1 each."),
+    typer.Option(
+        help="Weights of the legs in the hybrid: image=1,title=0.5,keyword=2. Default: the fitted weights, or 1 each."
+    ),
 ]
-Route = Annotated[str | None, typer.Option(help="exact or hnsw. Default: the route that a search takes by itself.")]
+Route = Annotated[
+    str | None, typer.Option(help="The route of all searches: exact or hnsw. Default: each search chooses its route.")
+]
 Against = Annotated[str | None, typer.Option(metavar="RUN", help='Compare with an earlier run: its number, or "last".')]
 Fit = Annotated[
-    bool, typer.Option("--fit", help="First fit the hybrid's weights on half of the queries, and store them.")
+    bool, typer.Option("--fit", help="First fit the weights of the hybrid on half of the queries, and store them.")
 ]
 IndexRecall = Annotated[
     bool, typer.Option(help="Also measure which share of an exact scan's results the HNSW index finds.")

@@ -12,24 +12,25 @@ from tempfile import TemporaryDirectory
 @dataclass(frozen=True, slots=True)
 class Feed:
     path: Path
-    # Returns a value that changes when the file changes. Downloads a file at an address, and copies a pipe.
+    # Returns a value that changes when the file changes. For a web address, first downloads the file. For a pipe,
+    # copies the file and returns None.
     state: Callable[[], object]
     shown: str | None = None  # the name of the feed in messages; None means its path
-    base_url: str | None = None  # where relative addresses in a file at an address start
-    image_root: Path | None = None  # where image paths in a pipe start
+    base_url: str | None = None  # the address at which relative addresses in a downloaded file start
+    image_root: Path | None = None  # the folder at which image paths in a piped file start
 
 
 @contextmanager
 def located(written: str, *, is_watched: bool = False) -> Iterator[Feed]:
-    """Yields the file itself, or the copy of a pipe or of a file at a web address. The copy is deleted in the end.
+    """Yields the file or, for a pipe or a web address, a copy of the file. The copy is deleted when the context ends.
 
-    Raises SettingsError for a pipe that is to be watched, because a pipe can be read only once.
+    Raises SettingsError for a pipe with `is_watched`, because a pipe can be read only once.
     """
     from db.errors import SettingsError
     from loader.piped_file import is_pipe, name_of
     from loader.watch import path_state
 
-    if "://" in written:  # the modules of an HTTP client take longer to import than a thousand rows to load
+    if "://" in written:  # the import of an HTTP client takes longer than a load of a thousand rows
         from loader.remote_file import is_address
 
         if is_address(written):
@@ -80,7 +81,7 @@ def _copied(written: str, folder: Path) -> Feed:
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="windowshop-") as folder:
-        # A supervisor stops a command with SIGTERM, which would leave the folder behind.
+        # A supervisor stops a command with SIGTERM. Without this handler, the temporary folder would remain.
         before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             yield Path(folder)

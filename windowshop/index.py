@@ -11,7 +11,9 @@ from windowshop.model import every_model_status
 from windowshop.options import AsJson
 from windowshop.output.terminal import say
 
-app = typer.Typer(no_args_is_help=True, help="Indexes: list them, build deferred ones, rebuild them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model."
+)
 
 
 @app.command()
@@ -68,9 +70,10 @@ def rebuild(
     model: Annotated[
         str | None, typer.Option(help="The model whose indexes are rebuilt. Default: the serving model.")
     ] = None,
-    m: Annotated[int, typer.Option("--m", help="Links of each vector in the graph.", min=2, max=100)] = 16,
+    m: Annotated[int, typer.Option("--m", help="Number of links of each vector in the graph.", min=2, max=100)] = 16,
     ef_construction: Annotated[
-        int, typer.Option("--ef-construction", help="Candidates considered for each vector's links.", min=4, max=1000)
+        int,
+        typer.Option("--ef-construction", help="Number of candidates for the links of each vector.", min=4, max=1000),
     ] = 64,
 ) -> None:
     """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.

@@ -31,7 +31,7 @@ CatalogPath = Annotated[
 LoadCatalog = Annotated[str, typer.Option(help="The catalog that the rows belong to. A SKU is unique in its catalog.")]
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", help=f"{', '.join(Format)}. Default: the format that the content shows."),
+    typer.Option("--format", help=f"{', '.join(Format)}. Default: the format is recognised from the content."),
 ]
 Mapping = Annotated[
     list[str] | None,
@@ -66,12 +66,13 @@ BaseUrl = Annotated[
     typer.Option(
         "--base-url",
         metavar="URL",
-        help="Where relative addresses of images and links start. Default for a file at a web address: that address.",
+        help="The address at which relative addresses of images and links start. Default for a file at a web address: "
+        "that web address.",
     ),
 ]
 MappingFile = Annotated[
     Path | None,
-    typer.Option(help='A TOML file with such lines as title = "Item name". --map takes precedence over the file.'),
+    typer.Option(help='A TOML file with lines such as title = "Item name". --map takes precedence over the file.'),
 ]
 ImageRoot = Annotated[
     Path | None,
@@ -87,12 +88,18 @@ Rejects = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and count the changes, but change nothing.")]
 RowLimit = Annotated[int | None, typer.Option(min=1, help="Read only this many rows.")]
 WithSync = Annotated[
-    bool, typer.Option("--sync", help="Mark products of the catalog that the file does not name as out of stock.")
+    bool, typer.Option("--sync", help="Mark products as out of stock if the catalog has them but the file lacks them.")
 ]
-Delete = Annotated[bool, typer.Option("--delete", help="With --sync: delete these products instead of marking them.")]
+Delete = Annotated[
+    bool,
+    typer.Option("--delete", help="With --sync: delete the products that the file lacks, instead of marking them."),
+]
 MaxMissing = Annotated[
     str | None,
-    typer.Option(help="With --sync: if more products than this are missing, change none of them. Default: 20%."),
+    typer.Option(
+        help="With --sync: the largest number or share of missing products, such as 500 or 20%. If more products are "
+        "missing, none of these products is changed. Default: 20%."
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Reject a row with any faulty value, instead of loading it without the value.")
@@ -105,7 +112,8 @@ Keep = Annotated[
     typer.Option(
         "--keep",
         metavar="COLUMN",
-        help="Columns whose names look private, such as cost, are not loaded. Load this column as an attribute.",
+        help="Load this column as an attribute, although its name looks private. By default, a column such as cost is "
+        "not loaded.",
     ),
 ]
 Watch = Annotated[
@@ -184,7 +192,7 @@ def load(
             )
 
         first = feed.state()
-        source = opened()  # opened before the database: a wrong path must not wait for an embedded server to start
+        source = opened()  # before the embedded server starts, so that a wrong path is reported without delay
         with open_database(settings, on_progress=say) as database:
             if every is not None:
                 with suppress(KeyboardInterrupt):
@@ -212,7 +220,7 @@ def _ingest(
     options: "LoadOptions",
     on_failure: Callable[["LoadSummary"], None] = lambda summary: None,
 ) -> "LoadSummary":
-    """Load behind a progress bar. If the load ends early, `on_failure` gets its summary when the bar is gone."""
+    """Load with a progress bar. If the load fails, `on_failure` gets the summary after the bar is removed."""
     from loader.ingest import ingest
     from windowshop.output.progress import progress_bar
 
@@ -237,8 +245,8 @@ def judge(
     path: Annotated[
         Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
     ],
-    suite: Annotated[str, typer.Option(help="The suite for rows that name none.")] = "default",
-    catalog: Annotated[str, typer.Option(help="The catalog for rows that name none.")] = "main",
+    suite: Annotated[str, typer.Option(help="The suite for rows that name no suite.")] = "default",
+    catalog: Annotated[str, typer.Option(help="The catalog for rows that name no catalog.")] = "main",
     rejects: Rejects = None,
 ) -> None:
     """Load judgements of how well products answer queries. "windowshop evaluate" measures search by them.
@@ -246,7 +254,7 @@ def judge(
     \b
     query,sku,grade
     black leather backpack,B-1022,3                   3: exactly what was searched for
-    black leather backpack,B-0310,1                   1: acceptable; 0: wrong, as is every unlisted product
+    black leather backpack,B-0310,1                   1: acceptable; 0: wrong, like a product without a judgement
 
     A row may have an image instead of the query or beside it. The column picture names an image file below the table's
     folder. The column picture_sku names a product: its first image is the query, and the results exclude the product.
@@ -286,9 +294,9 @@ def _report(summary: "LoadSummary") -> None:
     print_columns(summary)
     typer.echo(summary.line())
     for count, what in (
-        (summary.missing_files, "images not on this disk, which the encoder will report"),
+        (summary.missing_files, "image files that are not on this disk, which the encoder will report"),
         (summary.without_image, "products without an image, which image search will not find"),
-        (summary.dropped_hashes, "malformed image hashes, which are dropped and which the encoder will compute"),
+        (summary.dropped_hashes, "malformed image hashes, which are ignored; the encoder will compute the hashes"),
     ):
         if count:
             say(f"warning: {what}: {count:,}")

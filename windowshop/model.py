@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Models: add a model, switch search to it, list all models. Each model has its own tables and indexes, so "
-    "several models can be kept side by side.",
+    help="Models: add a model, switch search to a model, list all models. Each model has its own tables and indexes, "
+    "so several models can exist side by side.",
 )
 
 
@@ -28,7 +28,7 @@ def add(
         str, typer.Argument(help="starter, a hub name, or a folder (CLIP, SigLIP, sentence-transformers).")
     ],
     name: Annotated[
-        str | None, typer.Option("--as", help="Name of the model in the database. Default: made from the source.")
+        str | None, typer.Option("--as", help="Name of the model in the database. Default: derived from the source.")
     ] = None,
 ) -> None:
     """Add a model. Writes a reviewable migration for its tables, applies it, and puts the catalog on the work list.
@@ -55,7 +55,10 @@ def add(
     for file in files:
         typer.echo(f"wrote {file}")
     typer.echo(f"Model {chosen}: {loaded.dimension} dimensions, revision {loaded.revision}.")
-    typer.echo(f'Next: "windowshop encode" fills it, "windowshop model serve {chosen}" switches search to it.')
+    typer.echo(
+        f'Next: "windowshop encode" encodes the catalog with {chosen}, "windowshop model serve {chosen}" switches '
+        f"search to {chosen}."
+    )
 
 
 @app.command("serve")

@@ -20,7 +20,10 @@ def search(
         str | None, typer.Option("--filter", help='A filter as JSON: {"price": {"lt": 80}, "product_type": "bags"}.')
     ] = None,
     where: Annotated[
-        str | None, typer.Option(help='Run plain ordered SQL with this condition: "price < 80 OR price IS NULL".')
+        str | None,
+        typer.Option(
+            help='Query shop.searchable with this SQL condition in place of shop.search: "price < 80 OR price IS NULL".'
+        ),
     ] = None,
     catalog: Annotated[
         str | None,
@@ -28,7 +31,7 @@ def search(
             help="The catalog to search. Default: main, or the first catalog if there is no main; with --where, all."
         ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many results.", min=1, max=MAX_RESULTS)] = 10,
+    k: Annotated[int, typer.Option("-k", help="Number of results.", min=1, max=MAX_RESULTS)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -93,7 +96,7 @@ def calibrate(
     k: Annotated[int, typer.Option("-k", help="Number of results of each measured search.", min=1, max=100)] = 10,
     queries: Annotated[int, typer.Option(help="Number of queries to measure.", min=5, max=1000)] = 150,
 ) -> None:
-    """Measure the encoded catalog, so that every search takes its faster route at the target recall.
+    """Measure the encoded catalog, so that every search takes the faster of the routes that reach the target recall.
 
     Run this command after the first load, and whenever the catalog has doubled. The queries are texts that people have
     searched, or images of the catalog while there are no such texts. Every later search uses the newest result;

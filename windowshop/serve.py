@@ -25,7 +25,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the search page and the REST API until Ctrl-C or SIGTERM. Open requests are then finished.
+    """Serve the search page and the REST API until Ctrl-C or SIGTERM. The service then finishes the open requests.
 
     Queries that were not encoded before need a running encoder ("windowshop encode"). /openapi/openapi.json describes
     the API.
@@ -71,7 +71,7 @@ def create(
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a key',
-            hint="At most 63 lower-case letters, digits, and _ . - after the first character.",
+            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
         )
 
     def create_key(conn: Any) -> str:

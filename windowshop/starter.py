@@ -26,8 +26,8 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
 Cache = Annotated[Path, typer.Option(help="Folder for computed features.")]
-Seed = Annotated[int, typer.Option(help="Seed of views, captions and initial weights.")]
-Threads = Annotated[int, typer.Option(help="Torch threads.")]
+Seed = Annotated[int, typer.Option(help="Seed of the drawn views and captions, and of the initial weights.")]
+Threads = Annotated[int, typer.Option(help="Number of torch threads.")]
 
 _CACHE = Path(".cache/starter")
 _COLUMNS = {
@@ -50,7 +50,7 @@ def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> Non
 
 @app.command()
 def train(
-    export_head: Annotated[Path, typer.Option(help="Where to write the head.")] = weights.HEAD_FILE,
+    export_head: Annotated[Path, typer.Option(help="The file to which the head is written.")] = weights.HEAD_FILE,
     split: Annotated[
         int | None,
         typer.Option(min=1, max=splits.COUNT, help="Use only this split's training side (default: all pairs)."),

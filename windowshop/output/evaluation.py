@@ -39,7 +39,7 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
 
 
 def print_left_out(tasks: Sequence[Task]) -> None:
-    """Print on stderr how many queries are not measured. JSON on stdout stays valid."""
+    """Print on stderr how many queries are not measured, so that JSON on stdout stays valid."""
     console = Console(stderr=True)
     for task in tasks:
         if task.left_out:

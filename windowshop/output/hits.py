@@ -30,7 +30,7 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
     # Figures are always shown in full. SKU, title and type share the remaining width. If the remaining width is too
     # small, the title shrinks to half of this width; then the type shrinks, and then the SKU.
-    left = console.width - numbers - price - similarity - 13  # between columns
+    left = console.width - numbers - price - similarity - 13  # 13 characters are between columns
     sku = min(16, max(len(hit.sku) for hit in hits))
     kind = min(18, max(len(hit.product_type or "") for hit in hits))
     title = min(40, max(len(hit.title) for hit in hits), max(left - sku - kind, left // 2, 5))

@@ -37,10 +37,8 @@ class ProgressBar:
 def progress_bar(
     what: str, total: float | None = None, *, counted: bool = False, keep: bool = False, console: Console | None = None
 ) -> Iterator[ProgressBar]:
-    """Shows a bar. With `counted`, the bar shows the number of completed items and of all items.
-
-    Otherwise the bar shows a percentage. With `keep`, the bar stays on the screen after the context.
-    """
+    """Shows a bar. With `counted`, the bar shows the number of completed items and of all items; otherwise it shows a
+    percentage. With `keep`, the bar stays on the screen after the context ends."""
     console = console or Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
