@@ -173,6 +173,8 @@ IN_CALL_ORDER = (
     "browsing/facet_cut",
     "browsing/facet_counts",
     "browsing/facets",
+    "browsing/browse_place",
+    "browsing/browse_keys",
     "browsing/browse",
     "calibration/refresh_common_words",
     "calibration/calibration_queries",

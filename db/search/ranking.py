@@ -166,6 +166,8 @@ class BrowseItem:
     image_link: str | None
     image_uri: str | None
     image_position: int
+    effective_price: Decimal | None  # the price at the time of the call
+    cursor: str
     image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
@@ -228,8 +230,8 @@ _TRIAL = (
     "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s) found"
 )
 _BROWSE = (
-    f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog')}, "
-    "after => cast(%(after)s as uuid)) found"
+    f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog', 'sort')}, "
+    "after_cursor => %(after)s) found"
 )
 _FACETS = (
     "select field, value, low, high, products, kind, exact, note, value_json::text, currency, row_filter::text "
@@ -263,9 +265,12 @@ def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
     return [ExplainStep(*row) for row in _rows(conn, _EXPLAIN, asdict(params))]
 
 
-def browse(conn: Connection, params: SearchParams) -> list[BrowseItem]:
-    """Return products without a query. Uses filter, k, catalog and after of `params`; `after` is a product_id here."""
-    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, asdict(params))]
+def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> list[BrowseItem]:
+    """Return products without a query. Uses filter, k, catalog and after of `params`.
+
+    `sort` is an order of shop.browse; None orders by product_id.
+    """
+    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, {**asdict(params), "sort": sort})]
 
 
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:

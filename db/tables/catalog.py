@@ -107,8 +107,8 @@ product = Table(
     CheckConstraint("availability in ('in_stock', 'out_of_stock', 'preorder', 'backorder')", name="availability"),
     CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
     Index(None, "product_type"),
-    Index(None, "price"),
-    Index(None, "sale_price", postgresql_where=text("sale_price is not null")),
+    Index("product_price_idx", "price", "product_id"),  # the order of shop.browse by price
+    Index("product_sale_price_idx", "sale_price", "product_id", postgresql_where=text("sale_price is not null")),
     Index(None, "brand"),
     Index(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}

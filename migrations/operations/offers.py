@@ -3,15 +3,16 @@ date of publication to shop.product.
 
     op.add_offer_columns()
 
+The operation also adds product_id to the index on price, because shop.browse lists products of one price by product_id.
 The columns of existing rows are null, so no row is rewritten and every row meets the constraints. The operation may end
-the revision's transaction, and can be run again after an interruption. The operation changes nothing if the columns
-exist already.
+the revision's transaction, and can be run again after an interruption. The operation changes nothing if the columns and
+the index exist already.
 """
 
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
 
-from migrations.operations.indexes import CreateIndex
+from migrations.operations.indexes import CreateIndex, DropHnswIndex
 
 COLUMNS = {
     "sale_price": "numeric(12, 2)",
@@ -29,7 +30,7 @@ CHECKS = {
     "rating": "rating between 0 and 5",
     "review_count": "review_count >= 0",
 }
-INDEX = "product_sale_price_idx"
+INDEX, PRICE_INDEX = "product_sale_price_idx", "product_price_idx"
 _DONE = text(
     "select count(*) from pg_constraint where conrelid = 'shop.product'::regclass and conname = any(:names) "
     "and convalidated"
@@ -48,6 +49,7 @@ class AddOfferColumns(MigrateOperation):
 
 @Operations.implementation_for(AddOfferColumns)
 def _add_offer_columns(operations: Operations, _: AddOfferColumns) -> None:
+    _widen_price_index(operations)
     names = {name: f"product_{name}_check" for name in CHECKS}
     if operations.get_bind().scalar(_DONE, {"names": list(names.values())}) == len(CHECKS):
         return
@@ -57,7 +59,23 @@ def _add_offer_columns(operations: Operations, _: AddOfferColumns) -> None:
     # NOT VALID adds a constraint without a scan of the table. VALIDATE scans it, while searches and loads continue.
     added = [f"add constraint {names[name]} check ({check}) not valid" for name, check in CHECKS.items()]
     operations.execute(f"alter table shop.product {', '.join(added)}")
-    operations.invoke(CreateIndex(INDEX, "product", "(sale_price) where sale_price is not null"))
+    operations.invoke(CreateIndex(INDEX, "product", "(sale_price, product_id) where sale_price is not null"))
     operations.execute(
         f"alter table shop.product {', '.join(f'validate constraint {name}' for name in names.values())}"
     )
+
+
+def _widen_price_index(operations: Operations) -> None:
+    """Build the new index beside the old index, so that searches always have one."""
+    bind = operations.get_bind()
+    columns = "select indnkeyatts from pg_index where indexrelid = to_regclass(:name)"
+    if bind.scalar(text(columns), {"name": f"shop.{PRICE_INDEX}"}) == 2:
+        return
+    if bind.scalar(text("select 1 from shop.product limit 1")) is None:
+        operations.execute(f"drop index if exists shop.{PRICE_INDEX}")
+        operations.execute(f"create index {PRICE_INDEX} on shop.product (price, product_id)")
+        return
+    operations.invoke(CreateIndex(f"{PRICE_INDEX}_next", "product", "(price, product_id)"))
+    operations.invoke(DropHnswIndex(PRICE_INDEX, "product", 0, 0))
+    with operations.get_context().autocommit_block():
+        operations.execute(f"alter index shop.{PRICE_INDEX}_next rename to {PRICE_INDEX}")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations.offers import COLUMNS, INDEX
+from migrations.operations.offers import COLUMNS, INDEX, PRICE_INDEX
 
 revision = "0014"
 down_revision = "0013"
@@ -20,3 +20,5 @@ def downgrade() -> None:
     op.execute(f"delete from shop.deferred_index where name = '{INDEX}'")
     for name in COLUMNS:
         op.drop_column("product", name, schema="shop")
+    op.execute(f"drop index shop.{PRICE_INDEX}")
+    op.create_index(PRICE_INDEX, "product", ["price"], schema="shop")

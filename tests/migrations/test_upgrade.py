@@ -202,3 +202,16 @@ def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: S
     assert set(admin(database, names)) == before - of_later_revisions
     upgrade(database, settings)
     drift(database, settings)
+
+
+def test_an_upgrade_replaces_the_price_index_of_a_table_with_products(database: Database, settings: Settings) -> None:
+    admin(
+        database,
+        "insert into shop.product (product_id, sku, title, price) values (shop.product_id('a'), 'a', 'A', 5)",
+    )
+    columns = "select pg_get_indexdef(indexrelid) like '%%(price, product_id)' from pg_index where indexrelid = "
+    downgrade(database, settings, "0013")
+    assert admin(database, f"{columns} 'shop.product_price_idx'::regclass") == [(False,)]
+    upgrade(database, settings)
+    assert admin(database, f"{columns} 'shop.product_price_idx'::regclass and indisvalid") == [(True,)]
+    drift(database, settings)

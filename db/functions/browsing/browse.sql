@@ -1,30 +1,47 @@
--- Returns products to show before a query is typed: the products that pass the filter, encoded or not, in the order of
--- product_id. This order is the same on every call, mixes departments, and can be read from an index. It does not rank
+-- Returns products to show before a query is typed: the products that pass the filter, encoded or not. It does not rank
 -- the products.
 --
---   select sku, title, price from shop.browse('{"price": {"lt": 80}}', k => 24);
+--   select sku, title, effective_price from shop.browse('{"price": {"lt": 80}}', k => 24, sort => 'effective_price');
 --
--- `after` is the product_id of the last row of the previous page; null returns the first page. A null filter lets every
--- product pass.
+-- `sort` is price, price desc, effective_price or effective_price desc. The effective price is the price at the time of
+-- the statement (shop.effective_price). Products without a price come last, and product_id orders equal prices. A null
+-- `sort` orders by product_id. This order is the same on every call and mixes departments. Each order is read from an
+-- index.
+--
+-- `after_cursor` is the cursor of the last row of the previous page; null returns the first page. Without `sort`, the
+-- product_id of that row may be passed as `after` instead. A null filter lets every product pass.
 create or replace function shop.browse(
-    filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null
+    filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null,
+    sort text default null, after_cursor text default null
 )
 returns table (
     product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
-    availability text, color text, link text, image_link text, image_uri text, image_position smallint
+    availability text, color text, link text, image_link text, image_uri text, image_position smallint,
+    effective_price numeric, cursor text
 )
-language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 as $$
+declare
+    direction constant text := case when sort like '% desc' then 'desc' else 'asc' end;
+    keys text;
+    missing integer := k;
+    added integer;
 begin
     if k is null or k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
-            hint = 'A call returns 1 to @max_results@ products. For more, pass the last row''s product_id as after.';
+            hint = 'A call returns 1 to @max_results@ products. For more, pass the last row''s cursor as after_cursor.';
     end if;
-    return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
-            p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint
-        from shop.product p
-        left join shop.product_image i on i.product_id = p.product_id and i.position = 0
-        where (%s) and (%s)%s
-        order by p.product_id limit %s',
-        shop_private.catalog_condition(catalog), shop_private.filter_condition(filter),
-        case when after is not null then format(' and p.product_id > %L', after) end, k);
+    for keys in select * from shop_private.browse_keys(filter, catalog, after, sort, after_cursor) loop
+        return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
+                p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint,
+                shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at),
+                concat(%1$L || coalesce(f.key::text, '''') || ''|'', p.product_id)
+            from (%2$s) f
+            join shop.product p on p.product_id = f.product_id
+            left join shop.product_image i on i.product_id = p.product_id and i.position = 0
+            order by f.key %3$s, f.product_id %3$s',
+            sort || '|', keys, direction) using missing;
+        get diagnostics added = row_count;
+        missing := missing - added;
+        exit when missing = 0;
+    end loop;
 end $$;

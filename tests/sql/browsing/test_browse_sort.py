@@ -1,0 +1,202 @@
+"""shop.browse sorts by price and by effective price. Its pages list every product once, and read an index in order."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from db.errors import StatementRefused
+from db.roles import Role
+from db.search import ranking
+from db.search.ranking import SearchParams
+from tests.support.databases import ROLES, Databases
+from tests.support.filtering import Session
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+SORTS = ("price", "price desc", "effective_price", "effective_price desc")
+FEW_PRICES = st.sampled_from([None, "0", "1", "2.50", "3", "10", "9999999999.99"])
+DAYS = st.sampled_from([None, "-1 day", "1 day", "-infinity", "infinity"])
+FILTERS: list[Any] = [
+    None,
+    {"color": "100% red"},
+    {"effective_price": {"gte": 1, "lt": 10}},
+    {"effective_price": {"ne": 3}},
+    {"effective_price": [1, None]},
+    {"effective_price": None},
+    {"effective_price": {"exists": True}, "price": {"gt": 1}},
+    {"price": {"lte": 3}, "color": "100% red"},
+    {"or": [{"effective_price": 1}, {"sale_price": {"gt": 2}}]},
+]
+PRODUCTS = st.lists(
+    st.tuples(FEW_PRICES, FEW_PRICES, DAYS, DAYS, st.sampled_from(["100% red", "blue"]), st.sampled_from("ab")),
+    max_size=30,
+)
+INSERT = text(
+    "insert into shop.product "
+    "(product_id, sku, title, price, sale_price, sale_starts_at, sale_ends_at, color, catalog) "
+    "values (shop.product_id(:sku, :catalog), :sku, 'x', cast(:price as numeric), cast(:sale as numeric), "
+    "case when :starts like '%infinity' then cast(:starts as timestamptz) else now() + cast(:starts as interval) end, "
+    "case when :ends like '%infinity' then cast(:ends as timestamptz) else now() + cast(:ends as interval) end, "
+    ":color, :catalog)"
+)
+
+
+def pages(conn: Connection, k: int, sort: str | None, **arguments: Any) -> Iterator[list[ranking.BrowseItem]]:
+    after = None
+    while page := ranking.browse(conn, SearchParams(k=k, after=after, **arguments), sort):
+        yield page
+        after = page[-1].cursor
+
+
+@given(PRODUCTS, st.sampled_from(SORTS), st.sampled_from(FILTERS), st.integers(1, 7))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_all_pages_together_have_the_order_of_a_plain_order_by(
+    shop: "Shop", products: list[tuple[Any, ...]], sort: str, filter_: Any, k: int
+) -> None:
+    with shop.database.connect(None) as conn:
+        for n, (price, sale, starts, ends, color, catalog) in enumerate(products):
+            given = {"price": price, "sale": sale, "starts": starts, "ends": ends, "color": color, "catalog": catalog}
+            conn.execute(INSERT, {"sku": f"p{n}", **given})
+        conn.execute(text("insert into shop.catalog (catalog) values ('a'), ('b') on conflict do nothing"))
+        written = None if filter_ is None else json.dumps(filter_)
+        condition = conn.scalar(text("select shop.filter_sql(cast(:filter as jsonb))"), {"filter": written}) or "true"
+        field, _, direction = sort.partition(" ")
+        key = {
+            "price": "p.price",
+            "effective_price": "shop.effective_price(price, sale_price, sale_starts_at, sale_ends_at)",
+        }
+        expected = conn.exec_driver_sql(
+            f"select sku from shop.product p where catalog = 'a' and ({condition.replace('%', '%%')}) "
+            f"order by {key[field]} {direction} nulls last, product_id {direction}"
+        )
+        listed = list(pages(conn, k, sort, filter=written, catalog="a"))
+        assert [item.sku for page in listed for item in page] == list(expected.scalars())
+        assert all(len(page) == k for page in listed[:-1])
+        conn.rollback()
+
+
+def test_each_row_has_the_effective_price_of_the_moment(shop: "Shop") -> None:
+    shop.add("a", "b")
+    shop.run("update shop.product set price = 9, sale_price = 5 where sku = 'a'")
+    shop.run("update shop.product set price = 9, sale_price = 5, sale_ends_at = '2000-01-01' where sku = 'b'")
+    rows = ranking.browse(shop.connect(Role.ANALYST), SearchParams(), "effective_price")
+    assert [(row.sku, row.price, row.effective_price) for row in rows] == [("a", 9, 5), ("b", 9, 9)]
+
+
+def test_the_cursor_of_a_list_without_sort_continues_the_list_like_the_product_id(shop: "Shop") -> None:
+    shop.add(*(f"p{n}" for n in range(9)))
+    conn = shop.connect(Role.ANALYST)
+    by_id = shop.run("select sku from shop.product order by product_id")
+    assert [item.sku for page in pages(conn, 4, None) for item in page] == [row.sku for row in by_id]
+    [first, *_] = ranking.browse(conn, SearchParams(k=1))
+    assert first.cursor == str(first.product_id)
+    rows = shop.run("select sku from shop.browse(after => :after)", after=first.product_id)
+    assert [row.sku for row in rows] == [row.sku for row in by_id[1:]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sort => 'prise'", "sort is 'prise'"),
+        ("sort => ''", "sort is ''"),
+        ("sort => 'price', after_cursor => 'garbage'", "not a cursor of this order"),
+        ("sort => 'price', after_cursor => 'price desc|1.00|{id}'", "not a cursor of this order"),
+        ("sort => 'price', after_cursor => '{id}'", "not a cursor of this order"),
+        ("sort => 'price', after_cursor => 'price|1.00 or true|{id}'", "not a cursor of this order"),
+        ("after_cursor => 'price|1.00|{id}'", "not a cursor of this order"),
+        ("sort => 'price', after => '{id}'", "after is only for a list without sort"),
+        ("after => '{id}', after_cursor => '{id}'", "after is only for a list without sort"),
+    ],
+)
+def test_a_wrong_order_or_cursor_is_refused(shop: "Shop", arguments: str, message: str) -> None:
+    with pytest.raises(StatementRefused, match=message) as refused:
+        shop.run(f"select * from shop.browse({arguments.format(id='1' * 8 + '-1111' * 3 + '-' + '1' * 12)})")
+    assert refused.value.sqlstate == "22023"
+
+
+# --- plans
+
+
+@pytest.fixture(scope="module")
+def session(databases: Databases, template: str) -> Iterator[Session]:
+    """Yields a session in a database of 20,000 products. Half of them have one price, 1,000 have none, and 2,000 have a
+    sale price, which is in effect for 1,000 of them."""
+    database = databases.copy(template)
+    with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
+        conn.execute("set session_replication_role = replica")
+        conn.execute(
+            "insert into shop.product (product_id, sku, title, color, price, sale_price, sale_ends_at) "
+            "select shop.product_id('sku ' || n), 'sku ' || n, 'title', 'color ' || n % 4, "
+            "case when n % 20 = 1 then null when n % 2 = 0 then 50 else n end, "
+            "case when n % 10 = 3 then n / 2 end, case when n % 20 = 3 then '2000-01-01'::timestamptz end "
+            "from generate_series(1, 20000) n"
+        )
+        conn.execute("insert into shop.catalog (catalog) values ('main')")
+        conn.execute("vacuum analyze shop.product")
+        conn.execute(f"set role {ROLES.analyst}")
+        conn.execute("set max_parallel_workers_per_gather = 0")  # as shop.browse sets it
+        yield conn
+
+
+def scans(session: Session, statement: str) -> tuple[dict[str, int], str]:
+    """Returns how many rows the statement reads by each index, or by the table's name, and its plan as text."""
+    row = session.execute(f"explain (analyze, format json) {statement}").fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    read: dict[str, int] = {}
+
+    def walk(node: dict[str, Any]) -> None:
+        name = node.get("Index Name") or node.get("Relation Name")
+        if name:
+            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            read[name] = read.get(name, 0) + int((node["Actual Rows"] + removed) * node["Actual Loops"])
+        for child in node.get("Plans", ()):
+            walk(child)
+
+    walk(row[0][0]["Plan"])
+    return read, str(row[0])
+
+
+BY_PRICE, BY_SALE_PRICE = "product_price_idx", "product_sale_price_idx"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    "after", ["null", "'{sort}|200.00|{id}'", "'{sort}||{id}'"], ids=["first page", "later page", "without price"]
+)
+@pytest.mark.parametrize("filter_", [None, {"color": ["color 1", "color 2"]}, {"{field}": {"gte": 120}}])
+def test_a_page_reads_few_entries_of_the_price_indexes(session: Session, sort: str, after: str, filter_: Any) -> None:
+    field = sort.removesuffix(" desc")
+    written = "null" if filter_ is None else f"'{json.dumps(filter_)}'".replace("{field}", field)
+    place = after.format(sort=sort, id="80000000-0000-0000-0000-000000000000")
+    statements = session.execute(
+        f"select * from shop_private.browse_keys({written}, 'main', null, '{sort}', {place})"  # type: ignore[arg-type]
+    ).fetchall()
+    assert len(statements) == (1 if "||" in place else 2)
+    if field in written:
+        statements = statements[:-1]  # no product without a price passes this filter, so all of them are read
+    for (statement,) in statements:
+        read, plan = scans(session, statement.replace("$1", "24"))
+        assert sum(read.values()) <= 200, plan
+        assert set(read) <= {BY_PRICE, BY_SALE_PRICE}, plan
+        if "union all" in statement:
+            assert set(read) == {BY_PRICE, BY_SALE_PRICE}, plan
+
+
+def test_pages_read_each_index_once_even_if_every_product_is_on_sale(session: Session) -> None:
+    session.execute("reset role")
+    with session.transaction(force_rollback=True):
+        session.execute("update shop.product set sale_price = price / 2, sale_ends_at = null")
+        [(statement,), _] = session.execute(
+            "select * from shop_private.browse_keys(null, 'main', null, 'effective_price', null)"
+        ).fetchall()
+        read, plan = scans(session, statement.replace("$1", "24"))
+    session.execute(f"set role {ROLES.analyst}")
+    assert read[BY_PRICE] <= 30, plan
+    assert read[BY_SALE_PRICE] <= 30, plan
