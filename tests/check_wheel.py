@@ -1,8 +1,8 @@
 """Builds the wheel, installs it in a new environment and uses Windowshop there. `make wheel` runs this file.
 
 The new environment imports third-party packages from the current environment, because a .pth file adds the current
-site-packages folder to its search path. The editable installation of Windowshop cannot be imported there: Python
-ignores .pth files in a folder that another .pth file adds.
+site-packages folder to its search path. An editable installation of Windowshop in that folder is not imported, because
+Python ignores .pth files in a folder that another .pth file adds.
 """
 
 import os
@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def build(place: Path) -> Path:
-    """Builds the wheel from a copy of the source. In the source tree, setuptools would leave a build folder behind and
-    pack old files from it the next time."""
+    """Builds the wheel from a copy of the source. A build in the source tree would leave a build folder there, and the
+    next build would pack old files of that folder."""
     source, dist = place / "source", place / "dist"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
@@ -83,7 +83,7 @@ def check_contents(wheel: Path) -> None:
     _expect(modules <= packed, f"the wheel lacks {sorted(modules - packed)}")
     extra = [path for path in packed if path.startswith((EXCLUDED, "tests", "docs", "benchmarks"))]
     _expect(not extra, f"the wheel must not contain {extra}")
-    print(f"{len(packed)} files: all needed files and no excluded file")
+    print(f"The wheel has {len(packed)} files. No needed file is missing, and no excluded file is in it.")
 
 
 def install(wheel: Path, environment: Path) -> Path:

@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.nodeid))
 
 
-@pytest.hookimpl(optionalhook=True)  # a run of a single process has no such hook
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist, this hook is unknown to pytest
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
     return GroupScheduling(config, log)
 
@@ -121,7 +121,7 @@ def clip_database(databases: Databases, clip_template: tuple[str, Path], setting
 
 @pytest.fixture
 def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
-    """Returns a function. For a database and a role, it returns the environment variables of a `windowshop` process."""
+    """Returns a function that takes a database and a role and returns the environment of a `windowshop` process."""
 
     def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)

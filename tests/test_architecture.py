@@ -52,7 +52,7 @@ def test_imports_follow_the_contracts() -> None:
 
 
 def imported_of(libraries: tuple[str, ...], statement: str) -> str:
-    """Returns the names of those given libraries that a new interpreter has loaded after the statement."""
+    """Runs the statement in a new interpreter. Returns the names of those libraries that the statement loads."""
     code = f"import sys; {statement}; print([name for name in {libraries!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ def test_importing_a_package_loads_no_heavy_library(module: str) -> None:
 
 
 def test_db_needs_httpx_and_pillow_only_for_fetching_and_images() -> None:
-    """An installation without the extras `encoder` and `web` can import all other modules of db."""
+    """An installation without the extras `encoder` and `web` can import db except db.fetching and db.images."""
     modules = [
         name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for path in source_files(".py", folders=("db",))
@@ -119,8 +119,8 @@ def test_no_two_classes_share_a_name() -> None:
 
 
 def test_only_ranking_py_calls_shop_search() -> None:
-    """One caller keeps the list of the options of shop.search in one place. statement.py does not call the function: it
-    writes the text that --sql prints."""
+    """A single caller keeps the options of shop.search in one place. statement.py only writes the text of a call, which
+    `--sql` prints."""
     callers = {
         name(path)
         for path in source_files(".py", folders=PACKAGES)

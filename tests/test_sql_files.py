@@ -1,4 +1,4 @@
-"""Each SQL file defines one object. Folder size, line length, body length and number of parameters have limits."""
+"""Each SQL object is defined in a file of its name. Folders, lines, function bodies and parameter lists have limits."""
 
 import re
 from collections import Counter
@@ -28,7 +28,7 @@ def test_every_object_is_defined_in_a_file_of_its_name() -> None:
     assert wrong == []
 
 
-def test_a_function_that_creates_a_view_is_named_create_and_the_name_of_the_view() -> None:
+def test_a_function_that_creates_a_view_is_named_create_underscore_and_the_name_of_the_view() -> None:
     """Functions create the views that read the vectors of the serving model. For example, create_searchable creates
     searchable."""
     created = {

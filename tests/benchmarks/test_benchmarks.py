@@ -1,4 +1,4 @@
-"""The benchmarks run on a thousand products. A cell is one kind of query with one filter."""
+"""The search benchmarks run with a thousand products. A cell is one kind of query with one filter."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """Returns those of hnswlib and Faiss that are installed. Each builds the index of these tests within a second."""
+    """Returns hnswlib and Faiss, as far as they are installed. Each peer indexes these products within a second."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 

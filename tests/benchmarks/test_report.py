@@ -1,4 +1,4 @@
-"""benchmarks/README.md, benchmarks/results/*.md and goals.toml agree with the kept results and with the code."""
+"""benchmarks/README.md, benchmarks/results/*.md and goals.toml agree with the stored results and with the code."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_every_page_equals_the_output_of_the_report_command() -> None:
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=lambda benchmark: benchmark.name)
-def test_only_missed_goals_have_an_explanation(benchmark: Benchmark) -> None:
+def test_a_goal_has_an_explanation_if_and_only_if_it_is_missed(benchmark: Benchmark) -> None:
     for goal in benchmark.goals:
         assert bool(goal.why) == (page.line_of(goal, KEPT[goal.result]).met is False), goal.what
 

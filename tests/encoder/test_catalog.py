@@ -80,7 +80,7 @@ def test_bad_images_are_quarantined_with_their_reason_and_good_images_are_encode
     assert_complete(clip_database, 40)
 
 
-def test_sigterm_finishes_current_batches_and_releases_other_items(
+def test_an_encoder_that_gets_sigterm_finishes_its_batches_and_releases_its_other_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 1500)
@@ -121,7 +121,7 @@ def held_by(database: Database, pid: int) -> int:
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
-    """Start `kills` encoders one after another and SIGKILL each while it works. Then let one encoder finish.
+    """Start `kills` encoders one after another, and kill each encoder while it works. Then let one encoder finish.
     `lease` is in seconds."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
@@ -146,7 +146,7 @@ def kill_again_and_again(
         process.terminate()
         process.wait(60)
     taken = time.monotonic() - started
-    print(f"finished {taken:.0f} s after the last restart; {interrupted} kills hit an encoder that held items")
+    print(f"finished {taken:.0f} s after the last restart; {interrupted} of the killed encoders held items")
 
 
 @pytest.mark.soak

@@ -1,8 +1,8 @@
-"""A model is pinned to a commit and loaded from safetensors. No code of a model's author runs, a cached model needs no
-network, and each model family's vectors equal the reference.
+"""A model is pinned to a commit and loaded from safetensors. No code of a model's author runs, and a cached model needs
+no network. The vectors of each model family equal those that the library transformers computes.
 
 After an intended change of the vectors, run UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py and review the
-difference of the golden file.
+change of the golden file.
 """
 
 import json
@@ -77,7 +77,7 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
 def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
     folder = reproducible_model(family, tmp_path / family)
     model = load(str(folder))
-    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would pad every text to the length of the longest
+    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would pad every text to its longest text
     vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("UPDATE_GOLDEN"):
@@ -154,7 +154,7 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match="cannot be loaded"):
             load(str(folder))
-    else:  # transformers uses its own processor class instead
+    else:  # transformers ignores the code and uses a processor class of the library
         load(str(folder))
     assert not proof.exists()
 

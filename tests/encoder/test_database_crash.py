@@ -60,7 +60,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
         wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
     assert recovery_seconds, "all items were encoded before the first kill"
     slowest = max(recovery_seconds)
-    print(f"{len(recovery_seconds)} of {kills} kills interrupted the work; it continued within {slowest:.1f} s")
+    print(f"{len(recovery_seconds)} of {kills} kills interrupted the encoder; it continued within {slowest:.1f} s")
     assert len(vectors(database)) == 2 * count
     with database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing is waiting or quarantined
@@ -101,8 +101,8 @@ def waiting(database: Database) -> int:
 
 
 def recall(database: Database, queries: int = 50, k: int = 10) -> float:
-    """Returns recall@k of the index that survived the kills, with stored image vectors as queries. A product as near
-    as the k-th nearest product counts as found."""
+    """Returns recall@k of the index of images, with stored image vectors as queries. A product that is as near as the
+    k-th nearest product counts as found."""
     nearest = text(
         "select array(select embedding <=> q.embedding from shop.clip_image order by embedding <=> q.embedding "
         "limit :k) "

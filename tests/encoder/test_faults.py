@@ -87,7 +87,7 @@ def encode_all(database: Database, folder: Path, settings: EncoderSettings) -> N
 
 
 def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> list[int]:
-    """Let the first forward pass of several inputs, and one in twenty later passes, run out of memory.
+    """Let the first forward pass with several inputs run out of memory. Later passes fail with a probability of 0.05.
 
     Returns a list with the number of failed passes.
     """

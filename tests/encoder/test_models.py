@@ -1,5 +1,5 @@
-"""Models are loaded by name and by folder. Tiny CLIP and SigLIP models run the code that loads real checkpoints.
-Vectors of the starter model are also checked for their meaning."""
+"""Models are loaded by name and by folder. The code that loads real checkpoints also loads tiny CLIP and SigLIP models.
+The vectors of the starter model also have a sensible meaning."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_texts_and_images_become_unit_vectors_of_one_space(model: Model) -> None
     assert np.allclose(np.linalg.norm(np.concatenate([texts, images]), axis=1), 1, atol=1e-4)
 
 
-def test_a_vector_does_not_depend_on_its_batch(model: Model) -> None:
+def test_a_vector_does_not_depend_on_the_other_inputs_of_its_batch(model: Model) -> None:
     texts = ["chair", "a very long description of something or other " * 3, "b"]
     together = model.encode_texts(texts)
     for text, vector in zip(texts, together, strict=True):

@@ -1,4 +1,4 @@
-"""A running encoder turns the text in a SQL statement into a vector, for any session, such as a psql session."""
+"""A running encoder turns the text in an SQL statement into a vector, for any session, such as a psql session."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images on other hosts are fetched beside titles and files. A host that does not answer delays only its own images."""
+"""Images on other hosts are fetched while titles and files are encoded. A silent host delays only its own images."""
 
 import threading
 import time
@@ -37,7 +37,7 @@ SETTINGS = EncoderSettings(image_batch=8, title_batch=50, fetch_per_host=2, read
 
 
 class Hosts:
-    """Stands in for the fetcher. `silent` hosts answer only when `end` is set."""
+    """Replaces the fetcher. A read from a host in `silent` blocks until `end` is set, and then fails."""
 
     def __init__(self) -> None:
         self.silent: set[str] = set()
@@ -85,7 +85,7 @@ def conn(shop: "Shop") -> Iterator[Connection]:
 
 @pytest.fixture
 def stop() -> Iterator[threading.Event]:
-    """Yields an event that is set after a minute. Without work, a lane waits until the event is set."""
+    """Yields an event that is set after a minute. The event ends a lane that still waits for work."""
     event = threading.Event()
     limit = threading.Timer(60, event.set)
     limit.start()
@@ -102,7 +102,7 @@ def images(batch: ClaimedBatch) -> list[str]:
 
 
 def take(batches: Iterator[ClaimedBatch], count: int) -> list[str]:
-    """Returns the part of each title, and the host of each image, of the next batches with `count` items in all."""
+    """Takes batches with `count` items in all. Returns "title" for a title, and the host or "file" for an image."""
     taken: list[str] = []
     while len(taken) < count:
         batch = next(batches)
@@ -120,8 +120,8 @@ def test_titles_and_files_come_first_and_do_not_wait_for_a_silent_host(
     shop.add("file a", "file b")
     batches = lane.read(conn, stop, once=False)
     assert take(batches, 34) == ["title"] * 32 + ["file"] * 2
-    wait_until(lambda: hosts.read_at, 60, "the silent host is asked")
-    assert hosts.read_at == ["silent.example"]  # one connection waits for the host
+    wait_until(lambda: hosts.read_at, 60, "a request to the silent host")
+    assert hosts.read_at == ["silent.example"]  # only one request waits for the silent host
 
 
 def test_images_of_other_hosts_are_encoded_while_a_host_is_silent(
@@ -144,7 +144,7 @@ def test_with_once_the_lane_ends_and_leaves_the_images_of_dead_hosts_for_later(
     add_remote(shop, "dead.example", 300)
     add_remote(shop, "gone.example", 3)
     hosts.failing["gone.example"] = ImageRejected("the server answers 404")
-    shop.encode_all()  # titles
+    shop.encode_all()  # encodes only the titles, because no image is in a file
     assert list(lane.read(conn, threading.Event(), once=True)) == []
     assert hosts.read_at.count("dead.example") == 1
     states = "select host, state::text, count(*) from shop_private.work group by 1, 2 order by 1"
@@ -152,7 +152,7 @@ def test_with_once_the_lane_ends_and_leaves_the_images_of_dead_hosts_for_later(
     assert lane.counters.failed == 4
 
 
-def test_a_host_that_dies_gets_no_further_fetches_and_its_images_go_back(
+def test_a_host_that_dies_gets_no_further_fetches_and_its_images_are_no_longer_leased(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     add_remote(shop, "cdn.example", 100)
@@ -161,11 +161,11 @@ def test_a_host_that_dies_gets_no_further_fetches_and_its_images_go_back(
     assert set(take(batches, 8)) == {"cdn.example"}
     hosts.failing = {"cdn.example": FetchFailed("Connection refused")}
     before = len(hosts.read_at)
-    for batch in batches:  # images that were fetched before
+    for batch in batches:  # these images were fetched before the host died
         if batch.decoding:
             batch.decoding.close()
         shop.run("delete from shop_private.work where batch_size is not null")
-    assert len(hosts.read_at) - before < 2 * 8 + 3 * 2  # fetches in progress, and those before the pause
+    assert len(hosts.read_at) - before < 2 * 8 + 3 * 2  # fetches in progress, and fetches that began before the pause
     assert shop.value("select count(*) from shop_private.work where state = 'leased'") == 0
     assert shop.value("select paused_until > clock_timestamp() from shop_private.fetch_host")
 
@@ -224,10 +224,10 @@ def test_beyond_1000_hosts_a_minute_further_hosts_share_a_log_line() -> None:
     assert len(log._logged) <= 1001
 
 
-def test_no_further_image_is_fetched_while_fetched_images_of_too_many_bytes_wait(
+def test_no_further_image_is_fetched_while_the_waiting_images_exceed_the_byte_limit(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("encoder.lanes.remote_images._MAX_BYTES", 15)  # two images have fewer bytes, four have more
+    monkeypatch.setattr("encoder.lanes.remote_images._MAX_BYTES", 15)  # fewer bytes than four images have
     add_remote(shop, "cdn.example", 20)
     shop.encode_all()
     fetching.answered(conn, "cdn.example")
@@ -269,7 +269,7 @@ def test_with_once_all_files_are_encoded_and_a_host_that_refuses_300_images_is_a
 
 @pytest.mark.soak
 @pytest.mark.parametrize("address", ["https://img.dead-host.example/{}.jpg", "http://127.0.0.1:9/{}.jpg"])
-def test_files_behind_300_dead_addresses_take_at_most_a_fifth_longer_than_alone(
+def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
     clip_database: Database, clip_folder: Path, tmp_path: Path, address: str
 ) -> None:
     settings = EncoderSettings(device="cpu", fetch_networks="127.0.0.0/8", fetch_ports="9")
@@ -282,7 +282,7 @@ def test_files_behind_300_dead_addresses_take_at_most_a_fifth_longer_than_alone(
     encoded = text("select count(*) from shop.clip_image")
 
     def seconds(number: int, dead: int) -> float:
-        """Returns how long 30 new files take when `dead` addresses were loaded just before."""
+        """Loads `dead` images of a dead host and then 30 files. Returns the time until the files are encoded."""
         with clip_database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for n in range(dead):

@@ -60,7 +60,8 @@ def test_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
     env: dict[str, str], clip_database: Database
 ) -> None:
     before = counts(clip_database)
-    assert windowshop("catalog", "drop", "sample", env=env).returncode == 1  # the question got no answer
+    unanswered = windowshop("catalog", "drop", "sample", env=env)  # the standard input is empty
+    assert unanswered.returncode == 1
     assert counts(clip_database) == before
     dropped = windowshop("catalog", "drop", "sample", "--yes", env=env)
     assert dropped.stdout == "Catalog sample is deleted, with 3 products.\n", dropped.stderr
@@ -103,7 +104,7 @@ def test_without_the_catalog_main_the_shown_sql_names_the_only_catalog(
     assert (shown.returncode, "catalog" in shown.stdout) == (0, False), shown.stderr
 
 
-def test_a_type_beside_a_short_title_is_printed_whole() -> None:
+def test_the_product_type_is_printed_whole_if_the_title_is_short() -> None:
     output = io.StringIO()
     hit = ListedProduct("WS-01151", "Shoes", "Clothing & access", Decimal(82), "USD", "in_stock", 0.5)
     print_hits([hit], Console(file=output, width=80))

@@ -1,5 +1,5 @@
-"""Each mistake at the command line gives the documented exit code and one clear error without a traceback. The error
-names the fault, its place and the cure."""
+"""Each mistake at the command line gives the documented exit code and one error without a traceback. The error names
+the fault, and often also the remedy."""
 
 import json
 import shutil
@@ -70,7 +70,7 @@ def test_a_database_without_the_schema_is_an_error(env: dict[str, str], database
     assert "windowshop db upgrade" in said
 
 
-def test_a_setting_out_of_range_is_named(env: dict[str, str]) -> None:
+def test_the_error_about_an_invalid_setting_names_the_setting(env: dict[str, str]) -> None:
     said = refused("search", "chair", env={**env, "WINDOWSHOP_STATEMENT_TIMEOUT_MS": "soon"}, code=2)
     assert "WINDOWSHOP_STATEMENT_TIMEOUT_MS" in said
 
@@ -83,7 +83,7 @@ def test_a_home_folder_that_is_a_file_is_an_error(env: dict[str, str], tmp_path:
     )
 
 
-def test_without_an_encoder_the_error_says_how_to_start_one(
+def test_without_an_encoder_the_error_says_how_to_start_an_encoder(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 3)
@@ -188,7 +188,7 @@ def test_a_search_prints_a_table_json_or_sql_that_psql_runs(
         assert windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env).stdout.count("\n") == 10
 
 
-def test_model_serve_switches_the_model_or_says_why_it_cannot(
+def test_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     folder = tiny_models.make_siglip(tmp_path / "siglip")

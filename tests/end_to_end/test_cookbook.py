@@ -93,7 +93,7 @@ class Part(SampleSource):
 @dataclass(frozen=True)
 class RecipeRunner:
     database: Database
-    folder: Path  # the working folder of psql, which has an image file
+    folder: Path  # the working folder of psql; it contains an image file
     psql: str
     environment: dict[str, str]
 
@@ -137,7 +137,7 @@ class RecipeRunner:
         return len(done.stdout.splitlines())
 
     def statements(self, block: str, role: Role) -> int:
-        """Prepare the SQL statements of a program whose database driver is not installed. Returns their number."""
+        """Prepare the SQL statements of a program whose database driver is not installed, and return their number."""
         statements = re.findall(r'"(SELECT [^"]*)"', block)
         with psycopg.connect(self.address(role), autocommit=True) as conn:
             for name, statement in enumerate(statements):

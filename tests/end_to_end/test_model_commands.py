@@ -138,7 +138,7 @@ def test_a_deferred_index_is_listed_and_built(env_with_two_models: dict[str, str
     assert "Deferred" not in said(env_with_two_models, "index", "status")
 
 
-def test_a_command_for_an_unknown_or_unfit_model_gives_one_clear_error(env_with_two_models: dict[str, str]) -> None:
+def test_a_command_for_an_unknown_or_unsuitable_model_gives_one_error(env_with_two_models: dict[str, str]) -> None:
     assert "no other model has served before" in refused(env_with_two_models, "model", "rollback")
     assert "there is no model" in refused(env_with_two_models, "model", "promote", "nothing")
     assert "there is no model" in refused(env_with_two_models, "model", "retire", "nothing")

@@ -1,5 +1,4 @@
-"""A hot standby answers searches. It can also turn a new text into a vector, because its gateway entry points to the
-primary."""
+"""A hot standby answers searches. For a search with a new text, the standby asks the primary for the vector."""
 
 import os
 import shutil

@@ -119,7 +119,7 @@ def test_revisions_that_retire_a_model_pass_ruff_and_a_downgrade_restores_empty_
     assert set(WIDE_TABLES) < set(tables(two_model_database))
     with two_model_database.connect(Role.ANALYST) as conn:
         assert coverage(conn)["wide"]["image"].waiting == PRODUCTS
-    upgrade(two_model_database, settings)  # the revision files still exist
+    upgrade(two_model_database, settings)  # runs the revisions again, because their files still exist
     drift(two_model_database, settings)
     assert statuses(two_model_database)["wide"] == "retired"
 
@@ -164,7 +164,7 @@ def test_the_serving_model_and_an_unknown_model_cannot_be_retired(
     assert statuses(two_model_database) == {"toy": "serving", "wide": "building"}
 
 
-def test_a_model_that_is_promoted_before_an_upgrade_would_retire_it_keeps_its_tables(
+def test_an_upgrade_that_would_retire_the_serving_model_is_refused(
     two_model_database: Database, settings: Settings
 ) -> None:
     retire_model(two_model_database, settings, "wide")
@@ -220,7 +220,7 @@ def indexes(database: Database, model: str = "toy") -> dict[str, tuple[int, int,
         }
 
 
-def test_indexes_are_rebuilt_under_their_names_and_a_downgrade_restores_them(
+def test_rebuilt_indexes_keep_their_names_and_a_downgrade_restores_the_old_indexes(
     two_model_database: Database, settings: Settings
 ) -> None:
     assert indexes(two_model_database) == {"toy_image_hnsw": (16, 64, True), "toy_title_hnsw": (16, 64, True)}

@@ -1,6 +1,6 @@
 """Every fault in a feed gives a clear message. test_bad_files.py tests the faults of delimited files."""
 
-# ruff: noqa: E501 - one case per line, so that the tables read as tables
+# ruff: noqa: E501 - with one case per line, the tables are easier to read
 
 import gzip
 import io
@@ -61,7 +61,7 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "JSON-LD: huge": ("a.jsonld", b'{"@type": "Product",\n "name": "' + BIG + BIG + b'"}', NotACatalog, "one JSON document of more than 16 MiB", "JSON Lines"),
     "Parquet: only its first bytes": ("a.parquet", b"PAR1", NotACatalog, "is not a whole Parquet file", "again"),
     "Parquet: cut off": ("a.parquet", b"PAR1" + b"\0" * 1000, NotACatalog, "is not a whole Parquet file", "again"),
-    "gzip: cut off in the head": ("a.csv.gz", gzip.compress(b"sku,title\n1,a\n")[:-9], SourceDamaged, "packed with gzip, and damaged or cut off", "gzip -t"),
+    "gzip: cut off": ("a.csv.gz", gzip.compress(b"sku,title\n1,a\n")[:-9], SourceDamaged, "packed with gzip, and damaged or cut off", "gzip -t"),
     "gzip: twice": ("a.csv.gz", gzip.compress(gzip.compress(b"sku,title\n")), NotACatalog, "is packed twice with gzip", ""),
     "gzip: nothing in it": ("a.csv.gz", gzip.compress(b""), NothingToLoad, "is empty", ""),
     "gzip: Parquet": ("a.parquet.gz", gzip.compress(b"PAR1" + b"\0" * 100), NotACatalog, "is Parquet packed with gzip", "gunzip"),
@@ -82,8 +82,8 @@ def test_a_file_that_is_not_a_feed_raises_an_error_before_the_first_row(case: st
     assert "\n" not in error.message
 
 
-# Each file has a fault in one row. A case is the name of the file, its content before the row, the row, and its content
-# after the row, followed by the line number, SKU and a part of the reason in the list of rejects.
+# Each file has a fault in one row. A case is the name of the file, the content before the row, the row, and the content
+# after the row. The line number, the SKU and a part of the reason follow, as the list of rejects shows them.
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
@@ -123,7 +123,7 @@ DAMAGED: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", DAMAGED)
-def test_a_truncated_file_yields_its_rows_and_then_the_error(case: str, tmp_path: Path):
+def test_a_damaged_file_yields_rows_and_then_the_error(case: str, tmp_path: Path):
     name, content, message = DAMAGED[case]
     (tmp_path / name).write_bytes(content)
     rows, error = until_damaged(tmp_path / name)

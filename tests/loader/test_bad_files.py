@@ -104,7 +104,7 @@ def test_a_file_that_is_not_a_catalog_raises_an_error_and_loads_no_row(
 
 
 GOOD = b"good,Good one,5,\n"
-ROWS: dict[str, tuple[bytes, str, str, str]] = {  # (bad row, line, SKU and reason in the list of rejects)
+ROWS: dict[str, tuple[bytes, str, str, str]] = {  # a bad row, and its line, SKU and reason in the list of rejects
     "Latin-1": (b"bad,Caf\xe9,5,\n", "3", "bad", "not UTF-8: byte 0xE9 at position 8 of line 3"),
     "invalid UTF-8": (b"bad,\xff\xfe,5,\n", "3", "bad", "not UTF-8: byte 0xFF at position 5 of line 3"),
     "surrogate in UTF-8": (b"bad,\xed\xa0\x80,5,\n", "3", "bad", "not UTF-8: byte 0xED"),
@@ -136,7 +136,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # (bad row, line, SKU and reas
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
     "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),
     "101 images": (b"bad,a,5," + b"|".join(b"%d.jpg" % n for n in range(101)) + b"\n", "3", "bad", "101 images"),
-    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # ' disarms the formula
+    "formula": (b"=cmd(),,5,\n", "3", "'=cmd()", "title is empty"),  # a spreadsheet does not run a formula after '
 }  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def test_a_path_without_read_permission_is_an_error(locked: str, load: Load, pub
     (folder / "goods.csv").write_text("sku,title\n1,a\n")
     (folder / locked).chmod(0)
     try:
-        if is_root := os.geteuid() == 0:  # root may read everything
+        if is_root := os.geteuid() == 0:  # root may read every file
             os.seteuid(NOBODY)
         error = error_of(load(folder / "goods.csv"))
     finally:
@@ -278,9 +278,7 @@ def test_a_database_without_schema_is_an_error(
     assert "db upgrade" in (error.hint or "")
 
 
-def test_a_json_value_without_an_end_is_scanned_in_time_that_grows_with_its_length(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_json_value_without_an_end_is_scanned_in_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scanned: list[int] = []
 
     class Token:

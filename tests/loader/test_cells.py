@@ -56,7 +56,7 @@ def test_the_value_of_a_field_is_converted_to_text(field: str, value: Any, text:
         ("price", {"amountMicros": "1e3", "currencyCode": "EUR"}, "price is an object without"),
     ],
 )
-def test_an_ambiguous_value_is_refused_with_the_reason(field: str, value: Any, reason: str):
+def test_a_value_that_cannot_become_one_text_is_refused_with_the_reason(field: str, value: Any, reason: str):
     with pytest.raises(ValueError, match=reason):
         one_text(field, value)
 
@@ -101,7 +101,7 @@ def test_html_becomes_plain_text(html: str, text: str):
 
 @given(st.lists(st.sampled_from(["a", "/", ",", ";", "|", " ", "http://", "https://", "s3://", "://", "é"])))
 def test_the_case_of_the_first_scheme_does_not_change_how_addresses_are_split(rest: list[str]):
-    # A scheme in capitals is read by the general rules for all texts.
+    # A text that begins with https:// takes a fast path in the code, and a text that begins with HTTPS:// does not.
     assert image_paths("".join(["https://", *rest])) == [
         path.replace("HTTPS://", "https://") for path in image_paths("".join(["HTTPS://", *rest]))
     ]

@@ -46,7 +46,7 @@ def test_rejected_rows_give_one_error_line_and_exit_code_6(env: dict[str, str], 
     )
 
 
-def test_a_load_of_a_damaged_file_prints_what_is_stored_and_ends_with_the_error(env: dict[str, str], tmp_path: Path):
+def test_a_load_of_a_damaged_file_prints_the_number_of_stored_rows_and_the_error(env: dict[str, str], tmp_path: Path):
     items = "".join(f"<item><id>{n}</id><title>Bag {n}</title></item>" for n in range(5010))
     (tmp_path / "feed.xml").write_text(f"<rss><channel>{items}<item><id>x</wrong></channel></rss>")
     done = windowshop("load", "feed.xml", env=env, cwd=tmp_path)
@@ -63,7 +63,7 @@ def test_a_load_of_a_damaged_file_prints_what_is_stored_and_ends_with_the_error(
     assert f" {stored:,} unchanged" in again.stdout
 
 
-def test_an_interrupted_load_prints_what_is_stored(env: dict[str, str], database: Database, tmp_path: Path):
+def test_an_interrupted_load_prints_the_number_of_stored_rows(env: dict[str, str], database: Database, tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title\n1,Red bag\n2,Blue bag\n")
     assert windowshop("load", "goods.csv", env=env, cwd=tmp_path).returncode == 0
     (tmp_path / "goods.csv").write_text("sku,title\n1,Green bag\n2,Blue bag\n")

@@ -1,5 +1,5 @@
-"""A load reports the field that each column fills. A column without a value in the whole file is not chosen for a field
-if a later choice has values."""
+"""A load reports the field that each column fills. If the preferred column of a field has no value in the whole file,
+the field takes the next suitable column."""
 
 import json
 from collections.abc import Callable

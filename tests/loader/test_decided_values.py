@@ -35,7 +35,7 @@ def test_an_ambiguous_price_is_dropped_if_other_prices_contradict_each_other(
     load_catalog(emptied_database, path)
     loaded = prices_of(emptied_database)
     assert loaded["1"] == 7 and loaded["2"] == 1290 and loaded["4"] == Decimal("1290.50")
-    assert "3" not in loaded  # in the number 1290.5 the point is a decimal point, in "1.290,00" it groups digits
+    assert "3" not in loaded  # the point separates decimals in 1290.5 but groups digits in "1.290,00"
 
 
 def test_parquet_decimals_are_numbers(emptied_database: Database, tmp_path: Path):

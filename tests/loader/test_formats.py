@@ -1,4 +1,4 @@
-"""Each format is loaded into the catalog."""
+"""Shopee tables, plain tables and folders of images are loaded into the catalog."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_shopee_folder_is_loaded_from_its_training_table_and_images(database: 
     ]
 
 
-def test_a_shopee_table_without_label_groups_is_loaded_by_its_path(database: Database, shopee: Path):
+def test_a_shopee_table_without_label_groups_can_be_loaded(database: Database, shopee: Path):
     summary = load_catalog(database, shopee / "test.csv")
     assert (summary.source, summary.inserted) == ("shopee", 1)
     assert products(database)["test_1"]["attributes"] == {}

@@ -88,7 +88,7 @@ def loaded(text: str, name: str, folder: Path) -> ValidatedProduct:
         (SCHEMA_ORG, "product.json", {**RATED, "compare_at_price": Decimal("99.0"), "quantity": 7}),
     ],
 )
-def test_a_platform_fills_the_columns(text: str, name: str, expected: dict[str, Any], tmp_path: Path):
+def test_each_export_fills_the_columns_of_an_offer(text: str, name: str, expected: dict[str, Any], tmp_path: Path):
     found = loaded(text, name, tmp_path)
     assert found.warnings == ()
     assert {column: getattr(found.product, column) for column in expected} == expected
@@ -145,12 +145,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("field", "values", "reason"), CASES)
-def test_an_odd_cell_is_dropped_with_a_named_warning(field: str, values: dict[str, Any], reason: str, tmp_path: Path):
+def test_a_faulty_cell_is_dropped_with_a_warning_that_names_the_column(
+    field: str, values: dict[str, Any], reason: str, tmp_path: Path
+):
     row = {"sku": "1", "title": "Good", "price": 9, "currency": "EUR", **values}
     found = loaded(json.dumps(row) + "\n", "goods.jsonl", tmp_path)
     assert dict(found.warnings)[field].find(reason) >= 0
     assert found.product.price == 9
-    assert found.product.sale_price is None  # also without one of its dates, because the sale could be over
+    assert (
+        found.product.sale_price is None
+    )  # dropped too if a date of the sale is faulty, because the sale could be over
 
 
 def test_an_object_in_a_column_becomes_an_attribute(tmp_path: Path):

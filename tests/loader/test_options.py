@@ -143,7 +143,7 @@ def test_the_encoding_of_a_table_can_be_given(encoding: str, tmp_path: Path) -> 
     assert [row.fields["title"] for row in rows(path, encoding=encoding)] == ["Café „Stühle“ - 12 €", "Lamp"]
 
 
-def test_utf16_without_a_byte_order_mark_is_read_if_it_is_given(tmp_path: Path) -> None:
+def test_utf16_without_a_byte_order_mark_is_read_if_the_encoding_is_given(tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_bytes(TABLE.encode("utf-16-be"))
     assert [row.fields["title"] for row in rows(path, encoding="utf-16")] == ["Café „Stühle“ - 12 €", "Lamp"]

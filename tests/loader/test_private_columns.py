@@ -1,4 +1,4 @@
-"""A private column holds values that customers must not see. It is loaded only if an option of the load names it."""
+"""A private column holds values that customers must not see. A load skips the column unless an option names it."""
 
 import json
 import tempfile
@@ -67,7 +67,7 @@ def test_private_members_of_objects_are_not_loaded(emptied_database: Database, t
 
 
 def dropped(path: Path, value: object) -> tuple[dict[str, object], dict[str, int]]:
-    """Returns the attributes of a product with this value, and the count of each dropped attribute."""
+    """Returns the attributes of a product whose attribute x is `value`, and the count of each dropped attribute."""
     path.write_text(json.dumps({"sku": "1", "title": "A", "x": value}) + "\n")
     source = open_source(path)
     [row] = source.rows()
@@ -83,7 +83,7 @@ def test_the_author_of_a_review_is_private_and_the_author_of_a_book_is_public(tm
     )
 
 
-def test_a_private_name_beside_its_value_is_not_loaded(tmp_path: Path):
+def test_a_pair_of_a_private_name_and_a_value_is_not_loaded(tmp_path: Path):
     fields = [{"name": "Cost price", "value": "5"}, {"key": "glaze", "value": "matt"}, {"name": "Supplier"}]
     assert dropped(tmp_path / "a.jsonl", fields) == ({"x": fields[1:]}, {"Cost price": 1})
 
@@ -92,7 +92,7 @@ def test_the_cost_of_shipping_is_public_inside_an_object_too(tmp_path: Path):
     assert dropped(tmp_path / "a.jsonl", {"shipping": {"cost": 5}}) == ({"x": {"shipping": {"cost": 5}}}, {})
 
 
-def test_columns_given_as_kept_or_ignored_are_loaded_or_omitted(emptied_database: Database, tmp_path: Path):
+def test_a_kept_private_column_is_loaded_and_an_ignored_column_is_omitted(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,Cost per item,Supplier,Glaze\n1,A,7.5,Acme,matt\n")
     source = open_source(path, kept=["Cost per item"], ignored=["glaze"])

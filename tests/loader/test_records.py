@@ -52,7 +52,7 @@ def test_an_unclosed_quote_before_a_later_quoted_cell_rejects_only_its_own_line(
     assert reasons(found) == [(1, "a quote is opened on this line and not closed")]
 
 
-def test_text_after_a_closing_quote_is_rejected():
+def test_a_line_with_text_after_a_closing_quote_is_rejected():
     found = read(b'1,"a" b\n2,c\n')
     assert cells(found) == [["2", "c"]]
     assert "text follows a closing quote" in reasons(found)[0][1]

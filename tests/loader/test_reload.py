@@ -1,5 +1,5 @@
-"""A second load does not write equal rows. Only changed titles and images are encoded again. No product is lost when a
-load is killed."""
+"""A second load does not write unchanged rows. Only changed titles and images are encoded again. No product is lost
+when a load is killed."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def catalog(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoded_database(database: Database, catalog: Path) -> Database:
-    """Returns a database with the loaded catalog and without work items, as it is after encoding."""
+    """Returns a database with the loaded catalog and without work items, as after encoding."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop.model (name, source, revision, dimension) values ('m', 'm', '1', 8)"))
     load_catalog(database, catalog)
@@ -124,7 +124,7 @@ def test_products_missing_from_the_file_are_kept(encoded_database: Database, cat
     assert [row[0] for row in contents(encoded_database)] == ["1", "2", "3", "4"]
 
 
-def test_a_dry_run_counts_what_a_load_does_and_changes_nothing(encoded_database: Database, catalog: Path):
+def test_a_dry_run_returns_the_counts_of_a_load_and_changes_nothing(encoded_database: Database, catalog: Path):
     before, roots = versions(encoded_database), image_roots(encoded_database)
     catalog.write_text(HEADER + "1,Red bag,9,a.jpg\n" + ROWS[1] + "4,New,1,n.jpg\n5,,1,\n4,Again,1,\n")
     tried = load_catalog(encoded_database, catalog, dry_run=True)
@@ -262,7 +262,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
     summaries: list[LoadSummary] = []
     with pytest.raises(DatabaseError) as broken:
         load_catalog(database, path, on_failure=summaries.append)
-    stored = count(database)  # the rows of earlier chunks, and of chunks that were written beside the failed chunk
+    stored = count(database)  # rows of earlier chunks, and of chunks that were written at the same time
     assert 200 <= stored <= 600
     assert [summary.accepted for summary in summaries] == [stored]
     assert f"{stored} rows are loaded; run the same command again" in (broken.value.hint or "")
@@ -271,7 +271,7 @@ def test_a_broken_connection_is_an_error_and_the_next_load_writes_only_the_remai
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_an_interrupted_load_passes_on_the_counts_of_what_it_stored(
+def test_an_interrupted_load_reports_the_number_of_stored_rows(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
 ):
     monkeypatch.setattr("loader.chunks.CHUNK_ROWS", 100)
@@ -330,7 +330,7 @@ def test_reading_a_table_of_100_000_rows_needs_less_than_6_mib_of_memory(tmp_pat
         tracemalloc.stop()
 
 
-def test_the_command_line_imports_no_database_library_or_pydantic():
+def test_importing_the_load_command_imports_no_database_library_and_no_pydantic():
     code = "import sys, windowshop.load; print(*{'sqlalchemy', 'psycopg', 'pydantic', 'sqlite3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

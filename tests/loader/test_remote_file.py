@@ -1,4 +1,4 @@
-"""`windowshop load https://...` downloads a file, loads it, and downloads it again only after a change."""
+"""`windowshop load https://...` downloads and loads a file. With `--watch`, a load follows each change of the file."""
 
 import gzip
 import os
@@ -50,7 +50,7 @@ def failure(address: str, folder: Path, **settings: Any) -> str:
     return raised.value.message
 
 
-def test_a_path_is_no_address_and_an_address_of_another_kind_is_refused() -> None:
+def test_a_path_is_not_an_address_and_an_address_with_another_scheme_is_refused() -> None:
     assert is_address("https://shop.example/feed.xml") and is_address("HTTP://shop.example")
     for path in ("feed.csv", "/a/b://c", "C:/feed.csv", "folder/"):
         assert not is_address(path)
@@ -59,7 +59,7 @@ def test_a_path_is_no_address_and_an_address_of_another_kind_is_refused() -> Non
             is_address(address)
 
 
-def test_a_file_at_an_address_is_loaded_and_relative_images_start_at_the_address(
+def test_a_file_at_an_address_is_loaded_and_image_paths_are_resolved_against_the_address(
     database: Database, environment: Any, site: ScriptedServer, tmp_path: Path
 ) -> None:
     site.answers["/export/goods.csv?key=opensesame"] = response(TABLE)
@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_downloaded_is_an_error_that_names_the_address_wit
     assert "opensesame" not in message and "WINDOWSHOP_ENCODER" not in message
 
 
-def test_a_server_that_stops_sending_ends_the_attempt(site: ScriptedServer, folder: Path) -> None:
+def test_an_attempt_ends_after_the_stall_limit_and_after_the_time_limit(site: ScriptedServer, folder: Path) -> None:
     def stalling(send: Any) -> None:
         send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         time.sleep(3)
@@ -123,14 +123,14 @@ def test_a_failed_attempt_is_repeated_from_the_start_of_the_file(site: ScriptedS
     assert len(site.requests) == 3
 
 
-def test_a_body_that_the_server_packs_is_read(emptied_database: Database, site: ScriptedServer, folder: Path) -> None:
+def test_a_gzip_encoded_body_is_read(emptied_database: Database, site: ScriptedServer, folder: Path) -> None:
     site.answers["/feed.csv"] = response(gzip.compress(TABLE), Content_Encoding="gzip")
     feed = remote(site.url("/feed.csv"), folder)
     feed.refresh()
     assert load_catalog(emptied_database, feed.path).inserted == 2
 
 
-def test_credentials_go_to_the_named_origin_only(site: ScriptedServer, folder: Path) -> None:
+def test_credentials_are_sent_only_to_the_origin_of_the_given_address(site: ScriptedServer, folder: Path) -> None:
     with scripted_server() as other:
         other.answers["/feed.csv"] = response(TABLE)
         site.answers["/start"] = redirect("/feed.csv")
@@ -162,9 +162,7 @@ def test_credentials_go_to_the_named_origin_only(site: ScriptedServer, folder: P
         ({"token": "opensesame", "user": "shop", "password": "x"}, "two ways"),
     ],
 )
-def test_incomplete_credentials_are_refused_without_showing_them(
-    settings: dict[str, str], reason: str, folder: Path
-) -> None:
+def test_invalid_credentials_are_refused_and_not_shown(settings: dict[str, str], reason: str, folder: Path) -> None:
     with pytest.raises(SettingsError, match=reason) as raised:
         remote("https://shop.example/feed.csv", folder, **settings)
     assert "opensesame" not in f"{raised.value.message} {FeedSettings(**settings)!r}"  # type: ignore[arg-type]
@@ -183,7 +181,9 @@ def test_an_address_with_a_password_or_without_a_host_is_refused(address: str, f
     ("path", "name"),
     [("/a/goods.csv", "goods.csv"), ("/", "feed"), ("/a/..%2f..%2fx", "x"), ("/%e4%b8%ad/b c.xml", "b_c.xml")],
 )
-def test_the_copy_is_named_like_the_file_and_stays_in_its_folder(folder: Path, path: str, name: str) -> None:
+def test_the_copy_has_the_name_of_the_file_and_stays_in_the_folder_of_copies(
+    folder: Path, path: str, name: str
+) -> None:
     copy = remote(f"https://shop.example{path}", folder).path
     assert copy.parent == folder
     assert copy.name == name
@@ -198,7 +198,7 @@ def test_watch_downloads_and_loads_only_a_changed_file(
         (response(status=304), ""),
         (response(b"busy", 503), f"error: cannot download {site.url('/feed.csv')}: the server answers 503"),
         (response(changed, ETag='"2"', Last_Modified="Sat, 28 Nov 2026 10:00:00 GMT"), "0 new, 1 changed"),
-        (response(changed, Last_Modified="Sat, 28 Nov 2026 11:00:00 GMT"), ""),  # touched, not changed
+        (response(changed, Last_Modified="Sat, 28 Nov 2026 11:00:00 GMT"), ""),  # a new date, but the same content
         (response(b"nothing"), "error: "),
         (response(status=200), "error: "),
         (response(TABLE), "0 new, 1 changed"),
@@ -236,7 +236,7 @@ def test_watch_downloads_and_loads_only_a_changed_file(
     assert asked[6:] == [(None, None)] * 3
 
 
-def test_a_validator_that_no_request_can_send_is_not_used(site: ScriptedServer, folder: Path) -> None:
+def test_an_etag_that_a_request_header_cannot_contain_is_not_sent(site: ScriptedServer, folder: Path) -> None:
     head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: "é"\r\nConnection: close\r\n\r\n'.encode("latin-1")
     site.answers["/feed.csv"] = head + b"abc"
     feed = remote(site.url("/feed.csv"), folder)
@@ -244,7 +244,7 @@ def test_a_validator_that_no_request_can_send_is_not_used(site: ScriptedServer, 
     assert [headers["If-None-Match"] for _, headers in site.requests] == [None, None]
 
 
-def test_the_validator_of_a_file_is_not_sent_for_another_file(site: ScriptedServer, folder: Path) -> None:
+def test_the_etag_of_a_file_is_not_sent_for_another_file(site: ScriptedServer, folder: Path) -> None:
     """The address may redirect to a new file each day, and the new file may have an older date than the file before."""
     site.answers["/one.csv"] = response(TABLE, ETag='"1"')
     site.answers["/two.csv"] = response(b"two", ETag='"1"')
@@ -272,13 +272,13 @@ def test_a_copy_that_was_deleted_is_downloaded_again(site: ScriptedServer, folde
     assert site.requests[-1][1]["If-None-Match"] is None
 
 
-def test_the_stall_limit_covers_the_start_of_tls(folder: Path) -> None:
+def test_the_stall_limit_covers_the_tls_handshake(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"https://127.0.0.1:{silent.getsockname()[1]}/feed.csv"
         assert "no data within 0.2 seconds" in failure(address, folder, seconds=600, stall_seconds=0.2)
 
 
-def test_a_long_name_of_a_file_is_cut(site: ScriptedServer, folder: Path) -> None:
+def test_a_long_file_name_is_shortened(site: ScriptedServer, folder: Path) -> None:
     site.answers["/" + quote("商" * 96 + ".csv")] = response(TABLE)
     feed = remote(site.url("/" + "商" * 96 + ".csv"), folder)
     feed.refresh()
@@ -306,7 +306,7 @@ def test_control_characters_of_a_server_are_not_printed(site: ScriptedServer, fo
     assert failure(site.url("/feed.csv"), folder).isprintable()
 
 
-def test_an_address_without_slashes_is_no_path() -> None:
+def test_an_address_with_one_slash_is_refused_and_not_read_as_a_path() -> None:
     assert is_address(" https://shop.example/feed")
     with pytest.raises(SettingsError, match="begins with https://"):
         is_address("http:/shop.example/feed?key=opensesame")

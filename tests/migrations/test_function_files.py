@@ -24,7 +24,7 @@ def routines(database: Database) -> dict[str, int]:
     return dict(map(tuple, rows))
 
 
-def test_an_upgrade_without_changes_replaces_every_function_and_keeps_its_object_id(
+def test_an_upgrade_without_changes_keeps_the_object_id_of_every_function(
     database: Database, settings: Settings
 ) -> None:
     before = routines(database)

@@ -106,7 +106,7 @@ def test_an_image_root_may_be_a_symbolic_link(root: Path, tmp_path: Path):
     assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", None)
 
 
-def test_the_version_of_a_file_changes_with_its_content_even_if_size_and_time_are_kept(tmp_path: Path):
+def test_the_version_of_a_file_changes_with_its_content_even_if_size_and_modification_time_stay_equal(tmp_path: Path):
     file, other = tmp_path / "a.jpg", tmp_path / "b.jpg"
     file.write_bytes(b"red")
     other.write_bytes(b"tan")
@@ -126,7 +126,7 @@ def test_the_version_of_a_file_changes_with_its_content_even_if_size_and_time_ar
     st.sampled_from(["http", "https"]), st.text(" /.ab\x00\t\x7f\x85\xa0é\u200b") | st.text(min_size=980, max_size=1010)
 )
 def test_the_case_of_the_scheme_makes_no_difference_to_an_address(scheme: str, rest: str):
-    # A scheme in capitals is read by the general rules for all addresses.
+    # An address whose scheme is in lower case takes a fast path in the code, and a scheme in capitals does not.
     def read(written: str) -> object:
         try:
             return AddressesOnly().uri(written)

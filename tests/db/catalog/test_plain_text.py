@@ -19,7 +19,7 @@ def test_a_short_text_field_becomes_one_line_without_tags_and_entities(field: st
     assert getattr(validated({field: "Cr&egrave;me<br>br&ucirc;l&eacute;e"}), field) == "Crème brûlée"
 
 
-def test_a_description_keeps_a_line_for_each_block() -> None:
+def test_each_html_block_of_a_description_becomes_a_line() -> None:
     assert validated({"description": "<p>a &amp; b</p><p>c</p>"}).description == "a & b\nc"
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - prices of all scripts
+# ruff: noqa: RUF001 - the prices contain characters of many scripts
 """Prices are read in the notations that shops use.
 
 "1,290" can mean 1290 or 1.29. Such an ambiguous price is refused unless the currency or other prices of the file decide
@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from db.catalog import prices
 from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, number_text, price
 
-# Prices in the notation of each locale of Unicode's CLDR, written by Babel's format_currency
+# Prices in the notation of each locale of Unicode's CLDR, written by Babel's format_currency.
 with (Path(__file__).parent / "prices_by_locale.tsv").open(encoding="utf-8", newline="") as table:
     BY_LOCALE = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 
-# Currencies that share their symbol with a more common currency: `price` reads the symbol as the more common currency
+# Each of these currencies shares its symbol with a more common currency. `price` reads the symbol as the latter.
 SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
 
 
@@ -203,7 +203,7 @@ CODES = sorted({code for code in prices.SYMBOLS.values() if len(code) == 3} | {*
     st.sampled_from([None, "EUR", "USD", "KWD", "JPY"]),
 )
 def test_an_amount_and_a_code_mean_the_same_with_one_blank_and_with_two(amount: str, code: str, currency: str | None):
-    # Two blanks are read by the general rules for all notations.
+    # A price with one blank takes a fast path in the code, and a price with two blanks does not.
     one, two = f"{amount} {code}", f"{amount}  {code}"
     assert _price_or_fault(one, currency) == _price_or_fault(two, currency)
     assert is_ambiguous(one) == is_ambiguous(two)

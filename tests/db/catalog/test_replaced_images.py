@@ -1,4 +1,4 @@
-"""A load notices a file that was replaced under its name, and puts the image on the work list again."""
+"""A load notices that another file has replaced an image file, and puts the image on the work list again."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def encoded(shop: "Shop") -> None:
 
 @pytest.mark.usefixtures("encoded")
 @pytest.mark.parametrize("version", ["11 1 1", "10 2 2", "10 1 2"])
-def test_a_file_with_another_size_or_time_is_encoded_again(shop: "Shop", version: str) -> None:
+def test_a_file_whose_size_or_time_has_changed_is_encoded_again(shop: "Shop", version: str) -> None:
     assert shop.load(with_file(version)).images == 1
     assert shop.work() == [("a", "image", 1, "pending")]
     row = "select sha256, width, phash, file_version from shop.product_image where position = 1"
@@ -34,7 +34,7 @@ def test_a_file_with_another_size_or_time_is_encoded_again(shop: "Shop", version
 
 @pytest.mark.usefixtures("encoded")
 @pytest.mark.parametrize("version", ["10 1 1", None])
-def test_an_unchanged_file_and_a_file_that_the_loader_cannot_see_stay_as_they_are(
+def test_an_unchanged_file_and_a_file_that_the_loader_cannot_see_are_not_encoded_again(
     shop: "Shop", version: str | None
 ) -> None:
     assert shop.load(with_file(version)).images == 0
@@ -50,7 +50,7 @@ def test_an_image_that_was_encoded_before_versions_were_stored_gets_its_version(
     assert shop.value("select file_version from shop.product_image where position = 1") == "10 1 1"
 
 
-def test_a_file_that_was_missing_is_tried_again_once_it_is_there(shop: "Shop") -> None:
+def test_a_missing_file_is_put_on_the_work_list_again_by_a_load_that_finds_it(shop: "Shop") -> None:
     shop.load(with_file(None))
     worker = shop.worker()
     for item in worker.claim("image"):

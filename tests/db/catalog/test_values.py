@@ -1,4 +1,4 @@
-"""Availabilities and image hashes are read in the spellings that shops use."""
+"""Availabilities, image hashes, GTINs, quantities and ratings are read in the notations that shops use."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_each_spelling_of_an_availability_becomes_one_of_four_words(cell: str, w
     assert values.availability(cell) == word
 
 
-def test_an_unknown_availability_is_refused_with_an_error_that_quotes_it():
+def test_the_error_for_an_unknown_availability_quotes_the_cell():
     with pytest.raises(ValueError, match='availability "maybe" is none of'):
         values.availability("maybe")
 
@@ -37,7 +37,7 @@ def test_sixteen_hexadecimal_digits_become_an_image_hash_of_64_bits():
 
 
 @given(st.text("0123456789", min_size=7, max_size=15))
-def test_a_gtin_is_accepted_exactly_if_its_weighted_digits_sum_to_a_multiple_of_ten(code: str):
+def test_a_gtin_of_a_valid_length_is_accepted_if_and_only_if_its_check_digit_is_right(code: str):
     weights = [1 if place % 2 == 0 else 3 for place in range(len(code))]
     total = sum(weight * int(digit) for weight, digit in zip(weights, reversed(code), strict=True))
     if len(code) in (8, 12, 13, 14) and total % 10 == 0:
@@ -53,7 +53,7 @@ def test_a_quantity_is_a_whole_number(cell: str, number: int):
 
 
 @pytest.mark.parametrize("cell", ["1.5", "1,000", "1.000", "500 g", "", "2147483648"])
-def test_a_quantity_that_is_no_whole_number_or_could_be_two_numbers_is_refused(cell: str):
+def test_a_quantity_that_is_not_a_whole_number_or_is_ambiguous_is_refused(cell: str):
     with pytest.raises(ValueError):
         values.quantity(cell)
 
@@ -64,6 +64,6 @@ def test_a_rating_may_name_its_scale(cell: str, on_a_scale_to_5: str):
 
 
 @pytest.mark.parametrize("cell", ["87", "PG-13", "3/0", "-1"])
-def test_a_rating_without_a_scale_to_5_is_refused(cell: str):
+def test_a_rating_that_cannot_be_converted_to_the_scale_to_5_is_refused(cell: str):
     with pytest.raises(ValueError):
         values.rating(cell)

@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """Yields a home with programs and a database. A test that uses this home must leave its server stopped."""
+    """Yields a home with programs and a database. Each test must leave the server of this home stopped."""
     home = folder / "ready"
     with server.attach(home):
         pass

@@ -146,7 +146,7 @@ def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     assert soon(lambda: not cluster.running(home))
 
 
-def test_a_server_that_start_has_started_runs_until_stop_is_called(
+def test_a_server_started_by_the_function_start_runs_until_stop_is_called(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     running = server.start(home)
@@ -165,7 +165,7 @@ def test_a_server_that_start_has_started_runs_until_stop_is_called(
     assert not server.stop(home)
 
 
-def test_a_kept_server_that_crashed_is_restarted_by_the_next_process_that_attaches(home: Path) -> None:
+def test_the_next_process_that_attaches_restarts_a_crashed_server(home: Path) -> None:
     server.start(home)
     pid = server.status(home).pid
     assert pid is not None

@@ -1,4 +1,5 @@
-"""Metrics, bootstrap, fusion and fitting give the values computed by hand. Generated lists check their properties."""
+"""Metrics, bootstrap intervals, fusion and fitting have known values on small inputs and their properties on random
+inputs."""
 
 import itertools
 import math

@@ -48,7 +48,7 @@ def test_a_run_is_stored_with_every_query_and_an_analyst_can_read_the_run(shop: 
     assert kept(shop, measured) == number + 1
 
 
-def test_the_difference_of_two_runs_is_the_mean_over_their_queries_and_zero_for_equal_runs(
+def test_the_difference_of_two_runs_is_the_mean_of_the_differences_of_their_queries(
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)
@@ -95,7 +95,7 @@ def test_the_statement_in_docs_evaluation_lists_the_queries_with_the_largest_los
         "delete from shop.product where sku = 'sku7'",
     ],
 )
-def test_a_run_is_not_compared_with_a_run_against_different_judgements(
+def test_a_run_is_not_compared_with_a_run_that_used_other_judgements(
     shop: "Shop", analyst: Connection, change: str
 ) -> None:
     suite_of_words(shop)

@@ -75,7 +75,7 @@ def test_without_an_encoder_the_error_names_the_query(shop: "Shop", analyst: Con
     assert "windowshop encode" in str(e.value.hint)
 
 
-def test_recall_counts_judged_products_that_are_not_encoded_but_not_deleted_products(
+def test_recall_counts_relevant_products_without_vectors_and_ignores_deleted_products(
     shop: "Shop", analyst: Connection
 ) -> None:
     fill(shop, 3)

@@ -58,11 +58,11 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
     try:
         [task] = prepare(conn, read(conn, ["groups"]))
         assert task.kind == "image"
-        assert len(task.queries) == GROUPS * POSTINGS  # a posting without other postings in its group is no query
+        assert len(task.queries) == GROUPS * POSTINGS  # a posting without other postings in its group is not a query
         by_itself = measure(conn, task, serving(conn))
         both = measure(conn, task, serving(conn), How(weights=LegWeights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]
-        assert by_itself[2].results == by_itself[0].results  # a search by image alone uses only the image leg
+        assert by_itself[2].results == by_itself[0].results  # by default, only the image leg answers
         for query, results in zip(task.queries, both[2].results, strict=True):
             assert query.picture_sku not in results
         image, title, hybrid = (leg.column("nDCG@10") for leg in both)

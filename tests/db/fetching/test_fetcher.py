@@ -1,4 +1,4 @@
-"""The fetcher reads images from web servers, retries after temporary errors and rejects other images permanently."""
+"""The fetcher reads images from web servers, with limits of size, time, redirects and concurrent requests."""
 
 import gzip
 import threading

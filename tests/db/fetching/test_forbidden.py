@@ -15,8 +15,8 @@ from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server
 
-# {p} stands for the port of the listening servers. The fetcher allows this port, so it refuses an address with {p}
-# because of the host.
+# {p} stands for the port of the listening servers. The fetcher allows this port, so an address with {p} is refused for
+# its host, its scheme or its notation.
 FORBIDDEN = [
     # loopback and "this host" (0.0.0.0), as numbers in all notations that programs accept
     "http://127.0.0.1:{p}/",
@@ -151,7 +151,7 @@ NAMES = {
 
 
 def to_loopback(host: str, _: int) -> list[str]:
-    """Resolves every name to a forbidden address: the names in NAMES as listed there, all other names to loopback."""
+    """Resolves a name of NAMES to the addresses listed there, and any other name to loopback."""
     return NAMES.get(host, ["127.0.0.1"])
 
 

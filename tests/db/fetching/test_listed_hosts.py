@@ -39,7 +39,7 @@ def test_a_listed_host_may_have_a_private_address(hosts: str, name: str, allowed
             fetcher.close()
 
 
-def test_a_listed_host_may_not_lead_to_the_credentials_of_a_cloud() -> None:
+def test_a_listed_host_with_the_address_of_a_metadata_service_is_refused() -> None:
     limits = EncoderSettings(fetch_hosts=".corp.example", fetch_attempts=1).fetch_limits()
     fetcher = Fetcher(limits, lambda *_: ["169.254.169.254"])
     with pytest.raises(ImageRejected, match="not public"):
@@ -47,7 +47,7 @@ def test_a_listed_host_may_not_lead_to_the_credentials_of_a_cloud() -> None:
     fetcher.close()
 
 
-def test_a_refused_port_names_the_setting_that_allows_it() -> None:
+def test_the_error_for_a_refused_port_names_the_setting_that_allows_the_port() -> None:
     fetcher = Fetcher(EncoderSettings().fetch_limits())
     with pytest.raises(ImageRejected, match="port 8080 is not allowed.*WINDOWSHOP_ENCODER_FETCH_PORTS"):
         fetcher.read("http://cdn.example:8080/")

@@ -51,7 +51,7 @@ def test_a_request_to_a_busy_server_is_retried_after_the_time_in_retry_after(
     assert asked[1] - asked[0] >= 1
 
 
-def test_the_fetcher_does_not_wait_for_a_retry_after_of_an_hour(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_the_fetcher_does_not_wait_if_retry_after_is_an_hour(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     site.answers |= {
         "/seconds": response(status=503, Retry_After="3600"),
@@ -78,7 +78,7 @@ def test_an_invalid_retry_after_is_ignored(fetcher: MakeFetcher, site: ScriptedS
     assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
 
 
-def test_a_server_that_stays_down_raises_a_temporary_error_after_the_last_attempt(
+def test_a_request_that_fails_at_every_attempt_raises_a_temporary_error(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/"] = response(status=503)

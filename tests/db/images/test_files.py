@@ -56,7 +56,7 @@ def test_a_root_that_is_a_link_is_followed(root: Path) -> None:
     assert read_file(str(root.parent / "alias"), "a.png", 1000) == CONTENT
 
 
-def test_a_folder_replaced_by_a_link_while_the_path_is_opened_is_not_followed(
+def test_a_link_that_replaces_a_folder_while_the_path_is_opened_is_not_followed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "a").mkdir()
@@ -88,7 +88,7 @@ def test_a_socket_is_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
             read_file(str(root), "socket", 1000)
 
 
-def test_a_missing_file_is_a_temporary_error(root: Path) -> None:
+def test_a_missing_file_raises_a_temporary_error(root: Path) -> None:
     with pytest.raises(ImageUnreadable, match="No such file") as raised:
         read_file(str(root), "gone.jpg", 1000)
     assert not raised.value.final

@@ -14,7 +14,7 @@ AVIF_HEAD = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf"
 
 
 @pytest.mark.parametrize("kind", [each for each in FORMATS if each.name != "HEIC"], ids=lambda kind: kind.name)
-def test_every_format_that_is_opened_is_recognised_by_its_first_bytes(kind: ImageFormat) -> None:
+def test_every_format_that_pillow_writes_is_recognised_by_its_first_bytes(kind: ImageFormat) -> None:
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, kind.plugin)
     assert image_format(buffer.getvalue()) == kind
@@ -55,5 +55,5 @@ def test_other_files_are_refused_with_the_names_of_the_formats(content: bytes) -
         media_type(content)
 
 
-def test_the_names_of_files_cover_every_format() -> None:
+def test_the_file_suffixes_of_every_format_are_known() -> None:
     assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff", ".heic"} <= SUFFIXES

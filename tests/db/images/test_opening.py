@@ -58,7 +58,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_image_is_refused_with_its_reason(name: str) -> None:
+def test_a_bad_image_is_refused_with_the_reason(name: str) -> None:
     data, reason = BAD[name]
     with pytest.raises(ImageRejected, match=reason):
         open_image(data, MAX_PIXELS)
@@ -133,7 +133,7 @@ def test_a_dark_sixteen_bit_image_is_not_brightened() -> None:
     assert open_image(dark, MAX_PIXELS).image.getpixel((0, 0)) == (10, 10, 10)
 
 
-def test_a_float_image_without_a_number_in_places_is_opened() -> None:
+def test_nan_and_infinite_pixels_of_a_float_image_become_black() -> None:
     tones = np.array([[0.5, np.nan], [np.inf, 1.0]], dtype=np.float32)
     opened = np.asarray(open_image(encoded(Image.fromarray(tones), "TIFF"), MAX_PIXELS).image)[..., 0]
     assert opened.tolist() == [[128, 0], [0, 255]]
@@ -149,14 +149,14 @@ def test_the_transparent_tone_of_a_sixteen_bit_image_becomes_white() -> None:
 
 @pytest.mark.parametrize("format_", ["JPEG", "TIFF"])
 @pytest.mark.parametrize("keep_alpha", [False, True])
-def test_print_colours_are_not_inverted(format_: str, keep_alpha: bool) -> None:
+def test_cmyk_colours_are_not_inverted(format_: str, keep_alpha: bool) -> None:
     data = encoded(RED.convert("CMYK"), format_)
     red, green, blue = open_image(data, MAX_PIXELS, keep_alpha=keep_alpha).image.getpixel((5, 5))[:3]
     assert red > 200
     assert max(green, blue) < 60
 
 
-def test_print_colours_with_a_damaged_profile_are_converted_without_it() -> None:
+def test_cmyk_colours_with_a_damaged_profile_are_converted_without_the_profile() -> None:
     data = encoded(RED.convert("CMYK"), "TIFF", icc_profile=b"not a profile")
     assert open_image(data, MAX_PIXELS).image.getpixel((5, 5))[0] > 240
 
@@ -192,7 +192,7 @@ def test_an_image_with_corrupt_exif_is_opened() -> None:
     assert open_image(data, MAX_PIXELS).image.size == RED.size
 
 
-def test_the_first_frame_of_an_animation_is_opened() -> None:
+def test_an_animation_opens_as_its_first_frame() -> None:
     first = Image.new("L", (8, 8), 0)
     first.paste(200, (0, 0, 4, 8))
     data = encoded(first, "GIF", save_all=True, append_images=[first.rotate(90), first.rotate(180)])
@@ -210,9 +210,7 @@ EMPTY = {
 @pytest.mark.parametrize("keep_alpha", [False, True])
 @pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "AVIF"])
 @pytest.mark.parametrize("empty", EMPTY)
-def test_of_an_animation_the_first_frame_that_shows_something_is_opened(
-    empty: str, format_: str, keep_alpha: bool
-) -> None:
+def test_empty_frames_at_the_start_of_an_animation_are_skipped(empty: str, format_: str, keep_alpha: bool) -> None:
     shown = Image.new("RGBA", (32, 32), "white")
     shown.paste((200, 0, 0, 255), (8, 8, 24, 24))
     later = Image.new("RGBA", (32, 32), "white")
@@ -232,7 +230,7 @@ def test_an_animation_of_empty_frames_opens_as_its_first_frame(frames: int) -> N
     assert open_image(data, MAX_PIXELS).image.getpixel((0, 0)) == (0, 0, 0)
 
 
-def test_a_heic_image_is_opened_or_refused_with_the_package_that_it_needs() -> None:
+def test_a_heic_image_is_opened_or_the_error_names_the_missing_package() -> None:
     try:
         import pillow_heif
     except ImportError:

@@ -23,7 +23,7 @@ CRASHES, HANGS = b"this crashes the decoder", b"this never comes back"
 
 
 def faulty(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
-    """Replaces the decoder. The bytes CRASHES crash the process, HANGS block it, other bytes become a thumbnail."""
+    """Replaces the decoder. CRASHES kills the process, HANGS blocks the process, and other bytes become a thumbnail."""
     if data == CRASHES:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANGS:
@@ -57,13 +57,13 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-def test_a_thumbnail_fits_a_square_and_is_never_enlarged(healthy_pool: ThumbnailPool) -> None:
+def test_a_thumbnail_fits_a_square_and_is_never_larger_than_the_image(healthy_pool: ThumbnailPool) -> None:
     image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG")
     assert opened(healthy_pool.thumbnail(image, 64)).size == (64, 43)
     assert opened(healthy_pool.thumbnail(image, 1024)).size == (300, 200)
 
 
-def test_a_thumbnail_is_rotated_as_its_exif_orientation_says(healthy_pool: ThumbnailPool) -> None:
+def test_a_thumbnail_is_rotated_by_the_exif_orientation_of_the_image(healthy_pool: ThumbnailPool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     image = encoded(Image.new("RGB", (300, 200), "red"), "JPEG", exif=exif)

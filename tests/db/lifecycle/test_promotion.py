@@ -1,5 +1,5 @@
-"""A model can be promoted if it covers the catalog, has valid indexes and has no lower measured quality than the
-serving model. A promotion can be rolled back."""
+"""A model can be promoted if it covers the catalog, has valid indexes and does not have a lower measured quality than
+the serving model. A promotion can be rolled back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -149,7 +149,7 @@ def test_a_model_with_a_lower_measured_ndcg_is_not_promoted(filled_shop: "Shop")
     ("scores", "why"),
     [
         (GOOD, "equal"),
-        ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within its interval"),
+        ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within the interval"),
     ],
 )
 def test_a_model_with_an_equal_or_similar_measured_ndcg_is_promoted_and_the_comparison_is_returned(

@@ -1,4 +1,4 @@
-"""Each interface of shop.search (SQL, Python, REST, documentation) offers every option or names it as absent."""
+"""Each interface of shop.search (SQL, Python, REST, documentation) offers every option or lists it as absent."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, Weights
 
 DOCS = Path(__file__).parents[3] / "docs"
-REST = {  # maps each option to its field in a REST search request
+REST = {  # maps an option to the field of a REST search request
     "query": "query",
     "image": "image",
     "inputs": "inputs",
@@ -64,7 +64,7 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_the_arguments_of_shop_search_except_the_query(admin: Connection) -> None:
+def test_similar_takes_a_sku_in_place_of_the_query_rrf_k_and_degrade(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights

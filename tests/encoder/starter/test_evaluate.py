@@ -25,6 +25,6 @@ def test_an_image_at_rank_2_counts_for_recall_at_5_and_adds_one_half_to_mrr() ->
 def test_r_precision_counts_as_many_results_as_there_are_relevant_images() -> None:
     texts = np.zeros((4, 2), dtype=np.float32)
     neighbours = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=["cup", "cup", "cap", "cap"])
-    # The second and fourth images are each other's nearest, so each finds an image of the other noun.
+    # The second and the fourth image are nearest to each other, but they have different nouns.
     assert neighbours.r_precision == 0.5
     assert mean([neighbours, neighbours])["r_precision"] == 0.5

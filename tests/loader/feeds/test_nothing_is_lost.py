@@ -20,12 +20,12 @@ from loader.rejects import Reject
 from loader.sources import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# These words are in no product: a word tells how to read a cell, or its row gives no product.
+# These words of a fixture are in no product. A word either tells how to read a cell, or is in a row without a product.
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
     "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
-    "merchant_odd.xml": {"two", "ids"},  # the title of an item that is rejected
+    "merchant_odd.xml": {"two", "ids"},  # the title of a rejected item
     "prestashop_de.csv": {"2", "neu"},  # the position of a feature, and the condition, which is stored in English
     "product.jsonld": {
         "bags",
@@ -36,13 +36,13 @@ STRUCTURE = {
         "a",
         "shop",
         "outofstock",
-    },  # includes the words of a product without SKU, which is rejected
-    "products.json": {"17", "j4", "twice"},  # words of members that are rejected
+    },  # with the words of a product that is rejected, because the product has no SKU
+    "products.json": {"17", "j4", "twice"},  # words of rejected members
     "shopify.csv": {"default", "title"},
     "shopify_2025.csv": {"default", "title", "1"},
     "shopify_products.json": {"8", "9", "900", "x", "size", "default", "title", "cost", "3", "00"},
     "woocommerce.csv": {"logo", "30", "variable"},
-    "woocommerce_de.csv": {"10", "nund", "variable"},  # nund: the end of a line, as in "Weich\\nund"
+    "woocommerce_de.csv": {"10", "nund", "variable"},  # nund is in "Weich\\nund", where \\n ends a line
 }
 Cell = tuple[str, int, str]  # the column, the line, and the text
 
@@ -134,7 +134,7 @@ def test_each_cell_of_a_fixture_is_loaded_or_reported(name: str, tmp_path: Path)
         kept |= {word for text in texts([values, product.attributes]) for word in words(text)}
         kept |= {word for image in product.images for word in words(image.uri)}
         faulty |= {(row.line, field) for field, _ in validated.warnings}
-    # A private column is not loaded. Prices, times and availabilities are rewritten; other tests check their values.
+    # A private column is not loaded. Prices, times and availabilities are converted; other tests check their values.
     rewritten = ("not loaded", "price", "sale_", "compare_at_price", "published_at", "availability")
     excused = {column for column, field in source.columns.items() if field.startswith(rewritten)}
     kept |= STRUCTURE.get(name, set())

@@ -1,4 +1,4 @@
-"""Cells of a platform's export that are written in an unusual way are read as the shop means them."""
+"""Unusual notations in the export of a platform are read with the meaning that the platform gives them."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def read(path: Path, content: str) -> dict[str, dict[str, Any]]:
     return {row.fields["sku"]: {**row.attributes, **row.fields} for row in rows}
 
 
-def test_the_state_and_the_orders_of_a_french_prestashop_export_are_read(tmp_path: Path):
+def test_the_condition_and_the_back_orders_of_a_french_prestashop_export_are_read(tmp_path: Path):
     header = "ID;Actif (0/1);Nom *;Référence #;Prix TTC;Quantité;Action si rupture de stock;État\n"
     found = read(tmp_path / "a.csv", header + "1;1;Pull;P1;43,08;0;1;Neuf\n2;1;Mug;P2;9,00;0;0;new\n")
     assert open_source(tmp_path / "a.csv").columns["État"] == "condition"
@@ -31,7 +31,7 @@ def test_the_state_and_the_orders_of_a_french_prestashop_export_are_read(tmp_pat
     assert open_source(FIXTURES / "prestashop_list.csv").columns["État"] == "availability"
 
 
-def test_prices_with_more_than_two_decimals_are_rounded_and_kept(tmp_path: Path):
+def test_a_price_with_more_than_two_decimals_is_rounded_and_the_cell_becomes_an_attribute(tmp_path: Path):
     header = "Product ID;Active (0/1);Name *;Reference #;Price tax excluded;Quantity\n"
     found = read(tmp_path / "a.csv", header + "1;1;Tee;T1;19.126456;1\n2;1;Mug;M1;1290,000000;0.5000\n")
     assert (found["T1"]["price"], found["T1"]["price_tax_excluded"]) == ("19.13", "19.126456")
@@ -66,7 +66,7 @@ def test_a_magento_bundle_without_a_price_of_its_own_has_no_price(tmp_path: Path
     assert "price" not in row.fields and row.attributes["price"] == "0.000000"
 
 
-def test_a_bigcommerce_export_with_types_and_featured_products_is_not_woocommerces(tmp_path: Path):
+def test_a_bigcommerce_export_with_types_and_featured_products_is_not_read_as_woocommerce(tmp_path: Path):
     header = "Item,ID,Name,Type,SKU,Inventory Tracking,Current Stock,Price,Categories,Is Visible,Is Featured,GTIN"
     fields = '"[{""name"":""Care"",""value"":""wash; ""}]"'
     row = f"Product,112,Tee,physical,TEE,product,3,20,24,TRUE,FALSE,4006381333931,{fields}"
@@ -86,7 +86,7 @@ def test_a_quoted_bigcommerce_field_may_have_a_semicolon(tmp_path: Path):
 
 
 @pytest.mark.parametrize("header", ["sku,name,type,In stock", "sku,name,type,Is featured,price"])
-def test_a_table_with_common_names_is_no_woocommerce_export(header: str, tmp_path: Path):
+def test_a_table_with_common_column_names_is_not_read_as_woocommerce(header: str, tmp_path: Path):
     (tmp_path / "a.csv").write_text(f"{header}\n{','.join('a' for _ in header.split(','))}\n")
     assert open_source(tmp_path / "a.csv").name == "delimited"
 
@@ -102,7 +102,9 @@ def test_metafields_of_shopify_set_the_color_and_material_that_no_option_sets(tm
 
 
 @pytest.mark.parametrize(("published", "availability"), [("WAHR", "in_stock"), ("FAUX", "out_of_stock")])
-def test_booleans_of_spreadsheets_in_other_languages_are_read(published: str, availability: str, tmp_path: Path):
+def test_the_words_for_true_and_false_of_spreadsheets_in_other_languages_are_read(
+    published: str, availability: str, tmp_path: Path
+):
     header = "Handle;Title;Published;Option1 Name;Option1 Value;Variant SKU;Variant Price;Image Src\n"
     [tee] = read(tmp_path / "a.csv", f"{header}tee;Tee;{published};;;T1;12,50;\n").values()
     assert tee["availability"] == availability
@@ -112,11 +114,11 @@ def test_booleans_of_spreadsheets_in_other_languages_are_read(published: str, av
     ("written", "number", "sign"),
     [("5", 5, 1), ("'5", 5, 1), ("5.0000", 5, 1), ("5.000", None, 1), ("0.5", None, 1), ("-2", -2, -1), ("0,00", 0, 0)],
 )
-def test_a_quantity_with_three_zeros_behind_a_dot_is_positive_but_no_number(written: str, number: int, sign: int):
+def test_a_quantity_that_is_ambiguous_or_not_whole_still_has_a_sign(written: str, number: int, sign: int):
     assert (whole_number(written), stock_sign(written)) == (number, sign)
 
 
-def test_the_characters_that_woocommerce_escapes_are_read_as_the_shop_has_them(tmp_path: Path):
+def test_escaped_characters_of_a_woocommerce_export_are_unescaped(tmp_path: Path):
     header = "ID,Type,SKU,Name,Published,Short description,Description,In stock?,Regular price,Purchase note\n"
     row = r"1,simple,S1,'-50% mug,1,'+ cup,Warm\nand cosy C:\\new,1,5,Wash\nby hand"
     [one] = read(tmp_path / "a.csv", header + row).values()
@@ -125,5 +127,5 @@ def test_the_characters_that_woocommerce_escapes_are_read_as_the_shop_has_them(t
     assert one["purchase_note"].split() == ["Wash", "by", "hand"]
 
 
-def test_the_labels_of_a_magento_product_with_variants_do_not_appear_as_an_attribute_without_values():
+def test_the_magento_column_of_variation_labels_is_reported_as_item_group_id():
     assert open_source(FIXTURES / "magento.csv").columns["configurable_variation_labels"] == "item_group_id"

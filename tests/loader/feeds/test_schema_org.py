@@ -1,4 +1,4 @@
-"""JSON-LD with schema.org products gives the expected products, as a document, as a list or as lines."""
+"""The schema.org products of a JSON-LD document, of a list and of JSON lines are loaded with the expected values."""
 
 import json
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def product(document: dict[str, object], path: Path) -> RawProduct:
         {"validForMemberTier": {"@id": "#gold"}},
     ],
 )
-def test_the_price_is_the_one_that_everybody_pays(other: dict[str, object], tmp_path: Path):
+def test_a_price_for_everybody_is_preferred_to_a_price_with_a_condition(other: dict[str, object], tmp_path: Path):
     prices = [{"price": 59, "priceCurrency": "USD", **other}, {"price": 49, "priceCurrency": "EUR"}]
     row = product({"offers": {"@type": "Offer", "priceSpecification": prices}}, tmp_path / "a.jsonld")
     assert (row.fields["price"], row.fields["currency"]) == ("49", "EUR")
@@ -137,7 +137,7 @@ def test_the_price_is_the_one_that_everybody_pays(other: dict[str, object], tmp_
     assert row.fields["price"] == "59"
 
 
-def test_an_odd_image_loses_only_this_image(tmp_path: Path):
+def test_a_faulty_image_is_dropped_and_the_other_images_are_kept(tmp_path: Path):
     images = ["https://img.example/1.jpg", {"@type": "ImageObject", "caption": "x"}, 5, {"url": "//img.example/2.jpg"}]
     row = product({"image": images}, tmp_path / "a.jsonld")
     assert list(row.images) == ["https://img.example/1.jpg", "https://img.example/2.jpg"]
@@ -147,7 +147,7 @@ def test_an_odd_image_loses_only_this_image(tmp_path: Path):
     ]
 
 
-def test_properties_without_a_name_or_value_are_kept(tmp_path: Path):
+def test_properties_without_a_name_or_a_single_value_are_kept(tmp_path: Path):
     properties = [{"propertyID": "care", "value": "Wash"}, {"name": "Width", "minValue": 1, "maxValue": 3}]
     row = product({"additionalProperty": properties}, tmp_path / "a.jsonld")
     assert row.attributes == {"care": "Wash", "additionalProperty": [properties[1]]}

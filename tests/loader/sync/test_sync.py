@@ -1,6 +1,6 @@
-"""`--sync` marks or deletes the products that are missing from the feed, or it changes no such product and gives the
-reason. No product is lost when a load is killed or when the feed is faulty (incomplete, damaged, changed while it is
-read)."""
+"""`--sync` marks or deletes the products that are missing from the feed. A refused sync changes no missing product and
+gives the reason. No product is lost when a load is killed, or when the feed is incomplete, damaged or changed while it
+is read."""
 
 import os
 import random
@@ -193,7 +193,7 @@ def test_a_file_that_changes_while_it_is_read_stops_the_sync(
     assert counts(summary) == (9, 0, 0, 1)
 
 
-def test_a_dry_run_counts_what_a_sync_does_and_changes_nothing(emptied_database: Database, tmp_path: Path):
+def test_a_dry_run_returns_the_counts_of_a_sync_and_changes_nothing(emptied_database: Database, tmp_path: Path):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
     feed(tmp_path / "feed.csv", range(2, 12))
     tried = load_catalog(emptied_database, tmp_path / "feed.csv", sync=SyncOptions(), dry_run=True)

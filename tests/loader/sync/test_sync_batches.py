@@ -1,4 +1,4 @@
-"""`--sync` changes products in batches: any number of products, locked in the order of every writer."""
+"""`--sync` changes any number of products, in batches. It locks the products in the same order as a load."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_sync_changes_40000_products(emptied_database: Database, tmp_path: Path,
 
 
 def test_sync_and_a_load_lock_products_in_the_same_order(emptied_database: Database, tmp_path: Path):
-    """The load waits for the product with the smallest key. Meanwhile, the sync must not lock another product first."""
+    """While the sync waits for the lock of the product with the smallest key, it must not have locked another product."""
     for number in (10, 20):  # two loads, so that the order of rows in the table is not the order of keys
         load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(number)))
     lock = text(

@@ -82,7 +82,7 @@ def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(empt
 
     steps = iter(
         [
-            lambda: None,  # leaves the file unchanged, so it is not loaded again
+            lambda: None,  # the file stays unchanged, so it is not loaded again
             lambda: feed(path, range(9)),
             removed,
             lambda: feed(path, range(3)),
