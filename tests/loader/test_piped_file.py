@@ -1,4 +1,4 @@
-"""`windowshop load -` loads a file from a pipe in every format, like the file itself."""
+"""`windowshop load -` reads a file of any format from a pipe and loads the same products as from the file."""
 
 import gzip
 import os

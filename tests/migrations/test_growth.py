@@ -74,7 +74,7 @@ def shop_with_chair(with_toy: Database) -> Database:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adds a revision to the project without applying it. The revision commits one of its two tables before its end."""
+    """Adds a revision that is not yet applied. The revision creates two tables and commits before it ends."""
     versions = tmp_path / "versions"
     shutil.copytree(PROJECT_REVISIONS, versions)
     (versions / "9999_next.py").write_text(NEXT_REVISION)

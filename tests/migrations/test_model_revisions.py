@@ -134,7 +134,7 @@ def test_a_product_of_a_concurrent_transaction_gets_work_items_for_a_new_model(
 ) -> None:
     with database.connect(Role.APP) as writer:
         writer.exec_driver_sql(f"set transaction isolation level {isolation}")
-        # The transaction takes its snapshot here, before the model is added.
+        # With repeatable read, the transaction takes its snapshot here, before the model is added.
         writer.exec_driver_sql("select 1 from shop.product")
         if isolation == "read committed":
             insert_one(writer)

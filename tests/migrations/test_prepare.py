@@ -1,4 +1,4 @@
-"""An upgrade refuses a database that cannot hold Windowshop, and changes nothing."""
+"""An upgrade refuses a database whose encoding is not UTF-8, and changes nothing."""
 
 from pathlib import Path
 

@@ -59,10 +59,10 @@ def test_an_upgrade_computes_the_keywords_of_every_row_and_reports_progress(
     drift(old, settings)
 
 
-def test_the_functions_of_the_version_before_work_until_every_row_has_its_keywords(
+def test_the_composite_types_do_not_change_until_every_row_has_its_new_keywords(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The earlier functions are not there to be called. So the test looks at what they need: the composite types."""
+    """Functions of the previous version need the old composite types, and sessions call them until the upgrade ends."""
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
     types = (
         "select c.relname, array_agg(a.attname::text order by a.attnum) from pg_class c "
@@ -87,7 +87,7 @@ def test_a_downgrade_restores_the_keywords_of_the_previous_revision(old: Databas
 def test_an_interrupted_upgrade_resumes_at_the_first_row_with_old_keywords(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the upgrade ends, searches look for old words. Rows with new keywords contain the old words as well."""
+    """Rows with new keywords keep the old words, because searches use the old words until the upgrade ends."""
     monkeypatch.setattr(keywords, "ROWS", 100)
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
 
@@ -131,7 +131,7 @@ def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings:
         done.set()
         user.join()
     assert len(waits) > 5
-    assert max(waits) < 15  # in seconds, with room for a busy machine
+    assert max(waits) < 15  # seconds; a search waits far less unless the machine is busy
     assert admin(old, STALE) == [(0,)]
 
 

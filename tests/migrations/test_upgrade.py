@@ -96,7 +96,7 @@ def test_a_downgrade_to_base_and_an_upgrade_give_the_schema_of_a_fresh_install(
     assert admin(with_toy, "select count(*) from shop.searchable") == [(0,)]
     downgrade(with_toy, settings, "base")
     assert leftovers(with_toy) == []
-    upgrade(with_toy, settings)  # the site's revisions are still in its home
+    upgrade(with_toy, settings)  # runs the revisions that are still in the home folder
     serve_model(with_toy, "toy")
     assert catalog(with_toy) == with_model
 

@@ -62,7 +62,7 @@ VALUES: dict[str, Callable[[str], Any]] = {
     "not": lambda payload: {"not": {"not": {"and": [{"brand": {"eq": payload, "exists": True}}]}}},
 }
 
-# Places of a filter where a text is no value. The compiler refuses the payload, or reads the payload as a name.
+# Places of a filter where a text is not a value. The compiler refuses the payload, or reads the payload as a name.
 ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "field": lambda payload: {payload: "x"},
     "field in or": lambda payload: {"or": [{"not": {payload: ["x"]}}]},
@@ -83,7 +83,7 @@ ELSEWHERE: dict[str, Callable[[str], Any]] = {
 }
 
 # Hashes the functions, relations, roles and products, because an injected statement could change them. The hash of
-# pg_class leaves out the columns that the server itself changes, such as reltuples.
+# pg_class excludes the columns that the server itself changes, such as reltuples.
 STATE = """
 select (select md5(string_agg(t::text, e'\\n' order by t::text)) from (
         select oid, proname, prosrc, prosqlbody, proowner, proacl, prosecdef, proconfig from pg_proc) t) as functions,
@@ -128,8 +128,8 @@ def observer(databases: Databases, database: Database) -> Iterator[Session]:
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, observer: Session) -> Iterator[Session]:
-    """Yields a session of one role. After the test, the fixture commits the session's transaction, so that an injected
-    change would be visible. It then compares the states of session and database with the states before the test."""
+    """Yields a session of one role. After the test, the fixture compares the settings of the session with those before
+    the test. Then it commits, so that an injected change would be visible, and compares the states of the database."""
     before = observer.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:

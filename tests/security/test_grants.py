@@ -199,7 +199,7 @@ def test_an_analyst_cannot_call_internal_functions(analyst: Connection, call: st
     denied(analyst, call)
 
 
-def test_an_analyst_cannot_use_the_gateway_connection_that_clip_text_opens_in_its_session(
+def test_an_analyst_cannot_use_the_gateway_connection_that_clip_text_has_opened(
     shop: "Shop", analyst: Connection
 ) -> None:
     with shop.encoder():
@@ -232,7 +232,7 @@ def test_the_encoder_cannot_access_tables_directly(shop: "Shop") -> None:
             denied(encoder, f"delete from {table}")
 
 
-def test_the_gateway_cannot_read_other_tables_or_change_cached_vectors(shop: "Shop") -> None:
+def test_the_gateway_cannot_read_work_items_products_or_models_or_change_the_query_cache(shop: "Shop") -> None:
     gateway = shop.connect(Role.GATEWAY)
     for table in ("shop_private.work", "shop_private.worker", "shop.product", "shop.model", "shop.searchable"):
         denied(gateway, f"select * from {table}")

@@ -1,1 +1,1 @@
-"""Fixtures, servers, catalogs and models that several test files use."""
+"""This package has the fixtures, servers, catalogs and models that several test files use."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
-PATIENCE = 30  # seconds for which a test waits for the page, because a busy machine encodes an image in seconds
+PATIENCE = 30  # a test waits up to this many seconds, because a busy machine encodes an image slowly
 
 # This script hands an image file to the page, as a browser does when a visitor drops or pastes the file.
 HAND_OVER = """([kind, base64]) => {

@@ -19,10 +19,10 @@ SETTINGS = (
     "fsync = off",
     "full_page_writes = off",
     # Autovacuum would start several workers a second for hundreds of databases. It would also change statistics and
-    # indexes at a moment that no test chooses: when autovacuum had removed vectors that a test had rolled back from the
-    # HNSW index, the recall@30 of a later test's search fell from .97 to .77.
+    # indexes at a moment that no test chooses. For example, a test inserted vectors and rolled back. After autovacuum
+    # had removed these vectors from the HNSW index, the recall@30 of a search in a later test fell from .97 to .77.
     "autovacuum = off",
-    # A login takes 2 ms of processor time instead of 5 ms. The tests log in thousands of times.
+    # With one iteration, a login takes 2 ms of processor time, not 5 ms. The tests log in thousands of times.
     "scram_iterations = 1",
     # A query waits for its vector for 30 s, not 5 s, because the encoder of a busy machine is slow.
     "shop.timeout_ms = 30000",
@@ -46,7 +46,7 @@ class Databases:
         for setting in SETTINGS:
             self.run(f"alter system set {setting}")
         self.run("select pg_reload_conf()")
-        # Passwords that are set before the new configuration is read keep their number of iterations.
+        # A password that is set before the server reads the new configuration keeps the old number of iterations.
         self.run(f"set scram_iterations = 1; alter role {SUPERUSER} password '{self._secrets.superuser}'")
 
     def admin_url(self, name: str = "postgres") -> str:

@@ -46,7 +46,7 @@ def stop(process: subprocess.Popen[bytes], within: float = 30) -> int:
 
 
 def log_lines(log: Path) -> list[dict[str, Any]]:
-    """Returns the log lines that describe requests, parsed."""
+    """Returns the parsed JSON lines of the log. Each line describes a request."""
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 

@@ -1,4 +1,4 @@
-"""Stores judged queries on the toy model and measures them."""
+"""Stores judgements and measures the judged queries with the toy model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ def fill(shop: "Shop", count: int = 40) -> None:
 
 
 def suite_of_words(shop: "Shop", count: int = 40) -> None:
-    """For each product, judge the query that equals the SKU. Keywords find the product; random vectors do not."""
+    """Judge each product relevant to the query that equals its SKU. Keywords find the product; random vectors do not.
+    For each of the first five queries, the next product is relevant too, with a lower grade."""
     fill(shop, count)
     for n in range(count):
         shop.cache(f"sku{n}", seed=n)

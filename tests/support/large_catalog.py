@@ -13,7 +13,7 @@ from db.engine import Database
 from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
-QUERY = "bag"  # the cache holds a vector of this query, which is near the products of CLUSTER
+QUERY = "bag"  # the query cache has a vector of this text; the vector is near the products of CLUSTER
 CLUSTER = 7
 
 

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "windowshop")  # a new interpreter, as a user starts it
 
-# Modules that import torch, sentence-transformers, the model families of the tests and the command line.
+# These modules import torch, sentence-transformers, the model families of the tests and the command line.
 PRELOADED = [
     "encoder.starter.assembly",
     "loader.ingest",
@@ -31,8 +31,11 @@ PRELOADED = [
 
 
 class Command:
-    """A running `windowshop` command. It is forked from a process that has already imported all modules, because the
-    import of torch and sentence-transformers takes about ten seconds. The methods are those of subprocess.Popen."""
+    """A running `windowshop` command, with methods like those of subprocess.Popen.
+
+    The command is forked from a process that has already imported all modules, because the import of torch and
+    sentence-transformers takes about ten seconds.
+    """
 
     def __init__(
         self, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, output: Path, errors: Path
@@ -79,7 +82,7 @@ def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, ou
 
 @cache
 def _fork_server() -> ForkServerContext:
-    """Start the process from which commands are forked. Each test process has one."""
+    """Start the process from which commands are forked. Each test process has its own fork server."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     known = os.environ.get("PYTHONPATH")
@@ -112,8 +115,8 @@ def windowshop(
 def windowshop_in_new_interpreter(
     *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as `windowshop` does, but in an interpreter of its own, as a user starts it. Some libraries read
-    environment variables only when they are imported."""
+    """Run a command like the function `windowshop`, but in a new interpreter. Some libraries read environment variables
+    only when they are imported."""
     return subprocess.run(
         [*COMMAND, *arguments], env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )

@@ -1,7 +1,7 @@
 """Decides which tests run in the same process of a parallel run, and in which order.
 
 The tests of a file run in one process, as with --dist loadfile. In addition, the files of a group below run in one
-process, because they share a fixture that takes ten seconds or more of processor time. Long files and groups start
+process, because the files share a fixture that takes ten seconds or more of processor time. Long files and groups start
 first, so that the processes end at about the same time.
 """
 
@@ -40,13 +40,13 @@ LONGEST = (  # files and groups that take more than 20 seconds of processor time
 
 
 def scope(nodeid: str) -> str:
-    """Returns the group of a test, or its file if the file belongs to no group."""
+    """Returns the group of a test, or the file of the test if the file belongs to no group."""
     file = nodeid.split("::", 1)[0]
     return next((group for group, paths in GROUPS.items() if file.startswith(paths)), file)
 
 
 def place(nodeid: str) -> int:
-    """Returns the place of a test's group or file in LONGEST. Other tests follow."""
+    """Returns the place of a test's group or file in LONGEST, or the place behind the last entry."""
     name = scope(nodeid)
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 

@@ -22,7 +22,7 @@ Answer = bytes | Callable[[Send], None]
 
 
 def response(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
-    """Returns a whole response. Each argument in `headers`, such as `Content_Length`, replaces the correct header."""
+    """Returns a whole response. Each argument in `headers`, such as `Content_Length`, sets a header to any value."""
     fields = {"Content-Length": str(len(body)), "Connection": "close"}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields.items())]
@@ -112,7 +112,7 @@ def scripted_server(
 
 
 def refusal(fetcher: Fetcher, url: str) -> ImageRejected:
-    """Read an address that the fetcher must refuse, and return the error. Its message must begin with the address."""
+    """Read an address that the fetcher must refuse, and return the error. The message must begin with the address."""
     with pytest.raises(ImageRejected) as raised:
         fetcher.read(url)
     assert raised.value.message.startswith(url)

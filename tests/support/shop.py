@@ -1,5 +1,5 @@
-"""Provides a shop with a toy model whose vectors are 24 random numbers. Workers and encoders are plain connections, so
-a test decides when each of them acts."""
+"""Provides a shop with a toy model whose vectors are 24 random numbers. A worker is a plain connection, so a test
+decides when the worker acts."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -107,7 +107,7 @@ class Shop:
         return worker
 
     def expire(self, worker: Worker) -> None:
-        """Let the lease of the worker expire one second ago."""
+        """Set the end of the worker's lease to one second ago."""
         self.run(
             "update shop_private.worker set lease_expires_at = clock_timestamp() - interval '1 second' "
             "where worker_id = :id",
@@ -205,16 +205,15 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
 
 @contextmanager
 def _emptied(database: Database) -> Iterator[Shop]:
-    """Empty the database that all tests share. Copying a database for each test would take ten times as long."""
+    """Empty a database that tests share. To copy a database for each test would take ten times as long."""
     made = Shop(database)
-    # Deleted rows would leave empty pages. From the pages, search estimates the size of a catalog, and the planner
-    # chooses plans.
+    # Deleted rows would leave empty pages. Search and the planner estimate the size of a table by its pages.
     made.run("truncate shop.product cascade")
     for table in ("catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
     for table in ("worker", "request", "query_embedding", "fetch_host"):
         made.run(f"delete from shop_private.{table}")
-    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not after up to ten seconds
+    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not up to ten seconds later
     made.run("update shop.model set status = 'building' where status = 'retired'")
     if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
         serve_model(database, TOY.name, force=True)

@@ -1,4 +1,4 @@
-"""Measures durations so that a busy machine fails no test."""
+"""Measures durations in such a way that tests also pass on a busy machine."""
 
 import time
 from collections.abc import Callable
@@ -7,8 +7,8 @@ ATTEMPTS = 5
 
 
 def quickest(limit: float, action: Callable[[], object]) -> float:
-    """Returns the duration of the quickest of at most five runs of the action, in seconds. It stops after the first run
-    that takes less than `limit` seconds. A busy machine delays some runs, but a wait in the code delays every run."""
+    """Returns the duration of the quickest of at most five runs of the action, in seconds. No run follows a
+    run of less than `limit` seconds. A busy machine delays some runs, but a wait in the code delays every run."""
     durations = []
     for _ in range(ATTEMPTS):
         started = time.perf_counter()

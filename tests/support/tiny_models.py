@@ -24,7 +24,8 @@ def _tokenizer(start: str | None, end: str, length: int) -> PreTrainedTokenizerF
     """Returns a byte-level tokenizer without merges, which can tokenize every text."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = [token for token in ("<pad>", start, end) if token]
-    # As in the real models, the end token has the highest id, because CLIP takes the text vector at the highest id.
+    # As in the real models, the end token has the highest id, because CLIP takes the text vector at the token with
+    # the highest id.
     vocabulary = {token: n for n, token in enumerate(alphabet + special)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=end))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,4 +1,4 @@
-"""Serves the web service on a socket, and puts query vectors into the cache so that tests need no encoder."""
+"""Runs the web service at a port, and puts query vectors into the query cache, so that tests need no encoder."""
 
 import threading
 from collections.abc import Callable, Iterator

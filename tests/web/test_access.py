@@ -98,7 +98,7 @@ def test_a_revoked_key_is_refused(serve: Serve, own_database: Database, monkeypa
         assert client.get("/products/sku 1", headers=bearer(key)).status_code == 401
 
 
-def test_roles_that_search_cannot_read_keys(own_database: Database) -> None:
+def test_the_roles_app_and_analyst_cannot_read_keys(own_database: Database) -> None:
     for role in (Role.APP, Role.ANALYST):
         with own_database.connect(role) as conn, pytest.raises(Exception, match="permission denied"):
             conn.execute(text("select * from shop_private.api_key"))
@@ -140,7 +140,7 @@ def statuses(client: httpx.Client, count: int, **headers: str) -> list[int]:
     return [client.get("/products/sku 1", headers=headers).status_code for _ in range(count)]
 
 
-def test_an_address_over_its_limit_gets_429_with_retry_after(serve: Serve) -> None:
+def test_a_client_address_over_the_limit_gets_429_with_retry_after(serve: Serve) -> None:
     with serve(rate_per_address=5) as client:
         assert statuses(client, 7) == [200] * 5 + [429] * 2
         answer = client.get("/products/sku 1")

@@ -14,7 +14,7 @@ TEXT, IMAGE, GENERAL, FACETS = "/search/text", "/search/image", "/search", "/fac
 INTERNALS = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql')
 JSON = {"Content-Type": "application/json"}
 
-# (name, body, status); a body of bytes is sent unchanged, every other body as JSON
+# A case is a name, a body and the expected status. A body of bytes is sent unchanged, and any other body as JSON.
 ANY_SEARCH: list[tuple[str, Any, int]] = [
     ("top_k 0", {"top_k": 0}, 422),
     ("top_k below 0", {"top_k": -1}, 422),
@@ -172,7 +172,9 @@ def test_invalid_forms_are_refused(client: httpx.Client, files: Any, data: Any, 
         ("application/x-www-form-urlencoded", b"image=x", 415),
     ],
 )
-def test_other_media_types_are_refused(client: httpx.Client, kind: str, body: bytes, status: int) -> None:
+def test_a_form_with_a_wrong_media_type_or_boundary_is_refused(
+    client: httpx.Client, kind: str, body: bytes, status: int
+) -> None:
     assert_answer(client.post(IMAGE, content=body, headers={"Content-Type": kind}), status)
 
 

@@ -1,5 +1,5 @@
-"""The service answers correctly during restarts under load, overload and slow clients. `make soak` also runs the tests
-that take minutes."""
+"""The service answers correctly during restarts, during overload and beside slow clients. `make soak` also runs the
+tests that take minutes."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ Environment = Callable[[Database], dict[str, str]]
 
 
 def restart_under_load(env: dict[str, str], folder: Path, times: int) -> None:
-    """Stop the service `times` times under load, and check that it answers every request that it has accepted."""
+    """Stop the service `times` times under load, and check that every accepted request is answered."""
     port = free_port()
     stopped_under_load = 0
     for number in range(times):
@@ -133,8 +133,8 @@ def _refusing(log: Path) -> float:
 
 HEADER = b"POST /search/text HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 SLOW_REQUESTS = {
-    "its header": (HEADER, b"X-Slow: 1\r\n"),
-    "its body": (HEADER + b"Content-Length: 1000\r\n\r\n", b" "),
+    "header": (HEADER, b"X-Slow: 1\r\n"),
+    "body": (HEADER + b"Content-Length: 1000\r\n\r\n", b" "),
 }
 
 
@@ -167,7 +167,7 @@ def assert_others_are_served(serve: Serve, monkeypatch: pytest.MonkeyPatch, what
         assert client.post("/search/text", json={"query": "bag"}).status_code == 200
         drip = SLOW_REQUESTS[what][1]
         for one in slow:
-            wait_until(lambda one=one: dropped(one, drip), 60, f"an end to {what}")
+            wait_until(lambda one=one: dropped(one, drip), 60, f"the end of a connection with a slow {what}")
         assert client.post("/search/text", json={"query": "bag"}).status_code == 200
 
 

@@ -1,5 +1,5 @@
 """The answer and the page show which field of a product the text matches exactly. An exact match needs no encoder, so
-none runs."""
+no encoder runs."""
 
 import httpx
 import pytest

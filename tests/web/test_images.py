@@ -1,4 +1,4 @@
-"""An image is served only from below its image root. Decoder processes render thumbnails, not the web process."""
+"""An image is served only from below its image root. Decoder processes, not the web process, render thumbnails."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_an_image_is_served_unchanged(client: httpx.Client, image_folder: Path) 
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, (64, 43)), (200, (256, 171)), (1024, (300, 200))])
-def test_a_thumbnail_has_the_requested_size_rounded_up_and_is_never_enlarged(
+def test_the_size_of_a_thumbnail_is_rounded_up_and_at_most_the_size_of_the_image(
     client: httpx.Client, size: int, shown: tuple[int, int]
 ) -> None:
     for _ in range(2):  # the service renders the first answer and takes the second from memory
@@ -66,7 +66,7 @@ def test_an_invalid_image_address_is_refused(client: httpx.Client, path: str, st
 def test_a_path_to_anything_but_an_image_below_the_root_gets_404(
     serve: Serve, own_database: Database, public_folder: Path
 ) -> None:
-    """The row may have any text as a path, and anything, such as a link or a pipe, may replace the file."""
+    """The row of an image may contain any text as its path, and the path may lead to a link, a pipe or another file."""
     root = public_folder / "hostile"
     root.mkdir()
     secret = public_folder / "secret.png"

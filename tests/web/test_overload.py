@@ -64,7 +64,7 @@ def test_overload_returns_503_immediately_and_active_searches_finish(serve: Serv
             time.sleep(0.2)
             refused = [pool.submit(timed, client).result() for _ in range(5)]
             ready = client.get("/health")
-        assert min(seconds for _, seconds in refused) < 0.1  # a busy machine delays some answers, but not each
+        assert min(seconds for _, seconds in refused) < 0.1  # a busy machine delays some answers, but not all
         for answer, _ in refused:
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:windowshop:problem:overloaded"
@@ -141,7 +141,7 @@ def _answers(address: str) -> bool:
         return False
 
 
-def test_sigterm_finishes_open_requests(
+def test_after_sigterm_the_service_finishes_open_requests(
     service_process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
 ) -> None:
     running, _, address = service_process

@@ -91,7 +91,7 @@ def test_every_message_is_reworded(reworded_shop: Shop) -> None:
         assert words not in bodies
 
 
-def test_a_degraded_search_is_recognized_by_its_column(reworded_shop: Shop) -> None:
+def test_a_degraded_search_is_recognised_without_its_message(reworded_shop: Shop) -> None:
     found = search(reworded_shop.database, query="title of sku1 never asked", degrade=True)
     assert found.rows and found.degraded and found.reason
     found = search(reworded_shop.database, query="bag", degrade=True)

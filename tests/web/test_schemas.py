@@ -1,4 +1,4 @@
-"""The options of a REST search are the arguments of shop.search."""
+"""Each option of a REST search becomes an argument of shop.search."""
 
 from dataclasses import fields
 

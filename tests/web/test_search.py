@@ -48,7 +48,7 @@ def test_pages_neither_repeat_nor_skip_products(client: httpx.Client) -> None:
     assert sorted(seen) == sorted(f"sku {n}" for n in range(1, 61))
 
 
-def test_the_last_page_has_no_next_page_even_if_it_is_full(client: httpx.Client) -> None:
+def test_a_full_last_page_has_no_next_page(client: httpx.Client) -> None:
     first = ask(client, query="bag", top_k=30).json()
     last = ask(client, query="bag", top_k=30, page=first["next"]).json()
     assert (len(first["results"]), len(last["results"]), last["next"]) == (30, 30, None)
@@ -116,7 +116,7 @@ def test_an_image_in_a_form_and_in_base64_returns_the_same_results(
     assert as_form.json()["explain"]
 
 
-def test_inputs_with_positive_and_negative_weights_change_the_order(client: httpx.Client) -> None:
+def test_an_input_with_a_negative_weight_changes_the_results(client: httpx.Client) -> None:
     like = ask(client, "/search", inputs=[{"sku": "sku 3"}], top_k=3)
     unlike = ask(client, "/search", inputs=[{"sku": "sku 3"}, {"text": "red", "weight": -0.9}], top_k=3)
     assert like.status_code == unlike.status_code == 200
@@ -141,14 +141,14 @@ def test_facets_count_products_under_a_filter(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["a-request.1", "bad id\n", "x" * 65, None])
-def test_an_answer_has_the_request_id_of_its_client_or_a_new_id(client: httpx.Client, given: str | None) -> None:
+def test_an_answer_has_the_valid_request_id_of_the_client_or_a_new_id(client: httpx.Client, given: str | None) -> None:
     headers = {} if given is None or "\n" in given else {"X-Request-ID": given}
     shown = client.get("/health", headers=headers).headers["x-request-id"]
     assert (shown == given) == (given == "a-request.1")
     assert len(shown) <= 64
 
 
-def test_without_an_encoder_the_service_is_ready_and_reports_that_none_runs(client: httpx.Client) -> None:
+def test_without_an_encoder_the_service_is_ready_and_reports_that_no_encoder_runs(client: httpx.Client) -> None:
     answer = client.get("/ready")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"

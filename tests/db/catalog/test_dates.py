@@ -1,4 +1,5 @@
-"""Dates are read as shops write them. A date with two meanings is decided by the dates of its file, or refused."""
+"""Dates are read as shops write them. The other dates of a file decide an ambiguous date, or the
+date is refused."""
 
 from datetime import date
 
@@ -31,7 +32,7 @@ from db.catalog.dates import DateOrder
         ("1700000000", "2023-11-14T22:13:20+00:00"),
     ],
 )
-def test_each_notation_of_a_date_gives_the_same_kind_of_time(cell: str, moment: str):
+def test_each_notation_of_a_date_is_read_as_a_time_with_a_zone(cell: str, moment: str):
     found = dates.moment(cell)
     assert found is not None
     assert found.isoformat() == moment

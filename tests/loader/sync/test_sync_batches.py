@@ -29,7 +29,7 @@ def test_sync_changes_40000_products(emptied_database: Database, tmp_path: Path,
 
 
 def test_sync_and_a_load_lock_products_in_the_same_order(emptied_database: Database, tmp_path: Path):
-    """While the sync waits for the lock of the product with the smallest key, it must hold no lock of another product."""
+    """While the sync waits for the lock of the product with the smallest key, it must hold no other lock."""
     for number in (10, 20):  # two loads, so that the order of rows in the table is not the order of keys
         load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(number)))
     lock = text(

@@ -1,1 +1,1 @@
-"""Products and postings whose matches are known."""
+"""This package creates products and postings whose matches are known."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from encoder.models.loading import Model
 
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
-_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, before tests/conftest.py removes it
+_CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, before tests/conftest.py removes the variable
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -44,7 +44,7 @@ def browser() -> Iterator["Browser"]:
     """
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
-        said = "there is no Chromium; install one, or name it with WINDOWSHOP_CHROMIUM"
+        said = "there is no Chromium; install Chromium, or set WINDOWSHOP_CHROMIUM to its path"
         pytest.fail(said) if _REQUIRED else pytest.skip(said)
     from playwright.sync_api import sync_playwright
 
@@ -140,7 +140,7 @@ def shop(databases: Databases, sample_template: str, models: dict[int, "Model"])
 
 @pytest.fixture(scope="session")
 def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
-    """Yields the address of a shop whose encoder has stopped."""
+    """Yields the address of a shop without a running encoder."""
     with running(databases.copy(sample_template), SETTINGS) as address:
         yield address
 

@@ -39,7 +39,7 @@ def test_typing_a_query_sends_one_search_after_the_last_letter(shop: str, visit:
     page.goto(shop)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "q=" in request.url else None)
-    page.clock.pause_at(60_000)  # a busy machine may need longer for a letter than the page waits after one
+    page.clock.pause_at(60_000)  # on a busy machine, the real time between two letters can exceed the wait of the page
     for letter in "a guitar":
         box(page).press_sequentially(letter)
         page.clock.run_for(40)

@@ -298,7 +298,7 @@ def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve:
         assert client.get("/").status_code == 200
 
 
-def test_the_page_needs_no_api_key_and_the_setting_public_page_turns_it_off(serve: Serve) -> None:
+def test_the_page_needs_no_api_key_and_the_setting_public_page_turns_the_page_off(serve: Serve) -> None:
     with serve(api_keys="on") as client:
         assert client.get("/").status_code == 200
         assert client.post("/search/text", json={"query": "bag"}).status_code == 401
@@ -314,7 +314,7 @@ def test_no_route_of_the_page_needs_a_key_or_is_in_the_api_document() -> None:
         assert route.include_in_schema is False
 
 
-def test_the_content_security_policy_allows_only_the_pages_own_files(client: httpx.Client) -> None:
+def test_the_content_security_policy_allows_only_files_of_the_same_origin(client: httpx.Client) -> None:
     for answer in (client.get("/"), client.get("/", params={"like": "nothing"}), client.get("/", headers=HTMX)):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy

@@ -1,5 +1,5 @@
-"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency. Reduced prices
-count."""
+"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency. It compares
+the reduced price of a product, if there is one."""
 
 import re
 
@@ -66,7 +66,7 @@ def test_a_reduced_price_is_shown_beside_the_price_before_and_decides_the_price_
         assert count(page) == "2 products"
         assert '€1.25 <s><span class="unseen">instead of </span>€60</s>' in page
         page = client.get("/?price_min=60&price_max=66").text
-        assert count(page) == "4 products"  # without sku 40
+        assert count(page) == "4 products"  # not sku 40, because its reduced price is lower
         assert re.findall(r"(\S+) <s><span class=\"unseen\">instead of </span>(\S+)</s>", page) == [
             ('class="price">€63', "€99")
         ]
