@@ -52,7 +52,7 @@ def test_imports_follow_the_contracts() -> None:
 
 
 def imported_of(libraries: tuple[str, ...], statement: str) -> str:
-    """Runs the statement in a new interpreter. Returns the names of those libraries that the statement loads."""
+    """Runs the statement in a new interpreter. Returns those of the libraries that the statement loads."""
     code = f"import sys; {statement}; print([name for name in {libraries!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -104,7 +104,7 @@ def test_two_encoders_at_the_same_time_encode_each_item_once(
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
         load_drawings(clip_database, tmp_path / "images", 800)
-        wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "everything encoded")
+        wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "the vectors of all items")
     assert_complete(clip_database, 800)
 
 
@@ -128,7 +128,7 @@ def kill_again_and_again(
     interrupted = 0
     for number in range(kills):
         process = start_encoder(env, log=log)
-        wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"encoder {number} at work")
+        wait_until(lambda pid=process.pid: held_by(database, pid), 60, f"a leased item of encoder {number}")
         time.sleep(chance.uniform(0, 0.3))
         interrupted += held_by(database, process.pid) > 0  # between two batches an encoder may hold no item
         process.kill()
@@ -150,7 +150,7 @@ def kill_again_and_again(
 
 
 @pytest.mark.soak
-def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
+def test_items_are_not_lost_duplicated_or_quarantined_if_encoders_are_killed(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 900)
@@ -160,7 +160,7 @@ def test_kills_neither_lose_nor_duplicate_nor_quarantine_items(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kills", [10, 50])
-def test_ten_or_fifty_kills_lose_no_item_if_leases_last_30_seconds(
+def test_no_item_is_lost_after_ten_or_fifty_kills_with_leases_of_30_seconds(
     clip_database: Database, environment: Environment, tmp_path: Path, kills: int
 ) -> None:
     count = 2_000 if kills == 10 else 10_000

@@ -110,7 +110,7 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
         load(str(folder))
 
 
-def test_pickled_weights_of_a_later_module_are_refused(tmp_path: Path) -> None:
+def test_pickled_weights_of_an_added_module_are_refused(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense
 

@@ -57,7 +57,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
             if before < 2 * count:
                 wait_until(lambda known=before: len(vectors(database)) > known, 60, "a new vector after the restart")
                 recovery_seconds.append(time.monotonic() - restarted)
-        wait_until(lambda: waiting(database) == 0, 600, "everything encoded")
+        wait_until(lambda: waiting(database) == 0, 600, "the vectors of all items")
     assert recovery_seconds, "all items were encoded before the first kill"
     slowest = max(recovery_seconds)
     print(f"{len(recovery_seconds)} of {kills} kills interrupted the encoder; it continued within {slowest:.1f} s")
@@ -72,7 +72,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
 
 
 def crash(home: Path) -> None:
-    """SIGKILL the postmaster and start the server again."""
+    """Kill the postmaster with SIGKILL, and start the server again."""
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)

@@ -87,7 +87,7 @@ def encode_all(database: Database, folder: Path, settings: EncoderSettings) -> N
 
 
 def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> list[int]:
-    """Let the first forward pass with several inputs run out of memory. Later passes fail with a probability of 0.05.
+    """Let the first forward pass with several inputs, and each later one with probability 0.05, run out of memory.
 
     Returns a list with the number of failed passes.
     """

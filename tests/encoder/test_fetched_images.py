@@ -70,5 +70,5 @@ def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_f
             found = text("select sku from shop.search(image => :image, k => 1)")
             assert conn.scalar(found, {"image": png("red")}) == "red"
             fixed = text("select count(*) from shop.searchable where sku = 'dead'")
-            wait_until(lambda: conn.scalar(fixed) == 1, 60, "the fixed image encoded")
+            wait_until(lambda: conn.scalar(fixed) == 1, 60, "the vector of the fixed image")
             assert conn.scalar(found, {"image": png("green")}) == "dead"

@@ -1,5 +1,5 @@
 """Models are loaded by name and by folder. The code that loads real checkpoints also loads tiny CLIP and SigLIP models.
-The vectors of the starter model also have a sensible meaning."""
+In the starter model, an image is also nearest to the text that describes the image."""
 
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def test_starter_places_an_image_of_a_guitar_nearer_to_guitar_than_to_shoes() ->
         ("/models/99", "model"),
     ],
 )
-def test_a_model_name_derived_from_its_source_can_name_tables(source: str, name: str) -> None:
+def test_the_model_name_derived_from_a_source_can_be_part_of_table_names(source: str, name: str) -> None:
     assert model_name(source) == name
 
 

@@ -137,7 +137,7 @@ def test_images_of_other_hosts_are_encoded_while_a_host_is_silent(
     assert {host: hosts.read_at.count(host) for host in hosts.silent} == dict.fromkeys(hosts.silent, 1)
 
 
-def test_with_once_the_lane_ends_and_leaves_the_images_of_dead_hosts_for_later(
+def test_with_the_option_once_the_lane_ends_and_images_of_dead_hosts_stay_pending(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     hosts.failing = {"dead.example": FetchFailed("host name: Name or service not known")}
@@ -191,7 +191,7 @@ def test_a_fetched_image_that_must_be_tried_alone_enters_an_empty_pipeline(
     assert shop.run("select attempts, batch_size from shop_private.work where batch_limit = 1") == [(1, 1)]
 
 
-def test_a_host_has_one_log_line_a_minute_with_the_number_of_failures() -> None:
+def test_a_failing_host_has_one_log_line_a_minute_with_the_number_of_failures() -> None:
     now = 0.0
     log = HostLog(clock=lambda: now)
     with structlog.testing.capture_logs() as lines:
@@ -234,18 +234,18 @@ def test_no_further_image_is_fetched_while_the_waiting_images_exceed_the_byte_li
     conn.commit()
     remote = lane._remote
     remote.claim(conn, 1)
-    wait_until(lambda: not remote._running, 10, "the fetches end")
+    wait_until(lambda: not remote._running, 10, "the end of the fetches")
     first = len(hosts.read_at)
     assert 4 <= first <= 5  # two fetches can be in progress when the limit is exceeded
     taken = 0
     while taken < 8:
         remote.settle(conn, [1])
         taken += len(remote.take(1, 8))
-        wait_until(lambda: not remote._running, 10, "the fetches end")
+        wait_until(lambda: not remote._running, 10, "the end of the fetches")
     assert len(hosts.read_at) > first
 
 
-def test_with_once_all_files_are_encoded_and_a_host_that_refuses_300_images_is_asked_once(
+def test_with_the_option_once_all_files_are_encoded_and_a_dead_host_gets_one_request(
     clip_database: Database, clip_folder: Path, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 30)
@@ -282,7 +282,7 @@ def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
     encoded = text("select count(*) from shop.clip_image")
 
     def seconds(number: int, dead: int) -> float:
-        """Loads `dead` images of a dead host and then 30 files. Returns the time until the files are encoded."""
+        """Loads `dead` images on a dead host and then 30 files. Returns the time until the files are encoded."""
         with clip_database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for n in range(dead):
@@ -299,7 +299,7 @@ def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
         started = time.monotonic()
         with clip_database.connect(None) as conn:
             conn = conn.execution_options(isolation_level="AUTOCOMMIT")
-            wait_until(lambda: conn.scalar(encoded) == 30 * number, 120, "all files encoded")
+            wait_until(lambda: conn.scalar(encoded) == 30 * number, 120, "the vectors of all files")
         return time.monotonic() - started
 
     try:

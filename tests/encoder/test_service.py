@@ -112,7 +112,7 @@ def test_a_first_backfill_defers_its_indexes_and_builds_them_at_the_end(
     thread = threading.Thread(target=service.run, args=(clip_database, models, EncoderSettings()), kwargs=arguments)
     thread.start()
     wait_until(
-        lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "both indexes built"
+        lambda: indexes(clip_database) == {"clip_image_hnsw", "clip_title_hnsw"} and seen, 60, "two valid indexes"
     )
     stop.set()
     thread.join(60)
@@ -140,10 +140,10 @@ def _until_alive(database: Database) -> None:
         with database.connect(None) as conn:
             return not conn.scalar(text(f"select pg_try_advisory_xact_lock({Lock.ENCODER_ALIVE}, 1)"))
 
-    wait_until(alive, 60, "an encoder connected")
+    wait_until(alive, 60, "a connected encoder")
 
 
-def test_a_model_that_is_added_while_the_encoder_runs_is_filled_and_answers_queries(
+def test_a_model_that_is_added_while_the_encoder_runs_gets_vectors_and_answers_queries(
     clip_database: Database,
     models: dict[int, Model],
     stop: threading.Event,
@@ -172,9 +172,11 @@ def test_a_model_that_is_added_while_the_encoder_runs_is_filled_and_answers_quer
         conn = conn.execution_options(isolation_level="AUTOCOMMIT")
         for table in ("clip_image", "other_image", "other_title"):
             count = text(f"select count(*) from shop.{table}")
-            wait_until(lambda count=count: conn.scalar(count) == 10, 60, f"{table} filled")
+            wait_until(lambda count=count: conn.scalar(count) == 10, 60, f"ten rows in {table}")
         alive = text("select count(*) from pg_locks where locktype = 'advisory' and classid = :key and objid = 2")
-        wait_until(lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 60, "queries of the added model are served")
+        wait_until(
+            lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 60, "an encoder for queries of the added model"
+        )
         assert conn.scalar(text("select count(*) from shop_private.worker")) == 1
     stop.set()
     thread.join(60)

@@ -67,7 +67,7 @@ def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
     assert "windowshop db psql --role analyst" in said
     assert "The search page is at" not in said
     assert "Traceback" not in first.stderr
-    wait_until(lambda: not left_running(home), 60, "nothing left running")
+    wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 
 def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subprocess.CompletedProcess[str]") -> None:
@@ -122,7 +122,7 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
             process.send_signal(number)
         assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
-    wait_until(lambda: not left_running(home), 60, "nothing left running")
+    wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 
 def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
@@ -163,7 +163,7 @@ def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     finally:
         process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0, log.read_text()
-    wait_until(lambda: not left_running(home), 60, "nothing left running")
+    wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 
 def test_catalog_drop_removes_the_products_vectors_and_image_root_of_the_sample(

@@ -299,7 +299,7 @@ def test_an_index_that_is_being_built_shows_its_progress(two_model_database: Dat
                 return {index.name: index.state for index in every_index(conn, found)}
 
         # For a moment, the progress report of PostgreSQL does not name the index, so the test waits.
-        wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 60, "the build to begin")
+        wait_until(lambda: states().get("toy_image_hnsw_next") == "building, 0%", 60, "the start of the build")
         unknown = states(told=False)
         # A session without rights on the build gets no progress report from PostgreSQL.
         assert unknown["toy_image_hnsw_next"] == "not valid"

@@ -83,7 +83,7 @@ def test_an_interrupted_load_prints_the_number_of_stored_rows(env: dict[str, str
         )
         with database.connect(None) as other:
             other.execution_options(isolation_level="AUTOCOMMIT")
-            wait_until(lambda: other.scalar(waits) or loading.poll() is not None, 60, "the load waits for a lock")
+            wait_until(lambda: other.scalar(waits) or loading.poll() is not None, 60, "a load that waits for a lock")
         loading.send_signal(signal.SIGINT)
     output, errors = loading.communicate(timeout=60)
     assert loading.returncode not in (0, 6), errors

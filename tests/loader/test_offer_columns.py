@@ -1,4 +1,4 @@
-"""Sales, compare-at prices, stock, ratings and dates of publication of a feed go to columns of their own."""
+"""Sales, compare-at prices, stock, ratings and dates of publication of a feed are stored in columns of their own."""
 
 import json
 from datetime import UTC, datetime

@@ -95,7 +95,7 @@ def test_a_file_at_an_address_is_loaded_and_image_paths_are_resolved_against_the
         (redirect("file:///etc/passwd"), "redirected: a URL with the scheme file is not fetched"),
     ],
 )
-def test_a_file_that_cannot_be_downloaded_is_an_error_that_names_the_address_without_its_query(
+def test_the_error_about_a_failed_download_names_the_address_without_the_query(
     site: ScriptedServer, folder: Path, answer: bytes, reason: str
 ) -> None:
     site.answers["/feed.csv?key=opensesame"] = answer

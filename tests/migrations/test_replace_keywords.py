@@ -62,7 +62,7 @@ def test_an_upgrade_computes_the_keywords_of_every_row_and_reports_progress(
 def test_the_composite_types_do_not_change_until_every_row_has_its_new_keywords(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Functions of the previous version need the old composite types, and sessions call them until the upgrade ends."""
+    """Until the upgrade ends, sessions call functions of the previous version, which need the old composite types."""
     monkeypatch.setattr(keywords, "REPORT_SECONDS", 0)
     types = (
         "select c.relname, array_agg(a.attname::text order by a.attnum) from pg_class c "

@@ -36,7 +36,11 @@ def box(page: "Page") -> Any:
 
 def expect_first(page: "Page", word: str) -> None:
     """Wait until at least three of the first six titles contain `word`."""
-    wait_until(lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3, PATIENCE, f"{word} first")
+    wait_until(
+        lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3,
+        PATIENCE,
+        f"{word} among the first titles",
+    )
 
 
 def hand_over(page: "Page", kind: str) -> None:

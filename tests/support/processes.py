@@ -134,7 +134,7 @@ def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Itera
     """
     process = start_encoder({"WINDOWSHOP_ENCODER_HUNG_SECONDS": "60", **env}, *arguments, log=log)
     try:
-        wait_until(lambda: says(log, "encoder is ready") or process.poll() is not None, 60, "encoder ready")
+        wait_until(lambda: says(log, "encoder is ready") or process.poll() is not None, 60, "a ready encoder")
         assert process.poll() is None, log.read_text()
         yield process
     finally:

@@ -7,8 +7,8 @@ ATTEMPTS = 5
 
 
 def quickest(limit: float, action: Callable[[], object]) -> float:
-    """Returns the duration of the quickest of at most five runs of the action, in seconds. No run follows a
-    run of less than `limit` seconds. A busy machine delays some runs, but a wait in the code delays every run."""
+    """Returns the duration of the quickest of at most five runs of the action, in seconds. A run of less
+    than `limit` seconds is the last run. A busy machine delays some runs, but a wait in the code delays every run."""
     durations = []
     for _ in range(ATTEMPTS):
         started = time.perf_counter()

@@ -1,5 +1,5 @@
-"""Dates are read as shops write them. The other dates of a file decide an ambiguous date, or the
-date is refused."""
+"""Dates are read as shops write them. The other dates of a file decide the meaning of an ambiguous
+date. If they do not, the date is refused."""
 
 from datetime import date
 
@@ -69,7 +69,7 @@ def test_a_date_that_is_ambiguous_or_impossible_is_refused(cell: str):
 
 
 @given(day=st.dates(date(2010, 1, 1), date(2099, 12, 31)), order=st.booleans(), short=st.booleans())
-def test_an_ambiguous_date_is_decided_by_the_order_of_the_file(day: date, order: bool, short: bool):
+def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: date, order: bool, short: bool):
     year = f"{day.year % 100:02}" if short else str(day.year)
     cell = f"{day.day}/{day.month}/{year}" if order else f"{day.month}/{day.day}/{year}"
     file = DateOrder()
@@ -85,12 +85,12 @@ def test_an_ambiguous_date_is_decided_by_the_order_of_the_file(day: date, order:
     assert found.date() == day
 
 
-def test_dates_that_contradict_each_other_show_no_order():
+def test_dates_that_contradict_each_other_give_no_order_of_day_and_month():
     file = DateOrder()
     assert file.day_first is None
     file.note("4/5/26")
     assert file.day_first is None
-    file.note("26/04/01")  # could begin with the year
+    file.note("26/04/01")  # 26 could be the year
     assert file.day_first is None
     file.note("1/31/26")
     assert file.day_first is False

@@ -55,7 +55,7 @@ def root(tmp_path: Path) -> Path:
         ("s3://bucket/a.jpg", "s3://bucket/a.jpg", True),
     ],
 )
-def test_a_path_below_the_root_becomes_a_uri_and_its_existence_is_checked(
+def test_a_path_below_the_root_becomes_a_uri_and_the_existence_of_the_file_is_checked(
     root: Path, written: str, uri: str, exists: bool
 ):
     stored, version = ImageRoot(root).uri(written)

@@ -21,7 +21,7 @@ from db.catalog.prices import MAX_PRICE, DecimalMarks, decided, is_ambiguous, nu
 with (Path(__file__).parent / "prices_by_locale.tsv").open(encoding="utf-8", newline="") as table:
     BY_LOCALE = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
 
-# Each of these currencies shares its symbol with a more common currency. `price` reads the symbol as the latter.
+# The symbol of each of these currencies is read as a more common currency that has the same symbol.
 SAME_SYMBOL = ("FKP", "GIP", "SHP", "SSP")
 
 
@@ -162,7 +162,7 @@ def test_a_currency_in_another_column_decides_an_ambiguous_price_like_a_currency
         price("$5", "EUR")
 
 
-def test_decided_writes_an_ambiguous_price_as_a_text_with_one_meaning():
+def test_the_function_decided_writes_an_ambiguous_price_as_a_text_with_one_meaning():
     assert decided("1.290 €", None, ",") == "1290 EUR"
     assert decided("1.290", None, ".") == "1.2900"
     assert not is_ambiguous(decided("$1.290", None, ","))
@@ -202,7 +202,9 @@ CODES = sorted({code for code in prices.SYMBOLS.values() if len(code) == 3} | {*
     st.sampled_from(CODES),
     st.sampled_from([None, "EUR", "USD", "KWD", "JPY"]),
 )
-def test_an_amount_and_a_code_mean_the_same_with_one_blank_and_with_two(amount: str, code: str, currency: str | None):
+def test_one_or_two_blanks_between_an_amount_and_a_currency_code_make_no_difference(
+    amount: str, code: str, currency: str | None
+):
     # A price with one blank takes a fast path in the code, and a price with two blanks does not.
     one, two = f"{amount} {code}", f"{amount}  {code}"
     assert _price_or_fault(one, currency) == _price_or_fault(two, currency)

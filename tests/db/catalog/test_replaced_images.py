@@ -34,7 +34,7 @@ def test_a_file_whose_size_or_time_has_changed_is_encoded_again(shop: "Shop", ve
 
 @pytest.mark.usefixtures("encoded")
 @pytest.mark.parametrize("version", ["10 1 1", None])
-def test_an_unchanged_file_and_a_file_that_the_loader_cannot_see_are_not_encoded_again(
+def test_an_unchanged_file_and_a_file_that_the_loader_cannot_find_are_not_encoded_again(
     shop: "Shop", version: str | None
 ) -> None:
     assert shop.load(with_file(version)).images == 0
@@ -43,7 +43,7 @@ def test_an_unchanged_file_and_a_file_that_the_loader_cannot_see_are_not_encoded
 
 
 @pytest.mark.usefixtures("encoded")
-def test_an_image_that_was_encoded_before_versions_were_stored_gets_its_version(shop: "Shop") -> None:
+def test_an_encoded_image_without_a_stored_version_gets_a_version_and_is_not_encoded_again(shop: "Shop") -> None:
     shop.run("update shop.product_image set file_version = null")
     assert shop.load(with_file("10 1 1")).images == 0
     assert shop.work() == []
@@ -61,7 +61,7 @@ def test_a_missing_file_is_put_on_the_work_list_again_by_a_load_that_finds_it(sh
 
 
 @pytest.mark.usefixtures("encoded")
-def test_put_reports_a_replaced_file_as_an_update(shop: "Shop") -> None:
+def test_the_function_put_reports_a_replaced_file_as_an_update(shop: "Shop") -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():
         root = shop.value("select folder from shop_private.image_root")
         assert catalog.put(conn, [with_file("10 1 1")], image_root=root) == ["unchanged"]

@@ -1,4 +1,4 @@
-"""The home of an embedded server keeps its passwords and data safe. An error about a home has a hint with a remedy."""
+"""The home of an embedded server keeps passwords and data safe. An error about a home has a hint with a remedy."""
 
 import os
 import pwd
@@ -32,7 +32,7 @@ def test_passwords_are_kept_in_a_file_that_only_its_owner_can_read(home: Path) -
     assert info.st_uid == os.geteuid()
 
 
-def test_a_missing_secrets_file_raises_an_error_and_no_new_passwords_are_created(home: Path) -> None:
+def test_without_the_secrets_file_an_error_is_raised_and_no_passwords_are_created(home: Path) -> None:
     aside = (home / "secrets.json").rename(home / "aside.json")
     try:
         with pytest.raises(EmbeddedServerError, match="is missing"):

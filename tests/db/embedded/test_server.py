@@ -176,7 +176,7 @@ def test_the_next_process_that_attaches_restarts_a_crashed_server(home: Path) ->
     assert server.status(home).running
 
 
-def test_stop_refuses_while_the_server_is_in_use_unless_forced(
+def test_stop_is_refused_while_the_server_is_in_use_unless_force_is_set(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     process = attached_process(home)
@@ -189,7 +189,7 @@ def test_stop_refuses_while_the_server_is_in_use_unless_forced(
     assert not server.status(home).running
 
 
-def test_a_server_whose_port_is_taken_chooses_another_port_and_keeps_it(home: Path) -> None:
+def test_a_server_whose_port_is_taken_chooses_another_port_and_keeps_the_new_port(home: Path) -> None:
     with server.attach(home) as running:
         before = running.port
     with socket.socket() as squatter:

@@ -1,5 +1,5 @@
-"""Metrics, bootstrap intervals, fusion and fitting have known values on small inputs and their properties on random
-inputs."""
+"""On small inputs, metrics and fusion give the values computed by hand. On random inputs, metrics, bootstrap intervals,
+fusion and fits have the expected properties."""
 
 import itertools
 import math

@@ -65,7 +65,7 @@ def test_if_one_address_of_a_host_does_not_answer_the_next_address_is_used(
     assert made.read(f"http://cdn.example:{site.port}/") == b"image"
 
 
-@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
 def test_the_host_header_of_an_ipv6_address_has_brackets_and_the_port(fetcher: MakeFetcher) -> None:
     with scripted_server("::1") as six:
         six.answers["/"] = response(b"image")

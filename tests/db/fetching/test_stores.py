@@ -1,4 +1,4 @@
-"""Object stores are read only below the listed prefixes and with the limits of web images.
+"""Only objects below the listed prefixes of object stores are read, with the limits of web images.
 
 The tests register a driver that keeps the objects in memory.
 """

@@ -167,7 +167,7 @@ def test_promotion_compares_the_newest_trials_of_both_models_on_the_same_judgeme
     kept(filled_shop, "wide", GOOD)
     kept(filled_shop, "toy", BAD)
     kept(filled_shop, "wide", BAD, yardstick="other judgements, which toy was never measured on")
-    # Promotion ignores this run, because it is an ordinary evaluation and no trial.
+    # Promotion ignores this run, because it is an ordinary evaluation and not a trial.
     kept(filled_shop, "toy", [1.0] * 20, trial=False)
     [duel] = promote(filled_shop.database, "wide").duels
     assert (duel.run, duel.rival_run) == (3, 4)

@@ -40,6 +40,6 @@ def test_vectors_have_length_1_and_are_orthogonal_to_the_direction_that_all_text
     torch.testing.assert_close(vectors @ head.common, torch.zeros(40), atol=1e-5, rtol=0)
 
 
-def test_the_prior_without_an_unusual_class_is_zero_and_not_nan() -> None:
+def test_the_prior_of_an_image_without_an_unusual_class_is_zero_and_not_nan() -> None:
     head = a_head()
     assert torch.equal(head.prior(torch.zeros(2, CLASSES)), torch.zeros(2, heads.DIMENSION))

@@ -42,7 +42,7 @@ def test_sync_and_a_load_lock_products_in_the_same_order(emptied_database: Datab
         done = threads.submit(
             load_catalog, emptied_database, feed(tmp_path / "one.csv", range(99, 100)), sync=ALL, catalog="main"
         )
-        wait_until(lambda: waits_for_a_lock(emptied_database) or done.done(), 60, "the sync waits for a lock")
+        wait_until(lambda: waits_for_a_lock(emptied_database) or done.done(), 60, "a sync that waits for a lock")
         for place in range(1, 20):
             other.execute(lock, {"place": place})
         other.rollback()

@@ -1,4 +1,4 @@
-"""An invalid address gives a clear page. Markup and script addresses in a feed are not executed by the page."""
+"""An invalid address gives results or an error page. The page executes no markup of a feed."""
 
 from decimal import Decimal
 from typing import Any

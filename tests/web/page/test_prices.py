@@ -1,5 +1,5 @@
-"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency. It compares
-the reduced price of a product, if there is one."""
+"""The price filter reads a bound with a comma or a point, and shows the price ranges of one currency. If a
+product has a reduced price, the filter compares the reduced price."""
 
 import re
 
@@ -49,7 +49,7 @@ def test_the_price_bars_show_only_the_currency_of_most_products() -> None:
     assert (prices.sign, prices.low, prices.high, len(prices.bars)) == ("", "10", "30", 2)
 
 
-def test_a_reduced_price_is_shown_beside_the_price_before_and_decides_the_price_filter(
+def test_a_reduced_price_is_shown_beside_the_old_price_and_compared_by_the_price_filter(
     serve: Serve, own_database: Database
 ) -> None:
     changes = {
