@@ -1,8 +1,8 @@
-# A machine needs only Python 3.11: every target but `clean` first makes the virtual environment.
+# A machine needs only Python 3.11: every target but `clean` first creates the virtual environment.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# constraints.txt pins the versions. A CPU build of torch that is already in the environment stays; see README, "Try it".
+# constraints.txt pins the versions. A CPU build of torch that is already installed is kept; see README, "Try it".
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
@@ -19,7 +19,7 @@ demo: $(VENV)/.installed  ## load the sample and serve the search page; DEMO_ARG
 up: $(VENV)/.installed  ## run the database, the encoder, the search page and REST in the foreground
 	$(BIN)/windowshop up
 
-# A test that fails runs once more, because some tests wait for processes and a browser. The summary lists such tests.
+# A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run all tests except the soak tests
 	$(BIN)/pytest -m "not soak" --numprocesses 3 --no-loadscope-reorder --reruns 1
 
