@@ -83,7 +83,7 @@ def test_an_exact_search_finds_the_nearest_products_in_every_cell(shop: Shop, ce
                 assert (figures.recall, figures.short) == (1, 0), (cell.name, strategy.name)
 
 
-def test_every_cell_has_figures_of_the_oracle_the_planner_and_the_installed_peers(
+def test_every_cell_has_figures_of_the_oracle_and_the_planner_and_the_installed_peers(
     shop: Shop, cells: list[filtered.Cell], others: list[Peer], tmp_path: Path
 ) -> None:
     with_search = postgres.calibrate(shop)
@@ -112,7 +112,7 @@ def test_every_cell_has_figures_of_the_oracle_the_planner_and_the_installed_peer
     assert drawn.stat().st_size > 10_000
 
 
-def test_without_a_filter_peers_are_measured_at_the_target_recall(shop: Shop, others: list[Peer]) -> None:
+def test_peers_are_measured_at_the_target_recall_without_a_filter(shop: Shop, others: list[Peer]) -> None:
     report = unfiltered.run(shop, others, QUERIES, with_search=False)
 
     for table in report.tables:
@@ -121,7 +121,7 @@ def test_without_a_filter_peers_are_measured_at_the_target_recall(shop: Shop, ot
 
 
 @pytest.mark.soak
-def test_the_web_service_is_measured_without_load_under_load_and_at_overload(
+def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     shop: Shop, environment: Callable[[Database], dict[str, str]]
 ) -> None:
     queries = shop.catalog.queries("text", 10)

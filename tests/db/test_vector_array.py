@@ -37,6 +37,8 @@ def test_an_empty_batch_is_sent_as_an_empty_array(database: Database) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
-def test_nan_infinity_and_numbers_too_large_for_half_precision_are_refused(database: Database, value: float) -> None:
+def test_nan_and_infinity_and_numbers_too_large_for_half_precision_are_refused(
+    database: Database, value: float
+) -> None:
     with pytest.raises(DatabaseError, match="NaN|nfinite"):
         stored(database, np.array([[1.0, value]], dtype=np.float32))

@@ -36,7 +36,7 @@ def assert_complete(database: Database, count: int) -> None:
     assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
 
 
-def test_encode_once_encodes_the_whole_catalog_and_a_second_run_encodes_nothing(
+def test_encode_with_once_encodes_the_whole_catalog_and_a_second_run_encodes_nothing(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 60)
@@ -150,7 +150,7 @@ def kill_again_and_again(
 
 
 @pytest.mark.soak
-def test_items_are_not_lost_duplicated_or_quarantined_if_encoders_are_killed(
+def test_items_are_not_lost_or_duplicated_or_quarantined_if_encoders_are_killed(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 900)

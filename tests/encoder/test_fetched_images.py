@@ -21,7 +21,7 @@ def png(color: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_images_of_a_feed_are_fetched_encoded_and_found_and_a_dead_link_can_be_fixed(
+def test_the_images_of_a_feed_are_fetched_and_found_and_a_dead_link_can_be_repaired(
     clip_database: Database, environment: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     with scripted_server() as site:

@@ -137,7 +137,7 @@ def test_images_of_other_hosts_are_encoded_while_a_host_is_silent(
     assert {host: hosts.read_at.count(host) for host in hosts.silent} == dict.fromkeys(hosts.silent, 1)
 
 
-def test_with_the_option_once_the_lane_ends_and_images_of_dead_hosts_stay_pending(
+def test_a_lane_that_runs_once_ends_and_images_of_dead_hosts_stay_pending(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     hosts.failing = {"dead.example": FetchFailed("host name: Name or service not known")}
@@ -207,7 +207,7 @@ def test_a_failing_host_has_one_log_line_a_minute_with_the_number_of_failures() 
     ]
 
 
-def test_beyond_1000_hosts_a_minute_further_hosts_share_a_log_line() -> None:
+def test_further_hosts_share_a_log_line_beyond_1000_hosts_a_minute() -> None:
     now = 0.0
     log = HostLog(clock=lambda: now)
     with structlog.testing.capture_logs() as lines:
@@ -245,7 +245,7 @@ def test_no_further_image_is_fetched_while_the_waiting_images_exceed_the_byte_li
     assert len(hosts.read_at) > first
 
 
-def test_with_the_option_once_all_files_are_encoded_and_a_dead_host_gets_one_request(
+def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_a_dead_host(
     clip_database: Database, clip_folder: Path, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 30)

@@ -160,7 +160,7 @@ def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: 
     assert "no model folder" in refused("encode", "--once", env=env, code=5)
 
 
-def test_a_search_prints_a_table_json_or_sql_that_psql_runs(
+def test_a_search_prints_a_table_or_json_or_sql_that_psql_runs(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 12)

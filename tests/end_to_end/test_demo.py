@@ -125,7 +125,7 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 
-def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
+def test_the_command_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "up.log"
@@ -166,7 +166,7 @@ def test_up_serves_sql_and_rest_until_a_signal_stops_the_process(
     wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 
-def test_catalog_drop_removes_the_products_vectors_and_image_root_of_the_sample(
+def test_catalog_drop_removes_the_products_and_vectors_and_the_image_root_of_the_sample(
     first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
 ) -> None:
     assert [one["catalog"] for one in json.loads(windowshop("catalog", "list", "--json", env=env).stdout)] == ["sample"]

@@ -52,7 +52,9 @@ def status(env: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {model["model"]: model for model in json.loads(said(env, "model", "status", "--json"))}
 
 
-def test_a_model_is_added_promoted_and_retired(env: dict[str, str], clip_database: Database, tmp_path: Path) -> None:
+def test_a_model_is_added_and_promoted_and_retired(
+    env: dict[str, str], clip_database: Database, tmp_path: Path
+) -> None:
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     said(env, "model", "add", str(tiny_models.make_siglip(tmp_path / "siglip")))
     said(env, "encode", "--once", "--no-queries", "--model", "clip")

@@ -61,7 +61,7 @@ def test_a_value_that_cannot_become_one_text_is_refused_with_the_reason(field: s
         one_text(field, value)
 
 
-def test_image_paths_are_found_in_texts_lists_and_objects():
+def test_image_paths_are_found_in_texts_and_lists_and_objects():
     assert image_paths("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
     assert image_paths("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
     assert image_paths(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]

@@ -58,7 +58,7 @@ def test_a_preferred_column_with_a_value_in_the_last_row_is_chosen(suffix: str, 
     assert source.columns[next(name for name in source.columns if name.startswith("Product"))] == "sku"
 
 
-def test_a_file_is_not_read_in_advance_if_its_preferred_columns_have_values(tmp_path: Path):
+def test_a_file_whose_preferred_columns_have_values_is_not_read_in_advance(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,id,title\n" + "1,2,A\n" * 1000 + '"\n')
     source = open_source(path)
@@ -66,7 +66,9 @@ def test_a_file_is_not_read_in_advance_if_its_preferred_columns_have_values(tmp_
     assert source.columns == {"sku": "sku", "id": "attributes.id", "title": "title"}
 
 
-def test_the_summary_has_columns_empty_fields_and_attributes(emptied_database: Database, tmp_path: Path):
+def test_the_summary_lists_the_columns_and_the_empty_fields_and_the_attributes(
+    emptied_database: Database, tmp_path: Path
+):
     path = tmp_path / "goods.csv"
     path.write_text("Code,Name,Glaze,Note,Cost,Old\n1,A,matt,,3,x\n2,B,,,4,x\n")
     summary = load_catalog(emptied_database, path, mapping={"sku": "Code"}, dry_run=True)
@@ -83,7 +85,7 @@ def test_the_summary_has_columns_empty_fields_and_attributes(emptied_database: D
     assert stored(emptied_database) == {}
 
 
-def test_the_load_prints_its_columns_before_the_counts(
+def test_the_load_prints_the_columns_of_the_file_before_the_counts(
     database: Database, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     env = {**environment(database), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}

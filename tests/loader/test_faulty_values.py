@@ -96,5 +96,5 @@ def test_several_spellings_mean_out_of_stock(word: str):
         ("4006381333931.0", "4006381333931"),
     ],
 )
-def test_a_gtin_is_read_without_hyphens_quotes_and_decimals(written: str, code: str):
+def test_a_gtin_is_read_without_hyphens_and_quotes_and_decimals(written: str, code: str):
     assert values.gtin(written) == code

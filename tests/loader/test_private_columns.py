@@ -36,7 +36,7 @@ from tests.support.loading import load_catalog, stored
         *("downloads.file", "Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
 )
-def test_costs_suppliers_and_reviewers_are_private_columns(name: str):
+def test_costs_and_suppliers_and_reviewers_are_private_columns(name: str):
     assert is_private(name)
 
 

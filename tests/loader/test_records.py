@@ -28,7 +28,7 @@ def cells(found: list[Record | Reject]) -> list[list[str]]:
     return [item.cells for item in found if isinstance(item, Record) and item.fault is None]
 
 
-def test_a_quoted_cell_may_hold_delimiters_quotes_and_line_ends():
+def test_a_quoted_cell_may_contain_delimiters_and_quotes_and_line_ends():
     assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
 
 

@@ -92,7 +92,7 @@ def managed_database(tenants: Tenants) -> Database:
     return tenants.database("managed_", "managed_admin")
 
 
-def test_after_the_commands_in_the_hint_an_owner_without_superuser_rights_can_upgrade(
+def test_an_owner_without_superuser_rights_can_upgrade_after_the_commands_in_the_hint(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
     name = str(managed_database.write.database)

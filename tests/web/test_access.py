@@ -104,7 +104,7 @@ def test_the_roles_app_and_analyst_cannot_read_keys(own_database: Database) -> N
             conn.execute(text("select * from shop_private.api_key"))
 
 
-def test_keys_are_created_listed_and_revoked_on_the_command_line(
+def test_keys_are_created_and_listed_and_revoked_on_the_command_line(
     own_database: Database, environment: Callable[[Database], dict[str, str]]
 ) -> None:
     env = environment(own_database)
@@ -120,7 +120,7 @@ def test_keys_are_created_listed_and_revoked_on_the_command_line(
     assert windowshop("key", "revoke", "shop-front", env=env).returncode == 2
 
 
-def test_without_keys_only_loopback_names_are_accepted_as_host(serve: Serve) -> None:
+def test_only_loopback_names_are_accepted_as_host_without_keys(serve: Serve) -> None:
     with serve() as client:
         assert client.get("/products/sku 1", headers={"Host": "localhost:8000"}).status_code == 200
         assert client.get("/products/sku 1", headers={"Host": "[::1]"}).status_code == 200

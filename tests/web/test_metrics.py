@@ -84,7 +84,7 @@ def test_the_state_of_the_encoder_is_read_at_the_first_scrape_and_then_cached() 
     assert "windowshop_encoder_quarantined 5.0" in shown
 
 
-def test_without_a_database_the_metrics_of_the_encoder_are_absent() -> None:
+def test_the_metrics_of_the_encoder_are_absent_without_a_database() -> None:
     metrics = Metrics()
     metrics.watch_encoder(lambda: None)
     assert "windowshop_encoder" not in scraped(metrics)

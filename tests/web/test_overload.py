@@ -90,7 +90,7 @@ def test_a_search_whose_client_disconnects_is_cancelled(serve: Serve, own_databa
         wait_until(lambda: searching(own_database) == 0, 60, "the cancellation of the search")
 
 
-def test_without_a_database_health_returns_200_and_ready_returns_503(serve: Serve, shop_database: Database) -> None:
+def test_health_returns_200_and_ready_returns_503_without_a_database(serve: Serve, shop_database: Database) -> None:
     nowhere = shop_database.write.set(port=1)
     with serve(replace(shop_database, write=nowhere, read=nowhere)) as client:
         assert client.get("/health").status_code == 200
@@ -141,7 +141,7 @@ def _answers(address: str) -> bool:
         return False
 
 
-def test_after_sigterm_the_service_finishes_open_requests(
+def test_the_service_finishes_open_requests_after_sigterm(
     service_process: tuple[subprocess.Popen[bytes], Path, str], own_database: Database
 ) -> None:
     running, _, address = service_process

@@ -60,6 +60,6 @@ def test_any_other_error_reveals_no_details(raised: Exception, kind: str) -> Non
     assert SECRET not in as_api_error(raised).detail
 
 
-def test_docs_errors_lists_every_problem_type_with_status_cause_and_remedy() -> None:
+def test_docs_errors_lists_every_problem_type_with_status_and_cause_and_remedy() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \| (\S.*?) \| (\S.*?) \|$", PAGE, re.MULTILINE)
     assert [(name, int(status)) for name, status, _, _ in rows] == [(name, kind.status) for name, kind in KINDS.items()]

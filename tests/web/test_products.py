@@ -98,7 +98,7 @@ def test_a_product_that_the_database_refuses_does_not_stop_the_other_products(
     assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4
 
 
-def test_without_an_image_root_paths_are_rejected(serve: Serve, own_database: Database) -> None:
+def test_image_paths_are_rejected_if_the_service_has_no_image_root(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
         assert put(client, {"sku": "a", "title": "x", "images": ["7.png"]})[0][0] == "rejected"
         assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"

@@ -55,7 +55,7 @@ def test_a_full_last_page_has_no_next_page(client: httpx.Client) -> None:
     assert ask(client, query="bag", top_k=60).json()["next"] is None
 
 
-def test_an_empty_result_has_a_total_a_route_and_a_reason(client: httpx.Client) -> None:
+def test_an_empty_result_has_a_total_and_a_route_and_a_reason(client: httpx.Client) -> None:
     for body in ({"query": "bag"}, {"query": "nobody asked this"}, {"inputs": [{"sku": "sku 1"}]}):
         found = ask(client, "/search", **body, filter={"brand": "nobody"}).json()
         assert (found["results"], found["total"], found["total_is"], found["next"]) == ([], 0, "exact", None)

@@ -32,7 +32,7 @@ def test_identifiers_are_not_changed() -> None:
     assert (product.sku, product.mpn, product.item_group_id) == ("A&amp;B", "<b>", "a&lt;b")
 
 
-def test_in_addresses_only_escaped_ampersands_are_decoded() -> None:
+def test_only_escaped_ampersands_are_decoded_in_addresses() -> None:
     product = validated({"link": "https://a.example/?b=1&amp;copy=2&c=<d>"}, ["https://a.example/1.jpg?a=1&amp;b=2"])
     assert product.link == "https://a.example/?b=1&copy=2&c=<d>"
     assert product.images[0].uri == "https://a.example/1.jpg?a=1&b=2"

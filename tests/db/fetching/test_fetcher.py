@@ -57,7 +57,7 @@ def test_a_body_of_unknown_length_and_a_chunked_body_are_read(fetcher: MakeFetch
         assert fetcher().read(site.url(path)) == b"image"
 
 
-def test_if_one_address_of_a_host_does_not_answer_the_next_address_is_used(
+def test_the_next_address_of_a_host_is_used_if_an_address_does_not_answer(
     fetcher: MakeFetcher, site: ScriptedServer
 ) -> None:
     site.answers["/"] = response(b"image")

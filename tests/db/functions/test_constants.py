@@ -38,7 +38,7 @@ def test_the_name_of_a_constant_in_a_sql_file_is_replaced_by_its_value() -> None
     assert f"pg_try_advisory_xact_lock({Lock.COMMON_WORDS.value})" in statements["calibration/refresh_common_words"]
 
 
-def test_docs_search_lists_the_value_unit_and_reason_of_each_constant_of_search() -> None:
+def test_docs_search_lists_the_value_and_the_unit_and_the_reason_of_each_constant_of_search() -> None:
     document = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
     table = document.split("## Parameters", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", table, flags=re.M)

@@ -107,7 +107,7 @@ def test_a_large_first_load_defers_the_indexes_and_builds_them_at_its_end(
     assert all(names == set() for names in during)
 
 
-def test_a_small_load_a_limited_load_and_a_dry_run_keep_the_indexes(
+def test_a_small_load_and_a_limited_load_and_a_dry_run_keep_the_indexes(
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -171,7 +171,7 @@ def test_keyword_searches_return_the_same_results_with_and_without_indexes(own_s
     assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
 
 
-def test_with_many_items_the_hnsw_index_of_an_empty_table_is_built_once_after_the_table_is_filled(
+def test_the_hnsw_index_of_an_empty_table_is_built_once_after_many_items_are_encoded(
     own_shop: "Shop", settings: "Settings", toy_template: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil

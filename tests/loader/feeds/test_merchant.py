@@ -105,7 +105,7 @@ def test_a_merchant_feed_gives_the_same_products_in_every_format(
     assert found == FEED
 
 
-def test_repeated_nested_and_custom_elements_of_merchant_xml_are_loaded(emptied_database: Database, tmp_path: Path):
+def test_repeated_and_nested_and_custom_elements_of_merchant_xml_are_loaded(emptied_database: Database, tmp_path: Path):
     summary = load_catalog(emptied_database, FIXTURES / "merchant_odd.xml")
     assert (summary.read, summary.inserted, summary.rejected) == (3, 2, 1)
     assert stored(emptied_database) == {

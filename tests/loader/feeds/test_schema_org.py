@@ -91,7 +91,7 @@ def test_an_offer_with_more_than_a_price_becomes_an_attribute(tmp_path: Path):
 
 
 @pytest.mark.parametrize("spelled", [as_document, as_one_line, as_a_list, as_lines])
-def test_schema_org_products_are_found_in_json_ld_documents_lists_and_lines(
+def test_schema_org_products_are_found_in_json_ld_documents_and_lists_and_lines(
     spelled: Callable[[Path, Path], Path], emptied_database: Database, tmp_path: Path
 ):
     summary = load_catalog(emptied_database, spelled(FIXTURES / "product.jsonld", tmp_path))

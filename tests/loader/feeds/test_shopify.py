@@ -111,7 +111,7 @@ SHIRTS_AND_MORE = {
 }
 
 
-def test_a_shopify_export_gives_one_product_per_variant_or_handle_without_variants(
+def test_each_variant_and_each_handle_without_variants_of_a_shopify_export_becomes_a_product(
     emptied_database: Database, tmp_path: Path
 ):
     summary = load_catalog(emptied_database, FIXTURES / "shopify.csv")

@@ -24,7 +24,7 @@ def feed(path: Path, numbers: Any, title: str = "Title") -> Path:
     return path
 
 
-def test_the_command_line_prints_how_many_products_were_kept_marked_and_deleted(
+def test_the_command_line_prints_the_numbers_of_kept_and_marked_and_deleted_products(
     databases: Any, template: str, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ):
     database = databases.copy(template)

@@ -201,7 +201,7 @@ def test_a_link_shows_another_visitor_the_same_results(shop: str, visit: Visit) 
     assert other.locator(".chip").all_inner_texts() == one.locator(".chip").all_inner_texts()
 
 
-def test_without_javascript_text_and_filters_work(shop: str, visit: Visit) -> None:
+def test_text_and_filters_work_without_javascript(shop: str, visit: Visit) -> None:
     page = visit(shop, java_script_enabled=False)
     assert not page.locator("#upload").is_visible()
     box(page).fill("guitar")

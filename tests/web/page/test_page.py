@@ -15,7 +15,7 @@ from tests.web.page.reading import HTMX, count, links, png, titles, upload
 from web.page.routes import ROUTES
 
 
-def test_the_start_page_shows_products_filters_and_prices(client: httpx.Client) -> None:
+def test_the_start_page_shows_products_and_filters_and_prices(client: httpx.Client) -> None:
     answer = client.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
