@@ -77,7 +77,7 @@ def drop(
             catalogs = {one.catalog: one for one in every_catalog(conn)}
         if name not in catalogs:
             known = ", ".join(catalogs) or "none yet"
-            raise SettingsError(f'there is no catalog "{name}"', hint=f"There are: {known}.")
+            raise SettingsError(f'there is no catalog "{name}"', hint=f"The catalogs are: {known}.")
         found = catalogs[name]
         if not yes:
             typer.confirm(f"Delete catalog {name}: {_counted(found)}?", abort=True)

@@ -17,8 +17,9 @@ PORTS = {"http": 80, "https": 443}
 # `is_global` is true for these networks in some or all versions of Python, although no public image is there. The
 # networks are protocol assignments, 6to4 relays, and the address at which Azure serves its own machines.
 _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
-# An IPv6 address must be in the allocated unicast range. Excluded are the networks of Teredo and 6to4, whose addresses
-# embed an IPv4 address, and the networks for documentation. Mapped addresses and NAT64 are outside the unicast range.
+# An IPv6 address must be in the allocated unicast range. The networks of Teredo and 6to4, whose addresses embed an IPv4
+# address, are excluded. The networks for documentation are excluded, too. Mapped addresses and NAT64 are outside the
+# unicast range.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 

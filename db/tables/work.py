@@ -49,7 +49,7 @@ worker = Table(
         "lease_expires_at",
         DateTime(timezone=True),
         nullable=False,
-        comment="when the worker's lease expires, which covers all items that the worker has claimed",
+        comment="when the lease of all items that the worker has claimed expires",
     ),
     PrimaryKeyConstraint("worker_id"),
     schema=PRIVATE,

@@ -71,7 +71,7 @@ def test_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
     again = windowshop("catalog", "drop", "sample", "--yes", env=env)
     assert again.returncode == 2
     assert 'there is no catalog "sample"' in again.stderr
-    assert "There are: main." in again.stderr
+    assert "The catalogs are: main." in again.stderr
 
 
 def test_catalog_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:

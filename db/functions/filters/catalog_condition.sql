@@ -1,4 +1,4 @@
--- Returns the condition on p (shop.product) that keeps a search inside the catalog `catalog`. The condition is 'true'
+-- Returns the condition on p (shop.product) that selects the products of the catalog `catalog`. The condition is 'true'
 -- if the database has no other catalog.
 create or replace function shop_private.catalog_condition(catalog text)
 returns text
@@ -9,7 +9,7 @@ declare
 begin
     if not exists (select from shop.catalog c where c.catalog = wanted) and wanted is distinct from 'main' then
         raise exception using errcode = '42704', message = format('there is no catalog %L', wanted),
-            hint = (select 'There are: ' || coalesce(string_agg(c.catalog, ', '), 'none yet')
+            hint = (select 'The catalogs are: ' || coalesce(string_agg(c.catalog, ', '), 'none yet')
                     from (select c.catalog from shop.catalog c order by 1 limit 50) c);
     end if;
     if exists (select from shop.catalog c where c.catalog <> wanted) then

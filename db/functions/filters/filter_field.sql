@@ -14,7 +14,7 @@ declare
 begin
     if operators = '{}' then
         raise exception using errcode = '22023', message = format('filter %s has no operator', place),
-            hint = 'Write for example {"eq": ...}, or leave the field out.';
+            hint = 'Write for example {"eq": ...}, or omit the field.';
     end if;
     for operator, operand in select * from jsonb_each(operators) loop
         tests := tests || shop_private.filter_test(p_field, kind, operator, operand,

@@ -16,7 +16,7 @@ begin
     if p_operator <> all (operators) then
         raise exception using errcode = '22023',
             message = format('filter %s: this field has no such operator', p_place),
-            hint = format('Its operators are %s.', array_to_string(operators, ', ')) || case p_kind
+            hint = format('The operators of this field are %s.', array_to_string(operators, ', ')) || case p_kind
                 when 'attribute' then format(' A value inside the attribute is named %s.<key>.', left(p_field, 80))
                 else '' end;
     end if;

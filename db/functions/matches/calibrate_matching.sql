@@ -26,7 +26,7 @@ declare
 begin
     if model.model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
-            hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
+            hint = 'Add a model with "windowshop model add starter", then "windowshop model serve starter".';
     end if;
     sample := shop_private.sample_groups(theirs, label);
     if sample.groups < @match_min_groups@ then

@@ -11,7 +11,7 @@ begin
     select i.embedding into v from shop.image_vector i where i.product_id = id and i.position = 0;
     if v is null and (shop_private.serving()).model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
-            hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
+            hint = 'Add a model with "windowshop model add starter", then "windowshop model serve starter".';
     elsif v is null then
         raise exception using errcode = '42704', message = case
             when exists (select from shop.product p where p.product_id = id)

@@ -10,7 +10,7 @@ declare
 begin
     if p_model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
-            hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
+            hint = 'Add a model with "windowshop model add starter", then "windowshop model serve starter".';
     end if;
     vector := shop_private.gateway_lookup(p_model_id, sha256(convert_to(p_kind, 'UTF8') || p_payload));
     -- Search is read-only, so cache hits and misses are reported as DEBUG notices; the web service counts them.

@@ -6,7 +6,7 @@ language plpgsql immutable as $$
 begin
     if p_request.k is null or p_request.k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_request.k::text, 'null')),
-            hint = 'k is a number from 1 to @max_results@. For more, pass the cursor of the last row as after.';
+            hint = 'k is a number from 1 to @max_results@. For more results, pass the cursor of the last row as after.';
     end if;
     if p_request.route not in ('exact', 'hnsw') then
         raise exception using errcode = '22023', message = format('there is no route %L', p_request.route),

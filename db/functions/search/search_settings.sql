@@ -11,7 +11,7 @@ declare
 begin
     if serving.model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
-            hint = 'Add one with "windowshop model add starter", then "windowshop model serve starter".';
+            hint = 'Add a model with "windowshop model add starter", then "windowshop model serve starter".';
     end if;
     settings.model_id := serving.model_id;
     settings.model := serving.model;

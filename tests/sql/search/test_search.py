@@ -137,7 +137,7 @@ def test_a_search_returns_only_products_of_its_catalog(stocked: "Shop", analyst:
     assert "elsewhere" not in {row.sku for row in search(analyst, query="red shoes", k=100)}
     with pytest.raises(StatementRefused, match="there is no catalog 'nowhere'") as raised:
         search(analyst, query="red shoes", catalog="nowhere")
-    assert raised.value.hint == "There are: main, other"
+    assert raised.value.hint == "The catalogs are: main, other"
 
 
 def test_min_similarity_and_max_gap_remove_dissimilar_products(analyst: Connection) -> None:

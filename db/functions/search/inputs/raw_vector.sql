@@ -12,7 +12,7 @@ begin
         raise exception using errcode = '22023',
             message = format('a vector of model %L was given; %L is serving',
                 coalesce(p_input ->> 'model', 'unnamed'), serving.model),
-            hint = format('{"vector": [...], "model": %s}', to_json(serving.model));
+            hint = format('Write {"vector": [...], "model": %s}.', to_json(serving.model));
     end if;
     if jsonb_typeof(p_input -> 'vector') <> 'array' then
         raise exception using errcode = '22023', message = 'the vector of an input is not a list of numbers';

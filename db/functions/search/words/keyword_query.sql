@@ -39,7 +39,7 @@ begin
     if query ~ '^\s*[0-9]+(\s+[0-9]+)+\s*$' then
         query := regexp_replace(btrim(query), '\s+', '-', 'g');  -- groups of digits form one code
     end if;
-    if query ~ '^\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\s*$' then  -- without codes
+    if query ~ '^\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\s*$' then  -- no codes
         words := (tsvector_to_array(to_tsvector(p_language, query)))[:@keyword_max_words@];
         plain_words := string_to_array(lower(query collate "C"), ' ');
         only_stop_words := words = '{}';
