@@ -154,10 +154,13 @@ def report() -> None:
 @app.command()
 def against(
     home: Annotated[
-        Path, typer.Argument(help="Home folder of this version's embedded server, which holds a generated catalog.")
+        Path, typer.Argument(help="Home folder of this version's embedded server with a generated catalog.")
     ],
     other_home: Annotated[
-        Path, typer.Argument(help="Home folder for the other version: a copy of HOME from before the upgrade of HOME.")
+        Path,
+        typer.Argument(
+            help="Home folder with the same catalog that the other version loaded and this version has not upgraded."
+        ),
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,

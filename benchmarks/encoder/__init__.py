@@ -1,1 +1,1 @@
-"""Benchmarks of the encoder: towers, decoding, the catalog lane, and query texts."""
+"""Measures the encoder: its towers, the decoding of images, the catalog lane, and query texts."""

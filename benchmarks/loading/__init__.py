@@ -1,1 +1,1 @@
-"""Benchmarks of loading catalogs and writing vectors."""
+"""Measures how fast catalogs are loaded and vectors are written."""

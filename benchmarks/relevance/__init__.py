@@ -1,1 +1,1 @@
-"""Benchmarks of the relevance of search on held-out judged queries."""
+"""Measures how relevant the results of judged queries are, for concepts that the model has not seen."""

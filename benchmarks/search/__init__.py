@@ -1,4 +1,4 @@
-"""Benchmarks of the time and recall of search, on a generated catalog whose right answers are known.
+"""Measures the time and the recall of searches in generated catalogs. The right answers are known.
 
 data.py          generates the catalog and the queries from a seed
 titles.py        generates titles and query texts

@@ -2,10 +2,10 @@
 
     python -m benchmarks against HOME OTHER_HOME --other-python /path/to/other/.venv/bin/python
 
-HOME and OTHER_HOME are home folders of embedded servers with the same benchmark catalog. To get them, stop the server
-of a catalog that the other version loaded, copy the folder, and upgrade the copy for HOME with this version. Each
-search goes to both servers within milliseconds, and the order alternates, so that a slow moment of the machine hits
-both servers. REST is measured in the same way, through `windowshop serve` of each version.
+HOME and OTHER_HOME are home folders of embedded servers with the same benchmark catalog. First let the other
+version load the catalog into OTHER_HOME, and stop its server. Then copy the folder to HOME, and upgrade HOME with this
+version. Each search goes to both servers within milliseconds, and the order alternates, so that a slow moment of the
+machine hits both servers. REST is measured in the same way, through `windowshop serve` of each version.
 """
 
 import itertools
@@ -37,7 +37,7 @@ SEARCH = "select product_id, sku, title, price, score from shop.search(%(query)s
 VECTOR = "insert into shop_private.query_embedding (model_id, key, query, embedding) values \
 (1, sha256(convert_to('t' || %(text)s::text, 'UTF8')), %(text)s, %(vector)s::halfvec) on conflict do nothing"
 
-Ask = Callable[[str], int]  # a query text -> the number of rows returned
+Ask = Callable[[str], int]  # maps a query text to the number of returned rows
 
 
 def run(home: Path, other_home: Path, other_python: Path, rows: int) -> None:

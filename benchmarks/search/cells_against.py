@@ -1,6 +1,7 @@
 """Compares two versions of Windowshop by the cells of filtered.py: recall, short answers and time of shop.search.
 
-The homes are those of against.py. In each turn, the versions answer the same ten queries of a cell, in a random order.
+The two home folders are prepared as for against.py. In each turn, the versions answer the same ten queries of a cell,
+in a random order.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Generates the titles and other words of the catalog, and query texts that fit the titles.
 
-Words consist of syllables. The frequency of a word falls with the rank of the word, so about ten words are in 5 to 25%
-of all titles each, and most words are rare. Each kind of product has words of its own. One title in fifty has a typing
-error.
+Words consist of syllables. The frequency of a word falls with the rank of the word: each of the ten most frequent words
+is in 5 to 25% of all titles, and most words are rare. Each kind of product has words of its own. One title in fifty has
+a typing error.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Words:
 
 
 def mistyped(random: np.random.Generator, word: str) -> str:
-    """Returns the word with two neighbouring letters exchanged, but never the first letter."""
+    """Returns the word with two neighbouring letters exchanged. The first letter stays in its place."""
     at = int(random.integers(1, len(word) - 1))
     return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
 
@@ -58,8 +58,7 @@ def titles(catalog: Catalog) -> Iterator[str]:
 
 
 def query_texts(catalog: Catalog, clusters: NDArray[np.int64], wording: Wording) -> list[str]:
-    """Returns a text for each of `clusters`. Texts of the wording "common" have only words that each are in 5 to 25% of
-    all titles."""
+    """Returns a text for each of `clusters`. Texts of the wording "common" consist of the ten most frequent words."""
     words = Words(catalog.seed)
     random = np.random.default_rng([catalog.seed, WORDINGS.index(wording), 2])
     texts = []

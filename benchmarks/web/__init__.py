@@ -1,1 +1,1 @@
-"""Benchmarks of the web service under load."""
+"""Measures the web service: the time of a request, the throughput, and the answers under overload."""

@@ -30,7 +30,7 @@ from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
 NO_ANSWER = 0  # the status of a request without an answer
-PATIENCE_SECONDS = 30  # requests that are still open at the end of the load get this much more time
+PATIENCE_SECONDS = 30  # at the end of the load, open requests may take this much longer
 
 One = Callable[[int, float], Coroutine[Any, Any, int]]  # sends one request: (number, due time) -> status
 

@@ -82,7 +82,7 @@ def test_all_pages_together_have_the_order_of_a_plain_order_by(
         conn.rollback()
 
 
-def test_each_row_has_the_effective_price_of_the_moment(shop: "Shop") -> None:
+def test_each_row_has_the_effective_price_at_the_time_of_the_statement(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.run("update shop.product set price = 9, sale_price = 5 where sku = 'a'")
     shop.run("update shop.product set price = 9, sale_price = 5, sale_ends_at = '2000-01-01' where sku = 'b'")
@@ -90,7 +90,7 @@ def test_each_row_has_the_effective_price_of_the_moment(shop: "Shop") -> None:
     assert [(row.sku, row.price, row.effective_price) for row in rows] == [("a", 9, 5), ("b", 9, 9)]
 
 
-def test_the_cursor_of_a_list_without_sort_continues_the_list_like_the_product_id(shop: "Shop") -> None:
+def test_without_sort_the_cursor_of_a_row_is_its_product_id(shop: "Shop") -> None:
     shop.add(*(f"p{n}" for n in range(9)))
     conn = shop.connect(Role.ANALYST)
     by_id = shop.run("select sku from shop.product order by product_id")
@@ -115,19 +115,19 @@ def test_the_cursor_of_a_list_without_sort_continues_the_list_like_the_product_i
         ("after => '{id}', after_cursor => '{id}'", "after is only for a list without sort"),
     ],
 )
-def test_a_wrong_order_or_cursor_is_refused(shop: "Shop", arguments: str, message: str) -> None:
+def test_an_unknown_sort_or_a_cursor_of_another_sort_is_refused(shop: "Shop", arguments: str, message: str) -> None:
     with pytest.raises(StatementRefused, match=message) as refused:
         shop.run(f"select * from shop.browse({arguments.format(id='1' * 8 + '-1111' * 3 + '-' + '1' * 12)})")
     assert refused.value.sqlstate == "22023"
 
 
-# --- plans
+# The following tests check query plans.
 
 
 @pytest.fixture(scope="module")
 def session(databases: Databases, template: str) -> Iterator[Session]:
-    """Yields a session in a database of 20,000 products. Half of them have one price, 1,000 have none, and 2,000 have a
-    sale price, which is in effect for 1,000 of them."""
+    """Yields a session in a database of 20,000 products. 10,000 products have the same price, and 1,000 products have
+    no price. 2,000 products have a sale price; the sale of 1,000 of these products is over."""
     database = databases.copy(template)
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
@@ -146,7 +146,7 @@ def session(databases: Databases, template: str) -> Iterator[Session]:
 
 
 def scans(session: Session, statement: str) -> tuple[dict[str, int], str]:
-    """Returns how many rows the statement reads by each index, or by the table's name, and its plan as text."""
+    """Returns how many rows the statement reads from each index or table, and the plan of the statement as text."""
     row = session.execute(f"explain (analyze, format json) {statement}").fetchone()  # type: ignore[arg-type]
     assert row is not None
     read: dict[str, int] = {}
@@ -180,7 +180,9 @@ def test_a_page_reads_few_entries_of_the_price_indexes(session: Session, sort: s
     ).fetchall()
     assert len(statements) == (1 if "||" in place else 2)
     if field in written:
-        statements = statements[:-1]  # no product without a price passes this filter, so all of them are read
+        statements = statements[
+            :-1
+        ]  # this statement reads all products without a price, because none of them passes the filter
     for (statement,) in statements:
         read, plan = scans(session, statement.replace("$1", "24"))
         assert sum(read.values()) <= 200, plan

@@ -1,6 +1,7 @@
 """shop.facets counts, for each value of a field, the products that have the value.
 
-The counts of a field ignore the filter's condition on that field. A row's note says whether its count is estimated.
+The counts of a field ignore the filter's condition on that field. The note of a row says whether the row's count is an
+estimate.
 """
 
 import json

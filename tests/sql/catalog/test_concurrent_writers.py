@@ -184,7 +184,7 @@ def test_a_product_that_two_writers_insert_is_whole(shop: "Shop", threads: Threa
 
 
 @WRITERS
-def test_two_writers_of_the_same_products_in_opposite_order_do_not_deadlock(
+def test_two_writers_that_write_the_same_products_in_opposite_order_do_not_deadlock(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write
 ) -> None:
     skus = in_key_order(shop, [f"s{n}" for n in range(20)])

@@ -131,7 +131,7 @@ def test_a_perceptual_hash_is_kept_if_a_later_feed_has_no_hash_for_the_image(sho
     assert shop.value("select phash::text from shop.product_image") == "10" * 32
 
 
-def test_the_same_sku_in_two_catalogs_is_two_products(shop: "Shop") -> None:
+def test_a_sku_in_two_catalogs_names_two_products(shop: "Shop") -> None:
     shop.load(Product("a", "in main"))
     assert shop.load(Product("a", "in outlet"), into="outlet").inserted == 1
     shop.load(Product("a", "changed"), into="outlet")

@@ -1,4 +1,4 @@
-"""The error for an invalid filter names the place in the filter, the reason and a hint. A filter has a maximum size."""
+"""The error for an invalid filter has the place in the filter, the reason and a hint. Too large a filter is refused."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,8 +1,8 @@
 """Groups of postings get a high F1, the score of the Shopee competition.
 
 The postings have the file layout of the competition, and the starter model encodes them. The default thresholds were
-chosen on other groups. All images of a group are variants of one drawing, so they are easier to match than the images
-of real sellers; see tests/support/matches/postings.py.
+chosen on other groups of postings. All images of a group are variants of one drawing, so they are easier to match than
+the images of real sellers; see tests/support/matches/postings.py.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""shop_private.housekeep deletes old requests, old cached vectors and workers without items."""
+"""shop_private.housekeep deletes old requests, old cached vectors, and workers that stopped and hold no item."""
 
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def test_a_worker_whose_lease_expired_long_ago_is_deleted_unless_it_holds_items(
     assert left == {(holds.id,), (late.id,)}
 
 
-def test_popular_queries_counts_how_often_each_text_was_asked(shop: "Shop") -> None:
+def test_popular_queries_counts_the_requests_for_each_text(shop: "Shop") -> None:
     for payload, times in ((b"tshoes", 1), (b"tred bag", 3)):
         for _ in range(times):
             shop.run(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 PRODUCTS = 300
-MEANING = 20  # the products' vectors are 0 after their first 20 of 24 dimensions
+MEANING = 20  # of the 24 numbers of a product's vector, only the first 20 are not 0
 NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 
 
@@ -63,7 +63,8 @@ def _lamp() -> NDArray[np.float32]:
 
 
 def _meaningless() -> NDArray[np.float32]:
-    """Returns a vector for a text without meaning. Its largest numbers are in the dimensions where products have 0."""
+    """Returns a vector for a text without meaning. Most of its length is in the dimensions in which all products
+    are 0."""
     [vector] = _random(1, seed=77)
     vector[:MEANING] *= 0.2
     return vector / np.linalg.norm(vector)

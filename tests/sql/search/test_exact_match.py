@@ -279,7 +279,7 @@ def test_products_that_share_a_part_number_all_come_first(stocked: "Shop", analy
 
 
 @pytest.mark.parametrize("weights", ["image_weight => 0", "title_weight => 0", "image_weight => 0, title_weight => 0"])
-def test_a_product_is_named_whichever_vector_legs_have_weight_0(
+def test_a_query_names_a_product_even_if_vector_legs_have_weight_0(
     stocked: "Shop", analyst: Connection, weights: str
 ) -> None:
     stocked.cache("EX-1")

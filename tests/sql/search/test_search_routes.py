@@ -32,7 +32,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def calibration_of_20000_products(large: Database) -> Iterator[None]:
-    """Stores a calibration that says: above 700 matches, an exact search is slower than a search by index."""
+    """Stores a calibration with which a search uses the index for more than 700 matches."""
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql(
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
@@ -312,7 +312,9 @@ def test_a_page_can_start_after_any_row_and_have_any_size(analyst: Connection) -
     assert [row.sku for row in again] == [row.sku for row in second[2:5]]
 
 
-def test_another_search_or_a_new_calibration_refuses_a_cursor(large: Database, analyst: Connection) -> None:
+def test_a_cursor_is_refused_by_another_search_and_after_a_new_calibration(
+    large: Database, analyst: Connection
+) -> None:
     from db.errors import DatabaseError, StatementRefused
 
     cursor = search(analyst, query=QUERY, k=5)[-1].cursor
@@ -340,8 +342,9 @@ def test_a_common_word_ranks_the_products_of_other_legs_but_adds_no_products(ana
     assert analyst.exec_driver_sql(leg.format("'title'", "null")).scalar() == 50  # no other legs: the word adds 50
 
 
-def test_a_search_counts_matches_of_a_change_that_the_statistics_lack(large: Database) -> None:
-    """The search counts matches in the table, because the planner's statistics do not contain a new change yet."""
+def test_a_search_counts_matches_that_the_statistics_do_not_contain_yet(large: Database) -> None:
+    """The planner's statistics do not contain the new brand of 2,000 products yet, so the search counts them in the
+    table."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)

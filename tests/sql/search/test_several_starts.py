@@ -164,7 +164,7 @@ def test_a_search_in_one_of_several_catalogs_finds_the_nearest_products_of_that_
             assert routes.count("hnsw") == 0 if catalog == "third" else routes.count("hnsw") >= 8
 
 
-def test_the_total_of_a_filter_in_one_of_several_catalogs_is_a_lower_bound(catalogs: Connection) -> None:
+def test_the_total_of_a_filtered_search_in_one_of_several_catalogs_is_a_lower_bound(catalogs: Connection) -> None:
     rows = search(catalogs, "main", query_vector(), filter='{"price": {"lt": 80}}')
     assert {row.total_is for row in rows} == {"at least"}
     assert rows[0].total <= 8000

@@ -89,7 +89,9 @@ def test_an_empty_page_after_the_last_page_has_the_total(shop: "Shop", analyst: 
     assert (behind.rows, behind.total, behind.total_is) == ([], 3, "exact")
 
 
-def test_the_total_is_exact_when_most_table_pages_contain_deleted_products(shop: "Shop", analyst: Connection) -> None:
+def test_the_total_is_exact_when_most_table_pages_contain_only_deleted_products(
+    shop: "Shop", analyst: Connection
+) -> None:
     add(shop, 400)
     shop.run("delete from shop.product")
     shop.run("select pg_stat_force_next_flush()")

@@ -1,4 +1,4 @@
-"""Images with the same bytes share one vector."""
+"""Images with the same bytes get the same vector, which is computed once."""
 
 from hashlib import sha256
 from typing import TYPE_CHECKING

@@ -103,7 +103,7 @@ def test_after_a_lease_expires_a_batch_is_tried_again_in_halves(shop: "Shop") ->
     ]
     assert {item.attempts for item in (*first, *second, *rest)} == {0}
     two.complete(first)
-    shop.expire(two)  # the second half and the other items are lost again
+    shop.expire(two)  # the worker stops while it holds the second half and the other two items
     three = shop.worker()
     assert [len(three.claim()) for _ in range(4)] == [2, 2, 1, 1]
 

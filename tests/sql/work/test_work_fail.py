@@ -73,7 +73,7 @@ def test_an_error_of_5000_characters_is_truncated_to_1000_characters(shop: "Shop
     assert shop.value("select length(error) from shop.quarantine") == 1000
 
 
-def test_released_items_are_pending_again_and_the_attempt_does_not_count(shop: "Shop") -> None:
+def test_released_items_are_pending_again_and_their_attempts_do_not_count(shop: "Shop") -> None:
     shop.add("a", "b", "solo")
     shop.run("update shop_private.work set batch_limit = 1 where product_id = shop.product_id('solo')")
     one, two = shop.worker(), shop.worker()
