@@ -118,7 +118,7 @@ def check_dependents(conn: Connection, files: Files) -> None:
 
 
 def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
-    """Return those of our objects that depend on changed functions. The files of these objects create them again.
+    """Return our own objects that depend on changed functions. The files of these objects create them again.
 
     Raises DependentObjects if objects of the site depend on the changed functions.
     """

@@ -75,7 +75,7 @@ def default_catalog(conn: Connection) -> str:
 
 
 def image_roots(conn: Connection, catalog: str) -> list[int]:
-    """Return the ids of those rows of `shop_private.image_root` that images of the catalog's products use."""
+    """Return the ids of the rows of `shop_private.image_root` that images of the catalog's products use."""
     return list(conn.scalars(_ROOTS, {"catalog": catalog}))
 
 

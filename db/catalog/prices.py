@@ -1,4 +1,4 @@
-"""Reads a price as shops write it: an amount, with its currency before or behind it.
+"""Reads a price as shops write it: an amount, with its currency before or after it.
 
 Blanks of any width, apostrophes, and repeated dots or commas separate groups of digits. The only notation that could
 mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` looks at the other
@@ -179,7 +179,7 @@ def _plain_character(character: str) -> str:
 
 
 def _units(text: str, cell: str) -> list[str]:
-    """Return the currencies in a text before or behind the amount, as codes or shared symbols."""
+    """Return the currencies in a text before or after the amount, as codes or shared symbols."""
     text = text.strip()
     if not text:
         return []
@@ -233,7 +233,7 @@ def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) 
 
 
 def _parted(digits: str, cell: str) -> tuple[str, str, str]:
-    """Return the decimal mark, the digits before it, and the digits behind it.
+    """Return the decimal mark, the digits before it, and the digits after it.
 
     The mark is "" for a whole number, and _EITHER if the last three digits could be decimals or thousands.
     """

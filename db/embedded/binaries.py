@@ -81,7 +81,7 @@ def unpack(home: Path, on_progress: Progress) -> Path:
 def _unpack_into(staging: Path, program: Path) -> str:
     """Let pg0 unpack the programs below `staging` without starting a server. Returns the output of pg0.
 
-    pg0 unpacks the programs only before it starts a server, so it gets a data folder that holds nothing but an empty
+    pg0 unpacks the programs only before a start of a server, so pg0 gets a data folder with only an empty
     postgresql.conf. pg0 treats this folder as initialised and also unpacks pgvector. PostgreSQL then refuses the
     folder, so no server starts.
     """

@@ -122,7 +122,7 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
 
 
 def running(home: Path) -> bool:
-    """Return whether any process of the server lives, even one that is starting or stopping."""
+    """Return whether any process of the server lives, even while the server is starting or stopping."""
     return file_lock.is_held(home / "server.lock")
 
 
@@ -256,7 +256,7 @@ def _ready_port(home: Path) -> int | None:
 
 
 def halt(home: Path, timeout: float, how: signal.Signals = signal.SIGINT) -> bool:
-    """Stop the server: SIGINT is a fast shutdown, SIGQUIT an immediate one. Returns whether every process is gone."""
+    """Stop the server: SIGINT requests a fast shutdown, SIGQUIT an immediate shutdown. Returns whether it has ended."""
     deadline = time.monotonic() + timeout
     signalled: int | None = None
     while running(home):

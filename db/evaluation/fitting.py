@@ -32,7 +32,7 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutResult:
-    """The mean nDCG@10 of the hybrid and of each leg, over those queries of a group that are in the test half."""
+    """The mean nDCG@10 of the hybrid and of each leg, over the queries of a group in the test half."""
 
     what: str  # the name of the group
     queries: int  # the number of queries in the test half

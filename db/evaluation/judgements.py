@@ -131,7 +131,7 @@ def read(conn: Connection, suites: Sequence[str]) -> list[JudgedQuery]:
 
 
 def unknown(conn: Connection, products: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the SKUs of those (catalog, SKU) pairs for which there is no product."""
+    """Return the SKUs of the (catalog, SKU) pairs that name no product."""
     pairs = sorted(products)
     rows = conn.execute(
         text(

@@ -18,7 +18,7 @@ from db.fetching.addresses import Ip, Reachable
 from db.fetching.deadlines import call_until, seconds_left
 from db.images.errors import ImageRejected
 
-Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the preferred one first
+Resolver = Callable[[str, int], Sequence[str]]  # host, port -> addresses, the preferred address first
 
 
 def resolve(host: str, port: int) -> list[str]:

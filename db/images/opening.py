@@ -19,7 +19,7 @@ from db.images.tones import eight_bit
 AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
-_MOST_FRAMES = 20  # at most this many frames are decoded to find one that shows something
+_MOST_FRAMES = 20  # at most this many frames are decoded to find a frame that shows something
 _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255) differ by more than this
 
 

@@ -52,7 +52,7 @@ class InputShape:
     def pixels(self, image: Image.Image) -> Pixels:
         """Return the pixels of an RGB image.
 
-        The pixels equal those from the model's published processor, if that processor uses Pillow.
+        The pixels equal the pixels that the model's published processor returns, if that processor uses Pillow.
         """
         if self.fit == "crop":
             return np.asarray(self._crop(image))

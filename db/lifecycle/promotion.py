@@ -22,7 +22,7 @@ NAMED = 5  # a refusal names at most this many quarantined products
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """The newest trial of two models on the same judgements: their nDCG@10 of the hybrid, and the difference."""
+    """The newest trial of two models on the same judgements: nDCG@10 of each model's hybrid, and the difference."""
 
     what: str  # the suite and the direction
     queries: int

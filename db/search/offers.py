@@ -31,6 +31,6 @@ _OFFERS = text(
 
 
 def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
-    """Return, by product id, the offers of those products whose price is reduced."""
+    """Return, by product id, the offers of the products whose price is reduced."""
     rows = conn.execute(_OFFERS, {"products": list(products)})
     return {row.product_id: Offer(row.price, row.before) for row in rows}

@@ -124,7 +124,7 @@ def complete(
 
 
 def known_vectors(conn: Connection, model_id: int, sources: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-    """Return the stored vectors of the model for those image files whose SHA-256 is in `sources`, by SHA-256."""
+    """Return the stored vectors of the model for the image files whose SHA-256 is in `sources`, by SHA-256."""
     rows = conn.execute(_KNOWN, {"model": model_id, "sources": list(sources)})
     return {bytes(source): vector.to_numpy().astype(np.float32) for source, vector in rows}
 

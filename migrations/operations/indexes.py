@@ -133,7 +133,8 @@ def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
 
 @Operations.implementation_for(RebuildHnswIndex)
 def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> None:
-    """Build the new index before the old index is dropped. Searches use any valid index, so they always have one."""
+    """Build the new index before the old index is dropped. Searches use any valid index, so they always have an
+    index."""
     bind = operations.get_bind()
     quote = bind.dialect.identifier_preparer.quote
     old, new = operation.name, f"{operation.name}_next"

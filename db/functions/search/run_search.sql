@@ -36,8 +36,8 @@ begin
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
 
-    -- At most exact_limit matches are collected here. These are compared without an index scan, because a scan that
-    -- gives up costs time in addition to the comparison.
+    -- If at most exact_limit products match, the matches are collected here. The legs compare collected matches without
+    -- an index scan, because a scan that gives up costs time in addition to the comparison.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and run.condition <> 'true'

@@ -4,16 +4,16 @@
 --
 -- Returns k products, or all products that pass the filter if they are fewer than k. min_similarity, max_gap and cut
 -- can drop further products. The columns say where each leg ranked a product, how much the leg added to the score of
--- the product, which route was taken, how many rows were examined, whether the answer is complete, and how many
+-- the product, which route the search took, how many rows were examined, whether the answer is complete, and how many
 -- products pass the filter, encoded or not (total). Distances are cosine distances. min_similarity drops products whose
 -- image is less similar to the query than this cosine similarity. max_gap drops products whose image is less similar
 -- than the best image by more than this difference. cut => 'relevant' keeps only the products that are similar to the
 -- query, have a word of the query, or are named by the query (see relevant_products.sql). With a cut, total counts only
 -- the kept products.
 --
--- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page is a search
--- of its own. All further pages come from one larger search without the products of the first page; each leg of this
--- search ranks @max_results@ products. Pages therefore neither repeat nor skip products while catalog, model and
+-- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
+-- search of its own. All further pages come from one larger search without the products of the first page; each leg of
+-- this search ranks @max_results@ products. Pages therefore neither repeat nor skip products while catalog, model and
 -- calibration stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.

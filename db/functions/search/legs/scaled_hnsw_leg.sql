@@ -1,7 +1,7 @@
 -- Finds the p_depth nearest products by one kind of vector (p_part is image or title) that meet p_condition, a
 -- condition on p (shop.product). p_share is the share of all products that meet p_condition. The share must be known
--- and must not depend on the query. This holds if the condition selects a catalog among several, or all products except
--- the products given as input. Each product is listed once, with its nearest image.
+-- and must not depend on the query. Both requirements are met if the condition selects a catalog among several, or all
+-- products except the products given as input. Each product is listed once, with its nearest image.
 --
 -- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. The scan
 -- therefore compares as many candidates that meet the condition as it would in a separate catalog. If too few
