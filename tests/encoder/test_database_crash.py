@@ -60,14 +60,14 @@ def test_killing_the_database_loses_no_acknowledged_vector(
         wait_until(lambda: waiting(database) == 0, 600, "the vectors of all items")
     assert recovery_seconds, "all items were encoded before the first kill"
     slowest = max(recovery_seconds)
-    print(f"{len(recovery_seconds)} of {kills} kills interrupted the encoder; it continued within {slowest:.1f} s")
+    print(f"{len(recovery_seconds)} of {kills} kills interrupted the encoder, which went on within {slowest:.1f} s")
     assert len(vectors(database)) == 2 * count
     with database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop_private.work")) == 0  # nothing is waiting or quarantined
     survived = recall(database)
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("reindex table shop.clip_image"))
-    print(f"recall@10 {survived:.3f}; after a rebuild of the index {recall(database):.3f}")
+    print(f"recall@10 is {survived:.3f}, and {recall(database):.3f} after a rebuild of the index")
     assert survived >= recall(database) - 0.01
 
 

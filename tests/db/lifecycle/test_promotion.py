@@ -1,5 +1,5 @@
-"""A model can be promoted if it covers the catalog, has valid indexes and does not have a lower measured quality than
-the serving model. A promotion can be rolled back."""
+"""A model can be promoted if it covers the catalog and its measured quality is not lower than that of the serving
+model. On a large catalog, the model also needs valid indexes. A promotion can be rolled back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

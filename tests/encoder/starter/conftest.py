@@ -1,3 +1,5 @@
+"""Fixtures load the starter model and its training pairs."""
+
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer

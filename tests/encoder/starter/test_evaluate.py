@@ -1,3 +1,5 @@
+"""Recall, reciprocal rank and R-precision have the expected values for vectors whose order is known."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""A short training run learns its pairs. Similar captions are no negatives, and images of one title are positives."""
+
 from pathlib import Path
 
 import numpy as np

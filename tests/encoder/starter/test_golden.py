@@ -1,3 +1,5 @@
+"""On this machine, the starter model computes the stored vectors of four texts and three drawings."""
+
 import numpy as np
 from PIL import Image
 from sentence_transformers import SentenceTransformer

@@ -1,3 +1,5 @@
+"""The head turns features of images into unit vectors, and a saved head computes the same vectors."""
+
 from pathlib import Path
 
 import torch

@@ -1,3 +1,5 @@
+"""Images of every mode and size become RGB squares of 256 pixels."""
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw

@@ -1,3 +1,5 @@
+"""The starter model encodes texts and images into one space, and fetches no address."""
+
 import numpy as np
 import pytest
 import torch

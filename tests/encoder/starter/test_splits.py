@@ -1,3 +1,5 @@
+"""Each split holds out nouns, so that no training text names a noun of the test images."""
+
 import pytest
 
 from encoder.starter.training import splits

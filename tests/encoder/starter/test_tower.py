@@ -1,3 +1,5 @@
+"""The image tower computes the output of the published network, and a training loop cannot change the tower."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Changed or missing weights raise an error, and the revision of the model depends on the file of its head."""
+
 import subprocess
 import sys
 from pathlib import Path
