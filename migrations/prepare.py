@@ -33,8 +33,8 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
     Raises MissingExtension with the extension and the commands that create it. Raises DatabaseError if the database is
-    not encoded in UTF8, if rights are missing, or if PUBLIC may use dblink, because then any user could open
-    connections from the server.
+    not encoded in UTF8 or if rights are missing. Also raises DatabaseError if PUBLIC may use dblink, because then any
+    user could open connections from the server.
     """
     admin = conn.scalar(text("select current_user"))
     if not conn.scalar(text("select current_setting('server_version_num')::int >= 170000")):

@@ -94,8 +94,10 @@ class DecodeBatch:
         return results
 
     def pixels(self, decoded: Iterable[tuple[int, DecodedImage]]) -> Pixels | list[Pixels]:
-        """Return the pixels of the images at these places of the batch: one array (n, height, width, 3), or a list of
-        arrays if each image has a size of its own."""
+        """Return the pixels of the images at these places of the batch.
+
+        The result is one array (n, height, width, 3), or a list of arrays if each image has its own size.
+        """
         chosen = list(decoded)
         every = self._pool.pixels(self._offset, len(self._sources), self._shape)
         if self._shape.fit == "within":

@@ -29,9 +29,10 @@ class Calibration:
     crossover_rows: int  # for up to this many matches, the exact route counts as faster than the index
     background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
-    # An entry for each setting that was tried: the mean recall, the lower 95 % bound of this mean (`lowest`), the
-    # median number of candidates, and the lower quartile of the searches' times in milliseconds (`ms`). The last
-    # entries measure the chosen settings with queries that are mixes of products, and with filters far from the query.
+    # There is an entry for each setting that was tried. It has the mean recall, the lower 95 % bound of this mean
+    # (`lowest`), and the median number of candidates. `ms` is the lower quartile of the searches' times in
+    # milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
+    # filters far from the query.
     measured: list[dict[str, Any]]
 
     def missed(self) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Defines the tables in SQLAlchemy Core. Alembic compares a database with these definitions.
 
 Each model of a site has two more tables, for the embeddings of images and of titles. These two tables are not defined
-here, because the models and their dimensions differ from site to site: an operation of a migration creates the two
-tables when the model is added (`migrations/operations/tables.py`). In every primary key that contains `product_id`,
-this column comes first, so that the rows can later be distributed by product.
+here, because the models and their dimensions differ from site to site. An operation of a migration
+(`migrations/operations/tables.py`) creates the two tables when the model is added. In every primary key that contains
+`product_id`, this column comes first, so that the rows can later be distributed by product.
 """
 
 from db.tables import access, catalog, evaluation, models, search, work

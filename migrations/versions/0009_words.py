@@ -19,8 +19,9 @@ UNSPACED = (
 
 # A generated column uses these functions, so they are defined here and not in a file of db/functions. The functions
 # give the same result in every locale of the database: lower() uses the collation pg_c_utf8, and the regular
-# expressions name ranges of characters. During the computation, two private characters stand for other characters:
-# U+E000 for the letter U+0439, which is a letter of its own and must keep its mark, and U+E001 for a decimal point.
+# expressions name ranges of characters. During the computation, two private characters stand for other characters.
+# U+E000 stands for the letter U+0439, which is a letter of its own and must keep its mark. U+E001 stands for a decimal
+# point.
 FOLD = r"""
 create or replace function shop_private.fold(words text) returns text
 language plpgsql immutable parallel safe strict as $$

@@ -1,16 +1,16 @@
 -- Measures the live catalog, so that searches can choose a route. The function finds the smallest ef_search whose
--- recall@k reaches the target with 95 % confidence, and the smallest stop margin (see filtered_hnsw_leg) with which a
--- filtered search reaches the same target. It measures the time of one comparison, the time of one candidate of the
--- index, and how similar queries are to unrelated products. With these figures, the function then measures searches for
--- mixes of products, and searches whose filter is far from the query. Messages of level INFO report the progress.
+-- recall@k reaches the target with 95 % confidence. It also finds the smallest stop margin (see filtered_hnsw_leg) with
+-- which a filtered search reaches the same target. It measures the time of one comparison, the time of one candidate of
+-- the index, and how similar queries are to unrelated products. With these figures, the function then measures searches
+-- for mixes of products, and searches whose filter is far from the query. Messages of level INFO report the progress.
 --
 -- If no ef_search reaches the target, the index is not reliable for this catalog. Then the stored crossover_rows is at
 -- least @exact_without_ef@: a search with at most that many matches compares all of them.
 --
--- Every stored duration comes from the lower quartile of the measured durations: other load on the machine makes some
--- measured durations longer, and this extra time is not a cost of the index or of the exact scan. The function writes
--- only shop.calibration and shop.common_word. It stores the result as a row of shop.calibration and returns that row.
--- Later searches use the row.
+-- Every stored duration comes from the lower quartile of the measured durations. Other load on the machine makes some
+-- measured durations longer, but this extra time is not a cost of a search. The function writes only shop.calibration
+-- and shop.common_word. It stores the result as a row of shop.calibration and returns that row. Later searches use the
+-- row.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

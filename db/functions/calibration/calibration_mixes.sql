@@ -1,5 +1,5 @@
 -- Measures searches for mixes of products, with the settings of p_settings. A mix is the sum of the vectors of two
--- images of the catalog; in every second mix, half of the vector of a third image is subtracted from this sum. Returns
+-- images of the catalog. In every second mix, half of the vector of a third image is subtracted from this sum. Returns
 -- an entry for shop.calibration.measured, or null if the catalog is so small that a search for a mix compares all
 -- products.
 create or replace function shop_private.calibration_mixes(p_k integer, p_settings shop_private.search_settings)

@@ -9,8 +9,9 @@
 -- replaced. updated_at of an inserted or updated product is the time of the statement.
 --
 -- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
--- these sessions, because the function writes both while it holds the lock of the product's row. The function skips the
--- lock of a product only if its columns and its images are equal to the staged row in the same snapshot.
+-- these sessions. The reason is that the function writes both while it holds the lock of the product's row. The
+-- function skips the lock of a product only if its columns and its images are equal to the staged row in the same
+-- snapshot.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
 -- temporary table. Without this setting, it would read the whole catalog for each chunk of a load.
@@ -51,8 +52,8 @@ begin
             from shop.product_image i where i.product_id = k.product_id);
 
     -- Every writer locks products in the order of product_id. The INSERT locks all products of staged_key in this order
-    -- in one pass, including a product that needs no update: only its images differ, or another session has stored the
-    -- same columns in the meantime.
+    -- in one pass. It also locks a product that needs no update, because only its images differ or because another
+    -- session has stored the same columns.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,

@@ -2,10 +2,10 @@
 -- images, which replaces the stored list. upsert_staged creates pg_temp.staged_key and locks the products before it
 -- calls this function. p_image_root_id is stored with each image whose uri is a path.
 --
--- An image is replaced if its uri or its image root has changed, or if its file has another version (size and times)
--- than at the last load. If the feed has another perceptual hash for an unchanged image, the function stores the new
--- hash. If no version of an image's file is stored yet, the function stores the version. Returns the number of images
--- that were deleted, added or replaced.
+-- An image is replaced if its uri, its image root or the version of its file has changed since the last load. The
+-- version is the size and the times of the file. If the feed has another perceptual hash for an unchanged image, the
+-- function stores the new hash. If no version of an image's file is stored yet, the function stores the version.
+-- Returns the number of images that were deleted, added or replaced.
 create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
 -- Puts linked items into groups. Items are numbered from 1. Link n joins the items p_first[n] and p_second[n]; the
 -- strongest link comes first. Returns, for each item, the smallest item number in the item's group.
 --
--- Two groups are merged only if two conditions hold: at least half of all pairs of items, one from each group, are
--- linked, and the merged group has at most p_most members. Without the first condition, a chain of products, each a
+-- Two groups are merged only if the merged group has at most p_most members, and if at least half of the pairs between
+-- the groups are linked. A pair has one item of each group. Without the condition on pairs, a chain of products, each a
 -- little like the next, could join half a catalog into one group.
 create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
 returns integer[]

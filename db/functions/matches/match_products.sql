@@ -5,7 +5,7 @@
 -- group. k is the number of nearest products that are compared with each product.
 --
 -- Both products of a pair must pass the filter. For a large catalog, call the function once for each part of the
--- catalog, with filters that keep similar products together, such as one product type after another.
+-- catalog. Choose filters that keep similar products together, such as one filter for each product type.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50

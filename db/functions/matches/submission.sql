@@ -1,5 +1,5 @@
--- Returns the groups of shop.match_products in the form that the Shopee competition requires: a row for each posting
--- (product), with all postings that match this posting, including the posting itself.
+-- Returns the groups of shop.match_products in the form that the Shopee competition requires. There is a row for each
+-- posting (product). The row lists all postings that match this posting, including the posting itself.
 create or replace function shop.submission(catalog text default 'main')
 returns table (posting_id text, matches text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

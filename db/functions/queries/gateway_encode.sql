@@ -68,8 +68,8 @@ begin
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;
     end loop;
     if err is not null then
-        -- After an error, the request is deleted, unless an encoder has locked its row (skip locked): that encoder is
-        -- still computing the vector and will store the vector in the cache.
+        -- After an error, the request is deleted, unless an encoder has locked the request's row (skip locked). Such an
+        -- encoder is still computing the vector and will store the vector in the cache.
         delete from shop_private.request where id in (
             select id from shop_private.request where id = request_id for update skip locked);
     end if;

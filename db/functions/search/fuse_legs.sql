@@ -4,10 +4,10 @@
 -- products from 1.
 --
 -- If at most @keyword_few@ products have every word of the query, the words name these products. For a named product,
--- the contribution of the keyword leg is multiplied by a factor: @keyword_few_factor@ times the number of whole points
--- by which the product's keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product with fewer
--- points could come first only because both vector legs rank it first. The factor applies only if a vector leg has a
--- weight.
+-- the contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
+-- whole points by which the product's keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product
+-- with fewer points could come first only because both vector legs rank it first. The factor applies only if a vector
+-- leg has a weight.
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;

@@ -3,13 +3,13 @@
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
 -- Returns k products, or all products that pass the filter if they are fewer than k. min_similarity, max_gap and cut
--- can drop further products. The columns say where each leg ranked a product, how much the leg added to the score of
--- the product, which route the search took, how many rows were examined, whether the answer is complete, and how many
--- products pass the filter, encoded or not (total). Distances are cosine distances. min_similarity drops products whose
--- image is less similar to the query than this cosine similarity. max_gap drops products whose image is less similar
--- than the best image by more than this difference. cut => 'relevant' keeps only the products that are similar to the
--- query, have a word of the query, or are named by the query (see relevant_products.sql). With a cut, total counts only
--- the kept products.
+-- can drop further products. The columns say where each leg ranked a product and how much the leg added to the score of
+-- the product. Further columns say which route the search took, how many rows were examined, and whether the answer is
+-- complete. The column total is the number of products that pass the filter, encoded or not. Distances are cosine
+-- distances. min_similarity drops products whose image is less similar to the query than this cosine similarity.
+-- max_gap drops products whose image is less similar than the best image by more than this difference. cut =>
+-- 'relevant' keeps only the products that are similar to the query, have a word of the query, or are named by the query
+-- (see relevant_products.sql). With a cut, total counts only the kept products.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of

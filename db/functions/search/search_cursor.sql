@@ -1,6 +1,6 @@
--- Returns the parts of p_cursor: the version (model and calibration) of the first page, the k of the first page, and
--- the place of the row with the cursor. p_key identifies the caller's search. Raises an error if p_cursor is not a
--- cursor, or if the cursor belongs to another search.
+-- Returns the parts of p_cursor: the version and the k of the first page, and the place of the row with the cursor. The
+-- version names the model and the calibration. p_key identifies the caller's search. Raises an error if p_cursor is not
+-- a cursor, or if the cursor belongs to another search.
 create or replace function shop_private.search_cursor(p_cursor text, p_key text)
 returns table (version text, first_k integer, place integer)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -33,10 +33,10 @@ begin
         run.total := case when p_request.route is null then most + 1 else coalesce(ranked, 0) end;
         run.total_is := 'at least';
     end if;
-    -- The products are counted in two cases: (1) without a filter, if an estimate is at most `most`, or if a leg found
-    -- fewer products than run.depth, because estimates may lag; (2) under a filter with a forced route, if a vector leg
-    -- found fewer products than run.depth. Under a filter without a forced route, run_search has already found more
-    -- than `most` matches.
+    -- Without a filter, the products are counted if an estimate is at most `most`. They are also counted if a leg found
+    -- fewer products than run.depth, because estimates may lag. Under a filter with a forced route, the products are
+    -- counted if a vector leg found fewer products than run.depth. Under a filter without a forced route, run_search
+    -- has already found more than `most` matches.
     if least(products, live) <= most
         or products is not null and coalesce(ranked, cardinality((run.keyword_leg).product_ids), 0) < run.depth
         or products is null and p_request.route is not null and coalesce(ranked, 0) < run.depth

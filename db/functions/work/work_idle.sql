@@ -1,6 +1,6 @@
 -- Returns whether the models in p_models have nothing to encode soon. The result is true if no item is leased, no title
--- and no file is pending, and no image is due within ten seconds from a host that may be tried within ten seconds.
--- Images of a host that does not answer are ignored, because they can be delayed for hours.
+-- and no file is pending, and no image is due soon. Soon means within ten seconds, from a host that may be tried within
+-- ten seconds. Images of a host that does not answer are ignored, because they can be delayed for hours.
 create or replace function shop_private.work_idle(p_models smallint[]) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     with recursive hosts(model_id, host) as (

@@ -10,7 +10,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     again bigint;
 begin
-    -- This function causes no deadlock with fetch_claim, fetch_failed or a load: it locks hosts in the order of their
+    -- This function causes no deadlock with fetch_claim, fetch_failed or a load. It locks hosts in the order of their
     -- names, as fetch_claim does, and it waits for no item.
     with chosen as materialized (
         select f.host from shop_private.fetch_host f

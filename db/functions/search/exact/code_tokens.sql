@@ -1,7 +1,7 @@
 -- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number). A part is a word with a
--- digit, or a run of at most @code_most_words@ adjacent words with a digit among them, because an identifier can be
--- typed with blanks. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh, 100x200) are not returned,
--- because many products share them. `token` is the part as typed, and `key` is its identifier_key.
+-- digit. A run of at most @code_most_words@ adjacent words with a digit among them is a part too, because an identifier
+-- can be typed with blanks. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh, 100x200) are not
+-- returned, because many products share them. `token` is the part as typed, and `key` is its identifier_key.
 --
 -- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also
 -- have the other words of the text (`rest`). `in_text` is true if the part is specific enough to be looked up in the

@@ -1,6 +1,9 @@
--- Returns the products that a text names. A search places these products before all others. A text names a product by
--- an identifier that equals the text or a part of the text (see code_tokens), by a brand that equals the text, or by a
--- code in the product's words, such as a model number in a title. `grade` orders the products:
+-- Returns the products that a text names. A search places these products before all others. A text names a product in
+-- three ways:
+--   - an identifier of the product equals the text or a part of the text (see code_tokens);
+--   - the brand of the product equals the text;
+--   - a code of the text, such as a model number, is in the product's words, such as the title.
+-- `grade` orders the products:
 --
 --   4  an identifier equals the text, except for letter case
 --   3  an identifier equals the text, except for letter case, separators and other details (see identifier_key)
@@ -8,9 +11,9 @@
 --   1  a brand equals the text, or a code of the text is in the product's words
 --
 -- Most texts name no product; such a text costs a look-up in two indexes. In two cases, the function cannot use the
--- indexes: while one of them is deferred, and under row level security. Then the function looks only at the product
--- whose SKU is equal to the text, and at p_found, the products that the legs found or that were collected for the
--- filter.
+-- indexes: while one of them is deferred, and under row level security. Then the function looks only at p_found and at
+-- the product whose SKU is equal to the text. p_found lists the products that the legs found or that were collected for
+-- the filter.
 create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
 returns shop_private.exact_match[]
 language plpgsql stable

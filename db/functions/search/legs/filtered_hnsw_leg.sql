@@ -10,9 +10,9 @@
 -- neighbours pass the filter. The batch size does not matter either: for the same number of candidates, small batches
 -- find as many matches as large batches. The rule follows Al-Jazzazi et al., "Distance Adaptive Beam Search for
 -- Provably Accurate Graph-Based Nearest Neighbor Search" (2025). The authors multiply the distance of a match by a
--- factor. This function adds a margin instead, to the Euclidean distance of unit vectors, because the distance that a
--- scan must cover beyond a match depends on the distances between products and not on their distance from the query.
--- Texts are farther from images than images are from each other.
+-- factor. This function adds a margin instead, to the Euclidean distance of unit vectors. The reason is that the
+-- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
+-- the query. Texts are farther from images than images are from each other.
 --
 -- The scan ends after p_max_candidates candidates. It gives up earlier (converged = false) in two cases:
 --   (1) the scan is expected to need more than p_max_candidates candidates;

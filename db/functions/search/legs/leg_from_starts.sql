@@ -1,12 +1,12 @@
--- Adds to a vector leg the products that further walks through the HNSW index find, and ranks all of the leg's products
--- by their distance from the query.
+-- Runs further walks through the HNSW index, and adds the products that they find to a vector leg. The leg then ranks
+-- all of its products by their distance from the query.
 --
--- A single walk can end in a region of the graph that is far from the nearest products: between the products of a mix,
--- or in a neighbourhood of the query that the filter excludes. Each further walk therefore searches near a start. The
--- start is first moved towards the query: @start_pull@ times the query's vector is added to it. In the first round, the
--- starts are p_starts: the inputs of a mix with a positive weight, or sampled products that match. In later rounds, the
--- starts are the nearest products found so far, one product for each region (see next_starts). The rounds end after
--- round @start_rounds@, or earlier after a round that does not change the nearest p_k products.
+-- A single walk can end in a region of the graph that is far from the nearest products. Such a region lies between the
+-- products of a mix, or in a neighbourhood of the query that the filter excludes. Each further walk therefore searches
+-- near a start. The start is first moved towards the query: @start_pull@ times the query's vector is added to it. In
+-- the first round, the starts are p_starts: the inputs of a mix with a positive weight, or sampled products that match.
+-- In later rounds, the starts are the nearest products found so far, one product for each region (see next_starts). The
+-- rounds end after round @start_rounds@, or earlier after a round that does not change the nearest p_k products.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(

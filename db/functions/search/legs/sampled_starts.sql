@@ -1,7 +1,7 @@
--- Returns at most @start_count@ vectors from which walks start: the vectors nearest to the query among a sample of the
--- products that meet p_condition, a condition on p (shop.product). The sample consists of random pages of shop.product;
--- the number of pages is chosen so that about @start_sample@ products in the sample meet the condition. p_share is the
--- estimated share of all products that meet the condition.
+-- Returns at most @start_count@ vectors from which walks start. These vectors are the nearest to the query in a sample
+-- of the products that meet p_condition, a condition on p (shop.product). The sample consists of random pages of
+-- shop.product; the number of pages is chosen so that about @start_sample@ products in the sample meet the condition.
+-- p_share is the estimated share of all products that meet the condition.
 create or replace function shop_private.sampled_starts(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_products bigint
 )

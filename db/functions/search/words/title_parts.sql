@@ -6,7 +6,7 @@
 --
 -- The three results are SQL texts. every_part is true for a product with all words of the query: the words above in the
 -- title, and shorter words in the keywords. any_part is true for a product with at least one of the words above in the
--- title; in a query of stop words only, any_part requires all words. `score` is the number of these words that the
+-- title. In a query of stop words only, any_part requires all words. `score` is the number of these words that the
 -- title has. any_part and `score` are null if no word is to be looked up. The function has no SET clause: keyword_leg
 -- calls it under its own settings.
 create or replace function shop_private.title_parts(
