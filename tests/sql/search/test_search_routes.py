@@ -312,9 +312,7 @@ def test_a_page_can_start_after_any_row_and_have_any_size(analyst: Connection) -
     assert [row.sku for row in again] == [row.sku for row in second[2:5]]
 
 
-def test_a_cursor_is_refused_by_another_search_and_after_a_new_calibration(
-    large: Database, analyst: Connection
-) -> None:
+def test_a_cursor_is_invalid_in_another_search_and_after_a_calibration(large: Database, analyst: Connection) -> None:
     from db.errors import DatabaseError, StatementRefused
 
     cursor = search(analyst, query=QUERY, k=5)[-1].cursor
@@ -343,8 +341,7 @@ def test_a_common_word_ranks_the_products_of_other_legs_but_adds_no_products(ana
 
 
 def test_a_search_counts_matches_that_the_statistics_do_not_contain_yet(large: Database) -> None:
-    """The planner's statistics do not contain the new brand of 2,000 products yet, so the search counts them in the
-    table."""
+    """The planner's statistics do not contain the new brand of 2,000 products yet, so the search reads the table."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)
