@@ -1,8 +1,8 @@
 """Writes several chunks of validated rows to the database at the same time.
 
 Each of CONNECTIONS threads stages, upserts and commits a chunk on its own connection; a dry run rolls the chunk back.
-Meanwhile the loader reads and validates the next chunks. Several connections are worthwhile because a connection uses
-only one core, and PostgreSQL needs three times as long to write a row as the loader needs to read and validate the row.
+Meanwhile the loader reads and validates the next chunks. PostgreSQL needs three times as long to write a row as the
+loader needs to read and validate the row, and a connection uses only one core. So several connections load faster.
 """
 
 import threading
@@ -70,8 +70,8 @@ class ChunkWriter:
         self._wait(0)
 
     def _wait(self, pending: int) -> None:
-        """Wait until at most `pending` chunks are not written. If the wait is interrupted, __exit__ counts the chunk
-        that was waited for."""
+        """Wait until at most `pending` chunks are unwritten. A chunk is removed from the queue only after its result is
+        known, so that __exit__ counts the chunk if the wait is interrupted."""
         while len(self._pending) > pending:
             result = self._pending[0].result()
             self._pending.popleft()
@@ -93,7 +93,7 @@ class ChunkWriter:
         for rows, counts in result:
             if isinstance(counts, StatementRefused):
                 [row] = rows
-                self._reject(Reject(row.line, row.product.sku, f"the database refuses it: {counts.message}"))
+                self._reject(Reject(row.line, row.product.sku, f"the database refuses the row: {counts.message}"))
                 self._summary.note(row, times=-1)
             else:
                 self._summary.add(counts)

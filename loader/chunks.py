@@ -11,10 +11,9 @@ from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
-CHUNK_ROWS = (
-    2_000  # at most this many rows in a chunk; with small chunks, both connections start early and end together
-)
-CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that takes it above this many characters
+# A chunk has at most this many rows. With small chunks, both connections start early and end together.
+CHUNK_ROWS = 2_000
+CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that raises its size above this many characters
 PROGRESS_ROWS = 500  # rows between two reports of progress
 
 Progress = Callable[[int, int | None], None]  # bytes or files read so far, and the total if it is known
@@ -29,8 +28,8 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts, in `summary`, all rows, and the
-    missing image files of the valid rows."""
+    """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts all rows in `summary`, and adds each
+    valid row to `summary` with `note`."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

@@ -14,7 +14,7 @@ class FirstLines:
     def __enter__(self) -> "FirstLines":
         self._lines = sqlite3.connect("", isolation_level=None)
         self._lines.execute("pragma journal_mode = off")
-        self._lines.execute("begin")  # otherwise each row would be a transaction
+        self._lines.execute("begin")  # otherwise each INSERT would be a transaction of its own
         self._lines.execute("create table first (sku text primary key, line integer) without rowid")
         return self
 

@@ -1,7 +1,7 @@
 """Loads a catalog into the database in chunks: read and validate (chunks.py), then stage and upsert (chunk_writer.py).
 
-Each chunk is a transaction of its own. So encoders start on the first chunk while the rest of the file is read, row
-locks are short, and an interrupted load keeps the chunks that it committed. The next load of the file counts the rows
+Each chunk is a transaction of its own. So encoders start on the first chunk while later chunks are read, row locks are
+held only briefly, and an interrupted load keeps the chunks that it committed. The next load of the file counts the rows
 of these chunks as unchanged and loads the other rows. A fault that makes the whole file unusable is found before the
 first chunk is written.
 """
@@ -27,7 +27,8 @@ from loader.sources.private_columns import WithoutPrivateColumns
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
-WORTH_DEFERRING = 50_000  # for fewer rows, an index build at the end takes more time than it saves
+# The keyword indexes are deferred for at least this many rows. For fewer rows, a build takes longer than the updates.
+WORTH_DEFERRING = 50_000
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def ingest(
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
     back, so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes
-    and builds them at its end. If that load is killed, the next load builds the indexes. Raises LoaderError or
+    and builds them again in the end. If that load is killed, the next load builds the indexes. Raises LoaderError or
     DatabaseError; the chunks that were committed before the error stay in the database. If the load ends with an error
-    or is interrupted after it has read a row, `on_failure` gets the counts until then.
+    or is interrupted after it has read a row, `on_failure` gets the counts up to that point.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
@@ -93,7 +94,7 @@ def ingest(
 
 
 def _complete(summary: LoadSummary, source: CatalogSource, rejects: RejectsFile) -> None:
-    """Add what the source and the list of rejected rows know at the end of a load."""
+    """Complete `summary` at the end of a load: the columns of the source, private attributes and rejected rows."""
     summary.columns = source.columns
     if isinstance(source, WithoutPrivateColumns):
         summary.private = dict(source.dropped)
@@ -105,7 +106,7 @@ def check_catalog(name: str) -> None:
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a catalog',
-            hint="At most 63 lower-case letters, digits, and _ . - after the first character.",
+            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
         )
 
 
@@ -166,7 +167,8 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
 
 @contextmanager
 def _keyword_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
-    """When the block ends, build every missing keyword index, even if the source could not be read to its end."""
+    """When the `with` block ends, build every missing keyword index. Do so even if the source could not be read to its
+    end."""
     try:
         yield
     except (SourceUnreadable, SourceDamaged):

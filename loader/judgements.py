@@ -39,7 +39,7 @@ class Judged:
     rejected: int = 0
     first_reject: Reject | None = None
     rejects_file: Path | None = None
-    unknown: list[str] = field(default_factory=list)  # SKUs in judgements that no product has
+    unknown: list[str] = field(default_factory=list)  # the SKUs in judgements that are not in the catalog
 
     def raise_if_rejected(self) -> None:
         if self.first_reject is not None:

@@ -12,11 +12,11 @@ from loader.errors import SourceUnreadable
 from loader.sources.reading.catalog_file import BUFFER
 
 STANDARD_INPUT = "-"
-Progress = Callable[[int, int | None], None]  # bytes copied; a pipe does not tell its size
+Progress = Callable[[int, int | None], None]  # bytes copied so far, and None, because the size of a pipe is not known
 
 
 def is_pipe(written: str) -> bool:
-    """Returns whether this is the standard input, or the path of a pipe, such as `/dev/stdin` or `/dev/fd/63`."""
+    """Returns whether `written` is "-", for the standard input, or the path of a pipe, such as `/dev/fd/63`."""
     try:
         return written == STANDARD_INPUT or stat.S_ISFIFO(Path(written).stat().st_mode)
     except (OSError, ValueError):
@@ -24,12 +24,12 @@ def is_pipe(written: str) -> bool:
 
 
 def name_of(written: str) -> str:
-    """Returns the name of the pipe in messages."""
+    """Returns the name that messages show for the pipe."""
     return "standard input" if written == STANDARD_INPUT else written
 
 
 class PipedFile:
-    """A pipe. `path` is its copy in `folder`, which exists after `copy`."""
+    """A pipe. `path` is the path of its copy in `folder`. `copy` creates the copy."""
 
     def __init__(self, written: str, folder: Path, max_bytes: int) -> None:
         self.shown = name_of(written)

@@ -1,8 +1,8 @@
-"""Downloads a catalog file from a web address, and only downloads it again if it has changed.
+"""Downloads a catalog file from a web address, and downloads it again only if it has changed.
 
-The address and its host come from the person who runs the command, so the host may have a private address and any port.
-Redirects to other hosts are guarded as the addresses of images are. Messages show the address without its query, in
-which shops put keys.
+The person who runs the command gives the address, so the host may have a private address and any port. A redirect to
+another host is guarded like the address of an image. Messages show the address without its query, because shops put
+keys into the query.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ HINT = (
     "Open the address in a browser. To log in, set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or "
     "WINDOWSHOP_FEED_TOKEN. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
 )
-MAX_NAME_BYTES = 200  # file systems allow 255, and names of other files are made of this one
-Progress = Callable[[int, int | None], None]  # bytes downloaded, bytes in all if the server says
+MAX_NAME_BYTES = 200  # file systems allow 255, but the rejects file and the temporary file have longer names
+Progress = Callable[[int, int | None], None]  # bytes downloaded so far, and the size of the file if the server gives it
 
 
 def is_address(written: str) -> bool:
-    """Whether this is a web address. Raises SettingsError for an address of another kind, such as ftp://host/file."""
+    """Returns whether this is a web address. Raises SettingsError for another address, such as ftp://host/file."""
     scheme, separator, _ = written.strip().partition("://")
     if re.match(r"\s*https?:(?!//)", written, re.IGNORECASE):
         raise SettingsError("a web address begins with https:// or http://")
@@ -45,7 +45,7 @@ def is_address(written: str) -> bool:
 
 
 class RemoteFile:
-    """A catalog file at a web address. `path` is its copy in `folder`, which exists after the first `refresh`.
+    """A catalog file at a web address. `path` is the path of its copy in `folder`. `refresh` creates the copy.
 
     Raises SettingsError for an address that cannot be requested.
     """
@@ -63,7 +63,7 @@ class RemoteFile:
         if not url.host:
             raise SettingsError("this is not a web address: it names no host")
         self.shown = f"{parts.scheme.lower()}://{parts.netloc}{parts.path}"
-        self.base_url = urljoin(self.shown, ".")  # where relative addresses in the file start
+        self.base_url = urljoin(self.shown, ".")  # the address at which relative addresses in the file start
         self.path = folder / _file_name(parts.path)
         self._address = address.strip()
         self._secret = settings.authorization()
@@ -89,7 +89,8 @@ class RemoteFile:
         """
         part = self.path.with_name(f"{self.path.name}.part")
         try:
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)  # a cleaner of temporary files may have deleted it
+            # A cleaner of temporary files may have deleted the folder.
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
             is_here = self.path.exists()
             newest = self._newest if is_here else None
             with part.open("w+b") as file:
@@ -122,6 +123,6 @@ class RemoteFile:
 
 
 def _file_name(path: str) -> str:
-    """Returns a name for the copy, from which the name of the rejects file follows."""
+    """Returns the name of the copy. The name of the rejects file is derived from this name."""
     name = re.sub(r"[^\w.-]", "_", unquote(path).rstrip("/").rpartition("/")[2])
     return name.encode()[-MAX_NAME_BYTES:].decode(errors="ignore").lstrip(".-") or "feed"

@@ -21,8 +21,8 @@ class FeedSettings(EnvironmentSettings):
     max_bytes: int = Field(
         20_000_000_000,
         ge=1,
-        description="Largest catalog file that is downloaded or read from a pipe, in bytes. The packed bytes of a "
-        "packed file count.",
+        description="Largest catalog file that is downloaded or read from a pipe, in bytes. For a packed file, the "
+        "packed bytes count.",
     )
     seconds: float = Field(
         3600.0, gt=0, le=86_400, description="Time limit of one attempt to download a catalog file, in seconds."
@@ -30,7 +30,9 @@ class FeedSettings(EnvironmentSettings):
     stall_seconds: float = Field(
         60.0, gt=0, le=3600, description="Seconds without data after which an attempt to download a catalog file ends."
     )
-    attempts: int = Field(3, ge=1, le=10, description="Most attempts to download a catalog file before the load fails.")
+    attempts: int = Field(
+        3, ge=1, le=10, description="Largest number of attempts to download a catalog file before the load fails."
+    )
 
     @classmethod
     def read(cls) -> Self:
@@ -39,7 +41,8 @@ class FeedSettings(EnvironmentSettings):
         return settings
 
     def authorization(self) -> dict[str, str]:
-        """Return the header with the credentials, or an empty dict. Raises SettingsError for an incomplete setting."""
+        """Returns the header with the credentials, or an empty dict if none are set. Raises SettingsError if the
+        settings are incomplete or invalid."""
         if (self.user is None) != (self.password is None):
             raise SettingsError("WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD are needed together")
         if self.token is None:

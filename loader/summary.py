@@ -35,7 +35,7 @@ class Warnings:
 
 @dataclass
 class LoadSummary:
-    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run counts the same.
+    """The counts of a load, where read = rejected + inserted + updated + unchanged. A dry run has the same counts.
 
     A load that ended early has also read rows that it neither rejected nor stored.
     """
@@ -55,7 +55,7 @@ class LoadSummary:
     without_price: int = 0
     dropped_hashes: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)  # column -> field
-    # Fields that no product has a value for. A field of OFFER_COLUMNS counts only if a column of the file fills it.
+    # Fields that are empty in every product. A field of OFFER_COLUMNS is listed only if a column of the file fills it.
     empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS).difference(OFFER_COLUMNS))
     attributes: set[str] = field(default_factory=set)  # the names of all attributes
     private: dict[str, int] = field(default_factory=dict)  # dropped private attribute -> number of rows that had it

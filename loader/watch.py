@@ -31,12 +31,12 @@ def watch(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Load now. After that, call `state` every `every` seconds, and load again if its result differs from the result at
-    the last load. `first` is the result before the first load.
+    """Load now. After that, call `state` at intervals of `every` seconds, and load again if its result differs from the
+    result at the last load. `first` is the result before the first load.
 
-    Each load passes one line to `say`, even if the load fails. A failed load is tried again after `every` seconds,
-    because the file may have been corrected or the database may answer again. So is a `state` that raises LoaderError.
-    KeyboardInterrupt ends the loop.
+    Each load passes one line to `say`, even if the load fails. A failed load is repeated after `every` seconds, because
+    the file may have been corrected or the database may answer again. If `state` raises LoaderError, it is called again
+    after `every` seconds. KeyboardInterrupt ends the loop.
     """
     done: object = None  # the state at the last load that succeeded
     now = first
@@ -53,7 +53,8 @@ def watch(
 
 
 def path_state(path: Path) -> object:
-    """Returns a value that changes when the file is written or replaced, and for a folder with every call."""
+    """Returns a value that changes when the file is written or replaced. For a folder, every call returns a new
+    value."""
     state = file_state(path)
     return object() if state is not None and path.is_dir() else state
 

@@ -1,8 +1,8 @@
 """Reads the sample catalog of 1,242 drawings, which lets people try Windowshop without a catalog of their own.
 
-Titles, departments, keywords and images are real; README.md beside this file names their authors. The drawings are not
-for sale, so this module derives a made-up price, currency and availability from each SKU. The attribute `made_up` of
-each product lists these fields.
+Titles, keywords and images come from the sources that README.md beside this file names; the departments were assigned
+for this sample. The drawings are not for sale, so this module derives a made-up price, currency and availability from
+each SKU. The attribute `made_up` of each product lists these fields.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ AVAILABILITIES = (
     ("out_of_stock", 0.94),
     ("preorder", 0.97),
     ("backorder", 1.0),
-)  # (availability, share of the products that have this availability or one above it)
+)  # each availability, with the cumulative share of the products up to and including this availability
 
 
 class SampleSource(WrappedSource):

@@ -19,7 +19,7 @@ from loader.sources.reading.keyed import KeyedRows, inner_columns, names_of
 from loader.sources.reading.variants import NestedVariants
 
 FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
-# If the object of a document has several lists of products, the list with one of these names is read.
+# If a document has several lists of products, the first list with one of these names is read.
 USUAL_LISTS = frozenset((
     "products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods", "edges", "nodes",
 ))  # fmt: skip
@@ -89,8 +89,8 @@ def _product(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.Path:
-    """Returns the path of the list of products, whose first object has an SKU and a title. Raises NotACatalog or
-    MissingColumns if there is no such list."""
+    """Returns the path of the list of products, which is a list whose first object has an SKU and a title. Raises
+    NotACatalog or MissingColumns if there is no such list."""
     found: dict[json_stream.Path, list[str]] = {}
 
     def is_certain(path: json_stream.Path, first: dict[str, Any]) -> bool:
@@ -109,7 +109,7 @@ def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.P
         raise NotACatalog(f"{file.path.name} is a JSON document without a list of objects")
     names = max(found.values(), key=len)
     resolve(file.path, [*names, *inner_columns(names, mapping)], mapping)
-    raise AssertionError("the names of some list are complete")
+    raise AssertionError("`resolve` must raise here, because no list has all needed names")
 
 
 def _are_products(path: Path, names: list[str], mapping: FieldColumns) -> bool:

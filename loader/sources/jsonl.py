@@ -17,7 +17,7 @@ from loader.sources.reading.json_text import values
 from loader.sources.reading.keyed import KeyedRows, names_of
 from loader.sources.reading.variants import NestedVariants
 
-FIRST_LINES = 100  # the columns are the names in at most this many first objects
+FIRST_LINES = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
 
 
 def recognises(head: FileHead) -> bool:

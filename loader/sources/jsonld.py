@@ -1,8 +1,8 @@
 """Reads schema.org products in JSON-LD, as web pages embed them. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
-variant in the hasVariant of a ProductGroup becomes a product. The variant inherits the fields that it lacks from the
-group.
+variant in the hasVariant of a ProductGroup becomes a product. If the variant lacks a field, it inherits the field from
+the group.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ OF_THE_GROUP = (
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
 OF_A_RATING = frozenset(("@type", "ratingValue", "bestRating", "reviewCount"))
 OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))
-DEEPEST = 20  # levels; products nested deeper than this are not found
+DEEPEST = 20  # products that are nested deeper than this many levels are not found
 
 
 def recognises(head: FileHead) -> bool:
@@ -238,7 +238,7 @@ def _has_more(value: Any, names: frozenset[str]) -> bool:
 
 def _properties(value: Any) -> dict[str, Any]:
     """Returns attributes from additionalProperty, a list of {"@type": "PropertyValue", "name": "Width", "value": 12,
-    "unitText": "cm"}. Members without a name or value stay in one attribute."""
+    "unitText": "cm"}. Members without a name or value remain in the attribute additionalProperty."""
     found: dict[str, Any] = {}
     others = []
     for member in _list(value):

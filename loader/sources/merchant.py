@@ -30,7 +30,7 @@ FIELDS = frozenset(("id", "title", "link", "image_link"))  # the columns by whic
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
 FIRST_ITEMS = 100  # the columns are all names in the first 100 items, because an item may omit its empty fields
-# Attributes of RSS and Atom that say how the text of an element is written
+# XML attributes of RSS and Atom elements that describe the element and are not part of its value
 OF_A_LINK = frozenset(("href", "rel", "type", "hreflang", "lang", "length", "isPermaLink", "title", "scheme"))
 PIECE = 64 * 1024  # the parser gets this many bytes at a time
 
@@ -88,7 +88,7 @@ class _Item:
 
 
 class _Items:
-    """Collects the items from the parser's events. Once an item exceeds MAX_RECORD, its text is dropped."""
+    """Collects the items from the parser's events. After an item exceeds MAX_RECORD, its remaining text is dropped."""
 
     def __init__(self, path: Path) -> None:
         self.whole: list[_Item] = []
@@ -220,7 +220,7 @@ class MerchantXmlSource:
                 parser.close()
                 yield from found.whole
         except ParseError as error:
-            yield from found.whole  # the items of this piece that end before the mistake
+            yield from found.whole  # the items that end before the error in this piece
             line, column = error.position
             raise SourceDamaged(
                 f"{self.path.name} is not well-formed XML at line {line}, position {column + 1}: "

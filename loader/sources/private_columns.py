@@ -107,7 +107,7 @@ class WithoutPrivateColumns(WrappedSource):
                 yield row
 
     def _is_public(self, attributes: Mapping[str, Any]) -> bool:
-        """Returns True if the row surely keeps all its attributes. False needs a closer look, by `_public`."""
+        """Returns True only if the row keeps all its attributes. If it returns False, `_public` examines the row."""
         for name, value in attributes.items():
             if type(value) is not str and not _is_flat(value):
                 return False

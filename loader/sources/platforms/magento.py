@@ -1,7 +1,7 @@
 """Reads Magento 2's and Adobe Commerce's product export.
 
-A variant takes the cells that it lacks from its configurable product. A configurable product with variants in the file
-is not loaded itself. The rows of store views become the attribute `store_views` of their product.
+If a variant lacks a cell, it gets the cell of its configurable product. A configurable product with variants in the
+file is not loaded itself. The rows of store views become the attribute `store_views` of their product.
 """
 
 import re
@@ -64,7 +64,8 @@ OF_THE_PARENT = frozenset((
 # "color=Blue"; a value in quotes may have commas and equals signs
 PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
-WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")  # in Magento, the last day of a sale counts
+# A time of 0:00 behind the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
+WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")
 
 
 def recognises(head: FileHead) -> bool:

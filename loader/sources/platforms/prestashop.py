@@ -70,9 +70,10 @@ SHOWN = {
     "feature": "color, size, material, attributes",
     **dict.fromkeys(("active", "visibility", "orderable", "when_out"), "availability"),
 }
-# A column with one of these names says whether a product is new or used if another column says whether it is active.
+# A column with one of these names holds the condition (new, used) if another column says whether the product is active.
+# Otherwise the column itself says whether the product is active.
 STATE = ("état", "estado", "stato")
-# These remarks, which say how cells are written or whether a price contains taxes, only PrestaShop puts into headers.
+# Remarks that only PrestaShop puts into headers. A remark says how cells are written or whether a price contains taxes.
 SIGN = re.compile(
     r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
     r"|sin iva\)|tasse (escl|incl)|\(yyyy-mm-dd\)|\(imp\. (excl|incl)|\((zzgl|inkl|exkl)\.? |(excl|incl)\.? btw",

@@ -136,8 +136,8 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
 
 
 def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool) -> RawProduct:
-    """Returns a variant. Cells of the row with the title apply to all variants of the product. `is_shared` means that
-    several variants in the file have this SKU, which then becomes the SKU of none of them."""
+    """Returns a variant. Cells of the row with the title apply to all variants of the product. If several variants in
+    the file share an SKU (`is_shared`), the SKU is built from the handle and the options instead."""
     of_all = {
         name: cell for name, cell in whole.cells.items() if not name.startswith(OF_EACH_ROW) and not _is_ours(name)
     }
@@ -197,8 +197,8 @@ def _set_fields_of_metafields(fields: dict[str, str], attributes: dict[str, Any]
 
 
 def _is_ours(name: str) -> bool:
-    """Returns whether the column is in NAMES, and so is not an attribute that all variants inherit. Only the columns
-    `published` and `status` are in NAMES and are inherited."""
+    """Returns whether the column is in NAMES, so that variants do not inherit it as an attribute. The columns of
+    `published` and `status` are exceptions: variants inherit them."""
     return any(name in NAMES[ours] for ours in NAMES if ours not in ("published", "status"))
 
 

@@ -1,4 +1,4 @@
-"""Reads WooCommerce's product export. A variation takes the cells that it lacks from the row of its parent.
+"""Reads WooCommerce's product export. If a variation lacks a cell, it gets the cell of its parent.
 
 A variable product with variations in the file is not loaded itself.
 """
@@ -104,8 +104,9 @@ class WooCommerceSource(PlatformTable):
 
 
 def _as_in_the_shop(cells: Cells) -> Cells:
-    r"""Returns the cells as the shop has them. The export writes a line break in these texts as \n, and \n itself as
-    \\n. It puts an apostrophe before =, +, - and @, because spreadsheets take such a cell for a formula."""
+    r"""Returns the cells as the shop has them. In TEXTS, the export writes a line break as \n, and \n itself as \\n. If
+    a cell begins with =, +, - or @, the export puts an apostrophe before it, because a spreadsheet would take the cell
+    for a formula."""
     shop = Cells({name: cell[1:] if cell.startswith(FORMULAS) else cell for name, cell in cells.items()})
     for name in TEXTS & shop.keys():
         shop[name] = "\\n".join(part.replace("\\n", "\n") for part in shop[name].split("\\\\n"))

@@ -1,4 +1,4 @@
-"""Translates the headers of WooCommerce's export to English. WooCommerce writes them in the language of the shop.
+"""Translates the headers of WooCommerce's export to English. WooCommerce writes headers in the language of the shop.
 
 Cells are the same in every language, except for the decimal mark of prices.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 from loader.sources.reading.columns import normalised, plain_words
 
 # The translations of each header, without accents and punctuation: German, French, Spanish, Italian, Dutch, Portuguese,
-# Polish and Swedish. Several names of one language are from several versions.
+# Polish and Swedish. If a language has several names, they come from several versions of WooCommerce.
 TRANSLATIONS = {
     "type": ("typ", "tipo"),
     "sku": ("artikelnummer", "art nr", "artikelnummer sku", "ugs", "cod", "codice", "kod produktu", "referencia"),

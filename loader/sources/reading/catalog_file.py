@@ -152,7 +152,8 @@ def _other_than_utf8(encoding: str) -> str | None:
 
 
 def _utf16(first: bytes) -> str | None:
-    """Returns the kind of UTF-16, by the byte order mark or by the NUL beside each of the first two characters."""
+    """Returns the variant of UTF-16, which the byte order mark or the NUL bytes of the first two characters show, or
+    None for other text."""
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(first) == 4 and first[1] == first[3] == 0 and first[0] and first[2]:

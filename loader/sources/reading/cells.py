@@ -106,9 +106,8 @@ def _texts(field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, float | Decimal) and field in PRICES:
         yield number_text(value)
     elif isinstance(value, float):
-        yield (
-            str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)
-        )  # such as a GTIN read as 4.0e12
+        # A GTIN may be read as 4.0e12, for example.
+        yield str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else str(value)
     elif isinstance(value, int | Decimal):
         yield str(value)
     elif isinstance(value, list):

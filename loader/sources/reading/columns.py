@@ -17,8 +17,8 @@ from loader.sources.reading.options import field_of_option
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
-DOTLESS_I = ("\u0131", "i")  # Turkish
-SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # split or converted
+DOTLESS_I = ("\u0131", "i")  # the Turkish letter, and the letter that replaces it
+SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name, and the other columns become attributes.

@@ -12,7 +12,7 @@ from loader.sources.reading.json_text import DECODER, parse
 from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 
 PIECE = 256 * 1024  # this many bytes are read at a time
-DEEPEST = 20  # levels; a list nested deeper than this is not found
+DEEPEST = 20  # a list that is nested deeper than this many levels is not found
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -21,7 +21,7 @@ Path = tuple[str, ...]  # the names of the members that lead to a list
 
 
 class Member(NamedTuple):
-    """An object in a list of the document, or the reason why it cannot be read."""
+    """A member of a list in the document: the path of the list, the first line of the member, and its JSON value."""
 
     path: Path
     line: int
@@ -96,7 +96,7 @@ class _Document:
         self._expect("]")
 
     def _value(self) -> Any:
-        """Returns the value at the current place, or a Reject. The current place is then behind the value."""
+        """Returns the value at the current place, or a Reject. Moves the current place behind the value."""
         if (found := self._try_value()) is not None:
             value, end = found
             bad = _BAD_BYTE.search(self._text, self._place, end)
@@ -142,7 +142,7 @@ class _Document:
     def _end_of_value(self) -> int:
         """Finds, by counting brackets, the place behind a value that is too long or not valid.
 
-        The value is scanned again only when twice as much of it has been read, so the time grows with its length.
+        A scan is repeated only when twice as many characters have been read, so the time is proportional to the length.
         """
         scanned = 0  # characters of the value in the last scan
         while True:

@@ -17,7 +17,7 @@ from loader.sources.reading.columns import (
     resolve_what_is_there,
 )
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered: in some files, no two objects have the same names
+MAX_SHAPES = 1000  # at most this many sets of names are remembered, because in some files every object has another set
 
 
 def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -59,8 +59,9 @@ def _inner(value: Any, path: Sequence[str]) -> Any:
 
 
 class KeyedRows:
-    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if the SKU or the
-    title has none of them. `records` yields the records of the file, and is read only to find empty columns."""
+    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if no name belongs to
+    the SKU, or no name belongs to the title. `records` yields the records of the file, and is read only to find empty
+    columns."""
 
     def __init__(
         self,

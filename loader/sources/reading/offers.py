@@ -8,7 +8,7 @@ from db.catalog import prices, values
 from loader.sources.reading.cells import one_text
 
 OTHER_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP", "MinimumAdvertisedPrice", "InvoicePrice"))
-STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))  # prices to compare the price with
+STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))  # candidates for compare_at_price
 BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
 
 
@@ -93,8 +93,8 @@ def _specifications(offer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_other_price(specification: dict[str, Any]) -> bool:
-    """Returns whether this is the price of an amount such as 100 ml, of members of a club, or a price that is crossed
-    out."""
+    """Returns whether this is not the price that everybody pays: a price for an amount such as 100 ml, a price for
+    members of a club, or a price of a type in OTHER_PRICES."""
     others = "referenceQuantity" in specification or "validForMemberTier" in specification
     return others or _kind(specification) in OTHER_PRICES
 
@@ -104,7 +104,7 @@ def _kind(specification: dict[str, Any]) -> str:
 
 
 def _compared(offer: dict[str, Any]) -> str:
-    """Returns the list price or the struck price beside the price."""
+    """Returns the list price or the crossed-out price, if the offer also has a price."""
     struck = [each for each in _specifications(offer) if _kind(each) in STRUCK_PRICES]
     return one_text("compare_at_price", struck[0].get("price")) if struck and _price(offer) else ""
 

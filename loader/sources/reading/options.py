@@ -73,5 +73,5 @@ def is_false(cell: str) -> bool:
 
 
 def condition_of(cell: str) -> str:
-    """Returns the condition of a product in lower case and in English, if its name is known in that language."""
+    """Returns the condition of a product in lower case. A word in CONDITIONS is translated to English."""
     return CONDITIONS.get(cell.lower(), cell.lower())

@@ -39,7 +39,7 @@ class Cells(dict[str, str]):
 class PlatformTable(ABC):
     """Reads a table by FIELDS, which has the names of the columns of each field, best first.
 
-    A class names its `needed` fields, and implements `rows`.
+    A subclass names the fields that the table needs (`needed`), and implements `rows`.
     """
 
     name: ClassVar[str]
@@ -122,8 +122,9 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 
 def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
-    """Removes and returns a price. Databases write prices without taxes with four or six decimals, which are rounded to
-    two. If this changes the price, the cell is not removed, so that the exact price becomes an attribute."""
+    """Removes and returns a price. Some platforms write prices without taxes with four or six decimals, which are
+    rounded to two. If the rounding changes the price, the cell is not removed, so that the exact price becomes an
+    attribute."""
     written = cells.see(names)
     if not MORE_DECIMALS.fullmatch(written):
         return cells.take(names)
@@ -134,8 +135,8 @@ def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
 
 
 def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Mapping[str, list[str]]) -> None:
-    """Adds each option to the attributes, unless they have that name already. Where the field color, size or material
-    is empty, sets the field to the values of its option."""
+    """Adds each option to the attributes, unless an attribute has that name already. If the field color, size or
+    material is empty, sets the field to the values of its option."""
     for name, values in options.items():
         if not values:
             continue

@@ -50,13 +50,14 @@ class Table:
                 yield record if isinstance(record, Reject) else self._checked(record)
 
     def named_cells(self) -> Generator[Iterator[tuple[str, str]]]:
-        """Yields the names and cells of each good record. The file ends where it cannot be read."""
+        """Yields the names and cells of each good record. Stops without an error where the file cannot be read, because
+        the load itself reports that error."""
         try:
             for record in self.records():
                 if isinstance(record, Record):
                     yield zip(self.header, record.cells, strict=True)
         except LoaderError:
-            return  # the load itself reports the error
+            return
 
     def _checked(self, record: Record) -> Record | Reject:
         width = len(self.header)
@@ -110,7 +111,7 @@ def _header(file: CatalogFile) -> tuple[str, list[str], int]:
 
 
 def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Reject, int]:
-    """Returns the record of the header, and the number of records before it. These are `before` records, and comments
+    """Returns the record of the header, and the number of records before the header: `before` records, and comments
     that begin with "# "."""
     for number, found in enumerate(Records(io.BytesIO(head), delimiter)):
         if number >= before and not (isinstance(found, Record) and _is_comment(found.cells)):

@@ -30,8 +30,8 @@ Record = dict[str, Any]
 
 
 class NestedVariants:
-    """`names` are the names of the file's objects. A mapping into the list of variants means that the list is read as
-    one value."""
+    """Splits the objects of one file. `names` are the names of the members of these objects. A list of variants is not
+    split if `mapping` names the list or a column inside it."""
 
     def __init__(self, names: Iterable[str], mapping: FieldColumns) -> None:
         mapped = {normalised(column.partition(".")[0]) for columns in mapping.values() for column in columns}
@@ -39,14 +39,14 @@ class NestedVariants:
         self._list = next((lists[name] for name in LISTS if name in lists and name not in mapped), None)
 
     def split(self, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Returns an object for each variant, or only the object itself if the object has no variants with
-        identifiers."""
+        """Returns an object for each variant. Returns only the object itself if it has no variants, or if a variant has
+        no identifier."""
         variants = [_normalised(variant) for variant in _members(record.get(self._list))] if self._list else []
         if not variants or not all(map(_identifier, variants)):
             return [record]
         product = _normalised({name: value for name, value in record.items() if name != self._list})
         if len(product) < len(record) - 1:
-            return [record]  # two members have the same name, which is an error
+            return [record]  # two members have the same normalised name; the load rejects such a record
         return _Product(product, variants).records()
 
 
