@@ -2,7 +2,7 @@
 
 Each of CONNECTIONS threads stages, upserts and commits a chunk on its own connection; a dry run rolls the chunk back.
 Meanwhile the loader reads and validates the next chunks. PostgreSQL needs three times as long to write a row as the
-loader needs to read and validate the row, and a connection uses only one core. So several connections load faster.
+loader needs to read and validate the row. A connection uses only one core, so several connections load faster.
 """
 
 import threading

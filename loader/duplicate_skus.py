@@ -7,8 +7,8 @@ class FirstLines:
     """Keeps the line numbers in a nameless SQLite database. SQLite moves the database to a temporary file as the
     database grows, so the database takes only a few MB of memory.
 
-    The primary key of PostgreSQL's staging table cannot find the duplicates of a file, because the staging table holds
-    one chunk at a time, and a duplicate key would reject the whole chunk.
+    The primary key of PostgreSQL's staging table cannot find the duplicates of a file. The staging table holds only one
+    chunk at a time, and a duplicate key would make PostgreSQL refuse the whole chunk.
     """
 
     def __enter__(self) -> "FirstLines":

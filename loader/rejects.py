@@ -27,7 +27,8 @@ class Reject:
 class RejectsFile:
     """A context manager for the rejects file.
 
-    The file is written under a temporary name beside `path`, and moved to `path` when the block ends without an error.
+    The file is written under a temporary name in the folder of `path`. When the `with` block ends without an error, it
+    is renamed to `path`.
     """
 
     def __init__(self, path: Path) -> None:

@@ -12,8 +12,8 @@ from loader.rejects import Reject
 
 @dataclass(frozen=True)
 class SyncCounts:
-    """The counts of a sync. kept + marked + deleted + left is the number of products in the catalog after the rows were
-    loaded and before the sync."""
+    """The counts of a sync. After the rows are loaded and before the sync, the catalog has kept + marked + deleted +
+    left products."""
 
     kept: int  # products that the file names, even if only in a rejected row
     marked: int  # products marked as out of stock

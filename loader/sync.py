@@ -83,7 +83,7 @@ class SyncRun:
         sku = reject.sku.strip()
         if len(sku) <= MAX_LENGTHS["sku"] and _SKU.fullmatch(sku):
             self._rejected.append(sku)
-            if len(self._rejected) == BATCH_ROWS:  # so that a file with only rejects takes bounded memory
+            if len(self._rejected) == BATCH_ROWS:  # so that memory stays bounded if all rows of a file are rejected
                 self.name(())
         else:
             self._nameless += 1

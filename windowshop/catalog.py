@@ -62,8 +62,8 @@ def drop(
     """Delete a catalog with everything that belongs to the catalog.
 
     The command deletes the catalog's products with their images and vectors, waiting work, judgements, evaluations and
-    events. Image files, other catalogs, models, calibrations and the cache of query texts stay. Products are deleted in
-    batches, and searches continue. After an interruption, run the command again.
+    events. It keeps image files, other catalogs, models, calibrations and the cache of query texts. Products are
+    deleted in batches, and searches continue. After an interruption, run the command again.
     """
     from db import schema
     from db.catalog.catalogs import every_catalog

@@ -102,7 +102,7 @@ def up(host: Host = None, port: Port = None) -> None:
 
 
 def _given(host: str | None, port: int | None) -> dict[str, str | int]:
-    """Return those settings of the web service that the user gave as options."""
+    """Return the settings of the web service that the user gave as options."""
     return {name: value for name, value in (("host", host), ("port", port)) if value is not None}
 
 

@@ -256,7 +256,7 @@ def judge(
     black leather backpack,B-1022,3                   3: exactly what was searched for
     black leather backpack,B-0310,1                   1: acceptable; 0: wrong, like a product without a judgement
 
-    A row may have an image instead of the query or beside it. The column picture names an image file below the table's
+    A row may have an image instead of the text, or both. The column picture names an image file below the table's
     folder. The column picture_sku names a product: its first image is the query, and the results exclude the product.
     If a product was judged before, the new grade replaces the old one. If rows cannot be loaded, they are listed with
     line and reason, the other rows are loaded, and the exit code is 6.

@@ -219,8 +219,9 @@ def promote(
 ) -> None:
     """Let a model serve, in one transaction.
 
-    The command refuses if the model does not cover the whole catalog, lacks a valid index that the catalog needs, has
-    no encoder, or did worse in its newest evaluation than the serving model.
+    The command refuses if the model does not cover the whole catalog, if it lacks a valid index that the catalog needs,
+    or if no encoder runs the model. It also refuses if the model did worse than the serving model in its newest
+    evaluation.
     """
     from db.engine import open_database
     from db.lifecycle import promotion

@@ -2,9 +2,9 @@
 
     claim (start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
-Images on other hosts are fetched beside the pipeline. They enter the pipeline when the model has no title and no image
-file to encode. No transaction is open while images are decoded or encoded. While an item is tried alone, the pipeline
-holds no other item: if the process dies, that item is known to be the cause.
+Images on other hosts are fetched in parallel with the pipeline. They enter the pipeline when the model has no title and
+no image file to encode. No transaction is open while images are decoded or encoded. While an item is tried alone, the
+pipeline holds no other item: if the process dies, that item is known to be the cause.
 """
 
 import hashlib
@@ -61,8 +61,8 @@ class CatalogLane:
             "image": {n: max(1, min(settings.images_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
-        # The pool needs a slot for each image batch that can be open: one in claim, DEPTH in the next queue, one in
-        # prepare, DEPTH in the next queue, and one in each model thread.
+        # The pool needs a slot for each image batch that can be open. Claim and prepare have one batch each, each of
+        # the two queues after them has DEPTH batches, and each model thread has one batch.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())

@@ -1,9 +1,9 @@
 """Loads a model by name or folder as one object that turns texts and images into unit vectors.
 
 Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
-a plain CLIP or SigLIP folder. Encoding has two steps, so that a pipeline can overlap them: `prepare_*` runs the
-processor in any thread, and `forward` runs the model on its device. The processes that decode images also resize the
-images; these processes need only `tower.shape`, not the model.
+a plain CLIP or SigLIP folder. Encoding has two steps, which a pipeline can overlap: `prepare_*` runs the processor in
+any thread, and `forward` runs the model on its device. The processes that decode images also resize the images; these
+processes need only `tower.shape`, not the model.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ class Model:
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
-        # Texts are wrapped as {"text": ...}, because sentence-transformers would treat a bare string that looks like a
-        # path or URL as an image and open it. The lock is needed because a fast tokenizer sets its truncation in each
-        # call and fails when two threads call it at the same time.
+        # Texts are wrapped as {"text": ...}. If a bare string looked like a path or URL, sentence-transformers would
+        # open it as an image. The lock is needed because a fast tokenizer sets its truncation in each call and fails
+        # when two threads call it at the same time.
         with self._tokenizing:
             return dict(self._module.preprocess([{"text": text} for text in texts]))
 

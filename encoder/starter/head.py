@@ -17,7 +17,7 @@ DIMENSION = 384
 HIDDEN = 512
 SHARED = 32
 
-_RESIDUAL = 0.3  # weight of the learned correction beside the prior
+_RESIDUAL = 0.3  # weight of the learned correction that is added to the prior
 _SERVED_PRIOR = 0.3  # serving adds the prior again with this weight, for concepts that no training pair shows
 
 # These tensors are stored as float16. Statistics are stored as float32, because they take little space and some of

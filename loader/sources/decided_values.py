@@ -1,5 +1,5 @@
-"""Decides, from the other prices and dates of the file, which of two amounts a price such as "1.290" means, and which
-of two days a date such as "4/1/26" means."""
+"""Decides the meaning of ambiguous values by the other prices and dates of the file. A price such as "1.290" could be
+two amounts, and a date such as "4/1/26" could be two days."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from loader.sources.wrapping import WrappedSource
 
 DATES = ("sale_starts_at", "sale_ends_at", "published_at")
 ALL_DATES = frozenset(DATES)
-OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # names of attributes that hold dates
+OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # finds attributes that may hold dates
 
 
 class _Notation:

@@ -1,5 +1,5 @@
-"""Reads folders of images. Each image becomes a product: its SKU is the path of the image, its title comes from the
-name of the file, and its product type comes from the name of the folder that holds the file."""
+"""Reads folders of images. Each image becomes a product. The SKU is the path of the image, the title comes from the
+name of the file, and the product type comes from the name of the folder that holds the file."""
 
 import os
 import re

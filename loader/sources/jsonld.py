@@ -1,4 +1,4 @@
-"""Reads schema.org products in JSON-LD, as web pages embed them. A file has one document, or a document on each line.
+"""Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
 variant in the hasVariant of a ProductGroup becomes a product. If the variant lacks a field, it inherits the field from
@@ -196,8 +196,8 @@ def _rated(value: Any) -> dict[str, str]:
 
 
 def _other_identifier(product: dict[str, Any], gtin: str) -> str:
-    """Returns an SKU for a product that names no SKU: the SKU of the product's only offer, or else the product's GTIN,
-    or else the path of the product's address."""
+    """Returns an SKU for a product that names none. This is the SKU of the only offer, or else the product's GTIN, or
+    else the path of the product's address."""
     offers = [offer for offer in _list(product.get("offers")) if isinstance(offer, dict)]
     if len(offers) == 1 and (sku := one_text("sku", offers[0].get("sku"))):
         return sku

@@ -30,6 +30,7 @@ FIELDS = frozenset(("id", "title", "link", "image_link"))  # the columns by whic
 GOOGLE = ("http://base.google.com/ns/1.0", "http://base.google.com/cns/1.0")
 ROOTS = {"rss": "item", "RDF": "item", "feed": "entry"}
 FIRST_ITEMS = 100  # the columns are all names in the first 100 items, because an item may omit its empty fields
+
 # XML attributes of RSS and Atom elements that describe the element and are not part of its value
 OF_A_LINK = frozenset(("href", "rel", "type", "hreflang", "lang", "length", "isPermaLink", "title", "scheme"))
 PIECE = 64 * 1024  # the parser gets this many bytes at a time
@@ -75,8 +76,8 @@ class _Item:
     values: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = field(default_factory=lambda: ({}, {}, {}))
 
     def record(self) -> dict[str, Any]:
-        """Returns the values by name. A name in Google's namespace takes precedence over the same name in RSS or Atom,
-        and a name in RSS or Atom over the same name in any other namespace. A different value of lower precedence is
+        """Returns the values by name. If several namespaces have the same name, Google's namespace takes precedence
+        over RSS and Atom, and these take precedence over any other namespace. A different value of lower precedence is
         returned under the name `feed_...`."""
         google, own, others = self.values
         record = {**others, **own, **google}

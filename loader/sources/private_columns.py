@@ -13,8 +13,9 @@ from loader.sources.reading.columns import normalised, plain_words
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
-# An attribute is private if its name, without accents, has one of PRIVATE_WORDS, one of PRIVATE_PAIRS as two adjacent
-# words or as one word, or a word of REVIEWERS behind a word of REVIEWS. A name with one of PUBLIC_WORDS is public.
+# The words of an attribute's name, without accents, decide whether the attribute is private. It is private if it has
+# one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a word
+# of REVIEWS. A name with one of PUBLIC_WORDS is public.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
@@ -120,7 +121,8 @@ class WithoutPrivateColumns(WrappedSource):
 
     def _public(self, value: Any, path: str = "") -> Any:
         """Returns a value without the private and ignored members of its objects. `path` has the names of the objects
-        that contain the value, because the author of a review is private, and the author of a book is not."""
+        that contain the value. They are needed because the author of a review is private, but the author of a book is
+        not."""
         if isinstance(value, list):
             return [self._public(member, path) for member in value if not self._is_private_pair(member)]
         if not isinstance(value, dict):

@@ -18,7 +18,7 @@ class ShownAttributes:
         self._names = None if ALL in names else frozenset(names)
 
     def of(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns those of `attributes` that REST shows."""
+        """Returns the members of `attributes` that REST shows."""
         return {name: value for name, value in attributes.items() if self._names is None or name in self._names}
 
     def check(self, filter_: Any, fields: Iterable[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Defines the bodies of requests and answers; the OpenAPI document is generated from them.
+"""Defines the bodies of requests and answers. The OpenAPI document is generated from these classes.
 
 A request with an unknown field is refused, so that a misspelt option is not ignored. The method `arguments` of a search
 returns the arguments of shop.search, so a new option needs one field and one line in that method.

@@ -118,7 +118,7 @@ def _token(scope: Scope) -> str | None:
 def _has_loopback_host(scope: Scope) -> bool:
     """Returns whether the Host header has a loopback name.
 
-    The check protects against DNS rebinding, in which the name of another site resolves to this machine: the browser
+    The check protects against DNS rebinding, in which the name of another site resolves to this machine. The browser
     then sends the name of that site in the Host header.
     """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")

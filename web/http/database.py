@@ -59,7 +59,7 @@ class ConcurrencyLimiter:
 
 
 class Pools:
-    """The pools of connections. A connection is opened when it is first needed, and `close` ends all of them."""
+    """The pools of connections. A connection is opened when it is first needed. `close` closes all connections."""
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
         spare = 1  # one connection more than the limiter allows, so that a busy service can still answer /ready

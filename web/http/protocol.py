@@ -1,10 +1,10 @@
 """Adds limits for slow clients and long headers to uvicorn's HTTP protocol, and refusals that take almost no time.
 
-uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for three kinds of clients: a
-client that sends its header byte by byte, one that keeps sending the body of a request that was answered already, and
-one that does not read its answers. This protocol closes the connections of these clients. While a request is being
-answered, the service's deadline applies. uvicorn also sends the head and the body of an answer in two packets; this
-protocol sends one packet.
+uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for a client that sends its
+header byte by byte, for a client that keeps sending the body of an answered request, and for a client that does not
+read its answers. This protocol closes the connections of these clients. While a request is being answered, the
+service's deadline applies. uvicorn also sends the head and the body of an answer in two packets; this protocol sends
+one packet.
 """
 
 import asyncio

@@ -11,7 +11,8 @@ from web.page.formatting import capitalized, label, money, ordinal
 from web.page.state import PageState
 
 EAGER = 8  # a browser loads this many images before the visitor scrolls to them
-# For each leg: its name, the words for a product that the leg found, and the words for a product that it did not find.
+
+# For each leg: the name, the words for a product that the leg found, and the words for a product that it did not find.
 _LEGS = {
     "image": ("Image", "nearest image", "not among the nearest images"),
     "title": ("Title", "nearest title", "not among the nearest titles"),

@@ -59,7 +59,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
 
 
 def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Show, above the results, the reason why the image was not accepted. The results stay."""
+    """Show above the results the reason why the image was not accepted. The page keeps its results."""
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",

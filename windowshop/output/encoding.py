@@ -58,7 +58,8 @@ def encode_with_progress(
 
 
 class _Watcher:
-    """Copies the counters to the progress bar, in a thread of its own. So the encoder's lanes need no terminal."""
+    """Copies the counters to the progress bar in a separate thread, so that the lanes of the encoder need no
+    terminal."""
 
     def __init__(self, bar: ProgressBar) -> None:
         self._bar = bar

@@ -119,8 +119,8 @@ def fit(
 
 def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
     """Returns the symmetric InfoNCE loss over unit vectors (n, d). An image and a text with equal labels are positives.
-    With different labels they are negatives, unless the cosine of the image's own text and the other text is above
-    ``false_negative_cosine``."""
+    An image and a text with different labels are negatives. They are ignored if the cosine of the text and the image's
+    own text is above ``false_negative_cosine``."""
     same = labels[:, None] == labels[None, :]
     neither = (texts @ texts.T > false_negative_cosine) & ~same
     scores = (scale * images @ texts.T).masked_fill(neither, float("-inf"))
@@ -151,7 +151,7 @@ class _PseudoPairs:
     of that class.
 
     The features of a pseudo-image start at the mean of the training images. They are moved along the covariance of the
-    features with the class's logit, and part of a real image's deviation from the mean is added as noise. Pseudo-pairs
+    features with the class's logit. A part of a real image's deviation from the mean is added as noise. Pseudo-pairs
     teach the head 1,000 classes, most of which no real pair shows.
     """
 

@@ -18,8 +18,8 @@ FILE = Path(__file__).with_name("splits.json")
 COUNT = 4  # number of splits
 SEED = 7  # the seed with which the committed splits were drawn
 
-# A noun such as food, tool or people is never held out if more than this many pairs mention it without having it as
-# their head noun, because too few pairs would remain for the training side.
+# A noun such as food, tool or people is never held out if more than this many pairs with other head nouns mention it.
+# Otherwise too few pairs would remain for the training side.
 TOO_GENERAL = 40
 
 

@@ -140,7 +140,7 @@ def _row(
     for name in [name for name in cells if IMAGE.fullmatch(name)]:
         del cells[name]
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
-    if cells.see(NAMES["price"]):  # these prices belong to the price of the whole product
+    if cells.see(NAMES["price"]):  # the sale price and the compare price of the product belong to the product's price
         for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
             inherited.pop(name, None)
     merged = Cells(inherited | cells)

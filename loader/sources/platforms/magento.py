@@ -64,7 +64,7 @@ OF_THE_PARENT = frozenset((
 # "color=Blue"; a value in quotes may have commas and equals signs
 PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
-# A time of 0:00 behind the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
+# A time of 0:00 after the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
 WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")
 
 

@@ -1,4 +1,4 @@
-"""Reads products as PrestaShop's back office exports and imports them, with headers in the language of the shop."""
+"""Reads the product tables that PrestaShop's back office exports and imports. Headers are in the shop's language."""
 
 import re
 from collections.abc import Iterator

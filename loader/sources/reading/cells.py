@@ -39,8 +39,8 @@ def one_text(field: str, value: Any) -> str:
 
 
 def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list[str]:
-    """Returns the image paths or addresses in a value. If `faults` is given, the fault of a member of a list is
-    added to `faults` and the other members are returned; otherwise the fault raises ValueError.
+    """Returns the image paths or addresses in a value. If a member of a list is faulty and `faults` is given, the fault
+    is added to `faults`, and the other members are returned. Any other fault raises ValueError.
 
     A text with paths is split at | and ;. A text with addresses is split only where another address begins, because
     addresses may contain ; and a comma.

@@ -250,8 +250,8 @@ def empty_columns(
 ) -> frozenset[str]:
     """Returns the normalised names of columns that have no value in any record, as far as `resolve` needs these names.
 
-    `records` yields the names and values of each record. It is read only if several columns have a usual name of the
-    same field, and only until the preferred column of each such field has a value.
+    `records` yields the names and values of each record. Records are read only if several columns have a usual name of
+    the same field. Reading ends when the preferred column of each such field has a value.
     """
     found = _places_of_names(path, header)
     names_of_fields = [

@@ -96,7 +96,7 @@ class _Document:
         self._expect("]")
 
     def _value(self) -> Any:
-        """Returns the value at the current place, or a Reject. Moves the current place behind the value."""
+        """Returns the value at the current place, or a Reject. Moves the current place to the end of the value."""
         if (found := self._try_value()) is not None:
             value, end = found
             bad = _BAD_BYTE.search(self._text, self._place, end)
@@ -122,8 +122,8 @@ class _Document:
         return found
 
     def _try_value(self) -> tuple[Any, int] | None:
-        """Returns the value at the current place and the place behind that value. Returns None if the value is too long
-        or not valid."""
+        """Returns the value at the current place and the place where that value ends. Returns None if the value is too
+        long or not valid."""
         while True:
             try:
                 value, end = DECODER.raw_decode(self._text, self._place)
@@ -140,7 +140,7 @@ class _Document:
                 return None
 
     def _end_of_value(self) -> int:
-        """Finds, by counting brackets, the place behind a value that is too long or not valid.
+        """Finds the end of a value that is too long or not valid, by counting brackets.
 
         A scan is repeated only when twice as many characters have been read, so the time is proportional to the length.
         """

@@ -1,4 +1,4 @@
-"""Reads the physical lines of a file in bounded memory: the content of a line that is too long is not kept."""
+"""Reads the physical lines of a file in bounded memory. The content of a line that is too long is dropped."""
 
 from typing import BinaryIO
 

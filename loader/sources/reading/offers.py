@@ -93,8 +93,8 @@ def _specifications(offer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_other_price(specification: dict[str, Any]) -> bool:
-    """Returns whether this is not the price that everybody pays: a price for an amount such as 100 ml, a price for
-    members of a club, or a price of a type in OTHER_PRICES."""
+    """Returns whether this is not the price that everybody pays. Other prices are a price for an amount such as 100 ml,
+    a price for members of a club, and a price of a type in OTHER_PRICES."""
     others = "referenceQuantity" in specification or "validForMemberTier" in specification
     return others or _kind(specification) in OTHER_PRICES
 

@@ -1,9 +1,9 @@
-"""Reads delimited text record by record, in bounded memory. Of a broken record, only the first line is rejected.
+"""Reads delimited text record by record, in bounded memory. If a record is broken, only its first line is rejected.
 
-For the csv module, an unclosed quote extends to the end of the file. So the lines of the current record are kept in
-memory. If the record is broken (a quote that is not closed, text after a closing quote, too many bytes), the first line
-of the record is rejected, and reading continues with the second line. A record with bytes that are not UTF-8 is
-rejected as a whole.
+A record is broken if a quote is not closed, if text follows a closing quote, or if the record has too many bytes. The
+csv module would extend a cell with an unclosed quote to the end of the file. So the lines of the current record are
+kept in memory. If the record is broken, reading continues with its second line. A record with bytes that are not UTF-8
+is rejected as a whole.
 """
 
 import csv
@@ -70,7 +70,7 @@ class _Text:
 
 
 class Records:
-    """Iterates once over the records and rejects, in the order of the file. Skips blank lines."""
+    """Yields, once and in the order of the file, the records and a Reject for each broken record. Skips blank lines."""
 
     def __init__(self, file: BinaryIO, delimiter: str) -> None:
         self._text = _Text(file)
@@ -78,8 +78,8 @@ class Records:
 
     def __iter__(self) -> Iterator[Record | Reject]:
         text = self._text
-        # Without `strict`, the reader would accept text after a closing quote, and treat the end of the file as the
-        # closing quote of any open quote.
+        # Without `strict`, the reader would accept text after a closing quote, and would treat the end of the file as a
+        # closing quote.
         reader = csv.reader(text, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         while True:
             text.begin_record()

@@ -1,5 +1,5 @@
-"""Reads a file of delimited text with a header. Detects the delimiter, and rejects records whose number of cells
-differs from the header's."""
+"""Reads a file of delimited text with a header. Detects the delimiter, and rejects each record that has more or fewer
+cells than the header. Superfluous cells at the end of a record are dropped if they are empty."""
 
 import io
 import re
@@ -34,7 +34,7 @@ class Table:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header, self._before = _header(file)
-        self.sku_place: int | None = None  # the index of the SKU's column; while it is None, rejects have no SKU
+        self.sku_place: int | None = None  # the index of the SKU's column; while it is None, a Reject has no SKU
         self._file = file
 
     @property
@@ -124,7 +124,7 @@ def _is_comment(cells: list[str]) -> bool:
 
 
 def _fit(header: list[str]) -> tuple[int, int]:
-    """Returns how well a delimiter splits the header, as a pair to compare: the number of usual names of columns in the
-    header, and the number of all names."""
+    """Returns how well a delimiter splits the header, as a pair of numbers. The first is the number of usual column
+    names in the header, and the second is the number of all names."""
     known = {name for names in USUAL_NAMES.values() for name in names}
     return len(known.intersection(map(normalised, header))), len(header)

@@ -186,7 +186,7 @@ def _label(option: Any) -> str:
 
 def _pairs(value: Any, labels: Sequence[str]) -> dict[str, str]:
     """Returns the options in [{"name": "Size", "value": "S"}], [{"value": "S", "option": {"title": "Size"}}] or
-    {"Size": "S"}, and in ["S"] beside the labels of the product."""
+    {"Size": "S"}. The options in ["S"] get the labels of the product's options."""
     if isinstance(value, Mapping):
         texts = {name: _text(member) for name, member in value.items()}
         return texts if all(texts.values()) else {}
