@@ -68,7 +68,7 @@ class ModelWatch(threading.Thread):
         try:
             with self._database.connect(Role.ENCODER) as conn:
                 rows = work.models(conn)
-        except DatabaseError:  # the lanes report that the database is away
+        except DatabaseError:  # the lanes report this error
             return False
         found = False
         for row in rows:

@@ -1,7 +1,8 @@
 """The encoder process runs the models, the heartbeat, the query lane and the catalog lane, and ends them together.
 
-After SIGTERM or SIGINT the process finishes the current batches, gives claimed items back, and exits 0. When a side
-thread (the heartbeat or the query lane) dies, the process ends, so that its supervisor starts a complete process.
+After SIGTERM or SIGINT, the process finishes the current batches, puts all other claimed items back on the work list,
+and exits 0. When a side thread (the heartbeat or the query lane) dies, the process ends, so that its supervisor starts
+a complete process.
 """
 
 import signal
@@ -204,7 +205,7 @@ class _Encoder:
                     return None
 
     def end(self) -> None:
-        """Stop all threads, wait for them, and give claimed items back."""
+        """Stop all threads, wait for them, and put claimed items back on the work list."""
         self._end_queries.set()
         self._stop.set()
         self._catalog.close()

@@ -63,7 +63,8 @@ def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[s
 def parse_changes(
     assignments: Sequence[str], file: Path | None, currency: str | None, base_url: str | None
 ) -> ValueChanges:
-    """Returns the changes that `--map-values`, `--currency` and `--base-url` demand. Raises SettingsError."""
+    """Returns the changes that the options `--map-values`, `--currency` and `--base-url` describe. Raises
+    SettingsError."""
     try:
         code = values.currency(currency) if currency else None
     except ValueError as error:
@@ -106,7 +107,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"--map-file: cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:  # not UTF-8, not TOML
+    except ValueError as error:  # the file is not UTF-8 or not TOML
         raise SettingsError(
             f"--map-file: {path} is not TOML: {error}", hint='For example: title = "Item name"'
         ) from error

@@ -1,7 +1,7 @@
 """Copies a catalog from a pipe into a temporary file.
 
-The load may read its file several times: to recognise the format, to find empty columns, and to decide prices. A pipe
-can be read only once. With a copy, a pipe gives the same products as a file, in every format.
+A load may read its file several times: to recognise the format, to find empty columns, and to decide ambiguous prices
+and dates. A pipe can be read only once. With a copy, a pipe gives the same products as a file, in every format.
 """
 
 import stat

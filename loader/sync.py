@@ -1,4 +1,4 @@
-"""Implements `--sync`, which marks a product as out of stock, or deletes it, if it is missing from the file.
+"""Implements `--sync`, which finds the products that the file lacks, and marks them as out of stock or deletes them.
 
 The sync runs after the loaded rows are committed, and only if the whole file was read and every row has an SKU.
 Otherwise the sync could delete a product whose row is in the file but cannot be read. The products are changed in short

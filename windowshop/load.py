@@ -301,7 +301,7 @@ def _report(summary: "LoadSummary") -> None:
         if count:
             say(f"warning: {what}: {count:,}")
     if summary.private:
-        say(f"warning: private columns that are not loaded: {', '.join(summary.private)}; --keep COLUMN loads one")
+        say(f"warning: private columns that are not loaded: {', '.join(summary.private)}; to load one: --keep COLUMN")
     if summary.accepted and summary.without_price == summary.accepted and summary.source not in PRICELESS:
         say("warning: no product has a price; name the column with --map price=COLUMN")
     for field, lost in summary.warnings.items():

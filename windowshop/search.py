@@ -98,8 +98,8 @@ def calibrate(
 ) -> None:
     """Measure the encoded catalog, so that every search takes the faster of the routes that reach the target recall.
 
-    Run this command after the first load, and whenever the catalog has doubled. The queries are texts that people have
-    searched, or images of the catalog while there are no such texts. Every later search uses the newest result;
+    Run this command after the first load, and whenever the catalog has doubled. The queries are texts for which people
+    have searched, or images of the catalog while there are no such texts. Every later search uses the newest result;
     shop.calibration keeps the results of every run.
     """
     from db import schema

@@ -106,8 +106,8 @@ class CatalogLane:
                 self._remote.wait(stop, 0.2 if once else 1.0)
 
     def stages(self, reading: Connection, writing: Connection) -> list[Stage]:
-        """Returns the stages that follow the claim. Only the stage prepare uses `reading`, and only write uses
-        `writing`."""
+        """Returns the stages that follow the claim. Only the stage `prepare` uses `reading`, and only the stage `write`
+        uses `writing`."""
         return [
             Stage("prepare", lambda claimed: self.prepare(reading, claimed)),
             Stage("model", self.encode, self._threads),
@@ -196,7 +196,7 @@ class CatalogLane:
         return RemoteImages(self._worker, self._fetcher, self._settings, max(self._limits["image"].values()))
 
     def _claims(self, conn: Connection, model_id: int) -> Iterator[ClaimedBatch]:
-        """Yields a batch of titles and a batch of files, or else a batch of fetched images."""
+        """Yields a batch of titles and a batch of image files. If there are none, yields a batch of fetched images."""
         is_empty = True
         for part in PARTS:
             with conn.begin():

@@ -25,7 +25,7 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
-_FULL_SECONDS = 0.5  # a batch that is not full waits at most this long for more images while others are being fetched
+_FULL_SECONDS = 0.5  # an incomplete batch waits at most this long for images that are being fetched
 _MAX_BYTES = 256 * 2**20  # no image is claimed or fetched while more than this many bytes wait to be encoded
 _SETTLE_SECONDS = 30.0  # longest expected time between the end of a fetch and the record of its outcome
 _LOG_SECONDS = 60.0  # at most one log line for each host in this time
@@ -66,7 +66,7 @@ class RemoteImages:
         self._failing: set[str] = set()  # hosts whose failure is not recorded yet
         self._outcomes: deque[tuple[_Fetch, bytes | ImageRejected]] = deque()
         self._ready: defaultdict[int, deque[FetchedImage]] = defaultdict(deque)
-        self._bytes = 0  # of the images in _outcomes and _ready
+        self._bytes = 0  # size of the images in _outcomes and _ready
         self._log = HostLog()
 
     def claim(self, conn: Connection, model_id: int) -> None:

@@ -157,7 +157,8 @@ def load(
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
-    found = folder_revision(folder) if folder == named else folder.name  # a hub snapshot's folder is named by commit
+    # The name of a hub snapshot's folder is its commit.
+    found = folder_revision(folder) if folder == named else folder.name
     tower = image_tower(module, device, precision, compiled)
     dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
     return Model(source, found, dimension, device, tower, module)

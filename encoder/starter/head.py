@@ -41,7 +41,7 @@ class Head(nn.Module):
         self.register_buffer("common", torch.zeros(DIMENSION))  # the unit vector of the direction that all texts share
         self.register_buffer("logit_mean", torch.zeros(CLASSES))
         self.register_buffer("logit_sd", torch.ones(CLASSES))
-        self.register_buffer("shared", torch.zeros(CLASSES, SHARED))  # scaled directions, see ``prior``
+        self.register_buffer("shared", torch.zeros(CLASSES, SHARED))  # scaled directions, see ``standardised``
         self.register_buffer("surprise_sd", torch.ones(CLASSES))
         self.norm = nn.BatchNorm1d(POOLED + MID, affine=False)
         self.dropout = nn.Dropout(dropout)

@@ -72,7 +72,7 @@ def load_sample(
 def with_made_up_offer(row: RawProduct) -> RawProduct:
     chance = (_chance(row.fields["sku"], "price"), _chance(row.fields["sku"], "availability"))
     low, high = PRICES.get(row.fields.get("product_type", ""), ANY_PRICE)
-    # On a logarithmic scale the prices are spread evenly, like real prices.
+    # The prices are spread evenly on a logarithmic scale, because most real prices are low.
     price = math.floor(low * (high / low) ** chance[0]) + 0.99
     availability = next(word for word, up_to in AVAILABILITIES if chance[1] <= up_to)
     offer = {"price": f"{price:.2f}", "currency": "USD", "availability": availability}

@@ -72,8 +72,8 @@ class JsonDocumentSource:
         return json_stream.members(self._file, lambda path, _: path == self._list)
 
     def _objects(self) -> Generator[Mapping[str, Any]]:
-        """Yields the objects of products and variants, without rejects. Stops without an error where the file cannot be
-        read, because the load itself reports that error."""
+        """Yields the objects of products and variants, and skips faulty members. Stops without an error where the file
+        cannot be read, because the load itself reports that error."""
         try:
             for found in self._members():
                 if not isinstance(found, Reject) and isinstance(found.value, dict):

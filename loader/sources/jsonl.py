@@ -58,8 +58,8 @@ class JsonLinesSource:
                 yield Reject(found[0], "", "the line is JSON, but not an object {...}")
 
     def _objects(self) -> Generator[Mapping[str, Any]]:
-        """Yields the objects of products and variants, without rejects. Stops without an error where the file cannot be
-        read, because the load itself reports that error."""
+        """Yields the objects of products and variants, and skips faulty lines. Stops without an error where the file
+        cannot be read, because the load itself reports that error."""
         try:
             for found in values(self._file):
                 if not isinstance(found, Reject) and isinstance(found[1], dict):

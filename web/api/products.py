@@ -132,7 +132,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
 async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
-    """Return a product of the catalog. With If-None-Match the answer is 304 while the product is unchanged."""
+    """Return a product of the catalog. With If-None-Match, the answer is 304 if the product is unchanged."""
     row = await state.pools.read(request, lambda conn: db_catalog.read_product(conn, sku, catalog))
     if row is None:
         raise ApiError("not-found", "There is no such product in this catalog.")

@@ -1,4 +1,5 @@
-"""Reads the listings that Etsy's shop manager exports. Each listing becomes a product, with all its variations."""
+"""Reads the listings that Etsy's shop manager exports. Each listing becomes one product, which has the values of all
+variations."""
 
 import re
 from collections.abc import Iterator

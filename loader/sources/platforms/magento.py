@@ -138,7 +138,7 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
     extra = Cells({name: value for name, value in additional.items() if value})
     categories = _categories(whole.take(NAMES["product_type"]))
     kind = whole.take(NAMES["kind"])
-    is_zero = stock_sign(whole.see(NAMES["price"])) == 0  # the price of a bundle may be the sum of its parts
+    is_zero = stock_sign(whole.see(NAMES["price"])) == 0  # a bundle with price 0 costs the sum of its parts
     fields = {
         "sku": whole.take(NAMES["sku"]),
         "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),

@@ -55,7 +55,7 @@ SHOWN = {
 }
 # A row with a value in one of these columns is a variant; any other row holds only an image.
 OF_A_VARIANT = ("sku", "price", "gtin", "option1_value")
-# Further columns whose names begin like this belong to one variant, and not to all variants of a product.
+# Further columns whose names begin with one of these texts belong to one variant, not to all variants of a product.
 OF_EACH_ROW = (
     "variant_", "option", "cost_per_item", "compare_at_price", "charge_tax", "tax_code", "unit_price", "weight_",
     "requires_shipping", "fulfillment_service", "price_/", "included_/",

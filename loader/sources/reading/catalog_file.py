@@ -13,7 +13,7 @@ from typing import BinaryIO
 from db.errors import SettingsError
 from loader.errors import SourceDamaged, SourceUnreadable
 
-HEAD_BYTES = 64 * 1024  # size of `head` in bytes; no header is longer
+HEAD_BYTES = 64 * 1024  # size of `head` in bytes; the header of a table must fit into `head`
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -103,7 +103,7 @@ class _Unpacked(io.RawIOBase):
 
 class _Transcoded(io.RawIOBase):
     """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding is not converted, so that
-    its row is rejected. In UTF-16, U+FFFD replaces what cannot be decoded."""
+    its row is rejected. In UTF-16, U+FFFD replaces bytes that cannot be decoded."""
 
     def __init__(self, file: BinaryIO, encoding: str, path: Path) -> None:
         self._file = file
@@ -152,8 +152,8 @@ def _other_than_utf8(encoding: str) -> str | None:
 
 
 def _utf16(first: bytes) -> str | None:
-    """Returns the variant of UTF-16, which the byte order mark or the NUL bytes of the first two characters show, or
-    None for other text."""
+    """Returns the variant of UTF-16, or None for other text. The byte order mark shows the variant. Without a mark, the
+    NUL bytes of the first two characters show it."""
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(first) == 4 and first[1] == first[3] == 0 and first[0] and first[2]:

@@ -116,7 +116,7 @@ def _texts(field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping) and field in PRICES:
         yield _money(value)
     elif isinstance(value, Mapping) and (text := next(filter(None, map(value.get, TEXT_NAMES)), None)) is not None:
-        yield from _texts(field, text)  # {"name": "Acme"} for a brand
+        yield from _texts(field, text)  # such as {"name": "Acme"} for a brand
     elif value is not None:
         raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
 
@@ -133,7 +133,7 @@ def _money(value: Mapping[str, Any]) -> str:
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
         amount = Decimal(micros) / MICROS
     if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
-        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the type is the file's
+        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the fault is in the file
     written = number_text(amount) if isinstance(amount, float | Decimal) else amount
     return f"{written} {currency}".strip()
 

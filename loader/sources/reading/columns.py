@@ -44,7 +44,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
-    "image_link": ("image_link",),  # after "image": if another column holds the images, this one is only a link
+    # This entry stands after "image", so image_link is only a link if another column holds the images.
+    "image_link": ("image_link",),
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
     "sale_price": ("sale_price", "special_price"),

@@ -1,4 +1,4 @@
-"""Reads the first bytes of a file, from which each format decides whether the file has that format."""
+"""Reads the first bytes of a file. By these bytes, each format decides whether the file has that format."""
 
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ class FileHead:
     @cached_property
     def header(self) -> list[str]:
         """The header of a text table. The list is empty for JSON, XML and Parquet. Raises NotACatalog or NothingToLoad
-        if the file is none of these four."""
+        for any other file that is not a text table."""
         return [] if self.is_json or self.bytes.startswith((b"<", b"PAR1")) else Table(self._file).header
 
     @cached_property

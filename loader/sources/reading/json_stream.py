@@ -164,7 +164,7 @@ class _Document:
     def _peek(self) -> str:
         """Returns the next character that is not blank, or "" at the end of the document."""
         while True:
-            end = _BLANKS.match(self._text, self._place).end()  # type: ignore[union-attr]  # matches the empty text too
+            end = _BLANKS.match(self._text, self._place).end()  # type: ignore[union-attr]  # it always matches
             self._advance(end)
             if end < len(self._text):
                 return self._text[end]

@@ -17,7 +17,7 @@ from loader.sources.reading.columns import (
     resolve_what_is_there,
 )
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered, because in some files every object has another set
+MAX_SHAPES = 1000  # at most this many sets of names are remembered; in some files, the sets of all objects differ
 
 
 def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -30,8 +30,8 @@ def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def inner_columns(names: Sequence[str], mapping: FieldColumns) -> list[str]:
-    """Returns the columns in `mapping` that are paths such as "price.amount" into the value of a column. A name in
-    `names` is not a path."""
+    """Returns the columns in `mapping` that are paths such as "price.amount" into the value of a column. A column that
+    is in `names` does not count as a path."""
     known = set(map(normalised, names))
     mapped = [column for columns in mapping.values() for column in columns]
     return [
