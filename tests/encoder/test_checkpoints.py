@@ -77,7 +77,7 @@ def reference(family: str, folder: Path) -> dict[str, np.ndarray[Any, Any]]:
 def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str, tmp_path: Path) -> None:
     folder = reproducible_model(family, tmp_path / family)
     model = load(str(folder))
-    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would pad every text to its longest text
+    alone = [model.encode_texts([each]) for each in TEXTS]  # a batch would be padded to its longest text
     vectors = {"texts": np.concatenate(alone), "images": model.encode_images(example_images())}
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("UPDATE_GOLDEN"):

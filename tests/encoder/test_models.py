@@ -1,5 +1,5 @@
 """Models are loaded by name and by folder. The code that loads real checkpoints also loads tiny CLIP and SigLIP models.
-In the starter model, an image is also nearest to the text that describes the image."""
+The starter model places an image of a guitar near the word guitar."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ def load_catalog(
 
 
 def stored(database: Database) -> dict[str, dict[str, Any]]:
-    """Returns, for each SKU, the columns and attributes of the product that are not empty, and the images in order."""
+    """Returns the stored products by SKU: the columns with a value, the attributes, and the image URIs in order."""
     with database.connect(Role.APP) as conn:
         rows = conn.execute(
             text(

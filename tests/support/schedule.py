@@ -46,7 +46,7 @@ def scope(nodeid: str) -> str:
 
 
 def place(nodeid: str) -> int:
-    """Returns the place of a test's group or file in LONGEST, or the place behind the last entry."""
+    """Returns the place of a test's group or file in LONGEST, or the place after the last entry."""
     name = scope(nodeid)
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 

@@ -1,4 +1,4 @@
-"""The service answers correctly during restarts, during overload and beside slow clients. `make soak` also runs the
+"""The service answers correctly during restarts, during overload and while clients are slow. `make soak` also runs the
 tests that take minutes."""
 
 import json

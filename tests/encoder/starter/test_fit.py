@@ -1,4 +1,4 @@
-"""A short training run learns its pairs. Similar captions are no negatives, and images of one title are positives."""
+"""A short training run learns its pairs. Similar captions are not negatives, and images of one title are positives."""
 
 from pathlib import Path
 

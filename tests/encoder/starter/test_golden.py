@@ -7,7 +7,7 @@ from sentence_transformers import SentenceTransformer
 from encoder.starter import golden
 
 
-def test_this_machine_computes_the_stored_vectors(model: SentenceTransformer) -> None:
+def test_the_model_computes_the_stored_vectors_on_this_machine(model: SentenceTransformer) -> None:
     assert golden.agreement(model) >= golden.AGREES
 
 

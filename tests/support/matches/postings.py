@@ -34,7 +34,7 @@ class Posting:
 
 
 def write_postings(folder: Path, groups: range, seed: int = 0) -> list[Posting]:
-    """Write `train.csv` and `train_images/`, with two to six postings for each product number in `groups`."""
+    """Write `train.csv` and `train_images/`, with two, three, four or six postings for each number in `groups`."""
     with (SAMPLE / "products.csv").open(newline="", encoding="utf-8") as stream:
         things = list(csv.DictReader(stream))
     random.Random(0).shuffle(things)
