@@ -70,6 +70,7 @@ def error_of(result: Result) -> WindowshopError:
     return result.exception
 
 
+# A case is the content of a file, the class of the error, a part of the message and a part of the hint.
 WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
     "empty": (b"", NothingToLoad, "is empty", "header line"),
     "only a byte order mark": (b"\xef\xbb\xbf\n", NothingToLoad, "is empty", "header line"),

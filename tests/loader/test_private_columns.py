@@ -67,7 +67,7 @@ def test_private_members_of_objects_are_not_loaded(emptied_database: Database, t
 
 
 def dropped(path: Path, value: object) -> tuple[dict[str, object], dict[str, int]]:
-    """Reads a product whose attribute x is `value`. Returns its loaded attributes and the count of each dropped name."""
+    """Reads a product whose attribute x is `value`. Returns the loaded attributes and the counts of dropped names."""
     path.write_text(json.dumps({"sku": "1", "title": "A", "x": value}) + "\n")
     source = open_source(path)
     [row] = source.rows()

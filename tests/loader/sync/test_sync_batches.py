@@ -1,4 +1,4 @@
-"""`--sync` changes any number of products, in batches. It locks the products in the same order as a load."""
+"""`--sync` changes any number of products in batches. Like a load, it locks products in the order of their keys."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_sync_changes_40000_products(emptied_database: Database, tmp_path: Path,
     assert counts(summary) == (1, 0, 40_000, 0) if delete else (1, 40_000, 0, 0)
 
 
-def test_sync_and_a_load_lock_products_in_the_same_order(emptied_database: Database, tmp_path: Path):
+def test_sync_locks_products_in_the_order_of_their_keys(emptied_database: Database, tmp_path: Path):
     """While the sync waits for the lock of the product with the smallest key, it must hold no other lock."""
     for number in (10, 20):  # two loads, so that the order of rows in the table is not the order of keys
         load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(number)))
