@@ -108,7 +108,7 @@ def build(
             )
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
-        conn.execute(text("set lock_timeout = 0"))  # a timeout would leave an INVALID index
+        conn.execute(text("set lock_timeout = 0"))  # no limit, because a timeout would leave an INVALID index
         conn.execute(text("set statement_timeout = 0"))
         for index in wanted:
             with _watched(database, index.name, on_progress):

@@ -107,14 +107,15 @@ product = Table(
     CheckConstraint("availability in ('in_stock', 'out_of_stock', 'preorder', 'backorder')", name="availability"),
     CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
     Index(None, "product_type"),
-    Index("product_price_idx", "price", "product_id"),  # the order of shop.browse by price
+    Index("product_price_idx", "price", "product_id"),  # shop.browse reads this index
     Index("product_sale_price_idx", "sale_price", "product_id", postgresql_where=text("sale_price is not null")),
     Index(None, "brand"),
     Index(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
     ),
     Index("product_keywords_idx", "keywords", postgresql_using="gin"),
-    # The index of the identifiers, such as SKU and GTIN, by which a search finds the products that its text names.
+    # This index contains the identifiers, such as SKU and GTIN, by which a search finds the products that its text
+    # names.
     Index(
         "product_identifier_idx",
         text("shop_private.identifier_keys(sku, gtin, mpn, attributes)"),

@@ -33,14 +33,14 @@ declare
     names constant text[] := array(
         select f from unnest(fields) with ordinality as u(f, n) group by f order by min(n));
     p_filter constant jsonb := coalesce(nullif(filter, 'null'), '{}');
-    -- The cut is ignored without a text, an image or inputs, because it compares products with these.
+    -- A cut compares products with a text, an image or inputs, so it is ignored if none of them is given.
     request constant shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
         case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);
     perform shop_private.check_request(request);
-    perform shop_private.filter_condition(p_filter);  -- raises the error of a wrong filter before its keys are read
+    perform shop_private.filter_condition(p_filter);  -- raises the error of a wrong filter before the keys are read
     return query
     with counted as materialized (
         select c.*, c.value #>> '{}' as text,
@@ -53,7 +53,7 @@ begin
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
     ),
-    placed as (  -- most frequent value first; all other values share a place; null is last
+    placed as (  -- the most frequent value comes first; all other values share a place; null is last
         select n, c.value, c.products, c.share, case when c.value is null then limit_values + 2
             when c.unnamed then limit_values + 1
             else least(limit_values + 1, row_number() over (
