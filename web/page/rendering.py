@@ -64,7 +64,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "again": state.but().address() if state.after or can_retry else "/",
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "uncut": state.but(cut=None).address() if state.is_search and state.cut else None,
-        "clear": PageState(q=state.q, catalog=state.catalog).address(),
+        "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),
         "degraded": result is not None and result.is_degraded,
         "reason": result.search.reason if result and result.search else None,
         "problem": problem,

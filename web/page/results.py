@@ -16,11 +16,12 @@ from web.api.schemas import FacetOf
 from web.api.search import group_by_field
 from web.http.pool import in_transaction
 from web.page import filters
-from web.page.state import FIELDS, PageState
+from web.page.state import FIELDS, SORTS, PageState
 
 PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
 _FACETS = [*FIELDS, filters.PRICE_FIELD, filters.TOTAL_FIELD]
 _FACET_VALUES, _PRICE_RANGES = 20, 12
+_ORDERS = {"price_asc": ", lowest price first", "price_desc": ", highest price first"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
-    offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced now
+    offers: dict[UUID, Offer]  # product_id -> offer, for the products on sale now
     seconds: float
 
     @property
@@ -48,7 +49,7 @@ class PageResult:
             return "Products with these words, best first"
         total, kind = self._total(state)
         prefix = {"about": "About ", "at least": "More than "}.get(kind, "")
-        order = ", best first" if self.search else ""
+        order = ", best first" if self.search else _ORDERS.get(state.sort, "")
         return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
 
     def _total(self, state: PageState) -> tuple[int, str]:
@@ -104,7 +105,9 @@ def read_page(
 
     def read(conn: Connection) -> PageResult:
         began = time.perf_counter()
-        search, products, cursor = _search(conn, params) if state.is_search else _list(conn, params)
+        search, products, cursor = (
+            _search(conn, params) if state.is_search else _list(conn, params, SORTS.get(state.sort))
+        )
         reduced = offers(conn, [product.product_id for product in products])
         seconds = time.perf_counter() - began
         if not with_filters:
@@ -123,9 +126,10 @@ def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Seque
     return found, found.rows, found.next or ""
 
 
-def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
-    listed = ranking.browse(conn, replace(params, k=PAGE + 1))  # a product beyond PAGE shows that there is a next page
-    return None, listed[:PAGE], str(listed[PAGE - 1].product_id) if len(listed) > PAGE else ""
+def _list(conn: Connection, params: SearchParams, sort: str | None) -> tuple[None, Sequence[BrowseItem], str]:
+    more = replace(params, k=PAGE + 1)  # a product beyond PAGE shows that there is a next page
+    listed = ranking.browse(conn, more, sort)
+    return None, listed[:PAGE], listed[PAGE - 1].cursor if len(listed) > PAGE else ""
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

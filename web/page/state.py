@@ -24,8 +24,11 @@ _MAX_LENGTHS = {
     "price_min": 20,
     "price_max": 20,
     "cut": 20,
+    "sort": 20,
 }
 RELEVANT, EVERYTHING = "relevant", "none"  # values of the parameter `cut`
+# Maps each value of the parameter `sort` to an order of shop.browse.
+SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class PageState:
     price_max: float | None = None
     catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
+    sort: str = ""  # a key of SORTS, by which a list without a search is sorted; a search is always sorted by relevance
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
@@ -86,7 +90,7 @@ class PageState:
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
-        pairs += [("cut", "" if self.cut else EVERYTHING)]
+        pairs += [("cut", "" if self.cut else EVERYTHING), ("sort", "" if self.is_search else self.sort)]
         given = [(name, value) for name, value in pairs if value]
         return "/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/"
 
@@ -112,6 +116,8 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
             remarks.append(f"“{single[name]}” is not a price.")
     if single.get("cut", "") not in ("", RELEVANT, EVERYTHING):
         remarks.append(f"“{single['cut']}” is not a cut; the cuts are {RELEVANT} and {EVERYTHING}.")
+    if single.get("sort", "") not in ("", *SORTS):
+        remarks.append(f"“{single['sort']}” is not an order; the orders are {' and '.join(SORTS)}.")
     if len(lists["like"]) + len(lists["unlike"]) > MAX_INPUTS:
         remarks.append(f"Only {MAX_INPUTS} products can be examples.")
         lists["like"] = lists["like"][:MAX_INPUTS]
@@ -125,6 +131,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         **prices,
         catalog=single.get("catalog", ""),
         cut=None if single.get("cut") == EVERYTHING else RELEVANT,
+        sort=single.get("sort", "") if single.get("sort") in SORTS else "",
         after=single.get("after", ""),
         remarks=tuple(remarks),
     )

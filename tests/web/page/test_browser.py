@@ -220,7 +220,31 @@ def test_text_and_filters_work_without_javascript(shop: str, visit: Visit) -> No
     page.locator(".chip-like").wait_for()
 
 
+def test_without_javascript_a_button_sorts_the_products(shop: str, visit: Visit) -> None:
+    page = visit(shop, java_script_enabled=False)
+    page.get_by_label("Sort by").select_option("Price: low to high")
+    page.get_by_role("button", name="Sort").click()
+    page.wait_for_url(re.compile("sort=price_asc"))
+    assert "lowest price first" in page.locator("#count").inner_text()
+    assert page.get_by_label("Sort by").input_value() == "price_asc"
+
+
 # --- keyboard, phone, dark mode, reduced motion
+
+
+def test_a_visitor_sorts_with_the_keyboard_and_the_choice_keeps_the_focus_and_the_filters(
+    shop: str, visit: Visit
+) -> None:
+    page = visit(f"{shop}/?availability=in_stock")
+    page.get_by_label("Sort by").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_url(re.compile("availability=in_stock&sort=price_asc$"))
+    until(page, "document.activeElement.id === 'sort' && document.activeElement.value === 'price_asc'")
+    until(page, "document.querySelector('#count').textContent.includes('lowest price first')")
+    box(page).fill("guitar")
+    expect_first(page, "guitar")
+    assert page.url.endswith("?q=guitar&availability=in_stock")
+    assert page.get_by_label("Sort by").count() == 0
 
 
 def test_a_visitor_can_search_and_filter_with_the_keyboard_alone(shop: str, visit: Visit) -> None:
