@@ -11,6 +11,7 @@ from pathlib import Path
 
 from db import schema
 from db.catalog.image_paths import ImageRoot
+from db.catalog.names import normalised
 from db.engine import Database
 from db.errors import SettingsError
 from db.evaluation import judgements
@@ -20,7 +21,6 @@ from db.search.image import read_image
 from loader.errors import MissingColumns, NothingToLoad, RejectsUnwritable, RowsRejected
 from loader.rejects import Reject, RejectsFile
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import normalised
 from loader.sources.reading.table import Table
 
 COLUMNS = ("query", "picture", "picture_sku", "sku", "grade", "suite", "catalog")

@@ -6,12 +6,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from db.catalog.names import normalised
 from db.catalog.product import RawProduct
 from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import FieldColumns, normalised
+from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
 from loader.sources.reading.keyed import KeyedRows, names_of

@@ -14,6 +14,7 @@ from typing import Any
 from defusedxml import DefusedXmlException, DTDForbidden
 from defusedxml.ElementTree import ParseError, XMLParser
 
+from db.catalog.names import normalised
 from db.catalog.product import RawProduct
 from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad, SourceDamaged
@@ -21,7 +22,7 @@ from loader.rejects import Reject
 from loader.sources.delimited import DelimitedSource
 from loader.sources.jsonl import JsonLinesSource
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import FieldColumns, normalised
+from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows
 from loader.sources.reading.lines import MAX_RECORD, TOO_LONG

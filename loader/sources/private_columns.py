@@ -1,69 +1,17 @@
-"""Drops attributes that customers must not see, such as purchase prices, suppliers, and names of reviewers."""
+"""Drops the attributes of a feed that customers must not see, such as purchase prices and suppliers."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
+from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
-from loader.sources.reading.columns import normalised, plain_words
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
-# The words of an attribute's name, without accents, decide whether the attribute is private. It is private if it has
-# one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a word
-# of REVIEWS. A name with one of PUBLIC_WORDS is public.
-PRIVATE_WORDS = frozenset((
-    "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
-    "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
-    # German and Dutch
-    "einkaufspreis", "einkaufspreise", "einkauf", "selbstkosten", "grosshandelspreis", "haendlerpreis", "handlerpreis",
-    "lieferant", "lieferanten", "lieferantennummer", "marge", "handelsspanne", "inkoopprijs", "inkoop", "kostprijs",
-    "groothandelsprijs", "leverancier", "leveranciers",
-    # French, Spanish, Italian and Portuguese
-    "cout", "couts", "fournisseur", "fournisseurs", "costo", "costos", "coste", "costes", "costi", "mayorista",
-    "proveedor", "proveedores", "margen", "ingrosso", "fornitore", "fornitori", "margine", "custo", "custos",
-    "fornecedor", "fornecedores", "atacado",
-    # Polish, Czech, Swedish, Danish, Norwegian, Finnish, Turkish, Russian, Japanese and Chinese
-    "koszt", "hurtowa", "dostawca", "marza", "dodavatel", "inkopspris", "leverantor", "indkøbspris", "kostpris",
-    "leverandør", "innkjøpspris", "ostohinta", "toimittaja", "maliyet", "tedarikci", "себестоимость", "поставщик",
-    "原価", "仕入価格", "仕入先", "成本", "成本价", "供应商",
-))  # fmt: skip
-PRIVATE_PAIRS = frozenset((
-    "purchase_price", "purchasing_price", "buying_price", "buy_price", "dealer_price", "trade_price", "reseller_price",
-    "supply_price", "vendor_price", "prix_achat", "prix_gros", "prix_revient", "precio_compra", "prezzo_acquisto",
-    "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto", "ek_brutto", "hek_preis",
-    "alis_fiyati", "закупочная_цена", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
-    "e_mail", "user_name", "download_url", "file_url",
-    "download_file", "downloads_file",
-))  # fmt: skip
-REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
-REVIEWERS = frozenset(
-    ("author", "by", "creator", "customer", "name", "nickname", "user", "username", "auteur", "autor")
-)
-PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
-    "shipping", "delivery", "livraison", "expedition", "envoi", "envio", "spedizione", "consegna", "versand", "frete",
-    "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
-))  # fmt: skip
-JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
-PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
-# In {"name": "Cost", "value": 5}, a member in LABELS holds the name of an attribute, and a member in VALUES its value.
-LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
-VALUES = ("value", "values", "content", "options", "attribute_value")
 MAX_NAMES = 10_000  # at most this many names of public attributes are remembered
-
-
-@lru_cache(maxsize=10_000)
-def is_private(name: str) -> bool:
-    words = [word for word in plain_words(name) if word not in JOINING_WORDS and not word.isdecimal()]
-    if not PUBLIC_WORDS.isdisjoint(words):
-        return False
-    review = next((place for place, word in enumerate(words) if word in REVIEWS), len(words))
-    of_reviewer = not REVIEWERS.isdisjoint(words[review:])
-    return of_reviewer or not PRIVATE.isdisjoint([*words, *map("_".join, pairwise(words))])
 
 
 def _is_flat(value: Any) -> bool:
@@ -82,10 +30,12 @@ class WithoutPrivateColumns(WrappedSource):
 
     def __init__(self, source: CatalogSource, *, kept: Collection[str] = (), ignored: Collection[str] = ()) -> None:
         super().__init__(source)
-        self._kept = frozenset(map(normalised, kept))
-        self._ignored = frozenset(map(normalised, ignored))
-        self.dropped: Counter[str] = Counter()
+        self._public = PublicAttributes(kept=kept, ignored=ignored)
         self._public_names: set[str] = set()
+
+    @property
+    def dropped(self) -> Counter[str]:
+        return self._public.dropped
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -96,56 +46,25 @@ class WithoutPrivateColumns(WrappedSource):
 
     def _shown(self, field: str) -> str:
         name = field.removeprefix("attributes.")
-        if is_private(name) and normalised(name) not in self._kept:
+        if self._public.is_private(name):
             return "not loaded: private"
-        return "not loaded: ignored" if normalised(name) in self._ignored else field
+        return "not loaded: ignored" if self._public.is_ignored(name) else field
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in self._source.rows():
             if isinstance(row, RawProduct) and not self._is_public(row.attributes):
-                yield replace(row, attributes=self._public(row.attributes))
+                yield replace(row, attributes=self._public.of(row.attributes))
             else:
                 yield row
 
     def _is_public(self, attributes: Mapping[str, Any]) -> bool:
-        """Returns True only if the row keeps all its attributes. If it returns False, `_public` examines the row."""
+        """Returns True only if the row keeps all its attributes. After False, PublicAttributes examines the row."""
         for name, value in attributes.items():
             if type(value) is not str and not _is_flat(value):
                 return False
             if name not in self._public_names:
-                if (is_private(name) and normalised(name) not in self._kept) or normalised(name) in self._ignored:
+                if self._public.is_private(name) or self._public.is_ignored(name):
                     return False
                 if len(self._public_names) < MAX_NAMES:
                     self._public_names.add(name)
-        return True
-
-    def _public(self, value: Any, path: str = "") -> Any:
-        """Returns a value without the private and ignored members of its objects. `path` has the names of the objects
-        that contain the value. They are needed because the author of a review is private, but the author of a book is
-        not."""
-        if isinstance(value, list):
-            return [self._public(member, path) for member in value if not self._is_private_pair(member)]
-        if not isinstance(value, dict):
-            return value
-        public = {}
-        for name, member in value.items():
-            whole = path + name
-            if is_private(whole) and normalised(name) not in self._kept:
-                self.dropped[whole] += 1
-            elif self._ignored and normalised(name) in self._ignored:
-                continue
-            elif not isinstance(member, dict | list):
-                public[name] = member
-            elif not self._is_private_pair(member):
-                public[name] = self._public(member, "" if normalised(name) in self._kept else f"{whole}.")
-        return public
-
-    def _is_private_pair(self, member: Any) -> bool:
-        """Returns whether the member pairs a private name with a value. If so, counts the name in `dropped`."""
-        if not isinstance(member, dict) or not any(name in member for name in VALUES):
-            return False
-        label = next((member[name] for name in LABELS if isinstance(member.get(name), str)), "")
-        if not is_private(label) or normalised(label) in self._kept:
-            return False
-        self.dropped[label] += 1
         return True

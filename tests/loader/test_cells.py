@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from loader.sources.reading.cells import image_paths, one_text, words
-from loader.sources.reading.columns import normalised
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.catalog.private_attributes import is_private
 from db.catalog.product import RawProduct
 from db.engine import Database
 from loader.ingest import LoadOptions, ingest
 from loader.sources import open_source
-from loader.sources.private_columns import WithoutPrivateColumns, is_private
+from loader.sources.private_columns import WithoutPrivateColumns
 from tests.support.loading import load_catalog, stored
 
 

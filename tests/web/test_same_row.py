@@ -48,6 +48,19 @@ PRODUCTS: list[dict[str, Any]] = [
         "review_count": 1290,
         "published_at": "2026-01-31",
     },
+    {
+        "sku": "P1",
+        "title": "Bench",
+        "attributes": {
+            "cost": 5,
+            "Supplier": "Acme",
+            "shipping_cost": 4,
+            "Einkaufspreis": "7,50",
+            "reviews": [{"author": "Ann", "stars": 5}],
+            "params": [{"name": "Cost", "value": 5}, {"name": "Depth", "value": 40}],
+            "book": {"author": "Bo"},
+        },
+    },
     {"sku": "K10", "title": "Stool", "sale_price": "49 EUR", "quantity": "5.00", "rating": "9/10", "published_at": ""},
 ]
 
@@ -63,3 +76,20 @@ def test_put_and_load_store_the_same_products(serve: Serve, own_database: Databa
         summary = load_catalog(own_database, tmp_path / name, rejects=tmp_path / "rejects.csv")
         assert stored(own_database) == by_put
         assert (summary.unchanged, summary.updated) == (len(PRODUCTS), 0)
+
+
+def test_put_stores_private_attributes_only_if_keep_names_them(serve: Serve, own_database: Database) -> None:
+    attributes = {"cost": 5, "parts": {"supplier": "Acme", "Wholesale Price": 7}, "glaze": "matt"}
+    body: dict[str, Any] = {"products": [{"sku": "P1", "title": "Mug", "attributes": attributes}]}
+    with serve(own_database) as client:
+        [outcome] = client.put("/products", json=body).json()["products"]
+        assert outcome == {
+            "sku": "P1", "status": "inserted", "reason": None,
+            "not_stored": ["cost", "parts.Wholesale Price", "parts.supplier"],
+        }  # fmt: skip
+        assert client.get("/products/P1").json()["attributes"] == {"parts": {}, "glaze": "matt"}
+        [outcome] = client.put("/products", json=body | {"keep": ["Cost", "wholesale price"]}).json()["products"]
+        assert (outcome["status"], outcome["not_stored"]) == ("updated", ["parts.supplier"])
+        assert client.get("/products/P1").json()["attributes"] == {
+            "cost": 5, "parts": {"Wholesale Price": 7}, "glaze": "matt",
+        }  # fmt: skip

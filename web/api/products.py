@@ -18,6 +18,7 @@ from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
 from db.catalog.offer import PRICES
 from db.catalog.prices import number_text
+from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import COLUMNS, Product, RawProduct
 from db.catalog.validation import MAX_IMAGES, validate
 from db.errors import StatementRefused
@@ -75,12 +76,20 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     products: Annotated[list[ProductIn], Meta(min_length=1, max_length=1000)]
     catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
+    keep: Annotated[
+        list[Annotated[str, Meta(max_length=1000)]],
+        Meta(max_length=100, description="Names of private attributes that are stored."),
+    ] = []
 
 
 class Outcome(msgspec.Struct):
     sku: str
     status: Literal["inserted", "updated", "unchanged", "rejected"]
     reason: str | None
+    not_stored: Annotated[
+        list[str],
+        Meta(description="Names of private attributes that are not stored, because `keep` names none of them."),
+    ] = msgspec.field(default_factory=list)
 
 
 class Outcomes(msgspec.Struct):
@@ -165,8 +174,9 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written, and invalid products are rejected with a reason. Changed titles and images are
-    encoded again automatically.
+    Unchanged products are not written, and invalid products are rejected with a reason. Private attributes, such as
+    costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
+    automatically.
     """
     root = state.settings.image_root
     outcomes: list[Outcome] = []
@@ -174,7 +184,9 @@ async def put_products(
     for given in data.products:
         outcome = Outcome(given.sku, "rejected", None)
         outcomes.append(outcome)
-        found = validate(_raw_product(given), ImageRoot(root) if root else None)
+        public = PublicAttributes(kept=data.keep)
+        found = validate(_raw_product(given, public), ImageRoot(root) if root else None)
+        outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
         elif found.product.sku in taken:
@@ -208,10 +220,10 @@ async def delete_product(
         raise ApiError("not-found", "There is no such product in this catalog.")
 
 
-def _raw_product(given: ProductIn) -> RawProduct:
+def _raw_product(given: ProductIn, public: PublicAttributes) -> RawProduct:
     fields = {
         name: number_text(Decimal(str(value))) if isinstance(value, float | int) else value
         for name in COLUMNS
         if (value := getattr(given, name)) is not None
     }
-    return RawProduct(fields, given.images, attributes=given.attributes)
+    return RawProduct(fields, given.images, attributes=public.of(given.attributes))

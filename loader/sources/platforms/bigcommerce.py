@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
 from loader.sources.reading.cells import words
-from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, stock_sign, whole_number
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options

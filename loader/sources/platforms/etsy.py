@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
-from loader.sources.reading.columns import normalised
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options

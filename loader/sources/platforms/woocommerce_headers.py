@@ -6,7 +6,7 @@ Cells are the same in every language, except for the decimal mark of prices.
 import re
 from functools import lru_cache
 
-from loader.sources.reading.columns import normalised, plain_words
+from db.catalog.names import normalised, plain_words
 
 # The translations of each header, without accents and punctuation: German, French, Spanish, Italian, Dutch, Portuguese,
 # Polish and Swedish. If a language has several names, they come from several versions of WooCommerce.

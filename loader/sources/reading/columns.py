@@ -1,14 +1,12 @@
 """Assigns the columns of a table to fields, by the usual names of the columns or by `--map`."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
+from db.catalog.names import normalised
 from db.catalog.product import COLUMNS, OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
@@ -17,7 +15,6 @@ from loader.sources.reading.options import field_of_option
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 NEEDED = ("sku", "title")
-DOTLESS_I = ("\u0131", "i")  # the Turkish letter, and the letter that replaces it
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
@@ -71,20 +68,6 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "published_at", "date_published", "publish_date", "published_date", "publication_date", "pub_date",
     ),
 }  # fmt: skip
-
-
-@lru_cache(maxsize=10_000)
-def normalised(name: str) -> str:
-    """Returns the same spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
-    return re.sub(r"[\s_-]+", "_", words).lower().removeprefix("g:")
-
-
-@lru_cache(maxsize=10_000)
-def plain_words(name: str) -> tuple[str, ...]:
-    """Returns the words of a column's name in lower case, without accents and punctuation."""
-    decomposed = normalize("NFKD", normalised(name).casefold()).replace(*DOTLESS_I)
-    return tuple(re.findall(r"[^\W_]+", re.sub("[\u0300-\u036f]", "", decomposed)))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from db.catalog.names import normalised
 from db.catalog.product import RawProduct
 from loader.errors import NotACatalog
 from loader.rejects import Reject
@@ -12,7 +13,6 @@ from loader.sources.reading.columns import (
     Columns,
     FieldColumns,
     empty_columns,
-    normalised,
     resolve,
     resolve_what_is_there,
 )

@@ -10,12 +10,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+from db.catalog.names import normalised
 from db.catalog.prices import CENT
 from db.catalog.product import OFFER_COLUMNS, RawProduct
 from loader.errors import MissingColumns
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import normalised
 from loader.sources.reading.options import field_of_option, whole_number
 from loader.sources.reading.table import Table
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
+from db.catalog.names import normalised
 from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
-from loader.sources.reading.columns import USUAL_NAMES, normalised
+from loader.sources.reading.columns import USUAL_NAMES
 from loader.sources.reading.lines import BOM
 from loader.sources.reading.records import Record, Records
 

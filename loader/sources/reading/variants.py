@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from db.catalog.names import normalised
 from loader.sources.reading.cells import is_empty
-from loader.sources.reading.columns import USUAL_NAMES, FieldColumns, normalised
+from loader.sources.reading.columns import USUAL_NAMES, FieldColumns
 from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign
 
 LISTS = ("variants", "variations", "skus")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from db.catalog.names import normalised
 from db.catalog.product import RawProduct
 from loader.sources import open_source
 from loader.sources.platforms.woocommerce_headers import english
-from loader.sources.reading.columns import normalised
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # The English headers of an export, and the cells of a product that has a size

@@ -1,0 +1,21 @@
+"""Compares the names of columns and attributes, which files write in many ways."""
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+DOTLESS_I = ("\u0131", "i")  # the Turkish letter, and the letter that replaces it
+
+
+@lru_cache(maxsize=10_000)
+def normalised(name: str) -> str:
+    """Returns the same spelling for "Image Link", "image-link", "g:image_link" and "imageLink"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s_-]+", "_", words).lower().removeprefix("g:")
+
+
+@lru_cache(maxsize=10_000)
+def plain_words(name: str) -> tuple[str, ...]:
+    """Returns the words of a column's name in lower case, without accents and punctuation."""
+    decomposed = normalize("NFKD", normalised(name).casefold()).replace(*DOTLESS_I)
+    return tuple(re.findall(r"[^\W_]+", re.sub("[\u0300-\u036f]", "", decomposed)))
