@@ -172,16 +172,19 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
 
 
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
-    """Return a product's columns and its `images`, or None if there is no such product.
+    """Return a product's columns, its prices at this moment and its `images`, or None if there is no such product.
 
     The images are in the order of their positions. Each image is (position, uri, hash of the image's content).
     """
     statement = text(
-        f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, p.attributes, "
-        "p.created_at, p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri, "
+        f"select p.product_id, p.catalog, {', '.join(f'p.{column}' for column in COLUMNS)}, e.effective_price, "
+        "case when e.effective_price < e.before then e.before end as price_before, p.attributes, p.created_at, "
+        "p.updated_at, coalesce((select json_agg(json_build_array(i.position, i.uri, "
         "shop_private.image_hash(i.sha256, i.file_version)) order by i.position) from shop.product_image i "
         "where i.product_id = p.product_id), '[]') as images "
-        "from shop.product p where p.product_id = shop.product_id(:sku, :catalog)"
+        "from shop.product p cross join lateral (select greatest(p.price, p.compare_at_price) as before, "
+        "shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as effective_price) e "
+        "where p.product_id = shop.product_id(:sku, :catalog)"
     )
     row = conn.execute(statement, {"sku": sku, "catalog": catalog}).mappings().one_or_none()
     return None if row is None else dict(row)

@@ -1,4 +1,4 @@
-"""Reads the reduced prices of products."""
+"""Reads the prices of products on sale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`price` is the price at the time of the statement, `before` the higher price before the reduction."""
+    """`price` is the price at the time of the statement. `before` is the higher price before the reduction, or None if
+    the price is not reduced."""
 
-    price: Decimal
-    before: Decimal
+    price: Decimal | None
+    before: Decimal | None
 
 
 _OFFERS = text(
     """
-    select p.product_id, o.price, o.before
+    select p.product_id, o.price, case when o.price < o.before then o.before end as before
     from shop.product p
     cross join lateral (
         select shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as price,
             greatest(p.price, p.compare_at_price) as before
     ) o
     where p.product_id = any(cast(:products as uuid[])) and num_nonnulls(p.sale_price, p.compare_at_price) > 0
-        and o.price < o.before
+        and (o.price < o.before or o.price is distinct from p.price)
     """
 )
 
 
 def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
-    """Return, by product id, the offers of the products whose price is reduced."""
+    """Return, by product id, the offers of the products whose price is reduced, or comes from a sale alone."""
     rows = conn.execute(_OFFERS, {"products": list(products)})
     return {row.product_id: Offer(row.price, row.before) for row in rows}

@@ -25,7 +25,7 @@ from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.openapi import KEY, answers
-from web.api.schemas import MAX_CATALOG, MAX_SKU, Picture
+from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
 from web.http.problems import ApiError
 
@@ -125,6 +125,8 @@ class ProductOut(msgspec.Struct, kw_only=True):
     rating: float | None
     review_count: int | None
     published_at: datetime | None
+    effective_price: EffectivePrice
+    price_before: PriceBefore
     attributes: dict[str, Any]
     pictures: list[Picture]
     created_at: datetime
@@ -148,7 +150,7 @@ async def read_product(
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
     shown = (picture_of(identity.hex, uri, position, link, hash_) for position, uri, hash_ in row.pop("images"))
-    for name in (*PRICES, "rating"):
+    for name in (*PRICES, "rating", "effective_price", "price_before"):
         row[name] = None if row[name] is None else float(row[name])
     row["attributes"] = ShownAttributes(state.settings.attributes).of(row["attributes"])
     found = ProductOut(**row, pictures=[one for one in shown if one is not None])

@@ -25,6 +25,13 @@ Cursor = Annotated[str, Meta(max_length=MAX_CURSOR)]
 Base64 = Annotated[str, Meta(max_length=MAX_IMAGE_BASE64)]
 Vector = Annotated[list[float], Meta(max_length=4000)]
 ModelName = Annotated[str, Meta(max_length=40)]
+EffectivePrice = Annotated[
+    float | None, Meta(description="The price at the time of the answer: the sale price while the sale is on.")
+]
+PriceBefore = Annotated[
+    float | None,
+    Meta(description="The higher price before a reduction, `price` or `compare_at_price`; null without a reduction."),
+]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
 
@@ -157,6 +164,8 @@ class Result(msgspec.Struct):
     brand: str | None
     product_type: str | None
     price: float | None
+    effective_price: EffectivePrice
+    price_before: PriceBefore
     currency: str | None
     availability: str | None
     color: str | None
@@ -200,7 +209,7 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[Annotated[str, Meta(max_length=1011)]], Meta(min_length=1, max_length=20)] = msgspec.field(
-        default_factory=lambda: ["product_type", "brand", "color", "availability", "price"]
+        default_factory=lambda: ["product_type", "brand", "color", "availability", "price", "effective_price"]
     )
     catalog: Catalog = "main"
     limit_values: Annotated[int, Meta(ge=1, le=1000, description="Largest number of values listed for a field.")] = 20

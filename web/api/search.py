@@ -2,8 +2,10 @@
 returns the rows of the result."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -14,6 +16,7 @@ from sqlalchemy import Connection
 
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
+from db.search.offers import Offer, offers
 from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
 from web.api.attributes import ShownAttributes
 from web.api.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
@@ -160,15 +163,16 @@ async def _respond(
         raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")
     context_of(request.scope).query_text = params.query
 
-    def call(conn: Connection) -> tuple[SearchResult, list[ExplainStep] | None, float]:
+    def call(conn: Connection) -> tuple[SearchResult, dict[UUID, Offer], list[ExplainStep] | None, float]:
         began = time.perf_counter()
         found = run(conn, params)
         seconds = time.perf_counter() - began
-        return found, ranking.explain(conn, params) if options.explain else None, seconds
+        on_sale = offers(conn, [row.product_id for row in found.rows]) if found.rows else {}
+        return found, on_sale, ranking.explain(conn, params) if options.explain else None, seconds
 
-    found, steps, seconds = await state.pools.read(request, call)
+    found, on_sale, steps, seconds = await state.pools.read(request, call)
     count_search(state, kind, found, params.k, seconds)
-    return Response(_results(found, steps), headers={DEGRADED: "keywords"} if found.degraded else None)
+    return Response(_results(found, on_sale, steps), headers={DEGRADED: "keywords"} if found.degraded else None)
 
 
 def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: float) -> None:
@@ -181,9 +185,9 @@ def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: 
         state.metrics.degraded.inc()
 
 
-def _results(found: SearchResult, steps: list[ExplainStep] | None) -> Results:
+def _results(found: SearchResult, on_sale: Mapping[UUID, Offer], steps: list[ExplainStep] | None) -> Results:
     return Results(
-        results=[_result(row) for row in found.rows],
+        results=[_result(row, on_sale.get(row.product_id)) for row in found.rows],
         total=found.total,
         total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
         route=found.route,  # type: ignore[arg-type]  # shop.search returns no other values
@@ -195,7 +199,7 @@ def _results(found: SearchResult, steps: list[ExplainStep] | None) -> Results:
     )
 
 
-def _result(row: SearchHit) -> Result:
+def _result(row: SearchHit, offer: Offer | None) -> Result:
     return Result(
         rank=row.rank,
         sku=row.sku,
@@ -203,7 +207,9 @@ def _result(row: SearchHit) -> Result:
         score=row.score,
         brand=row.brand,
         product_type=row.product_type,
-        price=None if row.price is None else float(row.price),
+        price=_number(row.price),
+        effective_price=_number(offer.price if offer else row.price),
+        price_before=_number(offer.before if offer else None),
         currency=row.currency,
         availability=row.availability,
         color=row.color,
@@ -216,6 +222,10 @@ def _result(row: SearchHit) -> Result:
             exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
         ),
     )
+
+
+def _number(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)
 
 
 def picture_of(

@@ -14,7 +14,8 @@ begin
              p.condition, p.attributes, p.created_at, p.updated_at,
              i.embedding::@vector@.halfvec as image_embedding, t.embedding::@vector@.halfvec as title_embedding,
              p.sale_price, p.sale_starts_at, p.sale_ends_at, p.compare_at_price, p.quantity, p.rating, p.review_count,
-             p.published_at
+             p.published_at,
+             shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as effective_price
          from shop.product p
          join %s i on i.product_id = p.product_id and i.position = 0
          join %s t on t.product_id = p.product_id',
@@ -22,6 +23,7 @@ begin
     comment on view shop.searchable is 'A row for each product whose first image and title are encoded. '
         'Other products are in shop.product, and shop.search finds them by their words.';
     perform shop_private.copy_column_comments('shop.product', 'shop.searchable');
+    comment on column shop.searchable.effective_price is 'the price at the time of the statement';
     comment on column shop.searchable.image_embedding is 'vector of the first image; <=> is the cosine distance';
     comment on column shop.searchable.title_embedding is 'vector of the title; <=> is the cosine distance';
 end $$;

@@ -12,7 +12,8 @@ begin
              p.condition, p.attributes, p.created_at, p.updated_at,
              i.position, f.uri, i.embedding::@vector@.halfvec as image_embedding,
              p.sale_price, p.sale_starts_at, p.sale_ends_at, p.compare_at_price, p.quantity, p.rating, p.review_count,
-             p.published_at
+             p.published_at,
+             shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as effective_price
          from shop.product p
          join %s i on i.product_id = p.product_id
          join shop.product_image f on f.product_id = i.product_id and f.position = i.position',
@@ -21,5 +22,6 @@ begin
     perform shop_private.copy_column_comments('shop.product', 'shop.searchable_image');
     comment on column shop.searchable_image.position is 'position of the image; 0 is the first image of the product';
     comment on column shop.searchable_image.uri is 'path of the image below its image root, or its address';
+    comment on column shop.searchable_image.effective_price is 'the price at the time of the statement';
     comment on column shop.searchable_image.image_embedding is 'vector of the image; <=> is the cosine distance';
 end $$;

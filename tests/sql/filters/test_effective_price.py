@@ -1,4 +1,4 @@
-"""The filter effective_price uses the sale price while the sale is on, and otherwise the price."""
+"""The filter effective_price and the views use the sale price while the sale is on, and otherwise the price."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -59,3 +59,18 @@ def test_each_operator_tests_the_price_at_the_time_of_the_statement(
         + str(shop.value(f"select shop.filter_sql('{json.dumps({'effective_price': operators})}')"))
     )
     assert {row[0] for row in rows} == skus
+
+
+def test_plain_sql_on_the_views_filters_and_sorts_by_the_price_of_this_moment(shop: "Shop") -> None:
+    shop.add(*PRODUCTS)
+    for sku, (price, sale_price, starts_at, ends_at) in PRODUCTS.items():
+        shop.run(
+            f"update shop.product set price = {price}, sale_price = {sale_price}, sale_starts_at = {starts_at}, "
+            f"sale_ends_at = {ends_at} where sku = '{sku}'"
+        )
+    shop.encode_all()
+    for view in ("shop.searchable", "shop.searchable_image"):
+        rows = shop.run(f"select sku from {view} where effective_price < 80 order by effective_price, sku")
+        assert [row.sku for row in rows] == sorted(AT_60)
+        rows = shop.run(f"select sku from {view} order by effective_price desc nulls first, sku")
+        assert [row.sku for row in rows] == [*sorted(NONE), *sorted(AT_100), *sorted(AT_60)]
