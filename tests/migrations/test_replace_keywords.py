@@ -131,7 +131,7 @@ def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings:
         done.set()
         user.join()
     assert len(waits) > 5
-    assert max(waits) < 15  # seconds; a search waits far less unless the machine is busy
+    assert max(waits) < 15  # seconds, with time to spare for a busy machine
     assert admin(old, STALE) == [(0,)]
 
 

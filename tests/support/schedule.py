@@ -1,7 +1,7 @@
 """Decides which tests run in the same process of a parallel run, and in which order.
 
-The tests of a file run in one process, as with --dist loadfile. In addition, the files of a group below run in one
-process, because the files share a fixture that takes ten seconds or more of processor time. Long files and groups start
+The tests of a file run in one process, as with --dist loadfile. The files of a group of GROUPS also run in one process,
+because they share a fixture that takes at least ten seconds of processor time. Long files and groups start
 first, so that the processes end at about the same time.
 """
 

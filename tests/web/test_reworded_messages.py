@@ -1,4 +1,4 @@
-"""No Python code decides by the words of a message: when every message of the SQL functions is reworded, the service
+"""No Python code decides by the words of a message. With other words in every message of the SQL functions, the service
 gives the same answers and the same types of errors."""
 
 import re

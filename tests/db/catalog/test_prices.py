@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 - the prices contain characters of many scripts
 """Prices are read in the notations that shops use.
 
-"1,290" can mean 1290 or 1.29. Such an ambiguous price is refused unless the currency or other prices of the file decide
-its meaning, so no price is stored with a value that is wrong by a factor of 1000.
+"1,290" can mean 1290 or 1.29. The currency or other prices of the file can decide the meaning of such an ambiguous
+price. Otherwise the price is refused, so no stored price is wrong by a factor of 1000.
 """
 
 import csv

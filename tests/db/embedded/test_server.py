@@ -176,7 +176,7 @@ def test_the_next_process_that_attaches_restarts_a_crashed_server(home: Path) ->
     assert server.status(home).running
 
 
-def test_stop_is_refused_while_the_server_is_in_use_unless_force_is_set(
+def test_stop_is_refused_while_the_server_is_in_use_and_force_stops_the_server(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     process = attached_process(home)

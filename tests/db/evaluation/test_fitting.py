@@ -39,7 +39,9 @@ def test_searches_use_the_stored_fitted_weights(shop: "Shop", analyst: Connectio
     assert detail["test_ndcg"]["value"] == pytest.approx(tested[0].hybrid.value)
 
 
-def test_a_search_uses_the_fitted_rrf_k_unless_its_argument_rrf_k_is_set(shop: "Shop", analyst: Connection) -> None:
+def test_the_argument_rrf_k_of_a_search_takes_precedence_over_the_fitted_rrf_k(
+    shop: "Shop", analyst: Connection
+) -> None:
     fill(shop, 3)
     shop.cache("bag")
     shop.run("insert into shop.tuning (model_id, name, value) values (1, 'rrf_k', 9)")

@@ -225,7 +225,7 @@ def test_legs_with_equal_lists_are_fitted_to_the_default_weights() -> None:
     assert weights == LegWeights()
 
 
-def test_a_query_whose_relevant_product_is_not_found_does_not_stop_a_fit() -> None:
+def test_a_fit_accepts_a_query_whose_relevant_product_no_leg_finds() -> None:
     [missing] = ids(1)
     assert fit([Case({leg: [] for leg in LEGS}, {missing: 1})])[1] == 0
 

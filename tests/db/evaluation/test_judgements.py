@@ -60,9 +60,7 @@ def test_a_query_of_10000_characters_can_be_judged_and_evaluated(shop: "Shop", a
     assert shop.value("select count(*) from shop.evaluation_query where query = :long", long=long) == 4
 
 
-def test_a_query_has_the_same_id_in_every_suite_and_a_different_id_if_an_image_is_added(
-    shop: "Shop", analyst: Connection
-) -> None:
+def test_a_query_has_one_id_in_all_suites_and_another_id_with_an_image(shop: "Shop", analyst: Connection) -> None:
     judged(shop, ("bag", "a", 1))
     judged(shop, ("bag", "a", 1), suite="other")
     judged(shop, ("bag", "a", 1), suite="third", picture=b"picture")

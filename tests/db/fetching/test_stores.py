@@ -101,7 +101,7 @@ def test_an_address_outside_the_listed_prefixes_is_refused_without_a_request(add
     assert asked == []
 
 
-def test_no_object_store_is_read_unless_a_prefix_is_listed() -> None:
+def test_no_object_store_is_read_if_no_prefix_is_listed() -> None:
     error = refusal(Fetcher(EncoderSettings().fetch_limits()), "s3://images/a.jpg")
     assert "WINDOWSHOP_ENCODER_OBJECT_STORES" in error.message
     assert error.final
