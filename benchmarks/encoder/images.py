@@ -1,5 +1,5 @@
-"""Measures how fast committed vectors are computed from JPEG files: by each stage alone, by all stages together, and by
-the following plain loop:
+"""Measures how fast JPEG files become committed vectors: in each stage alone, in all stages together, and in the
+following plain loop:
 
     for some in batches(paths):
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
