@@ -1,4 +1,5 @@
-"""REST shows the price of the moment and the price before a reduction, and counts both kinds of prices."""
+"""REST shows the effective price of a product and the price before a reduction. Facets count effective and regular
+prices."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,8 @@ from sqlalchemy import text
 from db.engine import Database
 from tests.support.web_service import Serve
 
-# SKU: change of the product, whose price is 60 to 67.5; effective price; price before the reduction
+# For each SKU: the change of the product, the effective price after the change, and the price before the reduction.
+# Before the change, product n costs 1.5 n EUR.
 SALES: dict[str, tuple[str, float | None, float | None]] = {
     "sku 40": ("sale_price = 1.25", 1.25, 60),
     "sku 41": ("sale_price = 1.25, sale_ends_at = '2000-01-01'", 61.5, None),
@@ -34,7 +36,7 @@ def shown(product: dict[str, Any]) -> tuple[float | None, float | None]:
     return product["effective_price"], product["price_before"]
 
 
-def test_search_results_and_products_show_the_price_of_the_moment_and_the_price_before(client: httpx.Client) -> None:
+def test_search_results_and_products_show_the_effective_price_and_the_price_before(client: httpx.Client) -> None:
     expected = {sku: (effective, before) for sku, (_, effective, before) in SALES.items()} | {"sku 46": (69, None)}
     body = {"query": "bag", "top_k": 60, "filter": {"sku": list(expected)}}
     results = client.post("/search/text", json=body).json()["results"]
@@ -48,7 +50,7 @@ def test_search_results_and_products_show_the_price_of_the_moment_and_the_price_
     }
 
 
-def test_facets_count_the_price_of_the_moment_without_fields_and_the_regular_price_as_asked(
+def test_facets_count_effective_prices_by_default_and_only_regular_prices_on_request(
     client: httpx.Client,
 ) -> None:
     filter_ = {"sku": ["sku 40", "sku 41"]}

@@ -192,7 +192,7 @@ def test_an_image_with_corrupt_exif_is_opened() -> None:
     assert open_image(data, MAX_PIXELS).image.size == RED.size
 
 
-def test_an_animation_opens_as_its_first_frame() -> None:
+def test_an_animation_whose_first_frame_is_not_empty_opens_as_this_frame() -> None:
     first = Image.new("L", (8, 8), 0)
     first.paste(200, (0, 0, 4, 8))
     data = encoded(first, "GIF", save_all=True, append_images=[first.rotate(90), first.rotate(180)])

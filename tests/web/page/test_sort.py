@@ -1,4 +1,4 @@
-"""A visitor sorts products by the price of the moment while there is no query. A search is sorted by relevance."""
+"""Without a query, a visitor can sort the products by effective price. With a query, they are sorted by relevance."""
 
 import re
 from html import unescape
@@ -16,7 +16,7 @@ LOW, HIGH = "/?sort=price_asc", "/?sort=price_desc"
 
 @pytest.fixture
 def on_sale(own_database: Database) -> Database:
-    """Returns a database in which products n costs n, except for four products."""
+    """Returns a database in which product n costs 1.5 n EUR. Four products have another price or no price."""
     with own_database.connect(None) as conn, conn.begin():
         for sku, change in {
             "sku 50": "sale_price = 0.50",
@@ -42,7 +42,7 @@ def numbers(shown: list[str]) -> list[int]:
     return [int(title.rsplit("number", 1)[1]) for title in shown]
 
 
-def test_pages_sorted_by_price_list_every_product_once_by_the_price_of_the_moment(
+def test_all_pages_together_list_every_product_once_in_the_order_of_effective_prices(
     serve: Serve, on_sale: Database
 ) -> None:
     with serve(on_sale) as client:
@@ -55,7 +55,7 @@ def test_pages_sorted_by_price_list_every_product_once_by_the_price_of_the_momen
     assert high == [*reversed(by_price), 2]
 
 
-def test_filters_chips_and_more_results_keep_the_order(client: httpx.Client) -> None:
+def test_filters_and_chips_and_more_results_keep_the_order(client: httpx.Client) -> None:
     page = client.get("/?sort=price_desc&color=red&color=black&price_max=55").text
     kept = [*links(page, '<svg class="icon".*?</svg><span class="unseen">Remove'), *links(page, "Clear all")]
     assert len(kept) == 4
@@ -75,7 +75,7 @@ def test_a_search_is_sorted_by_relevance_and_drops_the_order(client: httpx.Clien
     assert not any("sort=" in address for address in more)
 
 
-def test_the_choice_is_a_select_of_the_search_form_with_a_button_for_browsers_without_scripts(
+def test_the_order_is_a_select_of_the_search_form_with_a_button_for_browsers_without_scripts(
     client: httpx.Client,
 ) -> None:
     page = client.get("/").text
