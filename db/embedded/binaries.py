@@ -50,7 +50,7 @@ def unpacked(home: Path) -> Path | None:
 
 
 def unpack(home: Path, on_progress: Progress) -> Path:
-    """Unpack the programs unless that is done already, and return their folder. The caller holds the start lock."""
+    """Unpack the programs unless they are unpacked already. Returns their folder. The caller holds the start lock."""
     present, wanted = unpacked(home), release()
     if present is not None and wanted in (None, present.name):
         return present
@@ -121,7 +121,7 @@ def server_user() -> pwd.struct_passwd:
             return pwd.getpwuid(os.geteuid())
         except KeyError:
             raise EmbeddedServerError(
-                f"PostgreSQL needs a name for the user it runs as, and user id {os.geteuid()} has none.",
+                f"PostgreSQL needs a user with a name, and user id {os.geteuid()} has no name.",
                 hint="Run windowshop as a user of this system, or set WINDOWSHOP_DATABASE_URL.",
             ) from None
     reason = ""

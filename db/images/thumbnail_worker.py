@@ -1,6 +1,6 @@
 """Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail.
 
-Only the functions import Pillow, because the web service imports this module just to send calls to a decoder process.
+Only the functions import Pillow, because the web service imports this module only to send calls to a decoder process.
 """
 
 from io import BytesIO

@@ -10,7 +10,7 @@ _PHOTOMETRIC = next(number for number, tag in TiffTags.TAGS_V2.items() if tag.na
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Returns the image with 8 bits a channel. An image that Pillow itself converts well is returned unchanged."""
+    """Returns the image with 8 bits per channel. An image that Pillow itself converts well is returned unchanged."""
     if image.mode.startswith("I") or image.mode == "F":
         return _grey(image)
     if image.mode == "CMYK":

@@ -36,7 +36,7 @@ class Calibration:
     measured: list[dict[str, Any]]
 
     def missed(self) -> list[dict[str, Any]]:
-        """Return the entries of `measured` for a chosen setting whose `lowest` is below the target recall.
+        """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.
 
         The chosen setting for a filter and kind is in the last entry of this filter and kind.
         """

@@ -16,7 +16,7 @@ Part = Literal["image", "title"]
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model as the database knows it."""
+    """A row of shop.model."""
 
     model_id: int
     name: str

@@ -47,7 +47,7 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
         return
     with operations.get_context().autocommit_block():
         _replace_function(operations, operation.function)
-        with lock_timeout(operations, "0"):  # a batch waits for the rows that a load holds
+        with lock_timeout(operations, "0"):  # a batch may wait for rows that a load has locked
             operations.execute("set statement_timeout = 0")
             written = _write_rows(operations)
             if written >= WORTH_REBUILDING:

@@ -9,7 +9,8 @@ depends_on = None
 
 # Two indexes use this function, so it is defined here and never changes. Letter case, accents, width, separators and
 # other punctuation, invisible characters and the leading zeros of a number make no difference. So a UPC, its EAN and
-# its GTIN-14 have one key, and so have Lancôme and LANCOME. The collation makes the key the same in every locale.
+# its GTIN-14 have the same key. Lancôme and LANCOME have the same key, too. The collation makes the key the same in
+# every locale.
 #
 # The language is PL/pgSQL, because the planner would inline an SQL function and estimate its cost as a few operators.
 IDENTIFIER_KEY = r"""
