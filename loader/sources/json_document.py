@@ -3,22 +3,20 @@ in {"products": [...]}."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from db.catalog.product import RawProduct
-from db.errors import LoaderError
 from loader.errors import MissingColumns, NotACatalog, NothingToLoad
 from loader.rejects import Reject
+from loader.sources.api.product_objects import ProductObjects
 from loader.sources.reading import json_stream
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import FieldColumns, resolve
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.keyed import KeyedRows, inner_columns, names_of
+from loader.sources.reading.keyed import KeyedRows, inner_columns
 from loader.sources.reading.variants import NestedVariants
 
-FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
 # If a document has several lists of products, the first list with one of these names is read.
 USUAL_LISTS = frozenset((
     "products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods", "edges", "nodes",
@@ -42,13 +40,9 @@ class JsonDocumentSource:
         if not FileHead(file).is_json:
             raise NotACatalog(f"{file.path.name} is not JSON: it begins with neither {{ nor [")
         self._list = _list_of_products(file, mapping)
-        self._variants = NestedVariants((), mapping)
-        with closing(self._objects()) as objects:
-            self._variants = NestedVariants(names_of(islice(objects, FIRST_OBJECTS)), mapping)
-        with closing(self._objects()) as objects:
-            names = names_of(islice(objects, FIRST_OBJECTS))
-        with closing(self._objects()) as objects:
-            self._rows = KeyedRows(file.path, names, mapping, objects)
+        self._objects = ProductObjects(self._members, mapping)
+        with closing(self._objects.records()) as records:
+            self._rows = KeyedRows(file.path, self._objects.names(), mapping, records)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -59,32 +53,23 @@ class JsonDocumentSource:
         return self._file.bytes_read
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        for found in self._members():
+        for found in self._objects.found():
             if isinstance(found, Reject):
                 yield found
-            elif isinstance(found.value, dict):
-                for record in self._variants.split(_product(found.value)):
-                    yield self._rows.row(found.line, record)
+            elif isinstance(found[1], dict):
+                for record in self._objects.split(found[1]):
+                    yield self._rows.row(found[0], record)
             else:
-                yield Reject(found.line, "", "the member of the list is not an object {...}")
+                yield Reject(found[0], "", "the member of the list is not an object {...}")
 
-    def _members(self) -> Generator[json_stream.Member | Reject]:
-        return json_stream.members(self._file, lambda path, _: path == self._list)
-
-    def _objects(self) -> Generator[Mapping[str, Any]]:
-        """Yields the objects of products and variants, and skips faulty members. Stops without an error where the file
-        cannot be read, because the load itself reports that error."""
-        try:
-            for found in self._members():
-                if not isinstance(found, Reject) and isinstance(found.value, dict):
-                    yield from self._variants.split(_product(found.value))
-        except LoaderError:
-            return
+    def _members(self) -> Generator[tuple[int, Any] | Reject]:
+        for found in json_stream.members(self._file, lambda path, _: path == self._list):
+            yield found if isinstance(found, Reject) else (found.line, _product(found.value))
 
 
-def _product(member: dict[str, Any]) -> dict[str, Any]:
+def _product(member: Any) -> Any:
     """Returns the product in a member of GraphQL's `edges`, or the member itself."""
-    node = member.get("node")
+    node = member.get("node") if isinstance(member, dict) else None
     return node if isinstance(node, dict) and set(member) <= {"node", "cursor"} else member
 
 

@@ -1,24 +1,20 @@
 """Reads JSON Lines, with an object on each line. The names in the objects are treated like the header of a table."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from db.catalog.names import normalised
 from db.catalog.product import RawProduct
-from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
+from loader.sources.api.product_objects import FIRST_OBJECTS, ProductObjects
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
-from loader.sources.reading.keyed import KeyedRows, names_of
-from loader.sources.reading.variants import NestedVariants
-
-FIRST_LINES = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
+from loader.sources.reading.keyed import KeyedRows
 
 
 def recognises(head: FileHead) -> bool:
@@ -34,11 +30,10 @@ class JsonLinesSource:
         self.image_root = image_root or file.path.absolute().parent
         self.size = file.size
         self._file = file
-        self._variants = NestedVariants(_first_names(file), mapping)
-        with closing(self._objects()) as records:
-            names = names_of(islice(records, FIRST_LINES))
-        with closing(self._objects()) as records:
-            self._rows = KeyedRows(file.path, names, mapping, records)
+        _check_first_lines(file)
+        self._objects = ProductObjects(lambda: values(file), mapping)
+        with closing(self._objects.records()) as records:
+            self._rows = KeyedRows(file.path, self._objects.names(), mapping, records)
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -49,41 +44,27 @@ class JsonLinesSource:
         return self._file.bytes_read
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        for found in values(self._file):
+        for found in self._objects.found():
             if isinstance(found, Reject):
                 yield found
             elif isinstance(found[1], dict):
-                for record in self._variants.split(found[1]):
+                for record in self._objects.split(found[1]):
                     yield self._rows.row(found[0], record)
             else:
                 yield Reject(found[0], "", "the line is JSON, but not an object {...}")
 
-    def _objects(self) -> Generator[Mapping[str, Any]]:
-        """Yields the objects of products and variants, and skips faulty lines. Stops without an error where the file
-        cannot be read, because the load itself reports that error."""
-        try:
-            for found in values(self._file):
-                if not isinstance(found, Reject) and isinstance(found[1], dict):
-                    yield from self._variants.split(found[1])
-        except LoaderError:
-            return
 
-
-def _first_names(file: CatalogFile) -> list[str]:
-    """Returns all names in the first objects, because a single object may omit its empty fields."""
-    names: dict[str, str] = {}
+def _check_first_lines(file: CatalogFile) -> None:
+    """Raises NothingToLoad for a file without lines, and NotACatalog if no line among the first is an object."""
     reason = None
     with closing(values(file)) as first_values:
-        for found in islice(first_values, FIRST_LINES):
+        for found in islice(first_values, FIRST_OBJECTS):
             if isinstance(found, Reject):
                 reason = reason or f"line {found.line}: {found.reason}"
-            elif isinstance(found[1], dict):
-                for name in found[1]:
-                    names.setdefault(normalised(name), name)
+            elif isinstance(found[1], dict) and found[1]:
+                return
             else:
                 reason = reason or f"line {found[0]} is JSON, but not an object"
-    if names:
-        return list(names.values())
     if reason is None:
         raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a JSON object on a line for each product.")
     raise NotACatalog(

@@ -5,6 +5,7 @@ If the field cannot take the value, the functions raise ValueError with the reas
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,13 @@ MICROS = 1_000_000  # micros in a unit of a currency
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
+
+
+@dataclass(frozen=True)
+class FaultyValue:
+    """A value that a reader cannot convert. The field gets no value, and a warning with the reason."""
+
+    reason: str
 
 
 def is_empty(value: Any) -> bool:
@@ -117,6 +125,8 @@ def _texts(field: str, value: Any) -> Iterator[str]:
         yield _money(value)
     elif isinstance(value, Mapping) and (text := next(filter(None, map(value.get, TEXT_NAMES)), None)) is not None:
         yield from _texts(field, text)  # such as {"name": "Acme"} for a brand
+    elif isinstance(value, FaultyValue):
+        raise ValueError(value.reason)
     elif value is not None:
         raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
 

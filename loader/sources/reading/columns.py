@@ -32,7 +32,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
     "item_group_id": ("item_group_id", "parent_sku"),
-    "link": ("link", "url", "product_url", "permalink"),
+    "link": ("link", "url", "product_url", "permalink", "online_store_url"),
     "color": ("color", "colour", "colors", "colours"),
     "size": ("size", "sizes"),
     "material": ("material", "materials"),

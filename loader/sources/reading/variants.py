@@ -149,7 +149,10 @@ class _Product:
         images = [*own, *self._images]
         texts = [_alternative_text(image) for image in images if isinstance(image, Mapping)]
         distinct = [image for place, image in enumerate(images) if image not in images[:place]]
-        return {"images": distinct, "image_alt_text": list(dict.fromkeys(filter(None, texts)))}
+        found: Record = {"images": distinct}
+        if any(texts):
+            found["image_alt_text"] = list(dict.fromkeys(filter(None, texts)))
+        return found
 
 
 def _normalised(value: Mapping[str, Any]) -> Record:
@@ -226,8 +229,11 @@ def _availability(record: Record) -> str:
     if is_hidden or is_unpublished or _text(record.get("status")).lower() in NOT_SOLD:
         return "out_of_stock"
     quantity = stock_sign(_text(next((record[name] for name in QUANTITIES if name in record), None)))
-    if quantity is not None and all(record.get(name, True) not in NOT_TRACKED for name in TRACKERS):
-        may_backorder = record.get("inventory_policy") == "continue" or record.get("allow_backorder") is True
+    item = record.get("inventory_item")
+    is_tracked = not (isinstance(item, Mapping) and item.get("tracked") is False)
+    if quantity is not None and is_tracked and all(record.get(name, True) not in NOT_TRACKED for name in TRACKERS):
+        policy = _text(record.get("inventory_policy")).lower()
+        may_backorder = policy == "continue" or record.get("allow_backorder") is True
         return "in_stock" if quantity > 0 else "backorder" if may_backorder else "out_of_stock"
     for name in ("available", "available_for_sale"):
         said = str(record.get(name, "")).lower()

@@ -1,4 +1,4 @@
-"""HEIC images are opened under the limits of all other formats. Tests run where the package pillow-heif is installed."""
+"""HEIC images are opened under the limits of all other formats. The tests need the package pillow-heif."""
 
 from io import BytesIO
 from typing import Any

@@ -24,6 +24,31 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
+    # names in custom_attributes, the zeros of 18.000000, and a cost
+    "magento_rest.json": {
+        "small",
+        "special",
+        "price",
+        "000000",
+        "date",
+        "from",
+        "to",
+        "cost",
+        "7",
+        "50",
+        "gtin",
+        "keyword",
+        "thumbnail",
+        "no",
+        "selection",
+        "mpn",
+        "brand",
+    },
+    # IDs of images, options, tags and the only price, and an amount whose unit is not known
+    "medusa_1_api.json": {"img", "opt", "optval", "ma", "3", "ptag"},
+    "medusa_2_api.json": {"img", "opt", "v1", "v2", "v3", "color", "1000"},
+    "shopify_bulk.jsonl": {"02t00", "00", "00z", "7", "77", "31", "mediaimage", "default"},
+    "woocommerce_rest.json": {"variable", "792", "793", "6", "pa", "supplier", "hidden", "ltd"},
     "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
     "merchant_odd.xml": {"two", "ids"},  # the title of a rejected item
     "prestashop_de.csv": {"2", "neu"},  # the position of a feature, and the condition, which is stored in English
@@ -96,7 +121,8 @@ def cells(path: Path) -> Iterator[Cell]:
         yield from cells_of_xml(path)
     else:
         document = json.loads(path.read_text(encoding="utf-8"))
-        yield from cells_of_json(document.get("products", document.get("@graph")), "", 0)
+        members = document if isinstance(document, list) else document.get("products", document.get("@graph"))
+        yield from cells_of_json(members if members is not None else document["items"], "", 0)
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -1,0 +1,104 @@
+"""Puts objects together that belong together, such as a product and its variants, in bounded memory."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from db.errors import LoaderError
+from loader.rejects import Reject
+from loader.sources.api.platform import ApiPlatform, Record
+
+DEEPEST = 8  # levels; objects nested deeper than this are not put together
+
+
+class LinkedObjects:
+    """Keeps the objects of a file in a temporary SQLite database, and yields them put together and translated, as often
+    as needed.
+
+    `read` yields the line and value of each object. If reading fails, the error is raised behind the objects.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[tuple[int, Any] | Reject]], platform: ApiPlatform) -> None:
+        self._read = read
+        self._platform = platform
+        self._error: LoaderError | None = None
+        self._store: sqlite3.Connection | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, Any] | Reject]:
+        """Yields each object that belongs to no other object, with its line, and the rejects."""
+        store = self._filled()
+        for number, line, value in store.execute("select number, line, value from object order by number"):
+            if value is None:
+                yield Reject(
+                    line, *store.execute("select sku, reason from reject where number = ?", (number,)).fetchone()
+                )
+            elif not self._belongs(number):
+                yield line, self._whole(number, json.loads(value))
+        if self._error is not None:
+            raise self._error
+
+    def _filled(self) -> sqlite3.Connection:
+        if self._store is not None:
+            return self._store
+        store = self._store = sqlite3.connect("", isolation_level=None)
+        store.execute("pragma journal_mode = off")
+        store.execute("begin")
+        store.execute("create table object (number integer primary key, line integer, value text, parent text)")
+        store.execute("create table reject (number integer primary key, sku text, reason text)")
+        store.execute("create table identifier (name text primary key, number integer) without rowid")
+        store.execute("create table child (name text primary key, parent integer, place integer) without rowid")
+        try:
+            for number, found in enumerate(self._read()):
+                self._keep(store, number, found)
+        except LoaderError as error:
+            self._error = error
+        store.execute("create index by_parent on object (parent, number) where parent is not null")
+        store.execute("create index of_children on child (parent, place)")
+        return store
+
+    def _keep(self, store: sqlite3.Connection, number: int, found: tuple[int, Any] | Reject) -> None:
+        if isinstance(found, Reject):
+            store.execute("insert into object values (?, ?, null, null)", (number, found.line))
+            store.execute("insert into reject values (?, ?, ?)", (number, found.sku, found.reason))
+            return
+        line, value = found
+        own, parent, children = "", "", []
+        if isinstance(value, dict):
+            own, parent = self._platform.identifier(value), self._platform.parent(value)
+            children = self._platform.children(value)
+        written = parent if parent and parent != own else None
+        store.execute("insert into object values (?, ?, ?, ?)", (number, line, json.dumps(value), written))
+        if own:
+            store.execute("insert or ignore into identifier values (?, ?)", (own, number))
+        for place, child in enumerate(children):
+            store.execute("insert or ignore into child values (?, ?, ?)", (child, number, place))
+
+    def _belongs(self, number: int) -> bool:
+        """Returns whether the object is a child of another object of the file."""
+        assert self._store is not None
+        found = self._store.execute(
+            "select 1 from object o join identifier i on i.name = o.parent where o.number = ? "
+            "union all select 1 from child c join identifier i on i.name = c.name "
+            "where i.number = ? and c.parent <> ?",
+            (number, number, number),
+        )
+        return found.fetchone() is not None
+
+    def _whole(self, number: int, value: Any, depth: int = 0) -> Any:
+        """Returns an object with the objects that belong to it. At depth 0, the result is translated."""
+        assert self._store is not None
+        if not isinstance(value, dict) or depth > DEEPEST:
+            return value
+        members: list[Record] = [
+            self._whole(child, json.loads(written), depth + 1)
+            for child, written in self._store.execute(
+                "select o.number, o.value from identifier i join object o on o.parent = i.name where i.number = ?1 "
+                "union all select o.number, o.value from child c join identifier i on i.name = c.name "
+                "join object o on o.number = i.number where c.parent = ?1 and o.number <> ?1",
+                (number,),
+            ).fetchall()
+        ]
+        if members:
+            return self._platform.nested(value, members)
+        return value if depth else self._platform.translated(value)

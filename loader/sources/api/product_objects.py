@@ -1,0 +1,74 @@
+"""Reads the products in the objects of a JSON file. An object may be written by a platform's API, or have variants."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+from db.errors import LoaderError
+from loader.rejects import Reject
+from loader.sources.api.linked_objects import LinkedObjects
+from loader.sources.api.magento import Magento
+from loader.sources.api.medusa import Medusa
+from loader.sources.api.platform import ApiPlatform
+from loader.sources.api.shopify import ShopifyBulk
+from loader.sources.api.woocommerce import WooCommerce
+from loader.sources.reading.columns import FieldColumns
+from loader.sources.reading.keyed import names_of
+from loader.sources.reading.variants import NestedVariants
+
+FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
+PLATFORMS: tuple[ApiPlatform, ...] = (ShopifyBulk(), Magento(), WooCommerce(), Medusa())
+Found = tuple[int, Any] | Reject  # the line and value of an object, or the reason why the object cannot be read
+
+
+def platform_of(records: Sequence[Mapping[str, Any]], mapping: FieldColumns) -> ApiPlatform | None:
+    """Returns the platform that wrote the objects. A mapping names the members of objects as they are in the file, so
+    objects are not translated if there is a mapping."""
+    if mapping:
+        return None
+    return next((each for each in PLATFORMS if any(map(each.recognises, records))), None)
+
+
+class ProductObjects:
+    """`read` yields the objects of the file from its start. It is called several times."""
+
+    def __init__(self, read: Callable[[], Iterator[Found]], mapping: FieldColumns) -> None:
+        self._read: Callable[[], Iterator[Found]] = read
+        first = list(islice(self._objects(read), FIRST_OBJECTS))
+        self._platform = platform_of(first, mapping)
+        if self._platform and self._platform.is_linked:
+            self._read = LinkedObjects(read, self._platform).__iter__
+            self._platform = None  # the linked objects are translated
+            first = list(islice(self._objects(self._read), FIRST_OBJECTS))
+        if self._platform:
+            first = [self._platform.translated(record) for record in first]
+        self._variants = NestedVariants(names_of(first), mapping)
+
+    def names(self) -> list[str]:
+        """Returns all names in the first products."""
+        with closing(self.records()) as records:
+            return names_of(islice(records, FIRST_OBJECTS))
+
+    def records(self) -> Generator[Mapping[str, Any]]:
+        """Yields the products without rejects. Stops without an error where the file cannot be read, because the load
+        itself reports that error."""
+        for record in self._objects(self._read):
+            yield from self.split(record)
+
+    def found(self) -> Iterator[Found]:
+        """Yields the objects of the file, and the rejects."""
+        return self._read()
+
+    def split(self, record: dict[str, Any]) -> Any:
+        """Returns the products of an object, with usual names."""
+        return self._variants.split(self._platform.translated(record) if self._platform else record)
+
+    @staticmethod
+    def _objects(read: Callable[[], Iterator[Found]]) -> Generator[dict[str, Any]]:
+        try:
+            for found in read():
+                if not isinstance(found, Reject) and isinstance(found[1], dict):
+                    yield found[1]
+        except LoaderError:
+            return
