@@ -5,7 +5,6 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from db.catalog.names import normalised
 from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject

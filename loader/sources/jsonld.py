@@ -43,16 +43,9 @@ FIELD_OF_NAME = {name: field for field, names in reversed(TEXTS.items()) for nam
     "aggregateRating": "rating, review_count",
 }  # fmt: skip
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
-OF_THE_GROUP = (
-    "hasVariant",
-    "variesBy",
-    "sku",
-    "productID",
-    "mpn",
-    "gtin",
-    "@id",
-    "@type",
-)  # the fields of a group that the variants of the group do not inherit
+# Members of a group that its variants do not inherit. They become attributes of the variants, such as `parent_mpn`.
+KEPT_OF_GROUP = ("sku", "productID", "mpn", "gtin", "gtin13", "gtin14", "gtin12", "gtin8", "isbn")
+OF_THE_GROUP = (*KEPT_OF_GROUP, "hasVariant", "variesBy", "@id", "@type")  # further members that are not inherited
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
 OF_A_RATING = frozenset(("@type", "ratingValue", "bestRating", "reviewCount"))
 OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))
@@ -117,6 +110,7 @@ def products(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         variants = [member for member in _list(value.get("hasVariant")) if isinstance(member, dict) and len(member) > 1]
         if "ProductGroup" in kinds and variants:
             shared = {name: member for name, member in value.items() if name not in OF_THE_GROUP}
+            shared |= {f"parent_{name}": value[name] for name in KEPT_OF_GROUP if name in value}
             for variant in variants:
                 yield {**shared, **variant}
         elif kinds & KINDS:

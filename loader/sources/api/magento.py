@@ -23,7 +23,7 @@ NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # the price 0 of these t
 OF_THE_PARENT = (
     "id", "sku", "price", "status", "visibility", "type_id", "created_at", "updated_at", "weight", "special_price",
     "special_from_date", "special_to_date", "msrp", "url_key", "availability", "quantity", "stock_item", "gtin", "ean",
-    "upc", "barcode", "isbn", "configurable_product_links", "required_options", "has_options", "image_alt_text",
+    "upc", "barcode", "isbn", "mpn", "configurable_product_links", "required_options", "has_options", "image_alt_text",
 )  # fmt: skip
 
 

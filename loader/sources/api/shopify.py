@@ -4,8 +4,8 @@ which it belongs in `__parentId`."""
 from collections.abc import Mapping
 from typing import Any
 
+from db.catalog.names import normalised
 from loader.sources.api.platform import ApiPlatform, Record, text
-from loader.sources.reading.columns import normalised
 
 PARENT = "__parentId"
 GID = "gid://shopify/"

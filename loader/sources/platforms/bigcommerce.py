@@ -17,7 +17,15 @@ from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, stock_sign, whole_number
-from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
+from loader.sources.reading.platform_table import (
+    Cells,
+    PlatformTable,
+    offer,
+    parent_attributes,
+    price_in_cents,
+    product,
+    set_options,
+)
 
 NAMES = {
     "item": ("item_type", "item"),
@@ -60,11 +68,15 @@ IMAGE = re.compile(
 )
 CONTROL = re.compile(r"\[[A-Z]+\]")  # "[RB]" in "[RB]Color=Red" is the control that the shop shows for the option
 CUSTOM_FIELD = re.compile(r'"([^"=]+)=([^"]*)"|([^;\n="]+)=([^;\n]*)')
-OF_EACH_SKU = frozenset((
-    "item_type", "item", "product_id", "id", "product_name", "name", "product_code/sku", "product_sku", "sku",
+# Cells of a product that its SKUs do not inherit. They become attributes of the SKUs, such as `parent_gtin`.
+KEPT_OF_PRODUCT = (
     "gps_global_trade_item_number", "global_trade_number", "gtin", "product_upc/ean", "upc/ean", "current_stock_level",
-    "current_stock", "stock_level", "low_stock_level", "low_stock", "options", "variant_image_url",
-    "bin_picking_number", "gps_manufacturer_part_number", "manufacturer_part_number",
+    "current_stock", "stock_level", "low_stock_level", "low_stock", "options", "bin_picking_number",
+    "gps_manufacturer_part_number", "manufacturer_part_number",
+)  # fmt: skip
+OF_EACH_SKU = frozenset((
+    *KEPT_OF_PRODUCT, "item_type", "item", "product_id", "id", "product_name", "name", "product_code/sku",
+    "product_sku", "sku", "variant_image_url",
 ))  # fmt: skip
 
 
@@ -139,8 +151,10 @@ def _row(
     images = [(cells.take(NAMES["variant_image"]), ""), *_images(cells), *images]
     for name in [name for name in cells if IMAGE.fullmatch(name)]:
         del cells[name]
+    kept = parent_attributes(of_all, KEPT_OF_PRODUCT, NAMES)
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
     if cells.see(NAMES["price"]):  # the sale price and the compare price of the product belong to the product's price
+        kept |= parent_attributes(of_all, (*NAMES["price"], *NAMES["sale_price"], *NAMES["compare_at_price"]), NAMES)
         for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
             inherited.pop(name, None)
     merged = Cells(inherited | cells)
@@ -168,7 +182,7 @@ def _row(
     }
     custom = _custom_fields(merged.take(NAMES["fields"]))
     keywords = words(merged.take(NAMES["keywords"]))
-    attributes: dict[str, Any] = {**merged, "keywords": keywords, "rules": rules}
+    attributes: dict[str, Any] = {**kept, **merged, "keywords": keywords, "rules": rules}
     attributes["image_description"] = [description for _, description in images if description]
     attributes["product_types"] = categories if len(categories) > 1 else []
     if "product_id" not in attributes and of_all.see(NAMES["id"]):

@@ -1,4 +1,4 @@
-"""Reads Magento 2's and Adobe Commerce's product export.
+"""Reads the product export of Magento 2 and Adobe Commerce, and of Magento 1.
 
 If a variant lacks a cell, it gets the cell of its configurable product. A configurable product with variants in the
 file is not loaded itself. The rows of store views become the attribute `store_views` of their product.
@@ -12,9 +12,18 @@ from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
+from loader.sources.platforms.magento_1 import CATEGORIES, combined, is_magento_1, more_of
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, is_true, stock_sign
-from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
+from loader.sources.reading.platform_table import (
+    Cells,
+    PlatformTable,
+    offer,
+    parent_attributes,
+    price_in_cents,
+    product,
+    set_options,
+)
 from loader.sources.reading.stored_rows import StoredRows
 
 IMAGES = ("base_image", "image", "small_image", "thumbnail_image", "thumbnail", "swatch_image", "additional_images")
@@ -23,7 +32,7 @@ NAMES = {
     "title": ("name",),
     "description": ("description", "short_description"),
     "brand": ("manufacturer", "brand"),
-    "product_type": ("categories", "category_ids"),
+    "product_type": ("categories", CATEGORIES, "category_ids"),
     "price": ("price",),
     "sale_price": ("special_price",),
     "sale_starts_at": ("special_price_from_date", "special_from_date"),
@@ -40,7 +49,7 @@ NAMES = {
     "visibility": ("visibility",),
     "quantity": ("qty",),
     "in_stock": ("is_in_stock",),
-    "backorders": ("allow_backorders",),
+    "backorders": ("allow_backorders", "backorders"),
     "manage_stock": ("manage_stock",),
     "store_view": ("store_view_code", "_store"),
     "labels": ("configurable_variation_labels",),
@@ -54,16 +63,22 @@ SHOWN = {
     "store_view": "attributes.store_views",
     **dict.fromkeys(("online", "visibility", "in_stock", "backorders", "manage_stock"), "availability"),
 }
-# Cells of a configurable product that its variants do not inherit
+# Cells of a configurable product that its variants do not inherit. They become attributes of the variants, such as
+# `parent_gtin`.
+KEPT_OF_PARENT = (
+    "price", "special_price", "special_price_from_date", "special_price_to_date", "special_from_date",
+    "special_to_date", "msrp_price", "msrp", "url_key", "qty", "created_at", "updated_at", "weight", *NAMES["gtin"],
+    *NAMES["mpn"],
+)  # fmt: skip
+# Further cells that are not inherited, because other fields of a variant are made of them
 OF_THE_PARENT = frozenset((
-    "sku", "name", "product_type", "type", "price", "special_price", "special_price_from_date",
-    "special_price_to_date", "special_from_date", "special_to_date", "msrp_price", "msrp", "url_key", "visibility",
-    "product_online", "qty", "is_in_stock", "configurable_variations", "configurable_variation_labels",
-    "additional_attributes", *IMAGES, "created_at", "updated_at", "weight",
+    *KEPT_OF_PARENT, "sku", "name", "product_type", "type", "_type", "visibility", "product_online", "status",
+    "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,
 ))  # fmt: skip
 # "color=Blue"; a value in quotes may have commas and equals signs
 PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
+OF_OPTIONS = ("color", "size", "material")
 # A time of 0:00 after the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
 WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")
 
@@ -72,6 +87,7 @@ def recognises(head: FileHead) -> bool:
     names = set(map(normalised, head.header))
     return {"sku", "name"} <= names and bool(
         {"additional_attributes", "configurable_variations", "attribute_set_code", "product_websites"} & names
+        or is_magento_1(names)
     )
 
 
@@ -83,8 +99,9 @@ class MagentoSource(PlatformTable):
     needed = ("sku", "title")
 
     def rows(self) -> Iterator[RawProduct | Reject]:
+        records = combined(self.records()) if is_magento_1(set(self._names)) else self.records()
         with StoredRows() as stored:
-            for found in self.records():
+            for found in records:
                 if isinstance(found, Reject):
                     yield found
                     continue
@@ -129,38 +146,44 @@ def _views(stored: StoredRows, sku: str) -> dict[str, Cells]:
 
 
 def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells]) -> RawProduct:
-    of_parent = parent or Cells()
-    availability = _availability(cells, of_parent)
-    images = [*_images(cells), *_images(of_parent)]
-    additional = _pairs(of_parent.see(NAMES["additional"])) | _pairs(cells.take(NAMES["additional"]))
-    options = _variations(of_parent).get(cells.see(NAMES["sku"]), {}) if parent else {}
-    whole = Cells({name: cell for name, cell in of_parent.items() if name not in OF_THE_PARENT} | cells)
+    of_all = parent or Cells()
+    availability = _availability(cells, of_all)
+    more = more_of(cells, of_all)
+    images = [*_images(cells), *_images(of_all)]
+    inherited = Cells(_pairs(of_all.see(NAMES["additional"])))
+    of_the_parent = parent_attributes(Cells(inherited | of_all), KEPT_OF_PARENT, NAMES)
+    additional = {name: value for name, value in inherited.items() if name not in OF_THE_PARENT}
+    additional |= _pairs(cells.take(NAMES["additional"]))
+    options = _variations(of_all).get(cells.see(NAMES["sku"]), {}) if parent else {}
+    whole = Cells({name: cell for name, cell in of_all.items() if name not in OF_THE_PARENT} | cells)
     extra = Cells({name: value for name, value in additional.items() if value})
     categories = _categories(whole.take(NAMES["product_type"]))
     kind = whole.take(NAMES["kind"])
     is_zero = stock_sign(whole.see(NAMES["price"])) == 0  # a bundle with price 0 costs the sum of its parts
     fields = {
         "sku": whole.take(NAMES["sku"]),
-        "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),
+        "title": whole.take(NAMES["title"]) or of_all.see(NAMES["title"]),
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": whole.take(NAMES["brand"]) or extra.take(NAMES["brand"]),
         "product_type": max(categories, key=lambda category: category.count(" > "), default=""),
         "price": "" if kind == "bundle" and is_zero else price_in_cents(whole, NAMES["price"]),
         "gtin": whole.take(NAMES["gtin"]) or extra.take(NAMES["gtin"]),
         "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
-        "item_group_id": of_parent.see(NAMES["sku"]),
+        "item_group_id": of_all.see(NAMES["sku"]),
         "availability": availability,
         **offer(whole, NAMES),
     }
     fields["sale_ends_at"] = WITHOUT_TIME.sub("", fields["sale_ends_at"])
-    attributes: dict[str, Any] = {**whole, "type": kind, "store_views": views}
+    attributes: dict[str, Any] = {**of_the_parent, **whole, **more, "type": kind, "store_views": views}
     attributes["product_types"] = categories if len(categories) > 1 else []
     attributes["keywords"] = [word.strip() for word in whole.take(NAMES["keywords"]).split(",") if word.strip()]
     for name in NAMES["keywords"]:
         attributes.pop(name, None)
-    if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
-        attributes["parent_title"] = of_all
-    set_options(fields, attributes, {name: _values(value) for name, value in {**extra, **options}.items()})
+    if (title := of_all.see(NAMES["title"])) not in fields["title"]:
+        attributes["parent_title"] = title
+    own = {name: whole[name] for name in OF_OPTIONS if name in whole}  # Magento 1 has columns of attributes
+    named = {name: _values(value) for name, value in {**own, **extra, **options}.items()}
+    set_options(fields, attributes, named | {name: more[name] for name in OF_OPTIONS if name in more})
     return product(fields, images, attributes, line)
 
 
@@ -179,7 +202,8 @@ def _values(cell: str) -> list[str]:
 def _categories(cell: str) -> list[str]:
     """Returns the categories below the root category, such as "Gear > Bags"."""
     found = []
-    for path in cell.split(","):
+    # Magento 1 writes each category on a row of its own, and `magento_1` puts the rows on lines.
+    for path in cell.split("\n" if "\n" in cell else ","):
         levels = [level.strip() for level in path.split("/") if level.strip()]
         below = (
             levels[1:] if len(levels) > 1 and re.match(r"default categor|root catalog", levels[0].lower()) else levels

@@ -14,7 +14,15 @@ from loader.sources.platforms.woocommerce_headers import english
 from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, is_true, stock_sign
-from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
+from loader.sources.reading.platform_table import (
+    Cells,
+    PlatformTable,
+    offer,
+    parent_attributes,
+    price_in_cents,
+    product,
+    set_options,
+)
 from loader.sources.reading.stored_rows import StoredRows
 
 NAMES = {
@@ -30,6 +38,7 @@ NAMES = {
     "sale_starts_at": ("date_sale_price_starts",),
     "sale_ends_at": ("date_sale_price_ends",),
     "gtin": ("gtin,_upc,_ean,_or_isbn", "gtin", "ean"),
+    "mpn": ("mpn",),
     "image": ("images",),
     "keywords": ("tags",),
     "parent": ("parent",),
@@ -52,11 +61,15 @@ TEXTS = frozenset(("description", "short_description", "purchase_note"))
 FORMULAS = ("'=", "'+", "'-", "'@")
 # Columns, in any language, that no other platform has
 SIGNS = frozenset(("visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?"))
-# Cells of a parent that its variations do not inherit
+# Cells of a parent that its variations do not inherit. They become attributes of the variations, such as `parent_id`.
+KEPT_OF_PARENT = (
+    "id", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "mpn", "stock", "low_stock_amount", "regular_price", "sale_price",
+    "date_sale_price_starts", "date_sale_price_ends", "position",
+)  # fmt: skip
+# Further cells that are not inherited, because other fields of a variation are made of them
 OF_THE_PARENT = frozenset((
-    "id", "type", "sku", "name", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "in_stock?", "stock", "low_stock_amount",
-    "backorders_allowed?", "regular_price", "sale_price", "date_sale_price_starts", "date_sale_price_ends", "images",
-    "parent", "position", "published", "visibility_in_catalog",
+    *KEPT_OF_PARENT, "type", "sku", "name", "in_stock?", "backorders_allowed?", "images", "parent", "published",
+    "visibility_in_catalog",
 ))  # fmt: skip
 
 
@@ -128,36 +141,37 @@ def _has_variations(stored: StoredRows, cells: Cells) -> bool:
 
 
 def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
-    of_parent = parent or Cells()
-    options = _options(of_parent, cells)
+    of_all = parent or Cells()
+    options = _options(of_all, cells)
     written = cells.see(NAMES["parent"])
     if parent is not None:
         cells.take(NAMES["parent"])
-    availability = _availability(cells, of_parent)
-    images = [*_images(cells), *_images(of_parent)]
+    availability = _availability(cells, of_all)
+    images = [*_images(cells), *_images(of_all)]
     whole = Cells(
-        {name: cell for name, cell in of_parent.items() if name not in OF_THE_PARENT and not ATTRIBUTE.fullmatch(name)}
+        {name: cell for name, cell in of_all.items() if name not in OF_THE_PARENT and not ATTRIBUTE.fullmatch(name)}
         | {name: cell for name, cell in cells.items() if not ATTRIBUTE.fullmatch(name)}
     )
     categories = _list(whole.take(NAMES["product_type"]))
     fields = {
-        "title": whole.take(NAMES["title"]) or of_parent.see(NAMES["title"]),
+        "title": whole.take(NAMES["title"]) or of_all.see(NAMES["title"]),
         "sku": whole.take(NAMES["sku"]),
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": "/".join(_list(whole.take(NAMES["brand"]))),
         "product_type": categories[0] if categories else "",
         "price": price_in_cents(whole, NAMES["price"]) or whole.take(NAMES["sale_price"]),
         "gtin": whole.take(NAMES["gtin"]),
+        "mpn": whole.take(NAMES["mpn"]),
         "link": whole.take(NAMES["link"]),
-        "item_group_id": of_parent.see(NAMES["sku"]) or written.removeprefix("id:"),
+        "item_group_id": of_all.see(NAMES["sku"]) or written.removeprefix("id:"),
         "availability": availability,
         **offer(whole, NAMES),
     }
-    attributes: dict[str, Any] = dict(whole)
+    attributes: dict[str, Any] = {**parent_attributes(of_all, KEPT_OF_PARENT, NAMES), **whole}
     attributes["keywords"] = _list(whole.get("tags", ""))
     attributes.pop("tags", None)
-    if (of_all := of_parent.see(NAMES["title"])) not in fields["title"]:
-        attributes["parent_title"] = of_all
+    if (title := of_all.see(NAMES["title"])) not in fields["title"]:
+        attributes["parent_title"] = title
     attributes["product_types"] = categories if len(categories) > 1 else []
     set_options(fields, attributes, options)
     return product(fields, images, attributes, line)

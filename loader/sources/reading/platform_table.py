@@ -121,6 +121,18 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
     )
 
 
+def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Returns the cells in `names`, which a variant does not inherit from its parent, as attributes of the variant. The
+    attributes have names such as `parent_gtin`, by the field of the column in `fields`, or by the column."""
+    short = {name: field for field in ("gtin", "mpn") for name in fields.get(field, ())}
+    found: dict[str, str] = {}
+    for name in names:
+        if name in parent:
+            key = f"parent_{short.get(name, name)}"
+            found[f"parent_{name}" if key in found else key] = parent[name]
+    return found
+
+
 def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
     """Removes and returns a price. Some platforms write prices without taxes with four or six decimals, which are
     rounded to two. If the rounding changes the price, the cell is not removed, so that the exact price becomes an

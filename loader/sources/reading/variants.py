@@ -21,6 +21,8 @@ IMAGES = ("variant_image", *USUAL_NAMES["image"])
 OPTIONS = ("selected_options", "option_values", "options", "attributes")
 LABELS = ("name", "title", "option_display_name", "attribute", "key")
 VALUES = ("value", "label", "option", "values")
+# Members of a product that identify one of several variants, and so none of them
+OF_THE_PRODUCT = ("sku", "gtin", "ean", "upc", "isbn", "barcode", "mpn")
 QUANTITIES = ("inventory_quantity", "inventory_level")
 TRACKERS = ("inventory_management", "manage_inventory", "inventory_tracking")
 NOT_TRACKED = (None, False, "", "none")
@@ -62,6 +64,9 @@ class _Product:
         self._in_cents = "price_varies" in product  # only Shopify's product.js has this member
         if any(self._labels):
             del product["options"]
+        for name in OF_THE_PRODUCT if self._several else ():
+            if name in product:
+                product[f"product_{name}"] = product.pop(name)
         self._images = [image for name in IMAGES for image in _listed(product.pop(name, None))]
         self._product = product
 

@@ -97,7 +97,7 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_take_what_
         availability="in_stock",
         quantity=100,
         gtin="4006381333931",
-        mpn="RT-12",
+        product_mpn="RT-12",
         product_ean="4006381333924",
         item_group_id="WS12",
         images=["w/s/ws12-blue.jpg", "w/s/ws12-blue-back.jpg", "w/s/ws12-main.jpg"],

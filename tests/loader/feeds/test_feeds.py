@@ -114,6 +114,7 @@ def test_columns_are_mapped_to_fields_in_every_format_that_names_its_columns(suf
         ('{\n "id": 1,\n "title": "a"\n}', Format.JSON),
         ("ID,Type,SKU,Name,Published,Regular price,Categories\n", Format.WOOCOMMERCE),
         ("sku,attribute_set_code,product_type,name\n", Format.MAGENTO),
+        ("sku,_store,_attribute_set,_type,_category,name\n", Format.MAGENTO),
         ("ID;Actif (0/1);Nom *;Catégories (x,y,z...);Référence;Prix HT\n", Format.PRESTASHOP),
         ("Produkt-ID;Aktiv (0/1);Name *;Kategorien (x,y,z...);Artikel-Nr.;Menge\n", Format.PRESTASHOP),
         ("Product Id,Product Handle,Product Title,Variant SKU\n", Format.MEDUSA),
