@@ -8,9 +8,9 @@ from typing import Any
 
 from db.catalog.names import normalised, plain_words
 
-# The words of an attribute's name, without accents, decide whether the attribute is private. It is private if it has
-# one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a word
-# of REVIEWS. A name with one of PUBLIC_WORDS is public.
+# The words of an attribute's name, without accents, decide whether the attribute is private. A name is private if it
+# has one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a
+# word of REVIEWS. A name with one of PUBLIC_WORDS is public in any case.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
@@ -79,9 +79,11 @@ class PublicAttributes:
         return normalised(name) in self._ignored
 
     def of(self, value: Any, path: str = "") -> Any:
-        """Returns a value without the private and ignored members of its objects. `path` has the names of the objects
-        that contain the value. They are needed because the author of a review is private, but the author of a book is
-        not."""
+        """Returns a value without the private and ignored members of its objects.
+
+        `path` has the names of the objects that contain the value. These names are needed, because the author of a
+        review is private, but the author of a book is not.
+        """
         if isinstance(value, list):
             return [self.of(member, path) for member in value if not self._is_private_pair(member)]
         if not isinstance(value, dict):

@@ -32,6 +32,6 @@ _OFFERS = text(
 
 
 def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
-    """Return, by product id, the offers of the products whose price is reduced, or comes from a sale alone."""
+    """Return, by product id, the offers of the products whose price is reduced or is only a sale price."""
     rows = conn.execute(_OFFERS, {"products": list(products)})
     return {row.product_id: Offer(row.price, row.before) for row in rows}

@@ -66,7 +66,7 @@ def _add_offer_columns(operations: Operations, _: AddOfferColumns) -> None:
 
 
 def _widen_price_index(operations: Operations) -> None:
-    """Build the new index beside the old index, so that searches always have one."""
+    """Build the new index beside the old index, so that searches always have an index."""
     bind = operations.get_bind()
     columns = "select indnkeyatts from pg_index where indexrelid = to_regclass(:name)"
     if bind.scalar(text(columns), {"name": f"shop.{PRICE_INDEX}"}) == 2:
