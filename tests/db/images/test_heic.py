@@ -1,4 +1,4 @@
-"""HEIC images are opened under the limits of all other formats. The tests need the package pillow-heif."""
+"""HEIC images are opened with the same limits as images of other formats. The tests need the package pillow-heif."""
 
 from io import BytesIO
 from typing import Any
@@ -28,7 +28,7 @@ def heic(*images: Image.Image, **options: Any) -> bytes:
     [
         (Image.new("RGB", (64, 48), "red"), (255, 0, 0)),
         (Image.new("L", (64, 48), 128), (128, 128, 128)),
-        (Image.new("RGBA", (64, 48), (255, 0, 0, 0)), (255, 255, 255)),  # transparent parts are white
+        (Image.new("RGBA", (64, 48), (255, 0, 0, 0)), (255, 255, 255)),  # transparent pixels become white
         (Image.fromarray(np.full((48, 64), 40_000, np.uint16)), (156, 156, 156)),  # 16 bits a channel
     ],
     ids=["rgb", "gray", "transparent", "16 bits"],
@@ -82,7 +82,7 @@ def test_an_image_that_declares_a_wrong_size_is_refused_or_has_the_declared_size
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9])
-def test_a_cut_image_is_refused(share: float) -> None:
+def test_a_truncated_image_is_refused(share: float) -> None:
     data = heic(Image.fromarray(np.random.default_rng(7).integers(0, 255, (64, 64, 3), dtype=np.uint8)))
     with pytest.raises(ImageRejected, match="a damaged image"):
         open_image(data[: int(len(data) * share)], MAX_PIXELS)

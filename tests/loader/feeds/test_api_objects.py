@@ -1,4 +1,4 @@
-"""The JSON of the APIs of WooCommerce, Magento 2, Medusa and Shopify is read by the names that these APIs document."""
+"""The loader reads the JSON of the APIs of WooCommerce, Magento 2, Medusa and Shopify by the documented names."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def assert_has(product: dict[str, Any], **expected: Any) -> None:
     assert {name: product.get(name, attributes.get(name)) for name in expected} == expected
 
 
-def test_variations_of_woocommerce_take_what_they_lack_from_their_product():
+def test_variations_of_woocommerce_inherit_missing_values_from_their_product():
     found, reasons = read(FIXTURES / "woocommerce_rest.json")
     assert (list(found), reasons) == (["LS-S", "796", "800"], [])
     assert_has(
@@ -77,7 +77,7 @@ def test_variations_of_woocommerce_take_what_they_lack_from_their_product():
     assert_has(found["800"], description="A mug", price=Decimal("12.00"), availability="out_of_stock", rating=None)
 
 
-def test_a_woocommerce_product_without_its_variations_is_loaded_itself(tmp_path: Path):
+def test_a_woocommerce_product_is_loaded_as_one_product_if_its_variations_are_missing(tmp_path: Path):
     rows = json.loads((FIXTURES / "woocommerce_rest.json").read_text())
     found, _ = of([rows[0]], tmp_path)
     assert_has(found["LS"], price=Decimal("40.00"), gtin="4006381333931", variations=[795, 796])
@@ -86,7 +86,7 @@ def test_a_woocommerce_product_without_its_variations_is_loaded_itself(tmp_path:
     assert reasons == []
 
 
-def test_custom_attributes_and_stock_of_magento_are_read_and_variants_take_what_they_lack():
+def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_missing_values():
     found, reasons = read(FIXTURES / "magento_rest.json")
     assert (list(found), reasons) == (["WS12-XS", "WS12-S", "24-MB01", "24-MB02"], [])
     assert_has(
@@ -104,19 +104,19 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_take_what_
         image_alt_text=["Blue", "Blue back"],
         keywords=["tee", "radiant"],
         url_key="radiant-tee-xs-blue",
-        color=None,  # 50 is the number of a choice
+        color=None,  # 50 is the ID of an option and not a color
         color_option="50",
         brand=None,
         manufacturer_option="12",
     )
-    assert str(found["WS12-XS"]["sale_ends_at"]) == "2026-04-30 23:59:59+00:00"  # the last day counts
+    assert str(found["WS12-XS"]["sale_ends_at"]) == "2026-04-30 23:59:59+00:00"  # the sale includes the last day
     assert_has(found["WS12-S"], availability="out_of_stock", climate="All weather", images=["w/s/ws12-main.jpg"])
     assert_has(found["24-MB01"], description="A bag", brand="Acme", color="Night blue", availability="backorder")
     assert_has(found["24-MB02"], price=Decimal("12.35"), exact_price="12.3456", availability="out_of_stock")
     assert not any("cost" in name for product in found.values() for name in product["attributes"])
 
 
-def test_a_configurable_product_of_magento_without_its_variants_is_loaded_itself(tmp_path: Path):
+def test_a_configurable_product_of_magento_is_loaded_as_one_product_if_its_variants_are_missing(tmp_path: Path):
     items = json.loads((FIXTURES / "magento_rest.json").read_text())["items"]
     found, reasons = of(items[2:4], tmp_path, "goods.jsonl")
     assert (list(found), reasons) == (["WS12", "24-MB01"], [])
@@ -138,7 +138,7 @@ def test_the_amounts_of_medusa_1_are_in_the_smallest_unit_of_the_currency():
     assert_has(found["MUG-2"], price=Decimal("1500.00"), currency="JPY", availability="backorder", size="Big")
 
 
-def test_the_amounts_of_medusa_2_are_in_the_currency_and_an_unclear_amount_is_dropped_with_a_warning():
+def test_the_amounts_of_medusa_2_are_in_the_currency_and_an_ambiguous_amount_is_dropped_with_a_warning():
     found, reasons = read(FIXTURES / "medusa_2_api.json")
     assert_has(found["SWEAT-B"], price=Decimal("10.00"), currency="EUR", color="Black", quantity=4)
     assert_has(found["SWEAT-W"], price=Decimal("12.00"), sale_price=Decimal("9.99"), color="White")
@@ -155,16 +155,21 @@ def test_the_amounts_of_medusa_2_are_in_the_currency_and_an_unclear_amount_is_dr
         ({"amount": 1500, "currency_code": "kwd", "price_list_id": None}, "1.50"),
         ({"id": "price_1", "amount": 1999, "currency_code": "eur"}, "1999.00"),
         ({"amount": 19, "currency_code": "eur", "raw_amount": {"value": "19", "precision": 20}}, "19.00"),
-        ({"amount": 19.5, "currency_code": "eur"}, "19.50"),  # the smallest unit has no decimals
+        ({"amount": 19.5, "currency_code": "eur"}, "19.50"),  # an amount in the smallest unit has no decimals
         ({"amount": 1999, "currency_code": "jpy"}, "1999.00"),  # the yen has no smaller unit
         ({"amount": 1999, "currency_code": "eur"}, None),
-        ({"id": "ma_1", "amount": 1999, "currency_code": "eur", "rules": {}}, None),  # contradicts itself
+        (
+            {"id": "ma_1", "amount": 1999, "currency_code": "eur", "rules": {}},
+            None,
+        ),  # the ID is of Medusa 1, and `rules` is of Medusa 2
         ({"id": "ma_1", "amount": "free", "currency_code": "eur"}, None),
         ({"id": "ma_1", "amount": None, "currency_code": "eur"}, None),
         ({"id": "ma_1", "amount": 1999, "currency_code": "eur", "min_quantity": 10}, "no price"),
     ],
 )
-def test_members_of_a_medusa_price_decide_its_unit(price: dict[str, Any], expected: str | None, tmp_path: Path):
+def test_the_members_of_a_medusa_price_decide_the_unit_of_the_amount(
+    price: dict[str, Any], expected: str | None, tmp_path: Path
+):
     variant = {"id": "variant_1", "sku": "A", "title": "A", "prices": [price]}
     product = {"id": "prod_1", "title": "Mug", "handle": "mug", "is_giftcard": False, "thumbnail": None}
     found, reasons = of({"products": [{**product, "variants": [variant]}]}, tmp_path)
@@ -175,7 +180,7 @@ def test_members_of_a_medusa_price_decide_its_unit(price: dict[str, Any], expect
         assert found["A"]["attributes"]["prices"] == [price]
 
 
-def test_the_lines_of_a_shopify_bulk_operation_are_put_together():
+def test_the_lines_of_a_shopify_bulk_operation_are_joined_to_products():
     found, reasons = read(FIXTURES / "shopify_bulk.jsonl")
     assert (list(found), reasons) == (["LS-S", "LS-B", "gift-card"], [])
     assert_has(
@@ -188,14 +193,14 @@ def test_the_lines_of_a_shopify_bulk_operation_are_put_together():
         image_alt_text=["Shirt front"],
         collections=[{"id": "gid://shopify/Collection/7", "title": "Summer wear", "handle": "summer-wear"}],
     )
-    # The variant and its metafield stand behind lines of another product.
+    # The variant and its metafield come after lines of another product.
     assert_has(found["LS-B"], availability="backorder", color="Blue")
     assert_has(found["LS-B"], metafields=[{"namespace": "care", "key": "washing", "value": "cold"}])
     assert_has(found["gift-card"], availability="out_of_stock")
     assert not any("cost" in str(product["attributes"]).lower() for product in found.values())
 
 
-def test_bulk_lines_with_odd_parents_are_loaded_or_rejected_with_a_reason(tmp_path: Path):
+def test_bulk_lines_with_missing_or_circular_parents_are_loaded_or_rejected_with_a_reason(tmp_path: Path):
     product = {"id": "gid://shopify/Product/1", "title": "Mug", "handle": "mug"}
     variant = {"id": "gid://shopify/ProductVariant/2", "sku": "M", "price": "9.00"}
     image = {"src": "https://cdn.example/m.jpg", "altText": "Mug", "__parentId": product["id"]}
@@ -220,7 +225,7 @@ def test_bulk_lines_with_odd_parents_are_loaded_or_rejected_with_a_reason(tmp_pa
     assert len(reasons) == 1 and "not JSON" in reasons[0]
 
 
-def test_a_mapping_reads_the_objects_of_an_api_as_they_are(tmp_path: Path):
+def test_a_mapping_reads_each_object_of_an_api_as_one_product(tmp_path: Path):
     rows = json.loads((FIXTURES / "woocommerce_rest.json").read_text())
     found, _ = of(rows, tmp_path, mapping={"sku": "id", "price": "price"})
     assert list(found) == ["794", "795", "796", "800"]

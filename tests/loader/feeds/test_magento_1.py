@@ -1,4 +1,4 @@
-"""In Magento 1's export, rows with an empty SKU continue the product above them."""
+"""In an export of Magento 1, a row with an empty SKU continues the product above the row."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ def written(tmp_path: Path, *rows: str) -> tuple[dict[str, RawProduct], list[Rej
     return rows_of(tmp_path / "goods.csv")
 
 
-def test_rows_below_a_product_have_its_categories_images_options_and_store_views():
+def test_rows_below_a_product_add_categories_and_images_and_options_and_store_views():
     assert open_source(FIXTURE).name == "magento"
     products, rejects = rows_of(FIXTURE)
     assert (list(products), rejects) == (["shirt-red-m", "shirt-blue-l", "mug"], [])
@@ -76,7 +76,7 @@ def test_values_of_a_multiple_choice_on_several_rows_become_a_list(tmp_path: Pat
     assert products["b"].fields["color"] == "Green"
 
 
-def test_a_magento_2_export_still_rejects_a_row_without_a_sku(tmp_path: Path):
+def test_a_row_without_a_sku_in_a_magento_2_export_does_not_continue_a_product(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,name,attribute_set_code\na,A,Default\n,B,Default\n")
     rows = list(open_source(tmp_path / "goods.csv").rows())
     assert [row.fields.get("sku") for row in rows if isinstance(row, RawProduct)] == ["a", None]

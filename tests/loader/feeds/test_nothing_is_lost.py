@@ -46,7 +46,7 @@ STRUCTURE = {
         "mpn",
         "brand",
     },
-    # IDs of images, options, tags and the only price, and an amount whose unit is not known
+    # IDs of images, options, tags and prices, and an amount whose unit is unknown
     "medusa_1_api.json": {"img", "opt", "optval", "ma", "3", "ptag"},
     "medusa_2_api.json": {"img", "opt", "v1", "v2", "v3", "color", "1000"},
     "shopify_bulk.jsonl": {"02t00", "00", "00z", "7", "77", "31", "mediaimage", "default"},
@@ -148,8 +148,8 @@ def words(text: str) -> set[str]:
 def lost_cells(path: Path) -> list[Cell]:
     """Returns the cells that are neither in a product nor reported.
 
-    The words of a cell must be in the product of its line. The line may have no product, such as the row of a parent
-    or of an image, or may not be known. Then the words of each part of the cell must be in one product of the file.
+    If the line of a cell has a product, the words of the cell must be in this product. If the line is unknown or has no
+    product, such as the row of an image, the words of each part of the cell must be in one product of the file.
     """
     source = open_source(path)
     products: list[set[str]] = []
@@ -194,7 +194,9 @@ def test_each_cell_of_a_fixture_is_loaded_or_reported(name: str, tmp_path: Path)
     assert lost_cells(path) == []
 
 
-def test_a_cell_that_only_another_row_has_counts_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_cell_whose_words_are_only_in_the_product_of_another_row_counts_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "goods.csv").write_text("sku,title,colour\n1,Red mug,Red\n2,Blue mug,Red\n")
     assert lost_cells(tmp_path / "goods.csv") == []
     monkeypatch.setattr("loader.sources.reading.columns.Columns.row", without_color_of_the_second_row(Columns.row))

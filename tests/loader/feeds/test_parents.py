@@ -1,4 +1,4 @@
-"""Variants that replace their product have the identifiers, prices and stock of the product in attributes."""
+"""A product with variants is not loaded itself. Its identifiers, prices and stock become attributes of each variant."""
 
 import json
 from pathlib import Path
@@ -85,7 +85,7 @@ SHOPIFY = {
         ),
     ],
 )
-def test_variants_have_the_own_values_of_their_product_as_attributes(
+def test_values_of_a_product_become_attributes_of_its_variants(
     name: str, content: Any, expected: dict[str, str], tmp_path: Path
 ):
     path = tmp_path / "goods.dat"
