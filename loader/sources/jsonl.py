@@ -54,7 +54,7 @@ class JsonLinesSource:
 
 
 def _check_first_lines(file: CatalogFile) -> None:
-    """Raises NothingToLoad for a file without lines, and NotACatalog if no line among the first is an object."""
+    """Raises NothingToLoad for a file without lines, and NotACatalog if none of the first lines is an object."""
     reason = None
     with closing(values(file)) as first_values:
         for found in islice(first_values, FIRST_OBJECTS):

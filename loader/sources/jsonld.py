@@ -43,7 +43,7 @@ FIELD_OF_NAME = {name: field for field, names in reversed(TEXTS.items()) for nam
     "aggregateRating": "rating, review_count",
 }  # fmt: skip
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
-# Members of a group that its variants do not inherit. They become attributes of the variants, such as `parent_mpn`.
+# The variants of a group do not inherit these members of the group. The members become attributes such as `parent_mpn`.
 KEPT_OF_GROUP = ("sku", "productID", "mpn", "gtin", "gtin13", "gtin14", "gtin12", "gtin8", "isbn")
 OF_THE_GROUP = (*KEPT_OF_GROUP, "hasVariant", "variesBy", "@id", "@type")  # further members that are not inherited
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))

@@ -78,7 +78,7 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
     keep: Annotated[
         list[Annotated[str, Meta(max_length=1000)]],
-        Meta(max_length=100, description="Names of private attributes that are stored."),
+        Meta(max_length=100, description="Names of attributes that are stored although their names look private."),
     ] = []
 
 
@@ -88,7 +88,7 @@ class Outcome(msgspec.Struct):
     reason: str | None
     not_stored: Annotated[
         list[str],
-        Meta(description="Names of private attributes that are not stored, because `keep` names none of them."),
+        Meta(description="Names of attributes that are not stored, because they look private and are not in `keep`."),
     ] = msgspec.field(default_factory=list)
 
 

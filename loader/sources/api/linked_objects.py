@@ -1,4 +1,4 @@
-"""Puts objects together that belong together, such as a product and its variants, in bounded memory."""
+"""Combines the objects that belong together, such as a product and its variants, in bounded memory."""
 
 import json
 import sqlite3
@@ -9,14 +9,15 @@ from db.errors import LoaderError
 from loader.rejects import Reject
 from loader.sources.api.platform import ApiPlatform, Record
 
-DEEPEST = 8  # levels; objects nested deeper than this are not put together
+DEEPEST = 8  # objects that are nested deeper than this many levels are not combined
 
 
 class LinkedObjects:
-    """Keeps the objects of a file in a temporary SQLite database, and yields them put together and translated, as often
-    as needed.
+    """Keeps the objects of a file in a temporary SQLite database. Each iteration yields the combined objects, which are
+    translated to the usual names.
 
-    `read` yields the line and value of each object. If reading fails, the error is raised behind the objects.
+    `read` yields the line and value of each object. If reading fails, the iteration first yields the objects that were
+    read, and then raises the error.
     """
 
     def __init__(self, read: Callable[[], Iterator[tuple[int, Any] | Reject]], platform: ApiPlatform) -> None:
@@ -26,7 +27,7 @@ class LinkedObjects:
         self._store: sqlite3.Connection | None = None
 
     def __iter__(self) -> Iterator[tuple[int, Any] | Reject]:
-        """Yields each object that belongs to no other object, with its line, and the rejects."""
+        """Yields the line and value of each object that belongs to no other object, and each Reject of `read`."""
         store = self._filled()
         for number, line, value in store.execute("select number, line, value from object order by number"):
             if value is None:
@@ -86,7 +87,7 @@ class LinkedObjects:
         return found.fetchone() is not None
 
     def _whole(self, number: int, value: Any, depth: int = 0) -> Any:
-        """Returns an object with the objects that belong to it. At depth 0, the result is translated."""
+        """Returns the object with the objects that belong to it. At depth 0, the result is translated."""
         assert self._store is not None
         if not isinstance(value, dict) or depth > DEEPEST:
             return value

@@ -1,7 +1,7 @@
 """Translates products of the REST API of Magento 2 and Adobe Commerce (`/rest/V1/products`).
 
-The attributes of a shop are in the list `custom_attributes`, and the stock is in `extension_attributes`. An attribute
-with a list of choices holds the number of a choice, whose name the API does not give.
+The attributes that a shop defines are in the list `custom_attributes`, and the stock is in `extension_attributes`. An
+attribute with a list of choices holds only the number of a choice, because the API does not give the choice's name.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from loader.sources.reading.platform_table import MORE_DECIMALS
 IMAGES = ("image", "small_image", "thumbnail", "swatch_image")
 BRANDS = ("brand", "manufacturer")
 NO_IMAGE = "no_selection"
-MIDNIGHT = " 00:00:00"  # in Magento, the last day of a sale counts
-NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # the price 0 of these types is no price
+MIDNIGHT = " 00:00:00"  # removed from the last date of a sale, because in Magento a sale includes its whole last day
+NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # a product of these types with price 0 has no price of its own
 # Members of a configurable product that its variants do not inherit
 OF_THE_PARENT = (
     "id", "sku", "price", "status", "visibility", "type_id", "created_at", "updated_at", "weight", "special_price",
@@ -80,7 +80,7 @@ class Magento(ApiPlatform):
         return [text(link) for link in links] if isinstance(links, list) else []
 
     def nested(self, parent: Record, children: list[Record]) -> Record:
-        # A variant is often not visible on its own; the visibility of its product counts.
+        # A variant is often not visible on its own, so it gets the visibility of its product.
         own = [{**child, "visibility": parent.get("visibility")} for child in children]
         if text(parent.get("status")) == "2":
             own = [{**child, "status": parent["status"]} for child in own]
@@ -89,7 +89,7 @@ class Magento(ApiPlatform):
 
 
 def _set_images(found: Record) -> None:
-    """Sets the paths of the images below media/catalog/product. The base image comes first."""
+    """Sets the images, whose paths start at media/catalog/product. The base image comes first."""
     entries = objects(found.pop("media_gallery_entries", None))
     shown = [entry for entry in entries if not entry.get("disabled") and text(entry.get("file"))]
     shown.sort(
@@ -99,7 +99,7 @@ def _set_images(found: Record) -> None:
     named = [path for name in IMAGES if (path := text(found.pop(name, None))) and path != NO_IMAGE]
     found["images"] = [path.lstrip("/") if "://" not in path else path for path in dict.fromkeys([*paths, *named])]
     found["image_alt_text"] = [label for entry in shown if (label := text(entry.get("label")))]
-    # Entries that say more than the file and its label
+    # The entries that are not shown, and the videos
     more = [entry for entry in entries if entry.get("disabled") or text(entry.get("media_type")) not in ("", "image")]
     found["media_gallery_entries"] = more
 

@@ -1,7 +1,7 @@
 """Translates products of Medusa's API, version 1 or 2.
 
-Version 1 writes amounts in the smallest unit of the currency (1999 for 19.99 EUR), version 2 in the currency. The two
-versions are told apart by members that only one of them has. If no member decides, the price is faulty.
+Version 1 writes amounts in the smallest unit of the currency (1999 for 19.99 EUR). Version 2 writes them in the
+currency itself. Members that only one version has show the version. If no member shows it, the price is faulty.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CONDITIONS = ("min_quantity", "max_quantity", "price_list_id", "region_id")
 # Members of a price that only one of the versions has
 ONLY_1 = ("price_list_id", "region_id", "region", "price_list")
 ONLY_2 = ("raw_amount", "price_set_id", "price_set", "rules", "price_rules", "rules_count", "raw_min_quantity")
-# Version 1 writes these members of a variant in the smallest unit of the region's currency, which they do not name.
+# Version 1 writes these members of a variant in the smallest unit of a region's currency, without its name.
 OF_A_REGION = (
     "original_price", "calculated_price", "original_price_incl_tax", "calculated_price_incl_tax", "original_tax",
     "calculated_tax",
@@ -36,7 +36,7 @@ class Medusa(ApiPlatform):
         found = dict(record)
         variants = record.get("variants")
         if not isinstance(variants, list) or not all(isinstance(variant, dict) for variant in variants):
-            return record  # Medusa writes no such list
+            return record  # Medusa itself does not write such a list
         labels = {text(option.get("id")): text(option.get("title")) for option in objects(record.get("options"))}
         found["variants"] = [_variant(variant, labels) for variant in variants]
         kind = record.get("type")
@@ -63,7 +63,7 @@ def _variant(variant: Record, labels: Mapping[str, str]) -> Record:
     else:
         _set_calculated(found, found["calculated_price"])
     prices = objects(found.get("prices"))
-    # The price for everybody: without a lowest quantity, a price list, a region or a rule
+    # The price for everybody has no lowest quantity, price list, region or rule.
     price = next((each for each in prices if _is_for_all(each)), None)
     if price is not None:
         found["price"] = _amount(price, variant)

@@ -1,4 +1,4 @@
-"""Defines what a platform's API says about its objects, and functions that the platforms share."""
+"""Defines the base class of the readers of a platform's API, and functions that these readers share."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -12,18 +12,18 @@ Record = dict[str, Any]
 class ApiPlatform:
     """Translates the objects of an API into objects with usual names.
 
-    If objects of the file belong together, such as a product and its variants, `is_linked` is true. Then the platform
-    says how they are linked, and nests the children into their parent.
+    `is_linked` is true if several objects of a file can belong together, such as a product and its variants. Then the
+    methods `identifier`, `parent` and `children` say how the objects are linked, and `nested` combines them.
     """
 
     is_linked = False
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        """Returns whether one of the first objects of a file is written by this platform."""
+        """Returns whether this platform wrote `record`, which is one of the first objects of a file."""
         raise NotImplementedError
 
     def translated(self, record: Record) -> Record:
-        """Returns the object with the usual names of fields. Members that become no field stay as they are."""
+        """Returns the object with the usual names of fields. Members without a field keep their names and values."""
         return record
 
     def identifier(self, record: Record) -> str:
@@ -39,8 +39,8 @@ class ApiPlatform:
         return []
 
     def nested(self, parent: Record, children: list[Record]) -> Record:
-        """Returns the parent with its children, such as `variants`. The arguments are as the API gives them, and the
-        result is translated."""
+        """Returns the parent with its children, for example in a member `variants`. The arguments are objects of the
+        API, and the result is translated."""
         raise NotImplementedError
 
 
@@ -63,8 +63,8 @@ def objects(value: Any) -> list[Record]:
 
 
 def of_the_product(record: Record, names: Iterable[str]) -> Record:
-    """Returns the object of a product for its variants, which do not inherit the members in `names`. These members get
-    names such as `product_price`."""
+    """Returns the members of a product for its variants. Variants do not inherit the members in `names`, so these
+    members get names such as `product_price`."""
     names = frozenset(names)
     return {
         f"product_{name}" if name in names else name: value for name, value in record.items() if not is_empty(value)

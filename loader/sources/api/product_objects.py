@@ -1,4 +1,5 @@
-"""Reads the products in the objects of a JSON file. An object may be written by a platform's API, or have variants."""
+"""Reads the products in the objects of a JSON file. A platform's API may have written an object, and an object may have
+variants."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -23,15 +24,15 @@ Found = tuple[int, Any] | Reject  # the line and value of an object, or the reas
 
 
 def platform_of(records: Sequence[Mapping[str, Any]], mapping: FieldColumns) -> ApiPlatform | None:
-    """Returns the platform that wrote the objects. A mapping names the members of objects as they are in the file, so
-    objects are not translated if there is a mapping."""
+    """Returns the platform that wrote the objects, or None. A mapping names the members of the objects in the file, so
+    the objects are not translated if there is a mapping."""
     if mapping:
         return None
     return next((each for each in PLATFORMS if any(map(each.recognises, records))), None)
 
 
 class ProductObjects:
-    """`read` yields the objects of the file from its start. It is called several times."""
+    """`read` yields the objects of the file from its start. The function is called several times."""
 
     def __init__(self, read: Callable[[], Iterator[Found]], mapping: FieldColumns) -> None:
         self._read: Callable[[], Iterator[Found]] = read
@@ -39,7 +40,7 @@ class ProductObjects:
         self._platform = platform_of(first, mapping)
         if self._platform and self._platform.is_linked:
             self._read = LinkedObjects(read, self._platform).__iter__
-            self._platform = None  # the linked objects are translated
+            self._platform = None  # LinkedObjects has already translated the objects
             first = list(islice(self._objects(self._read), FIRST_OBJECTS))
         if self._platform:
             first = [self._platform.translated(record) for record in first]
@@ -51,13 +52,13 @@ class ProductObjects:
             return names_of(islice(records, FIRST_OBJECTS))
 
     def records(self) -> Generator[Mapping[str, Any]]:
-        """Yields the products without rejects. Stops without an error where the file cannot be read, because the load
-        itself reports that error."""
+        """Yields the products, and skips faulty objects. Stops without an error where the file cannot be read, because
+        the load itself reports that error."""
         for record in self._objects(self._read):
             yield from self.split(record)
 
     def found(self) -> Iterator[Found]:
-        """Yields the objects of the file, and the rejects."""
+        """Yields the objects of the file, and a Reject for each object that cannot be read."""
         return self._read()
 
     def split(self, record: dict[str, Any]) -> Any:

@@ -1,5 +1,5 @@
-"""Puts the lines of Shopify's bulk operations together. Each object is on a line of its own, and names the object to
-which it belongs in `__parentId`."""
+"""Combines the lines of Shopify's bulk operations. Each object is on a line of its own. Its member `__parentId` names
+the object to which it belongs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ class ShopifyBulk(ApiPlatform):
         for child in children:
             member = {name: value for name, value in child.items() if name != PARENT}
             name = _list_of(member)
-            # Images of a media object are in its member `image` or in the image of its preview.
+            # The image of a media object is in the member `image`, or in the member `image` of its `preview`.
             preview = member.get("preview")
             image = member.get("image") or (preview.get("image") if isinstance(preview, Mapping) else None)
             if name == "images" and isinstance(image, Mapping):

@@ -29,7 +29,7 @@ class WooCommerce(ApiPlatform):
         found["sku"] = text(found.get("sku")) or text(found.get("id"))
         found["price"], current = found.get("regular_price"), found.pop("price", None)
         if is_empty(found["price"]):
-            found["price"] = current  # such as the lowest price of a variable product
+            found["price"] = current  # for a variable product, this is the lowest price of its variations
         elif text(current) not in (text(found["price"]), text(found.get("sale_price"))):
             found["current_price"] = current
         found.pop("regular_price", None)

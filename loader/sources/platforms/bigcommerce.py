@@ -68,7 +68,7 @@ IMAGE = re.compile(
 )
 CONTROL = re.compile(r"\[[A-Z]+\]")  # "[RB]" in "[RB]Color=Red" is the control that the shop shows for the option
 CUSTOM_FIELD = re.compile(r'"([^"=]+)=([^"]*)"|([^;\n="]+)=([^;\n]*)')
-# Cells of a product that its SKUs do not inherit. They become attributes of the SKUs, such as `parent_gtin`.
+# The SKUs of a product do not inherit these cells of the product. The cells become attributes such as `parent_gtin`.
 KEPT_OF_PRODUCT = (
     "gps_global_trade_item_number", "global_trade_number", "gtin", "product_upc/ean", "upc/ean", "current_stock_level",
     "current_stock", "stock_level", "low_stock_level", "low_stock", "options", "bin_picking_number",

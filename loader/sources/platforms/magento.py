@@ -63,14 +63,14 @@ SHOWN = {
     "store_view": "attributes.store_views",
     **dict.fromkeys(("online", "visibility", "in_stock", "backorders", "manage_stock"), "availability"),
 }
-# Cells of a configurable product that its variants do not inherit. They become attributes of the variants, such as
+# The variants of a configurable product do not inherit these cells of the product. The cells become attributes such as
 # `parent_gtin`.
 KEPT_OF_PARENT = (
     "price", "special_price", "special_price_from_date", "special_price_to_date", "special_from_date",
     "special_to_date", "msrp_price", "msrp", "url_key", "qty", "created_at", "updated_at", "weight", *NAMES["gtin"],
     *NAMES["mpn"],
 )  # fmt: skip
-# Further cells that are not inherited, because other fields of a variant are made of them
+# All cells that variants do not inherit: the cells above, and cells from which fields of a variant are computed
 OF_THE_PARENT = frozenset((
     *KEPT_OF_PARENT, "sku", "name", "product_type", "type", "_type", "visibility", "product_online", "status",
     "is_in_stock", "configurable_variations", "configurable_variation_labels", "additional_attributes", *IMAGES,
@@ -181,7 +181,7 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
         attributes.pop(name, None)
     if (title := of_all.see(NAMES["title"])) not in fields["title"]:
         attributes["parent_title"] = title
-    own = {name: whole[name] for name in OF_OPTIONS if name in whole}  # Magento 1 has columns of attributes
+    own = {name: whole[name] for name in OF_OPTIONS if name in whole}  # Magento 1 has a column for each attribute
     named = {name: _values(value) for name, value in {**own, **extra, **options}.items()}
     set_options(fields, attributes, named | {name: more[name] for name in OF_OPTIONS if name in more})
     return product(fields, images, attributes, line)

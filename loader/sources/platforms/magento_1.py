@@ -1,8 +1,8 @@
 """Combines the rows of a product in Magento 1's export.
 
-The first row of a product has its SKU. The rows below have an empty SKU. They have further categories, images, links,
-prices, options and websites of the product, and values of multiple choices. A row with a `_store` also has the texts of
-a store view.
+The first row of a product has its SKU. The rows below it have an empty SKU. They hold further categories, images,
+links, prices, options and websites of the product, and further values of attributes with several choices. A row with a
+`_store` also holds the texts of a store view.
 """
 
 import json
@@ -14,7 +14,8 @@ from loader.sources.reading.platform_table import Cells
 
 SIGNS = frozenset(("_type", "_attribute_set", "_store", "_product_websites", "_media_image", "_super_products_sku"))
 CATEGORIES, WEBSITES, MORE = "_category", "_product_websites", "_more"
-# Columns that begin with one of these texts belong together: each row holds a link, a price, an image or an option.
+# Columns whose names begin with the same text of this list belong together. In each row, such columns hold one link,
+# price, image or option.
 GROUPS = (
     "_links_related_", "_links_crosssell_", "_links_upsell_", "_associated_", "_tier_price_", "_group_price_",
     "_custom_option_", "_media_", "_super_",
@@ -27,13 +28,14 @@ def is_magento_1(names: set[str]) -> bool:
 
 
 def combined(records: Iterator[Found]) -> Iterator[Found]:
-    """Yields a row for each product and for each store view. Lists of several rows are JSON in the cell `_more`."""
+    """Yields a row for each product and for each store view. The cell `_more` has the lists that were gathered from
+    several rows, as JSON."""
     product: _Product | None = None
     for found in records:
         if isinstance(found, Reject):
             if product is not None:
                 yield from product.rows()
-            product = None  # the rejected row may be the first row of a product, so the rows below it belong to none
+            product = None  # the rejected row may be the first row of another product, which the rows below it continue
             yield found
         elif found[1].get("sku"):
             if product is not None:
@@ -48,8 +50,8 @@ def combined(records: Iterator[Found]) -> Iterator[Found]:
 
 
 def more_of(cells: Cells, of_all: Cells) -> dict[str, Any]:
-    """Removes the lists of several rows from the cells and returns them. A variant inherits the lists of its product
-    that it lacks."""
+    """Removes the cell `_more` from the cells, and returns its lists. If a variant lacks a list, it inherits the list
+    of its product."""
     own, inherited = (json.loads(each.pop(MORE, "{}")) for each in (cells, of_all))
     return {**inherited, **own}
 
@@ -61,7 +63,7 @@ class _Product:
         self._sku = cells["sku"]
         self._views: list[tuple[int, Cells]] = []
         self._lists: dict[str, list[Any]] = {}  # the members of GROUPS, categories and websites
-        self._values: dict[str, list[str]] = {}  # the further values of multiple choices
+        self._values: dict[str, list[str]] = {}  # the values of attributes with several choices
         self._take_lists(cells)
 
     def add(self, line: int, cells: Cells) -> None:
@@ -100,7 +102,8 @@ class _Product:
 
 
 def _variations(members: list[dict[str, str]]) -> str:
-    """Returns the variants of a configurable product as Magento 2 writes them. A row has one option of a variant."""
+    """Returns the variants of a configurable product as Magento 2 writes them. Each member has one option of a
+    variant."""
     variants: dict[str, dict[str, str]] = {}
     for member in members:
         if sku := member.get("products_sku", ""):

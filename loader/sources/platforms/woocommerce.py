@@ -61,12 +61,12 @@ TEXTS = frozenset(("description", "short_description", "purchase_note"))
 FORMULAS = ("'=", "'+", "'-", "'@")
 # Columns, in any language, that no other platform has
 SIGNS = frozenset(("visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?"))
-# Cells of a parent that its variations do not inherit. They become attributes of the variations, such as `parent_id`.
+# The variations of a parent do not inherit these cells of the parent. The cells become attributes such as `parent_id`.
 KEPT_OF_PARENT = (
     "id", "gtin,_upc,_ean,_or_isbn", "gtin", "ean", "mpn", "stock", "low_stock_amount", "regular_price", "sale_price",
     "date_sale_price_starts", "date_sale_price_ends", "position",
 )  # fmt: skip
-# Further cells that are not inherited, because other fields of a variation are made of them
+# All cells that variations do not inherit: the cells above, and cells from which fields of a variation are computed
 OF_THE_PARENT = frozenset((
     *KEPT_OF_PARENT, "type", "sku", "name", "in_stock?", "backorders_allowed?", "images", "parent", "published",
     "visibility_in_catalog",

@@ -26,7 +26,7 @@ _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
 @dataclass(frozen=True)
 class FaultyValue:
-    """A value that a reader cannot convert. The field gets no value, and a warning with the reason."""
+    """A value that a reader cannot convert. The field stays empty, and a warning gives the reason."""
 
     reason: str
 

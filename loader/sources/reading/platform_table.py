@@ -122,8 +122,8 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 
 def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Returns the cells in `names`, which a variant does not inherit from its parent, as attributes of the variant. The
-    attributes have names such as `parent_gtin`, by the field of the column in `fields`, or by the column."""
+    """Returns attributes of a variant from the parent's cells in `names`, which the variant does not inherit. The name
+    of an attribute is `parent_` and the field of the column in `fields`, or else the name of the column."""
     short = {name: field for field in ("gtin", "mpn") for name in fields.get(field, ())}
     found: dict[str, str] = {}
     for name in names:

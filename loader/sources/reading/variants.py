@@ -21,7 +21,7 @@ IMAGES = ("variant_image", *USUAL_NAMES["image"])
 OPTIONS = ("selected_options", "option_values", "options", "attributes")
 LABELS = ("name", "title", "option_display_name", "attribute", "key")
 VALUES = ("value", "label", "option", "values")
-# Members of a product that identify one of several variants, and so none of them
+# Members that identify one variant. If a product with several variants has such a member, no variant inherits it.
 OF_THE_PRODUCT = ("sku", "gtin", "ean", "upc", "isbn", "barcode", "mpn")
 QUANTITIES = ("inventory_quantity", "inventory_level")
 TRACKERS = ("inventory_management", "manage_inventory", "inventory_tracking")
