@@ -146,6 +146,6 @@ def _parse_weights(written: str) -> "LegWeights":
         raise SettingsError(
             f'--weights "{written}" cannot be read',
             hint="Give numbers from 0 to 1000, not all 0, such as image=1,title=0.5,keyword=2. A leg that is not named "
-            "has the weight 0. rrf_k=10 may be added.",
+            "has the weight 0. rrf_k=10 sets the constant of reciprocal rank fusion.",
         ) from None
     return LegWeights(**{leg: values.get(leg, 0.0) for leg in LEGS}, rrf_k=rrf_k)

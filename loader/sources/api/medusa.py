@@ -1,7 +1,8 @@
 """Translates products of Medusa's API, version 1 or 2.
 
-Version 1 writes amounts in the smallest unit of the currency (1999 for 19.99 EUR). Version 2 writes them in the
-currency itself. Members that only one version has show the version. If no member shows it, the price is faulty.
+Version 1 writes amounts in the smallest unit of the currency (1999 for 19.99 EUR). Version 2 writes amounts in the
+currency itself. Members that only one version has show the version. If no member shows the version and the amount could
+be of both versions, the price is faulty.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ CONDITIONS = ("min_quantity", "max_quantity", "price_list_id", "region_id")
 # Members of a price that only one of the versions has
 ONLY_1 = ("price_list_id", "region_id", "region", "price_list")
 ONLY_2 = ("raw_amount", "price_set_id", "price_set", "rules", "price_rules", "rules_count", "raw_min_quantity")
-# Version 1 writes these members of a variant in the smallest unit of a region's currency, without its name.
+# Version 1 writes these members of a variant in the smallest unit of a currency that the variant does not name.
 OF_A_REGION = (
     "original_price", "calculated_price", "original_price_incl_tax", "calculated_price_incl_tax", "original_tax",
     "calculated_tax",
