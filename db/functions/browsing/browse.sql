@@ -19,7 +19,8 @@ returns table (
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,
     effective_price numeric, cursor text
 )
-language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 as $$
+language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0 as $$  -- the merge of shop_private.browse_keys needs its order
 declare
     direction constant text := case when sort like '% desc' then 'desc' else 'asc' end;
     keys text;
