@@ -16,7 +16,6 @@ from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
 DATES = ("sale_starts_at", "sale_ends_at", "published_at")
-ALL_DATES = frozenset(DATES)
 OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # finds attributes that may hold dates
 
 
@@ -64,7 +63,7 @@ def _ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
         found = ("price",) if (cell := fields.get("price")) and prices.is_ambiguous(cell) else ()
     else:
         found = tuple(name for name in PRICES if (cell := fields.get(name)) and prices.is_ambiguous(cell))
-    if ALL_DATES.isdisjoint(fields):
+    if "sale_starts_at" not in fields and "sale_ends_at" not in fields and "published_at" not in fields:
         return found
     return (*found, *(name for name in DATES if (cell := fields.get(name)) and dates.is_ambiguous(cell)))
 
@@ -72,7 +71,7 @@ def _ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
 def _decided(row: RawProduct, name: str, notation: _Notation) -> RawProduct:
     """Returns the row with a decided value. If nothing decides the value, validation names the fault."""
     cell = row.fields[name]
-    if name in ALL_DATES:
+    if name in DATES:
         if (day_first := notation.order.day_first) is None:
             return row
         return replace(row, fields={**row.fields, name: dates.decided(cell, day_first=day_first)})

@@ -1,7 +1,7 @@
 """Reads the products in the objects of a JSON file. A platform's API may have written an object, and an object may have
 variants."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -23,12 +23,12 @@ PLATFORMS: tuple[ApiPlatform, ...] = (ShopifyBulk(), Magento(), WooCommerce(), M
 Found = tuple[int, Any] | Reject  # the line and value of an object, or the reason why the object cannot be read
 
 
-def platform_of(records: Sequence[Mapping[str, Any]], mapping: FieldColumns) -> ApiPlatform | None:
+def platform_of(records: Iterable[Mapping[str, Any]], mapping: FieldColumns) -> ApiPlatform | None:
     """Returns the platform that wrote the objects, or None. A mapping names the members of the objects in the file, so
     the objects are not translated if there is a mapping."""
     if mapping:
         return None
-    return next((each for each in PLATFORMS if any(map(each.recognises, records))), None)
+    return next((each for record in records for each in PLATFORMS if each.recognises(record)), None)
 
 
 class ProductObjects:
@@ -36,15 +36,18 @@ class ProductObjects:
 
     def __init__(self, read: Callable[[], Iterator[Found]], mapping: FieldColumns) -> None:
         self._read: Callable[[], Iterator[Found]] = read
-        first = list(islice(self._objects(read), FIRST_OBJECTS))
-        self._platform = platform_of(first, mapping)
-        if self._platform and self._platform.is_linked:
-            self._read = LinkedObjects(read, self._platform).__iter__
-            self._platform = None  # LinkedObjects has already translated the objects
-            first = list(islice(self._objects(self._read), FIRST_OBJECTS))
-        if self._platform:
-            first = [self._platform.translated(record) for record in first]
-        self._variants = NestedVariants(names_of(first), mapping)
+        platform = platform_of(islice(self._objects(read), FIRST_OBJECTS), mapping)
+        translated: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        if platform and platform.is_linked:
+            self._read = LinkedObjects(read, platform).__iter__  # LinkedObjects translates the objects
+        elif platform:
+            translated = platform.translated
+        first = islice(self._objects(self._read), FIRST_OBJECTS)
+        variants = NestedVariants(names_of(map(translated, first) if translated else first), mapping)
+        # Returns the products of an object, with usual names.
+        self.split: Callable[[dict[str, Any]], Sequence[Mapping[str, Any]]] = (
+            (lambda record: variants.split(translated(record))) if translated else variants.split
+        )
 
     def names(self) -> list[str]:
         """Returns all names in the first products."""
@@ -60,10 +63,6 @@ class ProductObjects:
     def found(self) -> Iterator[Found]:
         """Yields the objects of the file, and a Reject for each object that cannot be read."""
         return self._read()
-
-    def split(self, record: dict[str, Any]) -> Any:
-        """Returns the products of an object, with usual names."""
-        return self._variants.split(self._platform.translated(record) if self._platform else record)
 
     @staticmethod
     def _objects(read: Callable[[], Iterator[Found]]) -> Generator[dict[str, Any]]:
