@@ -155,7 +155,8 @@ def _load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
     if status:
         raise RuntimeError(f"{command} ended with status {status}: {said}")
     building = ended - first_seen[0] if first_seen else 0.0
-    return MeasuredLoad(int(said.split(" rows")[0].replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
+    rows = said.splitlines()[-1].split(" rows")[0]  # the counts are in the last line, behind the table of columns
+    return MeasuredLoad(int(rows.replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
 
 
 @contextmanager
