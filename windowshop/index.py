@@ -23,6 +23,7 @@ def status(as_json: AsJson = False) -> None:
 
     from db.engine import open_database
     from db.lifecycle import deferred_indexes
+    from db.search.calibration import calibration_advice
     from db.settings import Settings
     from windowshop.output import models as report
 
@@ -30,11 +31,14 @@ def status(as_json: AsJson = False) -> None:
         indexes = [index for model in every_model_status(database) for index in model.indexes]
         with database.connect(Role.ANALYST) as conn:
             deferred = [index.name for index in deferred_indexes.deferred(conn)]
+            advice = calibration_advice(conn)
     if as_json:
         rows: list[dict[str, Any]] = [asdict(index) for index in indexes]
         typer.echo(json.dumps(rows, indent=2))
     else:
         report.print_indexes(Console(), indexes)
+    if advice:
+        say(f"The newest calibration missed its target: {advice}.")
     if deferred:
         say(f'Deferred until "windowshop index build": {", ".join(deferred)}.')
 

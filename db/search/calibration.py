@@ -34,6 +34,7 @@ class Calibration:
     # milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
     # filters far from the query.
     measured: list[dict[str, Any]]
+    advice: str | None  # what would reach the target recall; None: the measured settings reach it
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.
@@ -71,9 +72,20 @@ def _calibrate(conn: Connection, target_recall: float, k: int, queries: int) -> 
         text(
             "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "
             "c.slack, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
-            "c.background_deviation, c.measured from "
+            "c.background_deviation, c.measured, c.advice from "
             "shop.calibrate(target_recall => :target, k => :k, queries => :queries) c "
             "join shop.model m on m.model_id = c.model_id"
         ),
         {"target": target_recall, "k": k, "queries": queries},
     ).one()
+
+
+def calibration_advice(conn: Connection) -> str | None:
+    """Return what would reach the target recall that the serving model's newest calibration missed, or None."""
+    advice: str | None = conn.scalar(
+        text(
+            "select c.advice from shop.calibration c join shop_private.serving() s on s.model_id = c.model_id "
+            "order by c.calibration_id desc limit 1"
+        )
+    )
+    return advice

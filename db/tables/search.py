@@ -99,6 +99,7 @@ calibration = Table(
         "background_deviation", Double, comment="standard deviation of the similarity of queries to random products"
     ),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
+    Column("advice", Text, comment="what would reach the target recall; null: no measured setting misses the target"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
     CheckConstraint("ef_search between 1 and 1000", name="ef_search"),

@@ -84,9 +84,5 @@ def print_calibration(found: Calibration, console: Console | None = None) -> Non
             f"[yellow]{what}: recall@{found.k} {row['recall']:.3f}, with 95% confidence at least {row['lowest']:.3f}, "
             f"below the target {found.target_recall}.[/yellow]"
         )
-    if any("ef_search" in row for row in found.missed()):
-        console.print(
-            f"[yellow]The target was not reached with ef_search {found.ef_search}. Therefore up to "
-            f"{found.crossover_rows} matches are compared one by one. For more products, build the index with a larger "
-            "m or ef_construction.[/yellow]"
-        )
+    if found.advice is not None:
+        console.print(f"[yellow]The cheapest setting with nearly the best recall was kept: {found.advice}.[/yellow]")

@@ -2,9 +2,9 @@
 -- @calibration_far_types@ commonest product types, except types with at most p_settings.exact_limit products. Each
 -- filter is measured with the queries whose nearest product has a different type. Returns a JSON list of entries for
 -- shop.calibration.measured. The list is empty if the image index does not exist, or if the catalog is so small that a
--- search compares all products.
+-- search compares all products. p_truth is the result of calibration_truth whose first condition is 'true'.
 create or replace function shop_private.calibration_far_filters(
-    p_queries @vector@.halfvec[], p_k integer, p_settings shop_private.search_settings
+    p_queries @vector@.halfvec[], p_truth text[], p_k integer, p_settings shop_private.search_settings
 )
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -19,8 +19,8 @@ begin
         return measured;
     end if;
     for n in 1..cardinality(p_queries) loop
-        nearest := nearest || (select coalesce(p.product_type, '') from shop.product p where p.product_id = (
-            shop_private.exact_leg('image', p_queries[n], 'true', null, 1, 1, p_settings.image_table)).product_ids[1]);
+        nearest := nearest || (select coalesce(p.product_type, '') from shop.product p
+            where p.product_id = (p_truth[1][n]::uuid[])[1]);
     end loop;
     for kind in
         select c.name, c.share from pg_stats s,

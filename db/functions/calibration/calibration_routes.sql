@@ -12,19 +12,25 @@ create or replace function shop_private.calibration_routes(
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     found record;
-    truth uuid[];
+    legs shop_private.leg[] := '{}';
+    truth text[];
     recalls double precision[] := '{}';
     examined double precision[] := '{}';
     times double precision[] := '{}';
 begin
     for n in 1..cardinality(p_queries) loop
-        truth := (shop_private.exact_leg(
-            'image', p_queries[n], p_condition, null, p_k, 1, p_settings.image_table)).product_ids;
         found := shop_private.vector_leg('image', p_queries[n], p_starts[2 * n - 1:2 * n], p_condition, p_k, p_k, null,
             p_share, p_condition <> 'true', p_settings, null);
-        recalls := recalls || shop_private.recall_of((found.leg).product_ids, truth);
+        legs := legs || found.leg;
         examined := examined || (found.leg).rows_examined::double precision;
         times := times || (found.leg).ms;
+    end loop;
+    -- The p_k-th product that a leg found lies at least as far as the true p_k-th product.
+    truth := shop_private.calibration_truth(p_queries, array_fill(null::uuid, array[cardinality(p_queries)]),
+        array(select coalesce(l.measures[p_k], 2) from unnest(legs) with ordinality l order by l.ordinality),
+        array[p_condition], p_k, p_settings.image_table);
+    for n in 1..cardinality(p_queries) loop
+        recalls := recalls || shop_private.recall_of((legs[n]).product_ids, truth[1][n]::uuid[]);
     end loop;
     select avg(r), avg(r) - @calibration_confidence@ * stddev_samp(r) / sqrt(count(*)) into recall, lowest
     from unnest(recalls) r;

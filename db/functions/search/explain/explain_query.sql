@@ -1,8 +1,12 @@
--- Returns the rows of shop.explain_search that come before the legs: the query's vectors and the filter.
+-- Returns the rows of shop.explain_search that come before the legs: the calibration if it missed its target recall,
+-- the query's vectors, and the filter.
 create or replace function shop_private.explain_query(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
+    return query select 'calibration', null::text, null::text, c.ef_search, null::integer, null::bigint,
+        null::double precision, c.advice
+    from shop.calibration c where c.calibration_id = p_run.calibration_id and c.advice is not null;
     return query values
         ('query', null::text, null::text, null::integer, null::integer, null::bigint, p_run.vector_ms,
             case when p_run.degraded is not null then 'not encoded: ' || p_run.degraded

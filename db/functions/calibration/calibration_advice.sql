@@ -1,0 +1,28 @@
+-- Returns what would reach the target recall that a calibration missed, as a text for people, or null if the
+-- calibration reached its target. For each filter and kind of query, the last entry of p_calibration.measured has the
+-- chosen setting. p_index is the measured HNSW index.
+create or replace function shop_private.calibration_advice(p_calibration shop.calibration, p_index regclass)
+returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    with chosen as (
+        select distinct on (e ->> 'filter', e ->> 'kind') e,
+            coalesce(e ->> 'kind', case when (e ->> 'filter')::double precision = 1 then 'searches without a filter'
+                else format('filters that %s %% of the products pass',
+                    round(100 * (e ->> 'filter')::numeric, 1)) end) as searches
+        from jsonb_array_elements(p_calibration.measured) with ordinality m(e, place)
+        order by e ->> 'filter', e ->> 'kind', m.place desc
+    ), missed as (
+        select string_agg(format('%s: %s', c.searches, round((c.e ->> 'recall')::numeric, 3)), ', '
+            order by c.e ->> 'recall') as recalls
+        from chosen c where (c.e ->> 'lowest')::double precision < p_calibration.target_recall
+    ), built as (
+        select coalesce(max(o.option_value) filter (where o.option_name = 'm'), '16')::integer as m,
+            coalesce(max(o.option_value) filter (where o.option_name = 'ef_construction'), '64')::integer as effort
+        from pg_class c, pg_options_to_table(c.reloptions) o where c.oid = p_index
+    )
+    select format('recall@%s misses the target %s (%s); an index with m %s and ef_construction %s instead of %s and %s '
+            'finds more of the nearest products',
+        p_calibration.k, p_calibration.target_recall, m.recalls, least(100, 2 * b.m), least(1000, 2 * greatest(
+            b.effort, 2 * b.m)), b.m, b.effort)
+    from missed m, built b where m.recalls is not null
+$$;
