@@ -19,7 +19,7 @@ from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 from db.functions.constants import KEYWORD_FEW, KEYWORD_FEW_FACTOR
 
 LEGS = ("image", "title", "keyword")
-# `fit` tries these weights. Only ratios matter, so each weight is 2 to 2.5 times the weight before it.
+# `fit` tries these weights. Only ratios matter, so the weights above 0 differ by factors of 2 to 2.5.
 LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 RRF_KS = (3, 10, 30, 60)  # `fit` tries these values of rrf_k
 
@@ -63,7 +63,7 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight for the products that the words of the query name.
+    """Return the factors of the keyword leg's weight for named products (see fuse_legs.sql).
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """
@@ -89,7 +89,7 @@ def fuse(
 
 
 def in_dev_half(query_id: UUID) -> bool:
-    """Return whether a query is in the dev half.
+    """Return whether a query is in the half on which weights are fitted. The other half tests the weights.
 
     The id is a hash of the query, so the query is in the same half in every suite.
     """

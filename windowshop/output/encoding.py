@@ -45,7 +45,13 @@ def encode_with_progress(
                 follow=follow,
                 on_ready=lambda: log.info("encoder is ready"),
             )
-            log.info("encoder has stopped", encoded=summary.counters.done, left=summary.left.pending)
+            counters = summary.counters
+            log.info(
+                "encoder has stopped",
+                encoded=counters.image + counters.title,
+                failed=counters.failed,
+                left=summary.left.pending,
+            )
             return summary
         with progress_bar("encoding", counted=True, keep=True, console=console) as bar:
             watcher = _Watcher(bar)
@@ -87,18 +93,18 @@ def _print(console: Console, summary: RunSummary) -> None:
     if counters.done == 0 and not summary.left.pending:
         console.print("Nothing to encode: no title or image is waiting.")
     elif counters.done:
-        rate = counters.done / timer.wall if timer.wall else 0.0
+        rate = (counters.image + counters.title) / timer.wall if timer.wall else 0.0
+        busy = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timer.busy.items())
         console.print(
-            f"Encoded {counters.image} images and {counters.title} titles in {timer.wall:.1f} s ({rate:.0f}/s). Busy: "
-            + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timer.busy.items())
-            + "."
+            f"Encoded {counters.image} images and {counters.title} titles in {timer.wall:.1f} s ({rate:.0f}/s). "
+            f"Busy time of each stage: {busy}."
         )
     if counters.failed:
         console.print(f"{counters.failed} attempts failed.")
     if summary.left.quarantined:
         console.print(
-            f"{summary.left.quarantined} items are quarantined: SELECT * FROM shop.quarantine; fix their errors, then "
-            'run "windowshop retry".'
+            f'{summary.left.quarantined} items are quarantined. To list them, run "SELECT * FROM shop.quarantine". Fix '
+            'their errors, then run "windowshop retry".'
         )
     if summary.left.pending:
         console.print(f"{summary.left.pending} items are still waiting.")
@@ -108,6 +114,6 @@ def _print(console: Console, summary: RunSummary) -> None:
         )
     if summary.failing:
         console.print(
-            "A running encoder tries these hosts again by itself (SELECT * FROM shop.failing_host). To try them "
-            'immediately: "windowshop retry --host HOST".'
+            "A running encoder tries these hosts again by itself. The view shop.failing_host lists them. To try a host "
+            'immediately, run "windowshop retry --host HOST".'
         )

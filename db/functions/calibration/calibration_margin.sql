@@ -2,9 +2,12 @@
 -- reaches the target with 95 % confidence. If no margin reaches the target at a reasonable cost, the function chooses
 -- the knee instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured.
 --
--- The trials begin with the margin number p_step. They end after a margin that reaches the target, after two margins
--- above @default_stop_margin@ that together add less than @calibration_gain@ to the recall, and once a scan takes
--- longer than p_most_ms. `measured` lists the recall, the candidates and the time of each margin tried; the last entry
+-- The trials begin with the margin number p_step. They end when one of these conditions holds:
+--   (1) the margin reaches the target,
+--   (2) two margins above @default_stop_margin@ together added less than @calibration_gain@ to the recall,
+--   (3) a scan takes longer than p_most_ms,
+--   (4) there is no larger margin.
+-- `measured` lists the recall, the candidates and the time of each margin tried; the last entry
 -- is the chosen margin. us_per_candidate is the time of one candidate with the chosen margin, in microseconds. p_share
 -- is the share of all products that meet p_condition, a condition on p (shop.product). calibration_try describes
 -- p_truth.
@@ -31,7 +34,7 @@ begin
         costs := costs || tried.us_per_candidate;
         measured := measured || jsonb_build_object('filter', round(p_share::numeric, 3), 'slack', margins[p_step],
             'candidates', tried.candidates, 'recall', tried.recall, 'lowest', tried.lowest, 'ms', tried.ms);
-        raise info 'where % of all pass a filter: slack %, recall % (at least %)', round(p_share::numeric, 2),
+        raise info 'a filter that a share of % passes: stop margin %, recall % (lower bound %)', round(p_share::numeric, 2),
             margins[p_step], round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
         exit when tried.lowest >= p_target or p_step = cardinality(margins) or tried.ms > p_most_ms
             or margins[p_step - 1] > @default_stop_margin@

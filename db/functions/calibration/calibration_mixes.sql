@@ -29,7 +29,7 @@ begin
         starts := starts || array[drawn[3 * n - 2]::@vector@.halfvec, drawn[3 * n - 1]::@vector@.halfvec];
     end loop;
     tried := shop_private.calibration_routes(mixes, starts, 'true', 1, p_k, p_settings);
-    raise info 'mixes of products: recall % (at least %)', round(tried.recall::numeric, 3),
+    raise info 'mixes of products: recall % (lower bound %)', round(tried.recall::numeric, 3),
         round(tried.lowest::numeric, 3);
     return jsonb_build_object('filter', 1, 'kind', 'mixes', 'candidates', tried.candidates, 'recall', tried.recall,
         'lowest', tried.lowest, 'ms', tried.ms);

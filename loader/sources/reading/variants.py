@@ -96,7 +96,8 @@ class _Product:
         return {name: value for name, value in record.items() if not is_empty(value)}
 
     def _names(self, variant: Record, shown: str) -> Record:
-        """Removes the title of the variant. Returns the title of the product with the variant's options."""
+        """Removes the titles from `variant`. Returns the title of the record: the variant's own title if it contains
+        the product's title, otherwise the product's title with the options. The rest becomes variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]
@@ -195,7 +196,7 @@ def _label(option: Any) -> str:
 
 def _pairs(value: Any, labels: Sequence[str]) -> dict[str, str]:
     """Returns the options in [{"name": "Size", "value": "S"}], [{"value": "S", "option": {"title": "Size"}}] or
-    {"Size": "S"}. The options in ["S"] get the labels of the product's options."""
+    {"Size": "S"}. In a list of bare values, such as ["S"], the n-th value belongs to the n-th of `labels`."""
     if isinstance(value, Mapping):
         texts = {name: _text(member) for name, member in value.items()}
         return texts if all(texts.values()) else {}
@@ -217,8 +218,9 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 
 def _set_availability(record: Record) -> None:
-    """Sets the availability from the members of the product and the variant. An availability that the product states is
-    kept if the other members say that the variant is in stock, or say nothing."""
+    """Sets the availability from the members of the product and the variant. If the
+    quantity or the status says that the variant is not in stock, this replaces an availability that the record states,
+    and the stated one is kept as product_availability. Otherwise the stated availability stays."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
     if written and found not in ("", "in_stock"):

@@ -28,7 +28,8 @@ NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
     """Returns a shop with 300 products and random vectors. The images of NEAR_IMAGES and the titles of NEAR_TITLES are
-    similar to the query "lamp". The titles of WORDS contain the word."""
+    similar to the query "lamp". The titles of the products in WORDS contain
+    the word "lamp"."""
     from tests.support.shop import product
 
     shop.load(
@@ -63,8 +64,8 @@ def _lamp() -> NDArray[np.float32]:
 
 
 def _meaningless() -> NDArray[np.float32]:
-    """Returns a vector for a text without meaning. Most of its length is in the dimensions in which all products
-    are 0."""
+    """Returns a vector for a text without meaning. Most of the vector's length is in dimensions in which the
+    vectors of all products are 0."""
     [vector] = _random(1, seed=77)
     vector[:MEANING] *= 0.2
     return vector / np.linalg.norm(vector)
@@ -180,7 +181,7 @@ def test_pages_of_a_cut_search_contain_each_passing_product_once(analyst: Connec
     assert sorted(found) == sorted(whole)
 
 
-def test_a_cursor_of_a_search_without_the_cut_is_refused(analyst: Connection) -> None:
+def test_a_search_with_a_cut_refuses_the_cursor_of_a_search_without_it(analyst: Connection) -> None:
     [first, *_] = call(analyst, "search", query="lamp", k=5)
     with pytest.raises(StatementRefused, match="the cursor belongs to another search"):
         call(analyst, "search", query="lamp", k=5, cut="relevant", after=first.cursor)
@@ -234,7 +235,7 @@ def test_a_facet_with_a_cut_ignores_only_the_filter_on_its_own_field(analyst: Co
         assert (row.total, row.total_is) == (products, "exact")
 
 
-def test_facets_with_a_cut_but_without_a_query_count_all_products_that_pass_the_filter(analyst: Connection) -> None:
+def test_a_cut_does_not_change_facets_without_a_query(analyst: Connection) -> None:
     for query in (None, "", " "):
         assert facets(analyst, query=query, cut="relevant") == facets(analyst)
 

@@ -50,11 +50,12 @@ def end_pauses(shop: "Shop") -> None:
 
 
 def pause(shop: "Shop", host: str) -> int:
-    """Returns the seconds until the host may be tried again."""
+    """Returns the length in seconds of the host's pause, which has just begun. Pauses are multiples of 30 s, so the
+    time that has passed since is removed by rounding up."""
     return int(
         shop.value(
-            "select round(extract(epoch from paused_until - clock_timestamp())) from shop_private.fetch_host "
-            "where host = :host",
+            "select 30 * ceil(extract(epoch from paused_until - clock_timestamp()) / 30) "
+            "from shop_private.fetch_host where host = :host",
             host=host,
         )
     )

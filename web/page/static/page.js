@@ -82,7 +82,7 @@
     }
   });
   on("htmx:afterSettle", ({ detail }) => {
-    // The element with the focus was removed, so the first of the new results gets the focus.
+    // If the element with the focus was removed, focus the first added result, or the heading after a new search.
     if (document.activeElement !== document.body) return;
     const more = detail.target?.id === "products";
     const next = more ? detail.target.children[shown] : id("count");
@@ -92,7 +92,7 @@
     }
   });
 
-  // --- errors that have no page: the message appears above the results
+  // --- errors for which the server sends no HTML: the message appears above the results
 
   const failed = (title, detail, request) => {
     const message = id("failed").content.cloneNode(true);
