@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SILENT = FetchFailed("no complete answer within 10 seconds")
 BUSY = FetchFailed("the server answers 503", answered=True)
+PAUSES = (2, 4, 8, 16, 30, 32, 60, 120, 240, 480, 600, 900, 3600, 7200)
 
 
 def add_remote(shop: "Shop", host: str, count: int, start: int = 0) -> None:
@@ -50,15 +51,13 @@ def end_pauses(shop: "Shop") -> None:
 
 
 def pause(shop: "Shop", host: str) -> int:
-    """Returns the length in seconds of the host's pause, which has just begun. Pauses are multiples of 30 s, so the
-    time that has passed since is removed by rounding up."""
-    return int(
-        shop.value(
-            "select 30 * ceil(extract(epoch from paused_until - clock_timestamp()) / 30) "
-            "from shop_private.fetch_host where host = :host",
-            host=host,
-        )
+    """Returns the length in seconds of the host's pause, which has just begun: the smallest of PAUSES that is not
+    shorter than the rest of the pause."""
+    rest = shop.value(
+        "select extract(epoch from paused_until - clock_timestamp()) from shop_private.fetch_host where host = :host",
+        host=host,
     )
+    return min(length for length in PAUSES if length >= rest)
 
 
 @pytest.mark.parametrize(
