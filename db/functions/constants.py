@@ -291,9 +291,7 @@ CALIBRATION = (
         "number of measured mixes of products, and largest number of queries measured for a far filter",
     ),
     Constant("calibration_knee", 0.005, "recall", "if no setting is enough, a cheaper one may miss this much more"),
-    Constant(
-        "calibration_gain", 0.002, "recall", "trials end after two larger settings that add less recall than this"
-    ),
+    Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
     Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),
     Constant("calibration_index_products", 2000, "products", "the index of a smaller catalog is not measured"),
 )

@@ -12,9 +12,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         from jsonb_array_elements(p_calibration.measured) with ordinality m(e, place)
         order by e ->> 'filter', e ->> 'kind', m.place desc
     ), missed as (
-        select string_agg(format('%s: %s', c.searches, round((c.e ->> 'recall')::numeric, 3)), ', '
-            order by c.e ->> 'recall') as recalls
-        from chosen c where (c.e ->> 'lowest')::double precision < p_calibration.target_recall
+        select string_agg(format('%s: %s', l.searches, round(l.recall, 3)), ', ' order by l.recall, l.searches)
+            as recalls
+        from (
+            select c.searches, min((c.e ->> 'recall')::numeric) as recall from chosen c
+            where (c.e ->> 'lowest')::double precision < p_calibration.target_recall
+            group by c.searches) l
     ), built as (
         select coalesce(max(o.option_value) filter (where o.option_name = 'm'), '16')::integer as m,
             coalesce(max(o.option_value) filter (where o.option_name = 'ef_construction'), '64')::integer as effort

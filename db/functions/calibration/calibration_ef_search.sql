@@ -26,8 +26,8 @@ begin
         recalls := recalls || tried.recall;
         measured := measured || jsonb_build_object('filter', 1, 'ef_search', ef_search, 'candidates', ef_search,
             'recall', tried.recall, 'lowest', tried.lowest, 'ms', tried.ms);
-        raise info 'without a filter: ef_search %, recall % (lower bound %)', ef_search, round(tried.recall::numeric, 3),
-            round(tried.lowest::numeric, 3);
+        raise info 'without a filter: ef_search %, recall % (lower bound %)', ef_search,
+            round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
         exit when tried.lowest >= p_target;
     end loop;
     if tried.lowest < p_target then

@@ -34,8 +34,8 @@ begin
         continue when cardinality(far) < 5;
         tried := shop_private.calibration_routes(
             far, null, format('p.product_type = %L', kind.name), kind.share, p_k, p_settings);
-        raise info 'a filter far from the query that a share of % passes: recall % (lower bound %)', round(kind.share::numeric, 2),
-            round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
+        raise info 'a filter far from the query that a share of % passes: recall % (lower bound %)',
+            round(kind.share::numeric, 2), round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
         measured := measured || jsonb_build_object('filter', round(kind.share::numeric, 3),
             'kind', 'far from the query', 'candidates', tried.candidates, 'recall', tried.recall,
             'lowest', tried.lowest, 'ms', tried.ms);

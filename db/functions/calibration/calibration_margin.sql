@@ -4,7 +4,7 @@
 --
 -- The trials begin with the margin number p_step. They end when one of these conditions holds:
 --   (1) the margin reaches the target,
---   (2) two margins above @default_stop_margin@ together added less than @calibration_gain@ to the recall,
+--   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall,
 --   (3) a scan takes longer than p_most_ms,
 --   (4) there is no larger margin.
 -- `measured` lists the recall, the candidates and the time of each margin tried; the last entry
@@ -34,11 +34,12 @@ begin
         costs := costs || tried.us_per_candidate;
         measured := measured || jsonb_build_object('filter', round(p_share::numeric, 3), 'slack', margins[p_step],
             'candidates', tried.candidates, 'recall', tried.recall, 'lowest', tried.lowest, 'ms', tried.ms);
-        raise info 'a filter that a share of % passes: stop margin %, recall % (lower bound %)', round(p_share::numeric, 2),
-            margins[p_step], round(tried.recall::numeric, 3), round(tried.lowest::numeric, 3);
+        raise info 'a filter that a share of % passes: stop margin %, recall % (lower bound %)',
+            round(p_share::numeric, 2), margins[p_step], round(tried.recall::numeric, 3),
+            round(tried.lowest::numeric, 3);
         exit when tried.lowest >= p_target or p_step = cardinality(margins) or tried.ms > p_most_ms
-            or margins[p_step - 1] > @default_stop_margin@
-                and tried.recall < recalls[cardinality(recalls) - 2] + @calibration_gain@;
+            or margins[p_step] > @default_stop_margin@
+                and tried.recall < recalls[cardinality(recalls) - 1] + @calibration_gain@;
         p_step := p_step + 1;
     end loop;
     chosen := cardinality(recalls);
