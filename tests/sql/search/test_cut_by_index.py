@@ -65,9 +65,14 @@ def test_the_total_of_a_cut_is_close_to_the_number_of_products_that_pass(
     rows = call(analyst, "search", query=QUERY, filter=condition, cut="relevant", k=1000)
     found = {row.sku for row in rows}
     assert len(found ^ truth) <= 0.05 * len(truth) + 1
-    if total_is == "exact":  # tolerance: the note has rounded floors, and stored vectors have half precision
+    if not rows:
+        return
+    [said] = {row.total_is for row in rows}
+    # If the index scan of a leg gives up, which depends on the random graph, the leg collects and compares all matches.
+    assert said == total_is or (said == "exact" and condition is not None)
+    assert {row.total for row in rows} == {len(found)}
+    if said == "exact":  # tolerance: the note has rounded floors, and stored vectors have half precision
         assert len(found ^ truth) <= 0.01 * len(truth) + 1
-    assert {(row.total, row.total_is) for row in rows} == ({(len(found), total_is)} if rows else set())
 
 
 def test_facets_of_a_cut_by_index_count_the_products_of_the_search_and_are_marked_inexact(analyst: Connection) -> None:
