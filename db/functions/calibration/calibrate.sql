@@ -59,7 +59,8 @@ begin
     if s.image_index is not null and s.products >= @calibration_index_products@ then
         raise info 'comparing the queries with all products';
         truth := shop_private.calibration_truth(sample.vectors, sample.products,
-            shop_private.calibration_bounds(sample.vectors, filters.conditions[cardinality(filters.conditions)], k),
+            shop_private.calibration_bounds(sample.vectors, filters.conditions[cardinality(filters.conditions)], k,
+                s.image_table),
             filters.conditions, k, s.image_table);
         select e.ef_search, e.recall, e.measured into result.ef_search, result.recall, result.measured
         from shop_private.calibration_ef_search(sample.vectors, sample.products, k, target_recall,

@@ -1,10 +1,12 @@
 -- Returns, for each query vector, a cosine distance within which at least p_k products besides the query's own product
--- meet p_condition, a condition on p (shop.product). The distance is that of a match which the HNSW index finds, so no
--- nearer match can be missed. The distance is 2, the largest cosine distance, if the index finds too few matches.
+-- meet p_condition, a condition on p (shop.product). The distance is that of a match which the HNSW index finds, so all
+-- nearer matches lie within it. If the index finds too few matches, for example because products have many images, the
+-- function compares all products that meet the condition. The distance is 2, the largest cosine distance, if fewer than
+-- p_k + 1 products meet the condition. p_table stores the image vectors.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.calibration_bounds(
-    p_queries @vector@.halfvec[], p_condition text, p_k integer
+    p_queries @vector@.halfvec[], p_condition text, p_k integer, p_table regclass
 )
 returns double precision[]
 language plpgsql stable
@@ -27,6 +29,10 @@ begin
                 join shop.product p on p.product_id = c.product_id where %s
                 group by c.product_id order by 1 limit $2) b
             having count(*) = $2', p_condition) into bound using p_queries[n], p_k + 1;
+        if bound is null then
+            bound := (shop_private.exact_leg(
+                'image', p_queries[n], p_condition, null, p_k + 1, 1, p_table)).measures[p_k + 1];
+        end if;
         bounds := bounds || coalesce(bound, 2);
     end loop;
     return bounds;

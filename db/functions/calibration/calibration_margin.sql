@@ -7,10 +7,9 @@
 --   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall,
 --   (3) a scan takes longer than p_most_ms,
 --   (4) there is no larger margin.
--- `measured` lists the recall, the candidates and the time of each margin tried; the last entry
--- is the chosen margin. us_per_candidate is the time of one candidate with the chosen margin, in microseconds. p_share
--- is the share of all products that meet p_condition, a condition on p (shop.product). calibration_try describes
--- p_truth.
+-- `measured` lists the recall, the candidates and the time of each margin tried. The last entry is the chosen margin.
+-- us_per_candidate is the time of one candidate with the chosen margin, in microseconds. p_share is the share of all
+-- products that meet p_condition, a condition on p (shop.product). calibration_try describes p_truth.
 create or replace function shop_private.calibration_margin(
     p_queries @vector@.halfvec[], p_products uuid[], p_k integer, p_target double precision, p_truth text[],
     p_condition text, p_share double precision, p_index regclass, p_most_ms double precision,

@@ -14,7 +14,7 @@ from db.engine import Database
 from db.errors import DatabaseError, StatementRefused
 from db.roles import Role
 from db.search.calibration import calibrate, calibration_advice
-from tests.support.large_catalog import PRODUCTS, vectors
+from tests.support.large_catalog import PRODUCTS, product_id, vectors
 from windowshop.output.hits import print_calibration
 
 if TYPE_CHECKING:
@@ -110,6 +110,37 @@ def test_searches_use_an_index_that_cannot_reach_the_target_and_say_what_would_r
         image = admin.execute(text(nearest)).one()
         assert (image.route, image.ef_search, image.examined) == ("hnsw", found.ef_search, found.ef_search)
         admin.rollback()
+
+
+def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products_where_the_index_finds_too_few(
+    large: Database,
+) -> None:
+    """Ten products have the type "rare", so the index finds fewer than k of them near a query."""
+    k, rare = 5, "p.product_type = 'rare'"
+    with large.connect(None) as admin:
+        table = admin.scalar(text("select image_table::text from shop_private.search_settings()"))
+        names = {"table": table, "k": k, "rare": rare, "queries": [str(vectors(0)[n].tolist()) for n in range(3)]}
+        bounds = admin.scalar(
+            text(
+                "select shop_private.calibration_bounds(cast(cast(:queries as text[]) as halfvec[]), :rare, :k, :table)"
+            ),
+            names,
+        )
+        truth = admin.scalar(
+            text(
+                "select shop_private.calibration_truth(cast(cast(:queries as text[]) as halfvec[]), "
+                "array_fill(null::uuid, array[3]), :bounds, array['true', :rare], :k, :table)"
+            ),
+            {**names, "bounds": bounds},
+        )
+    catalog, numbers = vectors(0), np.arange(1, PRODUCTS + 1)
+    for place, matches in enumerate((numbers > 0, numbers % 2000 == 0)):
+        for query in range(3):
+            distances = np.where(matches, 1 - catalog @ catalog[query], 9)
+            nearest = [product_id(f"sku {number}") for number in numbers[np.argsort(distances)[:k]]]
+            assert truth[place][query].strip("{}").replace("-", "").split(",") == nearest
+    farthest = [np.sort(1 - catalog[1999::2000] @ catalog[query])[k] for query in range(3)]
+    assert bounds == pytest.approx(farthest, abs=0.002)  # not 2: a bound of 2 would keep every product of the catalog
 
 
 def test_calibration_uses_cached_query_texts_if_there_are_enough(app: Connection, large: Database) -> None:
