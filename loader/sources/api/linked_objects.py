@@ -76,30 +76,43 @@ class LinkedObjects:
             store.execute("insert or ignore into child values (?, ?, ?)", (child, number, place))
 
     def _belongs(self, number: int) -> bool:
-        """Returns whether the object is a child of another object of the file."""
+        """Returns whether `_whole` puts the object into another object. An object in a circle of parents, or below more
+        than DEEPEST + 1 parents, is yielded by itself, because no other object would contain it."""
+        above = number
+        for depth in range(DEEPEST + 2):
+            parent = self._parent(above)
+            if parent is None:
+                return depth > 0
+            above = parent
+        return False
+
+    def _parent(self, number: int) -> int | None:
         assert self._store is not None
         found = self._store.execute(
-            "select 1 from object o join identifier i on i.name = o.parent where o.number = ? "
-            "union all select 1 from child c join identifier i on i.name = c.name "
-            "where i.number = ? and c.parent <> ?",
-            (number, number, number),
-        )
-        return found.fetchone() is not None
+            "select i.number from object o join identifier i on i.name = o.parent where o.number = ?1 "
+            "union all select c.parent from child c join identifier i on i.name = c.name "
+            "where i.number = ?1 and c.parent <> ?1",
+            (number,),
+        ).fetchone()
+        return None if found is None else int(found[0])
 
-    def _whole(self, number: int, value: Any, depth: int = 0) -> Any:
-        """Returns the object with the objects that belong to it. At depth 0, the result is translated."""
+    def _whole(self, number: int, value: Any, above: tuple[int, ...] = ()) -> Any:
+        """Returns the object with the objects that belong to it. `above` has the numbers of the objects that contain
+        it; without such objects, the result is translated."""
         assert self._store is not None
-        if not isinstance(value, dict) or depth > DEEPEST:
+        if not isinstance(value, dict) or len(above) > DEEPEST:
             return value
+        path = (*above, number)
         members: list[Record] = [
-            self._whole(child, json.loads(written), depth + 1)
+            self._whole(child, json.loads(written), path)
             for child, written in self._store.execute(
                 "select o.number, o.value from identifier i join object o on o.parent = i.name where i.number = ?1 "
                 "union all select o.number, o.value from child c join identifier i on i.name = c.name "
                 "join object o on o.number = i.number where c.parent = ?1 and o.number <> ?1",
                 (number,),
             ).fetchall()
+            if child not in path
         ]
         if members:
             return self._platform.nested(value, members)
-        return value if depth else self._platform.translated(value)
+        return value if above else self._platform.translated(value)

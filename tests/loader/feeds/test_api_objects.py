@@ -225,6 +225,20 @@ def test_bulk_lines_with_missing_or_circular_parents_are_loaded_or_rejected_with
     assert len(reasons) == 1 and "not JSON" in reasons[0]
 
 
+def test_bulk_lines_in_a_circle_of_parents_or_below_too_many_parents_are_all_read(tmp_path: Path):
+    def thing(number: int, parent: int | None) -> dict[str, Any]:
+        own = {"id": f"gid://shopify/Product/{number}", "title": f"Thing {number}", "handle": f"thing-{number}"}
+        return {**own, "__parentId": f"gid://shopify/Product/{parent}"} if parent is not None else own
+
+    circle, chain = 3, 12
+    lines = [thing(number, (number + 1) % circle) for number in range(circle)]
+    lines += [thing(100 + number, 100 + number - 1 if number else None) for number in range(chain)]
+    (tmp_path / "goods.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    read_text = json.dumps([str(row) for row in open_source(tmp_path / "goods.jsonl").rows()])
+    for line in lines:
+        assert line["title"] in read_text
+
+
 def test_a_mapping_reads_each_object_of_an_api_as_one_product(tmp_path: Path):
     rows = json.loads((FIXTURES / "woocommerce_rest.json").read_text())
     found, _ = of(rows, tmp_path, mapping={"sku": "id", "price": "price"})
