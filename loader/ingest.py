@@ -27,7 +27,8 @@ from loader.sources.private_columns import WithoutPrivateColumns
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
-# The keyword indexes are deferred for at least this many rows. For fewer rows, a build takes longer than the updates.
+# The indexes of shop.product are deferred for at least this many rows. For fewer rows, a build takes longer than the
+# updates.
 WORTH_DEFERRING = 50_000
 
 
@@ -54,10 +55,10 @@ def ingest(
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
-    back, so its counts equal the counts of a load. The first big load into an empty database drops the keyword indexes
-    and builds them again in the end. If that load is killed, the next load builds the indexes. Raises LoaderError or
-    DatabaseError; the chunks that were committed before the error stay in the database. If the load ends with an error
-    or is interrupted after it has read a row, `on_failure` gets the counts up to that point.
+    back, so its counts equal the counts of a load. The first big load into an empty database drops the indexes of
+    shop.product and builds them again in the end. If that load is killed, the next load builds the indexes. Raises
+    LoaderError or DatabaseError; the chunks that were committed before the error stay in the database. If the load ends
+    with an error or is interrupted after it has read a row, `on_failure` gets the counts up to that point.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
@@ -75,7 +76,7 @@ def ingest(
 
             try:
                 with _hint_at_committed_rows(summary):
-                    with _keyword_indexes_at_end(database, options.dry_run, on_index):
+                    with _product_indexes_at_end(database, options.dry_run, on_index):
                         _load_rows(database, source, options, summary, reject, sync, on_progress)
                     if sync and summary.read:
                         sync.finish(summary)
@@ -140,7 +141,7 @@ def _load_rows(
     with ChunkWriter(database, source.image_root, options.catalog, options.dry_run, reject, summary) as writer:
         for number, chunk in enumerate(chunks):
             if number == 0 and not options.dry_run and _expected_rows(source, options, len(chunk)) >= WORTH_DEFERRING:
-                deferred_indexes.defer_keywords(database)
+                deferred_indexes.defer_product_indexes(database)
             writer.add(chunk)
             if sync:
                 sync.name(row.product.sku for row in chunk)
@@ -166,17 +167,17 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
 
 
 @contextmanager
-def _keyword_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
-    """When the `with` block ends, build every missing keyword index. Do so even if the source could not be read to its
-    end."""
+def _product_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
+    """When the `with` block ends, build every missing index of shop.product. Do so even if the source could not be read
+    to its end."""
     try:
         yield
     except (SourceUnreadable, SourceDamaged):
-        _build_keyword_indexes(database, dry_run, on_index)
+        _build_product_indexes(database, dry_run, on_index)
         raise
-    _build_keyword_indexes(database, dry_run, on_index)
+    _build_product_indexes(database, dry_run, on_index)
 
 
-def _build_keyword_indexes(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> None:
+def _build_product_indexes(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> None:
     if not dry_run and deferred_indexes.may_build(database):
-        deferred_indexes.build(database, deferred_indexes.KEYWORD_INDEXES, on_index)
+        deferred_indexes.build(database, deferred_indexes.PRODUCT_INDEXES, on_index)

@@ -3,7 +3,7 @@
 The rows of the generated feed are about as long as those of a shop's feed. Each load is a process of its own, and the
 kernel reports the peak resident memory of each process. The loads are:
 
-1. a tenth of the feed into an empty database, which builds the keyword indexes at the end of the load
+1. a tenth of the feed into an empty database, which builds the indexes of products at the end of the load
 2. a tenth of the feed into a second catalog, with the indexes in place
 3. the whole feed into an empty database; the memory of this load is compared with the memory of load 1
 4. the whole feed again, unchanged
@@ -94,7 +94,7 @@ def run(rows: int, vectors: int) -> None:
             whole.seconds <= 240 if big else None,
         ),
         Line(
-            "time of this load until the build of the keyword indexes begins",
+            "time of this load until the build of the indexes of products begins",
             f"{filling:.1f} s, {rows / filling:,.0f} rows/s",
             "<= 120 s" if big else "",
             filling <= 120 if big else None,

@@ -21,11 +21,15 @@ from db.errors import DatabaseError
 from db.lifecycle.indexes import progress_of
 from db.locks import Lock
 
-KEYWORD_INDEXES = (
+PRODUCT_INDEXES = (
     "product_attributes_idx",
+    "product_brand_idx",
     "product_brand_key_idx",
     "product_identifier_idx",
     "product_keywords_idx",
+    "product_price_idx",
+    "product_product_type_idx",
+    "product_sale_price_idx",
     "product_title_trgm_idx",
 )
 FEW = 1_000  # up to this many vectors, an exact scan is as fast as the index
@@ -51,9 +55,9 @@ def deferred(conn: Connection) -> list[Deferred]:
     return [Deferred(*row) for row in found]
 
 
-def defer_keywords(database: Database) -> bool:
-    """Defer the indexes in KEYWORD_INDEXES if no product exists. Returns whether the indexes are deferred."""
-    return _defer(database, "product", KEYWORD_INDEXES, "select 1 from shop.product limit 1")
+def defer_product_indexes(database: Database) -> bool:
+    """Defer the indexes in PRODUCT_INDEXES if no product exists. Returns whether the indexes are deferred."""
+    return _defer(database, "product", PRODUCT_INDEXES, "select 1 from shop.product limit 1")
 
 
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:

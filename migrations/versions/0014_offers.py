@@ -17,8 +17,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     # The code of the earlier revision creates the views again, without these columns.
     op.execute("drop view shop.searchable_image, shop.searchable")
-    op.execute(f"delete from shop.deferred_index where name = '{INDEX}'")
+    op.execute(f"delete from shop.deferred_index where name in ('{INDEX}', '{PRICE_INDEX}')")
     for name in COLUMNS:
         op.drop_column("product", name, schema="shop")
-    op.execute(f"drop index shop.{PRICE_INDEX}")
+    op.execute(f"drop index if exists shop.{PRICE_INDEX}")  # a load may have deferred the index
     op.create_index(PRICE_INDEX, "product", ["price"], schema="shop")

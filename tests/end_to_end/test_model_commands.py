@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import Database
-from db.lifecycle.deferred_indexes import KEYWORD_INDEXES, defer_keywords
+from db.lifecycle.deferred_indexes import PRODUCT_INDEXES, defer_product_indexes
 from db.roles import Role
 from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
@@ -124,7 +124,7 @@ def test_indexes_are_listed_and_rebuilt(env_with_two_models: dict[str, str]) -> 
 
 def test_a_deferred_index_is_listed_and_built(env_with_two_models: dict[str, str], clip_database: Database) -> None:
     assert "No index is deferred." in said(env_with_two_models, "index", "build")
-    assert defer_keywords(clip_database)
+    assert defer_product_indexes(clip_database)
     with clip_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -135,7 +135,7 @@ def test_a_deferred_index_is_listed_and_built(env_with_two_models: dict[str, str
         conn.execute(text("drop index shop.clip_image_hnsw"))
     listed = said(env_with_two_models, "index", "status")
     assert [line.split()[-1:] for line in listed.splitlines() if "clip_image_hnsw" in line] == [["deferred"]]
-    names = (*KEYWORD_INDEXES, "clip_image_hnsw")
+    names = (*PRODUCT_INDEXES, "clip_image_hnsw")
     assert said(env_with_two_models, "index", "build").splitlines() == [f"built {name}" for name in names]
     assert "Deferred" not in said(env_with_two_models, "index", "status")
 

@@ -12,7 +12,7 @@ import pytest
 from db import functions, schema
 from db.engine import Database
 from db.errors import DatabaseError, SchemaMismatch
-from db.lifecycle.deferred_indexes import defer_keywords
+from db.lifecycle.deferred_indexes import defer_product_indexes
 from db.lifecycle.serving import every_model, serve_model
 from db.roles import Role
 from db.settings import Settings
@@ -195,7 +195,7 @@ def test_an_upgrade_refuses_a_database_with_an_unknown_revision_and_changes_noth
 def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: Settings) -> None:
     names = "select indexrelid::regclass::text from pg_index where indisvalid and indrelid = 'shop.product'::regclass"
     before = set(admin(database, names))
-    assert defer_keywords(database)
+    assert defer_product_indexes(database)
     assert set(admin(database, names)) < before
     downgrade(database, settings, "0005")
     of_later_revisions = {(f"shop.product_{name}_idx",) for name in ("brand_key", "identifier", "sale_price")}

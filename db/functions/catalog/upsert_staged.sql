@@ -24,6 +24,7 @@ as $$
 declare
     p_catalog constant text := catalog;
     p_image_root_id constant smallint := image_root_id;
+    language constant text := coalesce((select c.language from shop.catalog c where c.catalog = p_catalog), 'english');
 begin
     -- staged_key has the products that differ from their staged rows. The keys are sorted before the joins, because the
     -- sort of two columns fits in memory.
@@ -58,11 +59,12 @@ begin
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
             mpn, item_group_id, link, image_link, color, size, material, condition, sale_price, sale_starts_at,
-            sale_ends_at, compare_at_price, quantity, rating, review_count, published_at, attributes, updated_at)
+            sale_ends_at, compare_at_price, quantity, rating, review_count, published_at, attributes, language,
+            updated_at)
         select k.product_id, p_catalog, s.sku, s.title, s.description, s.brand, s.product_type,
             s.price, s.currency, s.availability, s.gtin, s.mpn, s.item_group_id, s.link, s.image_link, s.color,
             s.size, s.material, s.condition, s.sale_price, s.sale_starts_at, s.sale_ends_at, s.compare_at_price,
-            s.quantity, s.rating, s.review_count, s.published_at, s.attributes, statement_timestamp()
+            s.quantity, s.rating, s.review_count, s.published_at, s.attributes, language, statement_timestamp()
         from (select k.product_id, k.sku from pg_temp.staged_key k order by 1) k
         join pg_temp.staged_product s on s.sku = k.sku
         order by k.product_id

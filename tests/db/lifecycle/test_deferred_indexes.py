@@ -11,7 +11,7 @@ from db.catalog.product import Product
 from db.engine import Database
 from db.errors import DatabaseError
 from db.lifecycle import deferred_indexes
-from db.lifecycle.deferred_indexes import KEYWORD_INDEXES, build, build_vectors, defer_keywords, defer_vectors
+from db.lifecycle.deferred_indexes import PRODUCT_INDEXES, build, build_vectors, defer_product_indexes, defer_vectors
 from db.lifecycle.indexes import every_index
 from db.locks import Lock
 from db.roles import Role
@@ -60,9 +60,9 @@ def feed(folder: Path, rows: int) -> Path:
 
 def test_deferred_indexes_are_built_with_their_old_definitions(own_shop: "Shop") -> None:
     before = definitions(own_shop)
-    assert defer_keywords(own_shop.database)
-    assert set(before) - set(definitions(own_shop)) == set(KEYWORD_INDEXES) == deferred_names(own_shop)
-    assert build(own_shop.database) == list(KEYWORD_INDEXES)
+    assert defer_product_indexes(own_shop.database)
+    assert set(before) - set(definitions(own_shop)) == set(PRODUCT_INDEXES) == deferred_names(own_shop)
+    assert build(own_shop.database) == list(PRODUCT_INDEXES)
     assert definitions(own_shop) == before
     assert deferred_names(own_shop) == set()
     assert build(own_shop.database) == []
@@ -71,7 +71,7 @@ def test_deferred_indexes_are_built_with_their_old_definitions(own_shop: "Shop")
 def test_a_catalog_with_products_keeps_its_indexes(own_shop: "Shop") -> None:
     before = definitions(own_shop)
     own_shop.add("a")
-    assert not defer_keywords(own_shop.database)
+    assert not defer_product_indexes(own_shop.database)
     assert definitions(own_shop) == before
 
 
@@ -79,7 +79,7 @@ def test_indexes_of_a_table_that_another_session_has_locked_are_not_deferred(own
     before = definitions(own_shop)
     with own_shop.database.connect(Role.ANALYST) as reading:
         reading.exec_driver_sql("select * from shop.product")
-        assert not defer_keywords(own_shop.database)
+        assert not defer_product_indexes(own_shop.database)
     assert definitions(own_shop) == before
     assert deferred_names(own_shop) == set()
 
@@ -99,7 +99,7 @@ def test_a_large_first_load_defers_the_indexes_and_builds_them_at_its_end(
 
     monkeypatch.setattr(chunk_writer, "upsert", looking)
     load_catalog(own_shop.database, feed(tmp_path, 200))
-    assert all(names == set(KEYWORD_INDEXES) for names in during)
+    assert all(names == set(PRODUCT_INDEXES) for names in during)
     assert len(during) == 4
     assert definitions(own_shop) == before
     during.clear()
@@ -111,7 +111,7 @@ def test_a_small_load_and_a_limited_load_and_a_dry_run_keep_the_indexes(
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(deferred_indexes, "defer_keywords", lambda _: pytest.fail("an index was deferred"))
+    monkeypatch.setattr(deferred_indexes, "defer_product_indexes", lambda _: pytest.fail("an index was deferred"))
     load_catalog(own_shop.database, feed(tmp_path, 200))
     monkeypatch.setattr("loader.ingest.WORTH_DEFERRING", 150)
     load_catalog(own_shop.database, feed(tmp_path, 200), limit=100)
@@ -139,7 +139,7 @@ def test_the_next_load_builds_the_indexes_that_a_killed_load_deferred(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = definitions(own_shop)
-    defer_keywords(own_shop.database)
+    defer_product_indexes(own_shop.database)
     own_shop.run("create index concurrently product_keywords_idx on shop.product using gin (keywords)")
     own_shop.run("update pg_index set indisvalid = false where indexrelid = 'shop.product_keywords_idx'::regclass")
     load_catalog(own_shop.database, feed(tmp_path, 10))
@@ -148,7 +148,7 @@ def test_the_next_load_builds_the_indexes_that_a_killed_load_deferred(
 
 def test_keyword_searches_return_the_same_results_with_and_without_indexes(own_shop: "Shop") -> None:
     titles = ("Black leather backpack", "Canvas tote", "Leather wallet", "Steel lamp")
-    defer_keywords(own_shop.database)
+    defer_product_indexes(own_shop.database)
     own_shop.load(*(Product(str(n), title, attributes={"set": n % 2}) for n, title in enumerate(titles)))
     own_shop.encode_all()
     searches = [
@@ -165,7 +165,7 @@ def test_keyword_searches_return_the_same_results_with_and_without_indexes(own_s
         ]
 
     without = found()
-    assert build(own_shop.database) == list(KEYWORD_INDEXES)
+    assert build(own_shop.database) == list(PRODUCT_INDEXES)
     assert found() == without
     scored = [{sku for sku, score in rows if score} for rows in without]
     assert scored == [{"0", "2"}, {"0", "2"}, {"0", "2"}, {"0", "2"}, {"3"}, set()]
@@ -225,17 +225,17 @@ def test_a_deferred_index_can_be_rebuilt_with_other_parameters(
 
 
 def test_only_one_session_builds_indexes_at_a_time(own_shop: "Shop") -> None:
-    defer_keywords(own_shop.database)
+    defer_product_indexes(own_shop.database)
     with own_shop.database.connect(None) as other:
         other.exec_driver_sql(f"select pg_advisory_lock({Lock.INDEX_BUILD})")
         assert build(own_shop.database) == []
-    assert build(own_shop.database) == list(KEYWORD_INDEXES)
+    assert build(own_shop.database) == list(PRODUCT_INDEXES)
 
 
 def test_a_login_without_the_right_to_build_indexes_defers_no_indexes(own_shop: "Shop") -> None:
     app = Database(own_shop.database.url(Role.APP), own_shop.database.url(Role.APP), own_shop.database.roles)
-    assert not defer_keywords(app)
+    assert not defer_product_indexes(app)
     assert deferred_names(own_shop) == set()
-    defer_keywords(own_shop.database)
+    defer_product_indexes(own_shop.database)
     with pytest.raises(DatabaseError, match="may not build indexes; deferred: product_attributes_idx"):
         build(app)

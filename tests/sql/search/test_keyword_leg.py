@@ -86,6 +86,17 @@ def test_set_language_sets_the_language_of_one_catalog(stocked_shop: "Shop") -> 
     assert "german" in (raised.value.hint or "")
 
 
+def test_an_insert_in_plain_sql_gets_the_language_of_its_catalog(stocked_shop: "Shop") -> None:
+    insert = "insert into shop.product (product_id, catalog, sku, title, language) values "
+    row = "(shop.product_id('{0}', 'berlin'), 'berlin', '{0}', '{1}', '{2}')"
+    stocked_shop.run(insert + row.format("a", "Ein Haus", "german"))  # a new catalog takes the product's language
+    stocked_shop.run(insert + row.format("b", "Alte Häuser", "english") + ", " + row.format("c", "Hüte", "french"))
+    assert stocked_shop.run("select distinct language from shop.product where catalog = 'berlin'") == [("german",)]
+    assert stocked_shop.run("select language from shop.catalog where catalog = 'berlin'") == [("german",)]
+    app = stocked_shop.connect(Role.APP)
+    assert (found(app, "Häuser", "berlin"), found(app, "Hut", "berlin")) == (["a", "b"], ["c"])
+
+
 def test_very_long_descriptions_and_very_long_words_are_indexed(stocked_shop: "Shop", analyst: Connection) -> None:
     from tests.support.shop import product
 
