@@ -22,6 +22,7 @@ from db.errors import (
     SettingsError,
     StatementRefused,
 )
+from db.kept_logins import KeptLogins
 from db.roles import Role, Roles
 from db.settings import Settings
 
@@ -37,17 +38,19 @@ CONNECT = {"connect_timeout": 5, "client_encoding": "utf8"}
 
 @dataclass(frozen=True)
 class Database:
-    """A database: the address for writing, the address for reading, and how a connection becomes a role.
+    """A database: the address for writing, the address for reading, and the logins of the roles.
 
-    With the embedded server every role logs in by itself, and `password` returns the password of a role. Otherwise
-    `password` is None and the addresses in the settings contain the login. A connection then runs SET ROLE if its login
-    is allowed to, and otherwise keeps the rights of its login.
+    With the embedded server, `password` returns the password of a login. Otherwise `password` is None and the addresses
+    in the settings contain the login. If such a login is the administrator of whom the home keeps the logins that
+    `db upgrade` created (`kept`), each role takes its own login. All other connections check that their login has the
+    rights of the role and is no administrator.
     """
 
     write: URL
     read: URL
     roles: Roles
     password: Callable[[str], str] | None = field(default=None, repr=False)
+    kept: KeptLogins | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:
@@ -56,17 +59,18 @@ class Database:
     def url(self, role: Role | None, *, read: bool = False) -> URL:
         """Return the address to connect to as `role`; None stands for the administrator who runs migrations."""
         url = self.read if read else self.write
-        if self.password is None:
-            return url
         if role is None:
             return url
-        name = self.roles[role]
-        return url.set(username=name, password=self.password(name))
+        name = self.roles[role.login]
+        if self.password is not None:
+            return url.set(username=name, password=self.password(name))
+        password = self.kept.find(name) if self.kept and url.username == self.write.username else None
+        return url if password is None else url.set(username=name, password=password)
 
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=CONNECT)
-        self._listen(engine, role)
+        self._listen(engine, role, read)
         return engine
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> "AsyncEngine":
@@ -83,10 +87,10 @@ class Database:
             isolation_level="AUTOCOMMIT",
             connect_args=CONNECT,
         )
-        self._listen(engine.sync_engine, role)
+        self._listen(engine.sync_engine, role, read)
         return engine
 
-    def _listen(self, engine: Engine, role: Role | None) -> None:
+    def _listen(self, engine: Engine, role: Role | None, read: bool) -> None:
         url = engine.url
         address = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database or ''}"
 
@@ -97,9 +101,13 @@ class Database:
 
         if role is not None and self.password is None:
 
-            @event.listens_for(engine, "connect")
-            def become(connection: Any, _record: object) -> None:
-                _become(connection, self.roles[role])
+            @event.listens_for(engine, "first_connect")
+            def check(connection: Any, _record: object) -> None:
+                try:
+                    _check_login(connection, self.roles, role, self.read != self.write and read)
+                except BaseException:
+                    connection.close()
+                    raise
 
         if role is Role.ENCODER:
             from pgvector.psycopg import register_vector  # imports numpy, which only the encoder needs
@@ -134,7 +142,7 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
         read = write
         if settings.read_database_url is not None:
             read = _parse("WINDOWSHOP_READ_DATABASE_URL", settings.read_database_url.get_secret_value())
-        yield Database(write, read, roles)
+        yield Database(write, read, roles, kept=KeptLogins(settings.home, write))
         return
     with server.attach(settings.home, on_progress=on_progress) as running:
         secrets = server.secrets(settings.home)
@@ -177,6 +185,10 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
     return raised
 
 
+_REFUSED = ("password authentication failed", "no password supplied", "is not permitted to log in")
+_FULL = ("too many connections", "too many clients", "remaining connection slots")
+
+
 def _connection_error(message: str, address: str) -> DatabaseError:
     """Translate an error of libpq. The error has no SQLSTATE, so only the words of its message show the reason.
 
@@ -185,11 +197,13 @@ def _connection_error(message: str, address: str) -> DatabaseError:
     lines = message.splitlines() or ["no answer"]
     last = lines[-1] if "FATAL:" in message else lines[0]
     cause = last.split("FATAL:")[-1].strip()
-    if "password authentication failed" in message or "no password supplied" in message:
+    if any(words in message for words in _REFUSED):
         return LoginRefused(
             f"the server at {address} refused the login: {cause}",
-            hint="Check the user and password in WINDOWSHOP_DATABASE_URL.",
+            hint="Check the user and password in WINDOWSHOP_DATABASE_URL. docs/operations.md describes the logins.",
         )
+    if any(words in message for words in _FULL):
+        return DatabaseUnreachable(f"{address}: {cause}", hint='"windowshop db check" lists the limits of the logins.')
     if "does not exist" in message:
         hint = 'Create the database first, for example with "createdb", or correct the address.'
         return DatabaseUnreachable(cause, hint=hint)
@@ -201,22 +215,41 @@ def _connection_error(message: str, address: str) -> DatabaseError:
     )
 
 
-def _become(connection: Any, role: str) -> None:
-    """Run SET ROLE if the login may take the role.
+_LOGIN = """
+select current_user::text, me.rolsuper or me.rolbypassrls or pg_has_role(owner.oid, 'usage'),
+    exists (select from pg_roles r where r.rolname = %(login)s),
+    exists (select from pg_roles r where r.rolname = any(%(suitable)s) and pg_has_role(r.oid, 'usage'))
+from pg_roles me, pg_roles owner
+where me.rolname = current_user and owner.rolname = %(owner)s and to_regnamespace('shop') is not null"""
 
+
+def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None:
+    """Raise LoginRefused if the login lacks the rights of `role`, or if it is an administrator.
+
+    A command that reads may have a login that loads. The web service reads only with a login that cannot write, or with
+    the shared login `app` of a site from before the processes had logins.
     `connection` is psycopg's connection, or SQLAlchemy's wrapper of an asynchronous connection.
     """
-    cursor = connection.cursor()
-    cursor.execute(
-        "select r.rolname <> current_user and pg_has_role(current_user, r.oid, 'set') from pg_roles r "
-        "where r.rolname = %s",
-        (role,),
+    suitable = {Role.ANALYST: [Role.ANALYST, Role.APP], Role.WEB_READER: [Role.ANALYST]}.get(
+        role, [Role.APP] if role in (Role.APP, Role.WEB_WRITER, Role.LOADER) else [role]
     )
+    login, names = roles[role.login], [roles[one] for one in suitable]
+    cursor = connection.cursor()
+    cursor.execute(_LOGIN, {"login": login, "suitable": names, "owner": roles.owner})
     row = cursor.fetchone()
-    if row is not None and row[0]:
-        cursor.execute(f"set role {psycopg.sql.Identifier(role).as_string(None)}")
     cursor.close()
     connection.commit()
+    if row is None:  # the database has no schema yet, which the check of the schema reports
+        return
+    user, is_administrator, exists, is_suitable = row
+    if not exists:
+        raise LoginRefused(f"this site has no login {login} yet", hint='Run "windowshop db upgrade".')
+    setting = "WINDOWSHOP_READ_DATABASE_URL" if reads or role is Role.WEB_READER else "WINDOWSHOP_DATABASE_URL"
+    hint = f"Set {setting} to an address with the login {login}. docs/operations.md describes the logins."
+    if is_administrator:
+        raise LoginRefused(f"{user} is an administrator, whose rights this process must not have", hint=hint)
+    if not is_suitable and not (role is Role.WEB_READER and user == roles.app):
+        raise LoginRefused(f"the login {user} does not have the rights of {names[0]}", hint=hint)
 
 
 def _parse(name: str, value: str) -> URL:

@@ -1,15 +1,60 @@
-"""Defines the five roles of a site. Their names share a prefix, because all databases of a server share its roles."""
+"""Defines the roles of a site. Their names share a prefix, because all databases of a server share its roles.
 
-from dataclasses import dataclass
+Rights belong to `owner` and to the groups `analyst` and `app`, which cannot log in. Every process logs in as what it
+is, and only `db upgrade` runs SET ROLE. PostgreSQL lets every role change its own password and the defaults of its own
+sessions. A login is therefore never shared: people have logins of their own, and the web service has two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    OWNER = "owner"  # owns every object; nobody logs in as this role
+    OWNER = "owner"  # owns every object; cannot log in
     GATEWAY = "gateway"  # logs in over the loopback connection and requests the encoding of queries
     ENCODER = "encoder"  # reads the work list and stores vectors
-    APP = "app"  # loads products and serves web requests
-    ANALYST = "analyst"  # reads and searches
+    APP = "app"  # group: loads products and serves web requests
+    ANALYST = "analyst"  # group: reads and searches
+    WEB_READER = "web_reader"  # the searches of the web service
+    WEB_WRITER = "web_writer"  # all other statements of the web service
+    LOADER = "loader"  # commands that write
+    CLI = "cli"  # commands that read, on the machine of the administrator
+
+    @property
+    def login(self) -> "Role":
+        """The login with which a process takes this role."""
+        return {Role.ANALYST: Role.CLI, Role.APP: Role.LOADER}.get(self, self)
+
+
+@dataclass(frozen=True)
+class LoginRules:
+    """The rules of a login. `db upgrade` sets them and `db check` compares them."""
+
+    share: float  # of the server's connections
+    group: Role | None = None  # the group whose rights the login has
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+# For logins that search. A session can change all of these except temp_file_limit, which only a superuser can set.
+READING = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "5min",
+    "temp_file_limit": "2GB",
+}
+
+# The shares leave a tenth of the connections to people and to the administrator. The gateway has the most connections,
+# because each session that waits for the vector of a new query has one.
+LOGINS = {
+    Role.GATEWAY: LoginRules(0.30, settings={"synchronous_commit": "off", "search_path": "pg_catalog"}),
+    Role.WEB_READER: LoginRules(0.20, Role.ANALYST, READING),
+    Role.ENCODER: LoginRules(0.18),
+    Role.WEB_WRITER: LoginRules(0.10, Role.APP, {"idle_in_transaction_session_timeout": "5min"}),
+    Role.LOADER: LoginRules(0.07, Role.APP),
+    Role.CLI: LoginRules(0.05, Role.ANALYST, READING),
+}
+PEOPLE = {Role.ANALYST: READING, Role.APP: {}}  # the settings of people's logins, by their group
 
 
 @dataclass(frozen=True)
@@ -30,6 +75,10 @@ class Roles:
     @property
     def analyst(self) -> str:
         return self[Role.ANALYST]
+
+    @property
+    def app(self) -> str:
+        return self[Role.APP]
 
     @property
     def all(self) -> list[str]:

@@ -39,18 +39,19 @@ class Settings(EnvironmentSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address of the database. If it is unset, Windowshop runs the embedded server.",
+        description="postgresql:// address of the database, with the login of the process. If it is unset, Windowshop "
+        "runs the embedded server.",
     )
     read_database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address of the database that answers searches, such as a streaming replica. "
-        "If it is unset, WINDOWSHOP_DATABASE_URL answers searches too.",
+        description="postgresql:// address for searches: the login web_reader of the web service, often on a streaming "
+        "replica. If it is unset, searches use WINDOWSHOP_DATABASE_URL.",
     )
     role_prefix: str = Field(
         "shop_",
         pattern=r"^[a-z][a-z0-9_]{0,30}$",
-        description="Prefix of the names of the five roles owner, gateway, encoder, app and analyst. All databases of "
-        "a server share its roles, so each site on a server needs another prefix to have its own roles.",
+        description="Prefix of the names of the site's roles, such as shop_web_reader. All databases of a server share "
+        "its roles, so each site on a server needs another prefix to have its own roles.",
     )
     gateway_host: str | None = Field(
         None,

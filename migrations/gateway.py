@@ -30,7 +30,7 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
         "dbname": str(conn.scalar(text("select current_database()"))),
         "application_name": "windowshop gateway",
         "connect_timeout": "3",
-        "options": "-c statement_timeout=60s -c idle_session_timeout=300s -c client_connection_check_interval=1s",
+        "options": "-c statement_timeout=60s -c idle_session_timeout=10s -c client_connection_check_interval=1s",
     }
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
     server = sql.Identifier(SERVER)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, MissingExtension
 from db.roles import Roles
+from migrations.logins import create_roles
 
 DBLINK_SCHEMA = "shop_dblink"
 TRGM_SCHEMA = "shop_trgm"
@@ -51,7 +52,7 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     _create_trgm(conn)
     extensions = _find_extensions(conn, admin)
     _check_dblink(conn, extensions.dblink, admin, superuser)
-    _create_roles(conn, roles)
+    create_roles(conn, roles)
     owner = _quote(conn, roles.owner)
     _check_open(conn, "vector", extensions.vector, roles)
     if extensions.pg_trgm == TRGM_SCHEMA:
@@ -182,37 +183,6 @@ def _check_open(conn: Connection, extension: str, schema: str, roles: Roles) -> 
             hint=f"An administrator runs: grant usage on schema {_quote(conn, schema)} to {', '.join(closed)}; "
             f"or moves the extension: alter extension {extension} set schema public;",
         )
-
-
-def _create_roles(conn: Connection, roles: Roles) -> None:
-    """Create the missing roles, and let the current user act as each role except the gateway.
-
-    Roles belong to the whole server, so the attributes of an existing role stay as they are.
-    """
-    existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
-    for name in roles.all:
-        role = _quote(conn, name)
-        if name not in existing:
-            login = "nologin" if name == roles.owner else "login"
-            # An upgrade of another database of this server may create the same role at the same time.
-            conn.execute(
-                text(
-                    f"do $$ begin create role {role} {login}; "
-                    "exception when duplicate_object or unique_violation then null; end $$"
-                )
-            )
-            if name == roles.gateway:
-                conn.execute(text(f"alter role {role} connection limit 50"))
-                conn.execute(text(f"alter role {role} set synchronous_commit = off"))
-                conn.execute(text(f"alter role {role} set search_path = pg_catalog"))
-            if name == roles.analyst:
-                conn.execute(text(f"alter role {role} connection limit 50"))
-                conn.execute(text(f"alter role {role} set statement_timeout = '60s'"))
-                conn.execute(text(f"alter role {role} set default_transaction_read_only = on"))
-        if name != roles.gateway and not conn.scalar(
-            text("select pg_has_role(current_user, :role, 'set')"), {"role": name}
-        ):
-            conn.execute(text(f"grant {role} to current_user"))
 
 
 def _quote(conn: Connection, name: str) -> str:

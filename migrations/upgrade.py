@@ -1,7 +1,7 @@
 """`windowshop db upgrade`: moves an empty database or any earlier schema to the schema of this code.
 
-    migration lock -> check of dependent objects -> extensions, roles, schemas -> revisions and SQL functions (as
-    the owner role) -> gateway
+    migration lock -> check of dependent objects -> extensions, roles, schemas, passwords -> revisions and SQL functions
+    (as the owner role) -> gateway -> limits and settings of the logins
 
 Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
 because an installed package cannot hold them.
@@ -21,12 +21,14 @@ from sqlalchemy import URL, Connection, text
 
 from db import schema
 from db.engine import DATABASE, Database, translated
-from db.errors import DatabaseError, SchemaMismatch
+from db.errors import DatabaseError, LoginRefused, SchemaMismatch
+from db.lifecycle.logins import repair
 from db.locks import Lock
-from db.roles import Role, Roles
+from db.roles import Roles
 from db.settings import Settings
 from migrations.function_files import check_dependents, read_files
 from migrations.gateway import check_gateway, point_gateway
+from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
@@ -48,6 +50,8 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
             command.upgrade(config, "heads")
         on_progress("setting up the gateway")
         _point(conn, database, settings, extensions)
+        with conn.begin():
+            repair(conn, database.roles)
 
 
 def downgrade(database: Database, settings: Settings, revision: str) -> None:
@@ -98,11 +102,12 @@ def migrating(
     engine = database.engine(None)
     with engine.connect() as lock, engine.connect() as conn:
         _lock(lock)
+        _require_administrator(conn, database.roles)
         check(conn, database.roles)
         with conn.begin():
+            created = missing_logins(conn, database.roles)
             extensions = prepare(conn, database.roles)
-            if database.is_embedded:
-                _set_passwords(conn, database)
+        give_passwords(conn, database, created)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
         _search_extensions(conn, extensions)
@@ -115,6 +120,21 @@ def migrating(
             schemas=extensions.by_word(),
         )
         yield config, conn, extensions
+
+
+def _require_administrator(conn: Connection, roles: Roles) -> None:
+    """Raise LoginRefused if the site exists and the login is, for example, that of a process."""
+    other = text(
+        "select current_user::text from pg_roles where rolname = :owner and not pg_has_role(oid, 'member') "
+        "and to_regnamespace('shop') is not null"
+    )
+    with conn.begin():
+        user = conn.scalar(other, {"owner": roles.owner})
+    if user is not None:
+        raise LoginRefused(
+            f"the login {user} does not administer this site",
+            hint=f"Set WINDOWSHOP_DATABASE_URL to the address of a superuser, or of a member of {roles.owner}.",
+        )
 
 
 def _check_dependents(conn: Connection, roles: Roles) -> None:
@@ -189,16 +209,6 @@ def _create_embedded_database(url: URL) -> None:
     ) as conn:
         if conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone() is None:
             conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(url.database or DATABASE)))
-
-
-def _set_passwords(conn: Connection, database: Database) -> None:
-    assert database.password is not None
-    for role in (Role.ENCODER, Role.APP, Role.ANALYST):
-        name = database.roles[role]
-        statement = psycopg.sql.SQL("alter role {} password {}").format(
-            psycopg.sql.Identifier(name), psycopg.sql.Literal(database.password(name))
-        )
-        conn.exec_driver_sql(statement.as_string(None), execution_options={"no_parameters": True})
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from db.engine import Database
 from db.roles import Role
 from db.settings import Settings
 from migrations.upgrade import upgrade
-from tests.support.databases import Databases
+from tests.support.databases import Databases, keep_logins
 from tests.support.schedule import GroupScheduling, place
 
 pytest_plugins = ["tests.support.shop"]
@@ -125,6 +125,8 @@ def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
 
     def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)
+        if role is None:
+            keep_logins(database, settings.home)
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")},
             "WINDOWSHOP_DATABASE_URL": address,

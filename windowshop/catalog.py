@@ -86,7 +86,7 @@ def drop(
 
 
 def _drop(database: "Database", found: "CatalogCounts") -> int:
-    """Delete the catalog as the owner, because no other role may delete rows of shop.catalog.
+    """Delete the catalog as the administrator, because no other login may delete rows of shop.catalog.
 
     Returns the number of deleted products.
     """
@@ -97,15 +97,11 @@ def _drop(database: "Database", found: "CatalogCounts") -> int:
         database.connect(None) as conn,
         progress_bar(f"Deleting catalog {found.catalog}", found.products, counted=True) as bar,
     ):
-        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
-        become_owner = f"set local role {owner}"
         with conn.begin():
-            conn.exec_driver_sql(become_owner)
             roots = catalogs.image_roots(conn, found.catalog)
         deleted = 0
         while True:
             with conn.begin():
-                conn.exec_driver_sql(become_owner)
                 count = catalogs.delete_products(conn, found.catalog, BATCH_PRODUCTS)
                 if not count:
                     catalogs.forget(conn, found.catalog, roots)

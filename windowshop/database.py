@@ -2,18 +2,27 @@
 
 import os
 import subprocess
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windowshop import login
 from windowshop.options import RoleOption
 from windowshop.output.terminal import say
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from db.engine import Database
+    from db.roles import Role
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The database: the embedded server, its schema, and connections to it. If WINDOWSHOP_DATABASE_URL is set, "
     "these commands use your own database instead of the embedded one.",
 )
+
+app.add_typer(login.app, name="login")
 
 
 @app.command()
@@ -78,10 +87,16 @@ def url(
     from db.settings import Settings
 
     with open_database(Settings.read(), on_progress=say) as database:
-        address = database.url(role).set(drivername="postgresql")
-        if role is not None and not database.is_embedded:
-            address = address.update_query_dict({"options": f"-c role={database.roles[role]}"})
+        address = _address(database, role)
         typer.echo(address.render_as_string(hide_password=not show_password))
+
+
+def _address(database: "Database", role: "Role | None") -> "URL":
+    """Return the address of a role's login. Raises LoginRefused if an own server's address has another login."""
+    if role is not None and not database.is_embedded:
+        with database.connect(role):
+            pass
+    return database.url(role).set(drivername="postgresql")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -93,7 +108,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
 
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
-        address = database.url(role)
+        address = _address(database, role)
         program = "psql"
         environment: dict[str, str] = {}
         if database.is_embedded:
@@ -101,9 +116,7 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
             program = str(path)
         if address.password:  # not on the command line, which every user of the machine can read
             environment = {**environment, "PGPASSWORD": str(address.password)}
-        if role is not None and not database.is_embedded:
-            environment = {**environment, "PGOPTIONS": f"-c role={database.roles[role]}"}
-        target = address._replace(drivername="postgresql", password=None).render_as_string()
+        target = address._replace(password=None).render_as_string()
         try:
             done = subprocess.run(
                 [program, "-d", target, *context.args], env={**os.environ, **environment}, check=False
@@ -130,14 +143,27 @@ def upgrade() -> None:
 
 @app.command()
 def check() -> None:
-    """Compare the database with the tables that this version expects, and list the differences."""
+    """Compare the tables, the logins and their limits with those that this version expects.
+
+    The command prints how many connections the server has and how many the logins may take.
+    """
     from db.engine import open_database
+    from db.errors import DatabaseError
+    from db.lifecycle import logins
     from db.settings import Settings
     from migrations.upgrade import drift
 
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
+        with database.connect(None) as conn:
+            budget, faults = logins.budget(conn, database.roles), logins.faults(conn, database.roles)
+        typer.echo(str(budget))
         drift(database, settings)
+    if faults:
+        raise DatabaseError(
+            "the logins are not as they should be:\n  " + "\n  ".join(faults),
+            hint='"windowshop db upgrade" sets what it may set. docs/operations.md describes the other cases.',
+        )
     typer.echo("No difference.")
 
 

@@ -1,5 +1,6 @@
 """Defines the commands `windowshop serve` and `windowshop key create|list|revoke`."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +33,7 @@ def serve(
     """
     from db import schema
     from db.engine import open_database
-    from db.errors import SettingsError
+    from db.errors import DatabaseUnreachable, SettingsError
     from db.roles import Role
     from db.settings import Settings
     from web.settings import WebSettings
@@ -47,8 +48,11 @@ def serve(
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     settings = WebSettings.read().model_copy(update=given)
     with open_database(Settings.read(), on_progress=say) as database:
-        with database.connect(Role.ANALYST, read=True) as conn:
+        with database.connect(Role.WEB_READER, read=True) as conn:
             schema.check(conn)
+        # A wrong login for writing is refused now. While the primary does not answer, searches are served.
+        with suppress(DatabaseUnreachable), database.connect(Role.WEB_WRITER):
+            pass
         run(database, settings, on_ready=lambda address: say(f"Serving at {address}"))
 
 
@@ -79,7 +83,7 @@ def create(
             raise SettingsError(f'there is a key "{name}" already', hint=f"windowshop key revoke {name}")
         return api_keys.create(conn, name, scopes)
 
-    typer.echo(_as_owner(create_key))
+    typer.echo(_as_administrator(create_key))
 
 
 @key_app.command("list")
@@ -93,7 +97,7 @@ def list_keys() -> None:
 
     name = Column("name", overflow="fold")
     table = Table(name, "scopes", "created", "last used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
-    for key in _as_owner(api_keys.every_key):
+    for key in _as_administrator(api_keys.every_key):
         times = (key.created_at, key.last_used_at, key.revoked_at)
         shown = ["" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times]
         table.add_row(key.name, ", ".join(key.scopes), *shown)
@@ -106,19 +110,17 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None
     from db import api_keys
     from db.errors import SettingsError
 
-    if not _as_owner(lambda conn: api_keys.revoke(conn, name)):
+    if not _as_administrator(lambda conn: api_keys.revoke(conn, name)):
         raise SettingsError(f'there is no active key "{name}"', hint="See: windowshop key list")
     typer.echo("Revoked.")
 
 
-def _as_owner(call: Any) -> Any:
-    """Run `call` as the owner of the schema, because the roles that search and load may not read or create keys."""
+def _as_administrator(call: Any) -> Any:
+    """Run `call` as the administrator, because the logins that search and load may not read or create keys."""
     from db import schema
     from db.engine import open_database
     from db.settings import Settings
 
     with open_database(Settings.read(), on_progress=say) as database, database.connect(None) as conn, conn.begin():
         schema.check(conn)
-        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
-        conn.exec_driver_sql(f"set local role {owner}")
         return call(conn)

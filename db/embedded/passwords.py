@@ -1,7 +1,8 @@
-"""Creates random passwords for the embedded server's roles, and stores the passwords in `<home>/secrets.json`."""
+"""Stores the passwords that Windowshop created for logins, in `<home>/secrets.json`."""
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
@@ -10,6 +11,10 @@ from db.embedded import file_lock
 from db.errors import EmbeddedServerError
 
 SUPERUSER = "postgres"
+
+
+def random_password() -> str:
+    return token_urlsafe(24)
 
 
 @dataclass(frozen=True)
@@ -21,22 +26,33 @@ class Secrets:
         return self.role_password(SUPERUSER)
 
     def role_password(self, name: str) -> str:
+        """Return the password of a role of the embedded server. A missing password is created."""
         known = self._read()
-        if name in known:
-            return known[name]
+        if name not in known:
+            known = self._change(lambda known: known.setdefault(name, random_password()))
+        return known[name]
+
+    def find(self, name: str) -> str | None:
+        """Return a kept password, or None. Creates nothing."""
+        return self._read().get(name) if self._path.exists() else None
+
+    def keep(self, name: str, password: str) -> None:
+        self._change(lambda known: known.update({name: password}))
+
+    def _change(self, change: Callable[[dict[str, str]], object]) -> dict[str, str]:
         try:
             lock = file_lock.acquire(self.home / "secrets.lock", wait=10)
             if lock is None:
                 raise EmbeddedServerError(f"Another process keeps {self.home / 'secrets.lock'} locked.")
             try:
                 known = self._read()
-                known.setdefault(name, token_urlsafe(24))
+                change(known)
                 self._write(known)
             finally:
                 lock.release()
         except OSError as error:
             raise EmbeddedServerError(f"{self._path} cannot be written: {error.strerror}") from error
-        return known[name]
+        return known
 
     @property
     def _path(self) -> Path:

@@ -5,7 +5,7 @@ Building an index on a full table takes a fraction of the time that maintaining 
 builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
 index. Until then, searches compare row by row.
 
-Only sessions that can SET ROLE owner defer indexes, because only these sessions can build indexes.
+Only the administrator's login defers indexes, because only a login with the rights of the owner can build indexes.
 """
 
 import threading
@@ -69,7 +69,6 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
         return []
     with database.connect(None) as conn, conn.begin():
         schema.check(conn)
-        _become_owner(conn, database)
         waiting = conn.execute(
             text(
                 "select m.name, w.part::text from shop_private.work w join shop.model m using (model_id) "
@@ -105,13 +104,11 @@ def build(
         ]  # read again, because another session may have built some of the indexes in the meantime
         if not wanted:
             return []
-        if not _may_become_owner(conn, database):
+        if not _has_rights_of_owner(conn, database):
             raise DatabaseError(
                 f"this login may not build indexes; deferred: {', '.join(index.name for index in wanted)}",
-                hint=f'Run "windowshop index build" with a login that may become {database.roles.owner}.',
+                hint='Run "windowshop index build" with the address that "windowshop db upgrade" uses.',
             )
-        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
-        conn.execute(text(f"set role {owner}"))
         conn.execute(text("set lock_timeout = 0"))  # no limit, because a timeout would leave an INVALID index
         conn.execute(text("set statement_timeout = 0"))
         for index in wanted:
@@ -133,14 +130,14 @@ def build_vectors(
             ),
             {"models": list(model_ids)},
         ).all()
-        if not names or not _may_become_owner(conn, database):
+        if not names or not _has_rights_of_owner(conn, database):
             return []
     return build(database, names, on_progress)
 
 
 def may_build(database: Database) -> bool:
     with database.connect(None) as conn:
-        return _may_become_owner(conn, database)
+        return _has_rights_of_owner(conn, database)
 
 
 def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) -> bool:
@@ -151,7 +148,6 @@ def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) 
         try:
             with conn.begin():
                 schema.check(conn)
-                _become_owner(conn, database)
                 conn.execute(text("set local search_path = pg_catalog"))  # so that definitions name every schema
                 conn.execute(text("set local lock_timeout = '500ms'"))
                 if conn.scalar(text(has_rows)) is not None:
@@ -238,11 +234,6 @@ def _watched(database: Database, name: str, on_progress: Progress) -> Iterator[N
         thread.join()
 
 
-def _may_become_owner(conn: Connection, database: Database) -> bool:
-    may = text("select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = :owner")
-    return bool(conn.scalar(may, {"owner": database.roles.owner}))
-
-
-def _become_owner(conn: Connection, database: Database) -> None:
-    owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
-    conn.execute(text(f"set local role {owner}"))
+def _has_rights_of_owner(conn: Connection, database: Database) -> bool:
+    has = text("select pg_has_role(oid, 'usage') from pg_roles where rolname = :owner")
+    return bool(conn.scalar(has, {"owner": database.roles.owner}))

@@ -50,7 +50,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
     If no other model serves, only an unknown or retired model is refused.
     """
     against, duels = list[str](), list[Duel]()
-    with _as_owner(database) as conn:
+    with _as_administrator(database) as conn:
         before = serving_name(conn)
         covered = coverage(conn).get(name, {})
         if covered and before is not None and before != name:  # an unknown or retired model has no coverage
@@ -69,7 +69,7 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
 
     Raises DatabaseError if no model served before or, unless `force`, if some of that model's vectors are missing.
     """
-    with _as_owner(database) as conn:
+    with _as_administrator(database) as conn:
         before, name = serving_name(conn), _previous(conn)
         covered = coverage(conn)[name]
     behind = _unfinished(covered)
@@ -83,11 +83,9 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
 
 
 @contextmanager
-def _as_owner(database: Database) -> Iterator[Connection]:
+def _as_administrator(database: Database) -> Iterator[Connection]:
     with database.connect(None) as conn, conn.begin():
         schema.check(conn)
-        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
-        conn.execute(text(f"set local role {owner}"))
         yield conn
 
 

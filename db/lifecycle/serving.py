@@ -38,7 +38,7 @@ def coverage(conn: Connection) -> list[Coverage]:
 
 
 def serve_model(database: Database, name: str, *, force: bool = False) -> None:
-    """Switch search to a model in one transaction, as the owner.
+    """Switch search to a model in one transaction, as the administrator.
 
     A search locks the views that it reads, so the switch waits for running searches, and later searches queue behind a
     waiting switch. Each attempt to switch therefore waits at most half a second, and the queued searches run before the
@@ -49,12 +49,10 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:
-        owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         while True:
             try:
                 with conn.begin():
                     schema.check(conn)
-                    conn.execute(text(f"set local role {owner}"))
                     conn.execute(text("set local lock_timeout = '500ms'"))
                     conn.execute(text("select shop_private.serve_model(:name, :force)"), {"name": name, "force": force})
                 return

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -44,7 +45,7 @@ def test_an_address_without_a_database_server_is_an_error(env: dict[str, str]) -
 
 def test_a_wrong_password_is_an_error(env: dict[str, str], clip_database: Database) -> None:
     wrong = clip_database.write.set(drivername="postgresql", password="wrong").render_as_string(hide_password=False)
-    said = refused("search", "chair", env={**env, "WINDOWSHOP_DATABASE_URL": wrong}, code=3)
+    said = refused("db", "status", env={**env, "WINDOWSHOP_DATABASE_URL": wrong}, code=3)
     assert "password authentication failed" in said
     assert "wrong" not in said
 
@@ -215,3 +216,27 @@ def test_help_describes_every_command(env: dict[str, str]) -> None:
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0
         assert len(shown.stdout) > 200
+
+
+def test_people_get_logins_and_db_check_counts_their_connections(env: dict[str, str]) -> None:
+    added = windowshop("db", "login", "add", "erika", "--connections", "2", env=env)
+    assert added.returncode == 0, added.stderr
+    try:
+        with psycopg.connect(added.stdout.strip()) as conn:
+            assert conn.execute("select current_user, count(*) from shop.product").fetchone() == ("erika", 0)
+        assert "already exists" in refused("db", "login", "add", "erika", env=env, code=3)
+        assert "people cannot have the role owner" in refused(
+            "db", "login", "add", "x", "--role", "owner", env=env, code=2
+        )
+        listed = windowshop("db", "login", "list", env=env).stdout
+        assert "erika" in listed
+        assert "shop_web_reader" in listed
+        checked = windowshop("db", "check", env=env)
+        assert checked.returncode == 0, checked.stderr
+        assert "people: 2 (erika 2)" in checked.stdout
+        person = {**env, "WINDOWSHOP_DATABASE_URL": added.stdout.strip()}
+        assert "the login erika does not have the rights of shop_encoder" in refused("retry", env=person, code=3)
+        assert "the login erika does not administer this site" in refused("db", "upgrade", env=person, code=3)
+    finally:
+        assert windowshop("db", "login", "drop", "erika", env=env).returncode == 0
+    assert "is not the login of a person" in refused("db", "login", "drop", "shop_loader", env=env, code=2)

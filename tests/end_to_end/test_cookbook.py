@@ -25,7 +25,7 @@ from loader.ingest import ingest
 from loader.rejects import Reject
 from loader.sample import IMAGES, SampleSource
 from migrations.model_revisions import NewModel, add_model
-from tests.support.databases import Databases
+from tests.support.databases import Databases, keep_logins
 from tests.support.processes import running_encoder, wait_until
 
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
@@ -110,7 +110,10 @@ class RecipeRunner:
     def rows_of_another_database(self, block: str) -> int:
         """Run a block in a new database of the same server. The block connects to the shop's database."""
         url, analyst = self.database.url(None), self.database.url(Role.ANALYST)
-        names = {"db.example": url.host, "5432": url.port, "windowshop": url.database, "secret": analyst.password}
+        names = {
+            "db.example": url.host, "5432": url.port, "windowshop": url.database,
+            "reports": analyst.username, "secret": analyst.password,
+        }  # fmt: skip
         for example, real in names.items():
             block = block.replace(f"'{example}'", f"'{real}'")
         other = url.set(drivername="postgresql", database=f"beside_{url.database}")
@@ -186,6 +189,7 @@ def runner(
     admin = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     shutil.copy(IMAGES / "fluent_1376.webp", folder / "guitar.webp")
     program, libraries = server.binary(server_home, "psql")
+    keep_logins(database, home)
     environment = {**os.environ, "WINDOWSHOP_DATABASE_URL": admin, "WINDOWSHOP_HOME": str(home)}
     with psycopg.connect(admin, autocommit=True) as conn, running_encoder(environment, folder / "encoder.log"):
         conn.execute(SURROUNDINGS)  # type: ignore[arg-type]

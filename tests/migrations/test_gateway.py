@@ -1,19 +1,17 @@
 """The gateway works in copies of a database, without superuser rights, and on a server that hosts several sites."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from db.engine import Database
 from db.errors import DatabaseError, EncoderUnavailable, MissingExtension, SettingsError
 from db.lifecycle.serving import serve_model
-from db.roles import Role, Roles
+from db.roles import Role
 from db.settings import Settings
 from migrations.model_revisions import add_model
 from migrations.upgrade import downgrade, drift, upgrade
+from tests.migrations.conftest import Tenants
 from tests.support.databases import Databases, admin
 from tests.support.schema_objects import leftovers
 from tests.support.shop import TOY
@@ -50,48 +48,6 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
 # --- several sites on one server, and a site's owner without superuser rights
 
 
-class Tenants:
-    """Creates a database for each site on a shared server. The names of a site's roles begin with the site's prefix."""
-
-    def __init__(self, databases: Databases) -> None:
-        self._databases = databases
-        self._made: list[str] = []
-
-    def database(self, prefix: str, login: str | None = None) -> Database:
-        name = self._databases.create()
-        self._made.append(name)
-        url = make_url(self._databases.admin_url(name)).set(drivername="postgresql+psycopg")
-        if login:
-            self.admin(f"alter database {name} owner to {login}")
-            url = url.set(username=login, password="managed")
-        return Database(url, url, Roles(prefix))
-
-    def admin(self, statement: str, database: str = "postgres") -> None:
-        with psycopg.connect(self._databases.admin_url(database), autocommit=True) as conn:
-            conn.execute(statement)  # type: ignore[arg-type]  # the statement comes from the code under test or from this file
-
-    def drop(self, *prefixes: str) -> None:
-        for name in self._made:
-            self.admin(f"drop database if exists {name} with (force)")
-        with psycopg.connect(self._databases.admin_url(), autocommit=True) as conn:
-            for prefix in prefixes:
-                for [name] in conn.execute("select rolname from pg_roles where starts_with(rolname, %s)", [prefix]):
-                    conn.execute(f"drop owned by {name}; drop role {name}")  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def tenants(databases: Databases) -> Iterator[Tenants]:
-    made = Tenants(databases)
-    yield made
-    made.drop("managed_", "tenant_")
-
-
-@pytest.fixture
-def managed_database(tenants: Tenants) -> Database:
-    tenants.admin("create role managed_admin login password 'managed'")
-    return tenants.database("managed_", "managed_admin")
-
-
 def test_an_owner_without_superuser_rights_can_upgrade_after_the_commands_in_the_hint(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
@@ -111,7 +67,7 @@ def test_an_owner_without_superuser_rights_can_upgrade_after_the_commands_in_the
     add_model(managed_database, settings, TOY)
     serve_model(managed_database, "toy")
     with managed_database.connect(Role.ANALYST) as conn:
-        assert conn.exec_driver_sql("select current_user").scalar() == "managed_analyst"
+        assert conn.exec_driver_sql("select current_user").scalar() == "managed_cli"
         # The gateway raises this error, so the session has reached the gateway.
         with pytest.raises(EncoderUnavailable, match="no encoder is connected"):
             conn.exec_driver_sql("select shop.clip_text('a')")

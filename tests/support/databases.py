@@ -9,7 +9,8 @@ from sqlalchemy import make_url
 
 from db.embedded.server import Server, secrets
 from db.engine import SUPERUSER, Database
-from db.roles import Roles
+from db.kept_logins import KeptLogins
+from db.roles import LOGINS, Roles
 from migrations.gateway import point_gateway
 
 ROLES = Roles("shop_")
@@ -35,6 +36,14 @@ def admin(database: Database, statement: str) -> list[Any]:
     with database.connect(None) as conn, conn.begin():
         done = conn.exec_driver_sql(statement)
         return list(done.all()) if done.returns_rows else []
+
+
+def keep_logins(database: Database, home: Path) -> None:
+    """Give a home the passwords that `db upgrade` keeps for commands with the administrator's address."""
+    assert database.password is not None
+    kept = KeptLogins(home, database.write)
+    for role in LOGINS:
+        kept.keep(database.roles[role], database.password(database.roles[role]))
 
 
 class Databases:

@@ -1,8 +1,9 @@
 """Runs the web service's database calls, with two pools, a concurrency limit for each pool, and the request's deadline.
 
-Searches read as `analyst` through the read address. All other calls go to the primary as `app`. PostgreSQL ends a
-statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when the deadline of its
-request passes. A reading statement is also cancelled when the client closes the connection.
+Searches go through the read address, with the login `web_reader`. All other calls go to the primary, with the login
+`web_writer`. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled
+earlier when the deadline of its request passes. A reading statement is also cancelled when the client closes the
+connection.
 """
 
 import asyncio
@@ -68,9 +69,9 @@ class Pools:
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
             f"client_min_messages = {NOTICE_LEVEL}",
         )
-        self._reading = Pool(database, Role.ANALYST, settings.connections + spare, session_settings, read=True)
+        self._reading = Pool(database, Role.WEB_READER, settings.connections + spare, session_settings, read=True)
         writers = max(2, settings.connections // 2)
-        self._writing = Pool(database, Role.APP, writers + spare, session_settings)
+        self._writing = Pool(database, Role.WEB_WRITER, writers + spare, session_settings)
         self.read_limiter = ConcurrencyLimiter(settings.connections, settings.queue)
         self.write_limiter = ConcurrencyLimiter(writers, settings.queue)
 

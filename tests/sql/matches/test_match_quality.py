@@ -19,7 +19,7 @@ from db.roles import Role
 from db.settings import Settings
 from encoder import starter
 from migrations.model_revisions import NewModel, add_model
-from tests.support.databases import Databases
+from tests.support.databases import Databases, keep_logins
 from tests.support.loading import load_catalog
 from tests.support.matches.postings import Posting, write_postings
 from tests.support.processes import windowshop
@@ -51,6 +51,7 @@ def shopee(databases: Databases, template: str, folder: Path, postings: list[Pos
     summary = load_catalog(database, folder / "train.csv")
     assert (summary.source, summary.inserted, summary.rejected) == ("shopee", len(postings), 0)
     address = database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
+    keep_logins(database, home)
     env = {"WINDOWSHOP_DATABASE_URL": address, "WINDOWSHOP_HOME": str(home), "HF_HUB_OFFLINE": "1"}
     done = windowshop("encode", "--once", env=env, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr

@@ -265,9 +265,10 @@ def test_the_1001st_waiting_request_is_refused_immediately(shop: "Shop", analyst
 
 @pytest.fixture
 def _no_free_gateway(shop: "Shop") -> Iterator[None]:
+    limit = shop.value("select rolconnlimit from pg_roles where rolname = 'shop_gateway'")
     shop.run("alter role shop_gateway connection limit 0")
     yield
-    shop.run("alter role shop_gateway connection limit 50")
+    shop.run(f"alter role shop_gateway connection limit {limit}")
 
 
 @pytest.mark.usefixtures("_no_free_gateway")

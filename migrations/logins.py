@@ -1,0 +1,107 @@
+"""Creates the roles of a site, and gives the logins of its processes passwords."""
+
+import psycopg
+from sqlalchemy import Connection, text
+
+from db.embedded.passwords import random_password
+from db.engine import Database
+from db.lifecycle.logins import set_password
+from db.roles import LOGINS, Role, Roles
+
+GROUPS = (Role.OWNER, Role.APP, Role.ANALYST)  # cannot log in
+EARLIER_LIMIT = 50  # of the gateway, before all logins had limits that fit the server
+
+
+def create_roles(conn: Connection, roles: Roles) -> None:
+    """Create the missing roles, and let the current user act as the owner.
+
+    Roles belong to the whole server, so the attributes of an existing role stay as they are.
+    """
+    quote = conn.dialect.identifier_preparer.quote
+    existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
+    for role in Role:
+        if roles[role] not in existing:
+            login = "nologin" if role in GROUPS else "login"
+            # An upgrade of another database of this server may create the same role at the same time.
+            conn.execute(
+                text(
+                    f"do $$ begin create role {quote(roles[role])} {login}; "
+                    "exception when duplicate_object or unique_violation then null; end $$"
+                )
+            )
+    for role, rules in LOGINS.items():
+        if rules.group is not None and not _has_role(conn, roles[role], roles[rules.group], "usage"):
+            group, login = quote(roles[rules.group]), quote(roles[role])
+            conn.execute(text(f"grant {group} to {login} with inherit true, set false"))
+    if roles[Role.WEB_READER] not in existing and roles.gateway in existing:
+        limit = conn.scalar(text("select rolconnlimit from pg_roles where rolname = :name"), {"name": roles.gateway})
+        if limit == EARLIER_LIMIT:
+            conn.execute(text(f"alter role {quote(roles.gateway)} connection limit -1"))  # `repair` sets a new limit
+    user = str(conn.scalar(text("select current_user")))
+    if not all(_has_role(conn, user, roles.owner, right) for right in ("usage", "set")):
+        conn.execute(text(f"grant {quote(roles.owner)} to current_user with inherit true, set true"))
+
+
+def missing_logins(conn: Connection, roles: Roles) -> set[str]:
+    names = {roles[role] for role in LOGINS}
+    found = conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": list(names)})
+    return names - set(found)
+
+
+def give_passwords(conn: Connection, database: Database, created: set[str]) -> None:
+    """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
+
+    The embedded server's logins get the passwords of the home. On a server of the site, only logins without a password
+    get one, and the home keeps it if it opens the login. A password that the site has set stays.
+    """
+    names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
+    if database.password is not None:
+        with conn.begin():
+            for name in names:
+                set_password(conn, name, database.password(name))
+            _close_groups(conn, database.roles)
+        return
+    if database.kept is None:
+        return
+    for name in names:
+        kept = database.kept.find(name)
+        if kept is not None and _opens(database, name, kept):
+            continue
+        with conn.begin():
+            if name not in created and not _lacks_password(conn, name):
+                continue
+            password = random_password()
+            set_password(conn, name, password)
+        if _opens(database, name, password):
+            database.kept.keep(name, password)
+
+
+def _close_groups(conn: Connection, roles: Roles) -> None:
+    """End the logins of the groups, which earlier versions created with a login."""
+    open_groups = conn.scalars(
+        text("select quote_ident(rolname) from pg_roles where rolcanlogin and rolname = any(:names)"),
+        {"names": [roles[role] for role in GROUPS]},
+    ).all()
+    for group in open_groups:
+        conn.execute(text(f"alter role {group} nologin password null"))
+
+
+def _lacks_password(conn: Connection, name: str) -> bool:
+    """Return whether a login is known to have no password. Only a superuser can know."""
+    if not conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")):
+        return False
+    return bool(conn.scalar(text("select rolpassword is null from pg_authid where rolname = :name"), {"name": name}))
+
+
+def _opens(database: Database, name: str, password: str) -> bool:
+    url = database.write.set(drivername="postgresql", username=name, password=password)
+    try:
+        psycopg.connect(url.render_as_string(False), connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _has_role(conn: Connection, member: str, role: str, right: str) -> bool:
+    has = text("select pg_has_role(cast(:member as name), cast(:role as name), :right)")
+    return bool(conn.scalar(has, {"member": member, "role": role, "right": right}))

@@ -1,0 +1,92 @@
+"""An upgrade moves a site with one login to the logins of the processes, and its commands continue to work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import make_url
+
+from db.engine import Database, open_database
+from db.errors import LoginRefused
+from db.kept_logins import KeptLogins
+from db.lifecycle import logins
+from db.roles import LOGINS, Role
+from db.settings import Settings
+from migrations.upgrade import upgrade
+from tests.migrations.conftest import Tenants
+
+
+@pytest.fixture
+def earlier_site(tenants: Tenants) -> Database:
+    """Returns an empty database with the roles of a site from before the processes had logins."""
+    for role in ("gateway", "encoder", "app", "analyst"):
+        tenants.admin(f"create role tenant_{role} login")
+    tenants.admin("create role tenant_owner nologin; alter role tenant_gateway connection limit 50")
+    tenants.admin("alter role tenant_app password 'shared'")
+    tenants.admin("alter role tenant_analyst password 'shared' connection limit 50")
+    return tenants.database("tenant_")
+
+
+@contextmanager
+def opened(database: Database, settings: Settings) -> Iterator[Database]:
+    """Open a database as a command does, with the administrator's address and the home of the settings."""
+    address = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
+    given = Settings(home=settings.home, role_prefix=database.roles.prefix, database_url=address)  # type: ignore[arg-type]
+    with open_database(given) as found:
+        yield found
+
+
+def current_user(database: Database, role: Role) -> str:
+    with database.connect(role) as conn:
+        return str(conn.exec_driver_sql("select session_user || ' ' || current_user").scalar())
+
+
+def test_after_an_upgrade_the_processes_of_a_site_with_one_login_have_logins_of_their_own(
+    earlier_site: Database, settings: Settings
+) -> None:
+    with opened(earlier_site, settings) as database:
+        upgrade(database, settings)
+        for role in LOGINS:
+            if role is not Role.GATEWAY:
+                assert current_user(database, role) == f"tenant_{role} tenant_{role}"
+        assert current_user(database, Role.ANALYST) == "tenant_cli tenant_cli"
+        upgrade(database, settings)  # a second upgrade keeps the passwords
+        assert current_user(database, Role.WEB_READER) == "tenant_web_reader tenant_web_reader"
+        with database.connect(None) as conn:
+            faults = [fault for fault in logins.faults(conn, database.roles) if "connections" not in fault]
+            limit = conn.exec_driver_sql("select rolconnlimit from pg_roles where rolname = 'tenant_gateway'").scalar()
+            assert limit == int(logins.budget(conn, database.roles).usable * LOGINS[Role.GATEWAY].share)
+    # The people of the site may still log in with the shared login, until the administrator has given them logins.
+    assert [fault.split(",")[0] for fault in faults] == [
+        "tenant_analyst may log in",
+        "tenant_app may log in",
+    ]
+    for name in ("tenant_analyst", "tenant_app"):
+        shared = database.write.set(username=name, password="shared")
+        assert current_user(Database(shared, shared, database.roles), Role.WEB_READER) == f"{name} {name}"
+
+
+def test_an_upgrade_keeps_a_password_that_the_site_has_set(
+    earlier_site: Database, settings: Settings, tenants: Tenants
+) -> None:
+    tenants.admin("alter role tenant_encoder password 'of the site'")
+    with opened(earlier_site, settings) as database:
+        upgrade(database, settings)
+        with pytest.raises(LoginRefused, match="postgres is an administrator") as refused:
+            current_user(database, Role.ENCODER)
+        assert "tenant_encoder" in (refused.value.hint or "")
+        tenants.admin("alter role tenant_web_reader password 'of the site'")
+        upgrade(database, settings)
+    for name in ("tenant_encoder", "tenant_web_reader"):
+        own = earlier_site.write.set(username=name, password="of the site")
+        assert current_user(Database(own, own, database.roles), Role(name.removeprefix("tenant_"))) == f"{name} {name}"
+
+
+def test_another_home_and_the_login_of_a_person_get_no_passwords(earlier_site: Database, settings: Settings) -> None:
+    with opened(earlier_site, settings) as database:
+        upgrade(database, settings)
+    elsewhere = settings.model_copy(update={"home": settings.home / "elsewhere"})
+    with opened(earlier_site, elsewhere) as database, pytest.raises(LoginRefused, match="is an administrator"):
+        current_user(database, Role.WEB_READER)
+    person = make_url(str(earlier_site.write.set(username="anna")))
+    assert KeptLogins(settings.home, person).find("tenant_web_reader") is None
