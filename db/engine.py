@@ -97,7 +97,10 @@ class Database:
         @event.listens_for(engine, "handle_error")
         def translate(context: ExceptionContext) -> None:
             if isinstance(context.original_exception, psycopg.Error):
-                raise translated(context.original_exception, address) from context.original_exception
+                error = translated(context.original_exception, address)
+                if self.is_embedded and isinstance(error, LoginRefused):
+                    error.hint = 'Run "windowshop db upgrade", which creates the logins and sets their passwords.'
+                raise error from context.original_exception
 
         if role is not None and self.password is None:
 

@@ -2,7 +2,7 @@
 in 32 sessions at the same time, and while the catalog is encoded.
 
 The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
-Sessions are psycopg connections with the role analyst.
+Sessions are psycopg connections with the login web_reader.
 """
 
 import random
@@ -74,7 +74,7 @@ def ask(conn: psycopg.Connection[tuple[object]], text: str) -> float:
 
 
 def session(measured: Site) -> psycopg.Connection[tuple[object]]:
-    address = measured.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(hide_password=False)
+    address = measured.database.url(Role.WEB_READER).set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(address, autocommit=True)
 
 

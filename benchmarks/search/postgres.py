@@ -71,9 +71,9 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections with the role analyst, which are closed at the end. Strategies that differ only in ef_search share a
-    connection. So there are few connections, and each connection has mapped every page of the index before it is
-    measured."""
+    """Connections with the login web_reader, which are closed at the end. Strategies that differ only in ef_search
+    share a connection. So there are few connections, and each connection has mapped every page of the index before it
+    is measured."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -89,7 +89,9 @@ class Sessions:
     def connect(self, settings: Mapping[str, object]) -> psycopg.Connection[Any]:
         key = tuple(sorted(settings.items()))
         if key not in self._known:
-            conn = self._open.enter_context(psycopg.connect(address(self.shop.database, Role.ANALYST), autocommit=True))
+            conn = self._open.enter_context(
+                psycopg.connect(address(self.shop.database, Role.WEB_READER), autocommit=True)
+            )
             register_vector(conn)
             conn.execute("select '[1]'::vector")  # loads pgvector's library, which defines pgvector's settings
             for name, value in settings.items():
