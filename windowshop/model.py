@@ -103,7 +103,8 @@ def list_models() -> None:
             lines = [line for line in covered if line.model == row.name]
             for line in lines:
                 counts = (line.products, line.searchable, line.waiting, line.quarantined, line.without_picture)
-                table.add_row(row.name, row.status, line.catalog, *(f"{count:,}" for count in counts))
+                about = "about " if line.counts_are == "about" else ""
+                table.add_row(row.name, row.status, line.catalog, *(f"{about}{count:,}" for count in counts))
             if not lines:
                 table.add_row(row.name, row.status, "-")
     Console().print(table)

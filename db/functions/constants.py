@@ -208,12 +208,9 @@ SEARCH = (
     Constant(
         "keyword_common", 500, "products", "a word that more products contain only ranks products and selects none"
     ),
-    Constant(
-        "keyword_scan_share",
-        0.02,
-        "of products",
-        "a table scan finds a product with a commoner word sooner than the index",
-    ),
+    Constant("keyword_most_read", 3000, "products", "largest number of products that a branch of the leg reads"),
+    Constant("keyword_most_listed", 100_000, "products", "largest number of products of a word that are intersected"),
+    Constant("keyword_margin", 5, "x keyword_common", "largest expected number that is looked up; words correlate"),
     Constant(
         "keyword_max_words",
         32,
@@ -331,6 +328,10 @@ MATCHES = (
 )
 
 WORK = (
+    Constant(
+        "coverage_exact_rows", 100_000, "rows", "largest number of products, images or work items that are counted"
+    ),
+    Constant("coverage_sample_rows", 3000, "rows", "size of the sample from which larger numbers are estimated"),
     Constant(
         "fetch_attempts",
         30,

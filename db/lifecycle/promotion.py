@@ -52,7 +52,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
     against, duels = list[str](), list[Duel]()
     with _as_administrator(database) as conn:
         before = serving_name(conn)
-        covered = coverage(conn).get(name, {})
+        covered = coverage(conn, exact=True).get(name, {})
         if covered and before is not None and before != name:  # an unknown or retired model has no coverage
             duels = trials(conn, name, before)
             against = [*_gaps(conn, name, covered, allow_quarantined), *_without_index(conn, name), *_worse(duels)]
@@ -71,7 +71,7 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
     """
     with _as_administrator(database) as conn:
         before, name = serving_name(conn), _previous(conn)
-        covered = coverage(conn)[name]
+        covered = coverage(conn, exact=True)[name]
     behind = _unfinished(covered)
     if behind and not force:
         raise DatabaseError(

@@ -24,6 +24,7 @@ class Coverage:
     quarantined: int
     without_picture: int
     words_only: int
+    counts_are: str = "exact"  # or "about": estimates from a sample
 
 
 def every_model(conn: Connection) -> list[ModelRow]:

@@ -20,6 +20,7 @@ class PartCoverage:
     waiting: int
     leased: int
     quarantined: int
+    counts_are: str = "exact"  # or "about": estimates from a sample
 
     @property
     def unfinished(self) -> int:
@@ -76,11 +77,18 @@ def model_status(conn: Connection, building: Mapping[int, float]) -> list[ModelS
     ]
 
 
-def coverage(conn: Connection) -> dict[str, dict[Part, PartCoverage]]:
-    """Return the coverage of every model that is not retired, by model and part."""
+def coverage(conn: Connection, *, exact: bool = False) -> dict[str, dict[Part, PartCoverage]]:
+    """Return the coverage of every model that is not retired, by model and part.
+
+    Unless `exact`, the numbers of a large site are estimates.
+    """
     found: dict[str, dict[Part, PartCoverage]] = {}
     rows = conn.execute(
-        text("select model, part::text, items, done, waiting, leased, quarantined from shop.model_coverage")
+        text(
+            "select model, part::text, items, done, waiting, leased, quarantined, counts_are "
+            "from shop_private.model_coverage(:exact)"
+        ),
+        {"exact": exact},
     )
     for model, part, *counts in rows:
         found.setdefault(model, {})[part] = PartCoverage(*counts)

@@ -28,7 +28,7 @@ def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
         for part, covered in model.coverage.items():
             counts = [f"{getattr(covered, count):,}" for count in COUNTS]
             indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
-            table.add_row(f"{part}s", *counts, indexes)
+            table.add_row(f"{part}s{', about' if covered.counts_are == 'about' else ''}", *counts, indexes)
         if model.coverage:  # a retired model has no coverage
             console.print(table)
 

@@ -19,8 +19,8 @@ declare
     sampled bigint;
 begin
     if share is null and p_products > 2 * p_most then
-        execute format('select count(*) filter (where %s), count(*) from shop.product p
-            tablesample system (%s) repeatable (0)', p_condition, least(100, 100.0 * @sample_products@ / p_products))
+        execute format('select count(*) filter (where %s), count(*) from %s',
+            p_condition, shop_private.sample_of('shop.product p', p_products, @sample_products@))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
         -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the

@@ -12,6 +12,7 @@ as $$
 declare
     typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
     brands text;  -- the brands as they were typed, with blanks between them
+    other_words text[];
 begin
     if cardinality(p_words) < 2 or row_security_active('shop.product'::regclass)
         or not shop_private.exact_indexes_ready()
@@ -27,10 +28,12 @@ begin
             select from shop.product p
             where shop_private.identifier_key(p.brand) = s.key and p.catalog = p_catalog limit 1) p;
     if keys is not null then
-        select string_agg(quote_literal(w), ' | ')::tsquery into others from unnest(p_words) w
-        where w <> all(shop_private.query_words(brands, p_language));
-        perform from shop.product p where p.keywords @@ others limit 1;
-        if not found then
+        other_words := array(select w from unnest(p_words) w
+            where w <> all(shop_private.query_words(brands, p_language)));
+        select string_agg(quote_literal(w), ' | ')::tsquery into others from unnest(other_words) w;
+        if not exists (select from shop.common_word c where c.word = any(other_words))
+            and not exists (select from shop.product p where p.keywords @@ others)
+        then
             keys := null;
         end if;
     end if;

@@ -9,10 +9,19 @@
 --
 -- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --
--- A common word, which many products contain, does not select products. A common word only ranks the products that
--- rarer words select and the products that the vector legs found (p_candidates, nearest first). If the query has only
--- common words and p_candidates is null, the rarest word selects products: the first @keyword_common@ products of the
--- table that contain the word. More products are not needed, because all products with the word are about equally good.
+-- The work of the leg has a limit, whatever the words are and however many products the catalog has. The document
+-- frequencies in shop.common_word decide which words select products:
+--
+--   - If the filter's matches were collected (p_matched) and are at most @keyword_most_read@, the leg reads these.
+--   - A word that at most @keyword_common@ products contain selects these products.
+--   - Common words select products together, if at most @keyword_common@ products have all of them (common_products).
+--   - Other common words only rank the products that rarer words select and the products that the vector legs found
+--     (p_candidates, nearest first). If no vector leg ran (p_candidates is null), a sample of the products with such a
+--     word is ranked. A larger sample is not needed, because all products with the words are about equally good.
+--
+-- If a query has rare and common words, a product that has only common words gets a lower rank. Its ts_rank is
+-- multiplied by the common words' part of the sum of the inverse document frequencies.
+--
 -- A word that no product contains is treated as a typing error and looked up by its trigrams. A query of stop words
 -- only is looked up in titles.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
@@ -26,26 +35,33 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
 set pg_trgm.word_similarity_threshold = @typo_similarity@
-set enable_bitmapscan = on
-set synchronize_seqscans = off  -- every table scan then begins at the first page, so equal searches read the same rows
+set enable_seqscan = off  -- the planner expects an early match, so it would scan the table
 as $$
 declare
     began constant timestamptz := clock_timestamp();
     leg shop_private.leg;
     language constant regconfig := shop_private.keyword_language(p_catalog);
     query constant record := shop_private.keyword_query(p_text, language);
-    selecting text[];  -- terms that select products
+    in_matches constant boolean := coalesce(cardinality(p_matched) <= @keyword_most_read@, false);
+    products constant bigint := greatest(p_products, shop_private.row_estimate('shop.product'));
     common text[];
-    rarest text;  -- the rarest of the common words
-    selects_at_most integer;  -- largest number of products that `selecting` may select; null: no limit
-    misspelt text[];
+    selecting text[];  -- terms that select products
+    -- The number of titles that resemble a word by chance grows with the catalog, and so does the threshold.
+    similarity constant double precision :=
+        least(0.9, @typo_similarity@ + 0.1 * greatest(0, log(greatest(1, products) / 100000.0)));
+    misspelt text[];  -- the results of misspelt_words
+    resembling tsquery;
+    any_word tsquery := query.any_word;
     brand record;  -- the result of brand_words
-    share double precision;
+    together record;  -- the result of common_products
+    found_together uuid[];  -- the products of this result
+    rows_read bigint;
     any_selecting tsquery;
     any_part text;  -- the results of title_parts
     every_part text;
     part_score text;
-    complete boolean;  -- whether the statement reads all products with every word
+    complete boolean := true;  -- whether the statement reads all products with every word
+    common_weight double precision;  -- the common words' part of the sum of inverse document frequencies
 begin
     leg.route := 'keyword';
     leg.index_name := 'shop.product_keywords_idx';
@@ -61,45 +77,45 @@ begin
     end if;
 
     common := array(select c.word from shop.common_word c
-        where c.word = any(query.words) and c.share * p_products > @keyword_common@);
-    selecting := query.terms;
-    complete := true;
-    if common <> '{}' then
-        select array_agg(t) into selecting from unnest(query.terms) t where not array_to_tsvector(common) @@ t::tsquery;
-        complete := not array_to_tsvector(common) @@ query.every_word;
-    end if;
+        where c.word = any(query.words) and c.share * products > @keyword_common@);
+    selecting := array(select t from unnest(query.terms) t where not array_to_tsvector(common) @@ t::tsquery);
     if selecting <> '{}' then
-        misspelt := shop_private.misspelt_words(p_text, language);
+        select m.words, m.common into misspelt, resembling
+        from shop_private.misspelt_words(p_text, language, products, similarity) m;
         if misspelt is not null then
             leg.index_name := 'shop.product_title_trgm_idx';
+            perform set_config('pg_trgm.word_similarity_threshold', similarity::text, true);
         end if;
+        any_word := coalesce(any_word || resembling, any_word);
     end if;
-    if not complete and p_candidates is null then
-        select c.word, c.share into rarest, share
-        from shop.common_word c where c.word = any(common) order by c.share limit 1;
-        -- For a very common word, a bitmap scan would find all products with the word before it returned the first.
-        perform set_config('enable_bitmapscan', case when share > @keyword_scan_share@ then 'off' else 'on' end, true);
-        if selecting is null then
-            selecting := array[quote_literal(rarest)];
-            selects_at_most := @keyword_common@;
-        else  -- `selecting` has the joined form or a second spelling of a common word
-            execute format('select array(
-                select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2)', p_condition)
-            into p_candidates using quote_literal(rarest)::tsquery, @keyword_common@;
-        end if;
+    if not in_matches and (array_to_tsvector(common) @@ query.every_word
+        or p_candidates is null and num_nonnulls(misspelt, resembling) > 0)
+    then
+        together := shop_private.common_products(query.every_word, any_word,
+            shop_private.word_shares(query.required, query.words), p_condition, products,
+            case when p_candidates is null then p_depth end);
+        complete := together.complete;
+        leg.rows_examined := together.rows_read;
+        found_together := together.product_ids;
     end if;
 
+    if common <> '{}' and selecting <> '{}' then
+        common_weight := (select sum(-ln(c.share)) from shop.common_word c where c.word = any(common));
+        common_weight := common_weight / (
+            common_weight + cardinality(selecting) * ln(1 + products::double precision / @keyword_common@));
+    end if;
     any_selecting := nullif(
         array_to_string(array(select format('(%s)', t) from unnest(selecting) t), ' | '), '')::tsquery;
     select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, query.words) b;
-    execute shop_private.keyword_statement(
-        case when p_matched is null then p_condition else 'p.product_id = any($6)' end, any_selecting is not null,
-        p_candidates is not null and query.words <> '{}', misspelt is not null, brand.keys is not null, any_part,
-        every_part, part_score)
-    into leg.product_ids, leg.measures, leg.rows_examined
-    using query.any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, query.every_word, selects_at_most,
-        case when complete then 3 else 1 end, case when complete then coalesce(query.as_typed, query.any_word) end,
-        brand.keys, brand.others;
+    execute shop_private.keyword_statement(p_condition, in_matches, any_selecting is not null,
+        cardinality(query.required) > 1, num_nonnulls(p_candidates, found_together) > 0 and query.words <> '{}',
+        common_weight is not null, misspelt is not null, brand.keys is not null, any_part, every_part, part_score)
+    into leg.product_ids, leg.measures, rows_read
+    using any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, query.every_word,
+        p_candidates || found_together, case when complete then 3 else 1 end,
+        case when complete then coalesce(query.as_typed, query.any_word) end, brand.keys, brand.others,
+        common_weight;
+    leg.rows_examined := leg.rows_examined + rows_read;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

@@ -10,7 +10,7 @@
 create or replace function shop_private.keyword_groups(
     p_language regconfig, p_parts text[], p_units integer[], p_in_code boolean[], p_joined text[],
     p_joined_from integer[], p_joined_to integer[],
-    out words text[], out terms text[], out every_word tsquery, out as_typed tsquery
+    out words text[], out terms text[], out required text[], out as_typed tsquery
 )
 language plpgsql immutable as $$
 begin
@@ -52,7 +52,7 @@ begin
     )
     select array(select w.word from own w union select w.word from joined w),
         array(select distinct u.term from unit u where u.term is not null),
-        (select string_agg(format('(%s)', g.term), ' & ')::tsquery from grouped g where g.is_required),
+        array(select format('(%s)', g.term) from grouped g where g.is_required),
         (select string_agg(format('(%s)', coalesce(g.joined, g.own)), ' & ')::tsquery from grouped g where g.in_code)
-    into words, terms, every_word, as_typed;
+    into words, terms, required, as_typed;
 end $$;

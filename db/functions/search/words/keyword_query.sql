@@ -8,7 +8,8 @@
 --
 --   words            all stemmed words, including joined forms
 --   terms            the words, and the units of letters and digits, as tsquery texts; one term selects a product
---   every_word       the words that a product must have to match the whole query
+--   required         the parts of the whole query, as tsquery texts: each word with its other spellings
+--   every_word       matches a product that has all required parts
 --   any_word         matches a product with at least one of the terms
 --   as_typed         matches a product that has the parts of every code together; null without a code of several parts
 --   plain_words      the words that are not parts of codes, as typed but without accents
@@ -16,8 +17,8 @@
 -- The function has no SET clause: its callers run it under their own settings.
 create or replace function shop_private.keyword_query(
     p_text text, p_language regconfig,
-    out words text[], out terms text[], out every_word tsquery, out any_word tsquery, out as_typed tsquery,
-    out plain_words text[], out only_stop_words boolean
+    out words text[], out terms text[], out required text[], out every_word tsquery, out any_word tsquery,
+    out as_typed tsquery, out plain_words text[], out only_stop_words boolean
 )
 language plpgsql immutable as $$
 declare
@@ -44,6 +45,7 @@ begin
         plain_words := string_to_array(lower(query collate "C"), ' ');
         only_stop_words := words = '{}';
         terms := array(select quote_literal(w) from unnest(words) w);
+        required := terms;
         every_word := nullif(array_to_string(terms, ' & '), '')::tsquery;
         any_word := nullif(array_to_string(terms, ' | '), '')::tsquery;
         return;
@@ -84,10 +86,11 @@ begin
         before := case when cardinality(pieces) = 1 then before end;
     end loop;
 
-    select q.words, q.terms, q.every_word, q.as_typed into words, terms, every_word, as_typed
+    select q.words, q.terms, q.required, q.as_typed into words, terms, required, as_typed
     from shop_private.keyword_groups(p_language, parts, units, in_code, joined, joined_from, joined_to) q;
     any_word := nullif(array_to_string(array(select format('(%s)', t) from unnest(terms) t), ' | '), '')::tsquery;
-    every_word := coalesce(every_word, any_word);
+    required := case when required = '{}' then array_remove(array[any_word::text], null) else required end;
+    every_word := nullif(array_to_string(array(select format('(%s)', r) from unnest(required) r), ' & '), '')::tsquery;
     plain_words := array(select p.part from unnest(parts, in_code) p(part, in_code) where not p.in_code);
     only_stop_words := plain_words <> '{}' and not true = any(in_code)
         and to_tsvector(p_language, array_to_string(plain_words, ' ')) = '';
