@@ -66,15 +66,7 @@ SEARCH = (
         "leg_depth_min", 50, "products", "least depth of a leg, so that fusion can also reorder products for a small k"
     ),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
-    Constant(
-        "collect_limit",
-        20_000,
-        "matches",
-        "largest number of matches that a mix compares, or that a leg collects after a scan gave up",
-    ),
-    Constant(
-        "starts_limit", 100_000, "matches", "up to this number of matches, all are compared after an index scan gave up"
-    ),
+    Constant("compare_limit", 20_000, "matches", "largest number of matches that a leg compares off the route 'exact'"),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
@@ -125,7 +117,9 @@ SEARCH = (
         "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples; limits the visited tuples, not the returned tuples"
     ),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
-    Constant("hnsw_max_candidates", 100_000, "candidates", "largest number of candidates of a filtered scan"),
+    Constant("hnsw_max_candidates", 20_000, "candidates", "largest number of candidates of any scan with a filter"),
+    Constant("hnsw_usual_candidates", 6000, "candidates", "limit of a filtered scan for few results; takes 120 ms"),
+    Constant("hnsw_depth_factor", 4, "x depth / share", "limit of a filtered scan for many results, in candidates"),
     Constant("hnsw_first_check", 10, "candidates", "the first check for convergence; PL/pgSQL fetches 10 rows first"),
     Constant("hnsw_check_every", 50, "candidates", "distance between checks; PL/pgSQL then fetches 50 rows at a time"),
     Constant(
@@ -162,12 +156,17 @@ SEARCH = (
     Constant(
         "start_rounds", 4, "rounds", "largest number of rounds of walks; later rounds would change hardly anything"
     ),
-    Constant("start_count", 4, "walks", "largest number of walks of a later round, and of walks from sampled matches"),
+    Constant("start_count", 4, "walks", "largest number of walks of a later round"),
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
+    Constant("far_start_count", 8, "walks", "start_count under a far filter; 4 walks find fewer of the nearest"),
+    Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
     Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
-    Constant(
-        "start_sample", 300, "matches", "number of sampled matches from which starts under a far filter are chosen"
-    ),
+    Constant("start_sample", 1000, "matches", "size of the sample from which starts under a far filter are chosen"),
+    Constant("start_sample_most", 20_000, "products", "largest number of products that are read for such a sample"),
+    Constant("shift", 0.85, "x direction", "shifts the query to the matches; half of the walk's candidates then match"),
+    Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
+    Constant("shift_matches", 10, "matches", "number of nearest matches whose mean the query is shifted to"),
+    Constant("shift_neighbours", 40, "products", "number of neighbours whose mean the query is shifted from"),
     Constant(
         "exact_random_page_cost",
         1.8,

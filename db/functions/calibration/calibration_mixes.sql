@@ -16,7 +16,7 @@ declare
     starts @vector@.halfvec[] := '{}';
     tried record;
 begin
-    if p_settings.products <= greatest(p_settings.exact_limit, @collect_limit@) then
+    if p_settings.products <= greatest(p_settings.exact_limit, @compare_limit@) then
         return null;
     end if;
     for n in 1..cardinality(drawn) / 3 loop

@@ -20,7 +20,7 @@ begin
         tried := shop_private.calibration_margin(p_queries, p_products, p_k, p_target,
             array(select unnest(p_truth[n:n])), filters.conditions[n], filters.shares[n], p_index,
             @collect_cost_factor@ * p_exact_us / 1000
-                * least(@starts_limit@, p_products_in_all * filters.shares[n]), step);
+                * least(@compare_limit@, p_products_in_all * filters.shares[n]), step);
         step := tried.p_step;
         stop_margin := tried.stop_margin;
         us_per_candidate := tried.us_per_candidate;

@@ -8,12 +8,7 @@
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-set jit = off
-set enable_indexscan = off  -- ids are then collected in the order of the table, which is also the order of the vectors
-set enable_indexonlyscan = off
-as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     hits bigint;
     sampled bigint;
@@ -29,7 +24,6 @@ begin
             return;
         end if;
     end if;
-    execute format('select array_agg(m.product_id) from (
-        select p.product_id from shop.product p where %s limit %s) m', p_condition, p_most + 1) into matched;
-    matched := case when coalesce(cardinality(matched), 0) <= p_most then coalesce(matched, '{}') end;
+    matched := shop_private.first_matches(p_condition, p_most + 1);
+    matched := case when cardinality(matched) <= p_most then matched end;
 end $$;

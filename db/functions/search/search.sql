@@ -76,7 +76,8 @@ begin
         p.availability, p.color, p.link, p.image_link, i.uri, coalesce(r.position, 0::smallint), r.score,
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
-        run.route, run.rows_examined, run.degraded is null, reason,
+        run.route, run.rows_examined, run.degraded is null and (run.image_leg).partial is not true
+            and (run.title_leg).partial is not true, reason,
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place), count(*) over () > k, r.exact_match

@@ -111,15 +111,6 @@ def test_total_is_says_whether_the_total_is_exact_estimated_or_a_lower_bound(ana
                 assert row.total == pytest.approx(matches, rel=0.05), name
 
 
-def test_a_search_by_index_that_finds_few_matches_continues_on_the_exact_route(analyst: Connection) -> None:
-    far = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
-    rows = search(analyst, query=QUERY, filter=far, title_weight=0, keyword_weight=0)
-    [(route, reason, examined)] = {(row.route, row.reason, row.rows_examined) for row in rows}
-    assert route == "exact"
-    assert reason.startswith("image: few of the nearest ")
-    assert examined >= 10_000
-
-
 @pytest.mark.parametrize("condition", [None, '{"price": {"lt": 80}}'])
 def test_products_with_many_images_are_counted_once(large: Database, condition: str | None) -> None:
     """A leg of depth 50 returns 50 products, not 50 images, and does not compare all products."""

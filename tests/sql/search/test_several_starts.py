@@ -4,6 +4,7 @@ The tests search by several inputs, with a filter whose matches are far from the
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,17 +60,22 @@ def mixes(count: int) -> Iterator[tuple[list[int], list[float], NDArray[Any]]]:
         yield products.tolist(), weights, mixed / np.linalg.norm(mixed)
 
 
-def walked(conn: Connection, starts: list[Any], query: NDArray[Any], condition: str) -> set[str]:
+def walked(
+    conn: Connection, starts: list[Any] | None, query: NDArray[Any], condition: str, share: float | None = None
+) -> set[str]:
+    """Returns the SKUs that walks find: from starts, or from sampled matches if `share` is the share of matches."""
     rows = conn.execute(
         text(
             "select p.sku from unnest((shop_private.leg_from_starts('image', cast(:query as halfvec), "
-            "cast(:starts as halfvec[]), :condition, 10, 10, null)).product_ids) l(product_id) "
-            "join shop.product p using (product_id)"
+            "cast(:starts as halfvec[]), case when cast(:share as float) > 0 then shop_private.sampled_matches("
+            "'image', cast(:query as halfvec), :condition, :share, 20000) end, :condition, 10, 10, null)).product_ids) "
+            "l(product_id) join shop.product p using (product_id)"
         ),
         {
             "query": str(query.tolist()),
-            "starts": [str(start.tolist()) for start in starts],
+            "starts": None if starts is None else [str(start.tolist()) for start in starts],
             "condition": condition,
+            "share": share,
         },
     )
     return {row.sku for row in rows}
@@ -90,16 +96,7 @@ def test_walks_from_sampled_matches_find_the_nearest_matches_of_a_far_filter(
 ) -> None:
     condition = f"p.brand = any('{{{', '.join(f'brand {n}' for n in brands)}}}')"
     matching = np.isin(np.arange(1, PRODUCTS + 1) % CLUSTERS, brands)
-    sampled = calibrated.execute(
-        text(
-            "select cast(s as text) from unnest(shop_private.sampled_starts('image', cast(:query as halfvec), "
-            ":condition, :share, 20000)) s"
-        ),
-        {"query": str(query_vector().tolist()), "condition": condition, "share": len(brands) / CLUSTERS},
-    )
-    starts = [np.array(json.loads(row[0])) for row in sampled]
-    assert len(starts) == 4
-    found = walked(calibrated, starts, query_vector(), condition)
+    found = walked(calibrated, None, query_vector(), condition, len(brands) / CLUSTERS)
     assert len(found) == 10
     assert len(found & nearest(query_vector(), matching)) >= 7
 
@@ -168,3 +165,50 @@ def test_the_total_of_a_filtered_search_in_one_of_several_catalogs_is_a_lower_bo
     rows = search(catalogs, "main", query_vector(), filter='{"price": {"lt": 80}}')
     assert {row.total_is for row in rows} == {"at least"}
     assert rows[0].total <= 8000
+
+
+FAR = '{"brand": {"in": [%s]}}' % ", ".join(f'"brand {n}"' for n in range(20, 45))  # noqa: UP031
+FAR_PRODUCTS = np.isin(np.arange(1, PRODUCTS + 1) % CLUSTERS, range(20, 45))
+
+
+def compare_at_most(conn: Connection, limit: int) -> None:
+    """Lower the number of matches that a leg may compare, until the transaction ends."""
+    definition = conn.exec_driver_sql("select pg_get_functiondef('shop_private.vector_leg'::regproc)").scalar_one()
+    lowered, places = re.subn(r"(matches <= |greatest\()20000\b", rf"\g<1>{limit}", definition)
+    assert places == 3
+    conn.exec_driver_sql(lowered.replace("%", "%%"))
+
+
+def test_a_far_filter_is_answered_by_comparing_its_matches(calibrated: Connection) -> None:
+    rows = search(calibrated, "main", query_vector(), filter=FAR)
+    assert {row.sku for row in rows} == nearest(query_vector(), FAR_PRODUCTS)
+    assert {row.route for row in rows} == {"exact"}
+    assert rows[0].reason.startswith("image: few of the nearest ")
+    assert 10_000 <= rows[0].rows_examined < 10_400
+
+
+def test_a_far_filter_with_too_many_matches_to_compare_is_answered_by_walks(calibrated: Connection) -> None:
+    compare_at_most(calibrated, 1000)
+    rows = search(calibrated, "main", query_vector(), filter=FAR)
+    assert {(row.route, row.reason, row.complete) for row in rows} == {("hnsw", None, True)}
+    assert len({row.sku for row in rows} & nearest(query_vector(), FAR_PRODUCTS)) >= 7
+    assert rows[0].rows_examined < 8000  # of 10,000 matches
+
+
+@pytest.mark.parametrize("limit", [20_000, 1_000])
+def test_no_more_matches_than_the_limit_are_compared_and_a_row_says_so(calibrated: Connection, limit: int) -> None:
+    """10,000 products match. Only seven products have an encoded image, and five of these match."""
+    compare_at_most(calibrated, limit)
+    matching = [n for n in range(15_000, PRODUCTS) if n * 7919 % 160 < 80][:5]
+    calibrated.execute(
+        text("delete from shop.toy_image where product_id <> all(select shop.product_id(unnest(cast(:s as text[]))))"),
+        {"s": [f"sku {n}" for n in (*matching, 2, 4)]},
+    )
+    for route in (None, "exact"):
+        rows = search(calibrated, "main", query_vector(), filter='{"price": {"lt": 80}}', route=route)
+        assert {row.sku for row in rows} == {f"sku {n}" for n in matching}
+        partial = limit == 1000 and route is None
+        assert {row.complete for row in rows} == {not partial}
+        if partial:
+            assert {row.reason for row in rows} == {"image: only 1000 of the products that match were compared"}
+            assert {row.total_is for row in rows} == {"at least"}

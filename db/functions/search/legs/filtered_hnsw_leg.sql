@@ -18,9 +18,10 @@
 --   (1) the scan is expected to need more than p_max_candidates candidates;
 --   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
 --       then anti-correlates with the neighbourhood, and an index finds distant products poorly.
--- If `converged` is false, the caller compares all matches or walks from several starts (see vector_leg). p_share is
--- null if the caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found
--- p_depth products, it counts as converged.
+-- If `converged` is false, `ended` says whether the scan examined all of its candidates and found p_depth products. If
+-- both are false, the caller compares the matches or walks from several starts (see vector_leg). p_share is null if the
+-- caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found p_depth
+-- products, it counts as converged.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
 -- because the cost estimate of this plan would trigger it.
@@ -29,7 +30,7 @@ do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which de
 create or replace function shop_private.filtered_hnsw_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_index regclass,
     p_stop_margin double precision, p_share double precision, p_max_candidates integer,
-    out leg shop_private.leg, out converged boolean
+    out leg shop_private.leg, out converged boolean, out ended boolean
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -59,6 +60,7 @@ declare
     previous_distance double precision := -1;
     place_in_batch integer := 0;
     batch_nearest double precision;  -- distance of the newest batch's first candidate, which is its nearest
+    gave_up boolean := false;
 begin
     converged := false;
     for product_id, image_position, distance, matches in execute candidates using p_vector, p_max_candidates loop
@@ -80,15 +82,17 @@ begin
                 matching, matched_after, p_k, p_depth, p_stop_margin, examined, batch_nearest);
             -- p_share is the prior estimate of the share of candidates that match. It has the weight of
             -- @hnsw_prior_batches@ batches of examined candidates.
-            exit when converged or p_share is not null and (
+            gave_up := p_share is not null and (
                 greatest(@hnsw_scan_factor@ * p_k, p_depth) * (examined + @hnsw_prior_batches@ * @hnsw_batch@)
                     > p_max_candidates * (cardinality(matching) + @hnsw_prior_batches@ * @hnsw_batch@ * p_share)
                 or examined * p_share >= @hnsw_expected_matches@
                     and cardinality(matching) < examined * p_share / @hnsw_anti_correlation@);
+            exit when converged or gave_up;
         end if;
     end loop;
     leg := shop_private.leg_from_candidates(matching, p_depth);
     converged := (converged or p_share is null) and cardinality(leg.product_ids) = p_depth;
+    ended := not converged and not gave_up and cardinality(leg.product_ids) = p_depth;
     leg.route := 'hnsw';
     leg.index_name := p_index::text;
     leg.ef_search := @hnsw_batch@;

@@ -4,14 +4,16 @@
 -- A single walk can end in a region of the graph that is far from the nearest products. Such a region lies between the
 -- products of a mix, or in a neighbourhood of the query that the filter excludes. Each further walk therefore searches
 -- near a start. The start is first moved towards the query: @start_pull@ times the query's vector is added to it. In
--- the first round, the starts are p_starts: the inputs of a mix with a positive weight, or sampled products that match.
--- In later rounds, the starts are the nearest products found so far, one product for each region (see next_starts). The
--- rounds end after round @start_rounds@, or earlier after a round that does not change the nearest p_k products.
+-- the first round, the starts of a mix are p_starts, which are its inputs with a positive weight. Under a filter that
+-- excludes the query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null.
+-- The first round then walks to the shifted query (see shifted_query), too. In later rounds, the starts are the nearest
+-- products found so far, one product for each region (see next_starts). The rounds end after round @start_rounds@, or
+-- earlier after a round that does not change the nearest p_k products.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(
-    p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
-    p_depth integer, inout leg shop_private.leg
+    p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_sampled shop_private.candidate[],
+    p_condition text, p_k integer, p_depth integer, inout leg shop_private.leg
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -29,36 +31,38 @@ declare
         array_fill(@start_pull@::real, array[@vector@.vector_dims(p_vector::@vector@.vector)])::@vector@.halfvec;
     starts @vector@.halfvec[] := p_starts;
     used @vector@.halfvec[] := '{}';
-    start @vector@.halfvec;
-    target @vector@.halfvec;
+    shifted @vector@.halfvec;
+    walked record;
     found shop_private.candidate[] := array(select (l.product_id, l.position, l.distance)::shop_private.candidate
-        from unnest(leg.product_ids, leg.positions, leg.measures) l(product_id, position, distance));
-    walked shop_private.candidate[];
+        from unnest(leg.product_ids, leg.positions, leg.measures) l(product_id, position, distance)) || p_sampled;
     nearest uuid[] := leg.product_ids[:p_k];
     merged shop_private.leg;
 begin
+    leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(p_sampled), 0);
+    if p_sampled is not null then
+        merged := shop_private.leg_from_candidates(found, @start_choice@);
+        shifted := shop_private.shifted_query(p_part, p_vector, p_condition, merged);
+        if shifted is not null then
+            walked := shop_private.walks(p_part, p_vector, array[shifted], p_condition, @shift_candidates@);
+            leg.rows_examined := leg.rows_examined + @shift_neighbours@ + walked.examined;
+            found := found || walked.matching;
+            merged := shop_private.leg_from_candidates(found, @start_choice@);
+        end if;
+        starts := starts || shop_private.next_starts(p_part, merged, coalesce(starts, '{}'), true);
+    end if;
     for round in 1..@start_rounds@ loop
-        foreach start in array coalesce(starts, '{}') loop
-            target := @vector@.l2_normalize(start operator(@vector@.+) pull);
-            if p_part = 'image' then
-                select array_agg((w.product_id, w.position, w.embedding operator(@vector@.<=>) p_vector)
-                    ::shop_private.candidate) into walked from (
-                    select i.product_id, i.position, i.embedding from shop.image_vector i
-                    order by i.embedding operator(@vector@.<=>) target limit @start_candidates@) w;
-            else
-                select array_agg((w.product_id, w.position, w.embedding operator(@vector@.<=>) p_vector)
-                    ::shop_private.candidate) into walked from (
-                    select t.product_id, t.position, t.embedding from shop.title_vector t
-                    order by t.embedding operator(@vector@.<=>) target limit @start_candidates@) w;
-            end if;
-            used := used || start;
-            leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(walked), 0);
-            found := found || shop_private.matching_candidates(walked, p_condition);
-        end loop;
+        if cardinality(starts) > 0 then
+            walked := shop_private.walks(p_part, p_vector,
+                array(select @vector@.l2_normalize(s operator(@vector@.+) pull) from unnest(starts) s), p_condition,
+                @start_candidates@);
+            leg.rows_examined := leg.rows_examined + walked.examined;
+            found := found || walked.matching;
+            used := used || starts;
+        end if;
         merged := shop_private.leg_from_candidates(found, greatest(p_depth, @start_choice@));
         exit when round > 1 and merged.product_ids[:p_k] is not distinct from nearest;
         nearest := merged.product_ids[:p_k];
-        starts := shop_private.next_starts(p_part, merged, used);
+        starts := shop_private.next_starts(p_part, merged, used, p_sampled is not null);
     end loop;
     leg.product_ids := merged.product_ids[:p_depth];
     leg.positions := merged.positions[:p_depth];

@@ -1,13 +1,16 @@
 -- Returns the vectors from which the next round of walks starts: the vectors of at most @start_count@ of the nearest
 -- products of a leg. Each vector lies at least @start_distance@ (cosine distance) from the other returned vectors and
--- from the starts of earlier rounds (p_used). The function has no SET clause: leg_from_starts calls it under its own
--- settings.
+-- from the starts of earlier rounds (p_used). With p_far, which says that a filter excludes the query's neighbourhood,
+-- the limits are @far_start_count@ and @far_start_distance@. The function has no SET clause: leg_from_starts calls it
+-- under its own settings.
 create or replace function shop_private.next_starts(
-    p_part text, p_leg shop_private.leg, p_used @vector@.halfvec[]
+    p_part text, p_leg shop_private.leg, p_used @vector@.halfvec[], p_far boolean
 )
 returns @vector@.halfvec[]
 language plpgsql stable as $$
 declare
+    most constant integer := case when p_far then @far_start_count@ else @start_count@ end;
+    least_distance constant double precision := case when p_far then @far_start_distance@ else @start_distance@ end;
     candidates @vector@.halfvec[];
     candidate @vector@.halfvec;
     chosen @vector@.halfvec[] := '{}';
@@ -24,9 +27,9 @@ begin
     end if;
     foreach candidate in array candidates loop
         continue when exists (select from unnest(p_used || chosen) s
-            where s operator(@vector@.<=>) candidate < @start_distance@);
+            where s operator(@vector@.<=>) candidate < least_distance);
         chosen := chosen || candidate;
-        exit when cardinality(chosen) = @start_count@;
+        exit when cardinality(chosen) = most;
     end loop;
     return chosen;
 end $$;

@@ -34,7 +34,7 @@ declare
         from (select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
             from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
         left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
-    row_limit integer := ceil(wanted / p_share);
+    row_limit integer := least(p_max_candidates, ceil(wanted / p_share));
     nearest shop_private.candidate[];
     examined integer;
 begin

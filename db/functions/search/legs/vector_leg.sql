@@ -4,23 +4,27 @@
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
---   at most settings.exact_limit matches       -> compare all matches (exact_leg)
+--   at most settings.exact_limit matches       -> compare all matches (compared_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   the filtered scan gives up                 -> compare all matches, or above @starts_limit@ matches walk from
+--   the filtered scan gives up                 -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
---   a mix (p_starts is not null)               -> compare all matches, or above @collect_limit@ matches walk from
+--   a mix (p_starts is not null)               -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts
+--   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
 --
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
 -- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is null
 -- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
--- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. The scan may
--- cost at most as much as comparing all matches. p_filtered says whether a filter applies. Under a filter, p_share is
--- an estimate, and the share of matches near the query can be different.
+-- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
+-- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. p_filtered says whether a filter
+-- applies. Under a filter, p_share is an estimate, and the share of matches near the query can be different.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
--- forces, or null. A forced index scan has no cost limit.
+-- forces, or null. A search compares more than @compare_limit@ matches, or exact_limit of p_settings if that is larger,
+-- only on the route 'exact' or if the leg has no index. Under a filter, a scan examines at most @hnsw_usual_candidates@
+-- candidates, or @hnsw_depth_factor@ times as many as p_depth products need by p_share. No scan examines more than
+-- @hnsw_max_candidates@.
 create or replace function shop_private.vector_leg(
     p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
     p_depth integer, p_route text, p_share double precision, p_filtered boolean,
@@ -35,20 +39,23 @@ declare
     share constant double precision := greatest(coalesce(p_share, @assumed_share@), 0.000001);
     matches constant double precision := coalesce(  -- the number of matches, or an estimate
         cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));
-    few constant boolean := matches <= @collect_limit@;
-    index constant regclass := case
-        when p_route = 'exact' or p_route is null and p_settings.products <= p_settings.exact_limit
-            or p_route is null and p_starts is not null and few then null
-        when by_image then p_settings.image_index else p_settings.title_index end;
+    few constant boolean := matches <= @compare_limit@;
+    leg_index constant regclass := case when by_image then p_settings.image_index else p_settings.title_index end;
+    index constant regclass := case when p_route = 'exact' or p_route is null and p_settings.products <=
+        p_settings.exact_limit or p_route is null and p_starts is not null and few then null else leg_index end;
+    -- the number of candidates that cost as much as comparing all matches
+    comparison constant double precision := p_settings.exact_us_per_row / p_settings.hnsw_us_per_candidate * matches
+        * case when p_matched is null then @collect_cost_factor@ else 1 end;
     -- the largest number of candidates of a scan
-    affordable constant double precision := case when p_route = 'hnsw' then @hnsw_max_candidates@
-        else p_settings.exact_us_per_row / p_settings.hnsw_us_per_candidate * matches
-            * case when p_matched is null then @collect_cost_factor@ else 1 end end;
+    affordable constant integer :=
+        least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
+    usual constant integer := least(affordable, case when p_route is null then
+        greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / share) end);
     ef_search constant integer :=
         greatest(p_settings.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
-    tried shop_private.leg;  -- the result of the index scan, even if the scan did not converge
-    starts @vector@.halfvec[] := p_starts;
+    compared record;
+    tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin
     if index is null or p_matched is not null and cardinality(p_matched) <= p_settings.exact_limit then
         null;  -- all matches are compared
@@ -61,37 +68,37 @@ begin
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
             p_part, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
-            case when p_route is null then share end, least(@hnsw_max_candidates@, affordable)::integer);
+            case when p_route is null then share end, usual);
         tried := scan.leg;
-        leg := case when scan.converged then tried end;
-    elsif ef_search / share <= affordable then
+        tried.reason := case when scan.ended then format(
+            '%s: the scan of the index ended after %s candidates', p_part, tried.rows_examined) end;
+        leg := case when scan.converged or scan.ended and tried.rows_examined >= @hnsw_usual_candidates@ then tried end;
+    elsif not few or ef_search / share <= affordable then
         scan := shop_private.scaled_hnsw_leg(p_part, p_vector, p_condition, share, p_depth, rows_per_product, index,
-            ef_search, least(@hnsw_max_candidates@, affordable)::integer);
+            ef_search, affordable);
         tried := scan.leg;
         leg := case when scan.converged then tried end;
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason, format(
         '%s: few of the nearest %s match, so all that match were compared', p_part, tried.rows_examined)) end;
     if tried.route is not null and p_route is null
-        and (p_starts is not null or leg.route is null and matches > @starts_limit@)
+        and (p_starts is not null or leg.route is null and not few)
     then
-        leg := shop_private.leg_from_starts(p_part, p_vector, p_starts || case when leg.route is null then
-            shop_private.sampled_starts(p_part, p_vector, p_condition, share, p_settings.products) end,
+        leg := shop_private.leg_from_starts(p_part, p_vector, p_starts, case when leg.route is null then
+            shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end,
             p_condition, p_k, p_depth, tried);
+        tried := leg;
         leg.reason := null;
     end if;
     if cardinality(leg.product_ids) = p_depth then
         leg := case when by_image then shop_private.nearest_images(p_vector, leg) else leg end;
         return;
     end if;
-    if p_matched is null and p_filtered and p_route is null and few then
-        p_matched := (shop_private.collect_matches(
-            p_condition, @collect_limit@, p_settings.products, p_share)).matched;
-    end if;
-    leg := shop_private.exact_leg(p_part, p_vector, p_condition, p_matched, p_depth, rows_per_product, vectors);
-    if tried.route is not null then
-        leg.reason := tried.reason;
-        leg.rows_examined := leg.rows_examined + tried.rows_examined;
-        leg.ms := leg.ms + tried.ms;
-    end if;
+    compared := shop_private.compared_leg(p_part, p_vector, p_condition,
+        case when p_route is distinct from 'exact' and leg_index is not null
+            and (p_filtered or matches > greatest(@compare_limit@, p_settings.exact_limit))
+            then greatest(@compare_limit@, p_settings.exact_limit) end,
+        p_depth, rows_per_product, vectors, tried, p_matched);
+    p_matched := compared.p_matched;
+    leg := compared.leg;
 end $$;

@@ -1,0 +1,22 @@
+-- Returns the @start_choice@ nearest matches in a sample of the products that meet p_condition, a condition on p
+-- (shop.product). The matches are images or titles (p_part). The sample consists of random pages of shop.product; the
+-- number of pages is chosen so that about @start_sample@ products in the sample meet the condition, and the sample has
+-- at most @start_sample_most@ products. p_share is the estimated share of all products that meet the condition.
+create or replace function shop_private.sampled_matches(
+    p_part text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_products bigint
+)
+returns shop_private.candidate[]
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    nearest shop_private.candidate[];
+begin
+    execute format('select array_agg((s.product_id, s.position, s.distance)::shop_private.candidate) from (
+        select i.product_id, i.position, (i.embedding operator(@vector@.<=>) $1) + 0 as distance
+        from shop.product p tablesample system (%s) repeatable (0)
+        join shop.%I i on i.product_id = p.product_id and i.position = 0
+        where %s order by distance limit @start_choice@) s',
+        least(100, 100.0 * least(@start_sample@ / greatest(0.001, p_share), @start_sample_most@)
+            / greatest(1, p_products)),
+        p_part || '_vector', p_condition) into nearest using p_vector;
+    return nearest;
+end $$;
