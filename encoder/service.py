@@ -108,7 +108,7 @@ def run(
     start of each pass over the catalog.
     """
     for model in models.values():
-        # Searches expect fast answers once the lock of `requests.prove_life` is held, so the models warm up first.
+        # Searches expect fast answers as soon as `requests.prove_life` is called, so the models warm up first.
         model.warm_up()
     counters = Counters()
 

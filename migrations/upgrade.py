@@ -23,7 +23,7 @@ from db import schema
 from db.engine import DATABASE, Database, translated
 from db.errors import DatabaseError, LoginRefused, SchemaMismatch
 from db.lifecycle.logins import repair
-from db.locks import Lock
+from db.locks import Lock, hold
 from db.roles import Roles
 from db.settings import Settings
 from migrations.function_files import check_dependents, read_files
@@ -101,7 +101,7 @@ def migrating(
         _create_embedded_database(database.url(None))
     engine = database.engine(None)
     with engine.connect() as lock, engine.connect() as conn:
-        _lock(lock)
+        _lock(lock, database.roles.owner)
         _require_administrator(conn, database.roles)
         check(conn, database.roles)
         with conn.begin():
@@ -188,14 +188,14 @@ def _config(home: Path) -> Config:
     return config
 
 
-def _lock(conn: Connection) -> None:
-    """Take the migration lock. While another session holds the lock, try again for up to ten minutes.
+def _lock(conn: Connection, owner: str) -> None:
+    """Take the migration lock. While another migration holds the lock, try again for up to ten minutes.
 
     The function does not wait inside pg_advisory_lock, because such a wait can look like a deadlock to a concurrent
     index build.
     """
     deadline = time.monotonic() + 600
-    while not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.UPGRADE}):
+    while not hold(conn, Lock.UPGRADE, owner):
         conn.commit()
         if time.monotonic() > deadline:
             raise DatabaseError("another migration has held the lock for ten minutes")

@@ -1,8 +1,8 @@
 """Lists the SQL files of the functions, views and types. Every upgrade applies all files again, callees first.
 
 An upgrade replaces each `@word@` in a file. A word names one of the five roles (`@owner@`), the schema of an extension
-(`@vector@`, `@dblink@`), the schema revision (`@revision@`), a number of `constants.py` (`@max_results@`) or a key of
-`db/locks.py` (`@lock_common_words@`). Nothing else is replaced.
+(`@vector@`, `@dblink@`), the schema revision (`@revision@`) or a number of `constants.py` (`@max_results@`). Nothing
+else is replaced.
 """
 
 import re
@@ -15,6 +15,8 @@ IN_CALL_ORDER = (
     "site/schema_revision",
     "site/housekeep",
     "site/api_key_use",
+    "queries/encoder_alive",
+    "queries/query_lane_beat",
     "site/encoder_state",
     "fetching/image_host",
     "work/work_enqueue",

@@ -7,8 +7,6 @@ that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test comp
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from db.locks import Lock
-
 MAX_RESULTS = 1000
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_BASE64 = 14_000_000
@@ -337,12 +335,11 @@ WORK = (
         "attempts",
         "largest number of attempts to fetch an image from a failing host; they take about a day",
     ),
+    Constant("query_lane_seconds", 30, "seconds", "an encoder without a report for this long counts as dead"),
 )
 
 
 def values() -> Iterator[tuple[str, str]]:
-    """Yield (name, SQL literal) for every constant and every advisory lock."""
+    """Yield (name, SQL literal) for every constant."""
     for constant in (*LIMITS, *SEARCH, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK):
         yield constant.name, repr(constant.value)
-    for lock in Lock:
-        yield f"lock_{lock.name.lower()}", str(lock.value)

@@ -55,7 +55,7 @@ grant execute on function
     shop_private.fetch_return, shop_private.known_vectors, shop_private.record_image_metadata, shop_private.work_fail,
     shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat,
     shop_private.worker_release, shop_private.request_claim, shop_private.request_answer, shop_private.request_refuse,
-    shop_private.housekeep
+    shop_private.query_lane_beat, shop_private.housekeep
     to @encoder@;
 grant select on shop.coverage, shop.quarantine, shop.failing_host to @encoder@;
 grant execute on function shop_private.coverage, shop_private.work_quarantined, shop_private.failing_hosts
@@ -65,3 +65,4 @@ grant execute on function shop_private.coverage, shop_private.work_quarantined, 
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;
 grant execute on procedure shop_private.gateway_encode to @gateway@;
+grant execute on function shop_private.encoder_alive to @gateway@;

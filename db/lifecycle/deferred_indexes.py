@@ -19,7 +19,7 @@ from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
 from db.lifecycle.indexes import progress_of
-from db.locks import Lock
+from db.locks import Lock, hold
 
 PRODUCT_INDEXES = (
     "product_attributes_idx",
@@ -97,7 +97,7 @@ def build(
     built = []
     with engine.connect() as conn:
         schema.check(conn)
-        if not deferred(conn) or not conn.scalar(text("select pg_try_advisory_lock(:key)"), {"key": Lock.INDEX_BUILD}):
+        if not deferred(conn) or not hold(conn, Lock.INDEX_BUILD, database.roles.owner):
             return []
         wanted = [
             index for index in deferred(conn) if names is None or index.name in names

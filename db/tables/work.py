@@ -26,7 +26,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import ARRAY, ENUM
 
 from db.tables.catalog import product
 from db.tables.metadata import PRIVATE, metadata
@@ -53,6 +53,17 @@ worker = Table(
     ),
     PrimaryKeyConstraint("worker_id"),
     schema=PRIVATE,
+)
+
+query_lane = Table(
+    "query_lane",
+    metadata,
+    Column("backend_pid", Integer, autoincrement=False, comment="server process of the lane's connection"),
+    Column("models", ARRAY(SmallInteger), nullable=False, comment="the models whose queries the encoder answers"),
+    Column("reported_at", DateTime(timezone=True), nullable=False, comment="when the encoder last reported"),
+    PrimaryKeyConstraint("backend_pid"),
+    schema=PRIVATE,
+    prefixes=["UNLOGGED"],
 )
 
 work = Table(

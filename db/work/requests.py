@@ -15,7 +15,6 @@ from pgvector import HalfVector
 from psycopg import Connection
 
 from db.engine import Database
-from db.locks import Lock
 from db.roles import Role
 
 CHANNEL = "shop_request"
@@ -73,9 +72,11 @@ def finish(
 
 
 def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
-    """Take the locks by which searches see that an encoder for these models runs. The end of the session frees them."""
-    for model_id in model_ids:
-        conn.execute("select pg_advisory_lock_shared(%s, %s)", (Lock.ENCODER_ALIVE, model_id))
+    """Report that an encoder answers queries for these models over this connection.
+
+    Searches believe the report until the connection ends, but for at most `query_lane_seconds` (constants.py).
+    """
+    conn.execute("select shop_private.query_lane_beat(%s::smallint[])", (list(model_ids),))
 
 
 def housekeep(conn: Connection[Any], cache_rows: int) -> None:

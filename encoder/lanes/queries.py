@@ -28,6 +28,7 @@ Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0  # shortest time between two clean-ups of the query cache
+REPORT_SECONDS = 5.0  # shortest time between two reports that the lane answers queries
 POLL_SECONDS = 1.0  # without a notification, the lane looks for requests after this time
 
 
@@ -98,13 +99,16 @@ class QueryLane(threading.Thread):
         conn.execute(f"listen {requests.CHANNEL}")
         requests.prove_life(conn, list(self._models))
         self.ready.set()
-        cleaned = 0.0
+        reported, cleaned = time.monotonic(), 0.0
         while not self._stop_event.is_set():
+            if time.monotonic() - reported > REPORT_SECONDS:
+                requests.prove_life(conn, list(self._models))
+                reported = time.monotonic()
             if time.monotonic() - cleaned > HOUSEKEEPING_SECONDS:
                 requests.housekeep(conn, self._settings.cache_rows)
                 cleaned = time.monotonic()
-            while self._answer_batch(conn):
-                pass
+            if self._answer_batch(conn):
+                continue
             self.idle.set()
             for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass

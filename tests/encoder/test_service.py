@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from db.engine import Database
 from db.lifecycle import deferred_indexes
-from db.locks import Lock
 from db.roles import Role
 from db.settings import Settings
 from db.work import items as work
@@ -138,7 +137,7 @@ def indexes(database: Database) -> set[str]:
 def _until_alive(database: Database) -> None:
     def alive() -> bool:
         with database.connect(None) as conn:
-            return not conn.scalar(text(f"select pg_try_advisory_xact_lock({Lock.ENCODER_ALIVE}, 1)"))
+            return bool(conn.scalar(text("select shop_private.encoder_alive(1::smallint)")))
 
     wait_until(alive, 60, "a connected encoder")
 
@@ -173,10 +172,8 @@ def test_a_model_that_is_added_while_the_encoder_runs_gets_vectors_and_answers_q
         for table in ("clip_image", "other_image", "other_title"):
             count = text(f"select count(*) from shop.{table}")
             wait_until(lambda count=count: conn.scalar(count) == 10, 60, f"ten rows in {table}")
-        alive = text("select count(*) from pg_locks where locktype = 'advisory' and classid = :key and objid = 2")
-        wait_until(
-            lambda: conn.scalar(alive, {"key": Lock.ENCODER_ALIVE}), 60, "an encoder for queries of the added model"
-        )
+        alive = text("select shop_private.encoder_alive(2::smallint)")
+        wait_until(lambda: conn.scalar(alive), 60, "an encoder for queries of the added model")
         assert conn.scalar(text("select count(*) from shop_private.worker")) == 1
     stop.set()
     thread.join(60)

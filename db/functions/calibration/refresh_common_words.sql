@@ -6,9 +6,12 @@ create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if not pg_try_advisory_xact_lock(@lock_common_words@) then
+    begin
+        -- This lock conflicts with itself and with writers, but not with readers. Only the owner may take it.
+        lock table shop.common_word in share row exclusive mode nowait;
+    exception when lock_not_available then
         return;  -- another session is refreshing the words
-    end if;
+    end;
     with seen as (
         select w.word, w.share from pg_stats s,
             unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) w(word, share)

@@ -19,7 +19,7 @@ begin
     if p_force or not exists (select from shop.model where status = 'serving' and name <> p_model) then
         return model;
     end if;
-    if pg_try_advisory_xact_lock(@lock_encoder_alive@, model.model_id) then
+    if not shop_private.encoder_alive(model.model_id) then
         raise exception using errcode = '55000', message = format('no encoder is running for model %L', p_model),
             hint = 'Queries would fail without an encoder. Start "windowshop encode" first, or use --force.';
     end if;

@@ -5,8 +5,10 @@
 -- neither can a routine with a SET clause. The procedure therefore runs with the few rights and the search_path of the
 -- gateway role.
 --
--- The procedure does not poll while an encoder works on the request. Instead, the encoder holds an advisory lock on the
--- request (REQUEST_CLAIMED in db/locks.py), and the procedure waits for that lock.
+-- The procedure does not poll while an encoder works on the request. Instead, the encoder holds a lock on the request's
+-- row, and the procedure waits for that lock. An advisory lock could not serve here, because every role may take it.
+-- The procedure locks the row only if xmax, the transaction that locked the row last, shows a claim. Otherwise the lock
+-- of the procedure could make an encoder skip the request.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
     inout vector @vector@.halfvec default null, inout code text default null, inout err text default null
@@ -18,6 +20,8 @@ declare
     request_id bigint;
     pause_ms integer := 1;
     left_ms integer;
+    claim xid;
+    own_lock xid := '0';
     wait_began timestamptz;
     waited boolean;
 begin
@@ -36,15 +40,18 @@ begin
     loop
         wait_began := clock_timestamp();
         left_ms := p_timeout_ms - 1000 * extract(epoch from wait_began - began);
-        if left_ms > 0 then
+        select r.xmax into claim from shop_private.request r where r.id = request_id;
+        if left_ms > 0 and claim <> own_lock then
             begin
                 perform set_config('lock_timeout', left_ms::text, true);
-                perform pg_advisory_xact_lock_shared(@lock_request_claimed@, (request_id & 2147483647)::integer);
-            exception when lock_not_available then
-                left_ms := 0;
+                perform from shop_private.request r where r.id = request_id for key share;
+                select r.xmax into own_lock from shop_private.request r where r.id = request_id;
+            exception
+                when lock_not_available then left_ms := 0;
+                when serialization_failure then null;  -- the encoder deleted or refused the request: see below
             end;
-            commit;
         end if;
+        commit;
         waited := clock_timestamp() - wait_began > interval '1 ms';
         select e.embedding into vector
         from shop_private.query_embedding e where e.model_id = p_model_id and e.key = cache_key;
@@ -59,8 +66,7 @@ begin
             perform pg_notify('shop_request', '');
             commit;
         end if;
-        if clock_timestamp() - began > interval '500 ms'
-            and pg_try_advisory_xact_lock(@lock_encoder_alive@, p_model_id) then
+        if clock_timestamp() - began > interval '500 ms' and not shop_private.encoder_alive(p_model_id) then
             code := 'WS001'; err := 'no encoder is connected to this database';
             exit;
         end if;

@@ -1,20 +1,16 @@
 -- Claims the p_limit oldest requests for the models p_models and returns these requests; requests for the serving model
--- come first. The caller's transaction holds the row lock of each request, and the advisory lock that gateway_encode
--- waits for. The caller keeps this transaction open while it computes the vectors. If the encoder dies, its transaction
--- ends, and all its requests are free immediately.
+-- come first. The caller's transaction holds the row lock of each request, for which gateway_encode waits. The caller
+-- keeps this transaction open while it computes the vectors. If the encoder dies, its transaction ends, and all its
+-- requests are free immediately.
 create or replace function shop_private.request_claim(p_models smallint[], p_limit integer)
 returns table (id bigint, model_id smallint, key bytea, kind text, payload bytea)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
-    with mine as materialized (
-        select r.id, r.model_id, r.key, r.kind, r.payload
-        from shop_private.request r
-        where r.model_id = any (p_models) and r.error is null
-        order by r.model_id is distinct from (select m.model_id from shop.model m where m.status = 'serving'), r.id
-        limit p_limit for update skip locked
-    )
-    select m.id, m.model_id, m.key, m.kind, m.payload
-    from mine m, lateral (select pg_advisory_xact_lock(@lock_request_claimed@, (m.id & 2147483647)::integer)) as held;
+    select r.id, r.model_id, r.key, r.kind, r.payload
+    from shop_private.request r
+    where r.model_id = any (p_models) and r.error is null
+    order by r.model_id is distinct from (select m.model_id from shop.model m where m.status = 'serving'), r.id
+    limit p_limit for update skip locked;
 end $$;

@@ -1,7 +1,8 @@
--- Deletes three kinds of rows that are no longer needed:
+-- Deletes four kinds of rows that are no longer needed:
 --   (1) requests older than 60 seconds, unless an encoder holds the request;
 --   (2) the oldest query vectors, so that the newest p_cache_rows remain;
---   (3) workers without leased items whose lease ended more than an hour ago.
+--   (3) workers without leased items whose lease ended more than an hour ago;
+--   (4) query lanes whose last report is more than an hour old.
 -- Then the function refreshes the common words.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
@@ -16,5 +17,6 @@ begin
     delete from shop_private.worker k
     where k.lease_expires_at < clock_timestamp() - interval '1 hour'
       and not exists (select from shop_private.work w where w.worker_id = k.worker_id and w.state = 'leased');
+    delete from shop_private.query_lane q where q.reported_at < clock_timestamp() - interval '1 hour';
     perform shop_private.refresh_common_words();
 end $$;

@@ -13,7 +13,7 @@ from db.errors import DatabaseError
 from db.lifecycle import deferred_indexes
 from db.lifecycle.deferred_indexes import PRODUCT_INDEXES, build, build_vectors, defer_product_indexes, defer_vectors
 from db.lifecycle.indexes import every_index
-from db.locks import Lock
+from db.locks import Lock, hold
 from db.roles import Role
 from db.search.statement import Query, search
 from loader import chunk_writer
@@ -227,7 +227,7 @@ def test_a_deferred_index_can_be_rebuilt_with_other_parameters(
 def test_only_one_session_builds_indexes_at_a_time(own_shop: "Shop") -> None:
     defer_product_indexes(own_shop.database)
     with own_shop.database.connect(None) as other:
-        other.exec_driver_sql(f"select pg_advisory_lock({Lock.INDEX_BUILD})")
+        assert hold(other, Lock.INDEX_BUILD, own_shop.database.roles.owner)
         assert build(own_shop.database) == []
     assert build(own_shop.database) == list(PRODUCT_INDEXES)
 
