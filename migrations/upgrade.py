@@ -48,6 +48,7 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
         config.attributes["progress"] = on_progress
         with _translating():
             command.upgrade(config, "heads")
+        _validate_constraints(conn, on_progress)
         on_progress("setting up the gateway")
         _point(conn, database, settings, extensions)
         with conn.begin():
@@ -161,6 +162,27 @@ def _search_extensions(conn: Connection, extensions: Extensions) -> None:
     quote = conn.dialect.identifier_preparer.quote
     conn.execute(text(f"set search_path = {quote(extensions.vector)}, {quote(extensions.pg_trgm)}"))
     conn.execute(text("select show_limit()"))  # loads pg_trgm, whose settings some functions set
+
+
+def _validate_constraints(conn: Connection, on_progress: Callable[[str], None]) -> None:
+    """Check the rows that are older than their constraint, while searches and loads continue.
+
+    A revision cannot do this, because its transaction still blocks searches of the table.
+    """
+    conn.commit()
+    with conn.begin():
+        unchecked = conn.execute(
+            text(
+                "select conrelid::regclass::text, quote_ident(conname) from pg_constraint where not convalidated "
+                "and contype = 'c' and connamespace in (to_regnamespace('shop'), to_regnamespace('shop_private'))"
+            )
+        ).all()
+    for table, constraint in unchecked:
+        try:
+            with conn.begin():
+                conn.execute(text(f"alter table {table} validate constraint {constraint}"))
+        except DatabaseError as error:
+            on_progress(f"{error.message}; correct these rows and run the upgrade again")
 
 
 def _point(conn: Connection, database: Database, settings: Settings, extensions: Extensions) -> None:

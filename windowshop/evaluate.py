@@ -117,14 +117,13 @@ def _print(done: "Evaluation", as_json: bool) -> None:
 
 
 def _parse_filter(written: str) -> dict[str, Any]:
-    import json
-
     from db.errors import SettingsError
+    from db.strict_json import parse
 
     try:
-        parsed = json.loads(written)
+        parsed = parse(written)
     except ValueError as error:
-        raise SettingsError(f"--filter {written!r} is not JSON: {error}") from error
+        raise SettingsError(f"--filter {written!r} is not accepted: {error}") from error
     if not isinstance(parsed, dict):
         raise SettingsError(f"--filter {written!r} is not a JSON object", hint="""Example: '{"price": {"lt": 80}}'.""")
     return parsed

@@ -16,6 +16,7 @@ from db.catalog.offer import FIELDS as OFFER_FIELDS
 from db.catalog.offer import Fault, read_offer, read_price
 from db.catalog.plain_text import has_html, plain_line, plain_members, plain_text
 from db.catalog.product import COLUMNS, SALE_DATES, Image, Product, RawProduct, ValidatedProduct
+from db.strict_json import is_deep
 
 MAX_IMAGES = 100
 SHORT, LONG = 500, 100_000  # characters
@@ -34,7 +35,10 @@ _READERS = (
     ("currency", values.currency, True),
     ("availability", values.availability, True),
     ("gtin", values.gtin, False),
+    ("link", values.address, True),
+    ("image_link", values.address, True),
 )
+MAX_DEPTH = 20  # levels of objects and lists in the attributes; the constraint product_depth_check has the same limit
 
 
 def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) -> ValidatedProduct | list[str]:
@@ -60,6 +64,7 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
     if all(type(value) is str for value in attributes.values()):
         in_attributes = [*attributes, *attributes.values()]
     else:
+        attributes = _flat_attributes(attributes, faults)
         in_attributes = list(_texts(attributes))
     joined = "".join(in_attributes)
     if has_html(joined):
@@ -84,6 +89,13 @@ def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) ->
         images, missing_files = _read_images(replace(raw, images=[texts["image_link"]]), root, [])
     product = Product(**texts, attributes=attributes, images=tuple(images))
     return ValidatedProduct(product, missing_files, dropped_hash, raw.line, (*faults, *warnings))
+
+
+def _flat_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> Mapping[str, Any]:
+    """Return the attributes that are not nested too deeply, and add a fault for each of the others to `faults`."""
+    deep = [name for name, value in attributes.items() if is_deep(value, MAX_DEPTH - 1)]
+    faults += [("attributes", f"attribute {name[:40]} is nested deeper than {MAX_DEPTH} levels") for name in deep]
+    return {name: value for name, value in attributes.items() if name not in deep} if deep else attributes
 
 
 def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:

@@ -26,6 +26,9 @@ MAX_INTEGER = 2_147_483_647  # the largest value of the columns' type, integer
 BEST_RATING = 5
 CENT = Decimal("0.01")
 
+# The name of a scheme, except http, https, s3 and gs. Browsers ignore control characters and blanks in such a name.
+# The constraint product_address_check has the same pattern.
+OTHER_SCHEME = re.compile(r"[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:", re.IGNORECASE)
 _WHOLE = re.compile(r"'?(?P<number>[+-]?[0-9]{1,10})(?:[.,](?:0{1,2}|0{4,9}))?")
 _GROUPED = re.compile(r"(?P<number>-?[0-9]{1,3}(?:(?P<mark>[,.' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*)")
 _RATING = re.compile(
@@ -48,6 +51,16 @@ def availability(cell: str) -> str:
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
     return _AVAILABILITY[word]
+
+
+def address(cell: str) -> str:
+    """Read the address of a page or an image. An address without a scheme is good: a page may be relative to the shop.
+
+    A page that links to any other address, such as javascript:alert(1), would run the code of a stranger.
+    """
+    if OTHER_SCHEME.match(cell):
+        raise ValueError(f'address "{shown(cell)}" begins with neither https:// nor http://')
+    return cell
 
 
 def gtin(cell: str) -> str:

@@ -4,7 +4,6 @@ Without an SQL condition, a search is a call of `shop.search`, which `db.search.
 (`where`), a search is plain ordered SQL on `shop.searchable`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
@@ -18,6 +17,7 @@ from db.errors import SettingsError, StatementRefused
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
 from db.search.ranking import SearchParams
+from db.strict_json import parse
 
 COLUMNS = ("sku", "title", "product_type", "price", "currency", "availability")
 
@@ -94,10 +94,10 @@ def _check(query: Query, *, has_image: bool = False) -> None:
     if query.where is not None:
         raise SettingsError("a filter cannot be combined with an SQL condition", hint="Give --filter or --where.")
     try:
-        json.loads(query.filter)
+        parse(query.filter)
     except ValueError as error:
         raise SettingsError(
-            f"the filter is not JSON: {error}", hint='For example: {"price": {"lt": 80}, "product_type": "bags"}'
+            f"the filter is not accepted: {error}", hint='For example: {"price": {"lt": 80}, "product_type": "bags"}'
         ) from error
 
 

@@ -24,6 +24,9 @@ from sqlalchemy.dialects.postgresql import BIT, JSONB, TSVECTOR
 
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
+# The name of a scheme, except http, https, s3 and gs. Browsers ignore control characters and blanks in such a name.
+OTHER_SCHEME = r"^[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:"
+
 product = Table(
     "product",
     metadata,
@@ -106,6 +109,9 @@ product = Table(
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("availability in ('in_stock', 'out_of_stock', 'preorder', 'backorder')", name="availability"),
     CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+    CheckConstraint("not jsonb_path_exists(attributes, '$.**{21}')", name="depth"),
+    # Pages link to these addresses. db/catalog/values.py has the same pattern.
+    CheckConstraint(f"link !~* '{OTHER_SCHEME}' and image_link !~* '{OTHER_SCHEME}'", name="address"),
     Index(None, "product_type"),
     Index("product_price_idx", "price", "product_id"),  # shop.browse reads this index
     Index("product_sale_price_idx", "sale_price", "product_id", postgresql_where=text("sale_price is not null")),

@@ -103,6 +103,14 @@ calibration = Table(
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
     CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
+    # NaN is greater than every number, so an upper bound also excludes NaN.
+    CheckConstraint(
+        "exact_us_per_row > 0 and exact_us_per_row < 'Infinity' and hnsw_us_per_candidate >= 0 "
+        "and hnsw_us_per_candidate < 'Infinity' and crossover_rows >= 0 and slack >= 0 and slack < 'Infinity' "
+        "and products >= 0 and recall between 0 and 1 and background_mean between -1.01 and 1.01 "
+        "and background_deviation >= 0 and background_deviation < 'Infinity'",
+        name="figures",
+    ),
     Index(None, "model_id", "calibration_id"),
     schema=SHOP,
     comment="A row for each run of shop.calibrate. Searches use the newest row of the serving model.",
@@ -145,6 +153,17 @@ tuning = Table(
         comment="the data of the fit, and how well the number fits",
     ),
     PrimaryKeyConstraint("model_id", "name"),
+    # The bounds of the weights and of rrf_k are max_weight and max_rrf_k of db/functions/constants.py. NaN is greater
+    # than every number, so an upper bound also excludes NaN.
+    CheckConstraint(
+        "case when name = 'rrf_k' then value between 1 and 10000 "
+        "when name like 'zero_shot:%' then value > 0 and value <= 1000 "
+        "else value between 0 and 1000 end",
+        name="value",
+    ),
+    CheckConstraint(
+        "jsonb_typeof(detail) = 'object' and jsonb_typeof(detail -> 'ece') in ('number', 'null')", name="detail"
+    ),
     schema=SHOP,
     comment="Numbers fitted for a model: fusion weights, temperatures, thresholds.",
 )

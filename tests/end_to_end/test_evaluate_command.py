@@ -129,7 +129,7 @@ MISTAKES = [
     (("--weights", "image=0,title=0"), "not all 0"),
     (("--weights", "picture=1"), "cannot be read"),
     (("--weights", "image=1,rrf_k=0"), "cannot be read"),
-    (("--filter", "price < 3"), "is not JSON"),
+    (("--filter", "price < 3"), "not JSON"),
     (("--filter", "[1]"), "is not a JSON object"),
     (("--route", "fast"), "neither exact nor hnsw"),
     (("--fit", "--filter", "{}"), "--fit cannot be combined with --filter"),

@@ -21,6 +21,8 @@ CASES = [
     ("description", {"description": "x" * 100_001}, "description is 100,001 characters long"),
     ("color", {"color": "a\0b"}, "color has a NUL character"),
     ("attributes", {"glaze": "a\0b"}, "attribute has a NUL character"),
+    ("attributes", {"glaze": json.loads("[" * 30 + "]" * 30)}, "attribute glaze is nested deeper than 20 levels"),
+    ("link", {"link": "javascript:alert(1)"}, "begins with neither https:// nor http://"),
     ("gtin", {"gtin": "4006381333932"}, "has a wrong check digit"),
     ("gtin", {"gtin": "12345"}, "does not have 8, 12, 13 or 14 digits"),
     ("gtin", {"gtin": "4.00638E+12"}, "is a number that a spreadsheet has shortened"),

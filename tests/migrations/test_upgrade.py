@@ -204,6 +204,37 @@ def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: S
     drift(database, settings)
 
 
+def test_an_upgrade_corrects_the_rows_that_break_a_new_constraint_and_names_them(
+    database: Database, settings: Settings
+) -> None:
+    downgrade(database, settings, "0016")
+    deep = "(repeat('{\"a\":', 25) || '1' || repeat('}', 25))::jsonb"
+    admin(
+        database,
+        "insert into shop.model (name, source, revision, dimension) values ('m', 'm', 'm', 8); "
+        "insert into shop.product (product_id, sku, title, link, image_link, attributes) values "
+        "(shop.product_id('a'), 'a', 'A', ' JavaScript:alert(1)', 'data:,x', '{\"color\": \"red\"}'), "
+        "(shop.product_id('b'), 'b', 'B', 'https://shop.example/b', '/b.jpg', "
+        f"jsonb_build_object('kept', 1, 'deep', {deep})); "
+        "insert into shop.tuning (model_id, name, value) values (1, 'rrf_k', 'NaN'), (1, 'image_weight', 'Infinity'), "
+        "(1, 'title_weight', 0.5)",
+    )
+    said: list[str] = []
+    upgrade(database, settings, said.append)
+    assert admin(database, "select sku, link, image_link, attributes from shop.product order by sku") == [
+        ("a", None, None, {"color": "red"}),
+        ("b", "https://shop.example/b", "/b.jpg", {"kept": 1}),
+    ]
+    assert admin(database, "select name, value from shop.tuning") == [("title_weight", 0.5)]
+    assert [message for message in said if "break a constraint" in message] == [
+        "correcting numbers of shop.tuning that break a constraint: 2",
+        "correcting links of products that break a constraint: 1",
+        "correcting image links of products that break a constraint: 1",
+        "correcting products with deep attributes that break a constraint: 1",
+    ]
+    drift(database, settings)
+
+
 def test_an_upgrade_replaces_the_price_index_of_a_table_with_products(database: Database, settings: Settings) -> None:
     admin(
         database,

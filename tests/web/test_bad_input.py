@@ -50,6 +50,8 @@ BODIES: list[tuple[str, bytes, int]] = [
     ("a number out of range", b'{"filter": {"price": 1e999}}', 422),
     ("JSON 5,000 deep", b'{"filter":' * 5000 + b"1" + b"}" * 5000, 400),
     ("a lone surrogate", b'{"catalog": "\\ud800"}', 400),
+    ("a field given twice", b'{"top_k": 1, "top_k": 2}', 422),
+    ("a field of the filter given twice", b'{"filter": {"price": {"lt": 1}, "price": {"lt": 2}}}', 422),
 ]
 TEXTS: list[tuple[str, Any, int]] = [
     ("an empty text", "", 422),

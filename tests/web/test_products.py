@@ -1,5 +1,6 @@
 """The API stores valid products and events in the database and reports each invalid product with a reason."""
 
+import json
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from db.roles import Role
 from tests.support.web_service import Serve
 
 ADDRESS = "https://cdn.example/a.jpg"
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -81,6 +83,9 @@ def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_writ
         {"sku": "scheme", "title": "x", "images": ["file:///etc/passwd"]},
         {"sku": "money", "title": "x", "currency": "coins"},
         {"sku": "attribute", "title": "x", "attributes": {"a\0": 1}},
+        {"sku": "deep", "title": "x", "attributes": json.loads('{"a":' * 30 + "1" + "}" * 30)},
+        {"sku": "code", "title": "x", "link": "javascript:alert(1)"},
+        {"sku": "code of an image", "title": "x", "image_link": "data:text/html,x"},
     )
     assert outcomes[0] == ("inserted", None)
     for status, reason in outcomes[1:]:
@@ -102,6 +107,24 @@ def test_image_paths_are_rejected_if_the_service_has_no_image_root(serve: Serve,
     with serve(own_database) as client:
         assert put(client, {"sku": "a", "title": "x", "images": ["7.png"]})[0][0] == "rejected"
         assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"
+
+
+def test_a_body_that_gives_a_name_twice_is_refused(client: httpx.Client) -> None:
+    product = '{"sku": "a", "title": "a", "attributes": {"color": "red", "color": "blue"}}'
+    answer = client.put(
+        "/products", content=f'{{"products": [{product}]}}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert '"color" is given twice' in answer.json()["detail"]
+
+
+def test_a_body_with_an_attribute_500_levels_deep_is_refused(client: httpx.Client) -> None:
+    product = '{"sku": "a", "title": "a", "attributes": {"x": ' + "[" * 500 + "]" * 500 + "}}"
+    answer = client.put(
+        "/products", content=f'{{"products": [{product}]}}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert "nested too deep" in answer.json()["detail"]
 
 
 def test_a_request_with_the_etag_of_an_unchanged_product_gets_304(client: httpx.Client) -> None:

@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
 
+from db.strict_json import parse
 from web.http.problems import ApiError
 
 T = TypeVar("T")
@@ -23,15 +24,20 @@ class StrictRequest(Request[Any, Any, Any]):
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
     """Decode JSON. `name` is the form part or the parameter that holds the JSON, or None for the body. Raises
-    ApiError."""
+    ApiError, also for an object that gives a name twice: two programs may understand such an object differently."""
     try:
-        return msgspec.json.decode(content, type=kind)
+        found = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         if name is not None:
             raise ApiError("invalid", f"{name} is not valid JSON.") from error
         raise ApiError("malformed", "The body is not valid JSON.") from error
+    try:
+        parse(content.decode())
+    except ValueError as error:
+        raise ApiError("invalid", f"{name or 'The body'} is not accepted: {error}.") from None
+    return found
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:

@@ -5,7 +5,6 @@ Image. The rows after the row of a product belong to that product. Each SKU or v
 a product without SKUs and variants.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.strict_json import parse
 from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.file_head import FileHead
@@ -215,7 +215,7 @@ def _custom_fields(cell: str) -> dict[str, list[str]]:
     [{"name": "Material", "value": "Cotton"}]."""
     found: dict[str, list[str]] = {}
     try:
-        pairs = [(str(field["name"]), str(field["value"])) for field in json.loads(cell)]
+        pairs = [(str(field["name"]), str(field["value"])) for field in parse(cell)]
     except (ValueError, KeyError, TypeError):
         pairs = [(quoted or name, text or value) for quoted, text, name, value in CUSTOM_FIELD.findall(cell)]
     for name, value in pairs:

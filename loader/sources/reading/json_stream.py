@@ -5,14 +5,15 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from db.strict_json import DECODER, TOO_DEEP, is_deep_text, parse
 from loader.errors import SourceDamaged
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.json_text import DECODER, parse
 from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 
 PIECE = 256 * 1024  # this many bytes are read at a time
 DEEPEST = 20  # a list that is nested deeper than this many levels is not found
+MOST_NAMES = 10_000  # so many names of an object outside the lists are remembered, to find a repeated name
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -65,15 +66,23 @@ class _Document:
 
     def _object(self, path: Path, depth: int) -> Iterator[Member | Reject]:
         if depth == 0 and (found := self._try_value()) is not None and self._enters(path, found[0]):
-            yield Member(path, self._line, found[0])
-            self._advance(found[1])
+            value, end = found
+            if is_deep_text(self._text, value, self._place, end):
+                raise self._damaged(TOO_DEEP)
+            yield Member(path, self._line, value)
+            self._advance(end)
             return
         self._expect("{")
+        names: set[str] = set()
         while self._peek() != "}":
             name = self._whole_value()
             self._expect(":")
             if not isinstance(name, str) or depth >= DEEPEST:
                 raise self._damaged("an object has a member without a name, or is nested too deep")
+            if name in names:
+                raise self._damaged(f'"{name[:40]}" is given twice')
+            if len(names) < MOST_NAMES:
+                names.add(name)
             yield from self.values((*path, name), depth + 1)
             if self._peek() == ",":
                 self._expect(",")
@@ -100,9 +109,12 @@ class _Document:
         if (found := self._try_value()) is not None:
             value, end = found
             bad = _BAD_BYTE.search(self._text, self._place, end)
+            is_deep = is_deep_text(self._text, value, self._place, end)
             line = self._line
             self._advance(end)
-            return Reject(line, "", f"not UTF-8: byte 0x{ord(bad[0]) - 0xDC00:02X}") if bad else value
+            if bad:
+                return Reject(line, "", f"not UTF-8: byte 0x{ord(bad[0]) - 0xDC00:02X}")
+            return Reject(line, "", TOO_DEEP) if is_deep else value
         line, end = self._line, self._end_of_value()
         written = self._text[self._place : end]
         self._advance(end)
