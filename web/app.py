@@ -60,7 +60,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "pools": pools,
             "thumbnail_pool": thumbnail_pool,
             "thumbnails": Thumbnails(thumbnail_pool),
-            "uploads": Uploads(thumbnail_pool),
+            "uploads": Uploads(),
             "facet_cache": results.FacetCache(),
         }
     )
@@ -110,6 +110,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.shield(asyncio.to_thread(state.thumbnail_pool.close))
+        await asyncio.shield(asyncio.to_thread(state.uploads.close))
         await asyncio.shield(state.pools.close())
 
 

@@ -25,9 +25,14 @@ _MAX_TASK = 16
 
 
 class DecodePool:
-    """A pool of `processes` decoders, with memory for `slots` open batches of up to `slot_bytes` of pixels each."""
+    """A pool of `processes` decoders, with memory for `slots` open batches of up to `slot_bytes` of pixels each.
 
-    def __init__(self, processes: int, slots: int, slot_bytes: int, limits: DecodeLimits) -> None:
+    Beside that memory, each process may take `memory_bytes`; None: no limit.
+    """
+
+    def __init__(
+        self, processes: int, slots: int, slot_bytes: int, limits: DecodeLimits, memory_bytes: int | None = None
+    ) -> None:
         self._memory = SPAWN.RawArray("B", slots * slot_bytes)
         self._slot_bytes = slot_bytes
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -35,7 +40,7 @@ class DecodePool:
             self._free.put(slot * slot_bytes)
         self._processes = processes
         self._limits = limits
-        self._workers = WorkerPool(processes, limits.seconds, decode_worker.share, (self._memory,))
+        self._workers = WorkerPool(processes, limits.seconds, decode_worker.share, (self._memory, memory_bytes))
         self._open_batches: set[DecodeBatch] = set()
 
     def start(self) -> None:

@@ -14,14 +14,17 @@ from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSou
 from db.images.opening import open_image
 from db.images.perceptual_hash import perceptual_hash
 from db.images.pixels import InputShape
+from db.images.worker_pool import limit_memory
 
 _memory: Any = None
 
 
-def share(memory: Any) -> None:
-    """Set the memory for pixels. The pool calls this once when the process starts."""
+def share(memory: Any, memory_bytes: int | None) -> None:
+    """Set the memory for pixels, and the limit of the process. The pool calls this once when the process starts."""
     global _memory
     _memory = memory
+    if memory_bytes is not None:
+        limit_memory(memory_bytes)
 
 
 def decode_all(

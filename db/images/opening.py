@@ -19,6 +19,8 @@ from db.images.tones import eight_bit
 AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
+_EIGHT_BIT = ("L", "LA", "P", "RGB", "RGBA")  # modes of 8 bits a channel that `eight_bit` leaves as they are
+_STRIP_PIXELS = 1_000_000  # about so many pixels are converted at a time
 _MOST_FRAMES = 20  # at most this many frames are decoded to find a frame that shows something
 _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255) differ by more than this
 
@@ -31,12 +33,13 @@ class OpenedImage:
 
 
 def open_image(
-    data: bytes, max_pixels: int, at_least: AtLeast | None = None, *, keep_alpha: bool = False
+    data: bytes, max_pixels: int, at_least: AtLeast | None = None, *, reduce: bool = False, keep_alpha: bool = False
 ) -> OpenedImage:
     """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
-    `at_least` maps an image's width and height to the smallest size that decoding may return. Raises ImageRejected with
-    a reason that a shop can act on.
+    `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG is scaled while it
+    is read. With `reduce`, an image of another format is scaled before it is copied. Raises ImageRejected with a reason
+    that a shop can act on.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
@@ -56,7 +59,8 @@ def open_image(
                     _seek_frame(image)
                 if image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
                     width, height = height, width
-                upright = eight_bit(ImageOps.exif_transpose(image))
+                smaller = _reduced(image, at_least(*image.size)) if reduce and at_least is not None else image
+                upright = eight_bit(ImageOps.exif_transpose(smaller))
                 if keep_alpha and upright.has_transparency_data:
                     return OpenedImage(upright.convert("RGBA"), width, height)
                 return OpenedImage(_on_white(upright), width, height)
@@ -70,6 +74,25 @@ def open_image(
         raise ImageUnreadable("out of memory while decoding") from None
     except Exception as error:  # Pillow decoders raise many exception types: OSError, SyntaxError, struct.error ...
         raise ImageRejected(f"a damaged image: {error or type(error).__name__}") from error
+
+
+def _reduced(image: Image.Image, least: tuple[int, int]) -> Image.Image:
+    """Returns the image scaled to at least twice the size `least`. Only images of the modes _EIGHT_BIT are scaled.
+
+    The image is converted and scaled in strips. A whole copy would take as much memory as the image itself.
+    """
+    width, height = image.size
+    factor = min(width // least[0], height // least[1]) // 2
+    if factor < 2 or image.mode not in _EIGHT_BIT:
+        return image
+    smaller = Image.new("RGBA" if image.has_transparency_data else "RGB", (-(-width // factor), -(-height // factor)))
+    rows = factor * max(1, _STRIP_PIXELS // (width * factor))
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        smaller.paste(strip.convert(smaller.mode).reduce(factor), (0, top // factor))
+    if orientation := image.getexif().get(ExifTags.Base.Orientation):
+        smaller.getexif()[ExifTags.Base.Orientation] = orientation
+    return smaller
 
 
 def _prepare(kind: ImageFormat) -> None:

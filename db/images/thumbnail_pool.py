@@ -6,15 +6,26 @@ from db.images.messages import DecodeError, DecodeLimits
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
+MEMORY_BYTES = 1_500_000_000  # memory limit of a process; grey of 16 bits takes the most memory
 _ATTEMPTS = 2  # the first attempt may fail because another image or a signal ended the process
 
 
 class ThumbnailPool:
-    """A pool that starts its processes with the first thumbnail. Several threads may call it."""
+    """A pool that starts its processes with the first thumbnail. Several threads may call it.
 
-    def __init__(self, processes: int = 2, limits: DecodeLimits = LIMITS) -> None:
+    Each process may take `memory_bytes` of memory. `niceness` lowers the priority of the processes.
+    """
+
+    def __init__(
+        self,
+        processes: int = 2,
+        limits: DecodeLimits = LIMITS,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        niceness: int = 0,
+    ) -> None:
         self._limits = limits
-        self._workers = WorkerPool(processes, limits.seconds, thumbnail_worker.warm_up)
+        self._workers = WorkerPool(processes, limits.seconds, thumbnail_worker.warm_up, (memory_bytes, niceness))
 
     def thumbnail(self, data: bytes, edge: int) -> bytes:
         """Return a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image cannot be opened."""

@@ -3,16 +3,23 @@
 Only the functions import Pillow, because the web service imports this module only to send calls to a decoder process.
 """
 
+import os
 from io import BytesIO
 
 from db.images.errors import ImageRejected
 from db.images.messages import DecodeError, DecodeLimits
+from db.images.worker_pool import limit_memory
 
 
-def warm_up() -> None:
-    """Import Pillow early. A new process of the pool calls this first, so that no request waits for the import."""
+def warm_up(memory_bytes: int, niceness: int) -> None:
+    """Import Pillow early, and limit the process. A new process of the pool calls this first, so that no request waits
+    for the import."""
 
     import db.images.opening  # noqa: F401
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy, which some images need, would allocate memory for each core
+    os.nice(niceness)
+    limit_memory(memory_bytes)
 
 
 def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
@@ -20,7 +27,7 @@ def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeErr
     from db.images.opening import open_image
 
     try:
-        image = open_image(data, limits.max_pixels, lambda *_: (edge, edge), keep_alpha=True).image
+        image = open_image(data, limits.max_pixels, lambda *_: (edge, edge), reduce=True, keep_alpha=True).image
         image.thumbnail((edge, edge))
         buffer = BytesIO()
         image.save(buffer, "WEBP", quality=80)

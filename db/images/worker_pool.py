@@ -1,10 +1,14 @@
 """Runs risky calls in child processes, and replaces a process that crashes, hangs or runs out of memory."""
 
 import multiprocessing
+import re
+import resource
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -57,6 +61,19 @@ class WorkerPool:
         if self._pool is not None:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Let this process allocate at most `most_bytes` more, so that an image cannot take the machine's memory.
+
+    The limit counts the memory that the process can write to, and neither libraries nor shared memory.
+    """
+    now = 0
+    with suppress(FileNotFoundError):  # macOS has no /proc
+        now = 1024 * int(re.findall(r"^VmData:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[0])
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = now + most_bytes if hard == resource.RLIM_INFINITY else min(now + most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def explain(failure: BaseException) -> str:

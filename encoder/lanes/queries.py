@@ -28,6 +28,7 @@ Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0  # shortest time between two clean-ups of the query cache
+QUERY_IMAGE_BYTES = 1_500_000_000  # memory limit of the process that decodes images of queries
 REPORT_SECONDS = 5.0  # shortest time between two reports that the lane answers queries
 POLL_SECONDS = 1.0  # without a notification, the lane looks for requests after this time
 
@@ -57,7 +58,7 @@ class QueryLane(threading.Thread):
         self._broken = broken
         limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
-        self._decoder = DecodePool(1, 1, settings.query_batch * row, limits)
+        self._decoder = DecodePool(1, 1, settings.query_batch * row, limits, QUERY_IMAGE_BYTES)
         self._seconds_each = 0.0  # a moving average of the compute seconds per query
         self.idle = threading.Event()
         self.ready = threading.Event()

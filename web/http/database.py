@@ -44,6 +44,13 @@ class ConcurrencyLimiter:
     def is_full(self) -> bool:
         return self._free.locked() and self.waiting >= self._max_waiting
 
+    async def in_thread(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Call the function in a thread. The call counts as active until it ends, even if the request ends earlier."""
+        await self.__aenter__()
+        call = asyncio.ensure_future(asyncio.to_thread(function, *args))
+        call.add_done_callback(lambda _: self._end())
+        return await asyncio.shield(call)
+
     async def __aenter__(self) -> None:
         if self.is_full:
             raise ApiError("overloaded", "Too many requests are running and waiting already.")
@@ -55,6 +62,9 @@ class ConcurrencyLimiter:
         self.active += 1
 
     async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self.active -= 1
         self._free.release()
 

@@ -1,6 +1,5 @@
 """Creates thumbnails of catalog images, and keeps the most recently used ones in memory of bounded size."""
 
-import asyncio
 import hashlib
 
 from db.images.thumbnail_pool import ThumbnailPool
@@ -23,7 +22,6 @@ class Thumbnails:
         key = hashlib.sha256(image).digest(), edge
         thumbnail = self._kept.get(key)
         if thumbnail is None:
-            async with self._limiter:
-                thumbnail = await asyncio.to_thread(self._pool.thumbnail, image, edge)
+            thumbnail = await self._limiter.in_thread(self._pool.thumbnail, image, edge)
             self._kept.put(key, thumbnail)
         return thumbnail

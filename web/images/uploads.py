@@ -1,11 +1,10 @@
 """Keeps the images by which visitors search, so that the address of a search can name its image. Memory is bounded, so
 an image is kept only for a while."""
 
-import asyncio
 import hashlib
 
 from db.functions.constants import MAX_IMAGE_BYTES
-from db.images.errors import ImageRejected
+from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import NAMES
 from db.images.thumbnail_pool import ThumbnailPool
 from web.http.database import ConcurrencyLimiter
@@ -13,17 +12,26 @@ from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 
 CHOOSE = f"Choose an image in one of the formats {NAMES}."
+SMALLER = "A smaller copy finds the same products."
 EDGE = 512  # longest edge of a kept image in pixels; no supported model uses larger images
+PROCESSES = 1
+# An image of 50 million pixels takes 200 MB while it is open, and a progressive JPEG up to 300 MB.
+MEMORY_BYTES = 350_000_000
+NICENESS = 10  # searches and thumbnails come first
 
 
 class Uploads:
     """Visitors' images. The name of an image is a hash of its content, so nobody can guess the name of another
     visitor's image."""
 
-    def __init__(self, pool: ThumbnailPool, bytes_kept: int = 64_000_000) -> None:
-        self._pool = pool
-        self._limiter = ConcurrencyLimiter(2, 16)
+    def __init__(self, bytes_kept: int = 64_000_000) -> None:
+        # The images of strangers have a process of their own, so that they do not delay thumbnails of the catalog.
+        self._pool = ThumbnailPool(PROCESSES, memory_bytes=MEMORY_BYTES, niceness=NICENESS)
+        self._limiter = ConcurrencyLimiter(PROCESSES, 16)
         self._kept: LruCache[str] = LruCache(bytes_kept)
+
+    def close(self) -> None:
+        self._pool.close()
 
     async def keep(self, image: bytes) -> str:
         """Keep a smaller version of the image and return its name. Raises ApiError for a file that is too large or
@@ -31,12 +39,11 @@ class Uploads:
         if not image:
             raise ApiError("invalid", "The file is empty.", hint=CHOOSE)
         if len(image) > MAX_IMAGE_BYTES:
-            raise ApiError(
-                "too-large", "The image is larger than 10 MB.", hint="A smaller copy finds the same products."
-            )
+            raise ApiError("too-large", "The image is larger than 10 MB.", hint=SMALLER)
         try:
-            async with self._limiter:
-                small = await asyncio.to_thread(self._pool.thumbnail, image, EDGE)
+            small = await self._limiter.in_thread(self._pool.thumbnail, image, EDGE)
+        except ImageUnreadable as error:
+            raise ApiError("invalid", f"The image cannot be opened here: {error.message}.", hint=SMALLER) from None
         except ImageRejected:
             raise ApiError("invalid", "This file cannot be opened as an image.", hint=CHOOSE) from None
         name = hashlib.sha256(small).hexdigest()[:32]

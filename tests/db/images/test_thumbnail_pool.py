@@ -76,6 +76,30 @@ def test_a_thumbnail_keeps_transparency(healthy_pool: ThumbnailPool, mode: str) 
     assert thumbnail.convert("RGBA").getpixel((30, 30))[3] == 0
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "P"])
+def test_a_large_image_is_scaled_in_strips_and_looks_the_same(healthy_pool: ThumbnailPool, mode: str) -> None:
+    drawn = Image.new("RGBA", (3001, 2003), (200, 30, 30, 255))
+    drawn.paste((20, 30, 200, 255), (0, 0, 1500, 1001))
+    image = drawn.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    small = opened(healthy_pool.thumbnail(encoded(image, "PNG", exif=exif), 128)).convert("RGB")
+    assert small.size in ((128, 85), (128, 86))
+    expected = image.convert("RGB").rotate(180).resize(small.size)
+    for place in ((10, 10), (100, 10), (100, 75), (10, 75)):
+        assert small.getpixel(place) == pytest.approx(expected.getpixel(place), abs=8)
+
+
+def test_an_image_that_needs_more_memory_than_allowed_fails_and_the_next_image_is_opened() -> None:
+    pool = ThumbnailPool(1, memory_bytes=120_000_000)
+    try:
+        with pytest.raises(ImageUnreadable, match="memory"):
+            pool.thumbnail(encoded(Image.new("RGB", (8_000, 6_000)), "PNG", compress_level=1), 64)
+        assert opened(pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)).size == (64, 43)
+    finally:
+        pool.close()
+
+
 def test_an_image_with_too_many_pixels_is_rejected(healthy_pool: ThumbnailPool) -> None:
     with pytest.raises(ImageRejected, match="too many pixels"):
         healthy_pool.thumbnail(encoded(Image.new("1", (10_000, 10_000)), "PNG"), 64)

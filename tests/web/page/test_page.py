@@ -219,20 +219,18 @@ def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
 def test_the_oldest_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:
     import asyncio
 
-    from db.images.thumbnail_pool import ThumbnailPool
     from web.images.uploads import Uploads
 
-    pool = ThumbnailPool()
+    uploads = Uploads(bytes_kept=2_000)
 
     async def fill() -> tuple[bytes | None, bytes | None]:
-        uploads = Uploads(pool, bytes_kept=2_000)
         names = [await uploads.keep(png(size=(200 + n, 100))) for n in range(40)]
         return uploads.get(names[0]), uploads.get(names[-1])
 
     try:
         first, last = asyncio.run(fill())
     finally:
-        pool.close()
+        uploads.close()
     assert first is None
     assert last is not None
 

@@ -1,0 +1,38 @@
+"""A limiter counts work in a thread until the work ends, even if the request that started it has ended earlier."""
+
+import asyncio
+import threading
+
+import pytest
+
+from web.http.database import ConcurrencyLimiter
+from web.http.problems import ApiError
+
+
+def test_a_slot_is_free_only_after_the_work_has_ended_although_its_request_was_cancelled() -> None:
+    async def run() -> None:
+        limiter, end = ConcurrencyLimiter(1, 0), threading.Event()
+        request = asyncio.ensure_future(limiter.in_thread(end.wait, 60))
+        await asyncio.sleep(0.05)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert limiter.active == 1
+        with pytest.raises(ApiError):
+            await limiter.in_thread(end.is_set)
+        end.set()
+        while limiter.active:
+            await asyncio.sleep(0.01)
+        assert await limiter.in_thread(end.is_set)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_an_error_of_the_work_frees_the_slot() -> None:
+    async def run() -> None:
+        limiter = ConcurrencyLimiter(1, 0)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await limiter.in_thread(divmod, 1, 0)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
