@@ -28,6 +28,7 @@ from db.images.pixels import Pixels
 from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
+from encoder.models.model_folder import check_folder
 
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files that are downloaded from a hub
 
@@ -135,7 +136,7 @@ def load(
         raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
     try:
         folder = named if named.is_dir() else _hub_folder(source, revision)
-        _refuse_pickles(folder)
+        check_folder(folder)
         module = SentenceTransformer(
             str(folder),
             device=device,
@@ -200,14 +201,3 @@ def _hub_folder(source: str, revision: str | None) -> Path:
     files and safetensors."""
     repository = source if "/" in source else f"sentence-transformers/{source}"
     return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))
-
-
-def _refuse_pickles(folder: Path) -> None:
-    """Raise ModelUnavailable for a folder whose weights are pickles. Libraries load pickles when a folder has no
-    safetensors, and a pickle can run any code."""
-    for path in folder.rglob("*_model*.bin"):
-        if not any(path.parent.glob("*.safetensors")):
-            raise ModelUnavailable(
-                f"{path.relative_to(folder)} of model {folder} is not safetensors",
-                hint="Convert the weights to model.safetensors.",
-            )

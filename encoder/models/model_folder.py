@@ -1,0 +1,51 @@
+"""Checks a model's folder before a library opens it, because libraries open more files than a model needs.
+
+Only safetensors are opened as weights. A pickle can run any code when it is opened, and some libraries prefer a pickle
+to safetensors, or open it when the safetensors beside it lack a part. So a folder with a pickle is refused.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from encoder.errors import ModelUnavailable
+
+# PyTorch, TensorFlow, NumPy and scikit-learn save pickles, or files that may contain pickles, with these suffixes.
+PICKLES = frozenset(
+    (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".p", ".joblib", ".dill", ".npy", ".npz", ".pt2", ".mar", ".h5")
+)
+WEIGHTS = ".safetensors"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelUnavailable if the folder has a pickle, or lists weights or code outside itself."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PICKLES:
+            raise ModelUnavailable(
+                f"{path.relative_to(folder)} of model {folder} may be a pickle, which can run any code",
+                hint=f"Delete the file. If the folder has no model{WEIGHTS}, convert the weights first.",
+            )
+    for path in folder.rglob(f"*{WEIGHTS}.index.json"):
+        for name in sorted(set(_object(path).get("weight_map", {}).values())):
+            if Path(name).name != name or not name.endswith(WEIGHTS):
+                raise ModelUnavailable(f"{path.relative_to(folder)} of model {folder} lists the weights {name!r}")
+    modules = folder / "modules.json"
+    for module in _list(modules) if modules.is_file() else []:
+        kind, place = str(module.get("type")), Path(str(module.get("path", "")))
+        if not kind.startswith("sentence_transformers."):
+            raise ModelUnavailable(
+                f"modules.json of model {folder} names the code {kind}",
+                hint="Windowshop runs only the modules of sentence-transformers.",
+            )
+        if place.is_absolute() or ".." in place.parts:
+            raise ModelUnavailable(f"modules.json of model {folder} names the folder {place}, which is outside")
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found if isinstance(found, dict) else {}
+
+
+def _list(path: Path) -> list[dict[str, Any]]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
