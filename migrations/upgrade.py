@@ -30,6 +30,7 @@ from migrations.function_files import check_dependents, read_files
 from migrations.gateway import check_gateway, point_gateway
 from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
+from migrations.restrict import restrict
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
 
@@ -196,6 +197,7 @@ def _point(conn: Connection, database: Database, settings: Settings, extensions:
         conn.execute(text("reset role"))
         port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or 5432)
         point_gateway(conn, database.roles, settings.gateway_host or url.host or "localhost", port, password)
+        restrict(conn, is_embedded=database.is_embedded)
     check_gateway(conn, database.roles, extensions)
 
 

@@ -50,6 +50,11 @@ log_file_mode = 0600
 log_rotation_age = '1d'
 log_rotation_size = 0
 log_truncate_on_rotation = on
+# Texts and images of queries are part of statements, parameters and details, and stay out of the log.
+log_min_error_statement = panic
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+log_error_verbosity = terse
 """
 
 
