@@ -6,6 +6,7 @@ from itertools import islice
 from db.catalog.image_paths import ImageRoot
 from db.catalog.product import RawProduct, ValidatedProduct
 from db.catalog.validation import validate
+from db.errors import LoaderError
 from loader.duplicate_skus import FirstLines
 from loader.rejects import Reject
 from loader.sources import CatalogSource
@@ -29,28 +30,35 @@ def validated_chunks(
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
     """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts all rows in `summary`, and adds each
-    valid row to `summary` with `note`."""
+    valid row to `summary` with `note`. If the source can be read only up to some place, yields the rows before that
+    place, and then raises the error of the source."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0
+    fault: LoaderError | None = None
     with FirstLines() as first_lines:
-        for raw in islice(source.rows(), limit):
-            summary.read += 1
-            if summary.read % PROGRESS_ROWS == 1:
-                on_progress(source.done, source.size)
-            row = raw if isinstance(raw, Reject) else _validated(raw, root, first_lines, strict)
-            if isinstance(row, Reject):
-                reject(row)
-                continue
-            assert isinstance(raw, RawProduct)
-            summary.note(row)
-            chunk.append(row)
-            characters += _characters(raw)
-            if len(chunk) == CHUNK_ROWS or characters > CHUNK_CHARACTERS:
-                yield chunk
-                chunk, characters = [], 0
+        try:
+            for raw in islice(source.rows(), limit):
+                summary.read += 1
+                if summary.read % PROGRESS_ROWS == 1:
+                    on_progress(source.done, source.size)
+                row = raw if isinstance(raw, Reject) else _validated(raw, root, first_lines, strict)
+                if isinstance(row, Reject):
+                    reject(row)
+                    continue
+                assert isinstance(raw, RawProduct)
+                summary.note(row)
+                chunk.append(row)
+                characters += _characters(raw)
+                if len(chunk) == CHUNK_ROWS or characters > CHUNK_CHARACTERS:
+                    yield chunk
+                    chunk, characters = [], 0
+        except LoaderError as error:
+            fault = error
     if chunk:
         yield chunk
+    if fault is not None:
+        raise fault
 
 
 def _validated(raw: RawProduct, root: ImageRoot, first_lines: FirstLines, strict: bool) -> ValidatedProduct | Reject:

@@ -92,7 +92,10 @@ def split(cell: str) -> WrittenPrice:
         raise _no_number(cell)
     sign = found["sign"]
     units = [*_units(text[: found.start()], cell), *_units(text[found.end() :], cell)]
-    if sign in ("-", "\u2212"):
+    tail = found["tail"] or ""
+    # Accounting writes the minus after the amount, as in "12,50-". "12,-" and "12-" have a dash instead of decimals.
+    is_negative = sign in ("-", "\u2212") or (tail == "-" and re.search(r"[.,][0-9]{1,2}$", found["digits"]))
+    if is_negative:
         raise ValueError(f'price "{shown(cell)}" is negative')
     if len(units) == 2 and units[0] != units[1]:
         shared = [unit for unit in units if unit in SHARED]
@@ -102,7 +105,6 @@ def split(cell: str) -> WrittenPrice:
         units = codes
     if len(units) > 2:
         raise ValueError(f'price "{shown(cell)}" names its currency twice')
-    tail = found["tail"] or ""
     decimals = f"{tail[0]}00" if len(tail) > 1 and tail[0] in ".," else ""  # "199,-" becomes "199,00"
     return WrittenPrice(found["digits"].strip() + decimals, units[0] if units else None)
 

@@ -10,14 +10,15 @@ from db.catalog.names import normalised, plain_words
 
 # The words of an attribute's name, without accents, decide whether the attribute is private. A name is private if it
 # has one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a
-# word of REVIEWS. A name with one of PUBLIC_WORDS is public in any case.
+# word of REVIEWS, or if the whole name is one of PRIVATE_NAMES. A name with one of PUBLIC_WORDS is public in any case.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
+    "b2b", "commission",
     # German and Dutch
     "einkaufspreis", "einkaufspreise", "einkauf", "selbstkosten", "grosshandelspreis", "haendlerpreis", "handlerpreis",
-    "lieferant", "lieferanten", "lieferantennummer", "marge", "handelsspanne", "inkoopprijs", "inkoop", "kostprijs",
-    "groothandelsprijs", "leverancier", "leveranciers",
+    "lieferant", "lieferanten", "lieferantennummer", "einstandspreis", "bezugspreis", "marge", "handelsspanne",
+    "inkoopprijs", "inkoop", "kostprijs", "groothandelsprijs", "leverancier", "leveranciers",
     # French, Spanish, Italian and Portuguese
     "cout", "couts", "fournisseur", "fournisseurs", "costo", "costos", "coste", "costes", "costi", "mayorista",
     "proveedor", "proveedores", "margen", "ingrosso", "fornitore", "fornitori", "margine", "custo", "custos",
@@ -26,16 +27,25 @@ PRIVATE_WORDS = frozenset((
     "koszt", "hurtowa", "dostawca", "marza", "dodavatel", "inkopspris", "leverantor", "indkøbspris", "kostpris",
     "leverandør", "innkjøpspris", "ostohinta", "toimittaja", "maliyet", "tedarikci", "себестоимость", "поставщик",
     "原価", "仕入価格", "仕入先", "成本", "成本价", "供应商",
+    # Hungarian, Ukrainian and Korean
+    "beszerzesi", "nagyker", "szallito", "beszallito", "собівартість", "постачальник", "공급가", "매입가", "원가",
 ))  # fmt: skip
 PRIVATE_PAIRS = frozenset((
-    "purchase_price", "purchasing_price", "buying_price", "buy_price", "dealer_price", "trade_price", "reseller_price",
-    "supply_price", "vendor_price", "prix_achat", "prix_gros", "prix_revient", "precio_compra", "prezzo_acquisto",
-    "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto", "ek_brutto", "hek_preis",
-    "alis_fiyati", "закупочная_цена", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note",
-    "e_mail", "user_name", "download_url", "file_url",
-    "download_file", "downloads_file",
+    "purchase_price", "purchasing_price", "buying_price", "buy_price", "dealer_price", "trade_price",
+    "reseller_price", "supply_price", "vendor_price", "prix_achat", "prix_gros", "prix_revient", "precio_compra",
+    "prezzo_acquisto", "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto",
+    "ek_brutto", "hek_preis", "alis_fiyati", "закупочная_цена", "закупівельна_ціна", "achat_ht", "pa_ht",
+    "handler_ek", "haendler_ek", "distributor_price", "factory_price", "fob_price", "sourcing_price", "floor_price",
+    "group_price", "group_prices", "vendor_sku", "vendor_code", "vendor_part", "vendor_number", "profile_name",
+    "internal_label", "internal_labels", "internal_comment", "internal_comments", "interne_notiz", "staff_note",
+    "staff_notes", "admin_comment", "admin_comments", "admin_notes", "api_key", "license_key", "license_keys",
+    "post_password", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note", "e_mail",
+    "user_name", "download_url", "file_url", "download_file", "downloads_file",
 ))  # fmt: skip
-REVIEWS = frozenset(("review", "reviews", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione"))
+PRIVATE_NAMES = frozenset(("ek", "hek", "password"))  # in Turkish, "ek" in a longer name means "additional"
+REVIEWS = frozenset(
+    ("review", "reviews", "reviewed", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione")
+)
 REVIEWERS = frozenset(
     ("author", "by", "creator", "customer", "name", "nickname", "user", "username", "auteur", "autor")
 )
@@ -44,7 +54,8 @@ PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
     "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
 ))  # fmt: skip
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
-PRIVATE = PRIVATE_WORDS | PRIVATE_PAIRS | {pair.replace("_", "") for pair in PRIVATE_PAIRS}
+# The words are spelled as `plain_words` spells the words of a name.
+PRIVATE = frozenset(joint.join(plain_words(name)) for name in PRIVATE_WORDS | PRIVATE_PAIRS for joint in ("_", ""))
 # In {"name": "Cost", "value": 5}, a member in LABELS holds the name of an attribute, and a member in VALUES its value.
 LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
 VALUES = ("value", "values", "content", "options", "attribute_value")
@@ -55,6 +66,8 @@ def is_private(name: str) -> bool:
     words = [word for word in plain_words(name) if word not in JOINING_WORDS and not word.isdecimal()]
     if not PUBLIC_WORDS.isdisjoint(words):
         return False
+    if "_".join(words) in PRIVATE_NAMES:
+        return True
     review = next((place for place, word in enumerate(words) if word in REVIEWS), len(words))
     of_reviewer = not REVIEWERS.isdisjoint(words[review:])
     return of_reviewer or not PRIVATE.isdisjoint([*words, *map("_".join, pairwise(words))])

@@ -47,7 +47,7 @@ def currency(cell: str) -> str:
 @lru_cache
 def availability(cell: str) -> str:
     """Read a feed's value ("in stock", "in_stock") or schema.org's value ("https://schema.org/InStock")."""
-    word = re.sub(r"[\s_-]", "", cell.rstrip("/").rpartition("/")[2]).lower()
+    word = re.sub(r"[\s_]|(?<=\w)-", "", cell.rstrip("/").rpartition("/")[2]).lower()
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
     return _AVAILABILITY[word]

@@ -157,6 +157,12 @@ def test_a_faulty_cell_is_dropped_with_a_warning_that_names_the_column(
     )  # dropped too if a date of the sale is faulty, because the sale could be over
 
 
+@pytest.mark.parametrize("names", ["sale_start,sale_end", "Sale From,Sale To", "sale price start,sale price end"])
+def test_the_usual_names_of_the_dates_of_a_sale_are_recognised(names: str, tmp_path: Path):
+    found = loaded(f"sku,title,sale_price,{names}\nA,Lamp,69.90,2026-11-20,2026-11-30\n", "goods.csv", tmp_path)
+    assert {column: getattr(found.product, column) for column in SALE} == SALE
+
+
 def test_an_object_in_a_column_becomes_an_attribute(tmp_path: Path):
     found = loaded('{"sku": "1", "title": "A", "rating": {"rate": 4.5, "count": 3}}\n', "goods.jsonl", tmp_path)
     assert (found.product.rating, found.warnings) == (None, ())

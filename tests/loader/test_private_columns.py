@@ -34,6 +34,9 @@ from tests.support.loading import load_catalog, stored
             "review_by",
             "reviews.customer",
         ),
+        *("EK", "Händler-EK", "Einstandspreis", "B2B price", "group_price", "factory_price", "FOB Price", "vendor_sku"),
+        *("reviewed_by", "profileName", "internal_label", "Staff notes", "Interne Notiz", "Beszerzési ár", "공급가"),
+        *("post_password", "api_key", "commission_group"),
         *("downloads.file", "Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
 )
@@ -46,6 +49,7 @@ def test_costs_and_suppliers_and_reviewers_are_private_columns(name: str):
     [
         *("costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark", "Allow customer reviews?"),
         *("Coût de livraison", "Coste de envío", "Prix de vente", "Achats minimum"),
+        *("Ek özellik", "password_protection", "profile", "price_group_label", "vendor", "floor_type", "label"),
     ],
 )
 def test_columns_for_customers_are_public(name: str):

@@ -21,7 +21,8 @@ def print_columns(summary: "LoadSummary") -> None:
     names = [" ".join(name.split())[:MAX_NAME] for name, _ in shown]
     width = max(map(len, ("column", *names)))
     typer.echo(f"{'column':<{width}}  field")
-    for name, (_, field) in zip(names, shown, strict=True):
+    for name, (_, planned) in zip(names, shown, strict=True):
+        field = _filled(planned, summary)
         note = " (no value)" if _is_empty(field, summary) else ""
         typer.echo(f"{name:<{width}}  {field}{note}")
     if left := len(summary.columns) - len(shown):
@@ -29,6 +30,12 @@ def print_columns(summary: "LoadSummary") -> None:
     if empty := list(_empty_fields(summary)):
         typer.echo(f"Fields that are empty in every product: {', '.join(empty)}")
     typer.echo()
+
+
+def _filled(field: str, summary: "LoadSummary") -> str:
+    """Returns the attribute of this name if the column filled only that, such as a rating that is an object."""
+    is_attribute = field in summary.empty_fields and field in summary.attributes
+    return f"{ATTRIBUTE}{field}" if is_attribute else field
 
 
 def _is_empty(field: str, summary: "LoadSummary") -> bool:

@@ -4,6 +4,7 @@ The attributes that a shop defines are in the list `custom_attributes`, and the 
 attribute with a list of choices holds only the number of a choice, because the API does not give the choice's name.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from loader.sources.reading.platform_table import MORE_DECIMALS
 IMAGES = ("image", "small_image", "thumbnail", "swatch_image")
 BRANDS = ("brand", "manufacturer")
 NO_IMAGE = "no_selection"
+NUMBERS = re.compile(r"\d+(,\d+)*")  # the choices of an attribute, separated by commas if there may be several
 MIDNIGHT = " 00:00:00"  # removed from the last date of a sale, because in Magento a sale includes its whole last day
 NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # a product of these types with price 0 has no price of its own
 # Members of a configurable product that its variants do not inherit
@@ -52,7 +54,7 @@ class Magento(ApiPlatform):
         for name, value in extension.items() if isinstance(extension, dict) else ():
             found[f"extension_{name}" if name in found else name] = value
         for name in [name for name in found if field_of_option(name) or name in BRANDS]:
-            if (number := text(found[name])) and number.isdecimal():
+            if NUMBERS.fullmatch(text(found[name])):
                 found[f"{name}_option"] = found.pop(name)
         if found.get("type_id") in NOT_SOLD_ALONE and stock_sign(text(found.get("price"))) == 0:
             found.pop("price")

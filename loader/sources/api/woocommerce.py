@@ -22,7 +22,7 @@ class WooCommerce(ApiPlatform):
     is_linked = True
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        return "id" in record and len(SIGNS.intersection(record)) >= 4
+        return "id" in record and len(SIGNS.intersection(record)) >= 3
 
     def translated(self, record: Record) -> Record:
         found = dict(record)

@@ -2,6 +2,7 @@
 variations."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,10 +55,12 @@ class EtsySource(PlatformTable):
                 else:
                     line, cells = found
                     stored.add(line, cells, sku=_first(cells), title=_slug(cells))
+            numbers: Counter[str] = Counter()  # the listings so far whose SKU is built from the same title
             for line, cells in stored:
                 sku, slug = _first(cells), _slug(cells)
                 if not sku or stored.count("sku", sku) > 1:
-                    sku = f"{slug}-{line}" if stored.count("title", slug) > 1 else slug
+                    numbers[slug] += 1
+                    sku = f"{slug}-{numbers[slug]}" if stored.count("title", slug) > 1 else slug
                 yield _row(line, cells, sku)
 
 

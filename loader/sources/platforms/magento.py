@@ -12,7 +12,7 @@ from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
-from loader.sources.platforms.magento_1 import CATEGORIES, combined, is_magento_1, more_of
+from loader.sources.platforms.magento_1 import CATEGORIES, combined, group_of, is_magento_1, more_of
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.options import is_false, is_true, stock_sign
 from loader.sources.reading.platform_table import (
@@ -78,6 +78,7 @@ OF_THE_PARENT = frozenset((
 # "color=Blue"; a value in quotes may have commas and equals signs
 PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=\s*[A-Za-z0-9_]+=)|\s*$)', re.DOTALL)
 NO_IMAGE = "no_selection"
+HIDDEN_IMAGES = "hide_from_product_page"
 OF_OPTIONS = ("color", "size", "material")
 # A time of 0:00 after the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
 WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")
@@ -97,6 +98,14 @@ class MagentoSource(PlatformTable):
     FIELDS = NAMES
     SHOWN = SHOWN
     needed = ("sku", "title")
+
+    def target(self, name: str) -> str:
+        group = group_of(name) if is_magento_1(set(self._names)) else ""
+        if group == "media":
+            return "image, attributes.media"
+        if group == "super":
+            return "item_group_id, color, size, material, attributes.super"
+        return f"attributes.{group}" if group else super().target(name)
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         records = combined(self.records()) if is_magento_1(set(self._names)) else self.records()
@@ -214,7 +223,12 @@ def _categories(cell: str) -> list[str]:
 
 
 def _images(cells: Cells) -> list[str]:
-    """Returns the images as paths below media/catalog/product, or as addresses."""
+    """Returns the images as paths below media/catalog/product, or as addresses. Additional images that the shop hides
+    from the page of the product are omitted."""
+    hidden = cells.get(HIDDEN_IMAGES, "").split(",")
+    cells["additional_images"] = ",".join(
+        image for image in cells.get("additional_images", "").split(",") if image not in hidden
+    )
     found = [image.strip() for name in IMAGES for image in cells.pop(name, "").split(",")]
     return [image if "://" in image else image.lstrip("/") for image in found if image and image != NO_IMAGE]
 

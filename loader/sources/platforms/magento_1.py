@@ -27,6 +27,13 @@ def is_magento_1(names: set[str]) -> bool:
     return bool(SIGNS & names)
 
 
+def group_of(name: str) -> str:
+    """Returns the name of the attribute that gathers the cells of a column in a list, or ""."""
+    if name == WEBSITES:
+        return name.strip("_")
+    return next((group.strip("_") for group in GROUPS if name.startswith(group)), "")
+
+
 def combined(records: Iterator[Found]) -> Iterator[Found]:
     """Yields a row for each product and for each store view. The cell `_more` has the lists that were gathered from
     several rows, as JSON."""

@@ -65,7 +65,7 @@ NAMES = {
                  "azione_quando_esaurito", "actie_bij_geen_voorraad"),
 }  # fmt: skip
 SHOWN = {
-    "id": "attributes.id",
+    "id": "sku, attributes.product_id",
     "keywords": "attributes.keywords",
     "feature": "color, size, material, attributes",
     **dict.fromkeys(("active", "visibility", "orderable", "when_out"), "availability"),

@@ -4,6 +4,7 @@ Each variant is loaded as a product, and so is a product without variants. Rows 
 rows of one handle.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from db.catalog.validation import MAX_IMAGES
 from loader.rejects import Reject
 from loader.sources.reading.cells import words
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign
+from loader.sources.reading.options import condition_of, field_of_option, is_false, is_true, stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -34,6 +35,8 @@ NAMES = {
     "price": ("variant_price", "price"),
     "compare_at_price": ("variant_compare_at_price", "compare_at_price"),
     "gtin": ("variant_barcode", "barcode"),
+    "mpn": ("google_shopping_/_mpn",),
+    "condition": ("google_shopping_/_condition",),
     "tracker": ("variant_inventory_tracker", "inventory_tracker"),
     "quantity": ("variant_inventory_qty", "inventory_quantity"),
     "policy": ("variant_inventory_policy", "continue_selling_when_out_of_stock"),
@@ -51,8 +54,12 @@ SHOWN = {
     **dict.fromkeys(("published", "status", "tracker", "policy"), "availability"),
     **dict.fromkeys(("image_position", "variant_image"), "image"),
     "image_alt_text": "attributes.image_alt_text",
+    "mpn": "mpn, attributes.google_shopping_/_mpn",
     **{f"option{n}_{part}": "color, size, material" for n in (1, 2, 3) for part in ("name", "value")},
 }
+INHERITED = ("published", "status", "mpn", "condition")
+OF_RATING, OF_REVIEW_COUNT = "(product.metafields.reviews.rating)", "(product.metafields.reviews.rating_count)"
+RATING = re.compile(r'\{"value":"(?P<value>[0-9.]+)","scale_min":"[0-9.]+","scale_max":"(?P<best>[0-9]+)(\.0+)?"\}')
 # A row with a value in one of these columns is a variant; any other row holds only an image.
 OF_A_VARIANT = ("sku", "price", "gtin", "option1_value")
 # Further columns whose names begin with one of these texts belong to one variant, not to all variants of a product.
@@ -170,6 +177,9 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
         "product_type": kind or category,
         "price": cells.take(NAMES["price"]),
         "gtin": cells.take(NAMES["gtin"]).removeprefix("'"),
+        # An MPN of the product is not the MPN of each of its variants.
+        "mpn": "" if several else whole.cells.see(NAMES["mpn"]),
+        "condition": condition_of(whole.cells.see(NAMES["condition"])),
         "item_group_id": handle if several else "",
         "availability": availability,
         **offer(cells, NAMES),
@@ -190,16 +200,20 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
 
 def _set_fields_of_metafields(fields: dict[str, str], attributes: dict[str, Any]) -> None:
     """Sets color, size and material from columns such as "Color (product.metafields.shopify.color-pattern)", unless an
-    option has set them."""
+    option has set them. Sets rating and review_count from Shopify's standard metafields for reviews."""
     for name, cell in attributes.items():
-        if "(product.metafields." in name and (field := field_of_option(name)) and not fields.get(field):
+        if name.endswith(OF_RATING) and (rating := RATING.fullmatch(cell)):
+            fields["rating"] = f"{rating['value']}/{rating['best']}"
+        elif name.endswith(OF_REVIEW_COUNT):
+            fields["review_count"] = cell
+        elif "(product.metafields." in name and (field := field_of_option(name)) and not fields.get(field):
             fields[field] = "/".join(words(cell))
 
 
 def _is_ours(name: str) -> bool:
-    """Returns whether the column is in NAMES, so that variants do not inherit it as an attribute. The columns of
-    `published` and `status` are exceptions: variants inherit them."""
-    return any(name in NAMES[ours] for ours in NAMES if ours not in ("published", "status"))
+    """Returns whether the column is in NAMES, so that variants do not inherit it as an attribute. Variants do inherit
+    the columns of INHERITED."""
+    return any(name in NAMES[ours] for ours in NAMES if ours not in INHERITED)
 
 
 def _is_of_product(name: str) -> bool:

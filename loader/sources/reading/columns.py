@@ -24,7 +24,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number"),
     "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name"),
     "description": ("description", "product_description", "long_description", "body_html", "description_html",
-                    "short_description"),
+                    "desc", "short_description"),
     "brand": ("brand", "vendor", "manufacturer"),
     "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
     "price": ("price", "unit_price", "regular_price"),
@@ -49,10 +49,14 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "sale_starts_at": (
         "sale_starts_at", "sale_price_starts_at", "sale_price_start_date", "sale_start_date", "date_sale_price_starts",
         "date_on_sale_from_gmt", "date_on_sale_from", "special_price_from_date", "special_from_date",
+        "sale_start", "sale_starts", "sale_begins_at", "sale_begin", "sale_from", "sale_from_date", "sale_date_from",
+        "sale_price_start", "sale_price_from", "sale_price_dates_from", "special_price_from",
     ),
     "sale_ends_at": (
         "sale_ends_at", "sale_price_ends_at", "sale_price_end_date", "sale_end_date", "date_sale_price_ends",
         "date_on_sale_to_gmt", "date_on_sale_to", "special_price_to_date", "special_to_date",
+        "sale_end", "sale_ends", "sale_until", "sale_to", "sale_to_date", "sale_date_to", "sale_price_end",
+        "sale_price_to", "sale_price_dates_to", "special_price_to",
     ),
     SALE_DATES: ("sale_price_effective_date", "sale_dates"),
     "compare_at_price": (
@@ -88,7 +92,7 @@ class Columns:
         fields |= {place: shown.get(field, field) for field, _, place in self.more}
         fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
         fields |= {place: "attributes" for name, place in self.rest.items() if name == "attributes"}
-        return {name: fields[place] for place, name in enumerate(header)}
+        return {name.strip() or f"column_{place + 1}": fields[place] for place, name in enumerate(header)}
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Returns the product in a record, whose cells are texts or JSON values.

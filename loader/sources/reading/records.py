@@ -4,9 +4,12 @@ A record is broken if a quote is not closed, if text follows a closing quote, or
 csv module would extend a cell with an unclosed quote to the end of the file. So the lines of the current record are
 kept in memory. If the record is broken, reading continues with its second line. A record with bytes that are not UTF-8
 is rejected as a whole.
+
+Some exports write ="00123" for the text 00123, so that a spreadsheet keeps the zeros. Such a cell is read as that text.
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ from typing import BinaryIO
 
 from loader.rejects import Reject
 from loader.sources.reading.lines import MAX_RECORD, NOT_UTF8, TOO_LONG, Lines, bad_byte
+
+_FORMULA = re.compile(r'\s*="([^"]*)"\s*')  # a spreadsheet's formula for a text
 
 
 @dataclass(slots=True)  # not frozen, because building a frozen dataclass takes three times as long
@@ -32,6 +37,7 @@ class _Text:
 
     def __init__(self, file: BinaryIO) -> None:
         self.bad_byte: str | None = None
+        self.may_have_formula = False
         self._lines = Lines(file)
         self._record: list[tuple[int, bytes | None]] = []
         self._record_bytes = 0
@@ -46,6 +52,8 @@ class _Text:
         if raw is None or self._record_bytes + len(raw) > MAX_RECORD:
             raise _TooLong
         self._record_bytes += len(raw)
+        if b'="' in raw:
+            self.may_have_formula = True
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
@@ -56,6 +64,7 @@ class _Text:
         self._record = []
         self._record_bytes = 0
         self.bad_byte = None
+        self.may_have_formula = False
 
     @property
     def first_line(self) -> int:
@@ -91,6 +100,8 @@ class Records:
                 yield Reject(text.first_line, "", _why(error, text.line_count))
                 text.give_back_all_but_first()
                 continue
+            if text.may_have_formula:
+                cells = [found[1] if (found := _FORMULA.fullmatch(cell)) else cell for cell in cells]
             if text.bad_byte:
                 yield Record(text.first_line, cells, NOT_UTF8.format(text.bad_byte))
             elif any(cell.strip() for cell in cells):

@@ -246,4 +246,5 @@ def _availability(record: Record) -> str:
         said = str(record.get(name, "")).lower()
         if is_true(said) or is_false(said):
             return "in_stock" if is_true(said) else "out_of_stock"
-    return "in_stock" if quantity is not None else ""
+    never_sells_out = not is_tracked or any(record.get(name) in (False, "none") for name in TRACKERS)
+    return "in_stock" if quantity is not None or never_sells_out else ""

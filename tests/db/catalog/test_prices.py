@@ -78,6 +78,7 @@ def test_a_price_is_read_in_the_notations_that_shops_use(cell: str, amount: str,
     [
         ("-1", "is negative"),
         ("-0.01 USD", "is negative"),
+        ("1.299,00-", "is negative"),
         ("NaN", "is not a number"),
         ("Infinity", "is not a number"),
         ("-inf", "is not a number"),

@@ -29,6 +29,11 @@ def test_the_error_for_an_unknown_availability_quotes_the_cell():
         values.availability("maybe")
 
 
+def test_a_negative_stock_is_no_word_for_an_availability():
+    with pytest.raises(ValueError, match='availability "-1" is none of'):
+        values.availability("-1")
+
+
 def test_sixteen_hexadecimal_digits_become_an_image_hash_of_64_bits():
     assert values.phash("8000000000000001") == "1" + "0" * 62 + "1"
     for wrong in ("", "8", "g" * 16, "0x" + "0" * 14, "8" * 17):

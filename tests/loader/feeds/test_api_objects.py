@@ -116,6 +116,13 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_mi
     assert not any("cost" in name for product in found.values() for name in product["attributes"])
 
 
+def test_several_numbers_of_choices_of_magento_are_no_material(tmp_path: Path):
+    bag = json.loads((FIXTURES / "magento_rest.json").read_text())["items"][3]
+    bag["custom_attributes"] = [{"attribute_code": "material", "value": "33,35"}]
+    [found] = of({"items": [bag]}, tmp_path)[0].values()
+    assert_has(found, material=None, material_option="33,35")
+
+
 def test_a_configurable_product_of_magento_is_loaded_as_one_product_if_its_variants_are_missing(tmp_path: Path):
     items = json.loads((FIXTURES / "magento_rest.json").read_text())["items"]
     found, reasons = of(items[2:4], tmp_path, "goods.jsonl")

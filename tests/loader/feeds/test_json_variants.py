@@ -92,12 +92,14 @@ def test_the_variants_of_medusa_have_options_and_a_calculated_price(tmp_path: Pa
                 "manage_inventory": False,
                 "inventory_quantity": 0,
             },
+            {"id": "v3", "title": "L", "sku": "SW-L", "manage_inventory": False},
         ],
     }
     found = of({"products": [product]}, tmp_path)
     assert_has(found["SW-S"], title="Sweater - S", price=Decimal("49.50"), currency="EUR", availability="backorder")
     assert_has(found["SW-S"], size="S", keywords=["wool"], images=[CDN + "1.jpg", CDN + "t.jpg"])
     assert_has(found["SW-M"], title="Sweater - M", availability="in_stock", price=None)
+    assert_has(found["SW-L"], availability="in_stock")
 
 
 def test_the_variants_of_bigcommerce_inherit_the_price_and_show_no_costs(tmp_path: Path):

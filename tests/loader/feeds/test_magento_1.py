@@ -49,6 +49,12 @@ def test_rows_below_a_product_add_categories_and_images_and_options_and_store_vi
     assert products["mug"].fields["availability"] == "out_of_stock"
 
 
+def test_the_columns_that_several_rows_fill_are_reported_with_the_attributes_that_gather_them():
+    columns = open_source(FIXTURE).columns
+    assert columns["_media_image"] == "image, attributes.media"
+    assert columns["_links_related_sku"] == "attributes.links_related"
+
+
 def test_rows_below_a_rejected_row_belong_to_no_product(tmp_path: Path):
     products, rejects = written(
         tmp_path,

@@ -101,6 +101,34 @@ def test_metafields_of_shopify_set_the_color_and_material_that_no_option_sets(tm
     assert (found["B1"]["color"], found["B1"]["availability"]) == ("red/green", "out_of_stock")
 
 
+def test_the_reviews_and_the_google_columns_of_a_shopify_export_fill_the_fields(tmp_path: Path):
+    google = "Google Shopping / MPN,Google Shopping / Condition"
+    reviews = "Bewertung (product.metafields.reviews.rating),Anzahl (product.metafields.reviews.rating_count)"
+    header = f"Handle,Title,Option1 Name,Option1 Value,Variant Price,Image Src,{google},{reviews}\n"
+    rating = '"{""value"":""4.7"",""scale_min"":""1.0"",""scale_max"":""5.0""}"'
+    rows = f"a,A,Title,Default Title,5,,M-1,New,{rating},12\nb,B,Size,S,5,,M-2,used,,\nb,,,M,5,,,,,\n"
+    found = read(tmp_path / "a.csv", header + rows)
+    assert {name: found["a"].get(name) for name in ("mpn", "condition", "rating", "review_count")} == {
+        "mpn": "M-1",
+        "condition": "new",
+        "rating": "4.7/5",
+        "review_count": "12",
+    }
+    assert [("mpn" in one, one["condition"]) for one in (found["b/S"], found["b/M"])] == [(False, "used")] * 2
+    assert found["b/M"]["google_shopping_/_mpn"] == "M-2"
+
+
+def test_additional_images_that_magento_hides_from_the_page_are_omitted(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(
+        "sku,attribute_set_code,name,price,base_image,additional_images,hide_from_product_page\n"
+        'A,Default,Bag,5,/a.jpg,"/a.jpg,/b.jpg,/c.jpg","/c.jpg,/a.jpg"\n'
+    )
+    [row] = open_source(tmp_path / "a.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert row.images == ("a.jpg", "b.jpg")
+    assert row.attributes["hide_from_product_page"] == "/c.jpg,/a.jpg"
+
+
 @pytest.mark.parametrize(("published", "availability"), [("WAHR", "in_stock"), ("FAUX", "out_of_stock")])
 def test_the_words_for_true_and_false_of_spreadsheets_in_other_languages_are_read(
     published: str, availability: str, tmp_path: Path

@@ -35,7 +35,7 @@ def products(name: str) -> dict[str, dict[str, Any]]:
         ("medusa_2.csv", "medusa", ["CAP-1"]),
         ("bigcommerce.csv", "bigcommerce", ["CS-41-R", "CS-42-R", "102"]),
         ("bigcommerce_3.csv", "bigcommerce", ["TEE-S", "TEE-M"]),
-        ("etsy.csv", "etsy", ["MUG-B", "ring-3", "ring-4", "bowl"]),
+        ("etsy.csv", "etsy", ["MUG-B", "ring-1", "ring-2", "bowl"]),
         ("meta.csv", "meta", ["m1", "m2"]),
         ("products.json", "json", ["j1", "j2"]),
     ],
@@ -202,7 +202,7 @@ EXPECTED: list[tuple[str, str, dict[str, Any]]] = [
             "images": [IMG + "1.jpg", IMG + "2.jpg", IMG + "10.jpg"],
         },
     ),
-    ("etsy.csv", "ring-3", {"availability": "out_of_stock", "size": "6/7", "material": "silver/opal"}),
+    ("etsy.csv", "ring-1", {"availability": "out_of_stock", "size": "6/7", "material": "silver/opal"}),
     (
         "meta.csv",
         "m1",
