@@ -6,8 +6,8 @@ from itertools import islice
 from db.catalog.image_paths import ImageRoot
 from db.catalog.product import RawProduct, ValidatedProduct
 from db.catalog.validation import validate
-from db.errors import LoaderError
 from loader.duplicate_skus import FirstLines
+from loader.errors import SourceDamaged, SourceUnreadable
 from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
@@ -35,7 +35,7 @@ def validated_chunks(
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0
-    fault: LoaderError | None = None
+    fault: SourceDamaged | SourceUnreadable | None = None
     with FirstLines() as first_lines:
         try:
             for raw in islice(source.rows(), limit):
@@ -53,7 +53,7 @@ def validated_chunks(
                 if len(chunk) == CHUNK_ROWS or characters > CHUNK_CHARACTERS:
                     yield chunk
                     chunk, characters = [], 0
-        except LoaderError as error:
+        except (SourceDamaged, SourceUnreadable) as error:
             fault = error
     if chunk:
         yield chunk

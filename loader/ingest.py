@@ -139,12 +139,17 @@ def _load_rows(
         on_progress=on_progress,
     )
     with ChunkWriter(database, source.image_root, options.catalog, options.dry_run, reject, summary) as writer:
-        for number, chunk in enumerate(chunks):
-            if number == 0 and not options.dry_run and _expected_rows(source, options, len(chunk)) >= WORTH_DEFERRING:
-                deferred_indexes.defer_product_indexes(database)
-            writer.add(chunk)
-            if sync:
-                sync.name(row.product.sku for row in chunk)
+        try:
+            for number, chunk in enumerate(chunks):
+                rows = len(chunk)
+                if number == 0 and not options.dry_run and _expected_rows(source, options, rows) >= WORTH_DEFERRING:
+                    deferred_indexes.defer_product_indexes(database)
+                writer.add(chunk)
+                if sync:
+                    sync.name(row.product.sku for row in chunk)
+        except (SourceDamaged, SourceUnreadable):
+            writer.finish()  # the rows before the damaged place are loaded
+            raise
         writer.finish()
 
 

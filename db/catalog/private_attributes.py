@@ -14,7 +14,7 @@ from db.catalog.names import normalised, plain_words
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",
-    "b2b", "commission",
+    "commission", "b2bking",
     # German and Dutch
     "einkaufspreis", "einkaufspreise", "einkauf", "selbstkosten", "grosshandelspreis", "haendlerpreis", "handlerpreis",
     "lieferant", "lieferanten", "lieferantennummer", "einstandspreis", "bezugspreis", "marge", "handelsspanne",
@@ -36,7 +36,7 @@ PRIVATE_PAIRS = frozenset((
     "prezzo_acquisto", "preco_compra", "cena_zakupu", "cena_nabycia", "nakupni_cena", "ek_preis", "ek_netto",
     "ek_brutto", "hek_preis", "alis_fiyati", "закупочная_цена", "закупівельна_ціна", "achat_ht", "pa_ht",
     "handler_ek", "haendler_ek", "distributor_price", "factory_price", "fob_price", "sourcing_price", "floor_price",
-    "group_price", "group_prices", "vendor_sku", "vendor_code", "vendor_part", "vendor_number", "profile_name",
+    "group_price", "group_prices", "b2_b", "vendor_sku", "vendor_code", "vendor_part", "vendor_number", "profile_name",
     "internal_label", "internal_labels", "internal_comment", "internal_comments", "interne_notiz", "staff_note",
     "staff_notes", "admin_comment", "admin_comments", "admin_notes", "api_key", "license_key", "license_keys",
     "post_password", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note", "e_mail",
@@ -54,7 +54,7 @@ PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
     "entrega", "verzending", "wysylki", "dostawy", "porto", "frakt", "postage",
 ))  # fmt: skip
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
-# The words are spelled as `plain_words` spells the words of a name.
+# The words are spelled as `plain_words` spells the words of a name. "B2B" becomes "b2" and "b".
 PRIVATE = frozenset(joint.join(plain_words(name)) for name in PRIVATE_WORDS | PRIVATE_PAIRS for joint in ("_", ""))
 # In {"name": "Cost", "value": 5}, a member in LABELS holds the name of an attribute, and a member in VALUES its value.
 LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")

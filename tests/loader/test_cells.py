@@ -37,6 +37,9 @@ def test_column_names_are_normalised_to_one_spelling(written: str, name: str):
         ("price", 12.5, "12.5"),
         ("price", {"value": 12.5, "currency": "EUR"}, "12.5 EUR"),
         ("price", {"amountMicros": 990000, "currencyCode": "EUR"}, "0.99 EUR"),
+        ("price", {"amount": 2400, "divisor": 100, "currency_code": "USD"}, "24 USD"),
+        ("price", {"centAmount": 4250, "fractionDigits": 2, "currencyCode": "EUR"}, "42.5 EUR"),
+        ("price", {"amount": "19.99", "precision": 2, "currency": "EUR"}, "19.99 EUR"),
         ("color", ["red", "blue", "red"], "red/blue"),
         ("product_type", ["Mugs", "Gifts"], "Mugs"),
         ("brand", {"@type": "Brand", "name": "Acme"}, "Acme"),
@@ -54,6 +57,7 @@ def test_the_value_of_a_field_is_converted_to_text(field: str, value: Any, text:
         ("title", {"en": "One"}, "title is an object, not a text or a number"),
         ("price", {"amount": None}, 'price is an object without "value" and "currency"'),
         ("price", {"amountMicros": "1e3", "currencyCode": "EUR"}, "price is an object without"),
+        ("price", {"amount": 1999, "exponent": 2, "currency": "EUR"}, "may be in the smallest unit"),
     ],
 )
 def test_a_value_that_cannot_become_one_text_is_refused_with_the_reason(field: str, value: Any, reason: str):

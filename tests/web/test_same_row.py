@@ -68,7 +68,11 @@ PRODUCTS: list[dict[str, Any]] = [
 def test_put_and_load_store_the_same_products(serve: Serve, own_database: Database, tmp_path: Path) -> None:
     with serve(own_database) as client:
         answer = client.put("/products", json={"products": PRODUCTS})
-        assert [outcome["reason"] for outcome in answer.json()["products"]] == [None] * len(PRODUCTS)
+        outcomes = answer.json()["products"]
+        assert {outcome["sku"]: outcome["reason"] for outcome in outcomes if outcome["reason"]} == {
+            "K7": 'gtin "4006381333932" has a wrong check digit'
+        }
+        assert {outcome["status"] for outcome in outcomes} == {"inserted"}
     by_put = stored(own_database)
     (tmp_path / "goods.jsonl").write_text("".join(json.dumps(product) + "\n" for product in PRODUCTS))
     (tmp_path / "goods.json").write_text(json.dumps({"products": PRODUCTS}))

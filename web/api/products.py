@@ -85,7 +85,10 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Outcome(msgspec.Struct):
     sku: str
     status: Literal["inserted", "updated", "unchanged", "rejected"]
-    reason: str | None
+    reason: Annotated[
+        str | None,
+        Meta(description="Why the product is rejected, or which values of a stored product are omitted or rounded."),
+    ]
     not_stored: Annotated[
         list[str],
         Meta(description="Names of attributes that are not stored, because they look private and are not in `keep`."),
@@ -176,7 +179,8 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written, and invalid products are rejected with a reason. Private attributes, such as
+    Unchanged products are not written, and invalid products are rejected with a reason. A stored product has a
+    reason too if a value, such as a wrong GTIN, is omitted. Private attributes, such as
     costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
     automatically.
     """
@@ -195,6 +199,7 @@ async def put_products(
             outcome.reason = "this SKU is in the request already"
         else:
             taken[found.product.sku] = len(outcomes) - 1, found.product
+            outcome.reason = "; ".join(reason for _, reason in found.warnings) or None
     products = [product for _, product in taken.values()]
     results = await state.pools.write(
         request, lambda conn: db_catalog.put(conn, products, catalog=data.catalog, image_root=root)

@@ -19,6 +19,11 @@ IMAGE_ADDRESS_NAMES = (
 )  # fmt: skip
 TEXT_NAMES = ("name", "value", "title", "label")
 MICROS = 1_000_000  # micros in a unit of a currency
+# Members that objects have only if their amount is in the smallest unit of the currency, such as cents
+IN_SMALLEST_UNIT = (
+    "divisor", "centAmount", "fractionDigits", "exponent", "scale", "minor_unit", "minorUnit", "currency_minor_unit",
+    "precision",
+)  # fmt: skip
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
@@ -134,10 +139,14 @@ def _texts(field: str, value: Any) -> Iterator[str]:
 def _money(value: Mapping[str, Any]) -> str:
     """Returns a price such as "12.50 EUR".
 
-    `value` is like {"value": "12.50", "currency": "EUR"} or {"amountMicros": "12500000", "currencyCode": "EUR"}.
+    `value` is like {"value": "12.50", "currency": "EUR"}, {"amountMicros": "12500000", "currencyCode": "EUR"} or
+    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if another member shows that the amount
+    is in the smallest unit of the currency.
     """
-    currency = value.get("currency") or value.get("currencyCode") or ""
-    amount = value.get("value", value.get("amount"))
+    currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""
+    amount = value.get("value", value.get("amount", value.get("centAmount")))
+    if any(name in value for name in IN_SMALLEST_UNIT) and re.fullmatch(r"\d{1,18}", str(amount)):
+        amount = _in_whole_units(amount, value)
     if amount is None and isinstance(value.get("units"), str | int):  # such as {"units": 8, "nanos": 990000000}
         amount = _units_and_nanos(value["units"], value.get("nanos"))
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
@@ -146,6 +155,15 @@ def _money(value: Mapping[str, Any]) -> str:
         raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the fault is in the file
     written = number_text(amount) if isinstance(amount, float | Decimal) else amount
     return f"{written} {currency}".strip()
+
+
+def _in_whole_units(amount: Any, value: Mapping[str, Any]) -> Decimal:
+    divisor, digits = value.get("divisor"), value.get("fractionDigits")
+    if "centAmount" in value and digits in (0, 2, 3):
+        divisor = 10**digits
+    if divisor not in (1, 10, 100, 1000):
+        raise ValueError("price is an object whose amount may be in the smallest unit of the currency")
+    return Decimal(str(amount)) / int(divisor)
 
 
 def _units_and_nanos(units: str | int, nanos: Any) -> Decimal | None:
