@@ -164,7 +164,8 @@ def test_a_rejected_row_without_a_usable_sku_stops_the_sync(row: bytes, emptied_
 
 def test_a_damaged_or_empty_file_marks_no_product(emptied_database: Database, tmp_path: Path):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(10)))
-    (tmp_path / "feed.xml").write_text("<rss><item><id>1</id><title>One</title></item>")
+    item = "<item><id>1</id><title>One</title><availability>in stock</availability></item>"
+    (tmp_path / "feed.xml").write_text(f"<rss>{item}")
     with pytest.raises(SourceDamaged):
         load_catalog(emptied_database, tmp_path / "feed.xml", sync=ALL)
     (tmp_path / "empty.csv").write_text(HEADER)
