@@ -63,8 +63,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "compare_at_price", "list_price", "msrp", "rrp", "original_price", "was_price", "old_price", "regular_price",
     ),
     "quantity": (
-        "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock", "stock_level",
-        "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook",
+        "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock",
+        "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook",
     ),
     "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
     "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
