@@ -207,7 +207,7 @@ def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: S
 def test_an_upgrade_corrects_the_rows_that_break_a_new_constraint_and_names_them(
     database: Database, settings: Settings
 ) -> None:
-    downgrade(database, settings, "0016")
+    downgrade(database, settings, "0017")
     deep = "(repeat('{\"a\":', 25) || '1' || repeat('}', 25))::jsonb"
     admin(
         database,

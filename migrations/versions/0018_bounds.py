@@ -6,8 +6,8 @@ deleted; an address becomes null; an attribute that is nested too deeply is dele
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
