@@ -5,14 +5,16 @@ the token.
 """
 
 import hashlib
+import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-SCOPES = ("search", "write", "admin")  # admin includes the other scopes
+SCOPES = ("search", "write", "admin")  # write includes search, and admin includes both
 PREFIX = "ws_"
 
 
@@ -21,33 +23,66 @@ class ApiKey:
     api_key_id: int
     name: str
     scopes: list[str]
+    catalogs: list[str] | None = None  # None: all catalogs
+    filter: dict[str, Any] | None = None  # every product that the key reads meets this filter; None: all products
 
     def allows(self, scope: str) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
+        return scope in self.scopes or "admin" in self.scopes or (scope == "search" and "write" in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
 class ListedKey:
     name: str
     scopes: list[str]
+    catalogs: list[str] | None
+    filter: dict[str, Any] | None
     created_at: datetime
+    expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
 
 
-def create(conn: Connection, name: str, scopes: Sequence[str]) -> str:
-    """Create a key and return its token, which is stored nowhere. Raises StatementRefused if the name is in use."""
+def create(
+    conn: Connection,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    catalogs: Sequence[str] | None = None,
+    filter_: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Create a key and return its token, which is stored nowhere.
+
+    Without `catalogs` and `filter_` the key allows all catalogs and all products. Only a key of scope search can have a
+    filter. Raises StatementRefused if the name is in use, or if the filter is invalid.
+    """
     token = PREFIX + secrets.token_urlsafe(32)
+    written = None if filter_ is None else json.dumps(filter_)
+    if written is not None:
+        conn.execute(text("select shop.filter_sql(cast(:filter as jsonb))"), {"filter": written})
     conn.execute(
-        text("insert into shop_private.api_key (name, hash, scopes) values (:name, :hash, :scopes)"),
-        {"name": name, "hash": _hash(token), "scopes": list(scopes)},
+        text(
+            "insert into shop_private.api_key (name, hash, scopes, catalogs, filter, expires_at) "
+            "values (:name, :hash, :scopes, :catalogs, cast(:filter as jsonb), :expires_at)"
+        ),
+        {
+            "name": name,
+            "hash": _hash(token),
+            "scopes": list(scopes),
+            "catalogs": None if catalogs is None else list(catalogs),
+            "filter": written,
+            "expires_at": expires_at,
+        },
     )
     return token
 
 
 def every_key(conn: Connection) -> list[ListedKey]:
     rows = conn.execute(
-        text("select name, scopes, created_at, last_used_at, revoked_at from shop_private.api_key order by api_key_id")
+        text(
+            "select name, scopes, catalogs, filter, created_at, expires_at, last_used_at, revoked_at "
+            "from shop_private.api_key order by api_key_id"
+        )
     )
     return [ListedKey(*row) for row in rows]
 

@@ -62,6 +62,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "thumbnails": Thumbnails(thumbnail_pool),
             "uploads": Uploads(),
             "facet_cache": results.FacetCache(),
+            # Catalogs that everybody may see; None stands for all catalogs.
+            "public_catalogs": _public_catalogs(settings) if access.needs_keys else None,
         }
     )
     _watch_pools(metrics, pools)
@@ -72,6 +74,10 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     error_page = rendering.error_page if settings.public_page else _no_page
     app = _litestar(state, settings, needs_keys=access.needs_keys)
     return RequestMiddleware(app, settings, access, metrics, is_full, error_page)
+
+
+def _public_catalogs(settings: WebSettings) -> list[str] | None:
+    return None if "*" in settings.public_catalogs else settings.public_catalogs
 
 
 def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:

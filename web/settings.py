@@ -82,8 +82,12 @@ class WebSettings(EnvironmentSettings):
     )
     public_page: bool = Field(
         True,
-        description="Serve the search page at `/`. The page and its images are public, with API keys on or off. "
-        "`false`: no page.",
+        description="Serve the search page at `/`. The page needs no API key. `false`: no page.",
+    )
+    public_catalogs: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Catalogs that the page and image addresses show without an API key, separated by commas. "
+        "`*`: all. While API keys are off, all catalogs are shown.",
     )
     attributes: Annotated[list[str], NoDecode] = Field(
         ["*"],
@@ -97,7 +101,7 @@ class WebSettings(EnvironmentSettings):
         """Returns whether only this machine can connect."""
         return self.host in LOOPBACK
 
-    @field_validator("trusted_proxies", "cors_origins", "attributes", mode="before")
+    @field_validator("trusted_proxies", "cors_origins", "attributes", "public_catalogs", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -44,7 +44,7 @@ def search(
     from dataclasses import replace
 
     from db import schema
-    from db.catalog.catalogs import default_catalog
+    from db.catalog.catalogs import DEFAULT, default_catalog
     from db.engine import open_database
     from db.search.image import read_image
     from db.search.statement import Query, row_as_json
@@ -64,7 +64,7 @@ def search(
         conn.exec_driver_sql("set transaction read only")
         conn.exec_driver_sql(f"set local statement_timeout = {settings.statement_timeout_ms}")
         if catalog is None and where is None:
-            query = replace(query, catalog=default_catalog(conn))
+            query = replace(query, catalog=default_catalog(conn) or DEFAULT)
         hits = run_search(conn, query)
     if as_json:
         typer.echo(json.dumps([row_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
@@ -77,7 +77,7 @@ def _known_default(settings: "Settings") -> str | None:
 
     The function does not start the embedded server.
     """
-    from db.catalog.catalogs import default_catalog
+    from db.catalog.catalogs import DEFAULT, default_catalog
     from db.embedded import server
     from db.engine import open_database
     from db.errors import WindowshopError
@@ -86,7 +86,7 @@ def _known_default(settings: "Settings") -> str | None:
         return None
     try:
         with open_database(settings) as database, database.connect(Role.ANALYST, read=True) as conn:
-            return default_catalog(conn)
+            return default_catalog(conn) or DEFAULT
     except WindowshopError:
         return None
 

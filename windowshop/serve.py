@@ -1,6 +1,7 @@
 """Defines the commands `windowshop serve` and `windowshop key create|list|revoke`."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -60,10 +61,39 @@ def serve(
 def create(
     name: Annotated[str, typer.Argument(help="A name for the key's purpose: lower-case letters, digits, and _ . -")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="search, write, or admin (both); repeatable. Default: search.")
+        list[str] | None,
+        typer.Option(help="search; write, which includes search; or admin, which includes both. Default: search."),
+    ] = None,
+    catalog: Annotated[
+        list[str] | None, typer.Option(help="A catalog that the key allows; repeatable. Default: all catalogs.")
+    ] = None,
+    filter_: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="JSON",
+            help='A filter that every product which the key reads meets, such as \'{"brand": "Acme"}\'. Only for the '
+            "scope search.",
+        ),
+    ] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(
+            help="When the key stops working, in UTC. Default: never.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+        ),
     ] = None,
 ) -> None:
-    """Create a key and print it."""
+    """Create a key and print it.
+
+    Examples:
+
+        windowshop key create shop-front
+
+        windowshop key create berlin-feed --scope write --catalog berlin --expires 2027-12-31
+
+        windowshop key create dealer --catalog main --filter '{"brand": "Acme"}'
+    """
+    import json
     import re
 
     from db import api_keys
@@ -72,6 +102,14 @@ def create(
     scopes = scope or ["search"]
     if unknown := sorted(set(scopes) - set(api_keys.SCOPES)):
         raise SettingsError(f"there is no scope {unknown[0]}", hint=f"The scopes: {', '.join(api_keys.SCOPES)}.")
+    if filter_ is not None and scopes != ["search"]:
+        raise SettingsError("--filter: a key with a filter can only have the scope search")
+    try:
+        given = None if filter_ is None else json.loads(filter_)
+    except ValueError as error:
+        raise SettingsError(f"--filter is not JSON: {error}", hint="docs/filters.md describes filters.") from error
+    if expires is not None and expires.replace(tzinfo=UTC) <= datetime.now(UTC):
+        raise SettingsError(f"--expires: {expires} is in the past")
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a key',
@@ -81,26 +119,36 @@ def create(
     def create_key(conn: Any) -> str:
         if any(key.name == name and key.revoked_at is None for key in api_keys.every_key(conn)):
             raise SettingsError(f'there is a key "{name}" already', hint=f"windowshop key revoke {name}")
-        return api_keys.create(conn, name, scopes)
+        return api_keys.create(
+            conn,
+            name,
+            scopes,
+            catalogs=catalog or None,
+            filter_=given,
+            expires_at=expires and expires.replace(tzinfo=UTC),
+        )
 
     typer.echo(_as_administrator(create_key))
 
 
 @key_app.command("list")
 def list_keys() -> None:
-    """List all keys, with the time when each key was last used."""
+    """List all keys, with their catalogs and filters, and the day when each key was last used."""
+    import json
+
     from rich import box
     from rich.console import Console
     from rich.table import Column, Table
 
     from db import api_keys
 
-    name = Column("name", overflow="fold")
-    table = Table(name, "scopes", "created", "last used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
+    name, limits = Column("name", overflow="fold"), Column("only", overflow="fold")
+    table = Table(name, "scopes", limits, "created", "expires", "used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
     for key in _as_administrator(api_keys.every_key):
-        times = (key.created_at, key.last_used_at, key.revoked_at)
-        shown = ["" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times]
-        table.add_row(key.name, ", ".join(key.scopes), *shown)
+        times = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+        shown = ["" if time is None else f"{time:%Y-%m-%d}" for time in times]
+        only = [*(key.catalogs or ()), *([json.dumps(key.filter)] if key.filter else ())]
+        table.add_row(key.name, ", ".join(key.scopes), " ".join(only), *shown)
     Console().print(table)
 
 

@@ -1,5 +1,6 @@
 """Lists the catalogs of a site, and deletes a catalog with all its rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -35,7 +36,10 @@ full join product p using (catalog) full join judgement j using (catalog) full j
 order by catalog
 """
 )
-_DEFAULT = text("select catalog from shop.catalog order by catalog <> :main, catalog limit 1")
+_DEFAULT = text(
+    "select catalog from shop.catalog where cast(:among as text[]) is null or catalog = any(:among) "
+    "order by catalog <> :main, catalog limit 1"
+)
 _ROOTS = text(
     "select distinct i.image_root_id from shop.product p join shop.product_image i using (product_id) "
     "where p.catalog = :catalog and i.image_root_id is not null"
@@ -65,13 +69,14 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
     return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
 
 
-def default_catalog(conn: Connection) -> str:
+def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
     """Return the catalog that the search page and the command line search if the user names no catalog.
 
     This is the catalog main, or the first catalog by name if there is no catalog main. A site whose only catalog has
-    another name therefore shows that catalog.
+    another name therefore shows that catalog. With `among`, only these catalogs count. Returns None if there is none.
     """
-    return conn.scalar(_DEFAULT, {"main": DEFAULT}) or DEFAULT
+    found: str | None = conn.scalar(_DEFAULT, {"main": DEFAULT, "among": None if among is None else list(among)})
+    return found
 
 
 def image_roots(conn: Connection, catalog: str) -> list[int]:

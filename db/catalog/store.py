@@ -190,15 +190,22 @@ def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str,
     return None if row is None else dict(row)
 
 
-def image_file(conn: Connection, product_id: UUID, position: int) -> tuple[str, str] | None:
-    """Return the folder of an image file and the file's path below the folder.
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file, and the product that it shows."""
 
-    Returns None if there is no such image, or if the image has an address instead of a file.
-    """
+    folder: str
+    path: str  # below the folder
+    catalog: str
+    sku: str
+
+
+def image_file(conn: Connection, product_id: UUID, position: int) -> ImageFile | None:
+    """Return an image file, or None if there is no such image, or if the image has an address instead of a file."""
     statement = text(
-        "select shop_private.image_folder(i.image_root_id), i.uri from shop.product_image i "
+        "select shop_private.image_folder(i.image_root_id), i.uri, p.catalog, p.sku from shop.product_image i "
         "join shop.product p using (product_id) "
         "where i.product_id = :product and i.position = :position and i.image_root_id is not null"
     )
     row = conn.execute(statement, {"product": product_id, "position": position}).one_or_none()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else ImageFile(*row)

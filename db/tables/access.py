@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.tables.metadata import PRIVATE, metadata
 
@@ -24,8 +24,16 @@ api_key = Table(
     Column("api_key_id", Integer, Identity(always=True)),
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, comment="SHA-256 of the token"),
-    Column("scopes", ARRAY(Text), nullable=False, comment="search, write, or admin, which includes both"),
+    Column(
+        "scopes",
+        ARRAY(Text),
+        nullable=False,
+        comment="search; write, which includes search; or admin, which includes both",
+    ),
+    Column("catalogs", ARRAY(Text), comment="the catalogs that the key allows; null: all"),
+    Column("filter", JSONB, comment="filter that every product which the key reads meets; null: all products"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("expires_at", DateTime(timezone=True), comment="when the key stops working; null: never"),
     Column("last_used_at", DateTime(timezone=True), comment="when the key was last used, to the minute"),
     Column("revoked_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("api_key_id"),
@@ -33,6 +41,8 @@ api_key = Table(
     CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name="name"),
     CheckConstraint("length(hash) = 32", name="hash"),
     CheckConstraint("cardinality(scopes) > 0 and scopes <@ array['search', 'write', 'admin']", name="scopes"),
+    CheckConstraint("cardinality(catalogs) > 0 and array_position(catalogs, null) is null", name="catalogs"),
+    CheckConstraint("filter is null or jsonb_typeof(filter) = 'object' and scopes = array['search']", name="filter"),
     Index("api_key_one_in_force", "name", unique=True, postgresql_where=text("revoked_at is null")),
     schema=PRIVATE,
 )

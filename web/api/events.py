@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from db.search import events
 from web.api.examples import EVENTS, RECORDED
+from web.api.key_limits import KeyLimits
 from web.api.openapi import KEY, answers
 from web.api.schemas import Catalog, Sku, Text
 from web.http.problems import ApiError
@@ -57,6 +58,9 @@ async def record_events(
     """Record up to 1,000 events of shoppers."""
     if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
         raise ApiError("invalid", "A text contains a NUL character.")
+    limits = KeyLimits.of(request)
+    for catalog in {event.catalog for event in data.events}:
+        limits.check_catalog(catalog)
     rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]
     await state.pools.write(request, lambda conn: events.record(conn, rows))
     return Recorded(len(rows))

@@ -8,13 +8,17 @@ from uuid import UUID
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
+from sqlalchemy import Connection
 
 from db.catalog import store as catalog
+from db.catalog.store import ImageFile
 from db.images.errors import ImageRejected
 from db.images.files import read_file
 from db.images.formats import media_type
 from db.images.messages import MAX_FILE_BYTES
+from web.api.key_limits import KeyLimits, is_public
 from web.api.openapi import answers
+from web.http.context import context_of
 from web.http.problems import ApiError
 
 MINUTE, DAY = 60, 86_400  # seconds
@@ -50,16 +54,31 @@ async def image(
         ),
     ] = None,
 ) -> Response[bytes]:
-    """Return an image of a product, if the catalog stores it as a file.
+    """Return an image of a product, if the catalog stores it as a file. The image of a catalog that is not public needs
+    a key of scope search.
 
     For each image that is stored as a file, search results contain this address.
     """
-    found = await state.pools.read(request, lambda conn: catalog.image_file(conn, product_id, position), primary=True)
-    if found is None:
+    key = context_of(request.scope).api_key
+    limits = KeyLimits(key)
+
+    def find(conn: Connection) -> tuple[ImageFile, bool] | None:
+        found = catalog.image_file(conn, product_id, position)
+        if found is None:
+            return None
+        if is_public(state.public_catalogs, found.catalog):
+            return found, True
+        if key is None or not key.allows("search") or not limits.allows_catalog(found.catalog):
+            return None
+        limits.check_products(conn, found.catalog, (found.sku,))
+        return found, False
+
+    read = await state.pools.read(request, find, primary=True)
+    if read is None:
         raise ApiError("not-found", "There is no such image here.")
-    root, uri = found
+    file, everybody = read
     try:
-        content = await asyncio.to_thread(read_file, root, uri, MAX_FILE_BYTES)
+        content = await asyncio.to_thread(read_file, file.folder, file.path, MAX_FILE_BYTES)
         kind = media_type(content)
         age = MINUTE if v is not None and not hashlib.sha256(content).hexdigest().startswith(v) else DAY
         if size is not None:
@@ -67,7 +86,8 @@ async def image(
     except ImageRejected:
         raise ApiError("not-found", "There is no such image here.") from None
     tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={age}", "Content-Security-Policy": "sandbox"}
+    caches = "public" if everybody else "private"
+    headers = {"ETag": tag, "Cache-Control": f"{caches}, max-age={age}", "Content-Security-Policy": "sandbox"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
     return Response(content, media_type=kind, headers=headers)

@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 from msgspec import Meta
+from sqlalchemy import Connection
 
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
@@ -24,6 +25,7 @@ from db.catalog.validation import MAX_IMAGES, validate
 from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
+from web.api.key_limits import KeyLimits
 from web.api.openapi import KEY, answers
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
@@ -147,7 +149,14 @@ async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
     """Return a product of the catalog. With If-None-Match, the answer is 304 if the product is unchanged."""
-    row = await state.pools.read(request, lambda conn: db_catalog.read_product(conn, sku, catalog))
+    limits = KeyLimits.of(request)
+    limits.check_catalog(catalog)
+
+    def read(conn: Connection) -> dict[str, Any] | None:
+        limits.check_products(conn, catalog, (sku,))
+        return db_catalog.read_product(conn, sku, catalog)
+
+    row = await state.pools.read(request, read)
     if row is None:
         raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
@@ -184,6 +193,7 @@ async def put_products(
     costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
     automatically.
     """
+    KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
     outcomes: list[Outcome] = []
     taken: dict[str, tuple[int, Product]] = {}
@@ -223,6 +233,7 @@ async def delete_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> None:
     """Delete a product from the catalog, together with its vectors."""
+    KeyLimits.of(request).check_catalog(catalog)
     if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
         raise ApiError("not-found", "There is no such product in this catalog.")
 

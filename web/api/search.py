@@ -2,7 +2,7 @@
 returns the rows of the result."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,6 +21,7 @@ from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, Searc
 from web.api.attributes import ShownAttributes
 from web.api.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
 from web.api.image_body import ImageBody
+from web.api.key_limits import KeyLimits
 from web.api.openapi import KEY, answers
 from web.api.schemas import (
     MAX_CATALOG,
@@ -33,6 +34,7 @@ from web.api.schemas import (
     FacetValue,
     GeneralSearch,
     ImageSearch,
+    Input,
     Leg,
     Options,
     Picture,
@@ -63,7 +65,7 @@ async def search_text(
     data: Annotated[TextSearch, Body(examples=[Example("backpack", value=TEXT)])],
 ) -> Response[Results]:
     """Search by a text. If no encoder runs, a new text is searched by its keywords, and `degraded` is true."""
-    return await _respond(request, state, "text", data)
+    return await _respond(request, state, "text", data, ())
 
 
 @post("/search/image", operation_class=ImageBody, **_documented)
@@ -76,7 +78,7 @@ async def search_image(request: Request[Any, Any, Any], state: State) -> Respons
         data = decoded(await request.body(), ImageSearch)
     else:
         raise ApiError("media-type", "Send application/json or multipart/form-data.")
-    return await _respond(request, state, "image", data)
+    return await _respond(request, state, "image", data, ())
 
 
 @post("/search", **_documented)
@@ -86,7 +88,7 @@ async def search(
     data: Annotated[GeneralSearch, Body(examples=[Example("more of one, less of another", value=GENERAL)])],
 ) -> Response[Results]:
     """Search by texts, images, products and vectors together. Products like an input of negative weight rank lower."""
-    return await _respond(request, state, "mixed", data)
+    return await _respond(request, state, "mixed", data, _skus_of(data.inputs))
 
 
 @get("/products/{sku:str}/similar", **_documented)
@@ -114,7 +116,11 @@ async def similar(
         cut=cut,
         page=page,
     )
-    return await _respond(request, state, "similar", options, lambda conn, params: ranking.similar(conn, sku, params))
+
+    def run(conn: Connection, params: SearchParams) -> SearchResult:
+        return ranking.similar(conn, sku, params)
+
+    return await _respond(request, state, "similar", options, (sku,), run)
 
 
 @post("/facets", **{**_documented, "responses": answers(Facets, FACETS, "not-found", "database-unavailable")})
@@ -126,10 +132,15 @@ async def facets(
     """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
     `cut`."""
     ShownAttributes(state.settings.attributes).check(data.filter, data.fields)
-    params = SearchParams(**data.arguments())
-    rows = await state.pools.read(
-        request, lambda conn: ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
-    )
+    limits = KeyLimits.of(request)
+    limits.check_catalog(data.catalog)
+    params = limits.narrowed(SearchParams(**data.arguments()))
+
+    def call(conn: Connection) -> list[Facet]:
+        limits.check_products(conn, data.catalog, _skus_of(data.inputs))
+        return ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
+
+    rows = await state.pools.read(request, call)
     return Facets(group_by_field(rows))
 
 
@@ -150,20 +161,29 @@ def _raw(json: str | None) -> msgspec.Raw | None:
     return None if json is None else msgspec.Raw(json.encode())
 
 
+def _skus_of(inputs: Sequence[Input] | None) -> list[str]:
+    """Returns the SKUs of the products that a search is given as inputs."""
+    return [] if inputs is None else [one.sku for one in inputs if one.sku is not None]
+
+
 async def _respond(
     request: Request[Any, Any, Any],
     state: State,
     kind: str,
     options: Options,
+    skus: Sequence[str],
     run: Callable[[Connection, SearchParams], SearchResult] = ranking.search,
 ) -> Response[Results]:
     ShownAttributes(state.settings.attributes).check(options.filter)
-    params = SearchParams(**options.arguments())
+    limits = KeyLimits.of(request)
+    limits.check_catalog(options.catalog)
+    params = limits.narrowed(SearchParams(**options.arguments()))
     if run is ranking.search and not any(((params.query or "").strip(), params.image is not None, params.inputs)):
         raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")
     context_of(request.scope).query_text = params.query
 
     def call(conn: Connection) -> tuple[SearchResult, dict[UUID, Offer], list[ExplainStep] | None, float]:
+        limits.check_products(conn, params.catalog, skus)
         began = time.perf_counter()
         found = run(conn, params)
         seconds = time.perf_counter() - began

@@ -8,13 +8,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection
 
-from db.catalog.catalogs import default_catalog
+from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import ranking
 from db.search.offers import Offer, offers
 from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
 from web.api.schemas import FacetOf
 from web.api.search import group_by_field
 from web.http.pool import in_transaction
+from web.http.problems import ApiError
 from web.page import filters
 from web.page.state import FIELDS, SORTS, PageState
 
@@ -86,11 +87,24 @@ def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
 
 
 def read_page(
-    conn: Connection, state: PageState, image: bytes | None, facet_cache: FacetCache, *, with_filters: bool
+    conn: Connection,
+    state: PageState,
+    image: bytes | None,
+    facet_cache: FacetCache,
+    public_catalogs: Sequence[str] | None,
+    *,
+    with_filters: bool,
 ) -> PageResult:
     """Read the results for `state`, from the default catalog if `state` names no catalog. `image` is the uploaded image
-    that `state` names. Facets and examples are read only if `with_filters` is set."""
-    state = replace(state, catalog=state.catalog or default_catalog(conn))
+    that `state` names. Facets and examples are read only if `with_filters` is set.
+
+    Raises ApiError for a catalog that is not in `public_catalogs`. None stands for all catalogs."""
+    catalog = state.catalog or default_catalog(conn, public_catalogs)
+    if public_catalogs is not None and catalog not in public_catalogs:
+        raise ApiError(
+            "not-found", "This page shows no such catalog." if catalog else "This page shows no catalog yet."
+        )
+    state = replace(state, catalog=catalog or DEFAULT)
     params = SearchParams(
         query=state.q or None,
         image=image,

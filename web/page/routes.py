@@ -44,7 +44,8 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     context_of(request.scope).query_text = wanted.q or None
     is_more = bool(wanted.after) and _is_htmx(request)
     result: PageResult = await state.pools.read(
-        request, lambda conn: read_page(conn, wanted, image, state.facet_cache, with_filters=not is_more)
+        request,
+        lambda conn: read_page(conn, wanted, image, state.facet_cache, state.public_catalogs, with_filters=not is_more),
     )
     wanted = replace(wanted, catalog=result.catalog)  # so that the links of the page name this catalog
     if result.search is not None:

@@ -297,7 +297,7 @@ def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve:
 
 
 def test_the_page_needs_no_api_key_and_the_setting_public_page_turns_the_page_off(serve: Serve) -> None:
-    with serve(api_keys="on") as client:
+    with serve(api_keys="on", public_catalogs=["main"]) as client:
         assert client.get("/").status_code == 200
         assert client.post("/search/text", json={"query": "bag"}).status_code == 401
     with serve(api_keys="on", public_page=False) as client:
