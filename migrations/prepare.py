@@ -85,6 +85,8 @@ def _create_extensions(conn: Connection) -> None:
     available = set(conn.scalars(text("select name from pg_available_extensions")))
     if "vector" in available:
         conn.execute(text("create extension if not exists vector"))
+    if "pg_prewarm" in available:  # optional: "windowshop index warm" needs it
+        conn.execute(text("create extension if not exists pg_prewarm"))
     if "dblink" in available and not conn.scalar(text("select 1 from pg_extension where extname = 'dblink'")):
         conn.execute(text(f"create schema if not exists {DBLINK_SCHEMA}"))
         conn.execute(text(f"create extension dblink schema {DBLINK_SCHEMA}"))

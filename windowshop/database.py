@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from db.roles import Role
 from windowshop import login
 from windowshop.options import RoleOption
 from windowshop.output.terminal import say
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from db.engine import Database
-    from db.roles import Role
+    from db.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,13 +28,31 @@ app.add_typer(login.app, name="login")
 
 @app.command()
 def start() -> None:
-    """Start the embedded server and keep it running until "windowshop db stop"."""
+    """Start the embedded server and keep it running until "windowshop db stop". Then read its indexes into memory."""
     from db.embedded import server
     from db.settings import Settings
 
     settings = Settings.read()
     running = server.start(settings.home, on_progress=say)
     typer.echo(f"PostgreSQL is running at {running.host}:{running.port}, data in {running.data}.")
+    if settings.database_url is None:
+        _warm(settings)
+
+
+def _warm(settings: "Settings") -> None:
+    from db.engine import open_database
+    from db.errors import DatabaseError
+    from windowshop.index import warm_with_progress
+    from windowshop.output.warming import WORTH_MENTIONING, told
+
+    try:
+        with open_database(settings) as database:
+            warmed = warm_with_progress(database)
+    except DatabaseError:
+        return  # the database does not exist yet, or "windowshop db upgrade" comes first
+    if warmed.bytes > WORTH_MENTIONING:
+        for line in told(warmed):
+            typer.echo(line)
 
 
 @app.command()
@@ -145,13 +164,15 @@ def upgrade() -> None:
 def check() -> None:
     """Compare the tables, the logins and their limits with those that this version expects.
 
-    The command prints how many connections the server has and how many the logins may take.
+    The command prints how many connections the server has and how many the logins may take, and which index parameters
+    and server settings suit the catalog.
     """
     from db.engine import open_database
     from db.errors import DatabaseError
     from db.lifecycle import logins
     from db.settings import Settings
     from migrations.upgrade import drift
+    from windowshop.index import suitable_lines
 
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
@@ -159,6 +180,9 @@ def check() -> None:
             budget, faults = logins.budget(conn, database.roles), logins.faults(conn, database.roles)
         typer.echo(str(budget))
         drift(database, settings)
+        with database.connect(Role.ANALYST) as conn:
+            for line in suitable_lines(conn):
+                typer.echo(line)
     if faults:
         raise DatabaseError(
             "the logins are not as they should be:\n  " + "\n  ".join(faults),

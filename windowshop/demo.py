@@ -82,8 +82,10 @@ def demo(
 def up(host: Host = None, port: Port = None) -> None:
     """Run database, encoder and web service in the foreground until Ctrl-C: SQL and HTTP clients can search."""
     from db.engine import open_database
+    from db.roles import Role
     from db.settings import Settings
     from encoder.settings import EncoderSettings
+    from windowshop.output.warming import warming
 
     settings, encoding = Settings.read(), EncoderSettings.read()
     with open_database(settings, on_progress=say) as database:
@@ -93,7 +95,7 @@ def up(host: Host = None, port: Port = None) -> None:
         say(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         say("  windowshop db psql --role analyst")
         say('  windowshop search "a wooden chair"')
-        with _serving(database, _given(host, port)) as site:
+        with warming(database, Role.WEB_READER), _serving(database, _given(host, port)) as site:
             if site is not None:
                 say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             from windowshop.output.encoding import encode_with_progress

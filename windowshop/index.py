@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,14 +11,21 @@ from windowshop.model import every_model_status
 from windowshop.options import AsJson
 from windowshop.output.terminal import say
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from db.engine import Database
+    from db.lifecycle.warming import Warmed
+
 app = typer.Typer(
-    no_args_is_help=True, help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model."
+    no_args_is_help=True,
+    help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model, read indexes into memory.",
 )
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show every HNSW index with its size, parameters and state, and the names of all deferred indexes."""
+    """Show every HNSW index with its size, parameters and state, and which parameters and settings suit the catalog."""
     from rich.console import Console
 
     from db.engine import open_database
@@ -32,6 +39,7 @@ def status(as_json: AsJson = False) -> None:
         with database.connect(Role.ANALYST) as conn:
             deferred = [index.name for index in deferred_indexes.deferred(conn)]
             advice = calibration_advice(conn)
+            suited = suitable_lines(conn)
     if as_json:
         rows: list[dict[str, Any]] = [asdict(index) for index in indexes]
         typer.echo(json.dumps(rows, indent=2))
@@ -39,8 +47,27 @@ def status(as_json: AsJson = False) -> None:
         report.print_indexes(Console(), indexes)
     if advice:
         say(f"The newest calibration missed its target: {advice}.")
+    for line in suited:
+        say(line)
     if deferred:
         say(f'Deferred until "windowshop index build": {", ".join(deferred)}.')
+
+
+def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str]:
+    """Return lines that say what suits the catalog, for a model of this dimension or else the serving model.
+
+    There are no lines while no model is serving.
+    """
+    from db.lifecycle import sizing
+    from db.lifecycle.serving import every_model
+    from windowshop.output.sizing import told
+
+    dimensions = [model.dimension for model in every_model(conn) if model.status == "serving"]
+    if dimension is None and not dimensions:
+        return []
+    images, titles = sizing.catalog_size(conn)
+    suits = sizing.suitable(images, titles, dimension or dimensions[0])
+    return told(images, titles, suits, sizing.present(conn))
 
 
 @app.command()
@@ -94,3 +121,30 @@ def rebuild(
         file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=say)
     typer.echo(f"wrote {file}")
     typer.echo('The indexes are built. Run "windowshop calibrate" to adapt search to them.')
+
+
+@app.command()
+def warm() -> None:
+    """Read the indexes and tables of search into memory, so that the first searches after a restart are fast.
+
+    "windowshop db start", "up" and "serve" do the same. The database needs the extension pg_prewarm.
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from windowshop.output.warming import told
+
+    with open_database(Settings.read(), on_progress=say) as database:
+        warmed = warm_with_progress(database)
+    for line in told(warmed):
+        typer.echo(line)
+
+
+def warm_with_progress(database: "Database") -> "Warmed":
+    from db import schema
+    from db.lifecycle.warming import warm as read
+    from windowshop.output.progress import progress_bar
+
+    with database.connect(Role.ANALYST, read=True) as conn:
+        schema.check(conn)
+    with progress_bar("Reading into memory", 1.0) as bar:
+        return read(database, on_progress=lambda name, share: bar.update(share, 1.0, name))

@@ -38,6 +38,7 @@ def add(
     from db.engine import open_database
     from db.settings import Settings
     from migrations.model_revisions import NewModel, add_model, check_name
+    from windowshop.index import suitable_lines
     from windowshop.output.progress import waiting
 
     settings = Settings.read()
@@ -52,9 +53,13 @@ def add(
         chosen = model_name(source) if name is None else name
     with open_database(settings) as database:
         files = add_model(database, settings, NewModel(chosen, source, loaded.revision, loaded.dimension))
+        with database.connect(Role.ANALYST) as conn:
+            suited = suitable_lines(conn, loaded.dimension)
     for file in files:
         typer.echo(f"wrote {file}")
     typer.echo(f"Model {chosen}: {loaded.dimension} dimensions, revision {loaded.revision}.")
+    for line in suited:
+        typer.echo(line)
     typer.echo(
         f'Next: "windowshop encode" encodes the catalog with {chosen}, "windowshop model serve {chosen}" switches '
         f"search to {chosen}."

@@ -100,7 +100,8 @@ def calibrate(
 
     Run this command after the first load, and whenever the catalog has doubled. The queries are texts for which people
     have searched, or images of the catalog while there are no such texts. Every later search uses the newest result;
-    shop.calibration keeps the results of every run.
+    shop.calibration keeps the results of every run. The command measures in steps of a second. If it is stopped, the
+    same command continues where it stopped.
     """
     from db import schema
     from db.engine import open_database
@@ -108,7 +109,8 @@ def calibrate(
     from db.settings import Settings
     from windowshop.output.hits import print_calibration
 
-    with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
+    with open_database(Settings.read()) as database, database.connect(Role.APP) as connection:
+        conn = connection.execution_options(isolation_level="AUTOCOMMIT")
         schema.check(conn)
         say("Measuring; this takes a minute for 100,000 products")
         print_calibration(run(conn, target_recall=target, k=k, queries=queries, on_progress=say))

@@ -38,6 +38,7 @@ def serve(
     from db.roles import Role
     from db.settings import Settings
     from web.settings import WebSettings
+    from windowshop.output.warming import warming
 
     try:
         from web.server import serve as run
@@ -54,7 +55,8 @@ def serve(
         # A wrong login for writing is refused now. While the primary does not answer, searches are served.
         with suppress(DatabaseUnreachable), database.connect(Role.WEB_WRITER):
             pass
-        run(database, settings, on_ready=lambda address: say(f"Serving at {address}"))
+        with warming(database, Role.WEB_READER):
+            run(database, settings, on_ready=lambda address: say(f"Serving at {address}"))
 
 
 @key_app.command("create")

@@ -207,4 +207,5 @@ def calibrate(shop: ClusteredShop) -> None:
             "values (1, sha256(convert_to('t' || %s::text, 'UTF8')), %s, %b)",
             [(f"text {number}", f"text {number}", HalfVector(vector)) for number, vector in enumerate(texts)],
         )
+        conn.execute("analyze")
         conn.execute("select shop.calibrate()")

@@ -206,6 +206,7 @@ def calibrate(shop: Shop, queries: int = 300) -> bool:
     no function shop.search."""
     with shop.admin() as conn:
         conn.execute("delete from shop_private.query_embedding")
+        conn.execute("analyze")
         found = conn.execute("select from pg_proc where pronamespace = 'shop'::regnamespace and proname = 'search'")
         if found.rowcount == 0:
             print("shop.search is not measured, because this database does not have it")

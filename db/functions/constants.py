@@ -264,12 +264,7 @@ QUERIES = (
 )
 
 CALIBRATION = (
-    Constant(
-        "calibration_time_quantile",
-        0.25,
-        "quantile",
-        "lower quartile of the times; it excludes other load on the machine",
-    ),
+    Constant("calibration_time_quantile", 0.25, "quantile", "lower quartile; it excludes other load on the machine"),
     Constant(
         "calibration_confidence",
         1.645,
@@ -284,6 +279,11 @@ CALIBRATION = (
         "searches",
         "number of measured mixes of products, and largest number of queries measured for a far filter",
     ),
+    Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
+    Constant(
+        "calibration_comparisons", 5_000_000, "comparisons", "a part of the exact search; it takes about a second"
+    ),
+    Constant("calibration_growth", 1.1, "x products", "an interrupted run ends if the catalog changed more than this"),
     Constant("calibration_knee", 0.005, "recall", "if no setting is enough, a cheaper one may miss this much more"),
     Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
     Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),

@@ -15,7 +15,7 @@ grant select on shop.product, shop.product_image, shop.model, shop.searchable, s
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
-    shop_private.model_coverage, shop_private.work_quarantined, shop_private.failing_hosts
+    shop_private.model_coverage, shop_private.work_quarantined, shop_private.failing_hosts, shop_private.warm_pages
     to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
@@ -41,7 +41,7 @@ grant execute on function
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
-    shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector
+    shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector, shop_private.calibration_step
     to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event

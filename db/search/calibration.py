@@ -1,11 +1,13 @@
-"""Calls `shop.calibrate`, which measures the live catalog so that search can choose a route."""
+"""Measures the live catalog in short steps, so that search can choose a route."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, text
+
+STEP_SECONDS = 1.0  # the time of a step; other sessions wait at most this long for the locks of a calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,21 @@ class Calibration:
 
 
 def calibrate(
-    conn: Connection, *, target_recall: float, k: int, queries: int, on_progress: Callable[[str], None] = lambda _: None
+    conn: Connection,
+    *,
+    target_recall: float,
+    k: int,
+    queries: int,
+    on_progress: Callable[[str], None] = lambda _: None,
+    step_seconds: float = STEP_SECONDS,
 ) -> Calibration:
-    """Measure and store the figures; the caller commits. `on_progress` receives a line for each step.
+    """Measure and store the figures. `on_progress` receives a line for each measurement.
 
-    Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded.
+    With a connection in autocommit mode, each step is a transaction. A calibration that is stopped loses at most one
+    step: the next call with the same arguments continues.
+
+    Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded or while another session
+    calibrates.
     """
     raw = conn.connection.driver_connection
     assert raw is not None
@@ -61,23 +73,23 @@ def calibrate(
 
     raw.add_notice_handler(receive)
     try:
-        row = _calibrate(conn, target_recall, k, queries)
+        arguments = {"target": target_recall, "k": k, "queries": queries, "seconds": step_seconds}
+        row, first = None, True
+        while row is None:
+            row = conn.execute(STEP, {**arguments, "first": first}).one_or_none()
+            first = False
     finally:
         raw.remove_notice_handler(receive)
     return Calibration(*row)
 
 
-def _calibrate(conn: Connection, target_recall: float, k: int, queries: int) -> Sequence[Any]:
-    return conn.execute(
-        text(
-            "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "
-            "c.slack, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
-            "c.background_deviation, c.measured, c.advice from "
-            "shop.calibrate(target_recall => :target, k => :k, queries => :queries) c "
-            "join shop.model m on m.model_id = c.model_id"
-        ),
-        {"target": target_recall, "k": k, "queries": queries},
-    ).one()
+STEP = text(
+    "select m.name, c.products, c.k, c.target_recall, c.recall, c.queries, c.query_kind, c.ef_search, "
+    "c.slack, c.exact_us_per_row, c.hnsw_us_per_candidate, c.crossover_rows, c.background_mean, "
+    "c.background_deviation, c.measured, c.advice "
+    "from shop_private.calibration_step(:target, :k, :queries, :seconds, :first) c "
+    "join shop.model m on m.model_id = c.model_id"
+)
 
 
 def calibration_advice(conn: Connection) -> str | None:

@@ -16,9 +16,10 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.tables.metadata import PRIVATE, SHOP, metadata
 from db.tables.models import model
@@ -114,6 +115,51 @@ calibration = Table(
     Index(None, "model_id", "calibration_id"),
     schema=SHOP,
     comment="A row for each run of shop.calibrate. Searches use the newest row of the serving model.",
+)
+
+# The only row is the calibration that is running or was interrupted. This table and calibration_list are unlogged,
+# because a calibration can begin again after a crash of the server.
+
+calibration_run = Table(
+    "calibration_run",
+    metadata,
+    Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
+    Column("measures", JSONB, nullable=False, comment="arguments, index and revision; a run with others starts again"),
+    Column("products", BigInteger, nullable=False, comment="number of encoded products when the run began"),
+    Column("k", Integer, nullable=False),
+    Column("target_recall", Double, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    Column(
+        "stepped_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when a step last began"
+    ),
+    Column("session", Integer, nullable=False, comment="process id of the session that took the last step"),
+    Column("query_kind", Text),
+    Column("vectors", ARRAY(HALFVEC), comment="the queries; null: not drawn yet"),
+    Column("own_products", ARRAY(Uuid), comment="for each query, the product whose image it is; null for a text"),
+    Column("mixes", ARRAY(HALFVEC), comment="queries that are mixes of products"),
+    Column("mix_inputs", ARRAY(HALFVEC), comment="the two products of each mix, one after the other"),
+    Column("done", JSONB, nullable=False, server_default=text("'{}'"), comment="results of complete steps, by name"),
+    PrimaryKeyConstraint("model_id"),
+    schema=PRIVATE,
+    prefixes=["UNLOGGED"],
+)
+
+# A row is the list of products that a step of calibration_run found for one query. The step is a trial, or the exact
+# search for the nearest products, with which trials are compared.
+
+calibration_list = Table(
+    "calibration_list",
+    metadata,
+    Column("step", Text),
+    Column("condition", SmallInteger, comment="number of the filter; 1 for a trial"),
+    Column("query", SmallInteger, comment="number of the query"),
+    Column("product_ids", ARRAY(Uuid), comment="the nearest first"),
+    Column("distances", ARRAY(Double)),
+    Column("examined", Double, comment="candidates of a trial; pages compared by the exact search"),
+    Column("ms", Double, comment="time of a trial's search"),
+    PrimaryKeyConstraint("step", "condition", "query"),
+    schema=PRIVATE,
+    prefixes=["UNLOGGED"],
 )
 
 # A row is a word that is in too many products for the keyword leg to scan. Such a word finds no products, but it counts

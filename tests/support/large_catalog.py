@@ -17,12 +17,12 @@ QUERY = "bag"  # the query cache has a vector of this text; the vector is near t
 CLUSTER = 7
 
 
-def vectors(seed: int) -> NDArray[np.float32]:
+def vectors(seed: int, products: int = PRODUCTS) -> NDArray[np.float32]:
     """Returns unit vectors around 50 centres, because the embeddings of a catalog are clustered too. The shape is
-    (20000, 24), and row n - 1 belongs to product n."""
+    (products, 24), and row n - 1 belongs to product n."""
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, DIMENSION))
-    noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((PRODUCTS, DIMENSION))
-    made = centres[np.arange(PRODUCTS) % CLUSTERS] + noise
+    noise = 0.4 * np.random.default_rng(seed + 1).standard_normal((products, DIMENSION))
+    made = centres[np.arange(products) % CLUSTERS] + noise
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -36,7 +36,7 @@ def product_id(sku: str) -> str:
     return hashlib.sha256(f"main\x1f{sku}".encode()).hexdigest()[:32]
 
 
-def fill(databases: Databases, database: Database) -> None:
+def fill(databases: Databases, database: Database, products: int = PRODUCTS) -> None:
     """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. The
     brand names the product's cluster, so the products of a brand are neighbours."""
     with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
@@ -47,7 +47,7 @@ def fill(databases: Databases, database: Database) -> None:
             "select shop.product_id('sku ' || n), 'sku ' || n, 'title word' || n %% 200 || ' number' || n, "
             "case when n %% 2000 = 0 then 'rare' else 'type ' || n %% 4 end, (n * 7919) %% 160, 'brand ' || n %% {c}, "
             "jsonb_build_object('weight', n %% 1000) from generate_series(1, %s) n".replace("{c}", str(CLUSTERS)),
-            [PRODUCTS],
+            [products],
         )
         conn.execute(
             "insert into shop.product_image (product_id, position, uri) "
@@ -60,7 +60,7 @@ def fill(databases: Databases, database: Database) -> None:
         conn.execute("drop index shop.toy_image_hnsw, shop.toy_title_hnsw")
         for seed, (table, position) in enumerate((("toy_image", "position, "), ("toy_title", ""))):
             with conn.cursor().copy(f"copy shop.{table} (product_id, {position}source, embedding) from stdin") as copy:
-                for n, vector in enumerate(vectors(seed), 1):
+                for n, vector in enumerate(vectors(seed, products), 1):
                     copy.write_row(
                         [product_id(f"sku {n}"), *([0] if position else []), b"source", str(vector.tolist())]
                     )

@@ -16,6 +16,7 @@ GROUPS = {
         "tests/sql/search/test_cut_by_index.py",
         "tests/sql/calibration/test_calibrate.py",
         "tests/sql/browsing/test_browse.py",
+        "tests/db/lifecycle/test_warming.py",
     ),
     "the encoded sample": ("tests/web/page/",),
     "the fork server and torch": ("tests/encoder/",),

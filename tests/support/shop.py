@@ -211,7 +211,9 @@ def _emptied(database: Database) -> Iterator[Shop]:
     made.run("truncate shop.product cascade")
     for table in ("catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
         made.run(f"delete from shop.{table}")
-    for table in ("worker", "query_lane", "request", "query_embedding", "fetch_host"):
+    for table in (
+        "worker", "query_lane", "request", "query_embedding", "fetch_host", "calibration_run", "calibration_list",
+    ):  # fmt: skip
         made.run(f"delete from shop_private.{table}")
     made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not up to ten seconds later
     made.run("update shop.model set status = 'building' where status = 'retired'")

@@ -1,0 +1,26 @@
+-- Continues the calibration with these arguments for about p_seconds, or begins it. The caller repeats the call, each
+-- time in a transaction of its own, until calibration_id is not null; the row is then complete. Between two calls the
+-- calibration holds no lock. If the caller is killed, a later caller with the same arguments continues after the last
+-- committed call. p_first is true for the first call of a caller, which then gets a message if it continues the
+-- calibration of an earlier caller.
+create or replace function shop_private.calibration_step(
+    p_target double precision, p_k integer, p_queries integer, p_seconds double precision, p_first boolean
+)
+returns shop.calibration
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set max_parallel_workers_per_gather = 0  -- a search has no parallel workers either
+as $$
+declare
+    until constant timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
+    begun constant record := shop_private.calibration_begin(p_target, p_k, p_queries, true);
+begin
+    if p_first and begun.resumed then
+        raise info 'continuing the calibration that began at %', date_trunc('second', (begun.run).began_at);
+    end if;
+    if not begun.resumed and clock_timestamp() >= until then
+        return null;
+    end if;
+    return shop_private.calibration_measure(begun.run, p_queries, until);
+end $$;

@@ -1,0 +1,45 @@
+-- Finds a bound for each query of a run, in calibration_list as step 'bounds'. Within this cosine distance, k products
+-- besides the query's own product meet p_condition, a condition on p (shop.product). Returns whether all bounds are
+-- found; if not, a later call continues. p_table stores the image vectors.
+--
+-- A bound is the distance of a match which the HNSW index finds, so all nearer matches lie within it. If the index
+-- finds too few matches, for example because products have many images, the function compares all products that meet
+-- the condition. The bound is 2, the largest cosine distance, if too few products meet the condition.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+
+create or replace function shop_private.calibration_bounds(
+    p_run shop_private.calibration_run, p_condition text, p_table regclass, p_until timestamptz
+)
+returns boolean
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_sort = off
+set hnsw.iterative_scan = relaxed_order
+set hnsw.ef_search = @max_ef_search@
+as $$
+declare
+    matches constant integer := p_run.k + 1;  -- one of them may be the query's own product
+    bound double precision;
+begin
+    for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = 'bounds')
+            ..cardinality(p_run.vectors) loop
+        execute format(
+            'select max(b.distance) from (
+                select min(c.distance) as distance from (
+                    select i.product_id, i.embedding operator(@vector@.<=>) $1 as distance
+                    from shop.image_vector i order by i.embedding operator(@vector@.<=>) $1 limit @max_ef_search@) c
+                join shop.product p on p.product_id = c.product_id where %s
+                group by c.product_id order by 1 limit $2) b
+            having count(*) = $2', p_condition) into bound using p_run.vectors[n], matches;
+        if bound is null then
+            bound := (shop_private.exact_leg(
+                'image', p_run.vectors[n], p_condition, null, matches, 1, p_table)).measures[matches];
+        end if;
+        insert into shop_private.calibration_list (step, condition, query, distances)
+        values ('bounds', 1, n, array[coalesce(bound, 2)]);
+        if clock_timestamp() >= p_until then
+            return false;
+        end if;
+    end loop;
+    return true;
+end $$;

@@ -1,0 +1,34 @@
+-- Chooses ef_search for searches without a filter by recall and cost: the smallest value whose recall@k reaches the
+-- target with 95 % confidence. If no value reaches the target, the function chooses the knee instead: the smallest
+-- value whose recall is at most @calibration_knee@ below the best recall measured. The trials begin with a fifth of the
+-- value that is the default for this number of vectors (p_default).
+--
+-- `recall` is the mean recall@k of the queries with the chosen value. `measured` lists, for each value tried, the
+-- recall and the time of a search in milliseconds; the last entry is the chosen value. All are null if p_until ends a
+-- trial.
+create or replace function shop_private.calibration_ef_search(
+    p_run shop_private.calibration_run, p_default double precision, p_index regclass, p_until timestamptz,
+    out ef_search integer, out recall double precision, out measured jsonb
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    steps constant integer[] := '{40, 50, 60, 80, 100, 120, 140, 170, 200, 250, 320, 400, 500, 640, 800, 1000}';
+    step integer;
+    tried jsonb;
+    trials jsonb := '[]';
+begin
+    foreach step in array steps loop
+        continue when step < p_default / 5 and step < @max_ef_search@;
+        tried := shop_private.calibration_try(
+            format('without a filter: ef_search %s', step), p_run, 1, step, null, p_index, p_until);
+        if tried is null then
+            return;
+        end if;
+        trials := trials || ((tried - 'us_per_candidate')
+            || jsonb_build_object('filter', 1, 'ef_search', step, 'candidates', step));
+        exit when (tried ->> 'lowest')::double precision >= p_run.target_recall;
+    end loop;
+    measured := shop_private.calibration_choice(trials, p_run.target_recall);
+    ef_search := (measured -> -1 ->> 'ef_search')::integer;
+    recall := (measured -> -1 ->> 'recall')::double precision;
+end $$;

@@ -1,0 +1,31 @@
+-- Chooses the stop margin of filtered searches (see calibration_margin). Each filter of calibration_conditions but the
+-- first, which every product passes, needs at least the margin of the filter before it, so the trials of a filter begin
+-- with that margin. us_per_candidate is the time of one candidate with the chosen margin, in microseconds. `measured`
+-- lists the trials of all filters. All are null if p_until ends a trial. p_exact_us is the time of one comparison in
+-- microseconds. A trial may cost at most as much as a search that compares the matches one by one.
+create or replace function shop_private.calibration_stop_margin(
+    p_run shop_private.calibration_run, p_exact_us double precision, p_index regclass, p_until timestamptz,
+    out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    shares constant double precision[] := (shop_private.calibration_conditions()).shares;
+    least_margin double precision := 0;
+    tried jsonb;
+    trials jsonb := '[]';
+begin
+    for n in 2..cardinality(shares) loop
+        tried := shop_private.calibration_margin(p_run, n, shares[n], least_margin,
+            @collect_cost_factor@ * p_exact_us / 1000 * least(@compare_limit@, p_run.products * shares[n]),
+            p_index, p_until);
+        if tried is null then
+            return;
+        end if;
+        trials := trials || tried;
+        least_margin := (tried -> -1 ->> 'slack')::double precision;
+    end loop;
+    stop_margin := least_margin;
+    us_per_candidate := (trials -> -1 ->> 'us_per_candidate')::double precision;
+    measured := (select jsonb_agg(t.trial - 'us_per_candidate' order by t.place)
+        from jsonb_array_elements(trials) with ordinality t(trial, place));
+end $$;

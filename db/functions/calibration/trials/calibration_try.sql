@@ -1,0 +1,36 @@
+-- Runs the image leg through the HNSW index once for each query of a run, and returns the recall and the cost (see
+-- calibration_finish). If p_ef_search is not null, the searches use this ef_search and have no filter. Otherwise, they
+-- use p_stop_margin, and their filter is condition number p_condition of calibration_conditions. p_step describes the
+-- trial and is its name in calibration_list. The function returns null if p_until ends the trial early; a later call
+-- then continues the trial.
+create or replace function shop_private.calibration_try(
+    p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
+    p_stop_margin double precision, p_index regclass, p_until timestamptz
+)
+returns jsonb
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    done constant jsonb := shop_private.calibration_done(p_step);
+    passing constant text := (shop_private.calibration_conditions()).conditions[p_condition];
+    leg shop_private.leg;
+    k integer;
+begin
+    if done is not null then
+        return done;
+    end if;
+    for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = p_step)
+            ..cardinality(p_run.vectors) loop
+        -- If the query is the image of a product, the leg returns one more product, because the image finds its own
+        -- product first.
+        k := p_run.k + (p_run.own_products[n] is not null)::int;
+        leg := case when p_ef_search is not null
+            then shop_private.unfiltered_hnsw_leg('image', p_run.vectors[n], k, 1, p_index, p_ef_search)
+            else (shop_private.filtered_hnsw_leg('image', p_run.vectors[n], passing, k, k, p_index, p_stop_margin,
+                null, @hnsw_max_candidates@)).leg end;
+        perform shop_private.calibration_add(p_step, n, leg);
+        if clock_timestamp() >= p_until then
+            return null;
+        end if;
+    end loop;
+    return shop_private.calibration_finish(p_step, 'nearest products', p_condition);
+end $$;

@@ -1,0 +1,35 @@
+"""Index parameters and server settings follow from the number of vectors and their dimension."""
+
+import pytest
+
+from db.lifecycle.sizing import MB, suitable
+
+
+@pytest.mark.parametrize(
+    ("products", "parameters"),
+    [(1_000, (16, 64)), (500_000, (16, 64)), (500_001, (24, 128)), (1_000_000, (24, 128)), (5_000_000, (32, 200))],
+)
+def test_a_larger_catalog_needs_more_links(products: int, parameters: tuple[int, int]) -> None:
+    suits = suitable(products, products // 2, 512)
+    assert (suits.m, suits.ef_construction) == parameters
+    assert suits.ef_construction >= 2 * suits.m  # pgvector refuses a smaller value
+
+
+def test_the_sizes_are_those_of_measured_indexes() -> None:
+    """With m 16, an index of 100,000 vectors of 512 numbers has 130 MB, and its graph has 1.7 kB for each vector."""
+    suits = suitable(100_000, 100_000, 512)
+    assert suits.index_bytes / 2 == pytest.approx(130 * MB, rel=0.02)
+    assert suits.maintenance_work_mem == pytest.approx(1.1 * 100_000 * 1700, rel=0.2)
+    assert suits.shared_buffers == pytest.approx(1.2 * suits.index_bytes, rel=0.2)
+
+
+def test_a_small_catalog_needs_no_more_than_the_defaults() -> None:
+    suits = suitable(0, 0, 512)
+    assert (suits.m, suits.ef_construction, suits.index_bytes) == (16, 64, 0)
+    assert (suits.maintenance_work_mem, suits.shared_buffers, suits.huge_pages) == (64 * MB, 256 * MB, None)
+
+
+def test_huge_pages_hold_the_whole_shared_memory_of_a_large_catalog() -> None:
+    suits = suitable(1_000_000, 1_000_000, 512)
+    assert suits.huge_pages is not None
+    assert suits.shared_buffers < suits.huge_pages * 2 * MB < 1.1 * suits.shared_buffers
