@@ -6,6 +6,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ class WorkerPool:
         self._processes, self._seconds = processes, seconds
         self._initializer, self._initial_arguments = initializer, initial_arguments
         self._pool: ProcessPool | None = None
+        self._calls: set[ProcessFuture[Any]] = set()
         self._closed = False
         self._guard = threading.Lock()
 
@@ -50,7 +52,10 @@ class WorkerPool:
                     initargs=self._initial_arguments,
                     context=SPAWN,
                 )
-            return self._pool.schedule(function, args=args, kwargs=kwargs, timeout=self._seconds)
+            call = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=self._seconds)
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            return call
 
     def close(self) -> None:
         with self._guard:
@@ -61,6 +66,9 @@ class WorkerPool:
         if self._pool is not None:
             self._pool.stop()  # type: ignore[no-untyped-call]
             self._pool.join()
+            for call in list(self._calls):  # pebble leaves some calls of a stopped pool without a result
+                with suppress(InvalidStateError):
+                    call.set_exception(BrokenProcessPool("the pool was stopped"))
 
 
 def limit_memory(most_bytes: int) -> None:

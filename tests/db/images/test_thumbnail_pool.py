@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -146,6 +146,19 @@ def test_a_closed_pool_refuses_to_create_a_thumbnail(pool: ThumbnailPool) -> Non
     pool.close()
     with pytest.raises(ImageUnreadable):
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # the process starts, or decodes the first image
+def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
+    pool = ThumbnailPool(1, limits=DecodeLimits(seconds=60))
+    with ThreadPoolExecutor(4) as threads:
+        calls = [threads.submit(pool.thumbnail, HANGS, 64) for _ in range(4)]
+        time.sleep(seconds)
+        pool.close()
+        for call in calls:
+            with pytest.raises((ImageUnreadable, CancelledError)):
+                call.result(30)
 
 
 def test_the_calling_process_never_imports_pillow(tmp_path: Path) -> None:
