@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, Text
 import migrations.operations.functions
 import migrations.operations.keywords
 import migrations.operations.offers
+import migrations.operations.product_checks
 import migrations.operations.tables  # noqa: F401  these imports register operations such as op.create_embedding_tables
 from db.tables import PRIVATE, SHOP, metadata
 from migrations.function_files import apply_functions, read_files

@@ -72,6 +72,7 @@ def upgrade() -> None:
     # transaction. From revision 0011 on, the functions of the previous version would fail, so no transaction may end
     # before the end of the upgrade.
     op.add_offer_columns()
+    op.add_product_checks()  # for the same reason, of revision 0018
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions

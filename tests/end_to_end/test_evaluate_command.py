@@ -169,7 +169,7 @@ def test_a_login_that_may_not_store_evaluations_is_refused(
 ) -> None:
     done = windowshop("evaluate", env=environment(clip_database, Role.ANALYST))
     assert done.returncode == 3
-    assert "this login may not store evaluations" in done.stderr
+    assert "the login shop_cli does not have the rights of shop_app" in done.stderr
 
 
 def test_rejected_judgements_are_reported_with_exit_code_6(

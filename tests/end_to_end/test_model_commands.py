@@ -60,7 +60,7 @@ def test_a_model_is_added_and_promoted_and_retired(
     said(env, "encode", "--once", "--no-queries", "--model", "clip")
     models = status(env)
     assert (models["clip"]["status"], models["siglip"]["status"]) == ("serving", "building")
-    nothing = {"items": PRODUCTS, "done": 0, "waiting": PRODUCTS, "leased": 0, "quarantined": 0}
+    nothing = {"items": PRODUCTS, "done": 0, "waiting": PRODUCTS, "leased": 0, "quarantined": 0, "counts_are": "exact"}
     assert models["siglip"]["coverage"] == {"image": nothing, "title": nothing}
     assert models["clip"]["coverage"]["image"] == {**nothing, "done": PRODUCTS, "waiting": 0}
     assert [index["valid"] for index in models["siglip"]["indexes"]] == [True, True]

@@ -227,10 +227,10 @@ def test_an_upgrade_corrects_the_rows_that_break_a_new_constraint_and_names_them
     ]
     assert admin(database, "select name, value from shop.tuning") == [("title_weight", 0.5)]
     assert [message for message in said if "break a constraint" in message] == [
-        "correcting numbers of shop.tuning that break a constraint: 2",
         "correcting links of products that break a constraint: 1",
         "correcting image links of products that break a constraint: 1",
         "correcting products with deep attributes that break a constraint: 1",
+        "correcting numbers of shop.tuning that break a constraint: 2",
     ]
     drift(database, settings)
 

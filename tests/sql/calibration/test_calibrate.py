@@ -100,7 +100,6 @@ def test_searches_use_an_index_that_cannot_reach_the_target_and_say_what_would_r
             text("select indexdef from pg_indexes where schemaname = 'shop' and indexname = 'toy_image_hnsw'")
         )
         calibrate(admin, target_recall=0.95, k=10, queries=30)
-        assert calibration_advice(admin) is None
         reachable = examined_with_filters(admin)
         admin.exec_driver_sql("drop index shop.toy_image_hnsw")
         admin.exec_driver_sql(re.sub(r"WITH \(.*?\)|$", "WITH (m=4, ef_construction=8)", definition, count=1))

@@ -1,0 +1,73 @@
+"""Defines the operation that adds the constraints on the links and the attributes of products.
+
+    op.add_product_checks()
+
+Each statement is a transaction of its own, so no lock on shop.product lasts longer than a moment. The operation
+therefore ends the revision's transaction, and can be run again after an interruption. It changes nothing if the
+constraints exist already. A row that breaks a constraint is corrected: an address becomes null, and an attribute that
+is nested too deeply is deleted.
+"""
+
+from collections.abc import Callable
+
+from alembic.operations import MigrateOperation, Operations
+from sqlalchemy import Connection, text
+
+OTHER_SCHEME = r"^[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:"
+CHECKS = {
+    "product_depth_check": "not jsonb_path_exists(attributes, '$.**{21}')",
+    "product_address_check": f"link !~* '{OTHER_SCHEME}' and image_link !~* '{OTHER_SCHEME}'",
+}
+CORRECTIONS = {  # what is corrected, and the statement
+    "links of products": f"update shop.product set link = null where link ~* '{OTHER_SCHEME}'",
+    "image links of products": f"update shop.product set image_link = null where image_link ~* '{OTHER_SCHEME}'",
+    "products with deep attributes": (
+        "update shop.product set attributes = (select coalesce(jsonb_object_agg(key, value), '{}') "
+        "from jsonb_each(attributes) where not jsonb_path_exists(value, '$.**{20}')) "
+        "where jsonb_path_exists(attributes, '$.**{21}')"
+    ),
+}
+_EXISTING = text(
+    "select conname from pg_constraint where conrelid = 'shop.product'::regclass and conname = any(:names)"
+)
+
+
+@Operations.register_operation("add_product_checks")
+class AddProductChecks(MigrateOperation):
+    @classmethod
+    def add_product_checks(cls, operations: Operations) -> None:
+        operations.invoke(cls())
+
+    def reverse(self) -> MigrateOperation:
+        raise NotImplementedError("the downgrade of a revision must drop the constraints by itself")
+
+
+@Operations.implementation_for(AddProductChecks)
+def _add_product_checks(operations: Operations, _: AddProductChecks) -> None:
+    bind = operations.get_bind()
+    existing = set(bind.scalars(_EXISTING, {"names": list(CHECKS)}))
+    missing = {name: check for name, check in CHECKS.items() if name not in existing}
+    if not missing:
+        return
+    if bind.scalar(text("select 1 from shop.product limit 1")) is None:
+        _add(operations, missing)
+        return
+    with operations.get_context().autocommit_block():
+        # The corrections come first, because an update of a row must meet all constraints at the same time.
+        correct(bind, CORRECTIONS, operations.get_context().opts.get("progress"))
+        _add(operations, missing)
+
+
+def _add(operations: Operations, checks: dict[str, str]) -> None:
+    """Add constraints that are NOT VALID, which needs no scan of the table. The end of the upgrade validates them."""
+    for name, check in checks.items():
+        statement = f"alter table shop.product add constraint {name} check ({check}) not valid"
+        operations.get_bind().exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def correct(bind: Connection, corrections: dict[str, str], progress: Callable[[str], None] | None) -> None:
+    """Correct rows that break a constraint, and report how many."""
+    for what, correction in corrections.items():
+        done = bind.exec_driver_sql(correction, execution_options={"no_parameters": True}).rowcount
+        if done and progress:
+            progress(f"correcting {what} that break a constraint: {done}")
