@@ -54,6 +54,7 @@ LOGINS = {
     Role.LOADER: LoginRules(0.07, Role.APP),
     Role.CLI: LoginRules(0.05, Role.ANALYST, READING),
 }
+PERSONAL_CONNECTIONS = 5  # limit of a person's login, unless the administrator gives another
 PEOPLE = {Role.ANALYST: READING, Role.APP: {}}  # the settings of people's logins, by their group
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 
+import structlog
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -53,6 +54,9 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     pools = Pools(database, settings)
     thumbnail_pool = ThumbnailPool()
     access = _access(database, settings, pools)
+    public_catalogs = _public_catalogs(settings) if access.needs_keys else None
+    if settings.public_page and public_catalogs == []:
+        structlog.get_logger().warning("the page shows no catalog; WINDOWSHOP_WEB_PUBLIC_CATALOGS names its catalogs")
     state = State(
         {
             "settings": settings,
@@ -63,7 +67,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "uploads": Uploads(),
             "facet_cache": results.FacetCache(),
             # Catalogs that everybody may see; None stands for all catalogs.
-            "public_catalogs": _public_catalogs(settings) if access.needs_keys else None,
+            "public_catalogs": public_catalogs,
         }
     )
     _watch_pools(metrics, pools)

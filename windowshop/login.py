@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from db.roles import Role
+from db.roles import PERSONAL_CONNECTIONS, Role
 from windowshop.output.terminal import say
 
 app = typer.Typer(
@@ -17,7 +17,9 @@ app = typer.Typer(
 def add(
     name: Annotated[str, typer.Argument(help="The name of the new login.")],
     role: Annotated[Role, typer.Option(help="analyst (reads and searches) or app (also loads).")] = Role.ANALYST,
-    connections: Annotated[int, typer.Option(help="How many connections the login may open.", min=1)] = 5,
+    connections: Annotated[
+        int, typer.Option(help="How many connections the login may open.", min=1)
+    ] = PERSONAL_CONNECTIONS,
 ) -> None:
     """Create a login and print its address with the password, which is shown only once."""
     from db.engine import open_database

@@ -20,7 +20,7 @@ AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
 _EIGHT_BIT = ("L", "LA", "P", "RGB", "RGBA")  # modes of 8 bits a channel that `eight_bit` leaves as they are
-_STRIP_PIXELS = 1_000_000  # about so many pixels are converted at a time
+_STRIP_PIXELS = 1_000_000  # the approximate number of pixels that are converted at a time
 _MOST_FRAMES = 20  # at most this many frames are decoded to find a frame that shows something
 _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255) differ by more than this
 

@@ -14,9 +14,7 @@ from sqlalchemy import Connection, text
 
 from db.embedded.passwords import random_password
 from db.errors import SettingsError
-from db.roles import LOGINS, PEOPLE, Role, Roles
-
-PERSONAL_CONNECTIONS = 5
+from db.roles import LOGINS, PEOPLE, PERSONAL_CONNECTIONS, Role, Roles
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,18 @@ def check_folder(folder: Path) -> None:
                 hint=f"Delete the file. If the folder has no model{WEIGHTS}, convert the weights first.",
             )
     for path in folder.rglob(f"*{WEIGHTS}.index.json"):
-        for name in sorted(set(_object(path).get("weight_map", {}).values())):
+        parts = _json(path)
+        names = parts.get("weight_map") if isinstance(parts, dict) else None
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise ModelUnavailable(f"{path.relative_to(folder)} of model {folder} lists no weights")
+        for name in sorted(set(names.values())):
             if Path(name).name != name or not name.endswith(WEIGHTS):
                 raise ModelUnavailable(f"{path.relative_to(folder)} of model {folder} lists the weights {name!r}")
     modules = folder / "modules.json"
-    for module in _list(modules) if modules.is_file() else []:
+    listed = _json(modules) if modules.is_file() else []
+    if not isinstance(listed, list) or not all(isinstance(module, dict) for module in listed):
+        raise ModelUnavailable(f"modules.json of model {folder} is not a list of modules")
+    for module in listed:
         kind, place = str(module.get("type")), Path(str(module.get("path", "")))
         if not kind.startswith("sentence_transformers."):
             raise ModelUnavailable(
@@ -41,11 +48,8 @@ def check_folder(folder: Path) -> None:
             raise ModelUnavailable(f"modules.json of model {folder} names the folder {place}, which is outside")
 
 
-def _object(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return found if isinstance(found, dict) else {}
-
-
-def _list(path: Path) -> list[dict[str, Any]]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} is not JSON") from error

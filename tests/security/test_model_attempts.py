@@ -33,6 +33,11 @@ ATTEMPTS = [
     ("modules.json", json.dumps([{**MODULE, "type": "modeling.Own"}]), "names the code modeling.Own"),
     ("modules.json", json.dumps([{**MODULE, "path": "../other"}]), "names the folder ../other"),
     ("modules.json", json.dumps([{**MODULE, "path": "/etc"}]), "names the folder /etc"),
+    ("modules.json", "[{", "modules.json is not JSON"),
+    ("modules.json", "[" * 100_000, "modules.json is not JSON"),
+    ("modules.json", '{"0": 1}', "is not a list of modules"),
+    ("model.safetensors.index.json", '{"weight_map": ["a"]}', "lists no weights"),
+    ("model.safetensors.index.json", '{"weight_map": {"a": 1}}', "lists no weights"),
     *(
         ("model.safetensors.index.json", json.dumps({"weight_map": {"a": name}}), "lists the weights")
         for name in ("../model.safetensors", "/tmp/model.safetensors", "pytorch_model.bin.index", "a/model.safetensors")

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from db import api_keys
 from db.catalog.product import Product
@@ -143,6 +144,10 @@ def test_with_keys_the_page_and_image_addresses_show_only_public_catalogs(own_da
         assert "number7" not in client.get("/?catalog=main&like=sku+7").text
         assert client.get(image).status_code == 404
         assert "private" in client.get(image, headers=headers).headers["cache-control"]
-    for public, expected in ((["*"], 200), ([], 404)):
-        with served(own_database, settings.model_copy(update={"public_catalogs": public})) as client:
+    for public, expected, warnings in ((["*"], 200, 0), ([], 404, 1)):
+        with (
+            capture_logs() as log,
+            served(own_database, settings.model_copy(update={"public_catalogs": public})) as client,
+        ):
             assert statuses(client, "/", image, "/?catalog=main") == [expected] * 3
+        assert sum("WINDOWSHOP_WEB_PUBLIC_CATALOGS" in line["event"] for line in log) == warnings
