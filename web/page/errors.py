@@ -6,7 +6,7 @@ from web.http.problems import Problem
 from web.page.formatting import capitalized
 
 _TITLES = {
-    "not-found": "This is not here any more.",
+    "not-found": "There is nothing here.",
     "cursor-outdated": "The results have changed since the last page.",
     "too-large": "This is too large.",
     "invalid": "This cannot be searched for.",

@@ -6,7 +6,7 @@ from db.lifecycle.sizing import HUGE_PAGE, MB, Present, Suitable
 def told(images: int, titles: int, suits: Suitable, server: Present) -> list[str]:
     """Return lines with what suits the catalog, each beside the present value."""
     lines = [
-        f"For {images:,} images and {titles:,} titles, these values suit:",
+        f"For about {images:,} images and {titles:,} titles, these values suit:",
         f"  m {suits.m} and ef_construction {suits.ef_construction}; the HNSW indexes then take "
         f"{_size(suits.index_bytes)}",
         f"  maintenance_work_mem {_size(suits.maintenance_work_mem)} while an index is built "
