@@ -69,6 +69,11 @@ class Settings(EnvironmentSettings):
         description="Password of the gateway role. If it is unset, the first upgrade creates a random password and "
         "keeps it in the database's user mapping.",
     )
+    login_passwords: Path | None = Field(
+        None,
+        description="Folder with a file for each login, such as web_reader, that contains the login's password. `db "
+        "upgrade` gives the logins of a server of your own these passwords.",
+    )
     statement_timeout_ms: int = Field(
         15_000,
         ge=100,

@@ -1,10 +1,13 @@
 """Creates the roles of a site, and gives the logins of its processes passwords."""
 
+from pathlib import Path
+
 import psycopg
 from sqlalchemy import Connection, text
 
 from db.embedded.passwords import random_password
 from db.engine import Database
+from db.errors import SettingsError
 from db.lifecycle.logins import set_password
 from db.roles import LOGINS, Role, Roles
 
@@ -48,11 +51,12 @@ def missing_logins(conn: Connection, roles: Roles) -> set[str]:
     return names - set(found)
 
 
-def give_passwords(conn: Connection, database: Database, created: set[str]) -> None:
+def give_passwords(conn: Connection, database: Database, created: set[str], folder: Path | None) -> None:
     """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
 
-    The embedded server's logins get the passwords of the home. On a server of the site, only logins without a password
-    get one, and the home keeps it if it opens the login. A password that the site has set stays.
+    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password in
+    `folder`. If there is none, only a login without a password gets one, and a password that the site has set stays.
+    The home keeps each password that opens its login.
     """
     names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
     if database.password is not None:
@@ -63,7 +67,14 @@ def give_passwords(conn: Connection, database: Database, created: set[str]) -> N
         return
     if database.kept is None:
         return
+    chosen = {database.roles[role]: password for role, password in _chosen(folder).items()}
     for name in names:
+        if name in chosen:
+            if not _opens(database, name, chosen[name]):
+                with conn.begin():
+                    set_password(conn, name, chosen[name])
+            database.kept.keep(name, chosen[name])
+            continue
         kept = database.kept.find(name)
         if kept is not None and _opens(database, name, kept):
             continue
@@ -74,6 +85,26 @@ def give_passwords(conn: Connection, database: Database, created: set[str]) -> N
             set_password(conn, name, password)
         if _opens(database, name, password):
             database.kept.keep(name, password)
+
+
+def _chosen(folder: Path | None) -> dict[Role, str]:
+    """Return the passwords that the site has chosen for its logins. Raises SettingsError for an unreadable folder."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise SettingsError(f"WINDOWSHOP_LOGIN_PASSWORDS: there is no folder {folder}")
+    chosen: dict[Role, str] = {}
+    for role in LOGINS:
+        path = folder / role
+        if role is Role.GATEWAY or not path.exists():
+            continue
+        try:
+            chosen[role] = path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"WINDOWSHOP_LOGIN_PASSWORDS: {path} cannot be read") from error
+        if not chosen[role]:
+            raise SettingsError(f"WINDOWSHOP_LOGIN_PASSWORDS: {path} is empty")
+    return chosen
 
 
 def _close_groups(conn: Connection, roles: Roles) -> None:

@@ -109,7 +109,7 @@ def migrating(
         with conn.begin():
             created = missing_logins(conn, database.roles)
             extensions = prepare(conn, database.roles)
-        give_passwords(conn, database, created)
+        give_passwords(conn, database, created, settings.login_passwords)
         owner = conn.dialect.identifier_preparer.quote(database.roles.owner)
         conn.execute(text(f"set role {owner}"))
         _search_extensions(conn, extensions)

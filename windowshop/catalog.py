@@ -115,3 +115,16 @@ def _counted(found: "CatalogCounts") -> str:
         f"{found.products:,} products, {found.images:,} images, {found.judgements:,} judgements, "
         f"{found.events:,} events"
     )
+
+
+@app.command()
+def sample() -> None:
+    """Load the sample, 1,242 drawings with made-up prices and availability, into the catalog "sample"."""
+    from db.engine import open_database
+    from db.settings import Settings
+    from loader.sample import CATALOG, load_sample
+    from windowshop.output.progress import progress_bar
+
+    with open_database(Settings.read(), on_progress=say) as database, progress_bar("Loading") as bar:
+        loaded = load_sample(database, catalog=CATALOG, on_progress=bar.update)
+    typer.echo(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")

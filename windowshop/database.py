@@ -148,15 +148,22 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(
+    starter: Annotated[
+        bool, typer.Option("--starter", help="If the site has no model, add the starter model and let it serve.")
+    ] = False,
+) -> None:
     """Bring the schema to this version: extensions, roles, tables, functions, gateway. Safe to run again."""
     from db.engine import open_database
     from db.settings import Settings
     from migrations.upgrade import upgrade as run
+    from windowshop.model import ensure_a_model_serves
 
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
         run(database, settings, say)
+        if starter:
+            ensure_a_model_serves(database, settings)
     typer.echo("The schema is up to date.")
 
 

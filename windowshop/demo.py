@@ -162,24 +162,11 @@ def _serving(database: "Database", given: dict[str, str | int], *, any_port: boo
 
 
 def _prepare(database: "Database", settings: "Settings") -> None:
-    """Upgrade the schema. If no model serves, let the starter model serve, unless the site has only other models."""
-    from db.lifecycle.serving import every_model, serve_model
-    from db.roles import Role
-    from encoder import starter
-    from migrations.model_revisions import NewModel, add_model
     from migrations.upgrade import upgrade
+    from windowshop.model import ensure_a_model_serves
 
     upgrade(database, settings)
-    with database.connect(Role.ANALYST) as conn:
-        models = every_model(conn)
-    if any(model.status == "serving" for model in models):
-        return
-    if not models:
-        say("Adding the starter model (it finds kinds of things well, colours moderately, materials and brands poorly)")
-        add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
-    # The starter model may exist without serving, if an earlier run was killed after it had added the starter model.
-    if not models or starter.NAME in [model.name for model in models]:
-        serve_model(database, starter.NAME)
+    ensure_a_model_serves(database, settings)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from db.lifecycle.promotion import Switched
     from db.lifecycle.status import ModelStatus
     from db.lifecycle.trial import Trial
+    from db.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -274,3 +275,21 @@ def _print_switch(switched: "Switched") -> None:
 
     for line in told(switched):
         typer.echo(line)
+
+
+def ensure_a_model_serves(database: "Database", settings: "Settings") -> None:
+    """If no model serves, let the starter model serve, unless the site has only other models."""
+    from db.lifecycle.serving import every_model, serve_model
+    from encoder import starter
+    from migrations.model_revisions import NewModel, add_model
+
+    with database.connect(Role.ANALYST) as conn:
+        models = every_model(conn)
+    if any(model.status == "serving" for model in models):
+        return
+    if not models:
+        say("Adding the starter model (it finds kinds of things well, colours moderately, materials and brands poorly)")
+        add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
+    # The starter model may exist without serving, if an earlier run was killed after it had added the starter model.
+    if not models or starter.NAME in [model.name for model in models]:
+        serve_model(database, starter.NAME)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from db.engine import Database, open_database
-from db.errors import LoginRefused
+from db.errors import LoginRefused, SettingsError
 from db.kept_logins import KeptLogins
 from db.lifecycle import logins
 from db.roles import LOGINS, Role
@@ -80,6 +81,29 @@ def test_an_upgrade_keeps_a_password_that_the_site_has_set(
     for name in ("tenant_encoder", "tenant_web_reader"):
         own = earlier_site.write.set(username=name, password="of the site")
         assert current_user(Database(own, own, database.roles), Role(name.removeprefix("tenant_"))) == f"{name} {name}"
+
+
+def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
+    earlier_site: Database, settings: Settings, tenants: Tenants, tmp_path: Path
+) -> None:
+    folder = tmp_path / "passwords"
+    folder.mkdir()
+    (folder / "encoder").write_text("first\n")
+    given = settings.model_copy(update={"login_passwords": folder})
+    with opened(earlier_site, settings) as database:
+        for password in ("first", "second"):
+            (folder / "encoder").write_text(f"{password}\n")
+            upgrade(database, given)
+            own = earlier_site.write.set(username="tenant_encoder", password=password)
+            expected = "tenant_encoder tenant_encoder"
+            assert current_user(Database(own, own, database.roles), Role.ENCODER) == expected
+            assert current_user(database, Role.ENCODER) == expected  # the home keeps the password too
+        assert current_user(database, Role.WEB_READER) == "tenant_web_reader tenant_web_reader"  # has no file
+        (folder / "encoder").write_text("\n")
+        with pytest.raises(SettingsError, match="encoder is empty"):
+            upgrade(database, given)
+        with pytest.raises(SettingsError, match="there is no folder"):
+            upgrade(database, settings.model_copy(update={"login_passwords": folder / "elsewhere"}))
 
 
 def test_another_home_and_the_login_of_a_person_get_no_passwords(earlier_site: Database, settings: Settings) -> None:
