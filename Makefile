@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
-.PHONY: demo up test lint wheel soak screenshots bench starter clean
+.PHONY: demo up test deploy-check pin lint wheel soak screenshots bench starter clean
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +21,13 @@ up: $(VENV)/.installed  ## run the database, the encoder, the search page and RE
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run all tests except the soak tests
-	$(BIN)/pytest -m "not soak" --numprocesses 3 --no-loadscope-reorder --reruns 1
+	$(BIN)/pytest -m "not soak and not deploy" --numprocesses 3 --no-loadscope-reorder --reruns 1
+
+deploy-check: $(VENV)/.installed  ## check compose.yaml, the images and the monitoring, and run the commands of compose.yaml
+	$(BIN)/pytest -m "deploy and not soak" tests/deploy
+
+pin: $(VENV)/.installed  ## write the digest of each image into deploy/images.yaml; needs skopeo and the registries
+	$(BIN)/python deploy/pin.py
 
 soak: $(VENV)/.installed  ## run the soak tests, which kill processes and change many rows for minutes
 	$(BIN)/pytest -m soak

@@ -1,0 +1,17 @@
+"""The health check of a container: exits 0 if the process answers 200 at a path.
+
+python health.py web|encoder [/ready]
+"""
+
+import os
+import sys
+from urllib.error import URLError
+from urllib.request import urlopen
+
+PORTS = {"web": "WINDOWSHOP_WEB_PORT", "encoder": "WINDOWSHOP_ENCODER_PORT"}
+
+process, path = sys.argv[1], (*sys.argv[2:], "/health")[0]
+try:
+    urlopen(f"http://127.0.0.1:{os.environ[PORTS[process]]}{path}", timeout=4).close()
+except (URLError, TimeoutError) as error:  # an HTTPError is a URLError
+    sys.exit(f"{process}: {error}")
