@@ -41,9 +41,10 @@ class Database:
     """A database: the address for writing, the address for reading, and the logins of the roles.
 
     With the embedded server, `password` returns the password of a login. Otherwise `password` is None and the addresses
-    in the settings contain the login. If such a login is the administrator of whom the home keeps the logins that
-    `db upgrade` created (`kept`), each role takes its own login. All other connections check that their login has the
-    rights of the role and is no administrator.
+    in the settings contain a login. If an administrator with this address ran `db upgrade` from this home, `kept` finds
+    the logins that the upgrade created, and each role uses its own login. Otherwise each role uses the login of the
+    address. Without the embedded server, every connection of a role checks that its login has the rights of the role
+    and is no administrator.
     """
 
     write: URL
@@ -121,7 +122,7 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Vectors are sent in binary, because sending a vector as text takes most of the time of an answer.
+                # Vectors are sent in binary. If vectors were sent as text, this would take most of an answer's time.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
@@ -229,8 +230,8 @@ where me.rolname = current_user and owner.rolname = %(owner)s and to_regnamespac
 def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None:
     """Raise LoginRefused if the login lacks the rights of `role`, or if it is an administrator.
 
-    A command that reads may have a login that loads. The web service reads only with a login that cannot write, or with
-    the shared login `app` of a site from before the processes had logins.
+    A command that only reads also accepts a login that may load. The web service reads with a login that cannot write.
+    It also accepts the login `app`, with which earlier releases of the web service connected.
     `connection` is psycopg's connection, or SQLAlchemy's wrapper of an asynchronous connection.
     """
     suitable = {Role.ANALYST: [Role.ANALYST, Role.APP], Role.WEB_READER: [Role.ANALYST]}.get(

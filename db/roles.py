@@ -1,8 +1,8 @@
 """Defines the roles of a site. Their names share a prefix, because all databases of a server share its roles.
 
-Rights belong to `owner` and to the groups `analyst` and `app`, which cannot log in. Every process logs in as what it
-is, and only `db upgrade` runs SET ROLE. PostgreSQL lets every role change its own password and the defaults of its own
-sessions. A login is therefore never shared: people have logins of their own, and the web service has two.
+Rights belong to `owner` and to the groups `analyst` and `app`, which cannot log in. Every kind of process has its own
+login, and only `db upgrade` runs SET ROLE. PostgreSQL lets every role change its own password and the defaults of its
+own sessions. A login is therefore never shared: people have logins of their own, and the web service has two.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ class Role(StrEnum):
     ENCODER = "encoder"  # reads the work list and stores vectors
     APP = "app"  # group: loads products and serves web requests
     ANALYST = "analyst"  # group: reads and searches
-    WEB_READER = "web_reader"  # the searches of the web service
-    WEB_WRITER = "web_writer"  # all other statements of the web service
-    LOADER = "loader"  # commands that write
-    CLI = "cli"  # commands that read, on the machine of the administrator
+    WEB_READER = "web_reader"  # runs the searches of the web service
+    WEB_WRITER = "web_writer"  # runs all other statements of the web service
+    LOADER = "loader"  # runs the commands that write
+    CLI = "cli"  # runs the commands that only read, on the administrator's machine
 
     @property
     def login(self) -> "Role":
-        """The login with which a process takes this role."""
+        """The login of a process that needs the rights of this role."""
         return {Role.ANALYST: Role.CLI, Role.APP: Role.LOADER}.get(self, self)
 
 
@@ -36,7 +36,7 @@ class LoginRules:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-# For logins that search. A session can change all of these except temp_file_limit, which only a superuser can set.
+# Settings of logins that search. A session can change all of them except temp_file_limit, which only a superuser sets.
 READING = {
     "default_transaction_read_only": "on",
     "statement_timeout": "60s",
@@ -45,7 +45,7 @@ READING = {
 }
 
 # The shares leave a tenth of the connections to people and to the administrator. The gateway has the most connections,
-# because each session that waits for the vector of a new query has one.
+# because each session that waits for the vector of a new query uses one of them.
 LOGINS = {
     Role.GATEWAY: LoginRules(0.30, settings={"synchronous_commit": "off", "search_path": "pg_catalog"}),
     Role.WEB_READER: LoginRules(0.20, Role.ANALYST, READING),
@@ -54,7 +54,7 @@ LOGINS = {
     Role.LOADER: LoginRules(0.07, Role.APP),
     Role.CLI: LoginRules(0.05, Role.ANALYST, READING),
 }
-PERSONAL_CONNECTIONS = 5  # limit of a person's login, unless the administrator gives another
+PERSONAL_CONNECTIONS = 5  # default limit of connections for a person's login
 PEOPLE = {Role.ANALYST: READING, Role.APP: {}}  # the settings of people's logins, by their group
 
 

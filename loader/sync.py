@@ -94,8 +94,8 @@ class SyncRun:
         with self._conn.begin():
             missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
         inserted = 0 if summary.dry_run else summary.inserted
-        # The number of products before this load. If the sync marks products, missing products that are out of stock
-        # already do not count.
+        # The number of products before this load. A sync that marks products does not count a missing product that was
+        # already out of stock.
         there = missing.to_change + max(0, missing.named - inserted)
         summary.refused = self._refusal(missing.to_change, there)
         changed = 0

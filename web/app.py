@@ -49,8 +49,8 @@ MAX_FORM_PARTS = 20  # a multipart form may have at most this many parts
 
 
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
-    """Returns the ASGI application. It connects to the database at the first request and disconnects when the server
-    stops."""
+    """Returns the ASGI application. The application connects to the database at the first request and disconnects when
+    the server stops."""
     pools = Pools(database, settings)
     thumbnail_pool = ThumbnailPool()
     access = _access(database, settings, pools)
@@ -99,7 +99,8 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         (*ROUTES, *(page.ROUTES if settings.public_page else ())),
         state=state,
         lifespan=[_lifespan],
-        guards=[guard] if needs_keys else [],  # no guard without keys, because Litestar copies the route to run a guard
+        # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
+        guards=[guard] if needs_keys else [],
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,

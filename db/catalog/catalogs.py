@@ -70,10 +70,11 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
 
 
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
-    """Return the catalog that the search page and the command line search if the user names no catalog.
+    """Return the catalog for searches on the search page or the command line that name no catalog.
 
     This is the catalog main, or the first catalog by name if there is no catalog main. A site whose only catalog has
-    another name therefore shows that catalog. With `among`, only these catalogs count. Returns None if there is none.
+    another name therefore shows that catalog. With `among`, only the catalogs in `among` are considered. Returns None
+    if no catalog remains.
     """
     found: str | None = conn.scalar(_DEFAULT, {"main": DEFAULT, "among": None if among is None else list(among)})
     return found

@@ -32,7 +32,7 @@ def test_a_quoted_cell_may_contain_delimiters_and_quotes_and_line_ends():
     assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
 
 
-def test_a_formula_for_a_text_is_read_as_the_text():
+def test_a_formula_that_only_returns_a_text_is_read_as_the_text():
     assert cells(read(b'="00123",Chair,"=""4006381333931"""\n=,"<a href=""x"">",="a"b\n')) == [
         ["00123", "Chair", "4006381333931"],
         ["=", '<a href="x">', '="a"b'],

@@ -1,4 +1,4 @@
-"""An upgrade moves a site with one login to the logins of the processes, and its commands continue to work."""
+"""An upgrade of a site whose processes shared logins gives each process its own login. Commands continue to work."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from tests.migrations.conftest import Tenants
 
 @pytest.fixture
 def earlier_site(tenants: Tenants) -> Database:
-    """Returns an empty database with the roles of a site from before the processes had logins."""
+    """Returns an empty database with the roles of an earlier release, whose roles `app` and `analyst` are logins."""
     for role in ("gateway", "encoder", "app", "analyst"):
         tenants.admin(f"create role tenant_{role} login")
     tenants.admin("create role tenant_owner nologin; alter role tenant_gateway connection limit 50")
@@ -42,7 +42,7 @@ def current_user(database: Database, role: Role) -> str:
         return str(conn.exec_driver_sql("select session_user || ' ' || current_user").scalar())
 
 
-def test_after_an_upgrade_the_processes_of_a_site_with_one_login_have_logins_of_their_own(
+def test_after_an_upgrade_the_processes_of_a_site_with_shared_logins_have_logins_of_their_own(
     earlier_site: Database, settings: Settings
 ) -> None:
     with opened(earlier_site, settings) as database:
@@ -57,7 +57,7 @@ def test_after_an_upgrade_the_processes_of_a_site_with_one_login_have_logins_of_
             faults = [fault for fault in logins.faults(conn, database.roles) if "connections" not in fault]
             limit = conn.exec_driver_sql("select rolconnlimit from pg_roles where rolname = 'tenant_gateway'").scalar()
             assert limit == int(logins.budget(conn, database.roles).usable * LOGINS[Role.GATEWAY].share)
-    # The people of the site may still log in with the shared login, until the administrator has given them logins.
+    # People may log in with the shared logins until the administrator has given each person a login.
     assert [fault.split(",")[0] for fault in faults] == [
         "tenant_analyst may log in",
         "tenant_app may log in",
@@ -106,7 +106,9 @@ def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
             upgrade(database, settings.model_copy(update={"login_passwords": folder / "elsewhere"}))
 
 
-def test_another_home_and_the_login_of_a_person_get_no_passwords(earlier_site: Database, settings: Settings) -> None:
+def test_the_passwords_are_kept_only_in_the_home_and_for_the_administrator_of_the_upgrade(
+    earlier_site: Database, settings: Settings
+) -> None:
     with opened(earlier_site, settings) as database:
         upgrade(database, settings)
     elsewhere = settings.model_copy(update={"home": settings.home / "elsewhere"})

@@ -128,8 +128,9 @@ def observer(databases: Databases, database: Database) -> Iterator[Session]:
 
 @pytest.fixture(params=[Role.ANALYST, None], ids=["analyst", "administrator"])
 def session(request: pytest.FixtureRequest, database: Database, observer: Session) -> Iterator[Session]:
-    """Yields a session of one role. After the test, the fixture compares the settings of the session with those before
-    the test. Then it commits, so that an injected change would be visible, and compares the states of the database."""
+    """Yields a session of one role. After the test, the fixture checks that the settings of the session have not
+    changed. Then it commits, so that an injected change would be visible, and checks that the state of the database has
+    not changed."""
     before = observer.execute(STATE).fetchone()
     url = database.url(request.param).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as conn:

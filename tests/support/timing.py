@@ -7,8 +7,8 @@ ATTEMPTS = 5
 
 
 def quickest(limit: float, action: Callable[[], object]) -> float:
-    """Returns the duration of the quickest of at most five runs of the action, in seconds. A run of less
-    than `limit` seconds is the last run. A busy machine delays some runs, but a wait in the code delays every run."""
+    """Runs the action up to five times, until a run takes less than `limit` seconds. Returns the duration of the
+    quickest run, in seconds. A busy machine delays some runs, but a wait in the code delays every run."""
     durations = []
     for _ in range(ATTEMPTS):
         started = time.perf_counter()

@@ -37,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **more)
         self._refuse_early = refuse_early
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.transport = CoalescingTransport(transport)  # type: ignore[assignment]  # delegates all other methods
         self._idle_since = self.loop.time()

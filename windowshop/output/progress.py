@@ -60,7 +60,8 @@ def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Shows a line about an activity. On a terminal, a spinner and the elapsed time follow until the context ends."""
+    """Shows `what`, the activity in progress. On a terminal, a spinner and the elapsed time stand beside it until the
+    context ends."""
     console = Console(stderr=True)
     if not console.is_terminal:
         say(what)

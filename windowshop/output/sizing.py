@@ -4,7 +4,7 @@ from db.lifecycle.sizing import HUGE_PAGE, MB, Present, Suitable
 
 
 def told(images: int, titles: int, suits: Suitable, server: Present) -> list[str]:
-    """Return lines with what suits the catalog, each beside the present value."""
+    """Return lines with the suitable values for the catalog. The present values stand beside them."""
     lines = [
         f"For about {images:,} images and {titles:,} titles, these values suit:",
         f"  m {suits.m} and ef_construction {suits.ef_construction}; the HNSW indexes then take "

@@ -1,6 +1,7 @@
--- Returns the unfinished run of a calibration with these arguments (`resumed` is true), or begins a new run and deletes
--- any other. A run is continued only if it measures the same: the same model, index and revision of the schema, about
--- the same number of products, and not longer than a day. Only one session calibrates at a time.
+-- Returns the unfinished run of a calibration with these arguments (`resumed` is true). Otherwise deletes every
+-- unfinished run and begins a new run. A run is continued only if the model, the index and the revision of the schema
+-- are still the same, the number of products is about the same, and the run began less than a day ago. Only one session
+-- calibrates at a time.
 --
 -- A new run needs current statistics. p_analyze says whether all tables are analyzed, or only tables that were never
 -- analyzed.
@@ -28,7 +29,7 @@ begin
     exception when lock_not_available then
         in_use := true;
     end;
-    -- Between two steps, the session of a caller is connected.
+    -- Between two steps, the calibrating session holds no lock, but it is still connected.
     if in_use or exists (
         select from shop_private.calibration_run r
         join pg_stat_activity a on a.pid = r.session and a.pid <> pg_backend_pid()

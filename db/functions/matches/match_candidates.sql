@@ -1,5 +1,5 @@
 -- Returns pairs of products that may be the same, with their distances. Product a meets p_mine, and product b meets
--- p_theirs; both are conditions on p (shop.product). A product b is a candidate for a in three cases:
+-- p_theirs; both are SQL conditions on a row p of shop.product. A product b is a candidate for a in three cases:
 --   (1) b is one of the p_k products nearest to a by first image, at a distance of at most p_image;
 --   (2) b is one of the p_k products nearest to a by title, at a distance of at most p_title;
 --   (3) b is one of at most p_k products whose first image has the same perceptual hash as the first image of a.

@@ -1,5 +1,4 @@
-"""Reads Medusa's product export, of version 1 or 2. Each row is a variant, and repeats the cells of the product that it
-belongs to."""
+"""Reads Medusa's product export, of version 1 or 2. Each row is a variant, and repeats the cells of its product."""
 
 import re
 from collections.abc import Iterator

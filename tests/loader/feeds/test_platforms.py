@@ -1,5 +1,5 @@
-"""Each export of a shop platform gives the expected products. The exports were written by hand after the platforms'
-public lists of columns."""
+"""Each export of a shop platform gives the expected products. The exports were written by hand. Their columns come from
+the lists that the platforms publish."""
 
 from functools import cache
 from pathlib import Path

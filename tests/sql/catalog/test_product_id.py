@@ -44,7 +44,7 @@ def test_the_function_product_id_is_immutable_strict_and_parallel_safe(shop: "Sh
     assert tuple(row) == ("i", True, "s")
 
 
-def test_product_vector_returns_the_vector_of_a_sku_or_says_why_there_is_none(shop: "Shop") -> None:
+def test_product_vector_returns_the_vector_of_a_sku_or_an_error_with_the_reason(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.encode_all()
     assert shop.value("select shop.product_vector('a') = image_embedding from shop.searchable where sku = 'a'")

@@ -81,7 +81,7 @@ def test_an_unknown_model_is_refused(two_models: "Shop") -> None:
 
 def test_switching_to_the_serving_model_changes_nothing(two_models: "Shop") -> None:
     fill(two_models)
-    serve_model(two_models.database, "toy")  # a model that serves already needs no running encoder
+    serve_model(two_models.database, "toy")  # no encoder runs, but the model is already serving
     assert served(two_models) == (["toy"], 24)
 
 

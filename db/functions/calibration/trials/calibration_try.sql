@@ -1,8 +1,8 @@
 -- Runs the image leg through the HNSW index once for each query of a run, and returns the recall and the cost (see
 -- calibration_finish). If p_ef_search is not null, the searches use this ef_search and have no filter. Otherwise, they
 -- use p_stop_margin, and their filter is condition number p_condition of calibration_conditions. p_step describes the
--- trial and is its name in calibration_list. The function returns null if p_until ends the trial early; a later call
--- then continues the trial.
+-- trial and is its name in calibration_list. If the time p_until comes before the trial is complete, the function
+-- returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
     p_stop_margin double precision, p_index regclass, p_until timestamptz

@@ -6,13 +6,13 @@
 -- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a
 -- catalog of any size about a hundred unrelated products reach the floor by chance.
 --
--- Therefore some products reach the floor even if the query is a text without meaning. A query that is only a text has
--- floors only if the text is recognised. There are two cases:
---   (1) a product has one of the text's words. The caller then passes p_known = true. The caller passes the same value
---       for a query with an image or a product;
+-- Therefore some products reach the floor even if the query is a text without meaning. For this reason, a query that is
+-- only a text has floors only if the text is recognised. A text is recognised in two cases:
+--   (1) a product has one of the text's words. The caller then passes p_known = true;
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       typical_deviation, the deviation for the catalog's titles, because similarities to a text without meaning vary
 --       less.
+-- For a query with an image or a product, the caller always passes p_known = true.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
 -- product with a vector passes.
