@@ -43,7 +43,7 @@ Port = Annotated[
 
 
 def demo(
-    serve: Annotated[bool, typer.Option(help="In the end, serve the search page until Ctrl-C.")] = True,
+    serve: Annotated[bool, typer.Option(help="At the end, serve the search page until Ctrl-C.")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the database running after the demo.")] = False,
     host: Host = None,
     port: Port = None,

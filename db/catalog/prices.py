@@ -28,7 +28,7 @@ _NUMBER = re.compile(
 _INVISIBLE = "\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069\ufeff\u00ad"
 _APOSTROPHES = "\u2019\u2018\u02bc\u00b4`\u066c\u060c\u2e41\uff07"
 _ARABIC_DECIMAL = "\u066b"
-_EITHER = "?"  # stands for a mark before three digits that may separate decimals or thousands
+_EITHER = "?"  # stands for a dot or comma before three digits, which may be decimals or thousands
 
 
 class AmbiguousPrice(ValueError):
@@ -155,7 +155,7 @@ class DecimalMarks:
 class _Evidence(NamedTuple):
     decimals: set[str]  # marks that separate decimals in some price
     thousands: set[str]  # marks that separate thousands in some price
-    doubtful: set[str]  # marks before three digits of which the last is not 0; such digits are rarely decimals
+    doubtful: set[str]  # marks before three digits that do not end in 0; three such digits are rarely decimals
 
     def decimal_mark(self) -> str | None:
         marks = self.decimals - self.thousands - self.doubtful

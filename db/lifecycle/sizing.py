@@ -16,7 +16,8 @@ HUGE_PAGE = 2 * MB
 # neighbor search using HNSW graphs", 2018). pgvector refuses an ef_construction below 2 m.
 PARAMETERS = ((500_000, 16, 64), (2_000_000, 24, 128), (None, 32, 200))
 
-# A table with fewer rows is counted, because the estimate for a table without statistics can be seven times too large.
+# The rows of a table are counted up to this number. Larger numbers are estimates, and the estimate for a table without
+# statistics can be seven times too large.
 COUNTED = 100_000
 
 HUGE_FROM = 2048 * MB  # page tables of 4 kB pages take 1/512 of shared_buffers in every process: 4 MB for 2 GB
@@ -24,12 +25,12 @@ HUGE_FROM = 2048 * MB  # page tables of 4 kB pages take 1/512 of shared_buffers 
 
 @dataclass(frozen=True, slots=True)
 class Suitable:
-    """What suits the catalog. Sizes are in bytes."""
+    """The index parameters and server settings that suit the catalog. Sizes are in bytes."""
 
     m: int
     ef_construction: int
     index_bytes: int  # both HNSW indexes of a model
-    maintenance_work_mem: int  # holds the graph of the larger index while it is built
+    maintenance_work_mem: int  # holds the graph of the larger index during its build
     shared_buffers: int  # holds both indexes
     huge_pages: int | None  # number of huge pages of 2 MB for the shared memory; None: not worthwhile
 
@@ -44,7 +45,7 @@ class Present:
 
 
 def suitable(images: int, titles: int, dimension: int) -> Suitable:
-    """Return what suits a model of this dimension with this number of images and titles."""
+    """Return the values that suit a model of this dimension with these numbers of images and titles."""
     larger = max(images, titles)
     m, ef_construction = next((m, ef) for most, m, ef in PARAMETERS if most is None or larger <= most)
     index_bytes = sum(_index_bytes(vectors, dimension, m) for vectors in (images, titles))

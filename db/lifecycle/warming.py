@@ -64,8 +64,9 @@ def warm(
 ) -> Warmed:
     """Read the relations of search into memory, the most needed first. `stop` ends the work after the present part.
 
-    Relations that would exceed effective_cache_size are left out, because reading them would evict the others. The
-    pages go into shared_buffers if all fit there, and otherwise into the cache of the operating system.
+    A relation that no longer fits into effective_cache_size is not read, because its pages would evict those of the
+    other relations. If all pages fit into shared_buffers, they are read into shared_buffers, and otherwise into the
+    cache of the operating system.
     """
     with database.connect(role, read=True) as connection:
         conn = connection.execution_options(isolation_level="AUTOCOMMIT")

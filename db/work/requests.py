@@ -1,4 +1,5 @@
-"""Serves the queue of query texts and images for an encoder. `db/functions/queries/` has the functions that queue them.
+"""Reads the queue of query texts and images for an encoder, and stores the answers. `db/functions/queries/` has the
+functions that put texts and images into the queue.
 
 This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
 trip adds to the latency of a new query. Its functions raise psycopg's errors, which `db.engine.translated` translates.

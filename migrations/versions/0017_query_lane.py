@@ -1,4 +1,4 @@
-"""Encoders report in a table that they answer queries, because every role may take an advisory lock."""
+"""Encoders report in a table that they answer queries. An advisory lock would be no proof: every role may take one."""
 
 import sqlalchemy as sa
 from alembic import op

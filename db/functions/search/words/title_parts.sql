@@ -4,11 +4,11 @@
 --   - in another query in German or Dutch, words of at least @compound_min_letters@ letters, which may be parts of
 --     longer words. A word is cut to its stem if the stem has at least @compound_min_letters@ letters.
 --
--- The three results are SQL texts. every_part is true for a product with all words of the query: the words above in the
--- title, and shorter words in the keywords. any_part is true for a product with at least one of the words above in the
--- title. In a query of stop words only, any_part requires all words. `score` is the number of these words that the
--- title has. any_part and `score` are null if no word is to be looked up. The function has no SET clause: keyword_leg
--- calls it under its own settings.
+-- Call these words the title words. The three results are SQL texts. every_part is true for a product with all words of
+-- the query: the title words in its title, and shorter words in its keywords. any_part is true for a product with at
+-- least one title word in its title. In a query of stop words only, any_part requires all words. `score` is the number
+-- of title words that the title has. any_part and `score` are null if the query has no title words. The function has no
+-- SET clause, because keyword_leg calls the function and already has the settings.
 create or replace function shop_private.title_parts(
     p_words text[], p_language regconfig, p_stop_words boolean,
     out any_part text, out every_part text, out score text
