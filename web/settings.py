@@ -92,7 +92,7 @@ class WebSettings(EnvironmentSettings):
     attributes: Annotated[list[str], NoDecode] = Field(
         ["*"],
         description="Names of the attributes that REST shows, separated by commas, such as glaze,weight. `*`: all. "
-        "Filters and facets of REST cannot read the others.",
+        "Filters and facets of REST cannot read other attributes.",
     )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
 

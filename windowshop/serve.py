@@ -74,8 +74,8 @@ def create(
         typer.Option(
             "--filter",
             metavar="JSON",
-            help='A filter that every product which the key reads meets, such as \'{"brand": "Acme"}\'. Only for the '
-            "scope search.",
+            help='A filter, such as \'{"brand": "Acme"}\'. The key reads only products that pass the filter. Only for '
+            "the scope search.",
         ),
     ] = None,
     expires: Annotated[

@@ -25,7 +25,7 @@ def _grey(image: Image.Image) -> Image.Image:
     import numpy as np  # imported here: the import takes 0.1 s, and a thumbnail rarely needs it
 
     tones = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    # The tone of white follows from the brightest tone. A 16-bit image always has the same white.
+    # White is the smallest of these values that no tone exceeds. So white is 65535 in every 16-bit image.
     ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [65535.0, 2.0**31 - 1]
     brightest = float(tones.max(initial=0.0))
     white = next((each for each in ranges if brightest <= each), brightest)

@@ -31,7 +31,7 @@ api_key = Table(
         comment="search; write, which includes search; or admin, which includes both",
     ),
     Column("catalogs", ARRAY(Text), comment="the catalogs that the key allows; null: all"),
-    Column("filter", JSONB, comment="filter that every product which the key reads meets; null: all products"),
+    Column("filter", JSONB, comment="filter; the key reads only products that pass it; null: all products"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("expires_at", DateTime(timezone=True), comment="when the key stops working; null: never"),
     Column("last_used_at", DateTime(timezone=True), comment="when the key was last used, to the minute"),

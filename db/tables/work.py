@@ -77,7 +77,7 @@ work = Table(
     Column(
         "batch_limit",
         SmallInteger,
-        comment="largest number of items in the next batch of this item; 1: the item is tried alone; null: no limit",
+        comment="largest size of the next batch that contains the item; 1: the item is tried alone; null: no limit",
     ),
     Column(
         "batch_size", SmallInteger, comment="number of items in the batch that a worker encodes; null outside a batch"
@@ -87,7 +87,7 @@ work = Table(
         SmallInteger,
         nullable=False,
         server_default="0",
-        comment="number of attempts alone, plus number of failures in a batch",
+        comment="number of attempts with the item alone, plus number of batches in which the item failed",
     ),
     Column("due_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("worker_id", Uuid),
@@ -133,10 +133,12 @@ fetch_host = Table(
     metadata,
     Column("host", Text, comment="name and port of the host, or scheme and bucket of an object store"),
     Column("answered_at", DateTime(timezone=True), comment="when an encoder last recorded an answer; null: never"),
-    Column("failures", Integer, nullable=False, server_default="0", comment="failures in a row, except during a pause"),
+    Column(
+        "failures", Integer, nullable=False, server_default="0", comment="failures in a row, not counted during a pause"
+    ),
     Column("failing_since", DateTime(timezone=True), comment="the first failure after the last answer"),
     Column("paused_until", DateTime(timezone=True), comment="no worker fetches an image before this time"),
-    Column("probed_until", DateTime(timezone=True), comment="until then, only one image of the host is fetched"),
+    Column("probed_until", DateTime(timezone=True), comment="until this time, only one image is fetched"),
     Column("error", Text, comment="why the last fetch failed"),
     PrimaryKeyConstraint("host"),
     schema=PRIVATE,

@@ -162,7 +162,7 @@ def _raw(json: str | None) -> msgspec.Raw | None:
 
 
 def _skus_of(inputs: Sequence[Input] | None) -> list[str]:
-    """Returns the SKUs of the products that a search is given as inputs."""
+    """Returns the SKUs in the inputs of a search."""
     return [] if inputs is None else [one.sku for one in inputs if one.sku is not None]
 
 

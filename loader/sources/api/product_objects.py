@@ -1,5 +1,5 @@
-"""Reads the products in the objects of a JSON file. A platform's API may have written an object, and an object may have
-variants."""
+"""Reads products from the objects of a JSON file. The objects may have the form of a platform's API, and an object may
+have variants."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -32,7 +32,7 @@ def platform_of(records: Iterable[Mapping[str, Any]], mapping: FieldColumns) -> 
 
 
 class ProductObjects:
-    """`read` yields the objects of the file from its start. The function is called several times."""
+    """The products of a file. Each call of `read` yields the objects of the file from its start."""
 
     def __init__(self, read: Callable[[], Iterator[Found]], mapping: FieldColumns) -> None:
         self._read: Callable[[], Iterator[Found]] = read

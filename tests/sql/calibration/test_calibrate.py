@@ -92,7 +92,7 @@ def test_a_missed_target_recall_keeps_the_cheapest_setting_with_nearly_the_best_
     assert {row.route for row in rows} == {"hnsw"}
 
 
-def test_searches_use_an_index_that_cannot_reach_the_target_and_say_what_would_reach_it(large: Database) -> None:
+def test_searches_use_an_index_that_misses_the_target_and_their_advice_names_a_better_index(large: Database) -> None:
     """Searches with a filter then examine at most three times as many rows as with an index that reaches the target."""
     nearest = "select * from shop.explain_search('bag', title_weight => 0, keyword_weight => 0) where step = 'image'"
     with large.connect(None) as admin:  # one transaction, so that the test leaves the index as it was
@@ -145,7 +145,7 @@ def examined_with_filters(conn: Connection) -> int:
     ("condition", "parts"),
     [
         ("p.product_type = 'rare'", [True]),  # ten products, so the index finds fewer than k of them near a query
-        ("p.price < 16", [False, True, True]),  # 300 queries are more than one part of the comparison
+        ("p.price < 16", [False, True, True]),  # one call compares only a part of 300 queries
     ],
 )
 def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products(

@@ -1,10 +1,11 @@
--- Finds a bound for each query of a run, in calibration_list as step 'bounds'. Within this cosine distance, k products
--- besides the query's own product meet p_condition, a condition on p (shop.product). Returns whether all bounds are
--- found; if not, a later call continues. p_table stores the image vectors.
+-- Finds a bound for each query of a run, and stores the bounds in calibration_list as step 'bounds'. A bound is a
+-- cosine distance to the query. At least k products besides the query's own product meet p_condition within the bound.
+-- p_condition is an SQL condition on a row p of shop.product. p_table stores the image vectors. Returns whether all
+-- bounds are found; if not, a later call continues.
 --
--- A bound is the distance of a match which the HNSW index finds, so all nearer matches lie within it. If the index
--- finds too few matches, for example because products have many images, the function compares all products that meet
--- the condition. The bound is 2, the largest cosine distance, if too few products meet the condition.
+-- A bound is the distance of a match that the HNSW index found, so the index can only make a bound too large. If the
+-- index finds too few matches, for example because products have many images, the function compares all products that
+-- meet the condition. If too few products meet the condition, the bound is 2, the largest cosine distance.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.calibration_bounds(
@@ -18,7 +19,7 @@ set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = @max_ef_search@
 as $$
 declare
-    matches constant integer := p_run.k + 1;  -- one of them may be the query's own product
+    matches constant integer := p_run.k + 1;  -- one match may be the query's own product
     bound double precision;
 begin
     for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = 'bounds')
