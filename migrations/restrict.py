@@ -1,13 +1,13 @@
-"""Takes from PUBLIC the rights of a server that no role of Windowshop needs.
+"""Revokes from PUBLIC the rights that no role of Windowshop needs.
 
-Only a superuser may do this. For any other login nothing is changed, and SECURITY.md names the statements for an
-administrator. If the database has large objects, another program uses them, and their functions stay open.
+Only a superuser may revoke these rights. For any other login nothing is changed, and SECURITY.md names the statements
+for an administrator. If the database has large objects, another program uses them, so PUBLIC keeps their functions.
 """
 
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-OTHER_DATABASES = ("postgres", "template1")  # of the embedded server, which has no other database
+OTHER_DATABASES = ("postgres", "template1")  # the databases of the embedded server beside Windowshop's database
 
 _LARGE_OBJECTS = text(
     "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'pg_catalog'::regnamespace "
@@ -23,7 +23,7 @@ _OPEN_DATABASES = text(
 
 
 def restrict(conn: Connection, *, is_embedded: bool) -> None:
-    """Restrict PUBLIC, in the transaction of an administrator's connection. Idempotent."""
+    """Revoke the rights in the transaction of an administrator's connection. A second call changes nothing."""
     if not conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")):
         return
     functions = conn.scalars(_LARGE_OBJECTS).all()

@@ -64,7 +64,7 @@ SEARCH = (
         "leg_depth_min", 50, "products", "least depth of a leg, so that fusion can also reorder products for a small k"
     ),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
-    Constant("compare_limit", 20_000, "matches", "largest number of matches that a leg compares off the route 'exact'"),
+    Constant("compare_limit", 20_000, "matches", "largest number that a leg compares, except on the route 'exact'"),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
@@ -77,7 +77,7 @@ SEARCH = (
         "products",
         "size of the sample that estimates the number of matches; the sample takes less than 1 ms",
     ),
-    Constant("sample_deviation", 1.5, "", "three standard deviations of a count's square root; one deviation is 0.5"),
+    Constant("sample_deviation", 1.5, "", "three deviations of the square root of a count; one deviation is 0.5"),
     Constant(
         "max_images_per_product", 100, "images", "largest number of rows per product that the first scan of a leg reads"
     ),
@@ -109,7 +109,7 @@ SEARCH = (
         "us per candidate",
         "time of a candidate of the index, before a calibration: for 512 half-precision numbers on one core",
     ),
-    Constant("default_rrf_k", 60, "ranks", "rrf_k until one is fitted, from Cormack, Clarke and Buettcher (2009)"),
+    Constant("default_rrf_k", 60, "ranks", "rrf_k until a fit, from Cormack, Clarke and Buettcher (2009)"),
     Constant("max_ef_search", 1000, "candidates", "largest hnsw.ef_search that pgvector allows"),
     Constant(
         "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples; limits the visited tuples, not the returned tuples"
@@ -160,7 +160,7 @@ SEARCH = (
     Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
     Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
     Constant("start_sample", 1000, "matches", "size of the sample from which starts under a far filter are chosen"),
-    Constant("start_sample_most", 20_000, "products", "largest number of products that are read for such a sample"),
+    Constant("start_sample_most", 20_000, "products", "largest number of products that are read for this sample"),
     Constant("shift", 0.85, "x direction", "shifts the query to the matches; half of the walk's candidates then match"),
     Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
     Constant("shift_matches", 10, "matches", "number of nearest matches whose mean the query is shifted to"),
@@ -203,11 +203,11 @@ SEARCH = (
         "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
     Constant(
-        "keyword_common", 500, "products", "a word that more products contain only ranks products and selects none"
+        "keyword_common", 500, "products", "a word that is in more products selects no products; it only ranks products"
     ),
     Constant("keyword_most_read", 3000, "products", "largest number of products that a branch of the leg reads"),
-    Constant("keyword_most_listed", 100_000, "products", "largest number of products of a word that are intersected"),
-    Constant("keyword_margin", 5, "x keyword_common", "largest expected number that is looked up; words correlate"),
+    Constant("keyword_most_listed", 100_000, "products", "largest number of products with the rarest looked-up word"),
+    Constant("keyword_margin", 5, "x keyword_common", "largest expected number of products with all looked-up words"),
     Constant(
         "keyword_max_words",
         32,
@@ -260,7 +260,7 @@ BROWSING = (
 )
 
 QUERIES = (
-    Constant("gateway_max_requests", 1000, "requests", "a new request is refused with WS004 while this number wait"),
+    Constant("gateway_max_requests", 1000, "requests", "largest number of waiting requests; WS004 refuses a new one"),
 )
 
 CALIBRATION = (
@@ -281,10 +281,10 @@ CALIBRATION = (
     ),
     Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
     Constant(
-        "calibration_comparisons", 5_000_000, "comparisons", "a part of the exact search; it takes about a second"
+        "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"
     ),
-    Constant("calibration_growth", 1.1, "x products", "an interrupted run ends if the catalog changed more than this"),
-    Constant("calibration_knee", 0.005, "recall", "if no setting is enough, a cheaper one may miss this much more"),
+    Constant("calibration_growth", 1.1, "x products", "largest change of the catalog for which a run is continued"),
+    Constant("calibration_knee", 0.005, "recall", "if no setting reaches the target, largest gap to the best recall"),
     Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
     Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),
     Constant("calibration_index_products", 2000, "products", "the index of a smaller catalog is not measured"),
@@ -302,7 +302,7 @@ MATCHES = (
         "up to this number of products are compared one by one, without an index",
     ),
     Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
-    Constant("match_shared_images", 50, "products", "an image that more products show is a placeholder"),
+    Constant("match_shared_images", 50, "products", "an image that more products have is a placeholder"),
     Constant(
         "match_phash_min_bits",
         16,

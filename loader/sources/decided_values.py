@@ -20,7 +20,7 @@ OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # f
 
 
 class _Notation:
-    """How the file writes prices and dates."""
+    """The notation of prices and dates in the file."""
 
     def __init__(self, rows: Iterator[RawProduct | Reject]) -> None:
         self.marks = DecimalMarks()

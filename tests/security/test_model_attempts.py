@@ -1,4 +1,4 @@
-"""A model's folder with a pickle, or with names of code or weights outside itself, is refused before it is opened.
+"""A model's folder is refused before a file is loaded if it has a pickle, or names code or weights outside the folder.
 
 A new attempt is a row: the file, its content, and the words of the refusal.
 """

@@ -1,5 +1,5 @@
 -- Raises an error if a request has a number that is out of range, an unknown route or an unknown cut. The function has
--- no SET clause: run_search calls it under its own settings.
+-- no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$

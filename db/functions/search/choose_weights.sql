@@ -4,7 +4,7 @@
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
--- computes the depth. The function has no SET clause: run_search calls it under its own settings.
+-- computes the depth. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

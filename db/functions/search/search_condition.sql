@@ -1,5 +1,5 @@
--- Returns the condition on p (shop.product) for a request's catalog and filter. The function has no SET clause:
--- run_search calls it under its own settings.
+-- Returns the condition on p (shop.product) for a request's catalog and filter. The function has no SET clause, because
+-- it runs under the settings of run_search.
 create or replace function shop_private.search_condition(p_request shop_private.search_request)
 returns text
 language plpgsql stable as $$

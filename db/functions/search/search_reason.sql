@@ -1,7 +1,7 @@
 -- Returns an explanation, as a text for people, for two kinds of runs, and null for all other runs:
 --   (1) runs with an incomplete ranking: only keywords were searched, or matching products are not encoded;
 --   (2) runs in which a leg compared all matches after an index scan.
--- The function has no SET clause: shop.search calls it under its own settings.
+-- The function has no SET clause, because it runs under the settings of shop.search.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)
 returns text
 language plpgsql immutable as $$

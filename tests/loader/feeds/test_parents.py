@@ -97,7 +97,7 @@ def test_values_of_a_product_become_attributes_of_its_variants(
     for row in rows:
         assert isinstance(row, RawProduct)
         assert {key: row.attributes.get(key) for key in expected} == expected
-        assert row.fields.get("gtin") in (None, "036000291469")  # the GTIN of the product is not that of a variant
+        assert row.fields.get("gtin") in (None, "036000291469")  # no variant has the product's GTIN
         assert row.fields.get("mpn") != "M-30"
 
 

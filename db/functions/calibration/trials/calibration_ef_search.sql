@@ -4,8 +4,8 @@
 -- value that is the default for this number of vectors (p_default).
 --
 -- `recall` is the mean recall@k of the queries with the chosen value. `measured` lists, for each value tried, the
--- recall and the time of a search in milliseconds; the last entry is the chosen value. All are null if p_until ends a
--- trial.
+-- recall and the time of a search in milliseconds; the last entry is the chosen value. All three results are null if
+-- the time p_until comes before a trial is complete.
 create or replace function shop_private.calibration_ef_search(
     p_run shop_private.calibration_run, p_default double precision, p_index regclass, p_until timestamptz,
     out ef_search integer, out recall double precision, out measured jsonb

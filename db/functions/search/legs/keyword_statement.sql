@@ -11,7 +11,7 @@
 --   $9   the points of a product that has every word
 --   $10  a query for the codes as typed, or null; a product that matches this query gets 1 point more
 --   $11  the keys of the brands in the text
---   $12  a query for any word that is not in a brand; if p_by_brand is true, a product of a brand of $11 must match it
+--   $12  a query for any word that is not in a brand; if p_by_brand is true, products of a brand of $11 must match $12
 --   $13  the factor of the rank of a product that has no selecting word; used if p_weighted is true
 --
 -- If p_in_matches is true, the statement looks for the words in the products of $6 only. Otherwise the statement reads

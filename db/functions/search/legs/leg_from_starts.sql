@@ -5,10 +5,10 @@
 -- products of a mix, or in a neighbourhood of the query that the filter excludes. Each further walk therefore searches
 -- near a start. The start is first moved towards the query: @start_pull@ times the query's vector is added to it. In
 -- the first round, the starts of a mix are p_starts, which are its inputs with a positive weight. Under a filter that
--- excludes the query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null.
--- The first round then walks to the shifted query (see shifted_query), too. In later rounds, the starts are the nearest
--- products found so far, one product for each region (see next_starts). The rounds end after round @start_rounds@, or
--- earlier after a round that does not change the nearest p_k products.
+-- excludes the query's neighbourhood, p_sampled lists sampled products that match, nearest first, and a walk to the
+-- shifted query comes before the first round (see shifted_query). Otherwise p_sampled is null. In later rounds, the
+-- starts are the nearest products found so far, one product for each region (see next_starts). The rounds end after
+-- round @start_rounds@, or earlier after a round that does not change the nearest p_k products.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(

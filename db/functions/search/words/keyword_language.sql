@@ -1,5 +1,5 @@
 -- Returns the text search configuration of a catalog, or english if the catalog is unknown. The function has no SET
--- clause: keyword_leg calls it under its own settings.
+-- clause, because it runs under the settings of keyword_leg.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$

@@ -14,7 +14,7 @@
 --   as_typed         matches a product that has the parts of every code together; null without a code of several parts
 --   plain_words      the words that are not parts of codes, as typed but without accents
 --   only_stop_words  whether all plain words are stop words and the text has no code
--- The function has no SET clause: its callers run it under their own settings.
+-- The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.keyword_query(
     p_text text, p_language regconfig,
     out words text[], out terms text[], out required text[], out every_word tsquery, out any_word tsquery,

@@ -1,5 +1,5 @@
 -- Returns the words of a query's text that are looked up in products. The words are stemmed. Stop words are not
--- returned. The function has no SET clause: its callers run it under their own settings.
+-- returned. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.query_words(p_text text, p_language regconfig)
 returns text[]
 language plpgsql immutable as $$
