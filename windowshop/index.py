@@ -54,9 +54,10 @@ def status(as_json: AsJson = False) -> None:
 
 
 def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str]:
-    """Return lines that say what suits the catalog, for a model of this dimension or else the serving model.
+    """Return lines with the index parameters and server settings that suit the catalog.
 
-    There are no lines while no model is serving.
+    The lines are for a model of this dimension. Without a dimension, they are for the serving model, and there are no
+    lines if no model is serving.
     """
     from db.lifecycle import sizing
     from db.lifecycle.serving import every_model
@@ -75,7 +76,7 @@ def build() -> None:
     """Build the indexes that were deferred while tables were filled. Searches and loads continue during the build.
 
     "windowshop load" and "windowshop encode" build the indexes that they deferred. Run this command if a load or an
-    encoder was killed before it built them. An index that an interrupted build left invalid is built again.
+    encoder was killed before it built its indexes. An index that an interrupted build left invalid is built again.
     """
     from db.engine import open_database
     from db.lifecycle import deferred_indexes

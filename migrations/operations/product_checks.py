@@ -18,7 +18,7 @@ CHECKS = {
     "product_depth_check": "not jsonb_path_exists(attributes, '$.**{21}')",
     "product_address_check": f"link !~* '{OTHER_SCHEME}' and image_link !~* '{OTHER_SCHEME}'",
 }
-CORRECTIONS = {  # what is corrected, and the statement
+CORRECTIONS = {  # the name of the corrected values in progress reports: the statement that corrects them
     "links of products": f"update shop.product set link = null where link ~* '{OTHER_SCHEME}'",
     "image links of products": f"update shop.product set image_link = null where image_link ~* '{OTHER_SCHEME}'",
     "products with deep attributes": (

@@ -1,4 +1,4 @@
-"""Adds keys of identifiers and brands with their indexes, by which a search finds the products that its text names."""
+"""Adds keys of identifiers and brands, with indexes. By the keys, a search finds the products that a text names."""
 
 from alembic import op
 
@@ -72,7 +72,7 @@ def upgrade() -> None:
     # transaction. From revision 0011 on, the functions of the previous version would fail, so no transaction may end
     # before the end of the upgrade.
     op.add_offer_columns()
-    op.add_product_checks()  # for the same reason, of revision 0018
+    op.add_product_checks()  # Revision 0018 adds these constraints. They are added here for the same reason.
     op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
     op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions

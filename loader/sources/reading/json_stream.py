@@ -13,7 +13,7 @@ from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 
 PIECE = 256 * 1024  # this many bytes are read at a time
 DEEPEST = 20  # a list that is nested deeper than this many levels is not found
-MOST_NAMES = 10_000  # names that are remembered of an object outside the lists, to find a repeated name
+MOST_NAMES = 10_000  # to find a repeated name, this many names of an object outside the lists are remembered
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
