@@ -24,7 +24,7 @@ class ApiKey:
     name: str
     scopes: list[str]
     catalogs: list[str] | None = None  # None: all catalogs
-    filter: dict[str, Any] | None = None  # every product that the key reads meets this filter; None: all products
+    filter: dict[str, Any] | None = None  # the key reads only products that pass this filter; None: all products
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes or (scope == "search" and "write" in self.scopes)

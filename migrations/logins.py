@@ -12,7 +12,9 @@ from db.lifecycle.logins import set_password
 from db.roles import LOGINS, Role, Roles
 
 GROUPS = (Role.OWNER, Role.APP, Role.ANALYST)  # cannot log in
-EARLIER_LIMIT = 50  # of the gateway, before all logins had limits that fit the server
+EARLIER_LIMIT = (
+    50  # the gateway's connection limit in earlier releases, which is replaced by a share of the server's limit
+)
 
 
 def create_roles(conn: Connection, roles: Roles) -> None:
@@ -54,9 +56,9 @@ def missing_logins(conn: Connection, roles: Roles) -> set[str]:
 def give_passwords(conn: Connection, database: Database, created: set[str], folder: Path | None) -> None:
     """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
 
-    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password in
-    `folder`. If there is none, only a login without a password gets one, and a password that the site has set stays.
-    The home keeps each password that opens its login.
+    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password that
+    its file in `folder` has. Without such a file, a login gets a random password only if it has none, so a password that
+    the site has set stays. The home keeps each of these passwords that opens its login.
     """
     names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
     if database.password is not None:

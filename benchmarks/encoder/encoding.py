@@ -42,7 +42,7 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         model.warm_up()
         drive(measured, model, EncoderSettings())  # encodes the titles and warms up the model; this run is not measured
         rates: dict[int, float] = {}
-        for batch in batches:  # finds the fastest batch size, with which the lane is then compared with the plain loop
+        for batch in batches:  # finds the fastest batch size; the lane then runs with this size
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, model, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall

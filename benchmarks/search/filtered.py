@@ -91,7 +91,8 @@ def cells(catalog: Catalog, count: int, kinds: Sequence[Kind] = KINDS) -> Iterat
 
 
 def contenders(sessions: Sessions, cell: Cell, most: int = 3) -> list[Strategy]:
-    """Runs the forced plans one after another. Of the plans that reach the target, returns the `most` fastest plans."""
+    """Runs the forced plans one after another. Returns the fastest plans that reach the target, at most `most` of
+    them."""
     tried: list[tuple[float, Strategy]] = []
 
     def consider(strategy: Strategy) -> None:

@@ -152,8 +152,8 @@ class LanceDB(Peer):
         table, queries, k = self._loaded, questions.queries, questions.needed
 
         def ask(number: int) -> Any:
-            # The index stores each number in 8 bits. So four times as many candidates as results are read, and compared
-            # again by their exact vectors.
+            # The index stores each number in 8 bits. So a search reads four times as many candidates as results, and
+            # compares the candidates again by their exact vectors.
             search = table.search(queries[number]).distance_type("cosine").ef(max(ef, 4 * k)).refine_factor(4).limit(k)
             if filter.lance:
                 search = search.where(filter.lance, prefilter=True)

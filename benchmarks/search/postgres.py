@@ -71,9 +71,9 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections with the login web_reader, which are closed at the end. Strategies that differ only in ef_search
-    share a connection. So there are few connections, and each connection has mapped every page of the index before it
-    is measured."""
+    """Connections with the login web_reader. All connections are closed at the end. Strategies that differ only in
+    ef_search share a connection. So there are few connections, and each connection has mapped every page of the index
+    before it is measured."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop

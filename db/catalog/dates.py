@@ -41,7 +41,7 @@ _MONTHS = (
 _NUMBER_OF_MONTH = {
     name: number for number, month in enumerate(_MONTHS, 1) for name in (month, month[:3], month[:4] * (number == 9))
 }
-# A date of e-mail whose zone has a name, such as "Sat, 31 Jan 2026 09:30:00 EST"
+# A date as in e-mail, whose zone has a name, such as "Sat, 31 Jan 2026 09:30:00 EST"
 _ZONE_WITH_NAME = re.compile(
     r"(?:[A-Z][a-z]{2},\s+)?[0-9]{1,2}\s[A-Z][a-z]{2}\s[0-9]{4}\s[0-9]{2}:[0-9]{2}(?::[0-9]{2})?\s[ECMP][SD]T"
 )

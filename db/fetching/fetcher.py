@@ -173,7 +173,7 @@ class Fetcher:
     def _ask(
         self, url: httpx2.URL, deadline: float, request: _Request, receive: Receive[Received]
     ) -> Received | httpx2.URL:
-        """Return what `receive` returns, or the URL that a redirect leads to."""
+        """Return the result of `receive`, or the URL that a redirect leads to."""
         headers: dict[str, str | bytes] = {
             "Host": url.netloc,
             "User-Agent": self._agent,

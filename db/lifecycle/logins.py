@@ -25,12 +25,12 @@ class Login:
     limit: int  # -1: none
     settings: Mapping[str, str]  # for all databases
     settings_here: Mapping[str, str]  # for this database only
-    is_administered: bool  # by the current user
+    is_administered: bool  # whether the current user may change the login
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """A rule that a login does not keep, and the statement that sets it again."""
+    """The violation of a rule by a login, and the statement that restores the rule."""
 
     message: str
     repair: sql.Composable
@@ -39,7 +39,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Budget:
-    """How many connections the server has, and how many its logins may take."""
+    """The number of connections of the server, and the numbers of connections that its logins may take."""
 
     usable: int
     most: int
@@ -105,7 +105,7 @@ def every_login(conn: Connection, roles: Roles) -> list[Login]:
 
 
 def deviations(conn: Connection, roles: Roles) -> Iterator[Deviation]:
-    """Yield what `db upgrade` would set."""
+    """Yield the deviations that `db upgrade` would repair."""
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))
     usable = _server(conn)["usable"]
     may_limit_files = conn.scalar(text("select has_parameter_privilege('temp_file_limit', 'set')"))
@@ -145,7 +145,7 @@ def repair(conn: Connection, roles: Roles) -> None:
 
 
 def faults(conn: Connection, roles: Roles) -> list[str]:
-    """Return a line for each rule that is not kept."""
+    """Return a line for each violated rule."""
     found = {login.name for login in every_login(conn, roles)}
     missing = [roles[role] for role in LOGINS if roles[role] not in found]
     lines = [f"{name} does not exist, may not log in, or is an administrator" for name in missing]
@@ -195,7 +195,8 @@ def budget(conn: Connection, roles: Roles) -> Budget:
 
 
 def add(conn: Connection, roles: Roles, name: str, group: Role, connections: int) -> str:
-    """Create the login of a person and return its password. The login cannot become the group, only use its rights."""
+    """Create the login of a person and return its password. The login has the group's rights, but cannot SET ROLE to
+    the group."""
     counted = budget(conn, roles)
     if (left := counted.usable - counted.taken) < connections:
         raise SettingsError(

@@ -36,7 +36,7 @@ class Calibration:
     # milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
     # filters far from the query.
     measured: list[dict[str, Any]]
-    advice: str | None  # what would reach the target recall; None: the measured settings reach it
+    advice: str | None  # the missed recalls and a better index; None: the measured settings reach the target
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.
@@ -93,7 +93,7 @@ STEP = text(
 
 
 def calibration_advice(conn: Connection) -> str | None:
-    """Return what would reach the target recall that the serving model's newest calibration missed, or None."""
+    """Return the advice of the serving model's newest calibration if it missed its target recall, otherwise None."""
     advice: str | None = conn.scalar(
         text(
             "select c.advice from shop.calibration c join shop_private.serving() s on s.model_id = c.model_id "

@@ -100,7 +100,7 @@ calibration = Table(
         "background_deviation", Double, comment="standard deviation of the similarity of queries to random products"
     ),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
-    Column("advice", Text, comment="what would reach the target recall; null: no measured setting misses the target"),
+    Column("advice", Text, comment="the missed recalls and a better index; null: no setting misses the target"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
     CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
@@ -124,7 +124,12 @@ calibration_run = Table(
     "calibration_run",
     metadata,
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
-    Column("measures", JSONB, nullable=False, comment="arguments, index and revision; a run with others starts again"),
+    Column(
+        "measures",
+        JSONB,
+        nullable=False,
+        comment="arguments, index and revision; a calibration with other values begins a new run",
+    ),
     Column("products", BigInteger, nullable=False, comment="number of encoded products when the run began"),
     Column("k", Integer, nullable=False),
     Column("target_recall", Double, nullable=False),
@@ -135,7 +140,9 @@ calibration_run = Table(
     Column("session", Integer, nullable=False, comment="process id of the session that took the last step"),
     Column("query_kind", Text),
     Column("vectors", ARRAY(HALFVEC), comment="the queries; null: not drawn yet"),
-    Column("own_products", ARRAY(Uuid), comment="for each query, the product whose image it is; null for a text"),
+    Column(
+        "own_products", ARRAY(Uuid), comment="for each query, the product whose image is the query; null for a text"
+    ),
     Column("mixes", ARRAY(HALFVEC), comment="queries that are mixes of products"),
     Column("mix_inputs", ARRAY(HALFVEC), comment="the two products of each mix, one after the other"),
     Column("done", JSONB, nullable=False, server_default=text("'{}'"), comment="results of complete steps, by name"),

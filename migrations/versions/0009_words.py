@@ -1,6 +1,6 @@
 """Adds to the keywords: words without accents, forms of codes, joined words, and parts of texts without blanks.
 
-Leaves out addresses, booleans, units and lists of related products, which are not words.
+Drops addresses, booleans, units and lists of related products, which are not words.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""Adds the advice of a calibration, which says what would reach a target recall that was missed."""
+"""Adds the advice of a calibration: the recalls that missed the target, and a better index."""
 
 import sqlalchemy as sa
 from alembic import op

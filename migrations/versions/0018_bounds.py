@@ -1,4 +1,4 @@
-"""Constraints keep numbers that would break every search, addresses that run code, and deep attributes out.
+"""Adds constraints against numbers that would break every search, addresses that run code, and deep attributes.
 
 Rows that break a new constraint are corrected: a number is deleted, so that its default counts; a calibration is
 deleted; an address becomes null; an attribute that is nested too deeply is deleted.

@@ -1,4 +1,4 @@
-"""No login can stop, lock out or imitate another one. The attempts are a table with their expected refusals."""
+"""No login can stop, lock out or imitate another login. A table lists the attempts with the expected refusals."""
 
 import re
 from collections.abc import Iterator
@@ -83,7 +83,8 @@ def test_no_process_runs_set_role() -> None:
 
 @pytest.fixture
 def people(shop: "Shop") -> Iterator[list[str]]:
-    """Yields a list of names of people's logins, which are dropped after the test."""
+    """Yields an empty list. After the test, the logins of people whose names the test has put into the list are
+    dropped."""
     names: list[str] = []
     yield names
     for name in names:

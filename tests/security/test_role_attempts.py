@@ -1,4 +1,4 @@
-"""Attempts of a database role to reach beyond its rights. Each attempt is refused with the expected words.
+"""No role of the database can reach beyond its rights: each attempt is refused with the expected words.
 
 A new attempt is a row: the role, the statement, and the expected refusal. test_grants.py compares all privileges.
 """

@@ -1,4 +1,4 @@
-"""Creates thumbnails of catalog images, and keeps the most recently used ones in memory of bounded size."""
+"""Creates thumbnails of catalog images, and keeps the most recently used thumbnails in memory of bounded size."""
 
 import hashlib
 

@@ -33,7 +33,7 @@ def print_columns(summary: "LoadSummary") -> None:
 
 
 def _filled(field: str, summary: "LoadSummary") -> str:
-    """Returns the attribute of this name if the column filled only that, such as a rating that is an object."""
+    """Returns the attribute of this name if the column filled no field, for example because its ratings are objects."""
     is_attribute = field in summary.empty_fields and field in summary.attributes
     return f"{ATTRIBUTE}{field}" if is_attribute else field
 

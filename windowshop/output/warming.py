@@ -1,4 +1,4 @@
-"""Reads the indexes into memory beside the start of a service, and reports it."""
+"""Reads the indexes into memory while a service starts, and reports the result."""
 
 import threading
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ WORTH_MENTIONING = 64 << 20  # bytes; less is read within a moment
 
 @contextmanager
 def warming(database: "Database", role: Role) -> Iterator[None]:
-    """Read the indexes into memory in a thread, because a service is ready before that. The context's end stops it.
+    """Read the indexes into memory in a thread, so that the service need not wait. Reading stops when the context ends.
 
-    `role` is the one with which the service reads.
+    `role` is the role with which the service reads.
     """
     from db.errors import WindowshopError
     from db.lifecycle.warming import warm
@@ -46,7 +46,7 @@ def warming(database: "Database", role: Role) -> Iterator[None]:
 
 
 def told(warmed: "Warmed") -> list[str]:
-    """Return lines that say what was read into memory."""
+    """Return lines about the relations that were read into memory and those that were not."""
     if not warmed.available:
         return [
             "The indexes were not read into memory, because the database lacks the extension pg_prewarm. "

@@ -97,7 +97,7 @@ class _Product:
 
     def _names(self, variant: Record, shown: str) -> Record:
         """Removes the titles from `variant`. Returns the title of the record: the variant's own title if it contains
-        the product's title, otherwise the product's title with the options. The rest becomes variant_title."""
+        the product's title, otherwise the product's title with the options. All other titles become variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]
@@ -218,9 +218,9 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 
 def _set_availability(record: Record) -> None:
-    """Sets the availability from the members of the product and the variant. If the
-    quantity or the status says that the variant is not in stock, this replaces an availability that the record states,
-    and the stated one is kept as product_availability. Otherwise the stated availability stays."""
+    """Sets the availability from the members of the product and the variant. The quantity or the status may say that
+    the variant is not in stock, although the record states an availability. The stated availability is then kept as
+    product_availability. Otherwise the stated availability stays."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
     if written and found not in ("", "in_stock"):

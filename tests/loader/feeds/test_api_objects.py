@@ -116,7 +116,7 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_mi
     assert not any("cost" in name for product in found.values() for name in product["attributes"])
 
 
-def test_several_numbers_of_choices_of_magento_are_no_material(tmp_path: Path):
+def test_a_magento_material_of_several_choice_numbers_stays_an_attribute(tmp_path: Path):
     bag = json.loads((FIXTURES / "magento_rest.json").read_text())["items"][3]
     bag["custom_attributes"] = [{"attribute_code": "material", "value": "33,35"}]
     [found] = of({"items": [bag]}, tmp_path)[0].values()

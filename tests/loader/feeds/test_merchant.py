@@ -1,4 +1,4 @@
-"""Each Google Merchant feed gives the expected products. The feeds were written by hand after Google's public list of
+"""Each Google Merchant feed gives the expected products. The feeds were written by hand from Google's public list of
 fields."""
 
 import gzip

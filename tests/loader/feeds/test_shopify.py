@@ -1,4 +1,5 @@
-"""A Shopify export gives the expected products. The export was written by hand after Shopify's public field list."""
+"""A Shopify export gives the expected products. The export was written by hand from Shopify's public list of
+columns."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""The keyword leg reads a limited number of products, whatever the words are, and still finds what has every word.
+"""The keyword leg reads a limited number of products, whatever the words are, and still finds the products that have
+every word.
 
 The tests run in a catalog of 20,000 products. Product n has the words title, type, brand, `n % 4`, `word{n % 200}` and
 `number{n}`. Transactions plant document frequencies in shop.common_word.
@@ -80,14 +81,14 @@ def test_common_words_that_many_products_have_together_read_no_index_beside_othe
 
 
 def test_common_words_that_exclude_each_other_find_products_with_one_of_them(conn: Connection) -> None:
-    """Each of the words 1 and 2 is in a quarter of the products. Almost none has both."""
+    """Each of the words 1 and 2 is in a quarter of the products. Almost no product has both words."""
     found = leg(conn, "title 1 2")
     assert len(found.numbers) == 50
     assert max(found.scores) < 1
     assert found.rows_examined <= 3 * MOST_READ
 
 
-def test_a_filter_does_not_lengthen_the_walk_of_common_words(conn: Connection) -> None:
+def test_a_search_for_common_words_reads_a_limited_number_of_products_under_any_filter(conn: Connection) -> None:
     for share in (2, 20, 200):
         found = leg(conn, "title type 3", condition=f"p.price < {160 / share}")
         assert len(found.numbers) == min(50, len(found.numbers)) >= 5
@@ -105,7 +106,7 @@ def test_every_word_counts_within_collected_matches(conn: Connection) -> None:
     assert found.rows_examined <= 400
 
 
-def test_words_without_statistics_read_a_limited_number_of_products_and_find_the_one_with_every_word(
+def test_words_without_statistics_read_a_limited_number_of_products_and_find_the_product_with_every_word(
     conn: Connection,
 ) -> None:
     conn.exec_driver_sql("delete from shop.common_word")  # as after a load without ANALYZE

@@ -70,6 +70,7 @@ def test_the_key_of_an_ascii_code_consists_of_its_capital_letters_and_digits(sho
 @given(st.lists(st.sampled_from(["a", "B", ".", "-", ":", "80", "443", "@", "/", "?", "#", "é", " ", "a" * 300])))
 @A_FEW
 def test_the_host_of_an_image_is_the_same_for_http_and_https(shop: "Shop", rest: list[str]) -> None:
-    # The general rules read an address that begins with http://, and the faster rules read one with https://.
+    # The general rules read an address that begins with http://, and the faster rules read an address that begins with
+    # https://.
     select = "select shop_private.image_host(null, :uri)"
     assert shop.value(select, uri="https://" + "".join(rest)) == shop.value(select, uri="http://" + "".join(rest))

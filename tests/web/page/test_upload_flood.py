@@ -1,4 +1,4 @@
-"""Uploads of huge images take a bounded amount of memory, and thumbnails of the catalog stay fast meanwhile."""
+"""Uploads of huge images take a bounded amount of memory, and do not slow down thumbnails of the catalog."""
 
 import threading
 import time

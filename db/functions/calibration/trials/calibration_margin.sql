@@ -9,7 +9,7 @@
 --   (3) a scan takes longer than p_most_ms,
 --   (4) there is no larger margin.
 -- Returns a list with the recall, the candidates and the time of each margin tried. The last entry is the chosen
--- margin. Returns null if p_until ends a trial.
+-- margin. Returns null if the time p_until comes before a trial is complete.
 create or replace function shop_private.calibration_margin(
     p_run shop_private.calibration_run, p_condition integer, p_share double precision, p_least double precision,
     p_most_ms double precision, p_index regclass, p_until timestamptz

@@ -1,6 +1,6 @@
--- Finds the exact nearest products of a run's queries under each filter of calibration_conditions, in calibration_list
--- as step 'nearest products'. Returns whether all are found; if not, a later call continues. p_table stores the image
--- vectors.
+-- Finds the exact nearest products of a run's queries under each filter of calibration_conditions, and stores them in
+-- calibration_list as step 'nearest products'. Returns whether the lists of all queries are complete; if not, a later
+-- call continues. p_table stores the image vectors.
 create or replace function shop_private.calibration_nearest(
     p_run shop_private.calibration_run, p_table regclass, p_until timestamptz
 )

@@ -2,7 +2,8 @@
 -- Each query takes the route that a search would choose. p_starts holds two vectors for each query: the inputs of
 -- positive weight. p_starts is null if each query has a single input. p_share is the share of all products that meet
 -- p_condition, a filter on p (shop.product) or 'true'. p_step describes the trial and is its name in calibration_list.
--- The function returns null if p_until ends the trial early; a later call then continues the trial.
+-- If the time p_until comes before the trial is complete, the function returns null, and a later call continues the
+-- trial.
 create or replace function shop_private.calibration_routes(
     p_step text, p_k integer, p_queries @vector@.halfvec[], p_starts @vector@.halfvec[], p_condition text,
     p_share double precision, p_settings shop_private.search_settings, p_until timestamptz

@@ -1,8 +1,9 @@
--- Chooses the stop margin of filtered searches (see calibration_margin). Each filter of calibration_conditions but the
--- first, which every product passes, needs at least the margin of the filter before it, so the trials of a filter begin
--- with that margin. us_per_candidate is the time of one candidate with the chosen margin, in microseconds. `measured`
--- lists the trials of all filters. All are null if p_until ends a trial. p_exact_us is the time of one comparison in
--- microseconds. A trial may cost at most as much as a search that compares the matches one by one.
+-- Chooses the stop margin of filtered searches (see calibration_margin). Every product passes the first filter of
+-- calibration_conditions, which is not measured here. Each later filter needs at least the margin of the filter before
+-- it, so its trials begin with that margin. us_per_candidate is the time of one candidate with the chosen margin, in
+-- microseconds. `measured` lists the trials of all filters. All three results are null if the time p_until comes before
+-- a trial is complete. p_exact_us is the time of one comparison in microseconds. A trial may cost at most as much as a
+-- search that compares the matches one by one.
 create or replace function shop_private.calibration_stop_margin(
     p_run shop_private.calibration_run, p_exact_us double precision, p_index regclass, p_until timestamptz,
     out stop_margin double precision, out us_per_candidate double precision, out measured jsonb

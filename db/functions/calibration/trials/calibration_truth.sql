@@ -6,8 +6,8 @@
 -- The function compares all queries with all vectors in one scan of the table, because one scan for each query would
 -- read the table as often as there are queries. It compares one range of pages after another until p_until, and returns
 -- whether all pages were compared. If not, a later call continues. `examined` is the number of compared pages, or
--- infinity in the end. p_bounds[n] is a cosine distance within which query n has p_k matches of each condition, besides
--- its own product; farther products are dropped immediately. A bound of 2 drops nothing.
+-- infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each
+-- condition, besides its own product; farther products are dropped immediately. A bound of 2 drops nothing.
 create or replace function shop_private.calibration_truth(
     p_step text, p_queries @vector@.halfvec[], p_own uuid[], p_bounds double precision[], p_conditions text[],
     p_k integer, p_table regclass, p_until timestamptz

@@ -4,8 +4,8 @@
 -- matches were collected, p_matched returns them. If not, `partial` of the leg is true, and the leg keeps the products
 -- of p_tried, which the index found.
 --
--- p_part, p_depth, p_rows_per_product and p_table are those of exact_leg. The reason of p_tried, its rows and its time
--- count for the leg.
+-- exact_leg describes p_part, p_depth, p_rows_per_product and p_table. The rows and the time of p_tried are added to
+-- the leg. If all matches were compared, the leg has the reason of p_tried.
 create or replace function shop_private.compared_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_most bigint, p_depth integer,
     p_rows_per_product double precision, p_table regclass, p_tried shop_private.leg,

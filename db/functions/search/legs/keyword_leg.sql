@@ -12,7 +12,7 @@
 -- The work of the leg has a limit, whatever the words are and however many products the catalog has. The document
 -- frequencies in shop.common_word decide which words select products:
 --
---   - If the filter's matches were collected (p_matched) and are at most @keyword_most_read@, the leg reads these.
+--   - If at most @keyword_most_read@ products pass the filter and were collected (p_matched), the leg reads only them.
 --   - A word that at most @keyword_common@ products contain selects these products.
 --   - Common words select products together, if at most @keyword_common@ products have all of them (common_products).
 --   - Other common words only rank the products that rarer words select and the products that the vector legs found
@@ -20,7 +20,8 @@
 --     word is ranked. A larger sample is not needed, because all products with the words are about equally good.
 --
 -- If a query has rare and common words, a product that has only common words gets a lower rank. Its ts_rank is
--- multiplied by the common words' part of the sum of the inverse document frequencies.
+-- multiplied by a factor: the sum of the inverse document frequencies of the common words, divided by this sum for all
+-- words.
 --
 -- A word that no product contains is treated as a typing error and looked up by its trigrams. A query of stop words
 -- only is looked up in titles.
@@ -61,7 +62,7 @@ declare
     every_part text;
     part_score text;
     complete boolean := true;  -- whether the statement reads all products with every word
-    common_weight double precision;  -- the common words' part of the sum of inverse document frequencies
+    common_weight double precision;  -- the factor of the rank of a product with common words only
 begin
     leg.route := 'keyword';
     leg.index_name := 'shop.product_keywords_idx';
