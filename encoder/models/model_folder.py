@@ -1,7 +1,7 @@
 """Checks a model's folder before a library opens it, because libraries open more files than a model needs.
 
 Only safetensors are opened as weights. A pickle can run any code when it is opened, and some libraries prefer a pickle
-to safetensors, or open it when the safetensors beside it lack a part. So a folder with a pickle is refused.
+to safetensors, or open a pickle when the safetensors lack a part. So a folder with a pickle is refused.
 """
 
 import json
@@ -18,7 +18,7 @@ WEIGHTS = ".safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelUnavailable if the folder has a pickle, or lists weights or code outside itself."""
+    """Raise ModelUnavailable if the folder has a pickle, or if its files list weights or code outside the folder."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise ModelUnavailable(

@@ -1,4 +1,4 @@
-"""Limits what a request reads and writes to the catalogs and the products of its API key."""
+"""Limits a request to the catalogs and the products that its API key allows."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace

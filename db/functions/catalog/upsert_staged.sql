@@ -26,8 +26,8 @@ declare
     p_image_root_id constant smallint := image_root_id;
     language constant text := coalesce((select c.language from shop.catalog c where c.catalog = p_catalog), 'english');
 begin
-    -- staged_key has the products that differ from their staged rows. The keys are sorted before the joins, because the
-    -- sort of two columns fits in memory.
+    -- staged_key has the products that differ from their staged rows. The keys are sorted before the joins, because two
+    -- columns fit in memory and whole rows may not.
     create temporary table staged_key on commit drop as
     select k.product_id, k.sku
     from (select shop.product_id(s.sku, p_catalog) as product_id, s.sku

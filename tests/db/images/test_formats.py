@@ -1,4 +1,4 @@
-"""The first bytes of an image decide its format. The name of the file does not matter."""
+"""The first bytes of an image decide its format, whatever the name of the file is."""
 
 from io import BytesIO
 
@@ -50,7 +50,7 @@ def test_variants_of_a_format_are_recognised(head: bytes, expected: str) -> None
         b"\0\0\0\0ftyp",
     ],
 )
-def test_other_files_are_refused_with_the_names_of_the_supported_formats(content: bytes) -> None:
+def test_a_file_in_another_format_is_refused_with_the_names_of_the_supported_formats(content: bytes) -> None:
     with pytest.raises(ImageRejected, match=r"JPEG, PNG, WebP, GIF, AVIF, BMP, TIFF, HEIC"):
         media_type(content)
 

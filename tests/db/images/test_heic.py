@@ -33,13 +33,13 @@ def heic(*images: Image.Image, **options: Any) -> bytes:
     ],
     ids=["rgb", "gray", "transparent", "16 bits"],
 )
-def test_each_kind_of_image_is_opened(image: Image.Image, expected: tuple[int, int, int]) -> None:
+def test_a_heic_image_of_each_mode_is_opened(image: Image.Image, expected: tuple[int, int, int]) -> None:
     opened = open_image(heic(image, quality=95), MAX_PIXELS)
     assert (opened.image.mode, opened.image.size, opened.width, opened.height) == ("RGB", (64, 48), 64, 48)
     assert np.abs(np.subtract(opened.image.getpixel((30, 20)), expected)).max() <= 3
 
 
-def test_transparency_is_kept_on_demand() -> None:
+def test_transparency_is_kept_with_keep_alpha() -> None:
     opened = open_image(heic(Image.new("RGBA", (64, 48), (255, 0, 0, 0))), MAX_PIXELS, keep_alpha=True)
     assert opened.image.mode == "RGBA"
     assert opened.image.getpixel((30, 20))[3] == 0
