@@ -200,7 +200,7 @@ def raise_memory(conn: Connection, table: str) -> None:
     """Raise the session's maintenance_work_mem to twice the size of shop.`table`, but to at most MOST_MEMORY.
 
     An HNSW graph takes up to twice the size of its table. If the graph does not fit into the memory, the build takes
-    three times as long. If the server's setting is higher, it stays.
+    three times as long. A higher setting of the server is kept.
     """
     conn.execute(
         text(

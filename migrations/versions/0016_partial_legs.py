@@ -1,4 +1,4 @@
-"""Adds to the result of a leg whether only a part of the matching products was compared."""
+"""Adds a column to the result of a leg: whether only a part of the matching products was compared."""
 
 from alembic import op
 

@@ -19,7 +19,8 @@ create or replace function shop_private.common_products(
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    share constant double precision := (select exp(sum(ln(s))) from unnest(p_shares) s);  -- if words are independent
+    -- the share of products with all required words, if the words are independent
+    share constant double precision := (select exp(sum(ln(s))) from unnest(p_shares) s);
     rarest constant double precision := (select min(s) from unnest(p_shares) s);
     is_filtered constant boolean := p_condition <> 'true';
     samples constant integer[] := case  -- the sizes of the samples, in the order in which they are tried
