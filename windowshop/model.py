@@ -244,7 +244,7 @@ def rollback(
         bool, typer.Option(help="Go back even if that model's encoder is down or its vectors are out of date.")
     ] = False,
 ) -> None:
-    """Go back to the model that served before, in one transaction. A second rollback undoes the first."""
+    """Go back to the model that served before, in one transaction. A second rollback undoes the first rollback."""
     from db.engine import open_database
     from db.lifecycle import promotion
     from db.settings import Settings

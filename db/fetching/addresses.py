@@ -34,7 +34,7 @@ class Reachable:
     ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
     # Lower-case names of hosts whose addresses need not be public. A name with a leading dot allows all subdomains.
     hosts: Collection[str] = ()
-    settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None: there are none
+    settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None: no setting does
 
     def url(self, written: str) -> httpx2.URL:
         """Parse and check a URL. The request uses the result, so no URL is parsed twice. Raises ImageRejected."""

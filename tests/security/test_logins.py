@@ -48,10 +48,11 @@ ATTEMPTS = [
 
 
 def test_every_attempt_of_a_login_to_change_another_login_or_its_own_limits_is_refused(shop: "Shop") -> None:
-    web = shop.connect(Role.WEB_READER)  # so that there is a session to terminate
+    web = shop.connect(Role.WEB_READER)  # some attempts terminate this session
     connections = {role: shop.connect(role) for role in {role for role, _, _ in ATTEMPTS}}
     for conn in connections.values():
-        conn.exec_driver_sql("set default_transaction_read_only = off")  # privileges alone must refuse
+        # Without this setting, a read-only transaction would refuse the statements, and not a missing privilege.
+        conn.exec_driver_sql("set default_transaction_read_only = off")
     name = shop.database.write.database
     passed = []
     for role, statement, refusal in ATTEMPTS:
@@ -83,8 +84,8 @@ def test_no_process_runs_set_role() -> None:
 
 @pytest.fixture
 def people(shop: "Shop") -> Iterator[list[str]]:
-    """Yields an empty list. After the test, the logins of people whose names the test has put into the list are
-    dropped."""
+    """Yields an empty list for the names of people's logins. After the test, the fixture drops the logins in the
+    list."""
     names: list[str] = []
     yield names
     for name in names:

@@ -8,7 +8,8 @@ create or replace function shop_private.filter_effective_price(p_operator text, 
 returns text language plpgsql stable parallel safe as $$
 declare
     of_price constant text := shop_private.filter_column('price', 'number', p_operator, p_operand, p_place);
-    -- A condition on sale_price that null meets would be true for every product without a sale price.
+    -- A condition on sale_price must not accept null, because it would then be true for every product without a sale
+    -- price.
     of_sale_price constant text := case
         when p_operator = 'exists' or p_operand @> 'null' then 'p.sale_price is not null'
         else shop_private.filter_column('sale_price', 'number', p_operator, p_operand, p_place) end;
