@@ -56,9 +56,9 @@ def missing_logins(conn: Connection, roles: Roles) -> set[str]:
 def give_passwords(conn: Connection, database: Database, created: set[str], folder: Path | None) -> None:
     """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
 
-    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password that
-    its file in `folder` has. Without such a file, a login gets a random password only if it has none, so a password that
-    the site has set stays. The home keeps each of these passwords that opens its login.
+    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password in
+    its file in `folder`. Without such a file, a login gets a random password only if it has no password, so a password
+    that the site has set stays. The home keeps each of these passwords that opens its login.
     """
     names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
     if database.password is not None:
