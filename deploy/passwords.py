@@ -2,8 +2,9 @@
 
 python passwords.py FOLDER
 
-A password that exists is kept. To change one, delete its file in `logins` and run `docker compose up` again; see
-docs/compose.md. PostgreSQL's client library reads the files `pgpass`, and refuses one that others may read.
+An existing password is kept. To change the password of a login, delete its file in `logins` and run `docker compose up`
+again; see docs/compose.md. PostgreSQL's client library reads the files `pgpass`, and refuses a file that other users
+may read.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 LOGINS = ("web_reader", "web_writer", "encoder", "loader", "cli")
 READERS = {"web": ("web_reader", "web_writer"), "encoder": ("encoder",), "loader": ("loader",)}
-MONITORING = ("exporter", "grafana")  # their images have users of their own, so every user may read these files
+MONITORING = ("exporter", "grafana")  # the containers run as users of their images, so every user may read these files
 PREFIX = "shop_"
 
 
@@ -33,7 +34,7 @@ def line(login: str, value: str) -> str:
 
 
 def password(path: Path, mode: int) -> str:
-    """Return the password in the file. Create both if the file does not exist."""
+    """Return the password in the file. If the file does not exist, create the file with a new password."""
     if not path.exists():
         write(path, secrets.token_urlsafe(32), mode)
     return path.read_text()

@@ -1,7 +1,7 @@
-"""Writes the digest of each image behind its version in images.yaml, as its registry tells it to skopeo.
+"""Adds to the version of each image in images.yaml the digest of the image, which skopeo reads from the registry.
 
-A version with a digest names the same image for good, while a registry may move a version to another image. If a digest
-cannot be read, nothing is changed.
+A version with a digest always names the same image. Without the digest, a registry may move the version to another
+image. If a digest cannot be read, nothing is changed.
 """
 
 import re
@@ -20,7 +20,7 @@ def pinned(text: str) -> str:
 
 
 def digest(version: str) -> str:
-    """Return the digest that the registry tells, or exit with the reason."""
+    """Return the digest from the registry. Without an answer, exit with the reason."""
     command = ["skopeo", "inspect", "--no-tags", "--format", "{{.Digest}}", f"docker://{version}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -1,4 +1,4 @@
-"""The scripts of the containers: passwords, the start of PostgreSQL, digests."""
+"""The scripts of the containers create passwords, start PostgreSQL, and write the digests of images."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_only_the_containers_of_other_images_read_their_passwords_by_mode(tmp_path: Path) -> None:
+def test_only_passwords_for_containers_of_other_images_are_readable_by_every_user(tmp_path: Path) -> None:
     assert run(sys.executable, DEPLOY / "passwords.py", tmp_path).returncode == 0
     modes = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*/*")}
     shared = {"administrator/password", "monitoring/exporter", "monitoring/grafana"}
@@ -35,7 +35,7 @@ def test_only_the_containers_of_other_images_read_their_passwords_by_mode(tmp_pa
 
 
 def start_postgres(volume: Path) -> subprocess.CompletedProcess[str]:
-    """Start with an entry point of the image that only prints its arguments."""
+    """Run start-postgres.sh with a stand-in for the image's entry point, which only prints its arguments."""
     programs = volume.parent / "programs"
     programs.mkdir(exist_ok=True)
     entrypoint = programs / "docker-entrypoint.sh"
@@ -61,7 +61,9 @@ def test_postgresql_starts_with_its_own_data_and_with_an_empty_volume(folder: st
     ("folder", "version"),
     [(".", "16"), ("data", "17"), ("17/docker", "17"), ("19/docker", "19"), ("data/18/docker", "18")],
 )
-def test_data_of_another_version_or_place_is_refused_by_name(folder: str, version: str, tmp_path: Path) -> None:
+def test_data_of_another_version_or_in_another_folder_is_refused_with_its_folder(
+    folder: str, version: str, tmp_path: Path
+) -> None:
     volume = tmp_path / "volume"
     (volume / folder).mkdir(parents=True)
     (volume / folder / "PG_VERSION").write_text(version + "\n")

@@ -98,7 +98,8 @@ def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
             expected = "tenant_encoder tenant_encoder"
             assert current_user(Database(own, own, database.roles), Role.ENCODER) == expected
             assert current_user(database, Role.ENCODER) == expected  # the home keeps the password too
-        assert current_user(database, Role.WEB_READER) == "tenant_web_reader tenant_web_reader"  # has no file
+        # web_reader has no file, so it has a random password.
+        assert current_user(database, Role.WEB_READER) == "tenant_web_reader tenant_web_reader"
         (folder / "encoder").write_text("\n")
         with pytest.raises(SettingsError, match="encoder is empty"):
             upgrade(database, given)

@@ -45,7 +45,7 @@ def interpolated(text: str, variables: Mapping[str, str]) -> str:
 
 @dataclass
 class Stage:
-    """What a stage of the Containerfile gives the containers of its image."""
+    """The settings that a stage of the Containerfile gives to the containers of its image."""
 
     environment: dict[str, str] = field(default_factory=dict)
     entrypoint: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The rules for compose.yaml that no schema states."""
+"""Checks the rules for compose.yaml that no schema can express."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ OWN = "windowshop-"
 
 
 def faults(compose: Mapping[str, Any], stages: Mapping[str, Stage], settings: set[str]) -> list[str]:
-    """Return what is wrong with the services. `settings` are the names of Windowshop's settings."""
+    """Return a line for each violated rule. `settings` are the names of Windowshop's settings."""
     services: Mapping[str, Any] = compose["services"]
     found = [f"{name}: {fault}" for name, service in services.items() for fault in _faults(service, stages, settings)]
     found += [f"{name}: {fault}" for name, service in services.items() for fault in _order(service, services)]

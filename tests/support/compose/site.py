@@ -22,13 +22,13 @@ from tests.support.compose.files import ROOT, read_compose, read_stages, seconds
 from tests.support.compose.rules import is_task
 from tests.support.processes import wait_until
 
-ENTRY_POINTS = Path(__file__).parent / "bin"  # what the PostgreSQL image brings
+ENTRY_POINTS = Path(__file__).parent / "bin"  # stand-ins for the programs of the PostgreSQL image
 PORTS = {
     "WINDOWSHOP_WEB_PORT": "web",
     "WINDOWSHOP_WEB_METRICS_PORT": "web metrics",
     "WINDOWSHOP_ENCODER_PORT": "encoder",
 }
-START_SECONDS = 240.0  # upper bound on a busy machine
+START_SECONDS = 240.0  # upper bound of a wait, for a busy machine
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Running:
 class Stopped:
     name: str
     code: int
-    in_time: bool  # before the end of stop_grace_period
+    in_time: bool  # whether the process ended within stop_grace_period
 
 
 class Site:
