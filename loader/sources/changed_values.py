@@ -15,8 +15,8 @@ from loader.sources.wrapping import WrappedSource
 class ValueChanges:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # field -> value -> its replacement
     currency: str | None = None  # the currency of prices that name no currency
-    base_url: str | None = None  # the address at which relative addresses of images and links start
-    from_root: bool = False  # whether an image path that begins with / starts at the image root
+    base_url: str | None = None  # relative addresses of images and links are relative to this address
+    from_root: bool = False  # whether the "/" at the start of an image path means the image root
 
     def __bool__(self) -> bool:
         return bool(self.values or self.currency or self.base_url or self.from_root)
