@@ -4,7 +4,7 @@
     ├── SettingsError            a setting or an argument is wrong                    2
     ├── DatabaseError            PostgreSQL refused or failed                         3
     │   ├── DatabaseUnreachable  nothing answers at that address
-    │   ├── LoginRefused         wrong user or password
+    │   ├── LoginRefused         wrong user or password, or a login without the rights
     │   ├── MissingExtension     pgvector or dblink is not installed
     │   ├── SchemaMismatch       the schema is behind or ahead of this code
     │   ├── DependentObjects     an upgrade would break objects of a site that use our functions

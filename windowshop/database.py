@@ -111,7 +111,7 @@ def url(
 
 
 def _address(database: "Database", role: "Role | None") -> "URL":
-    """Return the address of a role's login. Raises LoginRefused if an own server's address has another login."""
+    """Return the address of a role's login. On a server of your own, a login without the rights is refused."""
     if role is not None and not database.is_embedded:
         with database.connect(role):
             pass

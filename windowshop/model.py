@@ -267,7 +267,7 @@ def retire(name: str) -> None:
         typer.echo(f"wrote {file}")
     typer.echo(f"Model {name} is retired." if files else f"Model {name} was retired already.")
     if files:
-        typer.echo('To add it again, without vectors: "windowshop model add" with the same source and name.')
+        typer.echo('"windowshop model add" with the same source and name adds the model again, without its vectors.')
 
 
 def _print_switch(switched: "Switched") -> None:
