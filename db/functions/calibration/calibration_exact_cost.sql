@@ -1,8 +1,8 @@
 -- Returns the time in microseconds that the exact route takes for each matching product. The function times searches
 -- with few matching products (at most @calibration_few_products@) and with many matching products (at most
 -- @calibration_many_products@). The result is the difference of the two times divided by the difference of the two
--- numbers, so it excludes the fixed cost of a search. Returns null for a catalog of at most 1,000 products, because the
--- two numbers would be too close to each other.
+-- numbers, so it excludes the fixed cost of a search. The result is at least @least_exact_us@. Returns null for a
+-- catalog of at most 1,000 products, because the two numbers would be too close to each other.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )
@@ -21,5 +21,5 @@ begin
     end if;
     few_ms := shop_private.calibration_exact_ms(p_queries, drawn, few, p_k, p_table);
     many_ms := shop_private.calibration_exact_ms(p_queries, drawn, many, p_k, p_table);
-    return greatest(0.1, 1000 * (many_ms - few_ms) / (many - few));
+    return greatest(@least_exact_us@, 1000 * (many_ms - few_ms) / (many - few));
 end $$;

@@ -1,7 +1,8 @@
 -- Returns the time in milliseconds that the exact route takes to collect p_count products through an index and to
 -- compare their images. The result is the lower quartile of the times of the queries. The filter of each query is a
 -- different range of product_id. Each range is a fair sample, because product_id is a hash. p_drawn holds the ids of
--- all products in ascending order.
+-- all products in ascending order. Each search runs twice, and only the second run is timed, because the first run may
+-- read its pages from disk.
 create or replace function shop_private.calibration_exact_ms(
     p_queries @vector@.halfvec[], p_drawn uuid[], p_count integer, p_k integer, p_table regclass
 )
@@ -16,10 +17,12 @@ declare
 begin
     for n in 1..cardinality(p_queries) loop
         start := (n::bigint * p_count) % greatest(1, cardinality(p_drawn) - p_count + 1);
-        began := clock_timestamp();
-        matched := (shop_private.collect_matches(format('p.product_id between %L and %L', p_drawn[start + 1],
-            p_drawn[start + p_count]), p_count, p_count)).matched;
-        perform shop_private.exact_leg('image', p_queries[n], 'true', matched, p_k, 1, p_table);
+        for time in 1..2 loop
+            began := clock_timestamp();
+            matched := (shop_private.collect_matches(format('p.product_id between %L and %L', p_drawn[start + 1],
+                p_drawn[start + p_count]), p_count, p_count)).matched;
+            perform shop_private.exact_leg('image', p_queries[n], 'true', matched, p_k, 1, p_table);
+        end loop;
         times := times || extract(epoch from clock_timestamp() - began)::double precision * 1000;
     end loop;
     return (select percentile_cont(@calibration_time_quantile@) within group (order by t) from unnest(times) t);

@@ -45,8 +45,8 @@ begin
         result.slack := chosen.stop_margin; result.hnsw_us_per_candidate := chosen.us_per_candidate;
         result.measured := result.measured || chosen.measured;
     end if;
-    result.crossover_rows := greatest(
-        @exact_floor@, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row);
+    result.crossover_rows := least(@compare_limit@, greatest(
+        @exact_floor@, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row));
     if result.recall is not null and run.products > result.crossover_rows then
         s.products := run.products;
         s.ef_search := result.ef_search; s.stop_margin := result.slack;

@@ -3,7 +3,10 @@
 -- default figures, which hold for vectors of 512 half-precision numbers on one core.
 create or replace function shop_private.search_settings()
 returns shop_private.search_settings
-language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off  -- the planner would read the whole of pg_index, because it assumes that catalogs are small
+as $$
 declare
     serving constant record := shop_private.serving();
     settings shop_private.search_settings;
