@@ -273,12 +273,7 @@ CALIBRATION = (
     ),
     Constant("calibration_few_products", 500, "products", "smaller number of matches whose comparison is timed"),
     Constant("calibration_many_products", 2500, "products", "larger number of matches whose comparison is timed"),
-    Constant(
-        "least_exact_us",
-        0.5,
-        "us per row",
-        "least measured time of a comparison; reading a row of a cached table takes longer, so less is a disturbance",
-    ),
+    Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
     Constant(
         "calibration_mixes",
         40,
