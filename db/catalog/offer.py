@@ -39,6 +39,8 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
             texts["currency"] = None
     elif in_price:
         texts["currency"] = in_price
+    if texts[name] is not None and (remark := prices.remark(written)):
+        warnings.append((name, f'{name} "{prices.shown(written)}" is stored as {texts[name]}, {remark}'))
     if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):
         warnings.append(
             (name, f'{name} "{written}" is rounded to {texts[name]}, because stored prices have two decimals')

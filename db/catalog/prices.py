@@ -11,10 +11,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from db.catalog.currencies import NO_DECIMALS, OTHER_SPELLINGS, SHARED, SYMBOLS, THREE_DECIMALS
+from db.catalog.currencies import CODES, NO_DECIMALS, OTHER_SPELLINGS, SHARED, SYMBOLS, THREE_DECIMALS
+from db.catalog.price_words import EXCLUDING_TAX, FROM, removed
 
 MAX_PRICE = Decimal("9999999999.99")  # the largest value of the column's type, numeric(12,2)
 MAX_PRICE_LENGTH = 50  # characters, including white space and currency
+MAX_LENGTH_WITH_WORDS = 120  # characters, including words such as "incl. VAT"
 CENT = Decimal("0.01")
 # A price that was stored as a binary number, such as 19.989999771 for 19.99, is wrong by at most this share.
 ROUNDING_NOISE = Decimal("1e-7")
@@ -40,6 +42,7 @@ class WrittenPrice(NamedTuple):
 
     digits: str  # the digits, with the dots, commas, blanks (each a " ") and apostrophes between them
     unit: str | None  # a currency's code, or a symbol that several currencies share
+    meaning: str | None = None  # FROM for the lowest of several prices, EXCLUDING_TAX for a price without tax
 
     @property
     def currency(self) -> str | None:
@@ -87,7 +90,25 @@ def has_three_decimals(cell: str, currency: str) -> bool:
 def split(cell: str) -> WrittenPrice:
     """Split a price into its digits and its currency. Raises ValueError if the text is not a price."""
     text = cell.strip() if cell.isascii() else "".join(map(_plain_character, cell)).strip()
-    found = _NUMBER.search(text) if len(cell) <= MAX_PRICE_LENGTH else None
+    try:
+        return _without_words(text, cell)
+    except ValueError:
+        rest, meaning = removed(text) if len(text) <= MAX_LENGTH_WITH_WORDS else (text, None)
+        if rest == text:
+            raise
+    return _without_words(rest, cell)._replace(meaning=meaning)
+
+
+@lru_cache(maxsize=10_000)
+def remark(cell: str) -> str | None:
+    """Return what a valid price says beside its amount, or None."""
+    if _PLAIN.fullmatch(cell) or ((plain := _PLAIN_WITH_CODE.fullmatch(cell)) and plain[2].upper() in CODES):
+        return None
+    return {FROM: "the lowest price", EXCLUDING_TAX: "a price without tax"}.get(split(cell).meaning or "")
+
+
+def _without_words(text: str, cell: str) -> WrittenPrice:
+    found = _NUMBER.search(text) if len(text) <= MAX_PRICE_LENGTH else None
     if found is None or any(character.isdigit() for character in text[: found.start()] + text[found.end() :]):
         raise _no_number(cell)
     sign = found["sign"]
@@ -119,7 +140,8 @@ def decided(cell: str, currency: str | None, decimal_mark: str) -> str:
     """Return the price in a notation that cannot mean two amounts. Raises ValueError if the price stays ambiguous."""
     written = split(cell)
     amount = _amount(written.digits, written.currency or currency or written.unit, decimal_mark, cell)
-    return f"{number_text(amount)} {written.unit or ''}".rstrip()
+    text = f"{number_text(amount)} {written.unit or ''}".rstrip()
+    return f"{FROM} {text}" if written.meaning == FROM else f"{text} {written.meaning or ''}".rstrip()
 
 
 class DecimalMarks:
@@ -177,6 +199,8 @@ def _plain_character(character: str) -> str:
         return str(int(character))
     if character in _INVISIBLE:
         return ""
+    if "\uff01" <= character <= "\uff5e":  # the wide forms of ASCII characters
+        return chr(ord(character) - 0xFEE0)
     return "'" if character in _APOSTROPHES else character
 
 
@@ -201,11 +225,12 @@ def _unit_of(symbol: str) -> str | None:
         return known
     if lower in SHARED:
         return lower
-    if re.fullmatch("[A-Za-z]{3}", bare):
+    if bare.upper() in CODES:
         return bare.upper()
     if match := re.fullmatch(r"([A-Za-z]{3})([$€£¥₹])|([$€£¥₹])([A-Za-z]{3})", bare):  # "USD$", "€EUR"
         code, sign = (match[1] or match[4]).upper(), match[2] or match[3]
-        return code if SYMBOLS.get(sign, code) == code and code in SHARED.get(sign, {code}) else None
+        is_code = code in CODES and SYMBOLS.get(sign, code) == code and code in SHARED.get(sign, {code})
+        return code if is_code else None
     return None
 
 

@@ -134,7 +134,10 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
             try:
                 texts[name] = read(cell)
             except ValueError as error:
-                (faults if is_fault else warnings).append((name, str(error)))
+                fault = str(error)
+                if name in ADDRESSES:
+                    fault = f"{name}{fault.removeprefix('address')}"
+                (faults if is_fault else warnings).append((name, fault))
                 texts[name] = None
     read_price("price", texts, faults, warnings)
     if not OFFER_FIELDS.isdisjoint(texts):

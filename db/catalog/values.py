@@ -101,8 +101,9 @@ def review_count(cell: str) -> int:
 
 
 def _whole_number(cell: str, *, may_have_decimals: bool) -> int:
-    """Read a whole number such as "5", "5.00" or "1,290". "1,000" may be 1 with three decimals or 1000, so it is
-    refused for a number that may have decimals."""
+    """Read a whole number such as "5", "5.00", "1 290" or "1,290". "1,000" may be 1 with three decimals or 1000, so it
+    is refused for a number that may have decimals."""
+    cell = " ".join(cell.split())  # blanks of any width
     if found := _WHOLE.fullmatch(cell):
         number = int(found["number"])
     elif (found := _GROUPED.fullmatch(cell)) and not (may_have_decimals and re.fullmatch(r"-?\d+[,.]000", cell)):

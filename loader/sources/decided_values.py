@@ -1,41 +1,12 @@
-"""Decides the meaning of ambiguous values by the other prices and dates of the file. A price such as "1.290" could be
-two amounts, and a date such as "4/1/26" could be two days."""
+"""Decides ambiguous prices and dates by the other prices and dates of the file."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
-from db.catalog import dates, prices
-from db.catalog.dates import DateOrder
-from db.catalog.offer import PRICES
-from db.catalog.prices import DecimalMarks
 from db.catalog.product import RawProduct
-from db.catalog.values import currency
+from db.catalog.rows.notation import Notation, ambiguous
 from loader.rejects import Reject
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
-
-DATES = ("sale_starts_at", "sale_ends_at", "published_at")
-OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # finds attributes that may hold dates
-
-
-class _Notation:
-    """The notation of prices and dates in the file."""
-
-    def __init__(self, rows: Iterator[RawProduct | Reject]) -> None:
-        self.marks = DecimalMarks()
-        self.order = DateOrder()
-        for row in rows:
-            if isinstance(row, RawProduct):
-                for name in PRICES:
-                    if cell := row.fields.get(name):
-                        self.marks.note(cell, _currency(row))
-                for name in DATES:
-                    if cell := row.fields.get(name):
-                        self.order.note(cell)
-                for name, value in row.attributes.items():
-                    if type(value) is str and OTHER_DATES.search(name):
-                        self.order.note(value.strip())
 
 
 class DecidedValues(WrappedSource):
@@ -47,47 +18,10 @@ class DecidedValues(WrappedSource):
         self._opened = opened
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        notation: _Notation | None = None
+        notation: Notation | None = None
         for row in self._source.rows():
-            if isinstance(row, RawProduct) and (ambiguous := _ambiguous(row.fields)):
-                notation = notation or _Notation(self._opened().rows())
-                for name in ambiguous:
-                    row = _decided(row, name, notation)
+            if isinstance(row, RawProduct) and (names := ambiguous(row.fields)):
+                notation = notation or Notation(each for each in self._opened().rows() if isinstance(each, RawProduct))
+                for name in names:
+                    row = notation.decided(row, name)
             yield row
-
-
-def _ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the names of the prices that could mean two amounts, and of the dates that could mean two days."""
-    found: tuple[str, ...]
-    if "sale_price" not in fields and "compare_at_price" not in fields:  # most feeds have only one price
-        found = ("price",) if (cell := fields.get("price")) and prices.is_ambiguous(cell) else ()
-    else:
-        found = tuple(name for name in PRICES if (cell := fields.get(name)) and prices.is_ambiguous(cell))
-    if "sale_starts_at" not in fields and "sale_ends_at" not in fields and "published_at" not in fields:
-        return found
-    return (*found, *(name for name in DATES if (cell := fields.get(name)) and dates.is_ambiguous(cell)))
-
-
-def _decided(row: RawProduct, name: str, notation: _Notation) -> RawProduct:
-    """Returns the row with a decided value. If nothing decides the value, validation names the fault."""
-    cell = row.fields[name]
-    if name in DATES:
-        if (day_first := notation.order.day_first) is None:
-            return row
-        return replace(row, fields={**row.fields, name: dates.decided(cell, day_first=day_first)})
-    of_row = _currency(row)
-    mark = notation.marks.of(cell, of_row)
-    if mark is None:
-        return row
-    try:
-        return replace(row, fields={**row.fields, name: prices.decided(cell, of_row, mark)})
-    except ValueError:
-        return row
-
-
-def _currency(row: RawProduct) -> str | None:
-    written = row.fields.get("currency")
-    try:
-        return currency(written) if written else None
-    except ValueError:
-        return None

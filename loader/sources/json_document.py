@@ -3,15 +3,17 @@ in {"products": [...]}."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from db.catalog.product import RawProduct
-from loader.errors import MissingColumns, NotACatalog, NothingToLoad
+from loader.errors import MissingColumns, NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
-from loader.sources.api.product_objects import ProductObjects
+from loader.sources.api.product_objects import FIRST_OBJECTS, ProductObjects
 from loader.sources.reading import json_stream
 from loader.sources.reading.catalog_file import CatalogFile
+from loader.sources.reading.category_names import CategoryNames, has_ids
 from loader.sources.reading.columns import FieldColumns, resolve
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.keyed import KeyedRows, inner_columns
@@ -40,6 +42,9 @@ class JsonDocumentSource:
         if not FileHead(file).is_json:
             raise NotACatalog(f"{file.path.name} is not JSON: it begins with neither {{ nor [")
         self._list = _list_of_products(file, mapping)
+        self._categories: CategoryNames | None = None
+        if self._has_ids_of_categories():
+            self._categories = CategoryNames(file, self._list)
         self._objects = ProductObjects(self._members, mapping)
         with closing(self._objects.records()) as records:
             self._rows = KeyedRows(file.path, self._objects.names(), mapping, records)
@@ -64,7 +69,19 @@ class JsonDocumentSource:
 
     def _members(self) -> Generator[tuple[int, Any] | Reject]:
         for found in json_stream.members(self._file, lambda path, _: path == self._list):
-            yield found if isinstance(found, Reject) else (found.line, _product(found.value))
+            if isinstance(found, Reject):
+                yield found
+            else:
+                product = _product(found.value)
+                yield found.line, self._categories.replaced(product) if self._categories else product
+
+    def _has_ids_of_categories(self) -> bool:
+        try:
+            with closing(self._members()) as members:
+                first = [found[1] for found in islice(members, FIRST_OBJECTS) if not isinstance(found, Reject)]
+        except SourceDamaged:
+            return False  # the load itself reports the damage
+        return any(has_ids(product) for product in first if isinstance(product, dict))
 
 
 def _product(member: Any) -> Any:

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import image_paths, is_empty, one_text, words
 from db.strict_json import parse
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.cells import image_paths, is_empty, one_text, words
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
 from loader.sources.reading.lines import BOM, NOT_UTF8

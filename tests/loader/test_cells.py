@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
-from loader.sources.reading.cells import image_paths, one_text, words
+from db.catalog.rows.cells import image_paths, one_text, words
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_column_names_are_normalised_to_one_spelling(written: str, name: str):
         ("price", {"value": 12.5, "currency": "EUR"}, "12.5 EUR"),
         ("price", {"amountMicros": 990000, "currencyCode": "EUR"}, "0.99 EUR"),
         ("price", {"amount": 2400, "divisor": 100, "currency_code": "USD"}, "24 USD"),
+        ("price", {"amount": 1999, "currency_minor_unit": 2, "currency": "EUR"}, "19.99 EUR"),
         ("price", {"centAmount": 4250, "fractionDigits": 2, "currencyCode": "EUR"}, "42.5 EUR"),
         ("price", {"amount": "19.99", "precision": 2, "currency": "EUR"}, "19.99 EUR"),
         ("color", ["red", "blue", "red"], "red/blue"),

@@ -14,6 +14,8 @@ CASES = [
     ("price", {"price": "1.290"}, "could be two numbers"),
     ("price", {"price": "5 EUR", "currency": "USD"}, "price is in EUR, currency is USD"),
     ("price", {"price": {"amount": None}}, "price is an object without"),
+    ("price", {"price": "from 12.90"}, 'price "from 12.90" is stored as 12.90, the lowest price'),
+    ("product_type", {"category": [23]}, "product_type 23 is the ID of a category"),
     ("price", {"price": "12.345 KWD"}, "is rounded to 12.34"),
     ("currency", {"currency": "coins"}, "is not a code of three letters"),
     ("availability", {"availability": "auf Lager"}, 'availability "auf Lager" is none of'),

@@ -66,7 +66,7 @@ def test_only_a_changed_title_is_encoded_again(writing_client: httpx.Client, own
     assert waiting() == ["title"]
 
 
-def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_written(
+def test_products_with_a_faulty_sku_or_title_are_rejected_with_a_reason(
     writing_client: httpx.Client, own_database: Database
 ) -> None:
     outcomes = put(
@@ -75,23 +75,45 @@ def test_invalid_products_are_rejected_with_a_reason_and_valid_products_are_writ
         {"sku": "ok", "title": "Twice"},
         {"sku": "", "title": "No SKU"},
         {"sku": "no title", "title": " "},
-        {"sku": "negative", "title": "x", "price": -1},
-        {"sku": "huge", "title": "x", "price": 1e300},
         {"sku": "nul", "title": "a\0b"},
-        {"sku": "outside", "title": "x", "images": ["../../etc/passwd"]},
-        {"sku": "absolute", "title": "x", "images": ["/etc/passwd"]},
-        {"sku": "scheme", "title": "x", "images": ["file:///etc/passwd"]},
-        {"sku": "money", "title": "x", "currency": "coins"},
-        {"sku": "attribute", "title": "x", "attributes": {"a\0": 1}},
-        {"sku": "deep", "title": "x", "attributes": json.loads('{"a":' * 30 + "1" + "}" * 30)},
-        {"sku": "code", "title": "x", "link": "javascript:alert(1)"},
-        {"sku": "code of an image", "title": "x", "image_link": "data:text/html,x"},
+        {"sku": "null", "title": None},
+        {"sku": {}, "title": "x"},
     )
     assert outcomes[0] == ("inserted", None)
     for status, reason in outcomes[1:]:
         assert status == "rejected"
         assert reason
-    assert rows(own_database, "select title from shop.product where sku in ('ok', 'negative')") == [("Fine",)]
+    assert rows(own_database, "select title from shop.product where sku in ('ok', 'null')") == [("Fine",)]
+
+
+FAULTY: list[dict[str, Any]] = [
+    {"sku": "negative", "title": "x", "price": -1},
+    {"sku": "huge", "title": "x", "price": 1e300},
+    {"sku": "outside", "title": "x", "images": ["../../etc/passwd"]},
+    {"sku": "absolute", "title": "x", "images": ["/etc/passwd"]},
+    {"sku": "scheme", "title": "x", "images": ["file:///etc/passwd"]},
+    {"sku": "money", "title": "x", "currency": "coins"},
+    {"sku": "attribute", "title": "x", "attributes": {"a\0": 1}},
+    {"sku": "deep", "title": "x", "attributes": json.loads('{"a":' * 30 + "1" + "}" * 30)},
+    {"sku": "code", "title": "x", "link": "javascript:alert(1)"},
+    {"sku": "code of an image", "title": "x", "image_link": "data:text/html,x"},
+]
+
+
+def test_a_faulty_value_is_omitted_with_a_reason_and_strict_rejects_the_product(
+    writing_client: httpx.Client, own_database: Database
+) -> None:
+    answer = writing_client.put("/products", json={"products": FAULTY, "strict": True})
+    assert {outcome["status"] for outcome in answer.json()["products"]} == {"rejected"}
+    assert all(status == "inserted" and reason for status, reason in put(writing_client, *FAULTY))
+    columns = "title, price, currency, link, image_link, attributes"
+    assert rows(own_database, f"select distinct {columns} from shop.product where title = 'x'") == [
+        ("x", None, None, None, None, {})
+    ]
+    assert (
+        rows(own_database, "select 1 from shop.product_image join shop.product using (product_id) where title = 'x'")
+        == []
+    )
 
 
 def test_a_product_that_the_database_refuses_does_not_stop_the_other_products(
@@ -103,10 +125,11 @@ def test_a_product_that_the_database_refuses_does_not_stop_the_other_products(
     assert [status for status, _ in outcomes] == ["inserted"] * 3 + ["rejected"] + ["inserted"] * 4
 
 
-def test_image_paths_are_rejected_if_the_service_has_no_image_root(serve: Serve, own_database: Database) -> None:
+def test_image_paths_are_omitted_if_the_service_has_no_image_root(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
-        assert put(client, {"sku": "a", "title": "x", "images": ["7.png"]})[0][0] == "rejected"
-        assert put(client, {"sku": "a", "title": "x", "images": [ADDRESS]})[0][0] == "inserted"
+        [(status, reason)] = put(client, {"sku": "a", "title": "x", "images": ["7.png", ADDRESS]})
+        assert (status, reason) == ("inserted", 'image "7.png" is not an http(s), s3 or gs address')
+    assert rows(own_database, "select uri from shop.product_image where uri = '7.png'") == [("7.png",)]
 
 
 def test_a_body_that_gives_a_name_twice_is_refused(client: httpx.Client) -> None:
@@ -190,8 +213,7 @@ def test_an_invalid_event_is_refused(client: httpx.Client, body: Any) -> None:
         {"products": [{"sku": "x", "title": "y"}] * 1001},
         {"products": [{"sku": "x"}]},
         {"products": [{"sku": "x", "title": "y", "colour": "red"}]},
-        {"products": [{"sku": "x", "title": "y", "attributes": []}]},
-        {"products": [{"sku": "x", "title": "y", "images": ["a"] * 101}]},
+        {"products": [{"sku": "x", "title": "y"}], "strict": 1},
         {"products": [{"sku": "x", "title": "y"}], "catalog": "No Name"},
     ],
 )

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from db.catalog.product import COLUMNS
 from db.engine import Database
 from tests.support.loading import load_catalog, stored
 from tests.support.web_service import Serve
@@ -63,6 +66,112 @@ PRODUCTS: list[dict[str, Any]] = [
     },
     {"sku": "K10", "title": "Stool", "sale_price": "49 EUR", "quantity": "5.00", "rating": "9/10", "published_at": ""},
 ]
+
+# Values that each field gets beside its own odd values
+ANY_FIELD: list[Any] = [
+    "x" * 501, "a\0b", " ", 5, 1.5, -1, 10**30, True, [], {}, ["a", "b"], {"a": 1}, {"name": "N"}, [{"name": "A"}, 5],
+    {"value": "19.99", "currency": "EUR"}, [[[1]]],
+]  # fmt: skip
+EMPTY: list[Any] = [None, " ", [], {}, "0000-00-00"]  # the last is the empty date of MySQL
+PRICES: list[Any] = ["N/A", "-1", "1.290", "5 EUR / 6 USD", 0, 1e300, {"amount": 1250, "exponent": 2}, "12.345"]
+DATES: list[Any] = ["soon", "4/1/26", "2026-02-30", 1767225600, "0000-00-00", "31.1.2026 9:30"]
+ODD: dict[str, list[Any]] = {
+    "description": ["x" * 100_001, "<p>a</p>"],
+    "brand": ["<b>a</b>"],
+    "product_type": ["a > b"],
+    "price": PRICES,
+    "currency": ["coins", "eur", "€"],
+    "availability": ["auf Lager", "In Stock", False, "https://schema.org/InStock"],
+    "gtin": ["4006381333932", 4006381333931, "4.00638E+12", "12"],
+    "mpn": ["00017"],
+    "item_group_id": [17],
+    "link": ["javascript:alert(1)", "/p/1", "x" * 2001],
+    "image_link": ["data:image/png;base64,x", "a.jpg", "https://a.example/1.jpg", "../x.jpg", {"url": "b.jpg"}],
+    "color": [["red", "blue", "red"]],
+    "size": ["Size <M>", 38],
+    "material": [["wool"]],
+    "condition": ["neu"],
+    "sale_price": PRICES,
+    "sale_starts_at": DATES,
+    "sale_ends_at": DATES,
+    "compare_at_price": PRICES,
+    "quantity": ["many", "1.000", "5.00", -3, {"available": 5}],
+    "rating": ["great", 7, "9/10", {"rate": 4.5, "count": 12}],
+    "review_count": [-1, "1,290", [1, 2]],
+    "published_at": DATES,
+    "attributes": [
+        "red", [{"name": "Color", "options": ["Red"]}, {"name": "Depth", "value": 4}], {"a\0": 1, "b": 2},
+        {"deep": json.loads("[" * 30 + "]" * 30), "b": 2}, {"x": "y" * 100_001}, {"price": 5, "sku": "other"},
+    ],
+    "images": [
+        "a.jpg", "a.jpg;https://a.example/1.jpg", ["..\\a.jpg", "b.jpg"], [17, "b.jpg"], [{"src": "c.jpg"}],
+        [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
+    ],
+}  # fmt: skip
+ODD_PRODUCTS = [
+    {"sku": f"{field} {number}", "title": "Thing", field: value}
+    for field, values in ODD.items()
+    for number, value in enumerate([*ANY_FIELD, *values])
+]
+ODD_PRODUCTS += [
+    {"sku": "two currencies", "title": "Thing", "price": "5 EUR", "currency": "USD"},
+    {"sku": "dates", "title": "Thing", "sale_price": 5, "sale_starts_at": "2026-02-01", "sale_ends_at": "2026-01-01"},
+    {"sku": "sale", "title": "Thing", "price": 9, "sale_price": 5, "sale_starts_at": "soon"},
+    {"sku": 17, "title": 17},
+    {"sku": "no title", "title": None},
+    {"sku": "titles", "title": ["a", "b"]},
+    {"sku": "x" * 201, "title": "Thing"},
+    {"sku": {"a": 1}, "title": "Thing"},
+    {"sku": "sku twice", "title": "Thing"},
+    {"sku": " sku twice ", "title": "Thing"},
+]
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
+def test_put_and_load_omit_the_same_odd_values(
+    serve: Serve, own_database: Database, tmp_path: Path, strict: bool
+) -> None:
+    assert set(ODD) == {*COLUMNS, "attributes", "images"} - {"sku", "title"}
+    with serve(own_database, image_root=tmp_path) as client:
+        answer = client.put("/products", json={"products": ODD_PRODUCTS, "catalog": "odd", "strict": strict})
+    assert answer.status_code == 200, answer.text
+    outcomes = answer.json()["products"]
+    by_put = stored(own_database)
+    (tmp_path / "goods.jsonl").write_text("".join(json.dumps(product) + "\n" for product in ODD_PRODUCTS))
+    summary = load_catalog(
+        own_database, tmp_path / "goods.jsonl", catalog="odd", strict=strict, rejects=tmp_path / "rejects.csv"
+    )
+    rejected = [outcome for outcome in outcomes if outcome["status"] == "rejected"]
+    assert (summary.inserted, summary.updated, summary.unchanged) == (0, 0, len(outcomes) - len(rejected))
+    assert stored(own_database) == by_put
+    assert summary.rejected == len(rejected)
+    if strict:
+        return
+    assert {outcome["sku"] for outcome in rejected} == {"no title", "titles", "x" * 201, "", "sku twice"}
+    for product, outcome in zip(ODD_PRODUCTS, outcomes, strict=True):
+        if outcome["status"] == "rejected":
+            continue
+        row, reason = by_put[outcome["sku"]], outcome["reason"]
+        fields = [name for name in product if name not in ("sku", "title")]
+        is_omitted = set(row) <= {"sku", "title"} and any(product[name] not in EMPTY for name in fields)
+        assert reason or not is_omitted, product
+        named = ["image" if name in ("images", "image_link") else name.removesuffix("s") for name in fields]
+        assert not reason or any(name in reason for name in named), outcome
+    omitted = {field for field in summary.warnings if summary.warnings[field].count}
+    assert omitted == {*ODD, "image"} - {"images", "image_link"}
+
+
+def test_the_other_prices_and_dates_of_a_request_decide_an_ambiguous_value(
+    serve: Serve, own_database: Database
+) -> None:
+    products = [
+        {"sku": "1", "title": "Thing", "price": "1.290 EUR", "published_at": "4/1/26"},
+        {"sku": "2", "title": "Thing", "price": "12,90 EUR", "published_at": "1/31/26"},
+    ]
+    with serve(own_database) as client:
+        client.put("/products", json={"products": products}).raise_for_status()
+    row = stored(own_database)["1"]
+    assert (row["price"], str(row["published_at"])[:10]) == (1290, "2026-04-01")
 
 
 def test_put_and_load_store_the_same_products(serve: Serve, own_database: Database, tmp_path: Path) -> None:

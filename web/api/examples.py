@@ -120,7 +120,7 @@ PRODUCTS: dict[str, Any] = {
 OUTCOMES: dict[str, Any] = {
     "products": [
         {"sku": "A-17", "status": "inserted", "reason": None, "not_stored": ["supplier"]},
-        {"sku": "B-2", "status": "rejected", "reason": 'price "-1" is negative', "not_stored": []},
+        {"sku": "B-2", "status": "inserted", "reason": 'price "-1" is negative', "not_stored": []},
     ]
 }
 PRODUCT: dict[str, Any] = {

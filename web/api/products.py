@@ -2,8 +2,8 @@
 loader."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,70 +18,21 @@ from sqlalchemy import Connection
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
 from db.catalog.offer import PRICES
-from db.catalog.prices import number_text
 from db.catalog.private_attributes import PublicAttributes
-from db.catalog.product import COLUMNS, Product, RawProduct
-from db.catalog.validation import MAX_IMAGES, validate
+from db.catalog.product import Product
+from db.catalog.validation import validate
 from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
 from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
 from web.api.key_limits import KeyLimits
 from web.api.openapi import KEY, answers
+from web.api.product_in import ProductsIn, raw_products
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
 from web.http.problems import ApiError
 
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
-Field = str | None
-Time = Annotated[
-    str | None, Meta(description="A time such as `2026-01-31T09:30:00Z`. A time without a zone is read as UTC.")
-]
-
-
-class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A whole product. An absent field is stored as empty. A price is a number, or a text such as "12.50 EUR"."""
-
-    sku: str
-    title: str
-    description: Field = None
-    brand: Field = None
-    product_type: Field = None
-    price: float | str | None = None
-    currency: Field = None
-    availability: Field = None
-    gtin: Field = None
-    mpn: Field = None
-    item_group_id: Field = None
-    link: Field = None
-    image_link: Field = None
-    color: Field = None
-    size: Field = None
-    material: Field = None
-    condition: Field = None
-    sale_price: float | str | None = None
-    sale_starts_at: Time = None
-    sale_ends_at: Time = None
-    compare_at_price: float | str | None = None
-    quantity: float | str | None = None
-    rating: Annotated[
-        float | str | None, Meta(description="A rating out of 5. Write another scale as in `8.5/10`.")
-    ] = None
-    review_count: float | str | None = None
-    published_at: Time = None
-    attributes: dict[str, Any] = {}
-    images: Annotated[
-        list[str], Meta(max_length=MAX_IMAGES, description="Web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT.")
-    ] = []
-
-
-class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    products: Annotated[list[ProductIn], Meta(min_length=1, max_length=1000)]
-    catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
-    keep: Annotated[
-        list[Annotated[str, Meta(max_length=1000)]],
-        Meta(max_length=100, description="Names of attributes that are stored although their names look private."),
-    ] = []
 
 
 class Outcome(msgspec.Struct):
@@ -89,7 +40,7 @@ class Outcome(msgspec.Struct):
     status: Literal["inserted", "updated", "unchanged", "rejected"]
     reason: Annotated[
         str | None,
-        Meta(description="Why the product is rejected, or which values of a stored product are omitted or rounded."),
+        Meta(description="Why the product is rejected, or why values of a stored product are omitted or rounded."),
     ]
     not_stored: Annotated[
         list[str],
@@ -188,8 +139,8 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written, and invalid products are rejected with a reason. A stored product has a
-    reason too if a value, such as a wrong GTIN, is omitted. Private attributes, such as
+    Unchanged products are not written. A product whose SKU or title is faulty is rejected with a reason. Any other
+    faulty value is omitted, and `reason` names it; with `strict`, the product is rejected. Private attributes, such as
     costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
     automatically.
     """
@@ -197,11 +148,15 @@ async def put_products(
     root = state.settings.image_root
     outcomes: list[Outcome] = []
     taken: dict[str, tuple[int, Product]] = {}
-    for given in data.products:
-        outcome = Outcome(given.sku, "rejected", None)
+    image_root = ImageRoot(root) if root else None
+    for given, raw in zip(data.products, raw_products(data.products), strict=True):
+        outcome = Outcome(given.shown_sku(), "rejected", None)
         outcomes.append(outcome)
+        if isinstance(raw, str):
+            outcome.reason = raw
+            continue
         public = PublicAttributes(kept=data.keep)
-        found = validate(_raw_product(given, public), ImageRoot(root) if root else None)
+        found = validate(replace(raw, attributes=public.of(raw.attributes)), image_root, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
@@ -236,12 +191,3 @@ async def delete_product(
     KeyLimits.of(request).check_catalog(catalog)
     if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
         raise ApiError("not-found", "There is no such product in this catalog.")
-
-
-def _raw_product(given: ProductIn, public: PublicAttributes) -> RawProduct:
-    fields = {
-        name: number_text(Decimal(str(value))) if isinstance(value, float | int) else value
-        for name in COLUMNS
-        if (value := getattr(given, name)) is not None
-    }
-    return RawProduct(fields, given.images, attributes=public.of(given.attributes))

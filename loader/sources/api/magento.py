@@ -10,15 +10,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from db.catalog.prices import CENT
+from db.catalog.rows.cells import is_empty
+from db.catalog.rows.options import field_of_option, stock_sign, whole_number
 from loader.sources.api.platform import ApiPlatform, Record, listed, objects, of_the_product, text
-from loader.sources.reading.cells import is_empty
-from loader.sources.reading.options import field_of_option, stock_sign, whole_number
 from loader.sources.reading.platform_table import MORE_DECIMALS
 
 IMAGES = ("image", "small_image", "thumbnail", "swatch_image")
 BRANDS = ("brand", "manufacturer")
 NO_IMAGE = "no_selection"
 NUMBERS = re.compile(r"\d+(,\d+)*")  # the choices of an attribute, separated by commas if there may be several
+EVERYBODY = ("", "0", "32000")  # the customer groups "not logged in" and "all groups"
 MIDNIGHT = " 00:00:00"  # removed from the last date of a sale, because in Magento a sale includes its whole last day
 NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # a product of these types with price 0 has no price of its own
 # Members of a configurable product that its variants do not inherit
@@ -58,6 +59,7 @@ class Magento(ApiPlatform):
                 found[f"{name}_option"] = found.pop(name)
         if found.get("type_id") in NOT_SOLD_ALONE and stock_sign(text(found.get("price"))) == 0:
             found.pop("price")
+        _set_tier_prices(found)
         for name in ("price", "special_price"):
             if (exact := text(found.get(name))) and MORE_DECIMALS.fullmatch(exact):
                 found[name] = str(price := Decimal(exact).quantize(CENT, ROUND_HALF_UP))
@@ -88,6 +90,39 @@ class Magento(ApiPlatform):
             own = [{**child, "status": parent["status"]} for child in own]
         shared = of_the_product(self.translated(parent), OF_THE_PARENT)
         return {**shared, "item_group_id": text(parent.get("sku")), "variants": [self.translated(each) for each in own]}
+
+
+def _set_tier_prices(found: Record) -> None:
+    """Takes the tier price of a single piece as the special price, if everybody pays it and there is no special price.
+
+    Other tier prices stay attributes. Those of a group of customers get the name `group_prices`, which is private.
+    """
+    tiers = objects(found.get("tier_prices"))
+    if not tiers:
+        return
+    own = [tier for tier in tiers if text(tier.get("customer_group_id")) in EVERYBODY]
+    found["group_prices"] = [tier for tier in tiers if tier not in own]
+    single = [tier for tier in own if _is_for_one_piece(tier)]
+    amounts = [amount for tier in single if (amount := _amount(tier.get("value"))) is not None]
+    price, lowest = _amount(found.get("price")), min(amounts, default=None)
+    if lowest is not None and price is not None and lowest < price and is_empty(found.get("special_price")):
+        found["special_price"] = str(lowest)
+        own = [tier for tier in own if tier not in single]
+    found["tier_prices"] = own
+
+
+def _is_for_one_piece(tier: Record) -> bool:
+    more = tier.get("extension_attributes")
+    is_limited = isinstance(more, dict) and any(
+        text(more.get(name)) not in ("", "0") for name in ("percentage_value", "website_id")
+    )
+    quantity = _amount(tier.get("qty"))
+    return not is_limited and quantity is not None and quantity <= 1 and _amount(tier.get("value")) is not None
+
+
+def _amount(value: Any) -> Decimal | None:
+    written = text(value)
+    return Decimal(written) if re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,20})?", written) else None
 
 
 def _set_images(found: Record) -> None:

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from db.catalog.currencies import NO_DECIMALS, THREE_DECIMALS
+from db.catalog.rows.cells import FaultyValue, is_empty
 from loader.sources.api.platform import ApiPlatform, Record, objects, text
-from loader.sources.reading.cells import FaultyValue, is_empty
 
 SIGNS = frozenset(("is_giftcard", "discountable", "thumbnail", "origin_country", "mid_code", "hs_code"))
 CONDITIONS = ("min_quantity", "max_quantity", "price_list_id", "region_id")

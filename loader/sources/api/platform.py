@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from loader.sources.reading.cells import is_empty
+from db.catalog.rows.cells import is_empty
 
 Record = dict[str, Any]
 

@@ -10,16 +10,21 @@ from db.errors import LoaderError
 from loader.rejects import Reject
 from loader.sources.api.linked_objects import LinkedObjects
 from loader.sources.api.magento import Magento
+from loader.sources.api.magento_graphql import MagentoGraphql
 from loader.sources.api.medusa import Medusa
 from loader.sources.api.platform import ApiPlatform
 from loader.sources.api.shopify import ShopifyBulk
+from loader.sources.api.stripe import Stripe
 from loader.sources.api.woocommerce import WooCommerce
+from loader.sources.api.woocommerce_store import WooCommerceStore
 from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.keyed import names_of
 from loader.sources.reading.variants import NestedVariants
 
 FIRST_OBJECTS = 100  # the columns are all names in the first 100 objects, because an object may omit its empty fields
-PLATFORMS: tuple[ApiPlatform, ...] = (ShopifyBulk(), Magento(), WooCommerce(), Medusa())
+PLATFORMS: tuple[ApiPlatform, ...] = (
+    ShopifyBulk(), Magento(), MagentoGraphql(), WooCommerceStore(), WooCommerce(), Medusa(), Stripe(),
+)  # fmt: skip
 Found = tuple[int, Any] | Reject  # the line and value of an object, or the reason why the object cannot be read
 
 

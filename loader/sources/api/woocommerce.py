@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from db.catalog.rows.cells import is_empty
+from db.catalog.rows.options import whole_number
 from loader.sources.api.platform import ApiPlatform, Record, names_in, objects, of_the_product, text
-from loader.sources.reading.cells import is_empty
-from loader.sources.reading.options import whole_number
 
 SIGNS = frozenset(("regular_price", "stock_status", "date_on_sale_from", "tax_status", "meta_data", "permalink"))
 STOCK = {"instock": "in_stock", "outofstock": "out_of_stock", "onbackorder": "backorder"}

@@ -12,11 +12,11 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import without_name, words
+from db.catalog.rows.options import is_false, stock_sign, whole_number
 from db.strict_json import parse
 from loader.rejects import Reject
-from loader.sources.reading.cells import words
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, stock_sign, whole_number
 from loader.sources.reading.platform_table import (
     Cells,
     PlatformTable,
@@ -165,6 +165,8 @@ def _row(
     merged.take(NAMES["title"])
     group = of_all.see(NAMES["sku"]) or of_all.see(NAMES["id"])
     categories = _categories(merged.take(NAMES["product_type"]))
+    ids = [category for category in categories if category.isdecimal()]
+    categories = [category for category in categories if category not in ids]
     fields = {
         "sku": merged.take(NAMES["sku"]) or merged.take(NAMES["id"]) or ("/".join((group, shown)) if group else ""),
         "title": f"{title} - {shown}" if whole is not None and shown else title,
@@ -185,11 +187,15 @@ def _row(
     attributes: dict[str, Any] = {**kept, **merged, "keywords": keywords, "rules": rules}
     attributes["image_description"] = [description for _, description in images if description]
     attributes["product_types"] = categories if len(categories) > 1 else []
+    attributes["category_ids"] = ids
     if "product_id" not in attributes and of_all.see(NAMES["id"]):
         attributes["product_id"] = of_all.see(NAMES["id"])
     set_options(fields, attributes, options | custom)
     _apply_rules(fields, attributes, rules)
-    return product(fields, [path for path, _ in images], attributes, line)
+    row = product(fields, [path for path, _ in images], attributes, line)
+    if ids:
+        row.faults = [("product_type", without_name(ids))]
+    return row
 
 
 def _named_options(name: str) -> dict[str, list[str]]:

@@ -9,9 +9,9 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.options import stock_sign
 from loader.rejects import Reject
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 

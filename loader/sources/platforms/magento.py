@@ -11,10 +11,10 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.options import is_false, is_true, stock_sign
 from loader.rejects import Reject
 from loader.sources.platforms.magento_1 import CATEGORIES, combined, group_of, is_magento_1, more_of
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, stock_sign
 from loader.sources.reading.platform_table import (
     Cells,
     PlatformTable,

@@ -6,7 +6,9 @@ links, prices, options and websites of the product, and further values of attrib
 """
 
 import json
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from loader.rejects import Reject
@@ -20,6 +22,8 @@ GROUPS = (
     "_links_related_", "_links_crosssell_", "_links_upsell_", "_associated_", "_tier_price_", "_group_price_",
     "_custom_option_", "_media_", "_super_",
 )  # fmt: skip
+EVERYBODY = ("all", "0", "not logged in")  # customer groups
+AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,20})?")
 Found = tuple[int, Cells] | Reject
 
 
@@ -91,6 +95,7 @@ class _Product:
         ]
         cells["additional_images"] = ",".join(filter(None, (cells.get("additional_images"), *images)))
         cells["configurable_variations"] = _variations(lists.get("super", []))
+        self._take_tier_prices(lists)
         for name, values in self._values.items():
             cells.pop(name, None)
             lists[name] = values
@@ -98,6 +103,27 @@ class _Product:
             cells[MORE] = json.dumps(lists)
         yield self._line, Cells({name: cell for name, cell in cells.items() if cell})
         yield from self._views
+
+    def _take_tier_prices(self, lists: dict[str, list[Any]]) -> None:
+        """Takes the tier price of a single piece as the special price, if everybody pays it and there is no special
+        price. Tier prices of a group of customers become group prices, which are private."""
+        tiers = lists.pop("tier_price", [])
+        own = [tier for tier in tiers if tier.get("customer_group", "all").lower() in EVERYBODY]
+        lists["group_price"] = [*lists.get("group_price", ()), *(tier for tier in tiers if tier not in own)]
+        single = [
+            tier
+            for tier in own
+            if re.fullmatch(r"0*1(\.0*)?", tier.get("qty", "")) and tier.get("website", "all") == "all"
+        ]
+        prices = [Decimal(tier["price"]) for tier in single if AMOUNT.fullmatch(tier.get("price", ""))]
+        price = self._cells.get("price", "")
+        if prices and AMOUNT.fullmatch(price) and min(prices) < Decimal(price) and "special_price" not in self._cells:
+            self._cells["special_price"] = str(min(prices))
+            own = [tier for tier in own if tier not in single]
+        lists["tier_price"] = own
+        for name in ("group_price", "tier_price"):
+            if not lists[name]:
+                del lists[name]
 
     def _take_lists(self, cells: Cells) -> None:
         for name in (CATEGORIES, WEBSITES):

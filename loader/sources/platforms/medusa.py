@@ -7,10 +7,10 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import without_name, words
+from db.catalog.rows.options import is_true, stock_sign
 from loader.rejects import Reject
-from loader.sources.reading.cells import words
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_true, stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
@@ -39,6 +39,7 @@ SHOWN = {
 PRICE = re.compile(r"(?:variant_)?price_(?:.*\[)?([a-z]{3})\]?")
 IMAGE = re.compile(r"(?:product_)?image_(\d+)(?:_url)?")
 TAG = re.compile(r"(?:product_)?tag_\d+")
+ID = re.compile(r"(pcat|ptyp)_[0-9A-Za-z]+$")
 CATEGORY = re.compile(r"product_category_\d+")
 OPTION = re.compile(r"(?:variant_)?option_(\d+)_(name|value)")
 
@@ -96,6 +97,8 @@ def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProdu
     tags = [tag for name in [name for name in cells if TAG.fullmatch(name)] for tag in words(cells.pop(name))]
     tags = [*words(cells.take(NAMES["keywords"])), *tags]
     kinds = [cells.pop(name) for name in sorted(filter(CATEGORY.fullmatch, cells))]
+    ids = [kind for kind in kinds if ID.match(kind)]  # some versions write the IDs of categories
+    kinds = [kind for kind in kinds if kind not in ids]
     fields = {
         "sku": sku
         or cells.get("variant_id", "")
@@ -113,9 +116,12 @@ def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProdu
     }
     images = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
     paths = [cells.take(NAMES["image"]), *(cells.pop(images[place]) for place in sorted(images))]
-    attributes: dict[str, Any] = {**cells, "keywords": tags, "product_types": kinds}
+    attributes: dict[str, Any] = {**cells, "keywords": tags, "product_types": kinds, "category_ids": ids}
     set_options(fields, attributes, options)
-    return product(fields, paths, attributes, line)
+    row = product(fields, paths, attributes, line)
+    if ids:
+        row.faults = [("product_type", without_name(ids))]
+    return row
 
 
 def _price(cells: Cells) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.plain_text import plain_text
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
+from db.catalog.rows.cells import image_paths
+from db.catalog.rows.options import stock_sign
 from loader.rejects import Reject
-from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product
 
 NAMES = {
@@ -89,6 +89,8 @@ def _row(line: int, cells: Cells) -> RawProduct:
     images = [each.pop("url", "") for _, each in sorted(lists.get("image", {}).items())]
     availability = _availability(cells)
     cells.take(NAMES["availability"])
+    # A number is the ID of a category in Google's list, and no word.
+    ids = {name: cells.pop(name) for name in NAMES["product_type"] if cells.get(name, "").isdecimal()}
     fields = {
         name: cells.take(NAMES[name])
         for name in NAMES
@@ -97,7 +99,7 @@ def _row(line: int, cells: Cells) -> RawProduct:
     fields["availability"] = availability
     fields["description"] = plain_text(fields["description"])
     first, others = image_paths(cells.take(NAMES["image"])), image_paths(cells.take(NAMES["additional_image"]))
-    attributes: dict[str, Any] = {**cells, "keywords": tags}
+    attributes: dict[str, Any] = {**cells, **ids, "keywords": tags}
     for name, members in lists.items():
         values = [
             each.get("") or {key: text for key, text in each.items() if text} for _, each in sorted(members.items())

@@ -9,11 +9,11 @@ from typing import Any
 from db.catalog.names import normalised, plain_words
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import image_paths
+from db.catalog.rows.options import condition_of, is_false, is_true, stock_sign
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import condition_of, is_false, is_true, stock_sign
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, price_in_cents, product, set_options
 
 NAMES = {

@@ -9,11 +9,11 @@ from typing import Any
 
 from db.catalog.plain_text import plain_text
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import image_paths
+from db.catalog.rows.options import is_false, is_true, stock_sign
 from loader.rejects import Reject
 from loader.sources.platforms.woocommerce_headers import english
-from loader.sources.reading.cells import image_paths
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.options import is_false, is_true, stock_sign
 from loader.sources.reading.platform_table import (
     Cells,
     PlatformTable,

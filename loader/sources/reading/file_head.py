@@ -4,9 +4,10 @@ from functools import cached_property
 from typing import Any
 
 from db.catalog.names import normalised
+from db.catalog.rows.columns import NEEDED
 from db.strict_json import parse
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
-from loader.sources.reading.columns import NEEDED, USUAL_NAMES
+from loader.sources.reading.columns import USUAL_NAMES
 from loader.sources.reading.lines import BOM
 from loader.sources.reading.table import Table
 

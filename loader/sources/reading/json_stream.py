@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from db.strict_json import DECODER, TOO_DEEP, is_deep_text, parse
@@ -29,21 +29,24 @@ class Member(NamedTuple):
     value: Any
 
 
-def members(file: CatalogFile, enters: Callable[[Path, Any], bool]) -> Generator[Member | Reject]:
+def members(
+    file: CatalogFile, enters: Callable[[Path, Any], bool], wholes: Collection[str] = ()
+) -> Generator[Member | Reject]:
     """Yields the members of each list whose first member is an object and for which `enters` returns true.
 
-    `enters` gets the path of the list and the first object. Raises SourceDamaged where the document is not valid and
-    the rest of the document cannot be read.
+    `enters` gets the path of the list and the first object. An object whose name is in `wholes` is yielded too, if it
+    is not in a list. Raises SourceDamaged where the document is not valid and the rest of the document cannot be read.
     """
     with file.opened() as opened:
-        yield from _Document(opened, file.path.name, enters).values((), 0)
+        yield from _Document(opened, file.path.name, enters, wholes).values((), 0)
 
 
 class _Document:
-    def __init__(self, file: BinaryIO, name: str, enters: Callable[[Path, Any], bool]) -> None:
+    def __init__(self, file: BinaryIO, name: str, enters: Callable[[Path, Any], bool], wholes: Collection[str]) -> None:
         self._file = file
         self._name = name
         self._enters = enters
+        self._wholes = wholes
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._place = 0
@@ -71,6 +74,9 @@ class _Document:
                 raise self._damaged(TOO_DEEP)
             yield Member(path, self._line, value)
             self._advance(end)
+            return
+        if depth and path[-1].lower() in self._wholes:
+            yield Member(path, self._line, self._whole_value())
             return
         self._expect("{")
         names: set[str] = set()
@@ -207,19 +213,3 @@ class _Document:
             f"{self._name} is not valid JSON at line {self._line}: {reason}",
             hint="The rest of the file cannot be read. Is the file complete?",
         )
-
-
-def all_lists(file: CatalogFile) -> dict[Path, list[str]]:
-    """Returns the names in the first object of each list of objects. Stops where the document is not valid."""
-    found: dict[Path, list[str]] = {}
-
-    def note(path: Path, first: Any) -> bool:
-        found.setdefault(path, list(first))
-        return False
-
-    try:
-        for _ in members(file, note):
-            pass
-    except SourceDamaged:
-        pass
-    return found

@@ -6,11 +6,11 @@ from typing import Any
 
 from db.catalog.names import normalised
 from db.catalog.product import RawProduct
+from db.catalog.rows.cells import is_empty, one_text
+from db.catalog.rows.columns import Columns
 from loader.errors import NotACatalog
 from loader.rejects import Reject
-from loader.sources.reading.cells import is_empty, one_text
 from loader.sources.reading.columns import (
-    Columns,
     FieldColumns,
     empty_columns,
     resolve,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from db.catalog import prices, values
-from loader.sources.reading.cells import one_text
+from db.catalog.rows.cells import one_text
 
 OTHER_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP", "MinimumAdvertisedPrice", "InvoicePrice"))
 STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))  # candidates for compare_at_price

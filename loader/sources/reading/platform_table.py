@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 from db.catalog.names import normalised
 from db.catalog.prices import CENT
 from db.catalog.product import OFFER_COLUMNS, RawProduct
+from db.catalog.rows.options import field_of_option, whole_number
 from loader.errors import MissingColumns
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.options import field_of_option, whole_number
 from loader.sources.reading.table import Table
 
 MORE_DECIMALS = re.compile(r"[0-9]{1,10}[.,][0-9]{4,20}")

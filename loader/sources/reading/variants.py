@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from db.catalog.names import normalised
-from loader.sources.reading.cells import is_empty
+from db.catalog.rows.cells import is_empty
+from db.catalog.rows.options import field_of_option, is_false, is_true, stock_sign
 from loader.sources.reading.columns import USUAL_NAMES, FieldColumns
-from loader.sources.reading.options import field_of_option, is_false, is_true, stock_sign
 
 LISTS = ("variants", "variations", "skus")
 IDENTIFIERS = ("sku", "id", "variant_id", "barcode")

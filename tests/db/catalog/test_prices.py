@@ -108,6 +108,69 @@ def test_a_price_that_cannot_be_stored_is_refused_with_the_reason(cell: str, rea
         price(cell)
 
 
+@pytest.mark.parametrize(
+    ("cell", "amount", "currency", "remark"),
+    [
+        ("12.90 incl. VAT", "12.90", None, None),
+        ("12,90 € inkl. MwSt.", "12.90", "EUR", None),
+        ("12,90 € inkl. 19% MwSt. zzgl. Versandkosten", "12.90", "EUR", None),
+        ("CHF 12.90 TTC", "12.90", "CHF", None),
+        ("12,90 € IVA incl.", "12.90", "EUR", None),
+        ("€ 12,90 incl. btw", "12.90", "EUR", None),
+        ("129 kr inkl. moms", "129.00", None, None),
+        ("12,90 zł brutto", "12.90", "PLN", None),
+        ("1 290 Kč s DPH", "1290.00", "CZK", None),
+        ("1 290 ₽ с НДС", "1290.00", "RUB", None),
+        ("129,90 TL KDV dahil", "129.90", "TRY", None),
+        ("¥1,290 税込", "1290.00", None, None),
+        ("１，２９０円（税込）", "1290.00", "JPY", None),
+        ("1,290円(税込)", "1290.00", "JPY", None),
+        ("₹1,299.00 (incl. of all taxes)", "1299.00", "INR", None),
+        ("$12.90 AUD inc. GST", "12.90", "AUD", None),
+        ("12,90 €*", "12.90", "EUR", None),
+        ("only $12.90", "12.90", None, None),
+        ("12.90 / pc", "12.90", None, None),
+        ("12,90 € / Stück", "12.90", "EUR", None),
+        ("12.90 each", "12.90", None, None),
+        ("12.90 excl. VAT", "12.90", None, "a price without tax"),
+        ("12,90 € HT", "12.90", "EUR", "a price without tax"),
+        ("12.90 net", "12.90", None, "a price without tax"),
+        ("12.90 + VAT", "12.90", None, "a price without tax"),
+        ("12,90 zł netto", "12.90", "PLN", "a price without tax"),
+        ("1290円(税抜)", "1290.00", "JPY", "a price without tax"),
+        ("from 12.90", "12.90", None, "the lowest price"),
+        ("ab 12,90 €", "12.90", "EUR", "the lowest price"),
+        ("Ab 12,90 € inkl. MwSt.", "12.90", "EUR", "the lowest price"),
+        ("à partir de 12,90 €", "12.90", "EUR", "the lowest price"),
+        ("da 12,90 €", "12.90", "EUR", "the lowest price"),
+        ("от 1 290 ₽", "1290.00", "RUB", "the lowest price"),
+        ("12.90 USD", "12.90", "USD", None),
+    ],
+)
+def test_words_beside_a_price_are_read(cell: str, amount: str, currency: str | None, remark: str | None):
+    assert price(cell) == (Decimal(amount), currency)
+    assert prices.remark(cell) == remark
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "12.90 / kg", "12,90 €/100g", "12.90-19.90", "was 20 now 12.90", "2 for 12.90", "ca. 12,90", "12.90 PCS",
+        "12.90 (3 pcs)", "12.90 per month", "12,90 € UVP", "from 12.90 excl. VAT", "12.90 incl. VAT excl. VAT",
+        "incl. VAT", "from", "12.90 VAT",
+    ],
+)  # fmt: skip
+def test_words_that_make_a_price_uncertain_are_refused(cell: str):
+    with pytest.raises(ValueError, match="is not a number"):
+        price(cell)
+
+
+def test_a_decided_price_keeps_its_words():
+    for cell, expected in (("ab 1.290 €", "from 1290 EUR"), ("1.290 € HT", "1290 EUR excl. tax")):
+        assert decided(cell, None, ",") == expected
+        assert (price(expected)[0], prices.remark(expected)) == (1290, prices.remark(cell))
+
+
 @settings(deadline=None)
 @given(st.text())
 def test_any_text_gives_a_price_that_can_be_stored_or_an_error_with_a_reason(cell: str):

@@ -16,10 +16,10 @@ import pytest
 from db.catalog.image_paths import ImageRoot
 from db.catalog.plain_text import plain_text
 from db.catalog.product import COLUMNS, RawProduct, ValidatedProduct
+from db.catalog.rows.columns import Columns
 from db.catalog.validation import validate
 from loader.rejects import Reject
 from loader.sources import open_source
-from loader.sources.reading.columns import Columns
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # These words of a fixture are in no product. A word either tells how to read a cell, or is in a row without a product.

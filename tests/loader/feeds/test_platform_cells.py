@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from db.catalog.product import RawProduct
+from db.catalog.rows.options import stock_sign, whole_number
 from loader.sources import open_source
-from loader.sources.reading.options import stock_sign, whole_number
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

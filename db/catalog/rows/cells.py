@@ -14,16 +14,19 @@ from db.catalog.prices import number_text
 
 ALTERNATIVES = ("color", "size", "material")  # several values of one of these fields are joined, as in red/blue
 IMAGE_ADDRESS_NAMES = (
-    "contentUrl", "url", "src", "link", "path", "url_zoom", "url_standard", "originalSrc", "source_url", "image_url",
-    "imageUrl", "large", "file",
+    "contentUrl", "url", "src", "link", "path", "url_fullxfull", "url_zoom", "url_standard", "originalSrc",
+    "source_url", "image_url", "imageUrl", "large", "file",
 )  # fmt: skip
-TEXT_NAMES = ("name", "value", "title", "label")
+TEXT_NAMES = ("name", "value", "title", "label", "html")
 MICROS = 1_000_000  # micros in a unit of a currency
 # Members that objects have only if their amount is in the smallest unit of the currency, such as cents
 IN_SMALLEST_UNIT = (
     "divisor", "centAmount", "fractionDigits", "exponent", "scale", "minor_unit", "minorUnit", "currency_minor_unit",
     "precision",
 )  # fmt: skip
+# Of IN_SMALLEST_UNIT, the members that always hold the number of decimals of the currency. The members `scale` and
+# `precision` may also describe an amount in the currency itself.
+NUMBERS_OF_DECIMALS = ("minor_unit", "minorUnit", "currency_minor_unit")
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
@@ -88,6 +91,11 @@ def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[
         return []
 
 
+def without_name(ids: list[str]) -> str:
+    """Returns the fault of product types that are IDs of categories."""
+    return f"product_type {', '.join(ids)[:40]} is the ID of a category, and the file does not have the category's name"
+
+
 def words(value: Any) -> list[str]:
     """Returns keywords from a list or a text. In a text, | and ; separate keywords; a text without | and ; is split at
     commas."""
@@ -127,7 +135,7 @@ def _texts(field: str, value: Any) -> Iterator[str]:
         for member in value:
             yield from _texts(field, member)
     elif isinstance(value, Mapping) and field in PRICES:
-        yield _money(value)
+        yield _money(field, value)
     elif isinstance(value, Mapping) and (text := next(filter(None, map(value.get, TEXT_NAMES)), None)) is not None:
         yield from _texts(field, text)  # such as {"name": "Acme"} for a brand
     elif isinstance(value, FaultyValue):
@@ -136,7 +144,7 @@ def _texts(field: str, value: Any) -> Iterator[str]:
         raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
 
 
-def _money(value: Mapping[str, Any]) -> str:
+def _money(field: str, value: Mapping[str, Any]) -> str:
     """Returns a price such as "12.50 EUR".
 
     `value` is like {"value": "12.50", "currency": "EUR"}, {"amountMicros": "12500000", "currencyCode": "EUR"} or
@@ -146,23 +154,26 @@ def _money(value: Mapping[str, Any]) -> str:
     currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""
     amount = value.get("value", value.get("amount", value.get("centAmount")))
     if any(name in value for name in IN_SMALLEST_UNIT) and re.fullmatch(r"\d{1,18}", str(amount)):
-        amount = _in_whole_units(amount, value)
+        amount = _in_whole_units(field, amount, value)
     if amount is None and isinstance(value.get("units"), str | int):  # such as {"units": 8, "nanos": 990000000}
         amount = _units_and_nanos(value["units"], value.get("nanos"))
     if amount is None and re.fullmatch(r"\d{1,18}", micros := str(value.get("amountMicros"))):
         amount = Decimal(micros) / MICROS
     if not isinstance(amount, str | int | float | Decimal) or not isinstance(currency, str):
-        raise ValueError('price is an object without "value" and "currency"')  # noqa: TRY004 - the fault is in the file
+        raise ValueError(f'{field} is an object without "value" and "currency"')  # noqa: TRY004 - the value is at fault
     written = number_text(amount) if isinstance(amount, float | Decimal) else amount
     return f"{written} {currency}".strip()
 
 
-def _in_whole_units(amount: Any, value: Mapping[str, Any]) -> Decimal:
-    divisor, digits = value.get("divisor"), value.get("fractionDigits")
-    if "centAmount" in value and digits in (0, 2, 3):
+def _in_whole_units(field: str, amount: Any, value: Mapping[str, Any]) -> Decimal:
+    divisor = value.get("divisor")
+    digits = value.get("fractionDigits") if "centAmount" in value else None
+    for name in NUMBERS_OF_DECIMALS:
+        digits = value.get(name, digits)
+    if type(digits) is int and digits in (0, 2, 3):
         divisor = 10**digits
     if divisor not in (1, 10, 100, 1000):
-        raise ValueError("price is an object whose amount may be in the smallest unit of the currency")
+        raise ValueError(f"{field} is an object whose amount may be in the smallest unit of the currency")
     return Decimal(str(amount)) / int(divisor)
 
 

@@ -50,10 +50,10 @@ CONDITIONS = {
 
 
 def whole_number(cell: str) -> int | None:
-    """Returns the number in a cell such as "5", "-1", "5.0000" or "'5", or None. Three zeros after a dot or comma could
-    be decimals or thousands, so "5.000" gives None."""
-    found = re.fullmatch(r"'?(-?[0-9]{1,15})([.,](0{0,2}|0{4,}))?", cell.strip())
-    return int(found[1]) if found else None
+    """Returns the number in a cell such as "5", "-1", "5.0000", "1 290" or "'5", or None. Three zeros after a dot or
+    comma could be decimals or thousands, so "5.000" gives None."""
+    found = re.fullmatch(r"'?(-?[0-9]{1,15}|-?[0-9]{1,3}(?:\s[0-9]{3}){1,4})([.,](0{0,2}|0{4,}))?", cell.strip())
+    return int(re.sub(r"\s", "", found[1])) if found else None
 
 
 def stock_sign(cell: str) -> int | None:

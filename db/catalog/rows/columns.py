@@ -1,0 +1,154 @@
+"""Turns a record, whose columns are assigned to fields, into a `RawProduct`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from db.catalog.names import normalised
+from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
+from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
+from db.catalog.rows.options import field_of_option
+
+NEEDED = ("sku", "title")
+SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names.
+
+    If a field has several columns, `more` has the field, normalised name and position of each column but the first.
+    """
+
+    places: Mapping[str, int]
+    rest: Mapping[str, int]
+    more: Sequence[tuple[str, str, int]] = ()
+
+    def targets(self, header: Sequence[str]) -> dict[str, str]:
+        """Returns a dict from the name of each column in the header to the field of the column."""
+        shown = {"keywords": "attributes.keywords", SALE_DATES: "sale_starts_at, sale_ends_at"}
+        fields = {place: shown.get(field, field) for field, place in self.places.items()}
+        fields |= {place: shown.get(field, field) for field, _, place in self.more}
+        fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
+        fields |= {place: "attributes" for name, place in self.rest.items() if name == "attributes"}
+        return {name.strip() or f"column_{place + 1}": fields[place] for place, name in enumerate(header)}
+
+    def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
+        """Returns the product in a record, whose cells are texts or JSON values.
+
+        Raises ValueError for an SKU or title that the field cannot hold; the faults of other fields are in the product.
+        """
+        fields: dict[str, str] = {}
+        images: tuple[str, ...] = ()
+        phash = None
+        attributes: dict[str, Any] = {}
+        faults: list[tuple[str, str]] = []
+        for name, place in self.places.items():
+            cell = cells[place]
+            if type(cell) is str:
+                if not (cell := cell.strip()):
+                    continue
+                if name not in SPECIAL:
+                    fields[name] = cell
+                    continue
+            elif is_empty(cell):
+                continue
+            elif name == "product_type":
+                cell = _without_ids(cell, faults)
+            try:
+                if name == "image":
+                    images = (*image_paths(cell, faults), *images)
+                elif name == "additional_image":
+                    images = (*images, *image_paths(cell, faults))
+                elif name == "image_phash":
+                    phash = one_text(name, cell)
+                elif name == "keywords":
+                    attributes["keywords"] = words(cell)
+                else:
+                    fields[name] = one_text(name, cell)
+            except ValueError as error:
+                if name in NEEDED:
+                    raise
+                if name in OFFER_COLUMNS and isinstance(cell, Mapping | list):  # such as {"rate": 4.5, "count": 12}
+                    attributes[name] = cell
+                else:
+                    faults.append((name, str(error)))
+            if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
+                attributes["product_types"] = cell  # all values; the field holds only the first value
+        if self.more:
+            images = self._add_more(cells, fields, images, attributes, faults)
+        for name, place in self.rest.items():
+            cell = cells[place]
+            if type(cell) is str:
+                if cell := cell.strip():
+                    attributes[name] = cell
+            elif not is_empty(cell):
+                attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
+        if "attributes" in attributes:
+            _take_members(attributes, fields)
+        return RawProduct(fields, images, phash, attributes, line, faults)
+
+    def _add_more(
+        self,
+        cells: Sequence[Any],
+        fields: dict[str, str],
+        images: tuple[str, ...],
+        attributes: dict[str, Any],
+        faults: list[tuple[str, str]],
+    ) -> tuple[str, ...]:
+        """Adds the values of the columns in `more`, and returns all images.
+
+        Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
+        of its columns that has a value. The values of the columns after that column become attributes.
+        """
+        for field, name, place in self.more:
+            if is_empty(cell := stripped(cells[place])):
+                continue
+            try:
+                if field in ("image", "additional_image"):
+                    images = (*images, *image_paths(cell, faults))
+                elif field == "keywords":
+                    attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
+                elif field in fields:
+                    attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
+                else:
+                    fields[field] = cell if isinstance(cell, str) else one_text(field, cell)
+            except ValueError as error:
+                if field in NEEDED:
+                    raise
+                faults.append((field, str(error)))
+        return images
+
+
+def _without_ids(cell: Any, faults: list[tuple[str, str]]) -> Any:
+    """Returns the product types without numbers, which are IDs of categories, and adds a fault for the numbers."""
+    members = cell if isinstance(cell, list) else [cell]
+    ids = [str(member) for member in members if type(member) is int]
+    if not ids:
+        return cell
+    faults.append(("product_type", without_name(ids)))
+    return [member for member in members if type(member) is not int]
+
+
+def stripped(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def _take_members(attributes: dict[str, Any], fields: dict[str, str]) -> None:
+    """Replaces the attribute `attributes` by its members.
+
+    The attribute is an object, as in PUT /products, or a list such as [{"name": "Color", "options": ["Red"]}]. The
+    members of a list also set color, size and material if these fields are empty.
+    """
+    members = attributes["attributes"]
+    if isinstance(members, Mapping):
+        del attributes["attributes"]
+        attributes.update(members)
+    elif isinstance(members, list) and (named := named_values(members)):
+        del attributes["attributes"]
+        for name, values in named.items():
+            attributes.setdefault(normalised(name), values[0] if len(values) == 1 else values)
+            texts = [value for value in values if isinstance(value, str)]
+            if (field := field_of_option(name)) and texts and field not in fields:
+                fields[field] = "/".join(texts)

@@ -1,0 +1,70 @@
+"""Decides the meaning of ambiguous values by the other prices and dates of a catalog. A price such as "1.290" could be
+two amounts, and a date such as "4/1/26" could be two days."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from db.catalog import dates, prices
+from db.catalog.dates import DateOrder
+from db.catalog.offer import PRICES
+from db.catalog.prices import DecimalMarks
+from db.catalog.product import RawProduct
+from db.catalog.values import currency
+
+DATES = ("sale_starts_at", "sale_ends_at", "published_at")
+OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # finds attributes that may hold dates
+
+
+class Notation:
+    """The notation of prices and dates in the rows of a catalog."""
+
+    def __init__(self, rows: Iterable[RawProduct]) -> None:
+        self._marks = DecimalMarks()
+        self._order = DateOrder()
+        for row in rows:
+            for name in PRICES:
+                if cell := row.fields.get(name):
+                    self._marks.note(cell, _currency(row))
+            for name in DATES:
+                if cell := row.fields.get(name):
+                    self._order.note(cell)
+            for name, value in row.attributes.items():
+                if type(value) is str and OTHER_DATES.search(name):
+                    self._order.note(value.strip())
+
+    def decided(self, row: RawProduct, name: str) -> RawProduct:
+        """Return the row with a decided value. If nothing decides the value, validation names the fault."""
+        cell = row.fields[name]
+        if name in DATES:
+            if (day_first := self._order.day_first) is None:
+                return row
+            return replace(row, fields={**row.fields, name: dates.decided(cell, day_first=day_first)})
+        of_row = _currency(row)
+        mark = self._marks.of(cell, of_row)
+        if mark is None:
+            return row
+        try:
+            return replace(row, fields={**row.fields, name: prices.decided(cell, of_row, mark)})
+        except ValueError:
+            return row
+
+
+def ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the prices that could mean two amounts, and of the dates that could mean two days."""
+    found: tuple[str, ...]
+    if "sale_price" not in fields and "compare_at_price" not in fields:  # most feeds have only one price
+        found = ("price",) if (cell := fields.get("price")) and prices.is_ambiguous(cell) else ()
+    else:
+        found = tuple(name for name in PRICES if (cell := fields.get(name)) and prices.is_ambiguous(cell))
+    if "sale_starts_at" not in fields and "sale_ends_at" not in fields and "published_at" not in fields:
+        return found
+    return (*found, *(name for name in DATES if (cell := fields.get(name)) and dates.is_ambiguous(cell)))
+
+
+def _currency(row: RawProduct) -> str | None:
+    written = row.fields.get("currency")
+    try:
+        return currency(written) if written else None
+    except ValueError:
+        return None

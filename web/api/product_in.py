@@ -1,0 +1,108 @@
+"""Defines the body of PUT /products, and reads its products by the rules of the loader."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from db.catalog.product import COLUMNS, RawProduct
+from db.catalog.rows.cells import is_empty, one_text
+from db.catalog.rows.columns import Columns
+from db.catalog.rows.notation import Notation, ambiguous
+from db.catalog.validation import MAX_IMAGES
+
+# Any JSON value. A field that cannot hold the value stays empty, and the answer gives the reason. If the types of the
+# fields were narrower, one odd value would refuse all products of the request.
+Cell = Any
+Price = Annotated[Cell, Meta(description='A number, or a text such as "12.50 EUR".')]
+Time = Annotated[Cell, Meta(description="A time such as `2026-01-31T09:30:00Z`. A time without a zone is read as UTC.")]
+# The positions of the fields in the lists that `_cells` returns
+_COLUMNS = Columns({name: place for place, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
+
+
+class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
+    `windowshop load` reads; a value that the field cannot hold is omitted, and `reason` of the answer names it."""
+
+    sku: Cell
+    title: Cell
+    description: Cell = None
+    brand: Cell = None
+    product_type: Cell = None
+    price: Price = None
+    currency: Cell = None
+    availability: Cell = None
+    gtin: Cell = None
+    mpn: Cell = None
+    item_group_id: Cell = None
+    link: Cell = None
+    image_link: Cell = None
+    color: Cell = None
+    size: Cell = None
+    material: Cell = None
+    condition: Cell = None
+    sale_price: Price = None
+    sale_starts_at: Time = None
+    sale_ends_at: Time = None
+    compare_at_price: Price = None
+    quantity: Cell = None
+    rating: Annotated[Cell, Meta(description="A rating out of 5. Write another scale as in `8.5/10`.")] = None
+    review_count: Cell = None
+    published_at: Time = None
+    attributes: Annotated[Cell, Meta(description="An object with the attributes and their values.")] = None
+    images: Annotated[
+        Cell,
+        Meta(
+            description=f"A list of at most {MAX_IMAGES} web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT. "
+            "Without `images`, `image_link` is the image."
+        ),
+    ] = None
+
+    def shown_sku(self) -> str:
+        """Return the SKU, or "" if the value cannot be one."""
+        try:
+            return one_text("sku", self.sku)
+        except ValueError:
+            return ""
+
+
+class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    products: Annotated[list[ProductIn], Meta(min_length=1, max_length=1000)]
+    catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
+    keep: Annotated[
+        list[Annotated[str, Meta(max_length=1000)]],
+        Meta(max_length=100, description="Names of attributes that are stored although their names look private."),
+    ] = []
+    strict: Annotated[
+        bool, Meta(description="Reject a product with a faulty value, instead of storing it without the value.")
+    ] = False
+
+
+def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
+    """Yields each product as a row, or the reason why its SKU or title cannot be read.
+
+    The rows are those of a file with these products. So the other prices and dates of the request decide an ambiguous
+    price or date.
+    """
+    has_images = any(not is_empty(product.images) for product in given)
+    rows = [_raw_product(product, has_images) for product in given]
+    notation: Notation | None = None
+    for row in rows:
+        if isinstance(row, RawProduct) and (names := ambiguous(row.fields)):
+            notation = notation or Notation(each for each in rows if isinstance(each, RawProduct))
+            for name in names:
+                row = notation.decided(row, name)
+        yield row
+
+
+def _raw_product(given: ProductIn, has_images: bool) -> RawProduct | str:
+    cells = [getattr(given, name) for name in COLUMNS]
+    images = given.images
+    if images is None or (not has_images and is_empty(images)):
+        place = COLUMNS.index("image_link")
+        images, cells[place] = cells[place], None
+    try:
+        return _COLUMNS.row(0, [*cells, images, given.attributes])
+    except ValueError as error:
+        return str(error)
