@@ -67,7 +67,7 @@ PRODUCTS: list[dict[str, Any]] = [
     {"sku": "K10", "title": "Stool", "sale_price": "49 EUR", "quantity": "5.00", "rating": "9/10", "published_at": ""},
 ]
 
-# Values that each field gets beside its own odd values
+# Each field gets these values, and then its own odd values.
 ANY_FIELD: list[Any] = [
     "x" * 501, "a\0b", " ", 5, 1.5, -1, 10**30, True, [], {}, ["a", "b"], {"a": 1}, {"name": "N"}, [{"name": "A"}, 5],
     {"value": "19.99", "currency": "EUR"}, [[[1]]],

@@ -82,8 +82,7 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
     """Yields each product as a row, or the reason why its SKU or title cannot be read.
 
-    The rows are those of a file with these products. So the other prices and dates of the request decide an ambiguous
-    price or date.
+    The other prices and dates of the request decide an ambiguous price or date, as those of a file do.
     """
     has_images = any(not is_empty(product.images) for product in given)
     rows = [_raw_product(product, has_images) for product in given]

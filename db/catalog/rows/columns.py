@@ -122,7 +122,7 @@ class Columns:
 
 
 def _without_ids(cell: Any, faults: list[tuple[str, str]]) -> Any:
-    """Returns the product types without numbers, which are IDs of categories, and adds a fault for the numbers."""
+    """Returns the product types that are not numbers. A number is the ID of a category, and becomes a fault."""
     members = cell if isinstance(cell, list) else [cell]
     ids = [str(member) for member in members if type(member) is int]
     if not ids:

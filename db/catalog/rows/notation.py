@@ -34,7 +34,7 @@ class Notation:
                     self._order.note(value.strip())
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
-        """Return the row with a decided value. If nothing decides the value, validation names the fault."""
+        """Return the row with the value of this field decided. If nothing decides it, validation names the fault."""
         cell = row.fields[name]
         if name in DATES:
             if (day_first := self._order.day_first) is None:

@@ -7,7 +7,7 @@ from typing import Any
 from db.catalog.rows.cells import FaultyValue, is_empty
 from loader.sources.api.platform import ApiPlatform, Record, text
 
-# The page "Supported currencies" of Stripe lists the currencies whose amounts have no or three decimals.
+# Stripe's page "Supported currencies" lists the currencies whose amounts have no decimals or three decimals.
 NO_DECIMALS = frozenset((
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
 ))  # fmt: skip

@@ -34,7 +34,7 @@ class WooCommerceStore(ApiPlatform):
             for attribute in objects(found.get("attributes"))
             if names_in(attribute.get("terms"))
         ]
-        found.pop("variations", None)  # only the IDs of variations, each of which is an object of its own
+        found.pop("variations", None)  # holds only IDs; each variation is an object of its own
         parent = text(found.pop("parent", None))
         if parent not in ("", "0"):
             found["item_group_id"] = parent
