@@ -1,4 +1,4 @@
-"""Defines the settings that every process shares and reads once from the environment (`WINDOWSHOP_...`)."""
+"""Defines the settings that every process shares, and reads them once (`WINDOWSHOP_...`, or `windowshop.toml`)."""
 
 import os
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Self
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from db.errors import SettingsError
+from db.setting_sources import sources, variable
 
 
 def default_home() -> Path:
@@ -17,17 +18,38 @@ def default_home() -> Path:
 
 
 class EnvironmentSettings(BaseSettings):
-    """Settings read from environment variables that begin with the class's prefix."""
+    """Settings from environment variables that begin with the class's prefix, from files with secrets, and from
+    `windowshop.toml`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, *sources(settings_cls)
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment. Raises a SettingsError that names the first variable with a wrong value."""
+        """Read the settings. Raises a SettingsError that names the first setting with a wrong value."""
         try:
             return cls()
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(cls.model_config.get("env_prefix")) + str(first["loc"][0]).upper()
-            raise SettingsError(f"{name}: {first['msg']}") from error
+            name = str(first["loc"][0])
+            found = next((source.named(name) for source in sources(cls) if name in source()), variable(cls, name))
+            raise SettingsError(f"{found}: {first['msg']}") from error
+
+    @classmethod
+    def origins(cls) -> dict[str, str]:
+        """Return for each setting where its value comes from."""
+        found = dict.fromkeys(cls.model_fields, "default")
+        for source in reversed(sources(cls)):
+            found |= {name: source.origin(name) for name in source()}
+        return found
 
 
 class Settings(EnvironmentSettings):
@@ -36,6 +58,10 @@ class Settings(EnvironmentSettings):
     home: Path = Field(
         default_factory=default_home,
         description="Folder for the embedded server's data and the site's own model revisions.",
+    )
+    config: Path | None = Field(
+        None,
+        description="TOML file with settings. If it is unset, a file windowshop.toml in the working folder is read.",
     )
     database_url: SecretStr | None = Field(
         None,

@@ -20,6 +20,12 @@ _STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
 class EncoderSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_ENCODER_", extra="ignore")
 
+    host: str = Field(
+        "127.0.0.1", description="Address of the probes and metrics. 0.0.0.0: every address of the machine."
+    )
+    port: int | None = Field(
+        None, ge=0, le=65535, description="Port of /health, /ready and /metrics. Unset: none. 0: any free port."
+    )
     device: str = Field(
         "auto", description="Device that runs the models: auto (cuda, else mps, else cpu), or a device such as cuda:1."
     )

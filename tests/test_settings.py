@@ -10,22 +10,51 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from db.errors import SettingsError
+from db.setting_sources import secrets, variable
 from db.settings import EnvironmentSettings, Settings
 from encoder.settings import EncoderSettings
 from loader.settings import FeedSettings
 from web.settings import WebSettings
+from windowshop.settings import classes
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
-CLASSES: dict[str, type[EnvironmentSettings]] = {
-    "Every command": Settings,
-    "The encoder": EncoderSettings,
-    "The web service": WebSettings,
-    "Catalog files at web addresses": FeedSettings,
-}
+CLASSES = classes()
 INTRODUCTION = """\
 # Settings
 
-A command reads its settings from the environment when it starts. It refuses an invalid value and names the variable.
+A command reads its settings when it starts. It refuses an invalid value, and a name that is no setting. The command
+`windowshop settings` shows the value of each setting and its origin, with secrets masked. A value comes from the first
+of these that has one:
+
+1. an option of the command, such as `--port`;
+2. the environment variable;
+3. for a [secret](#secrets), the file whose path is in the variable with `_FILE` at the end of its name, such as
+   `WINDOWSHOP_DATABASE_URL_FILE=/run/secrets/url`. The file has one line. To set both variables is an error;
+4. the file `windowshop.toml` in the working folder, or the file that `WINDOWSHOP_CONFIG` names;
+5. the default.
+
+Kubernetes gives each pod variables for the services of its namespace, such as
+`WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000` for a service `windowshop-web`. Variables of these forms are ignored:
+`..._SERVICE_HOST`, `..._SERVICE_PORT...`, `..._PORT_8000_TCP...`, and `..._PORT...` with a value such as `tcp://...`.
+`enableServiceLinks: false` in the pod's specification avoids them.
+
+## windowshop.toml
+
+A key is the name of the variable in lower case, without `WINDOWSHOP_`. The settings of the encoder, of the web service
+and of catalog files are in tables of their own. The path of a secret's file is relative to the folder of
+`windowshop.toml`.
+
+```toml
+role_prefix = "shop_"
+database_url_file = "/run/secrets/database_url"
+
+[web]
+port = 8080
+trusted_proxies = ["10.0.0.0/8"]
+
+[encoder]
+device = "cuda"
+```
 """
 DEFAULTS = {"home": "a folder for the user's data; as root `/var/lib/windowshop`"}
 
@@ -35,11 +64,12 @@ def page() -> str:
     for title, settings in CLASSES.items():
         rows = [f"\n## {title}\n", "| Variable | Default | Meaning |", "|---|---|---|"]
         for name, field in settings.model_fields.items():
-            variable = f"{settings.model_config.get('env_prefix')}{name}".upper()
             default = DEFAULTS.get(name) or ("unset" if field.default is None else f"`{field.default}`")
             assert field.default is not PydanticUndefined or name in DEFAULTS, name
-            rows.append(f"| `{variable}` | {default} | {field.description} |")
+            rows.append(f"| `{variable(settings, name)}` | {default} | {field.description} |")
         parts.append("\n".join(rows) + "\n")
+    parts.append("\n## Secrets\n\nThese variables can be replaced by a file, as above:\n\n")
+    parts += [f"- `{variable(each, name)}_FILE`\n" for each in CLASSES.values() for name in secrets(each)]
     return "".join(parts)
 
 
@@ -56,7 +86,7 @@ def test_every_setting_has_a_description(settings: type[EnvironmentSettings]) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "variable", "value"),
+    ("settings", "name", "value"),
     [
         (Settings, "WINDOWSHOP_ROLE_PREFIX", "Shop"),
         (Settings, "WINDOWSHOP_ROLE_PREFIX", 'x"; drop role postgres; --'),
@@ -79,10 +109,10 @@ def test_every_setting_has_a_description(settings: type[EnvironmentSettings]) ->
     ],
 )
 def test_an_invalid_value_is_refused_with_the_name_of_its_variable(
-    settings: type[EnvironmentSettings], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+    settings: type[EnvironmentSettings], name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, value)
-    with pytest.raises(SettingsError, match=f"^{variable}: "):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: "):
         settings.read()
 
 

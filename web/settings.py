@@ -19,9 +19,8 @@ class WebSettings(EnvironmentSettings):
         "127.0.0.1", description="Address at which the service listens. 0.0.0.0: every address of the machine."
     )
     port: int = Field(8000, ge=0, le=65535, description="Port at which the service listens. 0: any free port.")
-    metrics_port: int | None = Field(
-        9464, ge=0, le=65535, description="Port of /metrics, at the same address. `null`: no metrics."
-    )
+    metrics_host: str = Field("127.0.0.1", description="Address of /metrics. 0.0.0.0: every address of the machine.")
+    metrics_port: int | None = Field(9464, ge=0, le=65535, description="Port of /metrics. `null`: no metrics.")
     api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether requests need an API key. auto: yes, unless the database is the embedded server and the "

@@ -10,12 +10,14 @@ import structlog
 import typer
 
 from db.errors import WindowshopError
-from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve
+from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve, settings
+
+HELP_OPTIONS = ["-h", "--help"]
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
     help="Product search by what things look like, inside PostgreSQL. Start with: windowshop demo",
 )
 app.command()(demo.demo)
@@ -33,6 +35,7 @@ app.command()(search.calibrate)
 app.command()(evaluate.evaluate)
 app.command()(serve.serve)
 app.add_typer(serve.key_app, name="key")
+app.command()(settings.settings)
 
 
 def main() -> None:
@@ -42,6 +45,8 @@ def main() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:
+        if not set(HELP_OPTIONS) & set(sys.argv):
+            settings.check_names()
         app()
     except WindowshopError as error:
         print(f"error: {error.message}", file=sys.stderr)
