@@ -23,6 +23,7 @@ from db.errors import (
     StatementRefused,
 )
 from db.kept_logins import KeptLogins
+from db.pooler import note_pooler
 from db.roles import Role, Roles
 from db.settings import Settings
 
@@ -34,6 +35,7 @@ SUPERUSER = "postgres"
 
 # If client_encoding is not set, psycopg returns bytes instead of text from a database with the encoding SQL_ASCII.
 CONNECT = {"connect_timeout": 5, "client_encoding": "utf8"}
+ADMINISTRATION = "windowshop administration"  # the application_name of connections that have no role
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Database:
 
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
-        engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=CONNECT)
+        engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=_arguments(role))
         self._listen(engine, role, read)
         return engine
 
@@ -86,7 +88,7 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             isolation_level="AUTOCOMMIT",
-            connect_args=CONNECT,
+            connect_args=_arguments(role),
         )
         self._listen(engine.sync_engine, role, read)
         return engine
@@ -102,6 +104,9 @@ class Database:
                 if self.is_embedded and isinstance(error, LoginRefused):
                     error.hint = 'Run "windowshop db upgrade", which creates the logins and sets their passwords.'
                 raise error from context.original_exception
+
+        if self.password is None:
+            event.listen(engine, "connect", note_pooler)
 
         if role is not None and self.password is None:
 
@@ -134,6 +139,11 @@ class Database:
             yield conn
 
 
+def _arguments(role: Role | None) -> dict[str, Any]:
+    """Return the arguments of a connection. An application_name in the address has precedence over this one."""
+    return {**CONNECT, "fallback_application_name": f"windowshop {role}" if role else ADMINISTRATION}
+
+
 @contextmanager
 def open_database(settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> Iterator[Database]:
     """Yield the database that the settings name, or else the embedded database.
@@ -159,11 +169,15 @@ def _follow_port(known: Path, url: URL, port: int) -> None:
     """Tell the gateway the port of the embedded server, which changes when another program takes the old port."""
     if known.is_file() and known.read_text() == str(port):
         return
-    with psycopg.connect(url.set(drivername="postgresql", database="postgres").render_as_string(False)) as conn:
+    with psycopg.connect(
+        url.set(drivername="postgresql", database="postgres").render_as_string(False), application_name=ADMINISTRATION
+    ) as conn:
         exists = conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone()
     if exists is None:  # "windowshop db upgrade" has not created the database yet
         return
-    with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as conn:
+    with psycopg.connect(
+        url.set(drivername="postgresql").render_as_string(False), application_name=ADMINISTRATION
+    ) as conn:
         if conn.execute("select 1 from pg_foreign_server where srvname = 'shop_primary'").fetchone():
             conn.execute(f"alter server shop_primary options (set port '{int(port)}')")
     known.write_text(str(port))

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 import uuid
 
 import structlog
@@ -22,16 +23,22 @@ class Heartbeat(threading.Thread):
     def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
         super().__init__(name="heartbeat")
         self.error: BaseException | None = None
-        self._database, self._worker, self._device, self._lease = database, worker, device, lease
+        self._database, self._worker, self._device, self.lease = database, worker, device, lease
         self._stop_event = stop
         self.beat()  # the worker needs a lease before it claims items
 
     def beat(self) -> None:
         with self._database.connect(Role.ENCODER) as conn, conn.begin():
-            work.heartbeat(conn, self._worker, socket.gethostname(), os.getpid(), self._device, self._lease)
+            work.heartbeat(conn, self._worker, socket.gethostname(), os.getpid(), self._device, self.lease)
+        self._beat_at = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Returns the seconds since the last heartbeat."""
+        return time.monotonic() - self._beat_at
 
     def run(self) -> None:
-        while not self._stop_event.wait(self._lease / 3):
+        while not self._stop_event.wait(self.lease / 3):
             try:
                 self.beat()
             except DatabaseError as error:

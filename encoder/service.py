@@ -18,11 +18,12 @@ from sqlalchemy import text
 from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
+from db.pooler import refuse_transaction_pooler
 from db.roles import Role
 from db.work import fetching
 from db.work import items as work
 from db.work.fetching import FailingHost
-from db.work.items import ModelRow, Outstanding
+from db.work.items import Backlog, ModelRow, Outstanding
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.heartbeat import Heartbeat
 from encoder.index_build import IndexBuild
@@ -32,6 +33,7 @@ from encoder.lanes.pipeline import Pipeline, StageTimer
 from encoder.lanes.queries import QueryLane
 from encoder.model_watch import ModelWatch
 from encoder.models.loading import Model, load, pick_device
+from encoder.probes import Probes
 from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
@@ -71,6 +73,7 @@ def load_models(database: Database, settings: EncoderSettings, only: list[str] |
     With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, and
     ModelMismatch if a model's weights differ from the weights with which the model was added.
     """
+    refuse_transaction_pooler(database, Role.ENCODER, "an encoder")
     with database.connect(Role.ENCODER) as conn:
         schema.check(conn)
         rows = work.models(conn)
@@ -98,6 +101,7 @@ def run(
     follow: bool = False,
     on_start: OnStart = lambda _counters, _left: None,
     on_ready: Callable[[], None] = lambda: None,
+    probes: Probes | None = None,
 ) -> RunSummary:
     """Serve queries and encode the catalog until `stop` is set or, with `once`, until `work.is_idle` finds nothing to
     encode.
@@ -110,10 +114,10 @@ def run(
     for model in models.values():
         # Searches expect fast answers as soon as `requests.prove_life` is called, so the models warm up first.
         model.warm_up()
-    counters = Counters()
+    counters, probes = Counters(), probes or Probes()
 
     def make(models: Mapping[int, Model]) -> _Encoder:
-        return _Encoder(database, models, settings, once=once, queries=queries, counters=counters)
+        return _Encoder(database, models, settings, once=once, queries=queries, counters=counters, probes=probes)
 
     encoder = make(models)
     picked = next(iter(models.values())).device
@@ -136,6 +140,7 @@ def run(
             log.info("the encoder serves an added model", models=len(more))
             encoder.encode_catalog(on_start)
     finally:
+        probes.stop()
         encoder.end()
         stop.set()
         watch.join()
@@ -154,6 +159,7 @@ class _Encoder:
         once: bool,
         queries: bool,
         counters: Counters,
+        probes: Probes,
     ) -> None:
         self._database = database
         self._model_ids = list(models)
@@ -161,14 +167,21 @@ class _Encoder:
         self._once = once
         self._worker = uuid.uuid4()
         self._end_queries = threading.Event()
-        self._queries = QueryLane(database, settings, models, stop=self._end_queries, broken=stop) if queries else None
+        self._probes, self._counters = probes, counters
+        self._queries = self._query_lane(settings, models) if queries else None
         device = next(iter(models.values())).device
         self._heartbeat = Heartbeat(database, self._worker, device, settings.lease_seconds, stop)
         self._indexes = IndexBuild(database, self._model_ids, wait=once)
         self._catalog = CatalogLane(
-            self._worker, models, settings, counters, before_forward=self._let_queries_pass, when_done=self._indexes
+            self._worker,
+            models,
+            settings,
+            counters,
+            before_forward=self._let_queries_pass,
+            when_done=self._indexes,
+            on_batch=probes.metrics.batch,
         )
-        self._pipeline = Pipeline(DEPTH)
+        self._pipeline = self._new_pipeline()
 
     def start(self) -> None:
         """Start the side threads, and wait until queries can be answered."""
@@ -178,6 +191,13 @@ class _Encoder:
             lane.start()
             while not lane.ready.wait(0.1) and lane.is_alive() and not self._stop.is_set():
                 pass
+        self._probes.follow(lane, self._heartbeat)
+        self._probes.metrics.watch(
+            heartbeat_age=lambda: self._heartbeat.age,
+            lane_is_ready=lambda: lane is not None and lane.ready.is_set(),
+            counters=self._counters,
+            read_backlog=self._backlog,
+        )
 
     def halt(self) -> None:
         """End `encode_catalog`. Queries are answered until `end`."""
@@ -200,7 +220,7 @@ class _Encoder:
                     raise
                 log.warning("the catalog lane lost its connection to the database", error=error.message)
                 self._catalog.start_over()
-                self._pipeline, is_lost = Pipeline(DEPTH), True
+                self._pipeline, is_lost = self._new_pipeline(), True
                 if self._stop.wait(1.0):
                     return None
 
@@ -233,6 +253,24 @@ class _Encoder:
                 on_start(self._catalog.counters, work.outstanding(claiming, self._model_ids))
             batches = self._catalog.read(claiming, self._stop, once=self._once)
             self._pipeline.run("claim", batches, self._catalog.stages(preparing, writing))
+
+    def _query_lane(self, settings: EncoderSettings, models: Mapping[int, Model]) -> QueryLane:
+        return QueryLane(
+            self._database,
+            settings,
+            models,
+            stop=self._end_queries,
+            broken=self._stop,
+            metrics=self._probes.metrics,
+        )
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(DEPTH, StageTimer(observe=self._probes.metrics.stage))
+
+    def _backlog(self) -> Backlog:
+        with self._database.connect(Role.ENCODER) as conn:
+            conn.execute(text("set statement_timeout = '3s'"))
+            return work.backlog(conn, self._model_ids)
 
     def _let_queries_pass(self) -> None:
         """Before a catalog batch starts, wait until no query waits to be encoded, but for at most one second."""

@@ -17,6 +17,7 @@ from db.catalog.product import OFFER_COLUMNS
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
 from db.lifecycle import deferred_indexes
+from db.pooler import refuse_transaction_pooler
 from db.roles import Role
 from loader.chunk_writer import ChunkWriter
 from loader.chunks import Progress, validated_chunks
@@ -63,6 +64,7 @@ def ingest(
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
     summary.empty_fields.update(set(OFFER_COLUMNS).intersection(source.columns.values()))
+    refuse_transaction_pooler(database, Role.APP, "a load")
     with database.connect(Role.APP) as conn:
         schema.check(conn)
         conn.rollback()

@@ -1,12 +1,18 @@
 """Alembic's entry point. Revisions run as the owner role on the connection that `migrations/upgrade.py` passes. When a
-command has moved the schema to its heads, the SQL functions are applied in the same transaction."""
+command has moved the schema to its heads, the SQL functions are applied in the same transaction.
 
-from collections.abc import Callable
+A plain alembic command passes no connection. Then this module opens the database that the settings name, and does what
+`windowshop db upgrade` does around the revisions.
+"""
+
+import sys
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from alembic import context
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Table, Text
 
 import migrations.operations.functions
@@ -14,13 +20,13 @@ import migrations.operations.keywords
 import migrations.operations.offers
 import migrations.operations.product_checks
 import migrations.operations.tables  # noqa: F401  these imports register operations such as op.create_embedding_tables
+from db.errors import WindowshopError
 from db.tables import PRIVATE, SHOP, metadata
 from migrations.function_files import apply_functions, read_files
+from migrations.site_revisions import keep
+from migrations.upgrade import plain
 
-connection: Connection = context.config.attributes["connection"]
-roles: dict[str, str] = context.config.attributes["roles"]
-schemas: dict[str, str] = context.config.attributes["schemas"]
-progress: Callable[[str], None] | None = context.config.attributes.get("progress")
+MOVING = ("upgrade", "downgrade", "stamp")
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
@@ -36,13 +42,29 @@ def include_name(name: str | None, kind: str, parents: Any) -> bool:
     return True
 
 
-def moved_to_heads() -> bool:
+def options() -> dict[str, Any]:
+    """Return the option that makes `alembic upgrade head` move to all heads. In a site with models, "head" would
+    otherwise be ambiguous, because the revisions of the site are a second head."""
     try:
         context.get_revision_argument()
     except KeyError:  # a command such as `check`, which does not move the schema
+        return {}
+    except CommandError:
+        if getattr(context.config.cmd_opts, "revision", None) == "head":
+            return {"fn": lambda current, _: context.script._upgrade_revs("heads", current)}
+    return {}
+
+
+def moves_to_heads() -> bool:
+    """Return whether the command has moved the schema to its heads."""
+    try:
+        context.get_revision_argument()
+    except KeyError:
         return False
-    script: ScriptDirectory = context.script
+    except CommandError:  # "head", which is ambiguous
+        pass
     # A model's revision depends on a project revision and replaces it in the version table.
+    script: ScriptDirectory = context.script
     reached = script.get_all_current(context.get_context().get_current_heads())
     return {revision.revision for revision in reached} == set(script.get_heads())
 
@@ -58,17 +80,52 @@ class WideVersions(PostgresqlImpl):
         return table
 
 
-context.configure(
-    connection=connection,
-    target_metadata=metadata,
-    include_schemas=True,
-    include_name=include_name,
-    version_table_schema=PRIVATE,
-    roles=roles,
-    schemas=schemas,
-    progress=progress,
-)
-with context.begin_transaction():
-    context.run_migrations()
-    if moved_to_heads():
-        apply_functions(connection, read_files(connection, roles, schemas))
+def run(attributes: Mapping[str, Any]) -> None:
+    """Run the command on the connection of `attributes`."""
+    connection: Connection = attributes["connection"]
+    roles, schemas = attributes["roles"], attributes["schemas"]
+
+    def keep_site_revisions(ctx: object, step: object, heads: Collection[str], run_args: object) -> None:
+        """Store the revisions of the site, in the transaction of the revision that was just applied or reverted."""
+        keep(connection, context.script.iterate_revisions(tuple(heads), "base") if heads else ())
+
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_schemas=True,
+        include_name=include_name,
+        version_table_schema=PRIVATE,
+        roles=roles,
+        schemas=schemas,
+        progress=attributes.get("progress"),
+        on_version_apply=keep_site_revisions,
+        **options(),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+        if moves_to_heads():
+            apply_functions(connection, read_files(connection, roles, schemas))
+
+
+def run_plain() -> None:
+    """Run a plain alembic command. Raises CommandError, which alembic prints as one line."""
+    asked = getattr(context.config.cmd_opts, "cmd", None)  # without a command line, the command may be any
+
+    def say(message: str) -> None:
+        sys.stderr.write(f"{message}\n")
+
+    try:
+        with plain(say, moves=asked is None or asked[0].__name__ in MOVING) as (attributes, finish):
+            run(attributes)
+            if moves_to_heads():
+                finish()
+    except WindowshopError as error:
+        raise CommandError(f"{error.message}. {error.hint or ''}".rstrip()) from error
+
+
+if context.is_offline_mode():
+    raise CommandError("--sql is not supported: operations of this project look at the database")
+if "connection" in context.config.attributes:
+    run(context.config.attributes)
+else:
+    run_plain()

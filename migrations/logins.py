@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from db.embedded.passwords import random_password
-from db.engine import Database
+from db.engine import ADMINISTRATION, Database
 from db.errors import SettingsError
 from db.lifecycle.logins import set_password
 from db.roles import LOGINS, Role, Roles
@@ -45,6 +45,21 @@ def create_roles(conn: Connection, roles: Roles) -> None:
     user = str(conn.scalar(text("select current_user")))
     if not all(_has_role(conn, user, roles.owner, right) for right in ("usage", "set")):
         conn.execute(text(f"grant {quote(roles.owner)} to current_user with inherit true, set true"))
+
+
+def make_roles(database: Database, passwords: Path | None = None) -> list[str]:
+    """Create the missing roles of the site, whose database may be empty. Returns the names of the created roles.
+
+    A dump does not contain roles, and a restore without them leaves every object to the superuser.
+    """
+    with database.connect(None) as conn:
+        with conn.begin():
+            names = text("select rolname from pg_roles where rolname = any(:names)")
+            before = set(conn.scalars(names, {"names": database.roles.all}))
+            created = missing_logins(conn, database.roles)
+            create_roles(conn, database.roles)
+        give_passwords(conn, database, created, passwords)
+    return [name for name in database.roles.all if name not in before]
 
 
 def missing_logins(conn: Connection, roles: Roles) -> set[str]:
@@ -129,7 +144,7 @@ def _lacks_password(conn: Connection, name: str) -> bool:
 def _opens(database: Database, name: str, password: str) -> bool:
     url = database.write.set(drivername="postgresql", username=name, password=password)
     try:
-        psycopg.connect(url.render_as_string(False), connect_timeout=5).close()
+        psycopg.connect(url.render_as_string(False), connect_timeout=5, application_name=ADMINISTRATION).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -4,26 +4,28 @@
     (as the owner role) -> gateway -> limits and settings of the logins
 
 Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
-because an installed package cannot hold them.
+because an installed package cannot hold them. The database keeps them too: see `site_revisions.py`.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import Connection, text
 
 from db import schema
-from db.engine import DATABASE, Database, translated
+from db.engine import ADMINISTRATION, DATABASE, Database, open_database, translated
 from db.errors import DatabaseError, LoginRefused, SchemaMismatch
 from db.lifecycle.logins import repair
 from db.locks import Lock, hold
+from db.pooler import refuse_transaction_pooler
 from db.roles import Roles
 from db.settings import Settings
 from migrations.function_files import check_dependents, read_files
@@ -31,8 +33,10 @@ from migrations.gateway import check_gateway, point_gateway
 from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
 from migrations.restrict import restrict
+from migrations.site_revisions import restore
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
+ALEMBIC_INI = Path(__file__).parent / "alembic.ini"
 
 
 def site_revisions(home: Path) -> Path:
@@ -49,11 +53,51 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
         config.attributes["progress"] = on_progress
         with _translating():
             command.upgrade(config, "heads")
-        _validate_constraints(conn, on_progress)
-        on_progress("setting up the gateway")
-        _point(conn, database, settings, extensions)
-        with conn.begin():
-            repair(conn, database.roles)
+        _finish(conn, database, settings, extensions, on_progress)
+
+
+@contextmanager
+def plain(on_progress: Callable[[str], None], *, moves: bool) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """Yield what a plain alembic command needs: the attributes of Alembic's configuration, and a function that sets up
+    the rest of the database when the heads are reached. With `moves`, the command may change the schema."""
+    settings = Settings.read()
+    with open_database(settings, on_progress=on_progress) as database:
+        if moves:
+            with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
+                attributes = {**config.attributes, "progress": on_progress}
+                yield attributes, lambda: _finish(conn, database, settings, extensions, on_progress)
+            return
+        with database.connect(None) as conn:
+            extensions_found = _read_as_owner(conn, database.roles)
+            restore(conn, site_revisions(settings.home))
+            conn.commit()
+            schemas = extensions_found.by_word() if extensions_found else {}
+            yield {"connection": conn, "roles": database.roles.by_word(), "schemas": schemas}, lambda: None
+
+
+def _read_as_owner(conn: Connection, roles: Roles) -> Extensions | None:
+    """Act as the owner if the site exists, and return the schemas of the extensions. Changes nothing."""
+    extensions = installed(conn)
+    owner = text("select pg_has_role(oid, 'set') from pg_roles where rolname = :owner")
+    if conn.scalar(owner, {"owner": roles.owner}) and extensions is not None:
+        conn.execute(text(f"set role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+        _search_extensions(conn, extensions)
+    return extensions
+
+
+def _finish(
+    conn: Connection,
+    database: Database,
+    settings: Settings,
+    extensions: Extensions,
+    on_progress: Callable[[str], None],
+) -> None:
+    """Set up what is not part of a revision, after the heads are reached."""
+    _validate_constraints(conn, on_progress)
+    on_progress("setting up the gateway")
+    _point(conn, database, settings, extensions)
+    with conn.begin():
+        repair(conn, database.roles)
 
 
 def downgrade(database: Database, settings: Settings, revision: str) -> None:
@@ -99,8 +143,8 @@ def migrating(
 
     `check` is called before anything is changed.
     """
-    if database.is_embedded:
-        _create_embedded_database(database.url(None))
+    create_embedded_database(database)
+    refuse_transaction_pooler(database, None, "an upgrade")
     engine = database.engine(None)
     with engine.connect() as lock, engine.connect() as conn:
         _lock(lock, database.roles.owner)
@@ -114,6 +158,7 @@ def migrating(
         conn.execute(text(f"set role {owner}"))
         _search_extensions(conn, extensions)
         conn.execute(text("set lock_timeout = '5s'"))
+        restore(conn, site_revisions(settings.home))
         conn.commit()
         config = _config(settings.home)
         config.attributes.update(
@@ -227,9 +272,15 @@ def _lock(conn: Connection, owner: str) -> None:
     conn.commit()
 
 
-def _create_embedded_database(url: URL) -> None:
+def create_embedded_database(database: Database) -> None:
+    """Create the database of the embedded server if it is missing. A database of the site's own server must exist."""
+    if not database.is_embedded:
+        return
+    url = database.url(None)
     with psycopg.connect(
-        url.set(drivername="postgresql", database="postgres").render_as_string(False), autocommit=True
+        url.set(drivername="postgresql", database="postgres").render_as_string(False),
+        autocommit=True,
+        application_name=ADMINISTRATION,
     ) as conn:
         if conn.execute("select 1 from pg_database where datname = %s", (url.database,)).fetchone() is None:
             conn.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(url.database or DATABASE)))
@@ -245,5 +296,6 @@ def _translating() -> Iterator[None]:
         raise SchemaMismatch(
             str(error),
             hint="The database has a revision that this installation does not know. It comes from a newer Windowshop, "
-            "or from a model that was added with another WINDOWSHOP_HOME, whose revisions folder is then needed here.",
+            "or from a model that an earlier Windowshop added with another WINDOWSHOP_HOME. In this case run the "
+            "upgrade once with that home.",
         ) from error

@@ -23,6 +23,7 @@ EXCLUDED = "encoder/starter/pairs"  # the training data of the starter model
 NEEDED = (
     "db/functions/**/*.sql",
     "migrations/script.py.mako",
+    "migrations/alembic.ini",
     "migrations/versions/*.py",
     "loader/sample/*.csv",
     "loader/sample/images/*",
@@ -115,6 +116,8 @@ def use(environment: Path, place: Path) -> None:
     _expect("demo" in run(windowshop, "--help"), "--help does not list the commands")
     _expect("up to date" in run(windowshop, "db", "upgrade"), 'db upgrade does not print "up to date"')
     _expect("No difference" in run(windowshop, "db", "check"), 'db check does not print "No difference"')
+    alembic = [str(environment / "bin" / "python"), "-m", "alembic", "-c", run(windowshop, "db", "alembic-ini").strip()]
+    _expect("(head)" in run(*alembic, "current"), "alembic current does not print the head")
 
 
 def _relative(paths: Iterable[Path]) -> set[str]:

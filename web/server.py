@@ -119,10 +119,10 @@ def _serve_metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None
     if settings.metrics_port is None:
         return lambda: None
     try:
-        return metrics.serve(settings.host, settings.metrics_port)[1]
+        return metrics.serve(settings.metrics_host, settings.metrics_port)[1]
     except OSError as error:
         raise CannotListen(
-            f"cannot listen at {settings.host}:{settings.metrics_port} for metrics: {error.strerror}",
+            f"cannot listen at {settings.metrics_host}:{settings.metrics_port} for metrics: {error.strerror}",
             hint="Set WINDOWSHOP_WEB_METRICS_PORT to another port, or to null for no metrics.",
         ) from error
 

@@ -168,6 +168,24 @@ def upgrade(
 
 
 @app.command()
+def roles() -> None:
+    """Create the roles of the site on this server. Run this command before a dump is restored to another server.
+
+    The database may be empty. Existing roles stay as they are. "windowshop db upgrade" creates missing roles, too.
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.logins import make_roles
+    from migrations.upgrade import create_embedded_database
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=say) as database:
+        create_embedded_database(database)
+        created = make_roles(database, settings.login_passwords)
+    typer.echo(f"Created: {', '.join(created)}." if created else "All roles exist.")
+
+
+@app.command()
 def check() -> None:
     """Compare the tables, the logins and their limits with those that this version expects.
 
@@ -196,6 +214,14 @@ def check() -> None:
             hint='"windowshop db upgrade" sets what it may set. docs/operations.md describes the other cases.',
         )
     typer.echo("No difference.")
+
+
+@app.command("alembic-ini")
+def alembic_ini() -> None:
+    """Print the path of alembic's configuration: ALEMBIC_CONFIG=$(windowshop db alembic-ini) alembic history."""
+    from migrations.upgrade import ALEMBIC_INI
+
+    typer.echo(ALEMBIC_INI)
 
 
 @app.command()

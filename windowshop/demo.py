@@ -84,11 +84,12 @@ def up(host: Host = None, port: Port = None) -> None:
     from db.engine import open_database
     from db.roles import Role
     from db.settings import Settings
+    from encoder.probes import Probes
     from encoder.settings import EncoderSettings
     from windowshop.output.warming import warming
 
-    settings, encoding = Settings.read(), EncoderSettings.read()
-    with open_database(settings, on_progress=say) as database:
+    settings, encoding, probes = Settings.read(), EncoderSettings.read(), Probes()
+    with probes.serving(encoding), open_database(settings, on_progress=say) as database:
         _prepare(database, settings)
         models = _load_models(database, encoding)
         address = database.url(None)
@@ -100,7 +101,7 @@ def up(host: Host = None, port: Port = None) -> None:
                 say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             from windowshop.output.encoding import encode_with_progress
 
-            encode_with_progress(database, models, encoding, once=False, follow=True)
+            encode_with_progress(database, models, encoding, once=False, follow=True, probes=probes)
 
 
 def _given(host: str | None, port: int | None) -> dict[str, str | int]:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from windowshop.output.terminal import say
+
 
 def encode(
     once: Annotated[bool, typer.Option("--once", help="Encode the waiting items, print a summary, exit.")] = False,
@@ -34,6 +36,7 @@ def encode(
     from db.errors import SettingsError
     from db.settings import Settings
     from db.work.again import encode_again
+    from encoder.probes import Probes
     from encoder.settings import EncoderSettings
     from windowshop.output.progress import waiting
 
@@ -42,7 +45,10 @@ def encode(
     settings = EncoderSettings.read()
     if device:
         settings = settings.model_copy(update={"device": device})
-    with open_database(Settings.read()) as database:
+    probes = Probes()
+    with probes.serving(settings) as address, open_database(Settings.read()) as database:
+        if address:
+            say(f"Probes and metrics: {address}/ready, {address}/metrics")
         with waiting("Loading the model"):
             from encoder.service import load_models  # loads torch, which takes seconds
             from windowshop.output.encoding import encode_with_progress
@@ -51,7 +57,9 @@ def encode(
         if again:
             count = encode_again(database, list(models), catalog, where)
             typer.echo(f"{count} titles and images are on the work list again.", err=True)
-        encode_with_progress(database, models, settings, once=once or again, queries=queries, follow=not model)
+        encode_with_progress(
+            database, models, settings, once=once or again, queries=queries, follow=not model, probes=probes
+        )
 
 
 def retry(

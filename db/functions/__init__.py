@@ -43,6 +43,7 @@ IN_CALL_ORDER = (
     "work/work_again",
     "work/work_outstanding",
     "work/work_quarantined",
+    "site/work_backlog",
     "work/quarantine",
     "work/worker_heartbeat",
     "work/worker_release",

@@ -1,4 +1,4 @@
-"""Defines the tables of models, of the history of serving models, and of the indexes that a first load defers."""
+"""Defines the tables of models, of the history of serving models, of deferred indexes, and of the site's revisions."""
 
 from sqlalchemy import (
     BigInteger,
@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ENUM
 
-from db.tables.metadata import SHOP, metadata
+from db.tables.metadata import PRIVATE, SHOP, metadata
 
 # building: encoders compute the model's vectors and keep them current; serving: searches use the model's vectors, which
 # encoders also keep current; retired: the model's tables are dropped.
@@ -95,4 +95,15 @@ deferred_index = Table(
     PrimaryKeyConstraint("name"),
     schema=SHOP,
     comment="A row for each index that waits until the first load of its table is done.",
+)
+
+# The revisions that create and change the tables of the site's models. migrations/site_revisions.py writes this table.
+
+site_revision = Table(
+    "site_revision",
+    metadata,
+    Column("revision", Text),
+    Column("script", Text, nullable=False, comment="the Python file of the revision"),
+    PrimaryKeyConstraint("revision"),
+    schema=PRIVATE,
 )

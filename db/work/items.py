@@ -62,6 +62,15 @@ class Outstanding:
     quarantined: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The counts stop at 10,000."""
+
+    oldest_seconds: float  # for how long the oldest item that is due has waited
+    waiting: int
+    quarantined: int
+
+
 _MODELS = text(
     "select model_id, name, source, revision, dimension, status::text from shop.model "
     "where status <> 'retired' order by status = 'serving' desc, model_id"
@@ -169,6 +178,11 @@ def outstanding(conn: Connection, model_ids: Sequence[int]) -> Outstanding:
         text("select * from shop_private.work_outstanding(cast(:models as smallint[]))"), {"models": list(model_ids)}
     ).one()
     return Outstanding(*row)
+
+
+def backlog(conn: Connection, model_ids: Sequence[int]) -> Backlog:
+    rows = text("select * from shop_private.work_backlog(cast(:models as smallint[]))")
+    return Backlog(*conn.execute(rows, {"models": list(model_ids)}).one())
 
 
 def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:

@@ -28,6 +28,7 @@ class Request:
     key: bytes
     kind: str  # t: UTF-8 text, i: bytes of an image file
     payload: bytes
+    waited_seconds: float
 
 
 @contextmanager

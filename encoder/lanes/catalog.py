@@ -48,6 +48,7 @@ class CatalogLane:
         counters: Counters | None = None,
         before_forward: Callable[[], None] = lambda: None,
         when_done: Callable[[], None] = lambda: None,
+        on_batch: Callable[[str, int], None] = lambda _part, _size: None,
     ) -> None:
         self.counters = counters or Counters()
         self._worker = worker
@@ -70,6 +71,7 @@ class CatalogLane:
         self._remote = self._remote_images()
         self._before_forward = before_forward
         self._when_done = when_done
+        self._on_batch = on_batch
         self._in_flight = 0
         self._finished = threading.Condition()
 
@@ -140,6 +142,7 @@ class CatalogLane:
         return batch
 
     def encode(self, batch: PreparedBatch) -> EncodedBatch:
+        self._on_batch(batch.part, len(batch.items))
         made: list[Vectors | str] = []
         if batch.rows:
             self._before_forward()

@@ -27,15 +27,18 @@ class Stage:
 @dataclass
 class StageTimer:
     """`busy` has the seconds that each stage worked, as the mean over the stage's threads. `wall` is the number of
-    seconds from the start of the pipeline to its end."""
+    seconds from the start of the pipeline to its end. `observe` gets the time of each batch in each stage."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
+    observe: Callable[[str, float], None] = field(default=lambda _stage, _seconds: None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def time(self, stage: str, since: float, threads: int = 1) -> None:
+        seconds = time.perf_counter() - since
+        self.observe(stage, seconds)
         with self._lock:
-            self.busy[stage] = self.busy.get(stage, 0.0) + (time.perf_counter() - since) / threads
+            self.busy[stage] = self.busy.get(stage, 0.0) + seconds / threads
 
 
 class _Stopped(Exception):
@@ -43,11 +46,11 @@ class _Stopped(Exception):
 
 
 class Pipeline:
-    def __init__(self, depth: int = 2) -> None:
+    def __init__(self, depth: int = 2, timer: StageTimer | None = None) -> None:
         self._depth = depth
         self._stop = threading.Event()
         self._error: BaseException | None = None
-        self.timer = StageTimer()
+        self.timer = timer or StageTimer()
 
     def run(self, first: str, reader: Iterator[Any], stages: Sequence[Stage]) -> None:
         """Pass every batch of `reader` through `stages`. `first` is the name of the reader in the timer. The reader's

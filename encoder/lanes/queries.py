@@ -19,6 +19,7 @@ from db.images.decode_pool import DecodePool
 from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import requests
 from db.work.requests import Request
+from encoder.metrics import EncoderMetrics
 from encoder.models.loading import Model, Vectors
 from encoder.settings import EncoderSettings
 
@@ -49,6 +50,7 @@ class QueryLane(threading.Thread):
         *,
         stop: threading.Event,
         broken: threading.Event,
+        metrics: EncoderMetrics | None = None,
     ) -> None:
         super().__init__(name="queries")
         self._database = database
@@ -56,6 +58,7 @@ class QueryLane(threading.Thread):
         self._models = models
         self._stop_event = stop
         self._broken = broken
+        self._metrics = metrics or EncoderMetrics()
         limits = DecodeLimits(settings.hung_seconds / 2, settings.max_file_bytes, settings.max_pixels)
         row = max(model.tower.shape.bytes for model in models.values())
         self._decoder = DecodePool(1, 1, settings.query_batch * row, limits, QUERY_IMAGE_BYTES)
@@ -126,7 +129,9 @@ class QueryLane(threading.Thread):
         self.idle.clear()
         started = time.perf_counter()
         answers, refusals = self._encode(batch)
-        each = (time.perf_counter() - started) / len(batch)
+        seconds = time.perf_counter() - started
+        self._metrics.query_batch((request.waited_seconds for request in batch), seconds)
+        each = seconds / len(batch)
         self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each
         requests.finish(conn, answers, refusals)
         return True

@@ -58,8 +58,11 @@ def test_requests_and_searches_are_counted_at_the_metrics_port(
     assert "windowshop_encoder_running 0.0" in shown
     assert 'windowshop_encoder_waiting{lane="query"} 0.0' in shown
     assert 'route="unmatched"' in shown
+    assert "windowshop_build_info{" in shown and "process_open_fds " in shown
     assert "sku 1" not in shown
-    assert set(re.findall(r"(\w+)=\"", shown)) <= {"method", "route", "status", "le", "kind", "pool", "answer", "lane"}
+    build = {"version", "schema_revision"}
+    known = {"method", "route", "status", "le", "kind", "pool", "answer", "lane"} | build
+    assert set(re.findall(r"(\w+)=\"", shown)) <= known
 
 
 def scraped(metrics: Metrics) -> str:

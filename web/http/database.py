@@ -17,7 +17,7 @@ from db.engine import Database
 from db.roles import Role
 from db.search.ranking import NOTICE_LEVEL
 from web.http.context import context_of
-from web.http.pool import Pool, in_transaction
+from web.http.pool import Pool
 from web.http.problems import ApiError, ClientGone
 from web.settings import WebSettings
 
@@ -99,7 +99,7 @@ class Pools:
         """Run `call` and commit. The write continues even if the client closes the connection."""
         async with self.write_limiter:
             _require_time_left(request)
-            return await self._writing.run(lambda conn: in_transaction(conn, call), retry=False)
+            return await self._writing.run(call, retry=False, transaction=True)
 
     async def probe(self, call: Call[Result], *, primary: bool, seconds: float = 2) -> Result:
         async with asyncio.timeout(seconds):

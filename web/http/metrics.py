@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from db import process_metrics
+
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # upper bounds of histogram buckets
 
 
@@ -59,6 +61,7 @@ class Metrics:
 
     def serve(self, host: str, port: int) -> tuple[int, Callable[[], None]]:
         """Answer /metrics in a thread. Returns the port and a function that stops the thread."""
+        process_metrics.register(self.registry)
         server, thread = start_http_server(port, host, registry=self.registry)
 
         def stop() -> None:

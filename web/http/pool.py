@@ -5,6 +5,10 @@ session settings (such as statement_timeout) and COMMIT. A search with a cached 
 outside the database on these steps. So the connections of this pool stay checked out, in autocommit, and the session
 settings are set once for each connection. A search then sends one message. The state of the socket shows whether a
 connection is still open.
+
+Behind a pooler, the next transaction may have another connection to the server. So each call there is a transaction of
+its own, which begins with the settings. This costs two more messages for each search, and the plan of every statement,
+because no statement is prepared.
 """
 
 import asyncio
@@ -19,9 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.engine import Database, translated
 from db.errors import DatabaseError, DatabaseUnreachable
+from db.pooler import POOLED
 from db.roles import Role
 
 Result = TypeVar("Result")
+_LOCAL = "windowshop.local_settings"  # behind a pooler: the key in `Connection.info` of the settings of a transaction
 
 
 class ConnectionLost(DatabaseUnreachable):
@@ -37,11 +43,15 @@ class Pool:
         self._engine = database.async_engine(role, read=read, connections=size)
         self._free = asyncio.Semaphore(size)
         self._settings = "; ".join(f"set {setting}" for setting in settings)
+        self._local = "; ".join(f"set local {setting}" for setting in settings)
         self._idle: list[AsyncConnection] = []
 
-    async def run(self, call: Callable[[Connection], Result], *, retry: bool = True) -> Result:
-        """Run `call` on a connection. A connection that the server closed while it was idle is replaced. With `retry`,
-        `call` runs again if the connection breaks during the first run; a second run of `call` must be harmless."""
+    async def run(
+        self, call: Callable[[Connection], Result], *, retry: bool = True, transaction: bool = False
+    ) -> Result:
+        """Run `call` on a connection, with `transaction` in a transaction. A connection that the server closed while it
+        was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a second
+        run of `call` must be harmless."""
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the most recently used connection, whose plans are cached
@@ -49,25 +59,34 @@ class Pool:
                     await _discard(conn)
                     continue
                 try:
-                    return await self._run(conn, call)
+                    return await self._run(conn, call, transaction)
                 except ConnectionLost:
                     if not retry:
                         raise
                     break
-            return await self._run(await self._connect(), call)
+            return await self._run(await self._connect(), call, transaction)
 
     async def _connect(self) -> AsyncConnection:
         conn = await self._engine.connect()
         try:
-            await conn.run_sync(_execute_raw, self._settings)
+            await conn.run_sync(self._prepare)
         except BaseException:
             await asyncio.shield(_discard(conn))
             raise
         return conn
 
-    async def _run(self, conn: AsyncConnection, call: Callable[[Connection], Result]) -> Result:
+    def _prepare(self, conn: Connection) -> None:
+        if conn.info.get(POOLED):
+            conn.info[_LOCAL] = self._local
+        else:
+            _execute_raw(conn, self._settings)
+
+    async def _run(self, conn: AsyncConnection, call: Callable[[Connection], Result], transaction: bool) -> Result:
+        def run(conn: Connection) -> Result:
+            return in_transaction(conn, call) if transaction or _LOCAL in conn.info else call(conn)
+
         try:
-            return await conn.run_sync(call)
+            return await conn.run_sync(run)
         except DatabaseError as error:
             if _status(conn) == TransactionStatus.UNKNOWN:
                 raise ConnectionLost(error.message) from error
@@ -84,10 +103,13 @@ class Pool:
         await self._engine.dispose()
 
 
-def in_transaction(conn: Connection, call: Callable[[Connection], Result], begin: str = "begin") -> Result:
-    """Run `call` in a transaction, which is committed when `call` returns. The statement `begin` starts the
-    transaction."""
-    _execute_raw(conn, begin)
+def in_transaction(conn: Connection, call: Callable[[Connection], Result], isolation: str = "read committed") -> Result:
+    """Run `call` in a transaction, which is committed when `call` returns. In an open transaction, only the isolation
+    level is set."""
+    if _status(conn) == TransactionStatus.INTRANS:
+        _execute_raw(conn, f"set transaction isolation level {isolation}")
+        return call(conn)
+    _execute_raw(conn, "; ".join(filter(None, (f"begin isolation level {isolation}", conn.info.get(_LOCAL)))))
     try:
         result = call(conn)
     except Exception:

@@ -132,7 +132,7 @@ def read_page(
 
     if params.cut is None or not with_filters:
         return read(conn)
-    return in_transaction(conn, read, "begin isolation level repeatable read")  # one snapshot for results and facets
+    return in_transaction(conn, read, "repeatable read")  # one snapshot for results and facets
 
 
 def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Sequence[SearchHit], str]:

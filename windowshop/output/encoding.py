@@ -10,6 +10,7 @@ from db.engine import Database
 from db.work.items import Outstanding
 from encoder.lanes.batches import Counters
 from encoder.models.loading import Model
+from encoder.probes import Probes
 from encoder.service import RunSummary, run, stopping_on_signals
 from encoder.settings import EncoderSettings
 from windowshop.output.progress import ProgressBar, progress_bar
@@ -28,6 +29,7 @@ def encode_with_progress(
     queries: bool = True,
     follow: bool = False,
     console: Console | None = None,
+    probes: Probes | None = None,
 ) -> RunSummary:
     """Run the encoder until a signal. With `once`, run it until the work list is empty, and show a progress bar."""
     console = console or Console(stderr=True)
@@ -44,6 +46,7 @@ def encode_with_progress(
                 queries=queries,
                 follow=follow,
                 on_ready=lambda: log.info("encoder is ready"),
+                probes=probes,
             )
             counters = summary.counters
             log.info(
@@ -56,7 +59,16 @@ def encode_with_progress(
         with progress_bar("encoding", counted=True, keep=True, console=console) as bar:
             watcher = _Watcher(bar)
             try:
-                summary = run(database, models, settings, stop=stop, once=True, queries=queries, on_start=watcher.start)
+                summary = run(
+                    database,
+                    models,
+                    settings,
+                    stop=stop,
+                    once=True,
+                    queries=queries,
+                    on_start=watcher.start,
+                    probes=probes,
+                )
             finally:
                 watcher.finish()
     _print(console, summary)

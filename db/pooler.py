@@ -1,0 +1,64 @@
+"""Recognises a connection pooler, such as PgBouncer, between a process and the server.
+
+A pooler in transaction mode gives each transaction any connection to the server. So nothing of a session lasts longer
+than a transaction: settings, named statements, temporary tables, advisory locks and LISTEN. Searches and the web
+service do without. All other processes need a session, and refuse such a pooler.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from db.engine import Database
+
+POOLED = "windowshop.pooled"  # the key in `Connection.info`
+_TRIES = 3
+_PID = "select pg_backend_pid()"
+
+
+def note_pooler(connection: Any, record: Any) -> None:
+    """Note in `record.info` whether a pooler answered, and then prepare no statements on the connection.
+
+    A pooler gives its clients process ids of its own. `connection` is psycopg's connection, or SQLAlchemy's wrapper of
+    an asynchronous connection.
+    """
+    driver = getattr(connection, "driver_connection", connection)
+    cursor = connection.cursor()
+    cursor.execute(_PID)
+    [pid] = cursor.fetchone()
+    cursor.close()
+    connection.commit()
+    record.info[POOLED] = driver.info.backend_pid != pid
+    if record.info[POOLED]:
+        driver.prepare_threshold = None
+
+
+def refuse_transaction_pooler(database: "Database", role: Role | None, what: str) -> None:
+    """Raise DatabaseError if the address of `role` leads to a pooler in transaction mode. `what` needs a session."""
+    if database.is_embedded:
+        return
+    with database.connect(role) as first:
+        if not first.info.get(POOLED):
+            return
+        with database.connect(role) as second:
+            if any(_shares(first, second) for _ in range(_TRIES)):
+                raise DatabaseError(
+                    f"WINDOWSHOP_DATABASE_URL leads to a transaction pooler, and {what} needs a session",
+                    hint="Set it to the address of the server itself, or of a pool in session mode.",
+                )
+
+
+def _shares(first: Connection, second: Connection) -> bool:
+    """Return whether the transactions of `first` have different connections to the server, or one that `second` has
+    had too."""
+    before = first.scalar(text(_PID))
+    first.commit()
+    other = second.scalar(text(_PID))  # keeps its connection until the end of the transaction
+    after = first.scalar(text(_PID))
+    first.commit()
+    second.commit()
+    return bool(before != after or before == other)

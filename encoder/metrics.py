@@ -1,0 +1,140 @@
+"""Measures an encoder for Prometheus. No label contains a text, a product or an address."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from db import process_metrics
+from db.errors import DatabaseError
+from db.work.items import Backlog
+
+if TYPE_CHECKING:
+    from encoder.lanes.batches import Counters  # imports torch, which takes seconds
+
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)  # upper bounds of histogram buckets
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+CACHE_SECONDS = 5.0  # scrapes read the backlog from the database at most once in this time
+
+
+class EncoderMetrics:
+    """The metrics of one encoder. They live as long as the process, also when models are added."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        process_metrics.register(self.registry)
+        self._stages = Histogram(
+            "windowshop_encoder_stage_seconds",
+            "Time of a catalog batch in a stage. The stage claim includes the wait for work.",
+            ("stage",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._sizes = Histogram(
+            "windowshop_encoder_batch_size",
+            "Number of titles, images or queries in a batch.",
+            ("kind",),
+            buckets=SIZES,
+            registry=self.registry,
+        )
+        self._waits = Histogram(
+            "windowshop_encoder_query_wait_seconds",
+            "Time from the request for a query to the start of its batch.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._query_batches = Histogram(
+            "windowshop_encoder_query_batch_seconds",
+            "Time in which a batch of queries was encoded.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._heartbeat = Gauge(
+            "windowshop_encoder_heartbeat_age_seconds", "Time since the last heartbeat.", registry=self.registry
+        )
+        self._lane = Gauge(
+            "windowshop_encoder_query_lane_ready",
+            "1 while the encoder answers queries, else 0.",
+            registry=self.registry,
+        )
+        self._work = _Work()
+        self.registry.register(self._work)
+
+    def stage(self, name: str, seconds: float) -> None:
+        self._stages.labels(name).observe(seconds)
+
+    def batch(self, kind: str, size: int) -> None:
+        self._sizes.labels(kind).observe(size)
+
+    def query_batch(self, waited: Iterable[float], seconds: float) -> None:
+        """Measure an encoded batch of queries: the wait of each query, and the time of the batch."""
+        waits = list(waited)
+        self.batch("query", len(waits))
+        for wait in waits:
+            self._waits.observe(wait)
+        self._query_batches.observe(seconds)
+
+    def watch(
+        self,
+        *,
+        heartbeat_age: Callable[[], float],
+        lane_is_ready: Callable[[], bool],
+        counters: "Counters",
+        read_backlog: Callable[[], Backlog],
+    ) -> None:
+        """Take the values that are read when Prometheus scrapes from these functions, in place of earlier ones."""
+        self._heartbeat.set_function(heartbeat_age)
+        self._lane.set_function(lambda: float(lane_is_ready()))
+        self._work.source = _Source(counters, read_backlog)
+
+
+@dataclass(frozen=True)
+class _Source:
+    counters: "Counters"
+    read_backlog: Callable[[], Backlog]
+
+
+class _Work(Collector):
+    """What the encoder has encoded, and the work list. The work list's metrics are absent while the database does not
+    answer, so that no scrape shows an old value."""
+
+    def __init__(self) -> None:
+        self.source: _Source | None = None
+        self._lock = threading.Lock()  # each scrape runs in a thread of its own
+        self._backlog: Backlog | None = None
+        self._expires = 0.0
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        if self.source is None:
+            return
+        counters = self.source.counters
+        encoded = CounterMetricFamily("windowshop_encoder_encoded", "Stored vectors, by part.", labels=["part"])
+        encoded.add_metric(["title"], counters.title)
+        encoded.add_metric(["image"], counters.image)
+        yield encoded
+        failed = "Attempts to encode a title or an image that failed."
+        yield CounterMetricFamily("windowshop_encoder_failed", failed, counters.failed)
+        backlog = self._read(self.source)
+        if backlog is None:
+            return
+        oldest = "Time for which the oldest title or image that is due has waited."
+        yield GaugeMetricFamily("windowshop_work_oldest_seconds", oldest, backlog.oldest_seconds)
+        waiting = "Titles and images that are not encoded yet, up to 10,000."
+        yield GaugeMetricFamily("windowshop_work_waiting", waiting, backlog.waiting)
+        quarantined = "Titles and images in quarantine, up to 10,000."
+        yield GaugeMetricFamily("windowshop_work_quarantined", quarantined, backlog.quarantined)
+
+    def _read(self, source: _Source) -> Backlog | None:
+        with self._lock:
+            if time.monotonic() >= self._expires:
+                try:
+                    self._backlog = source.read_backlog()
+                except DatabaseError:
+                    self._backlog = None
+                self._expires = time.monotonic() + CACHE_SECONDS
+            return self._backlog
