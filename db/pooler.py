@@ -1,8 +1,8 @@
 """Recognises a connection pooler, such as PgBouncer, between a process and the server.
 
-A pooler in transaction mode gives each transaction any connection to the server. So nothing of a session lasts longer
-than a transaction: settings, named statements, temporary tables, advisory locks and LISTEN. Searches and the web
-service do without. All other processes need a session, and refuse such a pooler.
+In transaction mode, a pooler may give each transaction another connection to the server. Settings, named statements,
+temporary tables, advisory locks and LISTEN of a session therefore end with the transaction. Searches and the web
+service need none of these. All other processes need a session, and refuse such a pooler.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,10 @@ _PID = "select pg_backend_pid()"
 
 
 def note_pooler(connection: Any, record: Any) -> None:
-    """Note in `record.info` whether a pooler answered, and then prepare no statements on the connection.
+    """Note in `record.info` whether the connection leads to a pooler. If so, no statements are prepared on it.
 
-    A pooler gives its clients process ids of its own. `connection` is psycopg's connection, or SQLAlchemy's wrapper of
-    an asynchronous connection.
+    A pooler tells its client a process id that is not that of the server process. `connection` is psycopg's connection,
+    or SQLAlchemy's wrapper of an asynchronous connection.
     """
     driver = getattr(connection, "driver_connection", connection)
     cursor = connection.cursor()
@@ -53,8 +53,7 @@ def refuse_transaction_pooler(database: "Database", role: Role | None, what: str
 
 
 def _shares(first: Connection, second: Connection) -> bool:
-    """Return whether the transactions of `first` have different connections to the server, or one that `second` has
-    had too."""
+    """Return whether two transactions of `first` use different server processes, or share one with `second`."""
     before = first.scalar(text(_PID))
     first.commit()
     other = second.scalar(text(_PID))  # keeps its connection until the end of the transaction

@@ -23,7 +23,7 @@ CACHE_SECONDS = 5.0  # scrapes read the backlog from the database at most once i
 
 
 class EncoderMetrics:
-    """The metrics of one encoder. They live as long as the process, also when models are added."""
+    """The metrics of one encoder process. They keep their values when models are added."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -87,7 +87,7 @@ class EncoderMetrics:
         counters: "Counters",
         read_backlog: Callable[[], Backlog],
     ) -> None:
-        """Take the values that are read when Prometheus scrapes from these functions, in place of earlier ones."""
+        """Call these functions when Prometheus scrapes, instead of the functions of an earlier call."""
         self._heartbeat.set_function(heartbeat_age)
         self._lane.set_function(lambda: float(lane_is_ready()))
         self._work.source = _Source(counters, read_backlog)
@@ -100,8 +100,8 @@ class _Source:
 
 
 class _Work(Collector):
-    """What the encoder has encoded, and the work list. The work list's metrics are absent while the database does not
-    answer, so that no scrape shows an old value."""
+    """The metrics of what the encoder has encoded, and those of the work list. While the database does not answer, the
+    metrics of the work list are absent, so that no scrape shows an old value."""
 
     def __init__(self) -> None:
         self.source: _Source | None = None
@@ -117,7 +117,7 @@ class _Work(Collector):
         encoded.add_metric(["title"], counters.title)
         encoded.add_metric(["image"], counters.image)
         yield encoded
-        failed = "Attempts to encode a title or an image that failed."
+        failed = "Failed attempts to encode a title or an image."
         yield CounterMetricFamily("windowshop_encoder_failed", failed, counters.failed)
         backlog = self._read(self.source)
         if backlog is None:

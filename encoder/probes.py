@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Probes:
-    """The state of an encoder: its metrics, and whether it is ready. `follow` names the threads that decide."""
+    """The metrics of an encoder, and whether it is ready. The threads given to `follow` decide whether it is ready."""
 
     def __init__(self) -> None:
         self.metrics = EncoderMetrics()

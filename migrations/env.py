@@ -1,8 +1,8 @@
 """Alembic's entry point. Revisions run as the owner role on the connection that `migrations/upgrade.py` passes. When a
 command has moved the schema to its heads, the SQL functions are applied in the same transaction.
 
-A plain alembic command passes no connection. Then this module opens the database that the settings name, and does what
-`windowshop db upgrade` does around the revisions.
+A plain alembic command passes no connection. This module then opens the database that the settings name, and does what
+`windowshop db upgrade` does before and after the revisions.
 """
 
 import sys
@@ -109,7 +109,7 @@ def run(attributes: Mapping[str, Any]) -> None:
 
 def run_plain() -> None:
     """Run a plain alembic command. Raises CommandError, which alembic prints as one line."""
-    asked = getattr(context.config.cmd_opts, "cmd", None)  # without a command line, the command may be any
+    asked = getattr(context.config.cmd_opts, "cmd", None)  # None for a caller of alembic's Python API
 
     def say(message: str) -> None:
         sys.stderr.write(f"{message}\n")

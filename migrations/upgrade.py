@@ -170,7 +170,7 @@ def migrating(
 
 
 def _require_administrator(conn: Connection, roles: Roles) -> None:
-    """Raise LoginRefused if the site exists and the login is, for example, that of a process."""
+    """Raise LoginRefused if the site exists and this login is not a member of the owner, such as a process's login."""
     other = text(
         "select current_user::text from pg_roles where rolname = :owner and not pg_has_role(oid, 'member') "
         "and to_regnamespace('shop') is not null"

@@ -58,7 +58,9 @@ def test_a_file_without_a_secret_is_refused(
     assert raised.value.message == said
 
 
-def test_a_folder_and_an_empty_path_are_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_and_an_empty_path_are_refused_as_files_of_a_secret(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WINDOWSHOP_DATABASE_URL_FILE", str(folder))
     with pytest.raises(SettingsError, match=r"^WINDOWSHOP_DATABASE_URL_FILE: .* cannot be read: Is a directory$"):
         Settings.read()
@@ -96,7 +98,9 @@ cors_origins = "https://a.example, https://b.example"
 """
 
 
-def test_the_settings_file_gives_what_the_environment_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_file_gives_the_settings_that_the_environment_lacks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "windowshop.toml").write_text(CONFIG)
     (folder / "password").write_text("opensesame\n")
     monkeypatch.setenv("WINDOWSHOP_GATEWAY_PORT", "5434")

@@ -68,7 +68,7 @@ def page() -> str:
             assert field.default is not PydanticUndefined or name in DEFAULTS, name
             rows.append(f"| `{variable(settings, name)}` | {default} | {field.description} |")
         parts.append("\n".join(rows) + "\n")
-    parts.append("\n## Secrets\n\nThese variables can be replaced by a file, as above:\n\n")
+    parts.append("\n## Secrets\n\nThese variables name files with secrets, as described above:\n\n")
     parts += [f"- `{variable(each, name)}_FILE`\n" for each in CLASSES.values() for name in secrets(each)]
     return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""Defines the settings of the web service, which are read once from the environment (`WINDOWSHOP_WEB_...`)."""
+"""Defines the settings of the web service (`WINDOWSHOP_WEB_...`), which are read once."""
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path

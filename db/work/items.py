@@ -64,7 +64,7 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The counts stop at 10,000."""
+    """What is not encoded yet. Each count stops at 10,000."""
 
     oldest_seconds: float  # for how long the oldest item that is due has waited
     waiting: int

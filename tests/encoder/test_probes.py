@@ -133,7 +133,7 @@ def test_metrics_of_the_work_list_are_absent_while_the_database_does_not_answer(
     assert shown["windowshop_encoder_query_lane_ready"] == 0
 
 
-def test_a_port_in_use_is_an_error_and_no_port_is_no_server() -> None:
+def test_a_port_in_use_is_an_error_and_without_a_port_there_is_no_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = EncoderSettings(port=taken.getsockname()[1])
         with pytest.raises(SettingsError, match="cannot listen at 127.0.0.1:"), Probes().serving(settings):

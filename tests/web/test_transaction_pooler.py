@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode, the web service and `windowshop search` work; all else refuses it."""
+"""The web service and `windowshop search` work behind PgBouncer in transaction mode; other processes refuse it."""
 
 import os
 import shutil
@@ -117,7 +117,7 @@ def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
                 assert conn.execute(SESSION_SETTINGS).fetchone() == ("1min", "notice")
 
 
-def test_searches_of_the_command_line_work_and_processes_that_need_a_session_refuse(
+def test_searches_of_the_command_line_work_and_processes_that_need_a_session_refuse_the_pooler(
     site: Database, pooler: int, tmp_path: Path
 ) -> None:
     (tmp_path / "products.csv").write_text("sku,title\na,A\n")

@@ -6,9 +6,9 @@ outside the database on these steps. So the connections of this pool stay checke
 settings are set once for each connection. A search then sends one message. The state of the socket shows whether a
 connection is still open.
 
-Behind a pooler, the next transaction may have another connection to the server. So each call there is a transaction of
-its own, which begins with the settings. This costs two more messages for each search, and the plan of every statement,
-because no statement is prepared.
+Behind a pooler, the next transaction may have another connection to the server. So each call runs in a transaction of
+its own, which sets the settings at its start. This costs two more messages for each search. PostgreSQL also plans every
+statement again, because no statement is prepared.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from db.pooler import POOLED
 from db.roles import Role
 
 Result = TypeVar("Result")
-_LOCAL = "windowshop.local_settings"  # behind a pooler: the key in `Connection.info` of the settings of a transaction
+# Key in `Connection.info`. Behind a pooler, its value has the statements that set the settings of a transaction.
+_LOCAL = "windowshop.local_settings"
 
 
 class ConnectionLost(DatabaseUnreachable):
@@ -49,9 +50,9 @@ class Pool:
     async def run(
         self, call: Callable[[Connection], Result], *, retry: bool = True, transaction: bool = False
     ) -> Result:
-        """Run `call` on a connection, with `transaction` in a transaction. A connection that the server closed while it
-        was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a second
-        run of `call` must be harmless."""
+        """Run `call` on a connection; `transaction` puts `call` into a transaction. A connection that the server closed
+        while it was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a
+        second run of `call` must be harmless."""
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the most recently used connection, whose plans are cached
@@ -104,8 +105,8 @@ class Pool:
 
 
 def in_transaction(conn: Connection, call: Callable[[Connection], Result], isolation: str = "read committed") -> Result:
-    """Run `call` in a transaction, which is committed when `call` returns. In an open transaction, only the isolation
-    level is set."""
+    """Run `call` in a transaction, which is committed when `call` returns. If a transaction is open already, `call`
+    runs in this transaction with the given isolation level."""
     if _status(conn) == TransactionStatus.INTRANS:
         _execute_raw(conn, f"set transaction isolation level {isolation}")
         return call(conn)
