@@ -55,7 +55,7 @@ class Site:
         self.started: list[str] = []
         self.running: list[Running] = []
         self._programs = programs
-        self._ports = {name: _free_port() for name in ("postgres", *PORTS.values())}
+        self._ports = {name: free_port() for name in ("postgres", *PORTS.values())}
         self._selected = {
             name: service
             for name, service in self.compose["services"].items()
@@ -124,7 +124,8 @@ class Site:
 
     def is_healthy(self, name: str) -> bool:
         service = self._selected[name]
-        check = service.get("healthcheck", {}).get("test", ["CMD", *(self._stage(service).healthcheck or [])])
+        given = service.get("healthcheck", {}).get("test")
+        check = given or ["CMD", *self._stage(service).healthcheck]
         assert check[0] == "CMD" and len(check) > 1, f"{name} has no health check"
         words, environment, options = self._process(name, {**service, "entrypoint": check[1:], "command": []})
         done = subprocess.run(words, env=environment, capture_output=True, timeout=60, check=False, **options)
@@ -218,6 +219,6 @@ def _stop(one: Running) -> Stopped:
     return Stopped(one.name, code, in_time=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -1,0 +1,86 @@
+"""The commands of compose.yaml start a site that answers a search, and stop in the right order and in time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from db.embedded.server import Server, binary
+from loader.sample import FOLDER
+from tests.support.compose.site import Site, running
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.deploy
+
+PRODUCTS = 5
+
+
+@pytest.fixture(scope="module")
+def site(public_folder: Path, server: Server, server_home: Path) -> Iterator[Site]:
+    folder = public_folder / "compose"
+    folder.mkdir()
+    path, environment = binary(server_home, "postgres")
+    with running(folder, (path.parent, environment)) as site:
+        yield site
+
+
+def test_a_fresh_site_answers_a_search_after_a_load(site: Site) -> None:
+    lines = (FOLDER / "products.csv").read_text(encoding="utf-8").splitlines()
+    catalog = site.folder / "volumes" / "catalog"
+    (catalog / "products.csv").write_text("\n".join(lines[: PRODUCTS + 1]) + "\n", encoding="utf-8")
+    loaded = site.run("cli", "load", "/catalog/products.csv", "--image-root", str(FOLDER))
+    assert loaded.returncode == 0, loaded.stderr
+    created = site.run("admin", "key", "create", "shop-front")
+    assert created.returncode == 0, created.stderr
+    key = {"Authorization": f"Bearer {created.stdout.strip()}"}
+
+    with httpx.Client(base_url=site.address, timeout=60) as client:
+        body = {"query": "something to sit on", "top_k": PRODUCTS}
+        assert client.post("/search/text", json=body).status_code == 401
+
+        def found_by_images() -> bool:
+            answer = client.post("/search/text", json=body, headers=key)
+            assert answer.status_code == 200, answer.text
+            ranks = [result["why"]["image"]["rank"] for result in answer.json()["results"]]
+            return len(ranks) == PRODUCTS and None not in ranks and not answer.json()["degraded"]
+
+        wait_until(found_by_images, 240, "a search that finds all products by their images")
+
+
+def test_each_process_has_the_login_of_its_role(site: Site) -> None:
+    checked = site.run("admin", "db", "check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    refused = site.run("cli", "key", "list")
+    assert refused.returncode != 0
+
+
+def test_a_second_start_keeps_passwords_and_data(site: Site) -> None:
+    """`docker compose up` runs the tasks again each time, while the processes run."""
+    passwords = {path: path.read_text() for path in (site.folder / "volumes").glob("*/*") if path.name == "pgpass"}
+    assert len(passwords) == 4
+    for name in ("passwords", "migrate"):
+        done = site.run(name, *site.compose["services"][name]["command"])
+        assert done.returncode == 0, done.stderr
+    assert {path: path.read_text() for path in passwords} == passwords
+    assert site.is_healthy("web")
+
+
+def test_a_deleted_password_is_replaced_by_the_next_start(site: Site) -> None:
+    login = site.folder / "volumes" / "logins" / "loader"
+    before = login.read_text()
+    login.unlink()
+    assert site.run("passwords", "/passwords").returncode == 0
+    assert login.read_text() != before
+    assert site.run("cli", "catalog", "list").returncode != 0
+    assert site.run("migrate", "db", "upgrade", "--starter").returncode == 0
+    listed = site.run("cli", "catalog", "list")
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_processes_stop_before_the_database_and_within_their_grace_period(site: Site) -> None:
+    """This test is the last one of the module, because it stops the site."""
+    stopped = site.stop()
+    assert {one.name for one in stopped} == {"web", "encoder", "postgres"}
+    assert stopped[-1].name == "postgres"
+    assert [one.name for one in stopped if not one.in_time or one.code != 0] == []
