@@ -1,0 +1,102 @@
+"""For each alert: series with which it fires, and series with which it does not.
+
+The values are those of promtool's unit tests: `0+60x30` starts at 0 and grows by 60 a minute, for 30 minutes.
+"""
+
+from dataclasses import dataclass
+
+Series = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    fires: Series
+    quiet: Series
+    minutes: int = 60  # after so many minutes, the alert fires or does not
+
+
+def requests(failed: str, answered: str) -> Series:
+    return {
+        'windowshop_http_requests_total{job="web",route="/search/text",status="200"}': answered,
+        'windowshop_http_requests_total{job="web",route="/search/text",status="503"}': failed,
+    }
+
+
+def buckets(metric: str, *, fast: str, all_: str) -> Series:
+    """A histogram: values up to half a second, and values up to two seconds."""
+    return {
+        f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="0.5"}}': fast,
+        f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="2.0"}}': all_,
+        f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="+Inf"}}': all_,
+        f'{metric}_count{{job="x",kind="text",route="hnsw"}}': all_,
+    }
+
+
+CASES = {
+    "WebDown": Case(
+        {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "0x60"},
+        {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "1x60"},
+    ),
+    # Of 1,000 requests a minute, 80 fail for 70 minutes; or 80 fail for 5 minutes only, which the hour forgives.
+    "ErrorBudgetFast": Case(
+        requests("0+80x70", "0+920x70"), requests("0x64 0+80x5", "0+1000x64 64000+920x5"), minutes=70
+    ),
+    "ErrorBudgetSlow": Case(requests("0+40x400", "0+960x400"), requests("0+20x400", "0+980x400"), minutes=400),
+    "SearchSlow": Case(
+        buckets("windowshop_search_seconds", fast="0+80x60", all_="0+100x60"),
+        buckets("windowshop_search_seconds", fast="0+99x60", all_="0+100x60"),
+    ),
+    "SearchesDegraded": Case(
+        {'windowshop_search_degraded_total{job="web"}': "0+10x60", "windowshop_search_seconds_count": "0+100x60"},
+        {'windowshop_search_degraded_total{job="web"}': "0+1x60", "windowshop_search_seconds_count": "0+100x60"},
+    ),
+    "RequestsQueue": Case(
+        {'windowshop_database_waiting{instance="a",pool="read"}': "12x60"},
+        {'windowshop_database_waiting{instance="a",pool="read"}': "0 16 0 12x3 0 3x60"},
+    ),
+    "NoEncoder": Case({"windowshop_encoder_running": "0x60"}, {"windowshop_encoder_running": "1x50 0 1x10"}),
+    "QueriesWait": Case(
+        buckets("windowshop_encoder_query_wait_seconds", fast="0+50x60", all_="0+100x60"),
+        buckets("windowshop_encoder_query_wait_seconds", fast="0+99x60", all_="0+100x60"),
+    ),
+    "EncodingLate": Case(
+        {'windowshop_work_oldest_seconds{instance="a"}': "3000+60x60"},
+        {'windowshop_work_oldest_seconds{instance="a"}': "0+50x60"},
+    ),
+    "EncodingFails": Case(
+        {"windowshop_encoder_failed_total": "0+30x60", 'windowshop_encoder_encoded_total{part="image"}': "0+100x60"},
+        {"windowshop_encoder_failed_total": "0+1x60", 'windowshop_encoder_encoded_total{part="image"}': "0+100x60"},
+    ),
+    "ItemsQuarantined": Case({"windowshop_work_quarantined": "250x60"}, {"windowshop_work_quarantined": "40x60"}),
+    "HeartbeatLate": Case(
+        {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "0+60x60"},
+        {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "9x60"},
+    ),
+    "DatabaseDown": Case({"pg_up": "0x60"}, {"pg_up": "1x60"}),
+    "ConnectionsScarce": Case(
+        {'pg_stat_activity_count{state="idle"}': "90x60", "pg_settings_max_connections": "100x60"},
+        {'pg_stat_activity_count{state="idle"}': "50x60", "pg_settings_max_connections": "100x60"},
+    ),
+    "TransactionOld": Case(
+        {'pg_stat_activity_max_tx_duration{state="idle in transaction"}': "3000+60x60"},
+        {
+            'pg_stat_activity_max_tx_duration{state="idle"}': "9000x60",
+            'pg_stat_activity_max_tx_duration{state="active"}': "30x60",
+        },
+    ),
+    "DeadRows": Case(
+        {
+            'pg_stat_user_tables_n_dead_tup{schemaname="shop",relname="product"}': "900000x90",
+            'pg_stat_user_tables_n_live_tup{schemaname="shop",relname="product"}': "1000000x90",
+        },
+        {
+            'pg_stat_user_tables_n_dead_tup{schemaname="shop",relname="product"}': "200000x90",
+            'pg_stat_user_tables_n_live_tup{schemaname="shop",relname="product"}': "1000000x90",
+        },
+        minutes=90,
+    ),
+    "ReplicaLate": Case(
+        {'pg_replication_lag_seconds{instance="b"}': "0+60x60", 'pg_replication_is_replica{instance="b"}': "1x60"},
+        {'pg_replication_lag_seconds{instance="a"}': "0+60x60", 'pg_replication_is_replica{instance="a"}': "0x60"},
+    ),
+}
