@@ -33,6 +33,7 @@ from migrations.gateway import check_gateway, point_gateway
 from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
 from migrations.restrict import restrict
+from migrations.row_security import watch_row_security
 from migrations.site_revisions import restore
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
@@ -243,6 +244,7 @@ def _point(conn: Connection, database: Database, settings: Settings, extensions:
         port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or 5432)
         point_gateway(conn, database.roles, settings.gateway_host or url.host or "localhost", port, password)
         restrict(conn, is_embedded=database.is_embedded)
+        watch_row_security(conn)
     check_gateway(conn, database.roles, extensions)
 
 

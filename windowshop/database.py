@@ -187,7 +187,7 @@ def roles() -> None:
 
 @app.command()
 def check() -> None:
-    """Compare the tables, the logins and their limits with those that this version expects.
+    """Compare the tables, the logins, their limits and row level security with those that this version expects.
 
     The command prints how many connections the server has and how many the logins may take, and which index parameters
     and server settings suit the catalog.
@@ -196,6 +196,7 @@ def check() -> None:
     from db.errors import DatabaseError
     from db.lifecycle import logins
     from db.settings import Settings
+    from migrations.row_security import unprotected
     from migrations.upgrade import drift
     from windowshop.index import suitable_lines
 
@@ -203,6 +204,7 @@ def check() -> None:
     with open_database(settings, on_progress=say) as database:
         with database.connect(None) as conn:
             budget, faults = logins.budget(conn, database.roles), logins.faults(conn, database.roles)
+            leaking = unprotected(conn)
         typer.echo(str(budget))
         drift(database, settings)
         with database.connect(Role.ANALYST) as conn:
@@ -212,6 +214,11 @@ def check() -> None:
         raise DatabaseError(
             "the logins are not as they should be:\n  " + "\n  ".join(faults),
             hint='"windowshop db upgrade" sets what it may set. docs/operations.md describes the other cases.',
+        )
+    if leaking:
+        raise DatabaseError(
+            f"shop.product has row level security, but these tables do not follow it: {', '.join(leaking)}",
+            hint='Run "windowshop db upgrade".',
         )
     typer.echo("No difference.")
 

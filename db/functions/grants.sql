@@ -15,8 +15,13 @@ grant select on shop.product, shop.product_image, shop.model, shop.searchable, s
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
-    shop_private.model_coverage, shop_private.work_quarantined, shop_private.failing_hosts, shop_private.warm_pages
+    shop_private.model_coverage, shop_private.warm_pages, shop_private.calibration_figures,
+    shop_private.fitted_numbers
     to @analyst@, @app@;
+-- The views of coverage, quarantine and failing hosts read these columns with the rights of the caller, so that row
+-- level security applies to them.
+grant select (product_id, model_id, part, position, state, error, host) on shop_private.work to @analyst@, @app@;
+grant select (host, failing_since, paused_until, error) on shop_private.fetch_host to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
     shop.effective_price, shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
@@ -36,6 +41,7 @@ end $$;
 
 -- app: the role of the loader and the web service
 grant insert, update, delete on shop.product, shop.product_image to @app@;
+grant insert, update on shop.catalog to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
@@ -57,9 +63,10 @@ grant execute on function
     shop_private.worker_release, shop_private.request_claim, shop_private.request_answer, shop_private.request_refuse,
     shop_private.query_lane_beat, shop_private.housekeep, shop_private.work_backlog
     to @encoder@;
-grant select on shop.coverage, shop.quarantine, shop.failing_host to @encoder@;
-grant execute on function shop_private.coverage, shop_private.work_quarantined, shop_private.failing_hosts
-    to @encoder@;
+revoke select on shop.coverage, shop.quarantine, shop.failing_host from @encoder@;
+revoke execute on function shop_private.coverage from @encoder@;
+revoke execute on function shop_private.failing_hosts from @analyst@, @app@;
+grant execute on function shop_private.failing_hosts to @encoder@;
 
 -- gateway: the role of the loopback connection. gateway_encode runs with these rights only.
 grant select on shop_private.query_embedding to @gateway@;

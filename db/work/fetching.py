@@ -47,7 +47,7 @@ _RETURN = text(
     "select shop_private.fetch_return(:worker, cast(:model as smallint), cast(:products as uuid[]), "
     "cast(:positions as smallint[]))"
 )
-_FAILING = text("select host, waiting, coalesce(error, '') from shop.failing_host where waiting > 0")
+_FAILING = text("select host, waiting, error from shop_private.failing_hosts()")
 
 
 def claim(

@@ -92,7 +92,9 @@ begin
             case when query is not null and k.cut_is is null then 'the query is ignored' end,
             case k.cut_is when 'about' then 'found by an index, which may miss some products'
                 when 'at least' then 'more products pass than were counted' end,
-            case when r.share < 1 then format('estimated from %s%% of the table', round(100 * r.share, 1)) end),
+            case when r.share = 1 then null
+                when row_security_active('shop.product'::regclass) then 'estimated from a sample'
+                else format('estimated from %s%% of the table', round(100 * r.share, 1)) end),
         r.value, r.currency, r.finds
     from (select l.*, null::numeric as of_currency, case l.kind when 'value' then jsonb_build_object(names[n],
                   case jsonb_typeof(l.value) when 'array' then jsonb_build_object('eq', l.value) else l.value end)

@@ -2,7 +2,7 @@
 -- changes. No product is encoded again. Returns the number of rewritten products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     p_language constant text := language;
     p_catalog constant text := catalog;

@@ -1,5 +1,12 @@
 -- Lists the hosts whose images cannot be fetched at present. Encoders try each host again by themselves.
-create or replace view shop.failing_host as select * from shop_private.failing_hosts();
+create or replace view shop.failing_host with (security_invoker = true) as
+select f.host,
+    (select count(*) from shop_private.work w where w.host = f.host and w.state = 'pending'
+        and w.model_id in (select m.model_id from shop.model m where m.status <> 'retired')) as waiting,
+    f.failing_since, greatest(f.paused_until, clock_timestamp()) as next_attempt_at, f.error
+from shop_private.fetch_host f
+where f.failing_since is not null
+order by 2 desc, 1;
 comment on column shop.failing_host.host is 'name and port of the host, or scheme and bucket of an object store';
 comment on column shop.failing_host.waiting is 'images of the host that are not encoded yet, counted for each model';
 comment on column shop.failing_host.failing_since is 'when the first fetch failed after the last answer of the host';

@@ -1,14 +1,6 @@
--- Returns the hosts whose images cannot be fetched at present, each with the number of images that wait for it.
+-- Returns the hosts of shop.failing_host that have waiting images, for an encoder, which may not read the tables.
 create or replace function shop_private.failing_hosts()
-returns table (
-    host text, waiting bigint, failing_since timestamptz, next_attempt_at timestamptz, error text
-)
+returns table (host text, waiting bigint, error text)
 language sql stable rows 10 security definer set search_path = pg_catalog, pg_temp as $$
-    select f.host,
-        (select count(*) from shop_private.work w where w.host = f.host and w.state = 'pending'
-            and w.model_id in (select m.model_id from shop.model m where m.status <> 'retired')),
-        f.failing_since, greatest(f.paused_until, clock_timestamp()), f.error
-    from shop_private.fetch_host f
-    where f.failing_since is not null
-    order by 2 desc, 1;
+    select f.host, f.waiting, coalesce(f.error, '') from shop.failing_host f where f.waiting > 0
 $$;

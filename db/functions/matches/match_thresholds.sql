@@ -7,11 +7,17 @@ create or replace function shop_private.match_thresholds(
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+    p_model_id constant smallint := (shop_private.serving()).model_id;
 begin
     select max(t.value) filter (where t.name = 'match:phash'), max(t.value) filter (where t.name = 'match:image'),
         max(t.value) filter (where t.name = 'match:title'), max(t.value) filter (where t.name = 'match:trigram')
     into phash, image, title, trigram
-    from shop.tuning t where t.model_id = (select s.model_id from shop_private.serving() s) and t.name like 'match:%';
+    from (
+        select u.name, u.value from shop.tuning u where u.model_id = p_model_id and u.name like 'match:%'
+        union all
+        select n.name, n.value from shop_private.fitted_numbers(p_model_id) n
+        where row_security_active('shop.tuning'::regclass)) t;
     phash := coalesce(phash, @match_phash_bits@);
     trigram := coalesce(trigram, @match_trigram_distance@);  -- a threshold of 1 - similarity()
     if image is null then

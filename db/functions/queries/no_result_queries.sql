@@ -1,5 +1,5 @@
 -- Lists the queries that returned no product, according to the search events that the shop reported.
-create or replace view shop.no_result_queries as
+create or replace view shop.no_result_queries with (security_invoker = true) as
 select e.query, e.catalog, count(*) as searches, count(distinct e.visitor) as visitors, max(e.at) as last_at
 from shop.event e
 where e.kind = 'search' and e.results = 0 and e.query is not null

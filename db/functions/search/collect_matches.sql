@@ -4,7 +4,8 @@
 -- The function stops collecting after p_most + 1 products. The function collects nothing if a sample of random pages
 -- shows beyond doubt that more than p_most products match. The sample is taken only if p_products is more than twice
 -- p_most. After a sample, `share` returns the fraction of the sample that meets the condition. If the caller passes a
--- known fraction as `share`, no sample is taken.
+-- known fraction as `share`, no sample is taken. Under row level security, `share` is the fraction of the visible
+-- products in the sample.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
@@ -18,6 +19,9 @@ begin
             p_condition, shop_private.sample_of('shop.product p', p_products, @sample_products@))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
+        if row_security_active('shop.product'::regclass) then
+            sampled := greatest(sampled, @sample_products@);  -- about the number of products in the sample, also hidden
+        end if;
         -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
         -- square root of `hits`, less three such deviations.
         if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then

@@ -15,6 +15,9 @@ declare
     filtered boolean;
     share double precision;  -- share of all products that match, estimated under a filter; null: not known
     known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
+    -- whether policies may hide products from the caller, so that statistics of the table count other products too
+    secured constant boolean :=
+        row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
     matched uuid[];  -- the matching products if they were collected, otherwise null
     step_began timestamptz := clock_timestamp();
 begin
@@ -26,8 +29,8 @@ begin
     run.calibration_id := settings.calibration_id;
     run.products := settings.products;
     run.condition := shop_private.search_condition(p_request);
-    filtered := run.condition <> 'true' and p_request.filter is not null;
-    known_share := case when run.condition = 'true' then 1
+    filtered := secured or run.condition <> 'true' and p_request.filter is not null;
+    known_share := case when secured then null when run.condition = 'true' then 1
         when not filtered then shop_private.catalog_share(p_request.catalog) end;
     inputs := shop_private.search_inputs(p_request);
     run.image_vector := inputs.image_vector;
@@ -40,7 +43,7 @@ begin
     -- an index scan, because a scan that gives up costs time in addition to the comparison.
     step_began := clock_timestamp();
     share := known_share;
-    if p_request.route is null and run.condition <> 'true'
+    if p_request.route is null and (secured or run.condition <> 'true')
         and (share is null or share * settings.products <= 2 * settings.exact_limit)
     then
         select m.matched, m.share into matched, share

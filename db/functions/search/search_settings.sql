@@ -31,13 +31,18 @@ begin
     settings.products := shop_private.row_estimate(serving.title_table);
     settings.images := shop_private.row_estimate(serving.image_table);
 
-    select * into newest from shop.calibration c
-    where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
+    if row_security_active('shop.calibration'::regclass) then
+        newest := shop_private.calibration_figures(serving.model_id);
+    else
+        select * into newest from shop.calibration c
+        where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
+    end if;
     settings.calibration_id := newest.calibration_id;
     -- For equal recall, ef_search must grow about as the square root of the number of vectors.
     settings.ef_search := least(@max_ef_search@, case when newest.recall is null
         then greatest(@default_ef_min@, @default_ef_factor@ * sqrt(greatest(settings.products, settings.images)))
-        else newest.ef_search * sqrt(greatest(1, settings.products / greatest(1.0, newest.products))) end);
+        else newest.ef_search * sqrt(greatest(
+            1, settings.products / greatest(1.0, coalesce(newest.products, settings.products)))) end);
     settings.stop_margin := coalesce(newest.slack, @default_stop_margin@);
     settings.exact_us_per_row := coalesce(newest.exact_us_per_row, @default_exact_us@);
     settings.hnsw_us_per_candidate := coalesce(newest.hnsw_us_per_candidate, @default_hnsw_us@);
@@ -50,7 +55,11 @@ begin
         coalesce(max(t.value) filter (where t.name = 'keyword_weight'), 1),
         coalesce(max(t.value) filter (where t.name = 'rrf_k'), @default_rrf_k@)
     into settings.image_weight, settings.title_weight, settings.keyword_weight, settings.rrf_k
-    from shop.tuning t
-    where t.model_id = serving.model_id and t.name in ('image_weight', 'title_weight', 'keyword_weight', 'rrf_k');
+    from (
+        select u.name, u.value from shop.tuning u
+        where u.model_id = serving.model_id and u.name in ('image_weight', 'title_weight', 'keyword_weight', 'rrf_k')
+        union all
+        select n.name, n.value from shop_private.fitted_numbers(serving.model_id) n
+        where row_security_active('shop.tuning'::regclass)) t;
     return settings;
 end $$;

@@ -173,7 +173,8 @@ def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
         for one in setup:
             conn.execute(one)
         conn.execute(statement, prepare=False)
-        yield "\n".join(said)
+        # This statement only locks the view. It reads no row, whatever its plan is.
+        yield "\n".join(plan for plan in said if "from shop.searchable limit 0" not in plan)
 
 
 LEGS = {

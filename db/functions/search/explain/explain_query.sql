@@ -15,5 +15,7 @@ begin
         ('filter', case when p_run.condition = 'true' then 'none' when p_run.total_is = 'exact' then 'collected'
             else 'too many to collect' end, null, null,
             case when p_run.total_is = 'exact' then p_run.total::integer end, null, p_run.filter_ms,
-            format('%s; %s %s of %s products', p_run.condition, p_run.total_is, p_run.total, p_run.products));
+            format('%s; %s %s', p_run.condition, p_run.total_is, p_run.total)
+                || case when row_security_active('shop.product'::regclass) then ' that the caller may see'
+                    else format(' of %s products', p_run.products) end);
 end $$;

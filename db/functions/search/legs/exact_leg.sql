@@ -22,7 +22,8 @@ as $$
 declare
     leg shop_private.leg;
     began constant timestamptz := clock_timestamp();
-    read_before constant bigint := case when p_matched is null then shop_private.rows_read(p_table) end;
+    read_before constant bigint := case when p_matched is null and not row_security_active(p_table)
+        then shop_private.rows_read(p_table) end;
     nearest shop_private.candidate[];
     row_limit integer := ceil(p_depth * greatest(1, least(p_rows_per_product, @max_images_per_product@)));
     statement constant text := format('select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate)
@@ -48,7 +49,8 @@ begin
         row_limit := row_limit * 2;
     end loop;
     leg.route := 'exact';
-    leg.rows_examined := coalesce(shop_private.rows_read(p_table) - read_before, cardinality(p_matched));
+    leg.rows_examined := coalesce(shop_private.rows_read(p_table) - read_before, cardinality(p_matched),
+        cardinality(leg.product_ids));  -- under row level security, the rows of hidden products do not count
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

@@ -1,0 +1,20 @@
+-- Returns the newest calibration of model p_model_id for a role that does not see shop.calibration. Only the figures
+-- that a search needs are returned: no number of products, no measurements and no advice. ef_search is scaled to the
+-- present number of products, as search_settings does it with a calibration that it can read.
+create or replace function shop_private.calibration_figures(p_model_id smallint)
+returns shop.calibration
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    newest shop.calibration;
+    products constant bigint := shop_private.row_estimate((shop_private.serving()).title_table);
+begin
+    select * into newest from shop.calibration c
+    where c.model_id = p_model_id order by c.calibration_id desc limit 1;
+    newest.ef_search := least(@max_ef_search@,
+        newest.ef_search * sqrt(greatest(1, products / greatest(1.0, newest.products))));
+    newest.products := null;
+    newest.queries := null;
+    newest.measured := null;
+    newest.advice := null;
+    return newest;
+end $$;

@@ -1,0 +1,16 @@
+-- Calls follow_row_security after a command that changes row level security on shop.product, creates a policy of the
+-- site, or creates a table in schema shop. The event trigger windowshop_row_security runs the function. Only a
+-- superuser may create an event trigger, so a site of another administrator relies on "windowshop db upgrade".
+create or replace function shop_private.row_security_changed()
+returns event_trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (
+        select from pg_event_trigger_ddl_commands() c
+        where c.classid = 'pg_class'::regclass and c.objid = 'shop.product'::regclass
+            or c.command_tag = 'CREATE TABLE' and c.schema_name = 'shop'
+            or c.command_tag = 'CREATE POLICY' and c.object_identity !~ '^(windowshop_follow|windowshop_pass) on ')
+    then
+        perform shop_private.follow_row_security();
+    end if;
+end $$;

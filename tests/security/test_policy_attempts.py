@@ -1,0 +1,215 @@
+"""What a row policy on shop.product hides stays hidden: attempts of a role to learn of a product that it may not see.
+
+A new attempt is a row of ATTEMPTS or GUESSES in policy_attempts.py. Fifty tenants share one database.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from db.roles import Role
+from migrations.row_security import unprotected
+from tests.security.policy_attempts import ATTEMPTS, BY_TENANT, GUESSES, POLICIES
+from tests.security.tenants import FIRST, QUERY, TENANTS, Tenants
+from tests.support.databases import Databases
+
+PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
+ABSENT = "t99mark"  # no tenant has this name
+OWN, OTHER = "t07mark", "t08mark"
+NAME = re.compile(r"t\d\dmark")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@pytest.fixture(scope="module")
+def tenants(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Tenants]:
+    made = Tenants(databases, toy_template[0])
+    yield made
+    made.close()
+
+
+def leaks(tenants: Tenants, own: str, attempts: Sequence[tuple[str, int | None]], guesses: Sequence[str]) -> list[str]:
+    """Returns the attempts of the tenant `own` that tell of another tenant, each with its answer."""
+    found = []
+    other = TENANTS[(TENANTS.index(own) + 1) % len(TENANTS)]
+    with tenants.acting_as(own):
+        for attempt, rows in attempts:
+            statement = attempt.format(own=own, other=other)
+            answer = tenants.answer(statement)
+            named = set(NAME.findall(answer.text)) - {own}
+            if answer.rows is not None or OTHER not in statement:
+                named |= set(ID.findall(answer.text)) - tenants.ids[own] - {FIRST}
+            if named or answer.rows is None or rows not in (None, len(answer.rows)):
+                found.append(f"{statement}: {answer.text[:1000]}")
+        for guess in guesses:
+            told = [
+                tenants.answer(guess.format(own=own, other=name)).text.replace(name, "?") for name in (other, ABSENT)
+            ]
+            if told[0] != told[1]:
+                found.append(f"{guess}: {told[0][:500]} | {told[1][:500]}")
+    print(*found, sep="\n")  # pytest shortens long lists
+    return found
+
+
+def test_a_tenant_learns_nothing_of_the_products_of_another_tenant(tenants: Tenants) -> None:
+    assert len(ATTEMPTS) + len(GUESSES) > 80
+    with tenants.policies(BY_TENANT):
+        assert leaks(tenants, OWN, ATTEMPTS, GUESSES) == []
+
+
+def test_no_result_count_facet_suggestion_or_error_of_fifty_tenants_names_another_tenant(tenants: Tenants) -> None:
+    attempts = [
+        (f"select t::text from shop.search('{QUERY}', k => 100, catalog => '{{own}}') t where total = 3", 3),
+        ("select t::text from shop.facets(catalog => '{own}') t where products <= 3", None),
+        ("select t::text from shop.browse(k => 1000, catalog => '{own}') t", 3),
+        ("select t::text from shop.coverage t", 1),
+        ("select t::text from shop.quarantine t", 1),
+        ("select t::text from shop.product_image t", 3),
+    ]
+    guesses = ["select t::text from shop.similar('{other}-1', catalog => '{own}') t", GUESSES[6]]
+    with tenants.policies(BY_TENANT):
+        assert [leak for name in TENANTS for leak in leaks(tenants, name, attempts, guesses)] == []
+
+
+@pytest.mark.parametrize("shape", POLICIES)
+def test_policies_of_every_shape_hide_what_they_hide(tenants: Tenants, shape: str) -> None:
+    with tenants.policies(*(statement.format(own=OWN) for statement in POLICIES[shape])):
+        assert leaks(tenants, OWN, ATTEMPTS[:32], GUESSES[:9]) == []
+
+
+def test_roles_that_see_every_product_and_the_encoder_work_as_without_policies(tenants: Tenants) -> None:
+    everyone = "create policy site on shop.product to shop_app, shop_web_reader using (true) with check (true)"
+    counts = [
+        f"select count(*) from shop.{table}"
+        for table in (
+            "product", "product_image", "toy_image", "toy_title", "searchable", "catalog", "coverage", "quarantine",
+            "failing_host", "common_word", "tuning", "calibration", "judgement", "evaluation", "evaluation_query",
+            "event",
+        )
+    ]  # fmt: skip
+    counts.append(f"select ef_search, products from shop_private.search_settings() where '{QUERY}' <> ''")
+    readers = ("shop_web_reader", "shop_app")
+    encoder = tenants.shop.connect(Role.ENCODER)
+    hosts = encoder.exec_driver_sql("select count(*) from shop_private.failing_hosts()").scalar()
+    assert hosts == len(TENANTS)
+
+    def told(role: str) -> list[object]:
+        with tenants.acting_as(role):
+            return [tenants.answer(count).rows for count in counts]
+
+    before = {role: told(role) for role in readers}
+    with tenants.policies(BY_TENANT, everyone):
+        assert {role: told(role) for role in readers} == before
+        assert encoder.exec_driver_sql("select count(*) from shop_private.failing_hosts()").scalar() == hosts
+        with tenants.acting_as("shop_web_writer"):
+            tenants.conn.execute("insert into shop.event (kind, catalog, sku) values ('click', 'none', 'none')")
+            assert tenants.answer("delete from shop.event where catalog = 'none' returning 1").rows == [(1,)]
+        tenants.shop.run("update shop.product set title = title || '!' where sku like '%-2'")
+        worker = tenants.shop.worker()
+        items = worker.claim("title", 1000)
+        assert len(items) == len(TENANTS)
+        assert worker.complete(items) == len(items)
+        worker.release()
+        with tenants.acting_as(OWN):
+            assert tenants.answer("select ef_search from shop_private.search_settings()").rows == [(77,)]
+
+
+def test_a_tenant_that_loads_changes_only_its_own_products_and_catalog(tenants: Tenants) -> None:
+    mine = f"create policy mine on shop.product to {OWN} using (catalog = '{OWN}')"
+    with tenants.policies(mine), tenants.member_of("shop_app", OWN), tenants.acting_as(OWN):
+        changes = {
+            f"update shop.product set title = 'x' where catalog = '{OTHER}' returning 1": [],
+            f"delete from shop.product where catalog = '{OTHER}' returning 1": [],
+            f"delete from shop.product_image where uri ~ '{OTHER}' returning 1": [],
+            f"update shop.product_image set uri = 'https://x.example' where uri ~ '{OTHER}' returning 1": [],
+            "delete from shop.event returning 1": [],
+            "select * from shop.popular_queries": [],
+            "select * from shop.no_result_queries": [],
+            f"insert into shop.product_image (product_id, position, uri) values (shop.product_id('{OTHER}-1', "
+            f"'{OTHER}'), 5, 'https://x.example') returning 1": None,
+            f"select shop.set_language('german', '{OTHER}')": None,
+            f"select shop.set_language('german', '{OWN}')": [(3,)],
+            f"select shop.set_language('english', '{OWN}')": [(3,)],
+        }
+        assert {statement: tenants.answer(statement).rows for statement in changes} == changes
+
+
+def test_no_table_has_a_policy_while_row_level_security_of_products_is_disabled(tenants: Tenants) -> None:
+    """A policy would make each search slower, also for roles that see every product."""
+    secured = "select oid::regclass::text from pg_class where relrowsecurity"
+    assert tenants.shop.run(secured) == []
+    assert tenants.shop.value("select count(*) from pg_policy") == 0
+    with tenants.policies(BY_TENANT):
+        assert {name for (name,) in tenants.shop.run(secured)} >= {"shop.toy_image", "shop.event", "shop_private.work"}
+        later = "create table shop.{} (product_id uuid references shop.product on delete cascade)"
+        tenants.conn.execute(later.format("table_of_the_site"))
+        with tenants.acting_as("shop_owner"):
+            tenants.conn.execute(later.format("later_image"))
+        new = {"shop.later_image", "shop.table_of_the_site"}
+        assert {name for (name,) in tenants.shop.run(secured)} & new == {"shop.later_image"}
+        tenants.conn.execute(f"drop table {', '.join(new)}")
+    assert tenants.shop.run(secured) == []
+
+
+def test_a_site_without_the_event_trigger_follows_at_the_next_upgrade(tenants: Tenants) -> None:
+    """Only a superuser may create an event trigger."""
+    with tenants.policies(BY_TENANT):
+        tenants.conn.execute("alter event trigger windowshop_row_security disable")
+        tenants.conn.execute("alter table shop.toy_image disable row level security")
+        tenants.conn.execute("drop policy windowshop_follow on shop.tuning")
+        try:
+            with tenants.shop.database.connect(None) as conn:
+                assert unprotected(conn) == ["shop.toy_image", "shop.tuning"]
+            tenants.conn.execute("select shop_private.follow_row_security()")  # as every upgrade does
+            assert leaks(tenants, OWN, ATTEMPTS[:24], GUESSES[:2]) == []
+        finally:
+            tenants.conn.execute("alter event trigger windowshop_row_security enable")
+
+
+@contextmanager
+def recipe(tenants: Tenants, heading: str) -> Iterator[list[str]]:
+    """Execute the first statements of a recipe of docs/policies.md. Yields the other blocks of statements."""
+    section = PAGE.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    policies, *others = re.findall(r"```sql\n(.*?)```", section, flags=re.S)
+    tenants.conn.execute(policies)
+    try:
+        yield others
+    finally:
+        tenants.conn.execute("drop schema site cascade")
+        tenants.conn.execute("drop policy service on shop.product")
+        tenants.conn.execute("alter table shop.product disable row level security")
+
+
+def test_the_recipe_of_tenants_by_catalog_separates_fifty_tenants(tenants: Tenants) -> None:
+    with recipe(tenants, "Tenants by catalog") as [insert]:
+        for name in TENANTS:
+            tenants.conn.execute(insert.replace("acme", name))
+        assert leaks(tenants, OWN, ATTEMPTS, GUESSES) == []
+        with tenants.acting_as(OWN):
+            assert tenants.answer("select login, catalog from site.tenant").rows == [(OWN, OWN)]
+        with tenants.acting_as("shop_web_reader"):
+            assert tenants.answer("select count(*) from shop.searchable").rows == [(100,)]
+
+
+def test_the_recipe_of_price_lists_shows_each_customer_its_own_products_and_prices(tenants: Tenants) -> None:
+    with recipe(tenants, "Price lists of customers") as [search]:
+        tenants.conn.execute(
+            "insert into site.price_list select c.name, p.product_id, 100 + 7 * p.price "
+            "from shop.product p, unnest(%s::text[]) c(name) where p.catalog = %s and "
+            "(p.sku like '%%-1' or c.name = %s and p.sku like '%%-2')",
+            [[OWN, OTHER], OWN, OWN],
+        )
+        search = search.replace("'red shoes'", f"'{QUERY}', catalog => '{OWN}'")
+        with tenants.acting_as(OWN):
+            found = {sku: price for sku, _, price in tenants.answer(search).rows or []}
+            assert found == {f"{OWN}-1": 170, f"{OWN}-2": 240}
+            assert tenants.answer(f"select count(*) from shop.browse(catalog => '{OWN}')").rows == [(2,)]
+            assert tenants.answer("select count(*) from shop.toy_title").rows == [(2,)]
+            hidden = tenants.answer(f"select shop.product_vector('{OWN}-3', '{OWN}')").text
+            assert f"there is no product '{OWN}-3'" in hidden
+        with tenants.acting_as(OTHER):
+            assert tenants.answer("select sku from shop.product").rows == [(f"{OWN}-1",)]
+            assert tenants.answer("select catalog, products from shop.coverage").rows == [(OWN, 1)]
+            assert tenants.answer("select count(*) from shop.failing_host").rows == [(0,)]
