@@ -40,6 +40,13 @@ class KeyLimits:
             hint = f"The key allows these catalogs: {', '.join(self._catalogs or ())}."
             raise ApiError("key-scope", f"This key does not allow the catalog {catalog[:80]}.", hint=hint)
 
+    def check_explain(self) -> None:
+        """Raises ApiError if the key is limited, because the steps of a search count products of all catalogs."""
+        if self._catalogs is not None or self._filter is not None:
+            raise ApiError(
+                "key-scope", "This key does not allow explain.", hint="Use a key without catalogs and filter."
+            )
+
     def narrowed(self, params: SearchParams) -> SearchParams:
         """Returns the parameters with the key's filter added to their filter.
 

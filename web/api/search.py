@@ -177,6 +177,8 @@ async def _respond(
     ShownAttributes(state.settings.attributes).check(options.filter)
     limits = KeyLimits.of(request)
     limits.check_catalog(options.catalog)
+    if options.explain:
+        limits.check_explain()
     params = limits.narrowed(SearchParams(**options.arguments()))
     if run is ranking.search and not any(((params.query or "").strip(), params.image is not None, params.inputs)):
         raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")
