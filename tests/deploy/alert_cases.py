@@ -37,7 +37,8 @@ CASES = {
         {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "0x60"},
         {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "1x60"},
     ),
-    # Of 1,000 requests a minute, 80 fail for 70 minutes; or 80 fail for 5 minutes only, which the hour forgives.
+    # Of 1,000 requests a minute, 80 fail for 70 minutes. In the second case, 80 fail for 5 minutes only, so the error
+    # rate of the hour stays below the limit.
     "ErrorBudgetFast": Case(
         requests("0+80x70", "0+920x70"), requests("0x64 0+80x5", "0+1000x64 64000+920x5"), minutes=70
     ),

@@ -27,7 +27,7 @@ ALERTMANAGER = MONITORING / "alertmanager" / "alertmanager.yml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["Meaning", "First query", "Fix", "Prevention"]
 
-# Metrics of other programs. The soak test of the monitoring reads the PostgreSQL exporter's from a running exporter.
+# Metrics of other programs. A soak test reads the metrics of the PostgreSQL exporter from a running exporter.
 OTHERS = {
     "ALERTS", "up", "process_resident_memory_bytes", "process_cpu_seconds_total",
     "pg_database_size_bytes", "pg_replication_is_replica", "pg_replication_lag_seconds", "pg_settings_max_connections",
