@@ -1,7 +1,7 @@
 """Creates the event trigger by which the tables of a site follow row level security on shop.product.
 
-Only a superuser may create an event trigger. On a site of another administrator, `windowshop db upgrade` lets the
-tables follow, and `windowshop db check` names the tables that do not.
+Only a superuser may create an event trigger. If the administrator is no superuser, the tables follow at the next
+`windowshop db upgrade`, and `windowshop db check` names the tables that do not follow yet.
 """
 
 from sqlalchemy import Connection, text
@@ -24,7 +24,7 @@ def watch_row_security(conn: Connection) -> None:
 
 
 def unprotected(conn: Connection) -> list[str]:
-    """Return the tables that tell something of products but do not follow row level security on shop.product."""
+    """Return the tables that reveal something about products but do not follow row level security on shop.product."""
     rows = conn.scalars(
         text(
             "select c.oid::regclass::text from shop_private.row_security_rules() r "

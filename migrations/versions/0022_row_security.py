@@ -1,4 +1,4 @@
-"""Row level security on shop.product extends to the tables that tell something of products."""
+"""Row level security on shop.product extends to the tables that reveal something about products."""
 
 from alembic import op
 

@@ -98,7 +98,7 @@ QUERIES = [
         ("no inputs", [], 422),
         ("21 inputs", [{"text": "bag"}] * 21, 422),
         ("an empty input", [{}], 422),
-        ("two things in one", [{"text": "bag", "sku": "sku 1"}], 422),
+        ("an input with a text and an SKU", [{"text": "bag", "sku": "sku 1"}], 422),
         ("an unknown product", [{"sku": "nothing"}], 404),
         ("a product of another catalog", [{"sku": "x"}], 404),
         ("all weights below 0", [{"text": "bag", "weight": -1}], 422),

@@ -37,8 +37,8 @@ ATTEMPTS = {
     "writes": WRITES,
     "paths": PATHS,
 }
-# Requests that httpx would not send, each with the statuses of which the service may answer one; 0: it closes the
-# connection without an answer. The header Connection: close follows.
+# Requests that httpx would not send, each with the allowed statuses of the answer. 0 means that the service closes the
+# connection without an answer. The test adds the header Connection: close.
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 RAW: list[tuple[str, bytes, set[int]]] = [
     ("no Host", b"GET /health HTTP/1.1\r\n", {200, 400}),
@@ -73,7 +73,7 @@ RAW: list[tuple[str, bytes, set[int]]] = [
 class Site:
     client: httpx.Client
     keys: dict[str, str]
-    words: dict[str, str]  # what stands for {secret} and {shoe} in a path
+    words: dict[str, str]  # the texts that replace {secret} and {shoe} in a path
 
 
 MAIN = [

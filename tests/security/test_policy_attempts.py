@@ -31,7 +31,7 @@ def tenants(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Te
 
 
 def leaks(tenants: Tenants, own: str, attempts: Sequence[tuple[str, int | None]], guesses: Sequence[str]) -> list[str]:
-    """Returns the attempts of the tenant `own` that tell of another tenant, each with its answer."""
+    """Returns the attempts of the tenant `own` that reveal something about another tenant, each with its answer."""
     found = []
     other = TENANTS[(TENANTS.index(own) + 1) % len(TENANTS)]
     with tenants.acting_as(own):
@@ -74,7 +74,7 @@ def test_no_result_count_facet_suggestion_or_error_of_fifty_tenants_names_anothe
 
 
 @pytest.mark.parametrize("shape", POLICIES)
-def test_policies_of_every_shape_hide_what_they_hide(tenants: Tenants, shape: str) -> None:
+def test_policies_of_every_shape_hide_the_products_of_other_tenants(tenants: Tenants, shape: str) -> None:
     with tenants.policies(*(statement.format(own=OWN) for statement in POLICIES[shape])):
         assert leaks(tenants, OWN, ATTEMPTS[:32], GUESSES[:9]) == []
 

@@ -1,6 +1,6 @@
 -- Calls follow_row_security after a command that changes row level security on shop.product, creates a policy of the
 -- site, or creates a table in schema shop. The event trigger windowshop_row_security runs the function. Only a
--- superuser may create an event trigger, so a site of another administrator relies on "windowshop db upgrade".
+-- superuser may create an event trigger. If the administrator is no superuser, "windowshop db upgrade" makes the call.
 create or replace function shop_private.row_security_changed()
 returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

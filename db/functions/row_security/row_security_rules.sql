@@ -1,11 +1,11 @@
--- Returns the tables that tell something of products, each with the condition under which a role may read a row of the
--- table while row level security is enabled on shop.product. The tables are of three kinds:
+-- Returns the tables that reveal something about products, each with the condition under which a role may read a row
+-- of the table while row level security is enabled on shop.product. The tables are of three kinds:
 --   (1) a row belongs to a product, by a foreign key. The role must see the product;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
--- kind (`may_add`) that it cannot read then, but may not attach a row of the first kind to a product that it does not
--- see.
+-- kind even if it cannot read these rows (`may_add`). It may not add a row of the first kind to a product that it does
+-- not see.
 --
 -- OFFSET 0 keeps the planner from collecting all visible products in a hash table before a search compares a few rows.
 create or replace function shop_private.row_security_rules()

@@ -20,7 +20,7 @@ begin
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
         if row_security_active('shop.product'::regclass) then
-            sampled := greatest(sampled, @sample_products@);  -- about the number of products in the sample, also hidden
+            sampled := greatest(sampled, @sample_products@);  -- about the size of the sample with hidden products
         end if;
         -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
         -- square root of `hits`, less three such deviations.

@@ -15,7 +15,7 @@ declare
     filtered boolean;
     share double precision;  -- share of all products that match, estimated under a filter; null: not known
     known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
-    -- whether policies may hide products from the caller, so that statistics of the table count other products too
+    -- whether policies may hide products from the caller; the statistics of the table count hidden products too
     secured constant boolean :=
         row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
     matched uuid[];  -- the matching products if they were collected, otherwise null
