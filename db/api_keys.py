@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -25,6 +25,11 @@ class ApiKey:
     scopes: list[str]
     catalogs: list[str] | None = None  # None: all catalogs
     filter: dict[str, Any] | None = None  # the key reads only products that pass this filter; None: all products
+    expires_at: datetime | None = None  # None: never
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes or (scope == "search" and "write" in self.scopes)
@@ -98,10 +103,15 @@ def revoke(conn: Connection, name: str) -> bool:
     return done.rowcount == 1
 
 
-def use(conn: Connection, token: str) -> ApiKey | None:
-    """Return the active key with this token and record its use, or return None if there is no such key."""
-    row = conn.execute(text("select * from shop_private.api_key_use(:hash)"), {"hash": _hash(token)}).one_or_none()
+def find(conn: Connection, token: str) -> ApiKey | None:
+    """Return the active key with this token, or None if there is no such key. A standby can answer."""
+    row = conn.execute(text("select * from shop_private.api_key_find(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)
+
+
+def record_use(conn: Connection, token: str) -> None:
+    """Record the use of the key with this token."""
+    conn.execute(text("select shop_private.api_key_use(:hash)"), {"hash": _hash(token)})
 
 
 def _hash(token: str) -> bytes:

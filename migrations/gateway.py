@@ -11,16 +11,22 @@ from psycopg import sql
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, SettingsError
+from db.lifecycle.gateway import is_elsewhere
 from db.roles import Roles
 from migrations.prepare import Extensions
 
 SERVER = "shop_primary"
 
 
-def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password: str | None) -> None:
+def point_gateway(
+    conn: Connection, roles: Roles, host: str, port: int, password: str | None, *, renew: bool = False
+) -> None:
     """Set the foreign server, the user mapping and the database's settings for this database.
 
     Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
+    In a copy of another server's database, or with `renew`, the gateway gets a new password, because the original and
+    its dumps have the old one.
+
     Raises SettingsError if a new password would be needed although another database of the server uses the gateway
     role.
     """
@@ -34,12 +40,13 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
     }
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
     server = sql.Identifier(SERVER)
+    identity = sql.Literal(str(conn.scalar(text("select shop_private.database_identity()"))))
+    renew = renew or (is_elsewhere(conn) and not _others(conn, roles))
     if present is None:
-        _run(
-            conn, sql.SQL("create server {} foreign data wrapper dblink_fdw options ({})"), server, _set(options, None)
-        )
+        create = sql.SQL("create server {} version {} foreign data wrapper dblink_fdw options ({})")
+        _run(conn, create, server, identity, _set(options, None))
     else:
-        _run(conn, sql.SQL("alter server {} options ({})"), server, _set(options, present))
+        _run(conn, sql.SQL("alter server {} version {} options ({})"), server, identity, _set(options, present))
     owner, gateway = sql.Identifier(roles.owner), sql.Identifier(roles.gateway)
     _run(conn, sql.SQL("grant usage on foreign server {} to {}"), server, owner)
 
@@ -47,7 +54,7 @@ def point_gateway(conn: Connection, roles: Roles, host: str, port: int, password
         text("select 1 from pg_user_mappings where srvname = :name and usename = :owner"),
         {"name": SERVER, "owner": roles.owner},
     )
-    if password is None and mapped and _probe(conn, roles):
+    if password is None and mapped and not renew and _probe(conn, roles):
         password = None  # the password in the mapping works
     else:
         if password is None and not mapped:
@@ -94,15 +101,21 @@ def _probe(conn: Connection, roles: Roles) -> bool:
             return False
 
 
-def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
-    others = conn.scalars(
+def _others(conn: Connection, roles: Roles) -> list[str]:
+    """Return the other databases of the server that use the gateway role."""
+    found = conn.scalars(
         text(
             "select distinct d.datname from pg_shdepend s join pg_database d on d.oid = s.dbid "
             "where s.refclassid = 'pg_authid'::regclass and s.refobjid = to_regrole(:role) "
             "and d.datname <> current_database() order by 1"
         ),
         {"role": roles.gateway},
-    ).all()
+    )
+    return list(found)
+
+
+def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
+    others = _others(conn, roles)
     if others:
         raise SettingsError(
             f"role {roles.gateway} is also used by database {', '.join(others)}, and its password is not known",

@@ -232,7 +232,17 @@ def _validate_constraints(conn: Connection, on_progress: Callable[[str], None]) 
             on_progress(f"{error.message}; correct these rows and run the upgrade again")
 
 
-def _point(conn: Connection, database: Database, settings: Settings, extensions: Extensions) -> None:
+def adopt(database: Database, settings: Settings) -> None:
+    """Point the gateway to this database and give it a new password, and change nothing else."""
+    with migrating(database, settings) as (_, conn, extensions):
+        with conn.begin():
+            schema.check(conn)
+        _point(conn, database, settings, extensions, renew=True)
+
+
+def _point(
+    conn: Connection, database: Database, settings: Settings, extensions: Extensions, *, renew: bool = False
+) -> None:
     if conn.in_transaction():
         conn.commit()
     url = database.url(None)
@@ -242,7 +252,8 @@ def _point(conn: Connection, database: Database, settings: Settings, extensions:
     with conn.begin():
         conn.execute(text("reset role"))
         port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or 5432)
-        point_gateway(conn, database.roles, settings.gateway_host or url.host or "localhost", port, password)
+        host = settings.gateway_host or url.host or "localhost"
+        point_gateway(conn, database.roles, host, port, password, renew=renew)
         restrict(conn, is_embedded=database.is_embedded)
         watch_row_security(conn)
     check_gateway(conn, database.roles, extensions)

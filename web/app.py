@@ -9,11 +9,15 @@ import structlog
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.types import Scope
+from litestar.exceptions import HTTPException
+from litestar.types import HTTPScope, Scope
+from litestar.utils import normalize_path
+from sqlalchemy import Connection
 
 from db import api_keys
 from db.api_keys import ApiKey
 from db.engine import Database
+from db.errors import DatabaseUnreachable
 from db.images.thumbnail_pool import ThumbnailPool
 from web.api import events, health, images, products, search
 from web.api.openapi import openapi
@@ -21,6 +25,7 @@ from web.http import problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
 from web.http.database import Pools
+from web.http.key_uses import KeyUses
 from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
@@ -77,7 +82,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
 
     error_page = rendering.error_page if settings.public_page else _no_page
     app = _litestar(state, settings, needs_keys=access.needs_keys)
-    return RequestMiddleware(app, settings, access, metrics, is_full, error_page)
+    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app))
 
 
 def _public_catalogs(settings: WebSettings) -> list[str] | None:
@@ -88,10 +93,33 @@ def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
     loopback_only = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
     needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not loopback_only)
 
+    uses = KeyUses(pools)
+
     async def find_key(token: str) -> ApiKey | None:
-        return await pools.probe(lambda conn: api_keys.use(conn, token), primary=True)
+        def call(conn: Connection) -> ApiKey | None:
+            return api_keys.find(conn, token)
+
+        try:
+            key = await pools.probe(call, primary=False)
+        except (DatabaseUnreachable, TimeoutError):
+            key = await pools.probe(call, primary=True)
+        if key is not None:
+            uses.record(token)
+        return key
 
     return Access(settings, needs_keys=needs_keys, loopback_only=loopback_only, find_key=find_key)
+
+
+def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
+    """Returns a function that finds the route of a request that is refused before the application routes it."""
+
+    def route_of(scope: HTTPScope) -> str | None:
+        try:
+            return app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=scope["method"])[-1]
+        except HTTPException:
+            return None
+
+    return route_of
 
 
 def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Litestar:

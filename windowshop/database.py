@@ -69,11 +69,15 @@ def stop(
 
 @app.command()
 def status() -> None:
-    """Show where the database is and whether its schema fits this version. This command does not start the server."""
+    """Show where the database is, whether its schema fits this version, and whether its gateway leads to itself.
+
+    This command does not start the server.
+    """
     from db import schema
     from db.embedded import server
     from db.engine import open_database, server_facts
     from db.errors import WindowshopError
+    from db.lifecycle import gateway
     from db.settings import Settings
 
     settings = Settings.read()
@@ -94,6 +98,9 @@ def status() -> None:
             typer.echo(f"schema: revision {schema.HEAD}, which fits this version")
         except WindowshopError as error:
             typer.echo(f"schema: {error.message}. {error.hint}")
+            return
+        gateway.check(conn)
+        typer.echo("gateway: leads to this database")
 
 
 @app.command()
@@ -186,6 +193,23 @@ def roles() -> None:
 
 
 @app.command()
+def adopt() -> None:
+    """Point the gateway of a copy to the copy itself, and give the gateway a new password. Nothing else is changed.
+
+    Run this command in a copy of the server's files (a physical backup), which "db check" cannot tell from its
+    original. For a restored dump, run "windowshop db upgrade".
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.upgrade import adopt as run
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=say) as database:
+        run(database, settings)
+    typer.echo("The gateway leads to this database, with a new password.")
+
+
+@app.command()
 def check() -> None:
     """Compare the tables, the logins, their limits and row level security with those that this version expects.
 
@@ -194,7 +218,7 @@ def check() -> None:
     """
     from db.engine import open_database
     from db.errors import DatabaseError
-    from db.lifecycle import logins
+    from db.lifecycle import gateway, logins
     from db.settings import Settings
     from migrations.row_security import unprotected
     from migrations.upgrade import drift
@@ -208,6 +232,7 @@ def check() -> None:
         typer.echo(str(budget))
         drift(database, settings)
         with database.connect(Role.ANALYST) as conn:
+            gateway.check(conn)
             for line in suitable_lines(conn):
                 typer.echo(line)
     if faults:

@@ -49,6 +49,7 @@ grant execute on function
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
     shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector, shop_private.calibration_step
     to @app@;
+grant execute on function shop_private.api_key_find to @web_reader@, @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
     to @app@;

@@ -9,7 +9,8 @@ from alembic import command
 from db import schema
 from db.embedded import server as embedded
 from db.engine import Database
-from db.errors import DatabaseError
+from db.errors import DatabaseError, EncoderUnavailable
+from db.lifecycle import gateway
 from db.settings import Settings
 from migrations.logins import make_roles
 from migrations.model_revisions import _write, add_model
@@ -140,8 +141,17 @@ def test_a_dump_can_be_restored_under_another_name_with_an_empty_home(
         input=dumped.stdout, env=environment, capture_output=True, check=False,
     )  # fmt: skip
     assert restored.returncode == 0, restored.stderr.decode()
+    with copy.connect(None) as conn:
+        with pytest.raises(DatabaseError, match="this database is a copy, and its gateway leads to the original"):
+            gateway.check(conn)
+        with pytest.raises(EncoderUnavailable, match="this database is a copy"):
+            conn.exec_driver_sql("select shop.clip_text('asked in the copy')")
+        conn.rollback()
+    assert admin(with_toy, "select count(*) from shop_private.request") == [(0,)]
     home = Settings(home=tmp_path / "empty home")
     upgrade(copy, home)
+    with copy.connect(None) as conn:
+        gateway.check(conn)
     drift(copy, home)
     assert {**catalog(copy), "columns": []} == before
     assert admin(copy, "select sku from shop.product") == [("a",)]

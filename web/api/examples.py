@@ -96,6 +96,7 @@ READY: dict[str, Any] = {
         "waiting_items": 0,
         "quarantined_items": 0,
     },
+    "is_copy": False,
 }
 PRODUCTS: dict[str, Any] = {
     "products": [

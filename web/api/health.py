@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from db import schema
 from db.errors import WindowshopError
+from db.lifecycle import gateway
 from web.api.examples import HEALTH, READY
 from web.api.openapi import answers
 from web.http.problems import ApiError
@@ -33,11 +34,13 @@ class Encoder(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """`encoder` is null when no model serves, or when the primary database does not answer."""
+    """`encoder` is null when no model serves, or when the primary database does not answer. `is_copy` means that the
+    database was restored from a dump and cannot encode new queries before "windowshop db upgrade"."""
 
     status: str
     revision: str
     encoder: Encoder | None
+    is_copy: bool
 
 
 @get("/health", tags=["Probes"], responses=answers(Health, HEALTH))
@@ -49,12 +52,17 @@ async def health() -> Response[Health]:
 @get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
 async def ready(state: State) -> Response[Ready]:
     """Answers 200 while the database answers and the version of its schema fits this release."""
+
+    def call(conn: Connection) -> bool:
+        schema.check(conn)
+        return gateway.is_elsewhere(conn)
+
     try:
-        await state.pools.probe(schema.check, primary=False)
+        is_copy = await state.pools.probe(call, primary=False)
     except (WindowshopError, TimeoutError) as error:
         detail = "The database does not answer, or its schema does not fit this release."
         raise ApiError("database-unavailable", detail) from error
-    return Response(Ready("ready", schema.HEAD, await encoder(state)), headers=_NO_STORE)
+    return Response(Ready("ready", schema.HEAD, await encoder(state), is_copy), headers=_NO_STORE)
 
 
 async def encoder(state: State) -> Encoder | None:

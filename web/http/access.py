@@ -1,7 +1,8 @@
 """Checks API keys and their scopes, and limits the requests per minute of each key and of each client address.
 
-A valid key is cached, so a revoked key still works for a few seconds. Requests without a valid key, such as attempts to
-guess a key, are counted by client address.
+A valid key is cached, so a revoked key still works for a few seconds. While no database answers, a key that was found
+in the last ten minutes works until it expires. Requests without a valid key, such as attempts to guess a key, are
+counted by client address.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -20,11 +22,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from db.api_keys import ApiKey
+from db.errors import DatabaseError
 from web.http.context import context_of
 from web.http.problems import ApiError
 from web.settings import LOOPBACK, WebSettings
 
 CACHE_SECONDS = 10  # a valid key is looked up again after this time
+REMEMBER_SECONDS = 600  # while no database answers, a key works for this time after it was found
+RETRY_SECONDS = 5  # the next try to look up a remembered key comes after this time
 _MAX_CACHED_KEYS = 1000
 # A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.
 _LIGHT_PATHS = ("/images/", "/picture/", "/static/")
@@ -33,13 +38,20 @@ _LIGHT_PER_REQUEST = 25
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
 
+@dataclass(slots=True)
+class _FoundKey:
+    key: ApiKey
+    found_at: float
+    look_up_at: float  # when the key is looked up again
+
+
 class Access:
     def __init__(self, settings: WebSettings, *, needs_keys: bool, loopback_only: bool, find_key: FindKey) -> None:
         """`loopback_only` means that the service needs no keys because only clients on this machine can reach it."""
         self.needs_keys = needs_keys
         self._loopback_only = loopback_only
         self._find_key = find_key
-        self._cache: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
+        self._cache: OrderedDict[str, _FoundKey] = OrderedDict()
         # At most two look-ups run at the same time. A flood of invented keys then delays only requests whose keys are
         # not cached.
         self._lookups = asyncio.Semaphore(2)
@@ -53,25 +65,47 @@ class Access:
         if self._loopback_only and not _has_loopback_host(scope):
             raise ApiError("malformed", "Without API keys this service accepts only loopback names in the Host header.")
         token = _token(scope) if self.needs_keys else None
-        key = self._cached(token) if token else None
-        if key is None:
+        found = self._remembered(token) if token else None
+        if found is None:
             await self._count(scope, self._per_address, _client_address(scope))
-            if token is None:
-                return
-            async with self._lookups:
-                key = await self._find_key(token)
-            if key is None:
-                raise ApiError("key-missing", "This API key is unknown or revoked.")
-            self._remember(token, key)
+        if token is None:
+            return
+        key = await self._key(token, found)
+        if key is None:
+            raise ApiError("key-missing", "This API key is unknown or revoked.")
         context_of(scope).api_key = key
         await self._count(scope, self._per_key, f"key {key.api_key_id}")
 
-    def _cached(self, token: str) -> ApiKey | None:
-        expires, key = self._cache.get(token, (0.0, None))
-        return key if time.monotonic() < expires else None
+    async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:
+        """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if no database
+        answers and the key was not `found` before."""
+        if found is not None:
+            if time.monotonic() < found.look_up_at:
+                return found.key
+            found.look_up_at = time.monotonic() + RETRY_SECONDS  # meanwhile other requests use the remembered key
+        try:
+            async with self._lookups:
+                key = await self._find_key(token)
+        except (DatabaseError, TimeoutError):
+            if found is None:
+                raise
+            found.look_up_at = time.monotonic() + RETRY_SECONDS
+            return found.key
+        if key is None:
+            self._cache.pop(token, None)
+        else:
+            self._remember(token, key)
+        return key
+
+    def _remembered(self, token: str) -> _FoundKey | None:
+        found = self._cache.get(token)
+        if found is None or found.key.is_expired or time.monotonic() > found.found_at + REMEMBER_SECONDS:
+            return None
+        return found
 
     def _remember(self, token: str, key: ApiKey) -> None:
-        self._cache[token] = (time.monotonic() + CACHE_SECONDS, key)
+        now = time.monotonic()
+        self._cache[token] = _FoundKey(key, now, now + CACHE_SECONDS)
         self._cache.move_to_end(token)
         while len(self._cache) > _MAX_CACHED_KEYS:
             self._cache.popitem(last=False)

@@ -9,11 +9,12 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 import msgspec
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from web.http.access import Access
 from web.http.context import RequestContext
@@ -41,14 +42,17 @@ class RequestMiddleware:
         metrics: Metrics,
         is_full: Callable[[str], bool],
         error_page: ErrorPage,
+        route_of: Callable[[HTTPScope], str | None],
     ) -> None:
-        """`is_full` takes a path and returns whether the application would refuse a request for that path now."""
+        """`is_full` takes a path and returns whether the application would refuse a request for that path now.
+        `route_of` returns the route of a request."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
         self._access = access
         self._metrics = metrics
         self._error_page = error_page
+        self._route_of = route_of
         self._log = structlog.get_logger()
         self._open = 0
 
@@ -107,6 +111,8 @@ class RequestMiddleware:
         except Exception as error:
             if answer.status is not None:  # a part of the answer was sent; the server now closes the connection
                 raise
+            if not scope.get("path_template"):
+                scope["path_template"] = self._route_of(cast(HTTPScope, scope)) or ""
             known = as_api_error(error)
             log_if_internal(error, known.kind, context.request_id)
             problem, headers = problem_and_headers(known, context.request_id)

@@ -12,6 +12,12 @@ declare
     code text;
     err text;
 begin
+    if not coalesce(connection = any (@dblink@.dblink_get_connections()), false)
+        and shop_private.gateway_is_elsewhere() then
+        raise exception using errcode = 'WS004',
+            message = 'this database is a copy, and its gateway leads to the original',
+            hint = 'An administrator must run "windowshop db upgrade" in the copy.';
+    end if;
     begin
         if connection = any (@dblink@.dblink_get_connections()) then
             -- dblink_is_busy is called twice, because only the second call notices a socket that the server has closed.
