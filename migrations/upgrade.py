@@ -286,7 +286,7 @@ def _lock(conn: Connection, owner: str) -> None:
 
 
 def create_embedded_database(database: Database) -> None:
-    """Create the database of the embedded server if it is missing. A database of the site's own server must exist."""
+    """Create the database of the embedded server if it is missing. On a server of the site, the database must exist."""
     if not database.is_embedded:
         return
     url = database.url(None)
