@@ -69,7 +69,7 @@ def stop(
 
 @app.command()
 def status() -> None:
-    """Show where the database is, whether its schema fits this version, and whether its gateway leads to itself.
+    """Show where the database is, whether its schema fits this version, and where its gateway leads.
 
     This command does not start the server.
     """

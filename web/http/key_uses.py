@@ -1,4 +1,4 @@
-"""Records when API keys are used, behind the answers, so that no request waits for the primary."""
+"""Records when API keys are used. It does so in the background, so that no request waits for the primary."""
 
 import asyncio
 import time

@@ -1,5 +1,5 @@
--- Returns what tells this database from its copies: the identifier of the server's data and the number of the database.
--- A dump does not contain either. A streaming replica has the identity of its primary.
+-- Returns the identity of this database, which its copies do not have: the identifier of the server's data and the
+-- number of the database. A dump contains neither of them. A streaming replica has the identity of its primary.
 create or replace function shop_private.database_identity() returns text
 language sql stable as $$
     select (select c.system_identifier from pg_catalog.pg_control_system() c) || '/'

@@ -107,7 +107,7 @@ def test_keys_are_read_at_the_read_address_while_the_primary_does_not_answer(own
         assert client.delete("/products/sku 1", headers=headers).status_code == 503
 
 
-def test_the_use_of_a_key_is_recorded_behind_the_answer(own_database: Database) -> None:
+def test_the_use_of_a_key_is_recorded_in_the_background(own_database: Database) -> None:
     headers = bearer(token(own_database, "search"))
     used = text("select count(*) from shop_private.api_key where last_used_at is not null")
     with (
