@@ -187,4 +187,5 @@ def _product_indexes_at_end(database: Database, dry_run: bool, on_index: deferre
 
 def _build_product_indexes(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> None:
     if not dry_run and deferred_indexes.may_build(database):
-        deferred_indexes.build(database, deferred_indexes.PRODUCT_INDEXES, on_index)
+        names = (*deferred_indexes.PRODUCT_INDEXES, *deferred_indexes.PRODUCT_KEYS)
+        deferred_indexes.build(database, names, on_index)

@@ -55,6 +55,7 @@ IN_CALL_ORDER = (
     "catalog/product_catalog",
     "catalog/set_language",
     "catalog/lock_image_work",
+    "catalog/products_deleted",
     "catalog/upsert_staged_images",
     "catalog/upsert_staged",
     "catalog/image_root_id",

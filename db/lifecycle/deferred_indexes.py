@@ -5,6 +5,10 @@ Building an index on a full table takes a fraction of the time that maintaining 
 builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
 index. Until then, searches compare row by row.
 
+A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks each row of them alone, which takes
+a seventh of the time of the load. A foreign key is added again like an index is built. While it is missing, the trigger
+of db/functions/catalog/products_deleted.sql deletes the rows of deleted products.
+
 Only the administrator's login defers indexes, because only a login with the rights of the owner can build indexes.
 """
 
@@ -32,10 +36,20 @@ PRODUCT_INDEXES = (
     "product_sale_price_idx",
     "product_title_trgm_idx",
 )
+# The table of each foreign key, and the rows that it would refuse: their product or their model does not exist.
+PRODUCT_KEYS = {
+    "product_image_product_id_fkey": (
+        "shop.product_image",
+        "product_id not in (select product_id from shop.product)",
+    ),
+    "work_model_id_fkey": ("shop_private.work", "model_id not in (select model_id from shop.model)"),
+    "work_product_id_fkey": ("shop_private.work", "product_id not in (select product_id from shop.product)"),
+}
 FEW = 1_000  # up to this many vectors, an exact scan is as fast as the index
 MANY = 20_000  # from this many waiting vectors on, a separate index build is worthwhile
 MOST_MEMORY = 2 << 20  # the largest maintenance_work_mem that `raise_memory` sets, in kB
 POLL_SECONDS = 0.5  # time between two reports of the progress of a build
+FOREIGN_KEY = "23503"  # SQLSTATE: a row breaks a foreign key
 NO_MEMORY = ("53100", "53200")  # SQLSTATEs: disk full, which includes shared memory, and out of memory
 
 Progress = Callable[[str, str, float], None]  # arguments: index, phase, completed share of the phase
@@ -56,8 +70,9 @@ def deferred(conn: Connection) -> list[Deferred]:
 
 
 def defer_product_indexes(database: Database) -> bool:
-    """Defer the indexes in PRODUCT_INDEXES if no product exists. Returns whether the indexes are deferred."""
-    return _defer(database, "product", PRODUCT_INDEXES, "select 1 from shop.product limit 1")
+    """Defer the indexes in PRODUCT_INDEXES and the foreign keys in PRODUCT_KEYS if no product exists. Returns whether
+    they are deferred."""
+    return _defer(database, "product", PRODUCT_INDEXES, "select 1 from shop.product limit 1", tuple(PRODUCT_KEYS))
 
 
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
@@ -140,8 +155,9 @@ def may_build(database: Database) -> bool:
         return _has_rights_of_owner(conn, database)
 
 
-def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) -> bool:
-    """Drop the indexes and store their definitions, unless `has_rows` finds a row or the table is locked."""
+def _defer(database: Database, table: str, names: Sequence[str], has_rows: str, keys: Sequence[str] = ()) -> bool:
+    """Drop the indexes and foreign keys and store their definitions, unless `has_rows` finds a row or a table is
+    locked."""
     if not may_build(database):
         return False
     with database.connect(None) as conn:
@@ -158,6 +174,8 @@ def _defer(database: Database, table: str, names: Sequence[str], has_rows: str) 
                 conn.execute(_NOTE, {"table": table, "names": list(names)})
                 for name in names:
                     conn.execute(text(f'drop index if exists shop."{name}"'))
+                for name in conn.scalars(_NOTE_KEYS, {"table": table, "names": list(keys)}).all():
+                    conn.execute(text(f"alter table {PRODUCT_KEYS[name][0]} drop constraint {name}"))
         except DatabaseError as error:
             if error.sqlstate != "55P03":  # a search or load locks the table, so its indexes stay
                 raise
@@ -172,7 +190,39 @@ _NOTE = text(
 )
 
 
+_NOTE_KEYS = text(
+    "insert into shop.deferred_index (name, table_name, definition) "
+    "select c.conname, cast(:table as text), format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, "
+    "c.conname, pg_get_constraintdef(c.oid)) from pg_constraint c where c.contype = 'f' "
+    "and c.connamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) and c.conname = any(:names) "
+    # Without this trigger, the images of a deleted product would stay.
+    "and exists (select from pg_trigger where tgrelid = 'shop.product'::regclass and tgname = 'product_deleted') "
+    "on conflict (name) do nothing returning name"
+)
+
+
+def _add_key(conn: Connection, key: Deferred) -> None:
+    """Add a foreign key again. NOT VALID needs no scan of the table, and VALIDATE scans it while loads continue."""
+    table, broken = PRODUCT_KEYS[key.name]
+    exists = text("select 1 from pg_constraint where conname = :name and conrelid = to_regclass(:table)")
+    if conn.scalar(exists, {"name": key.name, "table": table}) is None:
+        conn.exec_driver_sql(f"{key.definition} NOT VALID", execution_options={"no_parameters": True})
+    validate = text(f"alter table {table} validate constraint {key.name}")
+    try:
+        conn.execute(validate)
+    except DatabaseError as error:
+        if error.sqlstate != FOREIGN_KEY:
+            raise
+        # A model was deleted, or TRUNCATE emptied shop.product, while the foreign key was missing.
+        conn.execute(text(f"delete from {table} where {broken}"))
+        conn.execute(validate)
+    conn.execute(text("delete from shop.deferred_index where name = :name"), {"name": key.name})
+
+
 def _build(conn: Connection, index: Deferred) -> None:
+    if index.name in PRODUCT_KEYS:
+        _add_key(conn, index)
+        return
     concurrently = index.definition.replace("CREATE INDEX", "create index concurrently if not exists", 1)
     if conn.scalar(text("select to_regclass(:table)"), {"table": f'shop."{index.table}"'}) is not None:
         _drop_invalid(conn, index.name)
