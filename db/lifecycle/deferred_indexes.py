@@ -5,9 +5,10 @@ Building an index on a full table takes a fraction of the time that maintaining 
 builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
 index. Until then, searches compare row by row.
 
-A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks each row of them alone, which takes
-a seventh of the time of the load. A foreign key is added again like an index is built. While it is missing, the trigger
-of db/functions/catalog/products_deleted.sql deletes the rows of deleted products.
+A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks the key of each inserted row
+separately, which takes a seventh of the database's time of the load. A foreign key is added again at the time when an
+index is built. While it is missing, the trigger of db/functions/catalog/products_deleted.sql deletes the rows of
+deleted products.
 
 Only the administrator's login defers indexes, because only a login with the rights of the owner can build indexes.
 """
@@ -36,7 +37,7 @@ PRODUCT_INDEXES = (
     "product_sale_price_idx",
     "product_title_trgm_idx",
 )
-# The table of each foreign key, and the rows that it would refuse: their product or their model does not exist.
+# For each foreign key, its table and the condition for rows that break it, because their product or model is missing.
 PRODUCT_KEYS = {
     "product_image_product_id_fkey": (
         "shop.product_image",
@@ -202,7 +203,7 @@ _NOTE_KEYS = text(
 
 
 def _add_key(conn: Connection, key: Deferred) -> None:
-    """Add a foreign key again. NOT VALID needs no scan of the table, and VALIDATE scans it while loads continue."""
+    """Add a foreign key again. ADD ... NOT VALID does not scan the table. VALIDATE scans it while loads continue."""
     table, broken = PRODUCT_KEYS[key.name]
     exists = text("select 1 from pg_constraint where conname = :name and conrelid = to_regclass(:table)")
     if conn.scalar(exists, {"name": key.name, "table": table}) is None:
