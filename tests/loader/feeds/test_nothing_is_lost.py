@@ -25,6 +25,10 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 # These words of a fixture are in no product. A word either tells how to read a cell, or is in a row without a product.
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
+    "bigcommerce_ids.csv": {"name", "value", "product", "image"},
+    "shopify_odd.csv": {"default", "title"},
+    "prestashop_fr.csv": {"1", "000", "neuf", "occasion"},  # a quantity with a blank, and conditions in French
+    "woocommerce_odd.csv": {"variable"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
     # names in custom_attributes, the zeros of 18.000000, and a cost
     "magento_rest.json": {

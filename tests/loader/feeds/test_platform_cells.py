@@ -157,3 +157,17 @@ def test_escaped_characters_of_a_woocommerce_export_are_unescaped(tmp_path: Path
 
 def test_the_magento_column_of_variation_labels_is_reported_as_item_group_id():
     assert open_source(FIXTURES / "magento.csv").columns["configurable_variation_labels"] == "item_group_id"
+
+
+def test_ids_of_categories_are_no_product_types_and_a_blank_separates_thousands():
+    def rows(name: str) -> list[RawProduct]:
+        return [row for row in open_source(FIXTURES / name).rows() if isinstance(row, RawProduct)]
+
+    bag, cap = rows("bigcommerce_ids.csv")
+    assert (bag.fields.get("product_type"), bag.attributes["category_ids"]) == (None, ["23", "24"])
+    assert [field for field, _ in bag.faults] == ["product_type"]
+    assert cap.fields["product_type"] == "Clothing > Caps"
+    assert "product_type" not in rows("medusa_2_odd.csv")[0].fields
+    mug = rows("meta_odd.csv")[0]
+    assert (mug.fields.get("product_type"), mug.attributes["google_product_category"]) == (None, "166")
+    assert rows("prestashop_fr.csv")[0].fields["quantity"] == "1 000"
