@@ -7,17 +7,21 @@ Only a superuser may create an event trigger. If the administrator is no superus
 from sqlalchemy import Connection, text
 
 EVENT_TRIGGER = "windowshop_row_security"
+TAGS = ["CREATE TABLE", "ALTER TABLE", "CREATE POLICY"]
 
 
 def watch_row_security(conn: Connection) -> None:
     """Create the event trigger, in the transaction of an administrator's connection. Idempotent."""
-    if conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")) and not conn.scalar(
-        text("select true from pg_event_trigger where evtname = :name"), {"name": EVENT_TRIGGER}
+    tags = text("select evttags from pg_event_trigger where evtname = :name")
+    if (
+        conn.scalar(text("select rolsuper from pg_roles where rolname = current_user"))
+        and conn.scalar(tags, {"name": EVENT_TRIGGER}) != TAGS
     ):
+        listed = ", ".join(f"'{tag}'" for tag in TAGS)
+        conn.execute(text(f"drop event trigger if exists {EVENT_TRIGGER}"))
         conn.execute(
             text(
-                f"create event trigger {EVENT_TRIGGER} on ddl_command_end "
-                "when tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE POLICY') "
+                f"create event trigger {EVENT_TRIGGER} on ddl_command_end when tag in ({listed}) "
                 "execute function shop_private.row_security_changed()"
             )
         )
@@ -28,8 +32,7 @@ def unprotected(conn: Connection) -> list[str]:
     rows = conn.scalars(
         text(
             "select c.oid::regclass::text from shop_private.row_security_rules() r "
-            "join pg_class c on c.oid = r.relation "
-            "where (select p.relrowsecurity from pg_class p where p.oid = 'shop.product'::regclass) and not "
+            "join pg_class c on c.oid = r.relation where r.secured and not "
             "(c.relrowsecurity and exists (select from pg_policy o where o.polrelid = c.oid "
             "and o.polname = 'windowshop_follow' and not o.polpermissive)) order by 1"
         )

@@ -136,6 +136,23 @@ def test_a_tenant_that_loads_changes_only_its_own_products_and_catalog(tenants: 
         assert {statement: tenants.answer(statement).rows for statement in changes} == changes
 
 
+@pytest.mark.parametrize("secured", [True, False], ids=["products have policies", "only images have policies"])
+def test_the_vector_of_an_image_that_a_policy_hides_is_hidden(tenants: Tenants, secured: bool) -> None:
+    image = f"create policy some_images on shop.product_image using (uri not like '%{OWN}-1.jpg')"
+    products = "create policy everything on shop.product using (true)"
+    with tenants.policies(*([BY_TENANT] if secured else [products]), image):
+        tenants.conn.execute(f"alter table shop.product {'enable' if secured else 'disable'} row level security")
+        tenants.conn.execute("alter table shop.product_image enable row level security")
+        with tenants.acting_as(OWN):
+            hidden = f"(select shop.product_id('{OWN}-1', '{OWN}'))"
+            for table in ("product_image", "toy_image", "image_vector", "searchable_image"):
+                assert tenants.answer(f"select 1 from shop.{table} where product_id = {hidden}").rows == [], table
+            assert tenants.answer(f"select count(*) from shop.toy_title where product_id = {hidden}").rows == [(1,)]
+            found = tenants.answer(f"select sku, image_uri from shop.search('{QUERY}', catalog => '{OWN}')").rows
+            assert (f"{OWN}-1", None) in (found or [])
+        tenants.conn.execute("alter table shop.product_image disable row level security")
+
+
 def test_no_table_has_a_policy_while_row_level_security_of_products_is_disabled(tenants: Tenants) -> None:
     """A policy would make each search slower, also for roles that see every product."""
     secured = "select oid::regclass::text from pg_class where relrowsecurity"

@@ -1,47 +1,45 @@
--- Enables row level security on the tables of row_security_rules if it is enabled on shop.product, and disables it
--- otherwise. Without row level security on shop.product, these tables therefore have no policy, because any policy
--- makes searches slower. The function leaves unchanged what is already right.
+-- Enables row level security on the secured tables of row_security_rules, and disables it on the others. Without row
+-- level security on shop.product, these tables therefore have no policy, because any policy makes searches slower. The
+-- function leaves unchanged what is already right.
 --
 -- The policy windowshop_follow is restrictive, so a policy of the site on the same table can only hide further rows.
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no
--- visible rows. A permissive policy of the site takes its place.
+-- visible rows. A permissive policy of the site takes its place. The comment of windowshop_follow is its condition, by
+-- which the function notices a changed condition.
 create or replace function shop_private.follow_row_security()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    secured constant boolean := (select c.relrowsecurity from pg_class c where c.oid = 'shop.product'::regclass);
     rule record;
-    own text[];  -- our policies on the table
+    following text;  -- the condition of windowshop_follow, or null
+    passing boolean;  -- whether the table has the policy windowshop_pass
     others boolean;  -- whether the site has policies on the table
     permissive boolean;  -- whether one of them is permissive
 begin
-    for rule in select r.*, c.relrowsecurity as enabled from shop_private.row_security_rules() r
-        join pg_class c on c.oid = r.relation order by r.relation::text
-    loop
-        select coalesce(
-                array_agg(p.polname) filter (where p.polname in ('windowshop_follow', 'windowshop_pass')), '{}'),
+    for rule in select r.* from shop_private.row_security_rules() r order by r.relation::text loop
+        select max(coalesce(obj_description(p.oid, 'pg_policy'), '')) filter (where p.polname = 'windowshop_follow'),
+            coalesce(bool_or(p.polname = 'windowshop_pass'), false),
             count(*) filter (where p.polname not in ('windowshop_follow', 'windowshop_pass')) > 0,
             coalesce(bool_or(p.polpermissive) filter (where p.polname <> 'windowshop_pass'), false)
-        into own, others, permissive from pg_policy p where p.polrelid = rule.relation;
-        if secured then
-            if 'windowshop_follow' <> all(own) then
-                execute format('create policy windowshop_follow on %s as restrictive using (%s) with check (%s)',
-                    rule.relation, rule.condition, case when rule.may_add then 'true' else rule.condition end);
-            end if;
-            if not permissive and 'windowshop_pass' <> all(own) then
-                execute format('create policy windowshop_pass on %s using (true)', rule.relation);
-            elsif permissive and 'windowshop_pass' = any(own) then
-                execute format('drop policy windowshop_pass on %s', rule.relation);
-            end if;
-            if not rule.enabled then
-                execute format('alter table %s enable row level security', rule.relation);
-            end if;
-        elsif own <> '{}' then
-            execute format('drop policy if exists windowshop_follow on %s', rule.relation);
-            execute format('drop policy if exists windowshop_pass on %s', rule.relation);
-            if rule.enabled and not others then
-                execute format('alter table %s disable row level security', rule.relation);
-            end if;
+        into following, passing, others, permissive from pg_policy p where p.polrelid = rule.relation;
+        if rule.secured and following is distinct from rule.condition then
+            execute format(case when following is null then 'create policy windowshop_follow on %s as restrictive'
+                else 'alter policy windowshop_follow on %s' end || ' using (%s) with check (%s)',
+                rule.relation, rule.condition, case when rule.may_add then 'true' else rule.condition end);
+            execute format('comment on policy windowshop_follow on %s is %L', rule.relation, rule.condition);
+        elsif not rule.secured and following is not null then
+            execute format('drop policy windowshop_follow on %s', rule.relation);
+        end if;
+        if passing and (not rule.secured or permissive) then
+            execute format('drop policy windowshop_pass on %s', rule.relation);
+        elsif not passing and rule.secured and not permissive then
+            execute format('create policy windowshop_pass on %s using (true)', rule.relation);
+        end if;
+        if (rule.secured or following is not null and not others)
+            and (select c.relrowsecurity <> rule.secured from pg_class c where c.oid = rule.relation)
+        then
+            execute format('alter table %s %s row level security', rule.relation,
+                case when rule.secured then 'enable' else 'disable' end);
         end if;
     end loop;
 end $$;

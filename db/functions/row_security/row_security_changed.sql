@@ -1,13 +1,15 @@
--- Calls follow_row_security after a command that changes row level security on shop.product, creates a policy of the
--- site, or creates a table in schema shop. The event trigger windowshop_row_security runs the function. Only a
--- superuser may create an event trigger. If the administrator is no superuser, "windowshop db upgrade" makes the call.
+-- Calls follow_row_security after a command that changes row level security on shop.product or shop.product_image,
+-- creates a policy of the site, or creates a table in schema shop. The event trigger windowshop_row_security runs the
+-- function. Only a superuser may create an event trigger. If the administrator is no superuser, "windowshop db upgrade"
+-- makes the call.
 create or replace function shop_private.row_security_changed()
 returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (
         select from pg_event_trigger_ddl_commands() c
-        where c.classid = 'pg_class'::regclass and c.objid = 'shop.product'::regclass
+        where c.classid = 'pg_class'::regclass
+                and c.objid in ('shop.product'::regclass, 'shop.product_image'::regclass)
             or c.command_tag = 'CREATE TABLE' and c.schema_name = 'shop'
             or c.command_tag = 'CREATE POLICY' and c.object_identity !~ '^(windowshop_follow|windowshop_pass) on ')
     then

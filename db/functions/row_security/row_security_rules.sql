@@ -1,31 +1,49 @@
 -- Returns the tables that reveal something about products, each with the condition under which a role may read a row
--- of the table while row level security is enabled on shop.product. The tables are of three kinds:
---   (1) a row belongs to a product, by a foreign key. The role must see the product;
+-- of the table while the table is `secured`, because row level security is enabled on shop.product. The tables are of
+-- three kinds:
+--   (1) a row belongs to a product, as its column product_id says. The role must see the product;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
 -- kind even if it cannot read these rows (`may_add`). It may not add a row of the first kind to a product that it does
 -- not see.
 --
+-- If the site has policies of its own on shop.product_image, a role must see the image to read the vector of the image.
+--
 -- OFFSET 0 keeps the planner from collecting all visible products in a hash table before a search compares a few rows.
 create or replace function shop_private.row_security_rules()
-returns table (relation regclass, condition text, may_add boolean)
+returns table (relation regclass, condition text, may_add boolean, secured boolean)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    with rule as (
-        select distinct f.conrelid as relation, false as may_add, format(
-            ' or exists (select from shop.product p where p.product_id = %I.product_id offset 0)', c.relname) as visible
-        from pg_constraint f
-        join pg_class c on c.oid = f.conrelid
-        join pg_class p on p.oid = 'shop.product'::regclass and p.relowner = c.relowner
-        where f.contype = 'f' and f.confrelid in ('shop.product'::regclass, 'shop.product_image'::regclass)
+    with state as (
+        select p.relowner, p.relrowsecurity as products, (p.relrowsecurity or i.relrowsecurity) and exists (
+            select from pg_policy o where o.polrelid = i.oid and o.polname not like 'windowshop\_%') as images
+        from pg_class p, pg_class i
+        where p.oid = 'shop.product'::regclass and i.oid = 'shop.product_image'::regclass
+    ), referring as (
+        select c.oid, c.relname, s.images and c.relnamespace = 'shop'::regnamespace
+                and c.oid <> 'shop.product_image'::regclass and exists (
+                    select from pg_attribute a where a.attrelid = c.oid and a.attname = 'position') as of_images
+        from state s
+        join pg_class c on c.relowner = s.relowner and c.relkind = 'r' and c.oid <> 'shop.product'::regclass
             and c.relnamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
+        where exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'product_id')
+    ), rule as (
+        select r.oid::regclass as relation, false as may_add, r.of_images, format(case when r.of_images
+                then 'exists (select from shop.product_image i where i.product_id = %1$I.product_id '
+                    'and i.position = %1$I.position offset 0)'
+                else 'exists (select from shop.product p where p.product_id = %1$I.product_id offset 0)' end,
+            r.relname) as visible
+        from referring r
         union all
-        select 'shop.catalog'::regclass, true,
-            ' or exists (select from shop.product p where p.catalog = catalog.catalog)'
+        select 'shop.catalog'::regclass, true, false,
+            'exists (select from shop.product p where p.catalog = catalog.catalog)'
         union all
-        select t::regclass, true, '' from unnest(array[
+        select t::regclass, true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',
             'shop.evaluation_query', 'shop.event', 'shop_private.fetch_host']) t
     )
-    select r.relation, format('(select shop_private.sees_every_product())%s', r.visible), r.may_add from rule r
+    select r.relation, concat_ws(' or ',
+            case when not r.of_images then '(select shop_private.sees_every_product())' end, r.visible),
+        r.may_add, s.products or r.of_images
+    from rule r, state s
 $$;
