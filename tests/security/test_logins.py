@@ -13,6 +13,7 @@ from db.engine import Database
 from db.errors import DatabaseError, DatabaseUnreachable, LoginRefused, SettingsError
 from db.lifecycle import logins
 from db.roles import LOGINS, Role
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -170,6 +171,22 @@ def test_idle_sessions_of_a_person_leave_connections_for_the_web_service(shop: "
 def test_a_loopback_connection_closes_after_ten_idle_seconds(shop: "Shop") -> None:
     options = shop.value("select srvoptions::text from pg_foreign_server where srvname = 'shop_primary'")
     assert "idle_session_timeout=10s" in options
+
+
+def test_an_idle_analyst_keeps_no_loopback_connection_and_a_later_query_opens_another(shop: "Shop") -> None:
+    find = "select option_value from pg_foreign_server, pg_options_to_table(srvoptions) where option_name = 'options'"
+    options = shop.value(find)
+    change = "alter server shop_primary options (set options '{}')"
+    shop.run(change.format(options.replace("=10s", "=100ms")))
+    open_ = "select count(*) from pg_stat_activity where usename = 'shop_gateway' and datname = current_database()"
+    analyst = shop.connect(Role.ANALYST)
+    try:
+        with shop.encoder():
+            for text in ("one", "two"):
+                assert analyst.exec_driver_sql(f"select shop.clip_text('{text}') is not null").scalar() is True
+                wait_until(lambda: shop.value(open_) == 0, 30, "the loopback connection to close")
+    finally:
+        shop.run(change.format(options))
 
 
 @pytest.mark.parametrize(
