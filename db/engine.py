@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.types.array import ListBinaryDumper
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from db import addresses
 from db.embedded import server
 from db.errors import (
     DatabaseError,
     DatabaseUnreachable,
     EncoderUnavailable,
     LoginRefused,
-    SettingsError,
     StatementRefused,
 )
 from db.kept_logins import KeptLogins
@@ -34,7 +33,15 @@ DATABASE = "windowshop"  # the only Windowshop database of the embedded server
 SUPERUSER = "postgres"
 
 # If client_encoding is not set, psycopg returns bytes instead of text from a database with the encoding SQL_ASCII.
-CONNECT = {"connect_timeout": 5, "client_encoding": "utf8"}
+CONNECT = {
+    "connect_timeout": 5,
+    "client_encoding": "utf8",
+    # If the host vanishes, an idle connection ends after about 25 seconds, and a busy one after 10 seconds.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 ADMINISTRATION = "windowshop administration"  # the application_name of connections that have no role
 
 
@@ -95,7 +102,7 @@ class Database:
 
     def _listen(self, engine: Engine, role: Role | None, read: bool) -> None:
         url = engine.url
-        address = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database or ''}"
+        address = addresses.shown(url)
 
         @event.listens_for(engine, "handle_error")
         def translate(context: ExceptionContext) -> None:
@@ -152,15 +159,17 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
     """
     roles = Roles(settings.role_prefix)
     if settings.database_url is not None:
-        write = _parse("WINDOWSHOP_DATABASE_URL", settings.database_url.get_secret_value())
+        address = settings.database_url.get_secret_value()
+        write = addresses.parse("WINDOWSHOP_DATABASE_URL", address, writes=True)
         read = write
         if settings.read_database_url is not None:
-            read = _parse("WINDOWSHOP_READ_DATABASE_URL", settings.read_database_url.get_secret_value())
+            address = settings.read_database_url.get_secret_value()
+            read = addresses.parse("WINDOWSHOP_READ_DATABASE_URL", address)
         yield Database(write, read, roles, kept=KeptLogins(settings.home, write))
         return
     with server.attach(settings.home, on_progress=on_progress) as running:
         secrets = server.secrets(settings.home)
-        url = _parse("embedded server", running.url(SUPERUSER, secrets.superuser, DATABASE))
+        url = addresses.parse("embedded server", running.url(SUPERUSER, secrets.superuser, DATABASE))
         _follow_port(settings.home / "gateway-port", url, running.port)
         yield Database(url, url, roles, secrets.role_password)
 
@@ -268,18 +277,6 @@ def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None
         raise LoginRefused(f"{user} is an administrator, whose rights this process must not have", hint=hint)
     if not is_suitable and not (role is Role.WEB_READER and user == roles.app):
         raise LoginRefused(f"the login {user} does not have the rights of {names[0]}", hint=hint)
-
-
-def _parse(name: str, value: str) -> URL:
-    try:
-        url = make_url(value)
-    except ArgumentError as error:
-        raise SettingsError(
-            f"{name} is not a database address", hint="postgresql://user:password@host:5432/name"
-        ) from error
-    if url.get_backend_name() != "postgresql":
-        raise SettingsError(f"{name} names {url.get_backend_name()}; Windowshop needs PostgreSQL")
-    return url.set(drivername="postgresql+psycopg")
 
 
 def server_facts(conn: Connection) -> dict[str, Any]:

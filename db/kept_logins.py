@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from db.addresses import PORT, hosts
 from db.embedded import server
 from db.embedded.passwords import Secrets
 
@@ -27,4 +28,5 @@ class KeptLogins:
 
     def _key(self, login: str) -> str:
         url = self.administrator
-        return f"{login} at {url.host}:{url.port or 5432}, created by {url.username}"
+        servers = ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"None:{url.port or PORT}"
+        return f"{login} at {servers}, created by {url.username}"

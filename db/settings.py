@@ -65,8 +65,8 @@ class Settings(EnvironmentSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address of the database, with the login of the process. If it is unset, Windowshop "
-        "runs the embedded server.",
+        description="postgresql:// address of the database, with the login of the process. It may name several hosts: "
+        "db1:5432,db2:5432. If it is unset, Windowshop runs the embedded server.",
     )
     read_database_url: SecretStr | None = Field(
         None,
@@ -81,8 +81,8 @@ class Settings(EnvironmentSettings):
     )
     gateway_host: str | None = Field(
         None,
-        description="Host at which the database server reaches itself, and a replica reaches its primary. If it is "
-        "unset, the host in WINDOWSHOP_DATABASE_URL is used.",
+        description="Host at which the database server reaches itself, and a replica reaches its primary, or several "
+        "hosts such as db1:5432,db2:5432. If it is unset, the hosts in WINDOWSHOP_DATABASE_URL are used.",
     )
     gateway_port: int | None = Field(
         None,

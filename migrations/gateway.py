@@ -5,7 +5,7 @@ because a restore or a copy from a template brings the address of the old databa
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 from sqlalchemy import Connection, text
@@ -19,7 +19,7 @@ SERVER = "shop_primary"
 
 
 def point_gateway(
-    conn: Connection, roles: Roles, host: str, port: int, password: str | None, *, renew: bool = False
+    conn: Connection, roles: Roles, hosts: Sequence[tuple[str, int]], password: str | None, *, renew: bool = False
 ) -> None:
     """Set the foreign server, the user mapping and the database's settings for this database.
 
@@ -31,11 +31,17 @@ def point_gateway(
     role.
     """
     options = {
-        "host": host,
-        "port": str(port),
+        "host": ",".join(host for host, _ in hosts),
+        "port": ",".join(str(port) for _, port in hosts),
+        # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
+        "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
         "dbname": str(conn.scalar(text("select current_database()"))),
         "application_name": "windowshop gateway",
         "connect_timeout": "3",
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "10000",
         "options": "-c statement_timeout=60s -c idle_session_timeout=10s -c client_connection_check_interval=1s",
     }
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})

@@ -21,8 +21,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from db import schema
+from db.addresses import PORT, hosts, split_hosts
 from db.engine import ADMINISTRATION, DATABASE, Database, open_database, translated
-from db.errors import DatabaseError, LoginRefused, SchemaMismatch
+from db.errors import DatabaseError, LoginRefused, SchemaMismatch, SettingsError
 from db.lifecycle.logins import repair
 from db.locks import Lock, hold
 from db.pooler import refuse_transaction_pooler
@@ -245,18 +246,28 @@ def _point(
 ) -> None:
     if conn.in_transaction():
         conn.commit()
-    url = database.url(None)
     password = settings.gateway_password.get_secret_value() if settings.gateway_password else None
     if database.password is not None:
         password = database.password(database.roles.gateway)
     with conn.begin():
         conn.execute(text("reset role"))
-        port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or 5432)
-        host = settings.gateway_host or url.host or "localhost"
-        point_gateway(conn, database.roles, host, port, password, renew=renew)
+        port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or PORT)
+        listed = _gateway_hosts(database, settings, port)
+        point_gateway(conn, database.roles, listed, password, renew=renew)
         restrict(conn, is_embedded=database.is_embedded)
         watch_row_security(conn)
     check_gateway(conn, database.roles, extensions)
+
+
+def _gateway_hosts(database: Database, settings: Settings, port: int) -> list[tuple[str, int]]:
+    """Return the hosts at which the server reaches itself. `port` is used for a host without a port of its own."""
+    if settings.gateway_host is not None:
+        named = split_hosts(settings.gateway_host)
+        if named is None:
+            raise SettingsError("WINDOWSHOP_GATEWAY_HOST is not a list of hosts", hint="For example: db1:5432,db2:5432")
+        return [(host, own or port) for host, own in named]
+    listed = hosts(database.url(None))
+    return listed if len(listed) > 1 else [(listed[0][0] if listed else "127.0.0.1", port)]
 
 
 def _config(home: Path) -> Config:

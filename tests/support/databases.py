@@ -75,7 +75,7 @@ class Databases:
         database = self.open(self.create(template))
         with database.connect(None) as conn, conn.begin():
             password = self._secrets.role_password(ROLES.gateway)
-            point_gateway(conn, ROLES, self._server.host, self._server.port, password)
+            point_gateway(conn, ROLES, [(self._server.host, self._server.port)], password)
         return database
 
     def run(self, statement: str) -> None:

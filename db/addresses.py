@@ -1,0 +1,71 @@
+"""Parses the addresses of databases, which may name several hosts as libpq does.
+
+    postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=read-write
+
+libpq tries the hosts in this order. A parsed address has several hosts and their ports in the query, a form that both
+SQLAlchemy and libpq read: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
+"""
+
+import re
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from db.errors import SettingsError
+
+PORT = 5432
+_PARTS = re.compile(r"(?P<start>[a-z0-9+]+://(?:[^@/?]*@)?)(?P<hosts>[^@/?]*)(?P<end>.*)", re.DOTALL)
+_HOST = re.compile(r"(?P<host>[^:,\[\]]+)(?::(?P<port>\d+))?")
+
+
+def parse(name: str, value: str, *, writes: bool = False) -> URL:
+    """Return the address. An address with several hosts that `writes` skips hosts that are read-only.
+
+    Raises SettingsError, which does not show the address, because it may contain a password.
+    """
+    parts = _PARTS.fullmatch(value)
+    several = split_hosts(parts["hosts"]) if parts and "," in parts["hosts"] else None
+    try:
+        url = make_url(value if parts is None or several is None else parts["start"] + "several" + parts["end"])
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(
+            f"{name} is not a database address", hint="postgresql://user:password@host:5432/name"
+        ) from error
+    if url.get_backend_name() != "postgresql":
+        raise SettingsError(f"{name} names {url.get_backend_name()}; Windowshop needs PostgreSQL")
+    url = url.set(drivername="postgresql+psycopg")
+    listed = url.query.get("host")
+    if several is None and isinstance(listed, tuple):  # SQLAlchemy's form: ?host=db1:5432&host=db2:5433
+        several = split_hosts(",".join(listed))
+        url = url.difference_update_query(["host"])
+    if not several:
+        return url
+    url = url._replace(host=None).update_query_dict({"host": ",".join(host for host, _ in several)})
+    if any(port for _, port in several):
+        url = url.update_query_dict({"port": ",".join(str(port or PORT) for _, port in several)})
+    if writes and len(several) > 1 and "target_session_attrs" not in url.query:
+        url = url.update_query_dict({"target_session_attrs": "read-write"})
+    return url
+
+
+def split_hosts(written: str) -> list[tuple[str, int | None]] | None:
+    """Return the hosts of `a:5432,b` with their ports, or None if an entry is not a host."""
+    found = [_HOST.fullmatch(each.strip()) for each in written.split(",")]
+    return [(one["host"], int(one["port"]) if one["port"] else None) for one in found if one] if all(found) else None
+
+
+def hosts(url: URL) -> list[tuple[str, int]]:
+    """Return the hosts that libpq tries, with their ports. A local socket has no host."""
+    written = url.host or url.query.get("host")
+    names = written.split(",") if isinstance(written, str) and not written.startswith("/") else []
+    listed = url.query.get("port", "")
+    ports = listed.split(",") if isinstance(listed, str) and listed else []
+    if len(ports) != len(names):
+        ports = [str(url.port or (ports[0] if ports else PORT))] * len(names)
+    return [(name, int(port or PORT)) for name, port in zip(names, ports, strict=True)]
+
+
+def shown(url: URL) -> str:
+    """Return hosts, ports and database for messages, without the login."""
+    names = ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"local socket:{url.port or PORT}"
+    return f"{names}/{url.database or ''}"

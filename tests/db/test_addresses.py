@@ -1,0 +1,90 @@
+"""Addresses may name several hosts, as libpq and SQLAlchemy write them. Messages name the hosts that were tried."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from db.addresses import hosts, parse, shown, split_hosts
+from db.embedded.server import Server
+from db.engine import Database, open_database
+from db.errors import DatabaseUnreachable, SettingsError
+from db.settings import Settings
+from migrations.gateway import check_gateway, point_gateway
+from migrations.prepare import installed
+from tests.support.databases import ROLES
+
+
+@pytest.mark.parametrize(
+    ("written", "expected", "message"),
+    [
+        ("postgresql://u:p@db/shop", [("db", 5432)], "db:5432/shop"),
+        ("postgresql://u:p@db:5433/shop", [("db", 5433)], "db:5433/shop"),
+        ("postgresql://u:p@db1:5433,db2/shop", [("db1", 5433), ("db2", 5432)], "db1:5433, db2:5432/shop"),
+        ("postgresql://db1,db2/shop", [("db1", 5432), ("db2", 5432)], "db1:5432, db2:5432/shop"),
+        ("postgresql://u:p@/shop?host=a:1&host=b:2", [("a", 1), ("b", 2)], "a:1, b:2/shop"),
+        ("postgresql://u:p@a,b/shop?port=1,2", [("a", 1), ("b", 2)], "a:1, b:2/shop"),
+        ("postgresql:///shop", [], "local socket:5432/shop"),
+    ],
+)
+def test_an_address_has_one_or_several_hosts(written: str, expected: list[tuple[str, int]], message: str) -> None:
+    url = parse("WINDOWSHOP_DATABASE_URL", written)
+    assert hosts(url) == expected
+    assert shown(url) == message
+
+
+def test_libpq_reads_a_parsed_address_of_several_hosts() -> None:
+    url = parse("X", "postgresql://u:p%40ss@db1:5433,db2:5434/shop?sslmode=require", writes=True)
+    read = psycopg.conninfo.conninfo_to_dict(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    assert read == {
+        "user": "u", "password": "p@ss", "dbname": "shop", "host": "db1,db2", "port": "5433,5434",
+        "sslmode": "require", "target_session_attrs": "read-write",
+    }  # fmt: skip
+    kept = parse("X", "postgresql://a,b/shop?target_session_attrs=any", writes=True)
+    assert kept.query["target_session_attrs"] == "any"
+
+
+@pytest.mark.parametrize("written", ["postgresql://u:geheim@a:x,b/d", "postgresql://u:geheim@a:1:2/d", "nonsense"])
+def test_a_malformed_address_is_refused_without_its_password(written: str) -> None:
+    with pytest.raises(SettingsError, match="^WINDOWSHOP_DATABASE_URL is not a database address") as raised:
+        parse("WINDOWSHOP_DATABASE_URL", written)
+    assert "geheim" not in raised.value.message
+
+
+def test_hosts_of_a_setting_are_split() -> None:
+    assert split_hosts("a:1, b") == [("a", 1), ("b", None)]
+    assert split_hosts("a,,b") is None
+
+
+def test_the_host_that_answers_is_found_and_dead_hosts_are_named(
+    database: Database, server: Server, tmp_path: Path
+) -> None:
+    login = f"postgresql://postgres:{database.write.password}"
+    address = f"{login}@127.0.0.1:9,{server.host}:{server.port}/{database.write.database}"
+    with (
+        open_database(Settings(home=tmp_path, database_url=address)) as found,  # type: ignore[arg-type]
+        found.connect(None) as conn,
+    ):
+        assert conn.scalar(text("select current_database()")) == database.write.database
+    dead = f"{login}@127.0.0.1:9,127.0.0.2:9/{database.write.database}"
+    with (
+        open_database(Settings(home=tmp_path, database_url=dead)) as found,  # type: ignore[arg-type]
+        pytest.raises(DatabaseUnreachable, match=r"no database answers at 127.0.0.1:9, 127.0.0.2:9/"),
+        found.connect(None),
+    ):
+        pass
+
+
+def test_the_gateway_tries_several_hosts(database: Database, server: Server) -> None:
+    assert database.password is not None
+    with database.connect(None) as conn:
+        with conn.begin():
+            password = database.password(ROLES.gateway)
+            point_gateway(conn, ROLES, [("127.0.0.1", 9), (server.host, server.port)], password)
+        extensions = installed(conn)
+        conn.rollback()
+        assert extensions is not None
+        check_gateway(conn, ROLES, extensions)
+        options = conn.scalar(text("select srvoptions::text from pg_foreign_server"))
+        assert "target_session_attrs=read-write" in str(options)
