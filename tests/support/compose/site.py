@@ -55,7 +55,7 @@ class Site:
         self.started: list[str] = []
         self.running: list[Running] = []
         self._programs = programs
-        self._ports = {name: free_port() for name in ("postgres", *PORTS.values())}
+        self.ports = {name: free_port() for name in ("postgres", *PORTS.values())}
         self._selected = {
             name: service
             for name, service in self.compose["services"].items()
@@ -64,7 +64,7 @@ class Site:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._ports['web']}"
+        return f"http://127.0.0.1:{self.ports['web']}"
 
     def start(self) -> None:
         """Start the services in their order, and wait until all are healthy."""
@@ -79,8 +79,10 @@ class Site:
             self._await(name)
 
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a service with another command to its end, as `docker compose run --rm` does."""
-        service = {**self.compose["services"][name], "command": list(command)}
+        """Run a service to its end, perhaps with another command, as `docker compose run --rm` does."""
+        service = self.compose["services"][name]
+        if command:
+            service = {**service, "command": list(command)}
         words, environment, options = self._process(name, service)
         return subprocess.run(
             words, env=environment, capture_output=True, text=True, timeout=START_SECONDS, check=False, **options
@@ -95,6 +97,11 @@ class Site:
                 stopped.append(_stop(one))
                 self.running.remove(one)
         return stopped
+
+    def start_again(self, name: str) -> None:
+        """Start a service that was stopped, and wait until it is healthy."""
+        self._start(name)
+        self._await(name)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -149,13 +156,14 @@ class Site:
         folder = self.folder / "work"
         folder.mkdir(exist_ok=True)
         home = {"HOME": str(folder), "PATH": os.environ["PATH"], "TMPDIR": "/tmp"}
-        if name == "postgres":
+        if "build" not in service:  # the image of PostgreSQL
             programs, variables = self._programs
             path = f"{ENTRY_POINTS}:{programs}:{os.defpath}"
-            own = {**variables, "PATH": path, "PGPORT": str(self._ports["postgres"])}
+            own = {**variables, "PATH": path, "PGPORT": str(self.ports["postgres"])}
+            own |= {key: "127.0.0.1" for key, value in given.items() if value == "postgres" and key == "PGHOST"}
             return words, {**given, **own}, {"cwd": "/", **as_user(server_user())}
         given |= {key: "127.0.0.1" for key, value in given.items() if value == "0.0.0.0"}
-        given |= {key: str(self._ports[PORTS[key]]) for key in given if key in PORTS}
+        given |= {key: str(self.ports[PORTS[key]]) for key in given if key in PORTS}
         own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         return words, {**home, **given, **own}, {"cwd": folder}
 
@@ -171,7 +179,7 @@ class Site:
             paths |= dict.fromkeys((target, *(str(parent) for parent in Path(target).parents[:-1])), root)
         any_path = "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
         text = re.sub(rf"(?<![\w.-])({any_path})(?![\w.-])", lambda found: str(root) + found[0], text)
-        return text.replace("@postgres:5432", f"@127.0.0.1:{self._ports['postgres']}")
+        return text.replace("@postgres:5432", f"@127.0.0.1:{self.ports['postgres']}")
 
     def _mounts(self, service: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
         if "build" in service:
