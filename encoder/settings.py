@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from db.fetching.limits import FetchLimits
-from db.fetching.stores import SCHEMES
+from db.fetching.limits import SCHEMES, FetchLimits
 from db.images.messages import MAX_FILE_BYTES, MAX_PIXELS
 from db.settings import EnvironmentSettings
 

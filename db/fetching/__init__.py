@@ -3,7 +3,3 @@
 The author of a product decides which URLs an encoder requests, so a URL is input from a stranger. A URL may lead only
 to public hosts and to object stores that the operator has listed.
 """
-
-from db.fetching.fetcher import Fetcher
-
-__all__ = ["Fetcher"]

@@ -31,8 +31,8 @@ from tenacity.nap import sleep_using_event
 
 from db.fetching.addresses import Reachable
 from db.fetching.connections import GuardedBackend, Resolver, resolve
-from db.fetching.limits import FetchLimits
-from db.fetching.stores import SCHEMES, Stores
+from db.fetching.limits import SCHEMES, FetchLimits
+from db.fetching.stores import Stores
 from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 
 MAX_REDIRECTS = 5

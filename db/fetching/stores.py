@@ -12,8 +12,6 @@ from db.errors import SettingsError
 from db.fetching.deadlines import call_until
 from db.images.errors import FetchFailed, ImageRejected
 
-SCHEMES = ("s3", "gs")  # each scheme is also the name of the pip extra that installs the driver
-
 
 class Stores:
     def __init__(self, prefixes: Sequence[str], max_bytes: int, seconds: float) -> None:

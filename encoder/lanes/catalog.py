@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from db.errors import DatabaseError
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.decode_pool import DecodePool
 from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import fetching

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import FetchFailed, ImageRejected
 from db.work import fetching
 from db.work import items as work

@@ -178,7 +178,7 @@ def test_promtool_names_each_alert_that_does_not_fire_as_expected(promtool: Run,
     swapped = [unit_test(alert, case.quiet, case.minutes, 1) for alert, case in CASES.items()]
     done = run_unit_tests(promtool, tmp_path, swapped)
     assert done.returncode != 0
-    assert [alert for alert in CASES if f'alertname="{alert}"' not in done.stdout + done.stderr] == []
+    assert [alert for alert in CASES if alert not in done.stdout + done.stderr] == []
 
 
 @pytest.mark.parametrize("alert", alerts())

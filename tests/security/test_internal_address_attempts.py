@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, redirect, response, scripted_server

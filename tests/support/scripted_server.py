@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import ImageRejected
 
 Send = Callable[[bytes], Any]

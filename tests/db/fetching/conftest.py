@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import ScriptedServer, scripted_server
 

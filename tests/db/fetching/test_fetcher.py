@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import ImageRejected
 from tests.support.scripted_server import ScriptedServer, Send, dripping, redirect, refusal, response, scripted_server
 

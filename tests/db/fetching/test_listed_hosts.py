@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 from tests.support.scripted_server import response, scripted_server

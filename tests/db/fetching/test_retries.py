@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 from tests.support.scripted_server import ScriptedServer, Send, refusal, response
 

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
 from db.errors import SettingsError
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from db.images.errors import ImageRejected
 from encoder.settings import EncoderSettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from db.fetching import Fetcher
+from db.fetching.fetcher import Fetcher
 from tests.support.scripted_server import ScriptedServer, redirect, refusal, response, scripted_server
 
 MakeFetcher = Callable[..., Fetcher]
