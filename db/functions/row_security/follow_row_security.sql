@@ -4,8 +4,8 @@
 --
 -- The policy windowshop_follow is restrictive, so a policy of the site on the same table can only hide further rows.
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no
--- visible rows. A permissive policy of the site takes its place. The comment of windowshop_follow is its condition, by
--- which the function notices a changed condition.
+-- visible rows. A permissive policy of the site takes its place. The comment of windowshop_follow stores its
+-- condition. From the comment, the function sees whether the condition has changed.
 create or replace function shop_private.follow_row_security()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 -- Returns the tables that reveal something about products, each with the condition under which a role may read a row
 -- of the table while the table is `secured`, because row level security is enabled on shop.product. The tables are of
 -- three kinds:
---   (1) a row belongs to a product, as its column product_id says. The role must see the product;
+--   (1) a row belongs to the product in its column product_id. The role must see the product;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
