@@ -81,6 +81,9 @@ PLANTED: dict[str, Change] = {
     "web: needs sample, which is in a profile": lambda compose: compose["services"]["web"]["depends_on"]["sample"].pop(
         "required"
     ),
+    "sample: no service waits for the end of this task": lambda compose: compose["services"]["web"]["depends_on"].pop(
+        "sample"
+    ),
     "the network database is not internal": lambda compose: compose["networks"]["database"].pop("internal"),
 }
 

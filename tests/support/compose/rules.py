@@ -17,6 +17,10 @@ def faults(compose: Mapping[str, Any], stages: Mapping[str, Stage], settings: se
     services: Mapping[str, Any] = compose["services"]
     found = [f"{name}: {fault}" for name, service in services.items() for fault in _faults(service, stages, settings)]
     found += [f"{name}: {fault}" for name, service in services.items() for fault in _order(service, services)]
+    awaited = {name for service in services.values() for name in service.get("depends_on", {})}
+    # `docker compose up --wait` takes the end of a task for a failure, unless another service waits for this end.
+    ending = [name for name, service in services.items() if is_task(service) and service.get("profiles") != ["cli"]]
+    found += [f"{name}: no service waits for the end of this task" for name in ending if name not in awaited]
     if not compose["networks"]["database"].get("internal"):
         found.append("the network database is not internal")
     if public := [name for name, service in services.items() if _is_public(service)]:
