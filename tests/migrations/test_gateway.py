@@ -71,8 +71,10 @@ def test_an_owner_without_superuser_rights_can_upgrade_after_the_commands_in_the
         # The gateway raises this error, so the session has reached the gateway.
         with pytest.raises(EncoderUnavailable, match="no encoder is connected"):
             conn.exec_driver_sql("select shop.clip_text('a')")
-    with managed_database.connect(Role.ENCODER) as conn:
+    with managed_database.connect(Role.ANALYST) as conn:
         assert conn.exec_driver_sql("select count(*) from shop.coverage").scalar() == 0
+    with managed_database.connect(Role.ENCODER) as conn:
+        assert conn.exec_driver_sql("select count(*) from shop_private.work_backlog('{1}')").scalar() == 1
     downgrade(managed_database, settings, "base")
     assert leftovers(managed_database) == []
 
