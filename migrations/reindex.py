@@ -27,7 +27,7 @@ def rebuild_indexes(
     """
     if ef_construction < 2 * m:
         raise SettingsError(
-            f"ef_construction {ef_construction} is less than twice m {m}",
+            f"ef_construction {ef_construction} is less than {2 * m}, twice m",
             hint="pgvector refuses such values.",
         )
     upgrade(database, settings, on_progress)

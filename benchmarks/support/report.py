@@ -49,7 +49,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """A kept report. `revision` is the measured commit, and `code` is a digest of the measured code (measured_code.py).
+    """A kept report. `revision` is the measured commit, and `code` is the digest of the measured code that measured_code.py computes.
     Both are None in results that are older than these two fields."""
 
     title: str
@@ -85,7 +85,7 @@ def markdown(table: Table) -> list[str]:
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
-    """Returns the quantile `q`, a number from 0 to 1, by the nearest-rank method."""
+    """Returns the quantile `q`, a number from 0 to 1: of n sorted values, the value at index floor(q * n)."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
@@ -142,5 +142,5 @@ def read(path: Path) -> Result:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # the package of a peer need not be installed
+    except PackageNotFoundError:  # hnswlib, for example, need not be installed
         return None

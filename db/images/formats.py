@@ -1,4 +1,4 @@
-"""Lists the image formats that Windowshop opens: images of the catalog, uploads of visitors, and images in the API.
+"""Lists the formats of the images that Windowshop opens, in the catalog, in uploads and in the API.
 
 The first bytes of a file decide its format, because the file's name proves nothing. Pages show every image as a WebP
 thumbnail.
@@ -47,7 +47,7 @@ _MOST_BRANDS = 32  # at most this many brands of an ISO media file are read
 
 
 def image_format(data: bytes) -> ImageFormat:
-    """Return the format of an image by its first bytes. Raises ImageRejected if the bytes begin no known format."""
+    """Return the format of an image by its first bytes. Raises ImageRejected if the bytes are no known format."""
     for prefix, name in _PREFIXES.items():
         if data.startswith(prefix):
             return _OF[name]

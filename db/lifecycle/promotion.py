@@ -21,8 +21,8 @@ NAMED = 5  # a refusal names at most this many quarantined products
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
-    """The newest trial of two models on the same judgements: nDCG@10 of each model's hybrid, and the difference."""
+class Comparison:
+    """Two models compared on the same judgements: nDCG@10 of hybrid search with each model, and the difference."""
 
     what: str  # the suite and the direction
     queries: int
@@ -40,7 +40,7 @@ class Switched:
     now: str
     before: str | None
     coverage: dict[Part, PartCoverage]
-    duels: list[Duel]
+    comparisons: list[Comparison]
     overruled: list[str]  # the reasons against a switch that was forced
 
 
@@ -49,25 +49,30 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 
     If no other model serves, only an unknown or retired model is refused.
     """
-    against, duels = list[str](), list[Duel]()
+    against, comparisons = list[str](), list[Comparison]()
     with _as_administrator(database) as conn:
         before = serving_name(conn)
         covered = coverage(conn, exact=True).get(name, {})
         if covered and before is not None and before != name:  # an unknown or retired model has no coverage
-            duels = trials(conn, name, before)
-            against = [*_gaps(conn, name, covered, allow_quarantined), *_without_index(conn, name), *_worse(duels)]
+            comparisons = comparisons_of(conn, name, before)
+            against = [
+                *_gaps(conn, name, covered, allow_quarantined),
+                *_without_index(conn, name),
+                *_worse(comparisons),
+            ]
     if against and not force:
         raise DatabaseError(
             f"model {name} is not promoted: {'; '.join(against)}", hint="--force promotes the model anyway."
         )
     serve_model(database, name, force=force)
-    return Switched(name, None if before == name else before, covered, duels, against)
+    return Switched(name, None if before == name else before, covered, comparisons, against)
 
 
 def rollback(database: Database, *, force: bool = False) -> Switched:
     """Switch back to the model that served before. A second call undoes the first call.
 
-    Raises DatabaseError if no model served before or, unless `force`, if some of that model's vectors are missing.
+    Raises DatabaseError if no model served before, or if the model that served before is retired. Without `force`, it
+    also raises DatabaseError if that model lacks vectors or if no encoder runs it.
     """
     with _as_administrator(database) as conn:
         before, name = serving_name(conn), _previous(conn)
@@ -94,8 +99,8 @@ def serving_name(conn: Connection) -> str | None:
     return name
 
 
-def trials(conn: Connection, name: str, rival: str) -> list[Duel]:
-    """Return the newest duel for each suite, catalog and kind of query that both models were measured on."""
+def comparisons_of(conn: Connection, name: str, rival: str) -> list[Comparison]:
+    """Return the newest comparison for each suite, catalog and kind of query that both models were measured on."""
     pairs = conn.execute(
         text(
             """
@@ -111,10 +116,12 @@ def trials(conn: Connection, name: str, rival: str) -> list[Duel]:
         ),
         {"name": name, "rival": rival},
     ).all()
-    return [_duel(conn, *pair) for pair in pairs]
+    return [_comparison(conn, *pair) for pair in pairs]
 
 
-def _duel(conn: Connection, suite: str, direction: str, run: int, rival_run: int, own: int, other: int) -> Duel:
+def _comparison(
+    conn: Connection, suite: str, direction: str, run: int, rival_run: int, own: int, other: int
+) -> Comparison:
     metric = f"nDCG@{NDCG_DEPTH}"
     rows = conn.execute(
         text(
@@ -126,7 +133,7 @@ def _duel(conn: Connection, suite: str, direction: str, run: int, rival_run: int
     values = np.array([tuple(row) for row in rows], dtype=np.float64)
     [difference] = bootstrap(values[:, :1] - values[:, 1:])
     ndcg, rival_ndcg = map(float, values.mean(axis=0))
-    return Duel(f"suite {suite}, {direction}", len(values), run, rival_run, ndcg, rival_ndcg, difference)
+    return Comparison(f"suite {suite}, {direction}", len(values), run, rival_run, ndcg, rival_ndcg, difference)
 
 
 def _gaps(conn: Connection, name: str, covered: dict[Part, PartCoverage], allow_quarantined: bool) -> list[str]:
@@ -168,13 +175,13 @@ def _without_index(conn: Connection, name: str) -> list[str]:
     ]
 
 
-def _worse(duels: list[Duel]) -> list[str]:
+def _worse(comparisons: list[Comparison]) -> list[str]:
     return [
-        f"in {duel.what} its nDCG@{NDCG_DEPTH} is {duel.ndcg:.3f}, that of the serving model is {duel.rival_ndcg:.3f}: "
-        f"{duel.difference.value:+.3f} [{duel.difference.low:+.3f},{duel.difference.high:+.3f}] over {duel.queries} "
-        f"queries (run {duel.run} against {duel.rival_run})"
-        for duel in duels
-        if duel.difference.high < 0
+        f"in {comparison.what}, its nDCG@{NDCG_DEPTH} is {comparison.ndcg:.3f}, and that of the serving model is {comparison.rival_ndcg:.3f}; "
+        f"difference {comparison.difference.value:+.3f} [{comparison.difference.low:+.3f},{comparison.difference.high:+.3f}] over "
+        f"{comparison.queries} queries (run {comparison.run} against {comparison.rival_run})"
+        for comparison in comparisons
+        if comparison.difference.high < 0
     ]
 
 

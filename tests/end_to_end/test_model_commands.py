@@ -118,7 +118,7 @@ def test_indexes_are_listed_and_rebuilt(env_with_two_models: dict[str, str]) -> 
     listed = said(env_with_two_models, "index", "status")
     [line] = [line for line in listed.splitlines() if "clip_image_hnsw" in line]
     assert line.split()[-3:] == ["24", "80", "valid"]
-    assert "less than twice m 64" in refused(env_with_two_models, "index", "rebuild", "--m", "64", code=2)
+    assert "less than 128, twice m" in refused(env_with_two_models, "index", "rebuild", "--m", "64", code=2)
     assert "model nothing has no indexes" in refused(env_with_two_models, "index", "rebuild", "--model", "nothing")
 
 

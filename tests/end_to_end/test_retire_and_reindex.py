@@ -241,7 +241,7 @@ def test_rebuilt_indexes_keep_their_names_and_a_downgrade_restores_the_old_index
 def test_a_rebuild_with_invalid_parameters_is_refused_and_writes_no_revision(
     two_model_database: Database, settings: Settings
 ) -> None:
-    with pytest.raises(SettingsError, match="less than twice"):
+    with pytest.raises(SettingsError, match="twice m"):
         rebuild_indexes(two_model_database, settings, m=64, ef_construction=64)
     with pytest.raises(DatabaseError, match="model nonesuch has no indexes"):
         rebuild_indexes(two_model_database, settings, model="nonesuch")

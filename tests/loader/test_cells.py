@@ -71,7 +71,7 @@ def test_image_paths_are_found_in_texts_and_lists_and_objects():
     assert image_paths("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
     assert image_paths(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]
     assert image_paths({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
-    with pytest.raises(ValueError, match="an image is a path or an address, not a number"):
+    with pytest.raises(ValueError, match="an image must be a path or an address, not a number"):
         image_paths(17)
 
 

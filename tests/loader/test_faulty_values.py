@@ -32,7 +32,7 @@ CASES = [
     ("image", {"image": ["..\\a.jpg", "b.jpg"]}, "has a backslash"),
     ("image", {"image": "/etc/passwd"}, "is absolute"),
     ("image", {"image": [f"{n}.jpg" for n in range(101)]}, "101 images; a product has at most 100"),
-    ("image", {"image": 17}, "an image is a path or an address"),
+    ("image", {"image": 17}, "an image must be a path or an address"),
 ]
 
 

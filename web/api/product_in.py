@@ -82,7 +82,8 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
     """Yields each product as a row, or the reason why its SKU or title cannot be read.
 
-    The other prices and dates of the request decide an ambiguous price or date, as those of a file do.
+    A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request show
+    which meaning is right, as in a file.
     """
     has_images = any(not is_empty(product.images) for product in given)
     rows = [_raw_product(product, has_images) for product in given]

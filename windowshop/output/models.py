@@ -55,9 +55,9 @@ def told(switched: Switched) -> list[str]:
     if switched.coverage:
         lines.append("Encoded: " + ", ".join(_covered(kind, part) for kind, part in switched.coverage.items()) + ".")
     lines += [
-        f"Trial, {duel.what}: nDCG@10 {duel.ndcg:.3f}, {before} {duel.rival_ndcg:.3f}; difference "
-        f"{duel.difference.value:+.3f} [{duel.difference.low:+.3f},{duel.difference.high:+.3f}] over {duel.queries}."
-        for duel in switched.duels
+        f"Trial, {comparison.what}: nDCG@10 {comparison.ndcg:.3f}, {before} {comparison.rival_ndcg:.3f}; difference "
+        f"{comparison.difference.value:+.3f} [{comparison.difference.low:+.3f},{comparison.difference.high:+.3f}] over {comparison.queries}."
+        for comparison in switched.comparisons
     ]
     if before is not None:
         lines.append(

@@ -75,7 +75,7 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
         return image_paths(address)
     if value is None:
         return []
-    raise ValueError(f"an image is a path or an address, not {_kind(value)}")
+    raise ValueError(f"an image must be a path or an address, not {_kind(value)}")
 
 
 def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[str]:

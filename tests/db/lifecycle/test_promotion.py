@@ -38,7 +38,7 @@ def serving(shop: "Shop") -> str:
 
 def test_a_promotion_can_be_rolled_back_and_repeated_by_a_second_rollback(filled_shop: "Shop") -> None:
     done = promote(filled_shop.database, "wide")
-    assert (done.now, done.before, done.overruled, done.duels) == ("wide", "toy", [], [])
+    assert (done.now, done.before, done.overruled, done.comparisons) == ("wide", "toy", [], [])
     assert done.coverage["image"].done == 10
     assert serving(filled_shop) == "wide"
     back = rollback(filled_shop.database)
@@ -157,8 +157,8 @@ def test_a_model_with_an_equal_or_similar_measured_ndcg_is_promoted_and_the_comp
 ) -> None:
     kept(filled_shop, "wide", scores)
     kept(filled_shop, "toy", GOOD)
-    [duel] = promote(filled_shop.database, "wide").duels
-    assert (duel.run, duel.rival_run, duel.queries) == (1, 2, 20), why
+    [comparison] = promote(filled_shop.database, "wide").comparisons
+    assert (comparison.run, comparison.rival_run, comparison.queries) == (1, 2, 20), why
 
 
 def test_promotion_compares_the_newest_trials_of_both_models_on_the_same_judgements(filled_shop: "Shop") -> None:
@@ -169,8 +169,8 @@ def test_promotion_compares_the_newest_trials_of_both_models_on_the_same_judgeme
     kept(filled_shop, "wide", BAD, yardstick="other judgements, which toy was never measured on")
     # Promotion ignores this run, because it is an ordinary evaluation and not a trial.
     kept(filled_shop, "toy", [1.0] * 20, trial=False)
-    [duel] = promote(filled_shop.database, "wide").duels
-    assert (duel.run, duel.rival_run) == (3, 4)
+    [comparison] = promote(filled_shop.database, "wide").comparisons
+    assert (comparison.run, comparison.rival_run) == (3, 4)
 
 
 def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled_shop: "Shop") -> None:

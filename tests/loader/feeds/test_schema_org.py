@@ -75,7 +75,9 @@ def as_lines(path: Path, tmp_path: Path) -> Path:
         ({"offers": {"@type": "Offer", "url": "https://shop.example/p/cup", "price": 3}}, "p/cup"),
     ],
 )
-def test_a_product_without_sku_gets_its_gtin_or_address_as_sku(product: dict[str, object], sku: str, tmp_path: Path):
+def test_a_product_without_sku_gets_the_sku_of_its_offer_or_its_gtin_or_a_part_of_its_address(
+    product: dict[str, object], sku: str, tmp_path: Path
+):
     path = tmp_path / "goods.jsonl"
     path.write_text(json.dumps({"@type": "Product", "name": "Thing", **product}) + "\n")
     [row] = open_source(path).rows()
@@ -143,11 +145,11 @@ def test_a_faulty_image_is_dropped_and_the_other_images_are_kept(tmp_path: Path)
     assert list(row.images) == ["https://img.example/1.jpg", "https://img.example/2.jpg"]
     assert list(row.faults) == [
         ("image", "an image is an object without an address"),
-        ("image", "an image is a path or an address, not a number"),
+        ("image", "an image must be a path or an address, not a number"),
     ]
 
 
-def test_properties_without_a_name_or_a_single_value_are_kept(tmp_path: Path):
+def test_a_property_with_only_an_id_and_a_property_with_a_range_are_kept(tmp_path: Path):
     properties = [{"propertyID": "care", "value": "Wash"}, {"name": "Width", "minValue": 1, "maxValue": 3}]
     row = product({"additionalProperty": properties}, tmp_path / "a.jsonld")
     assert row.attributes == {"care": "Wash", "additionalProperty": [properties[1]]}

@@ -15,7 +15,7 @@ from db.evaluation import history
 from db.evaluation.fusion import LegWeights
 from db.evaluation.judgements import Judgement, add
 from db.lifecycle import trial
-from db.lifecycle.promotion import promote, trials
+from db.lifecycle.promotion import comparisons_of, promote
 from db.roles import Role
 
 if TYPE_CHECKING:
@@ -158,10 +158,10 @@ def test_a_trial_compares_both_models_and_promotion_refuses_the_worse_model(two_
     assert difference["text->image", "nDCG@10"].high < 0
     assert difference["text->keywords", "nDCG@10"].value == 0
     with two_models.database.connect(Role.APP) as conn:
-        [duel] = trials(conn, "wide", "toy")
+        [comparison] = comparisons_of(conn, "wide", "toy")
     expected = difference["text->hybrid", "nDCG@10"]
     # The two values are summed in different orders, so the last digit may differ.
-    assert astuple(duel.difference) == pytest.approx(astuple(expected))
+    assert astuple(comparison.difference) == pytest.approx(astuple(expected))
     with (
         two_models.encoder(2, dimension=40),
         pytest.raises(DatabaseError, match="model wide is not promoted: in suite default, text->hybrid its nDCG@10 is"),

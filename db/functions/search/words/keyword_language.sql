@@ -1,5 +1,5 @@
--- Returns the text search configuration of a catalog, or english if the catalog is unknown. The function has no SET
--- clause, because it runs under the settings of keyword_leg.
+-- Returns the text search configuration of a catalog, or english if the catalog is unknown. The function needs no
+-- SET clause, because every caller has one.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$
