@@ -21,7 +21,7 @@ NAMED = 5  # a refusal names at most this many quarantined products
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ModelComparison:
     """Two models compared on the same judgements: nDCG@10 of hybrid search with each model, and the difference."""
 
     what: str  # the suite and the direction
@@ -40,7 +40,7 @@ class Switched:
     now: str
     before: str | None
     coverage: dict[Part, PartCoverage]
-    comparisons: list[Comparison]
+    comparisons: list[ModelComparison]
     overruled: list[str]  # the reasons against a switch that was forced
 
 
@@ -49,7 +49,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 
     If no other model serves, only an unknown or retired model is refused.
     """
-    against, comparisons = list[str](), list[Comparison]()
+    against, comparisons = list[str](), list[ModelComparison]()
     with _as_administrator(database) as conn:
         before = serving_name(conn)
         covered = coverage(conn, exact=True).get(name, {})
@@ -99,7 +99,7 @@ def serving_name(conn: Connection) -> str | None:
     return name
 
 
-def comparisons_of(conn: Connection, name: str, rival: str) -> list[Comparison]:
+def comparisons_of(conn: Connection, name: str, rival: str) -> list[ModelComparison]:
     """Return the newest comparison for each suite, catalog and kind of query that both models were measured on."""
     pairs = conn.execute(
         text(
@@ -121,7 +121,7 @@ def comparisons_of(conn: Connection, name: str, rival: str) -> list[Comparison]:
 
 def _comparison(
     conn: Connection, suite: str, direction: str, run: int, rival_run: int, own: int, other: int
-) -> Comparison:
+) -> ModelComparison:
     metric = f"nDCG@{NDCG_DEPTH}"
     rows = conn.execute(
         text(
@@ -133,7 +133,7 @@ def _comparison(
     values = np.array([tuple(row) for row in rows], dtype=np.float64)
     [difference] = bootstrap(values[:, :1] - values[:, 1:])
     ndcg, rival_ndcg = map(float, values.mean(axis=0))
-    return Comparison(f"suite {suite}, {direction}", len(values), run, rival_run, ndcg, rival_ndcg, difference)
+    return ModelComparison(f"suite {suite}, {direction}", len(values), run, rival_run, ndcg, rival_ndcg, difference)
 
 
 def _gaps(conn: Connection, name: str, covered: dict[Part, PartCoverage], allow_quarantined: bool) -> list[str]:
@@ -175,7 +175,7 @@ def _without_index(conn: Connection, name: str) -> list[str]:
     ]
 
 
-def _worse(comparisons: list[Comparison]) -> list[str]:
+def _worse(comparisons: list[ModelComparison]) -> list[str]:
     return [
         f"in {comparison.what}, its nDCG@{NDCG_DEPTH} is {comparison.ndcg:.3f}, and that of the serving model is {comparison.rival_ndcg:.3f}; "
         f"difference {comparison.difference.value:+.3f} [{comparison.difference.low:+.3f},{comparison.difference.high:+.3f}] over "

@@ -137,7 +137,7 @@ GOOD, BAD = [0.8, 0.9, 0.7, 0.8] * 5, [0.6, 0.8, 0.6, 0.7] * 5
 def test_a_model_with_a_lower_measured_ndcg_is_not_promoted(filled_shop: "Shop") -> None:
     kept(filled_shop, "wide", BAD)
     kept(filled_shop, "toy", GOOD)
-    compared = r"text->hybrid its nDCG@10 is 0.675, that of the serving model is 0.800: -0.125 \["
+    compared = r"text->hybrid, its nDCG@10 is 0.675, and that of the serving model is 0.800; difference -0.125 \["
     with pytest.raises(DatabaseError, match=compared) as raised:
         promote(filled_shop.database, "wide")
     assert "over 20 queries (run 1 against 2)" in raised.value.message

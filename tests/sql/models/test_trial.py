@@ -164,7 +164,9 @@ def test_a_trial_compares_both_models_and_promotion_refuses_the_worse_model(two_
     assert astuple(comparison.difference) == pytest.approx(astuple(expected))
     with (
         two_models.encoder(2, dimension=40),
-        pytest.raises(DatabaseError, match="model wide is not promoted: in suite default, text->hybrid its nDCG@10 is"),
+        pytest.raises(
+            DatabaseError, match="model wide is not promoted: in suite default, text->hybrid, its nDCG@10 is"
+        ),
     ):
         promote(two_models.database, "wide")
 
