@@ -128,7 +128,8 @@ def rebuild(
 def warm() -> None:
     """Read the indexes and tables of search into memory, so that the first searches after a restart are fast.
 
-    "windowshop db start", "windowshop up" and "windowshop serve" do the same. The database needs the extension pg_prewarm.
+    "windowshop db start", "windowshop up" and "windowshop serve" do the same. The database needs the extension
+    pg_prewarm.
     """
     from db.engine import open_database
     from db.settings import Settings

@@ -49,8 +49,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """A kept report. `revision` is the measured commit, and `code` is the digest of the measured code that measured_code.py computes.
-    Both are None in results that are older than these two fields."""
+    """A kept report. `revision` is the measured commit, and `code` is the digest that measured_code.py computes of the
+    measured code. Both are None in results that are older than these two fields."""
 
     title: str
     date: str

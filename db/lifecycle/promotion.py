@@ -32,6 +32,12 @@ class ModelComparison:
     rival_ndcg: float
     difference: Interval
 
+    @property
+    def shown(self) -> str:
+        """The difference with its interval and the number of queries, for people to read."""
+        one = self.difference
+        return f"{one.value:+.3f} [{one.low:+.3f},{one.high:+.3f}] over {self.queries}"
+
 
 @dataclass(frozen=True, slots=True)
 class Switched:
@@ -177,11 +183,10 @@ def _without_index(conn: Connection, name: str) -> list[str]:
 
 def _worse(comparisons: list[ModelComparison]) -> list[str]:
     return [
-        f"in {comparison.what}, its nDCG@{NDCG_DEPTH} is {comparison.ndcg:.3f}, and that of the serving model is {comparison.rival_ndcg:.3f}; "
-        f"difference {comparison.difference.value:+.3f} [{comparison.difference.low:+.3f},{comparison.difference.high:+.3f}] over "
-        f"{comparison.queries} queries (run {comparison.run} against {comparison.rival_run})"
-        for comparison in comparisons
-        if comparison.difference.high < 0
+        f"in {each.what}, its nDCG@{NDCG_DEPTH} is {each.ndcg:.3f}, and that of the serving model is "
+        f"{each.rival_ndcg:.3f}; difference {each.shown} queries (run {each.run} against {each.rival_run})"
+        for each in comparisons
+        if each.difference.high < 0
     ]
 
 

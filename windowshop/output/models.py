@@ -55,9 +55,8 @@ def told(switched: Switched) -> list[str]:
     if switched.coverage:
         lines.append("Encoded: " + ", ".join(_covered(kind, part) for kind, part in switched.coverage.items()) + ".")
     lines += [
-        f"Trial, {comparison.what}: nDCG@10 {comparison.ndcg:.3f}, {before} {comparison.rival_ndcg:.3f}; difference "
-        f"{comparison.difference.value:+.3f} [{comparison.difference.low:+.3f},{comparison.difference.high:+.3f}] over {comparison.queries}."
-        for comparison in switched.comparisons
+        f"Trial, {each.what}: nDCG@10 {each.ndcg:.3f}, {before} {each.rival_ndcg:.3f}; difference {each.shown}."
+        for each in switched.comparisons
     ]
     if before is not None:
         lines.append(
