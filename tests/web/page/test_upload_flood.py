@@ -98,7 +98,7 @@ def test_a_flood_of_huge_uploads_takes_at_most_400_mb_and_leaves_thumbnails_fast
         print(f"p99 of thumbnails: idle {p99(idle):.4f} s, during {p99(during):.4f} s")
         # On a busy machine, the decoder of an upload (422) or the whole request (504) runs out of time.
         assert set(statuses) <= {200, 422, 503, 504}
-        assert statuses.count(200) > UPLOADS / 10
+        assert statuses.count(200) > UPLOADS / 2  # an idle machine answers all with 200
         assert peak - before <= 400 * MIB
         wait_until(lambda: memory(process) - before <= 100 * MIB, 10, "the memory of the uploads to be free")
         assert p99(during) <= 3 * p99(idle) + 0.01
