@@ -12,7 +12,7 @@ Series = dict[str, str]
 class Case:
     fires: Series
     quiet: Series
-    minutes: int = 60  # after so many minutes, the alert fires or does not
+    minutes: int = 60  # time after which the alert fires or does not
 
 
 def requests(failed: str, answered: str) -> Series:
