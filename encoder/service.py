@@ -112,7 +112,7 @@ def run(
     start of each pass over the catalog.
     """
     for model in models.values():
-        # Searches expect fast answers as soon as `requests.prove_life` is called, so the models warm up first.
+        # Searches expect fast answers as soon as `requests.report_alive` is called, so the models warm up first.
         model.warm_up()
     counters, probes = Counters(), probes or Probes()
 

@@ -94,7 +94,7 @@ class ChunkWriter:
             if isinstance(counts, StatementRefused):
                 [row] = rows
                 self._reject(Reject(row.line, row.product.sku, f"the database refuses the row: {counts.message}"))
-                self._summary.note(row, times=-1)
+                self._summary.count(row, times=-1)
             else:
                 self._summary.add(counts)
 

@@ -47,7 +47,7 @@ def validated_chunks(
                     reject(row)
                     continue
                 assert isinstance(raw, RawProduct)
-                summary.note(row)
+                summary.count(row)
                 chunk.append(row)
                 characters += _characters(raw)
                 if len(chunk) == CHUNK_ROWS or characters > CHUNK_CHARACTERS:

@@ -66,7 +66,7 @@ class LoadSummary:
     ended_early: bool = False  # whether the load ended with an error or was interrupted
     refused: SyncRefused | None = None  # the reason why the sync was refused; None if it was not refused
 
-    def note(self, row: ValidatedProduct, times: int = 1) -> None:
+    def count(self, row: ValidatedProduct, times: int = 1) -> None:
         """Count the missing and dropped parts of an accepted row. Call this with `times=-1` if the database refuses the
         row later, to subtract the parts again."""
         self.missing_files += times * row.missing_files

@@ -43,7 +43,7 @@ def _warm(settings: "Settings") -> None:
     from db.engine import open_database
     from db.errors import DatabaseError
     from windowshop.index import warm_with_progress
-    from windowshop.output.warming import WORTH_MENTIONING, told
+    from windowshop.output.warming import WORTH_MENTIONING, describe
 
     try:
         with open_database(settings) as database:
@@ -51,7 +51,7 @@ def _warm(settings: "Settings") -> None:
     except DatabaseError:
         return  # the database does not exist yet, or "windowshop db upgrade" comes first
     if warmed.bytes > WORTH_MENTIONING:
-        for line in told(warmed):
+        for line in describe(warmed):
             typer.echo(line)
 
 

@@ -61,14 +61,14 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
     """
     from db.lifecycle import sizing
     from db.lifecycle.serving import every_model
-    from windowshop.output.sizing import told
+    from windowshop.output.sizing import describe
 
     dimensions = [model.dimension for model in every_model(conn) if model.status == "serving"]
     if dimension is None and not dimensions:
         return []
     images, titles = sizing.catalog_size(conn)
     suits = sizing.suitable(images, titles, dimension or dimensions[0])
-    return told(images, titles, suits, sizing.present(conn))
+    return describe(images, titles, suits, sizing.present(conn))
 
 
 @app.command()
@@ -133,11 +133,11 @@ def warm() -> None:
     """
     from db.engine import open_database
     from db.settings import Settings
-    from windowshop.output.warming import told
+    from windowshop.output.warming import describe
 
     with open_database(Settings.read(), on_progress=say) as database:
         warmed = warm_with_progress(database)
-    for line in told(warmed):
+    for line in describe(warmed):
         typer.echo(line)
 
 

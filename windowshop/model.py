@@ -271,9 +271,9 @@ def retire(name: str) -> None:
 
 
 def _print_switch(switched: "Switched") -> None:
-    from windowshop.output.models import told
+    from windowshop.output.models import describe
 
-    for line in told(switched):
+    for line in describe(switched):
         typer.echo(line)
 
 

@@ -95,7 +95,7 @@ class DateOrder:
     def __init__(self) -> None:
         self._shown: set[bool] = set()
 
-    def note(self, cell: str) -> None:
+    def observe(self, cell: str) -> None:
         """Take a date of the file into account. Other texts are ignored."""
         found = _EITHER_FIRST.fullmatch(cell)
         if found is None or (len(found["year"]) == 2 and 2000 + int(found["year"]) < FIRST_SHORT_YEAR):

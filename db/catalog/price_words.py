@@ -1,13 +1,13 @@
 # ruff: noqa: RUF001 - words of all scripts
 """Removes the words that shops write beside a price: taxes, "from", shipping and the unit of a single piece.
 
-The lists are fixed. A word that is in no list, such as "/ kg", is not removed, so the price is refused.
+The lists are fixed. A word that is in no list, such as "/ kg", is not without_words, so the price is refused.
 """
 
 import re
 from typing import NamedTuple
 
-FROM, EXCLUDING_TAX = "from", "excl. tax"  # written beside a decided price, and read again by `removed`
+FROM, EXCLUDING_TAX = "from", "excl. tax"  # written beside a decided price, and read again by `without_words`
 
 _TAX = (
     r"(?:(?:of |of all |all |sales |gesetzl\.? |the )?(?:tax(?:es)?|VAT|V\.A\.T|GST|HST|SST)|MwSt|Mw\.-?St|USt|"
@@ -73,7 +73,7 @@ class Words(NamedTuple):
     meaning: str | None  # FROM, EXCLUDING_TAX, or None if the words do not change the meaning of the price
 
 
-def removed(text: str) -> Words:
+def without_words(text: str) -> Words:
     """Return the price without the words. If the words contradict each other, the text is unchanged."""
     rest = _SHIPPING.sub(" ", text)
     rest, without_1 = _WITHOUT_TAX.subn(" ", rest)

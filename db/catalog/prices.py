@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from db.catalog.currencies import CODES, NO_DECIMALS, OTHER_SPELLINGS, SHARED, SYMBOLS, THREE_DECIMALS
-from db.catalog.price_words import EXCLUDING_TAX, FROM, removed
+from db.catalog.price_words import EXCLUDING_TAX, FROM, without_words
 
 MAX_PRICE = Decimal("9999999999.99")  # the largest value of the column's type, numeric(12,2)
 MAX_PRICE_LENGTH = 50  # characters, including white space and currency
@@ -93,7 +93,7 @@ def split(cell: str) -> WrittenPrice:
     try:
         return _without_words(text, cell)
     except ValueError:
-        rest, meaning = removed(text) if len(text) <= MAX_LENGTH_WITH_WORDS else (text, None)
+        rest, meaning = without_words(text) if len(text) <= MAX_LENGTH_WITH_WORDS else (text, None)
         if rest == text:
             raise
     return _without_words(rest, cell)._replace(meaning=meaning)
@@ -154,7 +154,7 @@ class DecimalMarks:
     def __init__(self) -> None:
         self._shown: dict[str | None, _Evidence] = {}
 
-    def note(self, cell: str, currency: str | None = None) -> None:
+    def observe(self, cell: str, currency: str | None = None) -> None:
         """Take a price of the file into account."""
         unit, *marks = _evidence(cell, currency)
         of_unit = self._shown.setdefault(unit, _Evidence(set(), set(), set()))
@@ -162,8 +162,8 @@ class DecimalMarks:
             if mark:
                 found.add(mark)
 
-    def of(self, cell: str, currency: str | None = None) -> str | None:
-        """Return the decimal mark for this price, or None if the noted prices do not show the mark."""
+    def mark_of(self, cell: str, currency: str | None = None) -> str | None:
+        """Return the decimal mark for this price, or None if the observed prices do not show the mark."""
         unit = _unit(cell, currency)
         own = self._shown.get(unit)
         if own and (own.decimals or own.thousands):

@@ -91,14 +91,14 @@ class PublicAttributes:
     def is_ignored(self, name: str) -> bool:
         return normalised(name) in self._ignored
 
-    def of(self, value: Any, path: str = "") -> Any:
+    def filtered(self, value: Any, path: str = "") -> Any:
         """Returns a value without the private and ignored members of its objects.
 
         `path` has the names of the objects that contain the value. These names are needed, because the author of a
         review is private, but the author of a book is not.
         """
         if isinstance(value, list):
-            return [self.of(member, path) for member in value if not self._is_private_pair(member)]
+            return [self.filtered(member, path) for member in value if not self._is_private_pair(member)]
         if not isinstance(value, dict):
             return value
         public = {}
@@ -111,7 +111,7 @@ class PublicAttributes:
             elif not isinstance(member, dict | list):
                 public[name] = member
             elif not self._is_private_pair(member):
-                public[name] = self.of(member, "" if normalised(name) in self._kept else f"{whole}.")
+                public[name] = self.filtered(member, "" if normalised(name) in self._kept else f"{whole}.")
         return public
 
     def _is_private_pair(self, member: Any) -> bool:

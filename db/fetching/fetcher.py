@@ -161,7 +161,7 @@ class Fetcher:
         """Make one attempt, including redirects, within the time limit. The wait for a slot does not count."""
         left = self._seconds
         for _ in range(MAX_REDIRECTS + 1):
-            with self._slots.of(url.raw_host):
+            with self._slots.take(url.raw_host):
                 began = time.monotonic()
                 answer = self._ask(url, began + left, request, receive)
                 left -= time.monotonic() - began
@@ -269,7 +269,7 @@ class _Slots:
         self._lock = threading.Lock()
 
     @contextmanager
-    def of(self, host: bytes) -> Iterator[None]:
+    def take(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
         with (

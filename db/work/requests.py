@@ -73,7 +73,7 @@ def finish(
         conn.execute("commit")
 
 
-def prove_life(conn: Connection[Any], model_ids: Sequence[int]) -> None:
+def report_alive(conn: Connection[Any], model_ids: Sequence[int]) -> None:
     """Report that an encoder answers queries for these models over this connection.
 
     Searches believe the report until the connection ends, but for at most `query_lane_seconds` (constants.py).

@@ -101,12 +101,12 @@ class QueryLane(threading.Thread):
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
-        requests.prove_life(conn, list(self._models))
+        requests.report_alive(conn, list(self._models))
         self.ready.set()
         reported, cleaned = time.monotonic(), 0.0
         while not self._stop_event.is_set():
             if time.monotonic() - reported > REPORT_SECONDS:
-                requests.prove_life(conn, list(self._models))
+                requests.report_alive(conn, list(self._models))
                 reported = time.monotonic()
             if time.monotonic() - cleaned > HOUSEKEEPING_SECONDS:
                 requests.housekeep(conn, self._settings.cache_rows)

@@ -53,7 +53,7 @@ class WithoutPrivateColumns(WrappedSource):
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in self._source.rows():
             if isinstance(row, RawProduct) and not self._is_public(row.attributes):
-                yield replace(row, attributes=self._public.of(row.attributes))
+                yield replace(row, attributes=self._public.filtered(row.attributes))
             else:
                 yield row
 

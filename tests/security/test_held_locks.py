@@ -93,12 +93,12 @@ def test_a_lock_that_a_session_with_the_owners_rights_holds_is_respected(shop: "
 def test_an_encoder_counts_as_dead_when_its_session_has_ended_or_has_not_reported_for_30_seconds(shop: "Shop") -> None:
     alive = "select shop_private.encoder_alive(1::smallint)"
     with requests.connect(shop.database) as conn:
-        requests.prove_life(conn, [1])
+        requests.report_alive(conn, [1])
         assert shop.value(alive)
         assert not shop.value("select shop_private.encoder_alive(2::smallint)")
         shop.run("update shop_private.query_lane set reported_at = reported_at - interval '31 seconds'")
         assert not shop.value(alive)
-        requests.prove_life(conn, [1])
+        requests.report_alive(conn, [1])
         assert shop.value(alive)
     wait_until(lambda: not shop.value(alive), 30, "the end of the encoder's session")
 

@@ -145,7 +145,7 @@ class Shop:
 
         def serve() -> None:
             with requests.connect(self.database) as conn:
-                requests.prove_life(conn, [model_id])
+                requests.report_alive(conn, [model_id])
                 ready.set()
                 while not stop.wait(0.005):
                     if not answers:

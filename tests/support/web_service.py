@@ -53,7 +53,7 @@ def answering(database: Database, *, refuse: str | None = None) -> Iterator[None
 
     def work() -> None:
         with requests.connect(database) as conn:
-            requests.prove_life(conn, [1])
+            requests.report_alive(conn, [1])
             ready.set()
             while not stop.is_set():
                 batch = requests.begin(conn, [1], 32)

@@ -17,7 +17,7 @@ class ShownAttributes:
     def __init__(self, names: Collection[str]) -> None:
         self._names = None if ALL in names else frozenset(names)
 
-    def of(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    def shown(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the members of `attributes` that REST shows."""
         return {name: value for name, value in attributes.items() if self._names is None or name in self._names}
 

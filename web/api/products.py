@@ -115,7 +115,7 @@ async def read_product(
     shown = (picture_of(identity.hex, uri, position, link, hash_) for position, uri, hash_ in row.pop("images"))
     for name in (*PRICES, "rating", "effective_price", "price_before"):
         row[name] = None if row[name] is None else float(row[name])
-    row["attributes"] = ShownAttributes(state.settings.attributes).of(row["attributes"])
+    row["attributes"] = ShownAttributes(state.settings.attributes).shown(row["attributes"])
     found = ProductOut(**row, pictures=[one for one in shown if one is not None])
     tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
     # A browser may store the answer, but must ask the service before each use whether the answer is still current.
@@ -156,7 +156,7 @@ async def put_products(
             outcome.reason = raw
             continue
         public = PublicAttributes(kept=data.keep)
-        found = validate(replace(raw, attributes=public.of(raw.attributes)), image_root, strict=data.strict)
+        found = validate(replace(raw, attributes=public.filtered(raw.attributes)), image_root, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)

@@ -47,7 +47,7 @@ def as_json(models: Sequence[ModelStatus]) -> str:
     return json.dumps([asdict(model) for model in models], indent=2, default=str)
 
 
-def told(switched: Switched) -> list[str]:
+def describe(switched: Switched) -> list[str]:
     """Return lines that describe a switch and how to undo the switch."""
     before = switched.before
     lines = [f"Search is served by {switched.now}{'' if before is None else f', which takes the place of {before}'}."]

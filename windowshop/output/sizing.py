@@ -3,7 +3,7 @@
 from db.lifecycle.sizing import HUGE_PAGE, MB, Present, Suitable
 
 
-def told(images: int, titles: int, suits: Suitable, server: Present) -> list[str]:
+def describe(images: int, titles: int, suits: Suitable, server: Present) -> list[str]:
     """Return lines with the suitable values for the catalog. The present values stand beside them."""
     lines = [
         f"For about {images:,} images and {titles:,} titles, these values suit:",

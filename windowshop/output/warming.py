@@ -33,7 +33,7 @@ def warming(database: "Database", role: Role) -> Iterator[None]:
             say(f"The indexes were not read into memory: {error.message}.")
             return
         if not stop.is_set() and (warmed.bytes > WORTH_MENTIONING or not warmed.available):
-            for line in told(warmed):
+            for line in describe(warmed):
                 say(line)
 
     thread = threading.Thread(target=read, name="warm")
@@ -45,7 +45,7 @@ def warming(database: "Database", role: Role) -> Iterator[None]:
         thread.join()
 
 
-def told(warmed: "Warmed") -> list[str]:
+def describe(warmed: "Warmed") -> list[str]:
     """Return lines about the relations that were read into memory and those that were not."""
     if not warmed.available:
         return [

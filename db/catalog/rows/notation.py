@@ -25,13 +25,13 @@ class Notation:
         for row in rows:
             for name in PRICES:
                 if cell := row.fields.get(name):
-                    self._marks.note(cell, _currency(row))
+                    self._marks.observe(cell, _currency(row))
             for name in DATES:
                 if cell := row.fields.get(name):
-                    self._order.note(cell)
+                    self._order.observe(cell)
             for name, value in row.attributes.items():
                 if type(value) is str and OTHER_DATES.search(name):
-                    self._order.note(value.strip())
+                    self._order.observe(value.strip())
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
         """Return the row with the value of this field decided. If nothing decides it, validation names the fault."""
@@ -41,7 +41,7 @@ class Notation:
                 return row
             return replace(row, fields={**row.fields, name: dates.decided(cell, day_first=day_first)})
         of_row = _currency(row)
-        mark = self._marks.of(cell, of_row)
+        mark = self._marks.mark_of(cell, of_row)
         if mark is None:
             return row
         try:

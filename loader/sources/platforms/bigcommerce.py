@@ -112,7 +112,7 @@ class BigCommerceSource(PlatformTable):
 
 
 def _kind(cells: Cells) -> str:
-    return cells.see(NAMES["item"]).lower() or "product"
+    return cells.peek(NAMES["item"]).lower() or "product"
 
 
 def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
@@ -121,7 +121,7 @@ def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
     whole = block[0][1]
     if _kind(whole) != "product":
         for number, cells in block:
-            yield Reject(number, cells.see(NAMES["sku"]), f"the {_kind(cells)} has no product before it")
+            yield Reject(number, cells.peek(NAMES["sku"]), f"the {_kind(cells)} has no product before it")
         return
     images = _images(whole)
     rules: list[dict[str, str]] = []
@@ -145,7 +145,7 @@ def _row(
     of_all = whole or Cells()
     availability = _availability(cells, of_all)
     options = _options(cells.take(NAMES["options"]))
-    if whole is not None and (named := _named_options(cells.see(NAMES["title"]))):
+    if whole is not None and (named := _named_options(cells.peek(NAMES["title"]))):
         options |= named
         cells.take(NAMES["title"])
     images = [(cells.take(NAMES["variant_image"]), ""), *_images(cells), *images]
@@ -153,7 +153,7 @@ def _row(
         del cells[name]
     kept = parent_attributes(of_all, KEPT_OF_PRODUCT, NAMES)
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
-    if cells.see(NAMES["price"]):  # the sale price and the compare price of the product belong to the product's price
+    if cells.peek(NAMES["price"]):  # the sale price and the compare price of the product belong to the product's price
         kept |= parent_attributes(of_all, (*NAMES["price"], *NAMES["sale_price"], *NAMES["compare_at_price"]), NAMES)
         for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
             inherited.pop(name, None)
@@ -161,9 +161,9 @@ def _row(
     cells.take(NAMES["item"])
     merged.take(NAMES["item"])
     shown = " / ".join(value for values in options.values() for value in values)
-    title = of_all.see(NAMES["title"]) or merged.see(NAMES["title"])
+    title = of_all.peek(NAMES["title"]) or merged.peek(NAMES["title"])
     merged.take(NAMES["title"])
-    group = of_all.see(NAMES["sku"]) or of_all.see(NAMES["id"])
+    group = of_all.peek(NAMES["sku"]) or of_all.peek(NAMES["id"])
     categories = _categories(merged.take(NAMES["product_type"]))
     ids = [category for category in categories if category.isdecimal()]
     categories = [category for category in categories if category not in ids]
@@ -188,8 +188,8 @@ def _row(
     attributes["image_description"] = [description for _, description in images if description]
     attributes["product_types"] = categories if len(categories) > 1 else []
     attributes["category_ids"] = ids
-    if "product_id" not in attributes and of_all.see(NAMES["id"]):
-        attributes["product_id"] = of_all.see(NAMES["id"])
+    if "product_id" not in attributes and of_all.peek(NAMES["id"]):
+        attributes["product_id"] = of_all.peek(NAMES["id"])
     set_options(fields, attributes, options | custom)
     _apply_rules(fields, attributes, rules)
     row = product(fields, [path for path, _ in images], attributes, line)
@@ -241,8 +241,8 @@ def _apply_rules(fields: dict[str, str], attributes: dict[str, Any], rules: list
     the replaced price, becomes an attribute. All rules become attributes too."""
     for rule in rules:
         cells = Cells(rule)
-        match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.see(NAMES["price"]))
-        if match and cells.see(NAMES["sku"]) == fields["sku"]:
+        match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.peek(NAMES["price"]))
+        if match and cells.peek(NAMES["sku"]) == fields["sku"]:
             fields["price"] = match[1]
             attributes["sale_price"] = fields.pop("sale_price", "")
 
@@ -272,13 +272,13 @@ def _images(cells: Cells) -> list[tuple[str, str]]:
 
 def _availability(cells: Cells, of_all: Cells) -> str:
     for each in (cells, of_all):
-        if is_false(each.see(NAMES["visible"])) or is_false(each.see(NAMES["purchases"])):
+        if is_false(each.peek(NAMES["visible"])) or is_false(each.peek(NAMES["purchases"])):
             return "out_of_stock"
-    written = (cells.see(NAMES["availability"]) or of_all.see(NAMES["availability"])).lower()
+    written = (cells.peek(NAMES["availability"]) or of_all.peek(NAMES["availability"])).lower()
     if written in ("disabled", "preorder"):
         return "preorder" if written == "preorder" else "out_of_stock"
-    tracked = (cells.see(NAMES["track"]) or of_all.see(NAMES["track"])).lower()
-    quantity = stock_sign(cells.see(NAMES["quantity"]))
+    tracked = (cells.peek(NAMES["track"]) or of_all.peek(NAMES["track"])).lower()
+    quantity = stock_sign(cells.peek(NAMES["quantity"]))
     if tracked not in ("", "none", "n", "no", "false", "0") and quantity is not None and quantity <= 0:
         return "out_of_stock"
     return "in_stock"

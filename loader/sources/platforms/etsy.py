@@ -66,12 +66,12 @@ class EtsySource(PlatformTable):
 
 def _first(cells: Cells) -> str:
     """Returns the first SKU of a listing. A listing names one SKU for each of its variations."""
-    return next((sku.strip() for sku in cells.see(NAMES["sku"]).split(",") if sku.strip()), "")
+    return next((sku.strip() for sku in cells.peek(NAMES["sku"]).split(",") if sku.strip()), "")
 
 
 def _slug(cells: Cells) -> str:
     """Returns an SKU built from the title, for listings without an SKU. The export has no other identifier."""
-    return "-".join(re.findall(r"\w+", cells.see(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
+    return "-".join(re.findall(r"\w+", cells.peek(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
 
 
 def _row(line: int, cells: Cells, sku: str) -> RawProduct:

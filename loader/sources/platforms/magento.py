@@ -115,26 +115,26 @@ class MagentoSource(PlatformTable):
                     yield found
                     continue
                 line, cells = found
-                sku = cells.see(NAMES["sku"])
-                if cells.see(NAMES["store_view"]):
+                sku = cells.peek(NAMES["sku"])
+                if cells.peek(NAMES["store_view"]):
                     stored.add(line, cells, view=sku)
                 else:
                     stored.add(line, cells, sku=sku)
                     for variant in _variations(cells):
                         stored.name(line, variant=variant)
             for line, cells in stored:
-                sku = cells.see(NAMES["sku"])
-                if (cells.see(NAMES["store_view"]) and stored.count("sku", sku)) or _is_replaced(stored, cells):
+                sku = cells.peek(NAMES["sku"])
+                if (cells.peek(NAMES["store_view"]) and stored.count("sku", sku)) or _is_replaced(stored, cells):
                     continue
                 parent = stored.first("variant", sku)
-                views = _views(stored, parent[1].see(NAMES["sku"])) if parent else {}
+                views = _views(stored, parent[1].peek(NAMES["sku"])) if parent else {}
                 yield _row(line, cells, parent[1] if parent else None, views | _views(stored, sku))
 
 
 def _variations(cells: Cells) -> dict[str, dict[str, str]]:
     """Returns the options of each variant, by the variant's SKU."""
     found = {}
-    for variant in cells.see(NAMES["variations"]).split("|"):
+    for variant in cells.peek(NAMES["variations"]).split("|"):
         options = _pairs(variant)
         if sku := options.pop("sku", ""):
             found[sku] = options
@@ -147,7 +147,7 @@ def _is_replaced(stored: StoredRows, cells: Cells) -> bool:
 
 def _views(stored: StoredRows, sku: str) -> dict[str, Cells]:
     views = {}
-    for _, cells in stored.of("view", sku):
+    for _, cells in stored.rows_of("view", sku):
         view = cells.take(NAMES["store_view"])
         cells.take(NAMES["sku"])
         views[view] = cells
@@ -159,26 +159,26 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
     availability = _availability(cells, of_all)
     more = more_of(cells, of_all)
     images = [*_images(cells), *_images(of_all)]
-    inherited = Cells(_pairs(of_all.see(NAMES["additional"])))
+    inherited = Cells(_pairs(of_all.peek(NAMES["additional"])))
     of_the_parent = parent_attributes(Cells(inherited | of_all), KEPT_OF_PARENT, NAMES)
     additional = {name: value for name, value in inherited.items() if name not in OF_THE_PARENT}
     additional |= _pairs(cells.take(NAMES["additional"]))
-    options = _variations(of_all).get(cells.see(NAMES["sku"]), {}) if parent else {}
+    options = _variations(of_all).get(cells.peek(NAMES["sku"]), {}) if parent else {}
     whole = Cells({name: cell for name, cell in of_all.items() if name not in OF_THE_PARENT} | cells)
     extra = Cells({name: value for name, value in additional.items() if value})
     categories = _categories(whole.take(NAMES["product_type"]))
     kind = whole.take(NAMES["kind"])
-    is_zero = stock_sign(whole.see(NAMES["price"])) == 0  # a bundle with price 0 costs the sum of its parts
+    is_zero = stock_sign(whole.peek(NAMES["price"])) == 0  # a bundle with price 0 costs the sum of its parts
     fields = {
         "sku": whole.take(NAMES["sku"]),
-        "title": whole.take(NAMES["title"]) or of_all.see(NAMES["title"]),
+        "title": whole.take(NAMES["title"]) or of_all.peek(NAMES["title"]),
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": whole.take(NAMES["brand"]) or extra.take(NAMES["brand"]),
         "product_type": max(categories, key=lambda category: category.count(" > "), default=""),
         "price": "" if kind == "bundle" and is_zero else price_in_cents(whole, NAMES["price"]),
         "gtin": whole.take(NAMES["gtin"]) or extra.take(NAMES["gtin"]),
         "mpn": whole.take(NAMES["mpn"]) or extra.take(NAMES["mpn"]),
-        "item_group_id": of_all.see(NAMES["sku"]),
+        "item_group_id": of_all.peek(NAMES["sku"]),
         "availability": availability,
         **offer(whole, NAMES),
     }
@@ -188,7 +188,7 @@ def _row(line: int, cells: Cells, parent: Cells | None, views: dict[str, Cells])
     attributes["keywords"] = [word.strip() for word in whole.take(NAMES["keywords"]).split(",") if word.strip()]
     for name in NAMES["keywords"]:
         attributes.pop(name, None)
-    if (title := of_all.see(NAMES["title"])) not in fields["title"]:
+    if (title := of_all.peek(NAMES["title"])) not in fields["title"]:
         attributes["parent_title"] = title
     own = {name: whole[name] for name in OF_OPTIONS if name in whole}  # Magento 1 has a column for each attribute
     named = {name: _values(value) for name, value in {**own, **extra, **options}.items()}
@@ -234,15 +234,15 @@ def _images(cells: Cells) -> list[str]:
 
 
 def _availability(cells: Cells, of_parent: Cells) -> str:
-    online = [each.see(NAMES["online"]).lower() for each in (cells, of_parent)]
-    hidden = cells.see(NAMES["visibility"]).lower() in ("not visible individually", "1") and not of_parent
+    online = [each.peek(NAMES["online"]).lower() for each in (cells, of_parent)]
+    hidden = cells.peek(NAMES["visibility"]).lower() in ("not visible individually", "1") and not of_parent
     if hidden or any(word in ("2", "disabled") or (word and is_false(word)) for word in online):
         return "out_of_stock"
-    in_stock = cells.see(NAMES["in_stock"])
-    quantity = stock_sign(cells.see(NAMES["quantity"]))
-    if is_false(cells.see(NAMES["manage_stock"])) and not is_false(in_stock):
+    in_stock = cells.peek(NAMES["in_stock"])
+    quantity = stock_sign(cells.peek(NAMES["quantity"]))
+    if is_false(cells.peek(NAMES["manage_stock"])) and not is_false(in_stock):
         return "in_stock"
-    if quantity is not None and quantity <= 0 and cells.see(NAMES["backorders"]) in ("1", "2"):
+    if quantity is not None and quantity <= 0 and cells.peek(NAMES["backorders"]) in ("1", "2"):
         return "backorder"
     if in_stock:
         return "in_stock" if is_true(in_stock) else "out_of_stock"

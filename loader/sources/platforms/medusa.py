@@ -74,14 +74,14 @@ class MedusaSource(PlatformTable):
                     yield found
                 else:
                     line, cells = found
-                    stored.add(line, cells, handle=_group(cells), sku=cells.see(NAMES["sku"]))
+                    stored.add(line, cells, handle=_group(cells), sku=cells.peek(NAMES["sku"]))
             for line, cells in stored:
                 several = stored.count("handle", _group(cells)) > 1
-                yield _row(line, cells, several, is_shared=stored.count("sku", cells.see(NAMES["sku"])) > 1)
+                yield _row(line, cells, several, is_shared=stored.count("sku", cells.peek(NAMES["sku"])) > 1)
 
 
 def _group(cells: Cells) -> str:
-    return cells.see(NAMES["handle"]) or cells.see(NAMES["product"])
+    return cells.peek(NAMES["handle"]) or cells.peek(NAMES["product"])
 
 
 def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProduct:
@@ -133,10 +133,10 @@ def _price(cells: Cells) -> tuple[str, str]:
 
 
 def _availability(cells: Cells) -> str:
-    if cells.see(NAMES["status"]).lower() not in ("", "published"):
+    if cells.peek(NAMES["status"]).lower() not in ("", "published"):
         return "out_of_stock"
-    quantity = stock_sign(cells.see(NAMES["quantity"]))
-    managed = cells.see(NAMES["manage"])
+    quantity = stock_sign(cells.peek(NAMES["quantity"]))
+    managed = cells.peek(NAMES["manage"])
     if quantity is not None and quantity <= 0 and (not managed or is_true(managed)):
-        return "backorder" if is_true(cells.see(NAMES["backorder"])) else "out_of_stock"
+        return "backorder" if is_true(cells.peek(NAMES["backorder"])) else "out_of_stock"
     return "in_stock"

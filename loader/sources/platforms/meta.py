@@ -109,8 +109,8 @@ def _row(line: int, cells: Cells) -> RawProduct:
 
 
 def _availability(cells: Cells) -> str:
-    if cells.see(NAMES["status"]).lower() in NOT_SOLD:
+    if cells.peek(NAMES["status"]).lower() in NOT_SOLD:
         return "out_of_stock"
-    quantity = stock_sign(cells.see(NAMES["quantity"]))
-    written = cells.see(NAMES["availability"])
+    quantity = stock_sign(cells.peek(NAMES["quantity"]))
+    written = cells.peek(NAMES["availability"])
     return written or ("" if quantity is None else "in_stock" if quantity > 0 else "out_of_stock")

@@ -171,13 +171,13 @@ def _features(cell: str) -> dict[str, list[str]]:
 
 
 def _availability(cells: Cells) -> str:
-    hidden = cells.see(NAMES["visibility"]).lower() in ("none", "nowhere", "nulle part", "nirgends")
-    if hidden or is_false(cells.see(NAMES["active"])) or is_false(cells.see(NAMES["orderable"])):
+    hidden = cells.peek(NAMES["visibility"]).lower() in ("none", "nowhere", "nulle part", "nirgends")
+    if hidden or is_false(cells.peek(NAMES["active"])) or is_false(cells.peek(NAMES["orderable"])):
         return "out_of_stock"
-    quantity = stock_sign(cells.see(NAMES["quantity"]))
+    quantity = stock_sign(cells.peek(NAMES["quantity"]))
     if quantity is None:
         return ""
     if quantity > 0:
         return "in_stock"
-    allowed = cells.see(NAMES["when_out"])
+    allowed = cells.peek(NAMES["when_out"])
     return "backorder" if allowed != "0" and is_true(allowed) else "out_of_stock"

@@ -100,7 +100,7 @@ class ShopifySource(PlatformTable):
                     yield found
                     continue
                 line, cells = found
-                if handle := cells.see(NAMES["handle"]):
+                if handle := cells.peek(NAMES["handle"]):
                     stored.add(line, cells, handle=handle, sku=_sku(cells))
                 else:
                     yield Reject(line, "", "the handle is empty")
@@ -109,12 +109,12 @@ class ShopifySource(PlatformTable):
 
 
 def _of_handle(stored: StoredRows, handle: str) -> Iterator[RawProduct | Reject]:
-    whole = _combined(stored.of("handle", handle))
+    whole = _combined(stored.rows_of("handle", handle))
     if whole is None:
-        line = next(line for line, _ in stored.of("handle", handle))
+        line = next(line for line, _ in stored.rows_of("handle", handle))
         yield Reject(line, "", f"no row of the handle {handle} has a title")
         return
-    for line, cells in stored.of("handle", handle):
+    for line, cells in stored.rows_of("handle", handle):
         if _is_variant(cells) or (line == whole.line and not whole.variants):
             is_shared = stored.count("sku", _sku(cells)) > 1
             yield _row(handle, whole, line, cells, is_shared)
@@ -127,7 +127,7 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
     variants = 0
     for line, cells in rows:
         if found is None and "title" in cells:
-            found = _Product(line, Cells(cells), [cells.see(NAMES[f"option{n}_name"]) for n in (1, 2, 3)])
+            found = _Product(line, Cells(cells), [cells.peek(NAMES[f"option{n}_name"]) for n in (1, 2, 3)])
         is_variant = _is_variant(cells)
         variants += is_variant
         image = cells.take(NAMES["image"])
@@ -168,18 +168,18 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
     sku = "" if is_shared else _sku(cells)
     if not is_shared:
         cells.take(NAMES["sku"])
-    title, kind, category = (whole.cells.see(NAMES[name]) for name in ("title", "type", "category"))
+    title, kind, category = (whole.cells.peek(NAMES[name]) for name in ("title", "type", "category"))
     fields = {
         "sku": sku or ("/".join((handle, *options.values())) if several else handle),
         "title": f"{title} - {shown}" if several and shown else title,
-        "description": plain_text(whole.cells.see(NAMES["description"])),
-        "brand": whole.cells.see(NAMES["brand"]),
+        "description": plain_text(whole.cells.peek(NAMES["description"])),
+        "brand": whole.cells.peek(NAMES["brand"]),
         "product_type": kind or category,
         "price": cells.take(NAMES["price"]),
         "gtin": cells.take(NAMES["gtin"]).removeprefix("'"),
         # An MPN of the product is not the MPN of each of its variants.
-        "mpn": "" if several else whole.cells.see(NAMES["mpn"]),
-        "condition": condition_of(whole.cells.see(NAMES["condition"])),
+        "mpn": "" if several else whole.cells.peek(NAMES["mpn"]),
+        "condition": condition_of(whole.cells.peek(NAMES["condition"])),
         "item_group_id": handle if several else "",
         "availability": availability,
         **offer(cells, NAMES),
@@ -190,7 +190,7 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
     attributes |= {
         "handle": handle,
         "product_category": category if kind else "",
-        "keywords": words(whole.cells.see(NAMES["keywords"])),
+        "keywords": words(whole.cells.peek(NAMES["keywords"])),
         "image_alt_text": _one_or_all([text for _, _, text in whole.images if text]),
     }
     set_options(fields, attributes, {name: [value] for name, value in options.items()})
@@ -221,11 +221,11 @@ def _is_of_product(name: str) -> bool:
 
 
 def _sku(cells: Cells) -> str:
-    return cells.see(NAMES["sku"]).removeprefix("'")  # the apostrophe makes spreadsheets keep leading zeros
+    return cells.peek(NAMES["sku"]).removeprefix("'")  # the apostrophe makes spreadsheets keep leading zeros
 
 
 def _is_variant(cells: Cells) -> bool:
-    return any(cells.see(NAMES[name]) for name in OF_A_VARIANT)
+    return any(cells.peek(NAMES[name]) for name in OF_A_VARIANT)
 
 
 def _one_or_all(texts: list[str]) -> str | list[str]:
@@ -239,12 +239,12 @@ def _position(cell: str, otherwise: int) -> float:
 def _availability(of_all: Cells, variant: Cells) -> str:
     """Returns the availability. The quantity counts only if Shopify tracks it. Shops with several locations export no
     quantity."""
-    if of_all.see(NAMES["status"]).lower() in ("draft", "archived", "unlisted") or is_false(
-        of_all.see(NAMES["published"])
+    if of_all.peek(NAMES["status"]).lower() in ("draft", "archived", "unlisted") or is_false(
+        of_all.peek(NAMES["published"])
     ):
         return "out_of_stock"
-    quantity = stock_sign(variant.see(NAMES["quantity"]))
-    if variant.see(NAMES["tracker"]) and quantity is not None and quantity <= 0:
-        policy = variant.see(NAMES["policy"])
+    quantity = stock_sign(variant.peek(NAMES["quantity"]))
+    if variant.peek(NAMES["tracker"]) and quantity is not None and quantity <= 0:
+        policy = variant.peek(NAMES["policy"])
         return "backorder" if policy.lower() == "continue" or is_true(policy) else "out_of_stock"
     return "in_stock"

@@ -106,7 +106,7 @@ class WooCommerceSource(PlatformTable):
                     yield found
                     continue
                 line, cells = found[0], _as_in_the_shop(found[1])
-                parent = cells.see(NAMES["parent"]) if _is_variation(cells) else ""
+                parent = cells.peek(NAMES["parent"]) if _is_variation(cells) else ""
                 own = {} if parent else {"sku": cells.get("sku", ""), "id": f"id:{cells.get('id', '')}"}
                 stored.add(line, cells, parent=parent, **own)
             for line, cells in stored:
@@ -127,11 +127,11 @@ def _as_in_the_shop(cells: Cells) -> Cells:
 
 
 def _is_variation(cells: Cells) -> bool:
-    return "variation" in re.split(r"[,\s]+", cells.see(NAMES["type"]).lower())
+    return "variation" in re.split(r"[,\s]+", cells.peek(NAMES["type"]).lower())
 
 
 def _parent(stored: StoredRows, cells: Cells) -> Cells | None:
-    written = cells.see(NAMES["parent"])
+    written = cells.peek(NAMES["parent"])
     found = stored.first("id", written) or stored.first("sku", written)
     return found[1] if found else None
 
@@ -143,7 +143,7 @@ def _has_variations(stored: StoredRows, cells: Cells) -> bool:
 def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
     of_all = parent or Cells()
     options = _options(of_all, cells)
-    written = cells.see(NAMES["parent"])
+    written = cells.peek(NAMES["parent"])
     if parent is not None:
         cells.take(NAMES["parent"])
     availability = _availability(cells, of_all)
@@ -154,7 +154,7 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
     )
     categories = _list(whole.take(NAMES["product_type"]))
     fields = {
-        "title": whole.take(NAMES["title"]) or of_all.see(NAMES["title"]),
+        "title": whole.take(NAMES["title"]) or of_all.peek(NAMES["title"]),
         "sku": whole.take(NAMES["sku"]),
         "description": plain_text(whole.take(NAMES["description"])),
         "brand": "/".join(_list(whole.take(NAMES["brand"]))),
@@ -163,14 +163,14 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
         "gtin": whole.take(NAMES["gtin"]),
         "mpn": whole.take(NAMES["mpn"]),
         "link": whole.take(NAMES["link"]),
-        "item_group_id": of_all.see(NAMES["sku"]) or written.removeprefix("id:"),
+        "item_group_id": of_all.peek(NAMES["sku"]) or written.removeprefix("id:"),
         "availability": availability,
         **offer(whole, NAMES),
     }
     attributes: dict[str, Any] = {**parent_attributes(of_all, KEPT_OF_PARENT, NAMES), **whole}
     attributes["keywords"] = _list(whole.get("tags", ""))
     attributes.pop("tags", None)
-    if (title := of_all.see(NAMES["title"])) not in fields["title"]:
+    if (title := of_all.peek(NAMES["title"])) not in fields["title"]:
         attributes["parent_title"] = title
     attributes["product_types"] = categories if len(categories) > 1 else []
     set_options(fields, attributes, options)
@@ -202,13 +202,13 @@ def _list(cell: str) -> list[str]:
 
 def _availability(cells: Cells, of_parent: Cells) -> str:
     for each in (cells, of_parent):
-        published = each.see(NAMES["published"])
-        if (published and not is_true(published)) or each.see(NAMES["visibility"]).lower() == "hidden":
+        published = each.peek(NAMES["published"])
+        if (published and not is_true(published)) or each.peek(NAMES["visibility"]).lower() == "hidden":
             return "out_of_stock"
-    in_stock = cells.see(NAMES["in_stock"]) or of_parent.see(NAMES["in_stock"])
-    own = cells.see(NAMES["quantity"])
-    quantity = stock_sign(of_parent.see(NAMES["quantity"]) if own in ("", "parent") else own)
-    backorders = (cells.see(NAMES["backorders"]) or of_parent.see(NAMES["backorders"])).lower()
+    in_stock = cells.peek(NAMES["in_stock"]) or of_parent.peek(NAMES["in_stock"])
+    own = cells.peek(NAMES["quantity"])
+    quantity = stock_sign(of_parent.peek(NAMES["quantity"]) if own in ("", "parent") else own)
+    backorders = (cells.peek(NAMES["backorders"]) or of_parent.peek(NAMES["backorders"])).lower()
     may_backorder = is_true(backorders) or backorders == "notify"
     if in_stock.lower() in ("backorder", "onbackorder"):
         return "backorder"

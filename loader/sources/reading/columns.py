@@ -96,7 +96,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
     return columns
 
 
-def resolve_what_is_there(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
+def resolve_record(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
     """Returns the columns of a single record. If the record lacks the SKU or the title, validation reports the missing
     field."""
     return _assigned(_places_of_names(path, names), mapping, empty)

@@ -14,7 +14,7 @@ from loader.sources.reading.columns import (
     FieldColumns,
     empty_columns,
     resolve,
-    resolve_what_is_there,
+    resolve_record,
 )
 
 MAX_SHAPES = 1000  # at most this many sets of names are remembered; in some files, the sets of all objects differ
@@ -107,7 +107,7 @@ class KeyedRows:
     def _columns(self, names: tuple[str, ...]) -> Columns:
         columns = self._shapes.get(names)
         if columns is None:
-            columns = resolve_what_is_there(self._path, names, self._mapping, self._empty)
+            columns = resolve_record(self._path, names, self._mapping, self._empty)
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes[names] = columns
                 for name, field in columns.targets(names).items():

@@ -30,7 +30,7 @@ class Cells(dict[str, str]):
         the cells has a value."""
         return next((self.pop(name) for name in names if name in self), "")
 
-    def see(self, names: Iterable[str]) -> str:
+    def peek(self, names: Iterable[str]) -> str:
         """Returns the text of the first of these cells that has a value, or "". The cell is not removed, so it becomes
         an attribute too."""
         return next((self[name] for name in names if name in self), "")
@@ -104,7 +104,7 @@ def offer(cells: Cells, names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     for field in OFFER_COLUMNS:
         if field in ("sale_price", "compare_at_price"):
             found[field] = price_in_cents(cells, names.get(field, ()))
-        elif field != "quantity" or whole_number(cells.see(names.get(field, ()))) is not None:
+        elif field != "quantity" or whole_number(cells.peek(names.get(field, ()))) is not None:
             found[field] = cells.take(names.get(field, ()))
     return found
 
@@ -137,7 +137,7 @@ def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
     """Removes and returns a price. Some platforms write prices without taxes with four or six decimals, which are
     rounded to two. If the rounding changes the price, the cell is not removed, so that the exact price becomes an
     attribute."""
-    written = cells.see(names)
+    written = cells.peek(names)
     if not MORE_DECIMALS.fullmatch(written):
         return cells.take(names)
     exact = Decimal(written.replace(",", "."))

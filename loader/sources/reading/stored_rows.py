@@ -48,7 +48,7 @@ class StoredRows:
         ):
             yield name
 
-    def of(self, kind: str, name: str) -> Iterator[tuple[int, Cells]]:
+    def rows_of(self, kind: str, name: str) -> Iterator[tuple[int, Cells]]:
         """Yields the line number and cells of each row that has this name, in the order of the file."""
         found = self._store.execute(
             "select line, cells from name join row using (line) where kind = ? and name = ? order by line", (kind, name)
@@ -57,7 +57,7 @@ class StoredRows:
             yield line, Cells(json.loads(cells))
 
     def first(self, kind: str, name: str) -> tuple[int, Cells] | None:
-        return next(self.of(kind, name), None)
+        return next(self.rows_of(kind, name), None)
 
     def count(self, kind: str, name: str) -> int:
         found: int = self._store.execute(

@@ -74,7 +74,7 @@ def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: d
     cell = f"{day.day}/{day.month}/{year}" if order else f"{day.month}/{day.day}/{year}"
     file = DateOrder()
     for other in ("25/1/2026", "4/5/2026", "soon") if order else ("1/25/2026", "4/5/2026", ""):
-        file.note(other)
+        file.observe(other)
     assert file.day_first is order
     if dates.is_ambiguous(cell):
         with pytest.raises(ValueError, match="could be two dates"):
@@ -88,11 +88,11 @@ def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: d
 def test_dates_that_contradict_each_other_give_no_order_of_day_and_month():
     file = DateOrder()
     assert file.day_first is None
-    file.note("4/5/26")
+    file.observe("4/5/26")
     assert file.day_first is None
-    file.note("26/04/01")  # 26 could be the year
+    file.observe("26/04/01")  # 26 could be the year
     assert file.day_first is None
-    file.note("1/31/26")
+    file.observe("1/31/26")
     assert file.day_first is False
-    file.note("31/1/26")
+    file.observe("31/1/26")
     assert file.day_first is None

@@ -187,11 +187,11 @@ def read(cells: list[str], currency: str | None = None) -> list[str]:
     """Returns the amount of each price of a file, and "refused" for each price that `price` refuses."""
     marks = DecimalMarks()
     for cell in cells:
-        marks.note(cell, currency)
+        marks.observe(cell, currency)
     amounts = []
     for cell in cells:
         try:
-            amounts.append(str(price(cell, currency, marks.of(cell, currency))[0]))
+            amounts.append(str(price(cell, currency, marks.mark_of(cell, currency))[0]))
         except ValueError:
             amounts.append("refused")
     return amounts

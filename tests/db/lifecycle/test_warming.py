@@ -7,7 +7,7 @@ from sqlalchemy import text
 from db.engine import Database
 from db.lifecycle.warming import Relation, fitting, warm
 from db.roles import Role
-from windowshop.output.warming import told
+from windowshop.output.warming import describe
 
 CACHED = text(
     "select c.relname, count(*) from pg_buffercache b join pg_class c on pg_relation_filenode(c.oid) = b.relfilenode "
@@ -41,7 +41,7 @@ def test_warming_reads_every_page_of_the_indexes_and_tables_of_search(large: Dat
     assert {"shop.product", "shop.toy_image"} < set(warmed.relations)
     assert warmed.bytes > 8192 * sum(pages.values())
     assert progress[0] == ("shop.toy_image_hnsw", 0) and 0.5 < progress[-1][1] < 1
-    assert f"{len(warmed.relations)} indexes and tables are in memory" in told(warmed)[0]
+    assert f"{len(warmed.relations)} indexes and tables are in memory" in describe(warmed)[0]
 
 
 def test_warming_ends_early_on_request_and_skips_relations_that_do_not_fit(large: Database) -> None:
@@ -59,7 +59,7 @@ def test_without_pg_prewarm_nothing_is_read_and_the_message_names_the_extension(
         admin.commit()
     warmed = warm(database)
     assert not warmed.available
-    assert "CREATE EXTENSION pg_prewarm" in told(warmed)[0]
+    assert "CREATE EXTENSION pg_prewarm" in describe(warmed)[0]
 
 
 def test_only_relations_of_schema_shop_are_read(large: Database) -> None:

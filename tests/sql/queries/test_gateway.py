@@ -159,7 +159,7 @@ def test_a_query_that_a_hung_encoder_has_claimed_fails_after_shop_timeout_ms(sho
 
     def hang() -> None:
         with requests.connect(shop.database) as conn:
-            requests.prove_life(conn, [1])
+            requests.report_alive(conn, [1])
             while not claimed.is_set() and not stop.is_set():
                 if requests.begin(conn, [1], 10):
                     claimed.set()
@@ -187,7 +187,7 @@ def test_a_query_that_the_model_cannot_encode_fails_with_the_reason_and_the_sess
 
     def refuse() -> None:
         with requests.connect(shop.database) as conn:
-            requests.prove_life(conn, [1])
+            requests.report_alive(conn, [1])
             while not stop.is_set():
                 claimed = requests.begin(conn, [1], 10)
                 requests.finish(conn, refusals=[(one.id, "the model failed on this query") for one in claimed])
