@@ -74,12 +74,15 @@ def retry(
     """
     from db import schema
     from db.engine import open_database
+    from db.pooler import refuse_transaction_pooler
     from db.roles import Role
     from db.settings import Settings
     from db.work import items as work
 
-    with open_database(Settings.read()) as database, database.connect(Role.ENCODER) as conn:
-        schema.check(conn)
-        listed = sum(work.retry(conn, row.model_id, catalog, host) for row in work.models(conn))
-        conn.commit()
+    with open_database(Settings.read()) as database:
+        refuse_transaction_pooler(database, Role.ENCODER, "a retry")
+        with database.connect(Role.ENCODER) as conn:
+            schema.check(conn)
+            listed = sum(work.retry(conn, row.model_id, catalog, host) for row in work.models(conn))
+            conn.commit()
     typer.echo(f"{listed} items are on the work list again.")

@@ -105,12 +105,15 @@ def calibrate(
     """
     from db import schema
     from db.engine import open_database
+    from db.pooler import refuse_transaction_pooler
     from db.search.calibration import calibrate as run
     from db.settings import Settings
     from windowshop.output.hits import print_calibration
 
-    with open_database(Settings.read()) as database, database.connect(Role.APP) as connection:
-        conn = connection.execution_options(isolation_level="AUTOCOMMIT")
-        schema.check(conn)
-        say("Measuring; this takes a minute for 100,000 products")
-        print_calibration(run(conn, target_recall=target, k=k, queries=queries, on_progress=say))
+    with open_database(Settings.read()) as database:
+        refuse_transaction_pooler(database, Role.APP, "a calibration")
+        with database.connect(Role.APP) as connection:
+            conn = connection.execution_options(isolation_level="AUTOCOMMIT")
+            schema.check(conn)
+            say("Measuring; this takes a minute for 100,000 products")
+            print_calibration(run(conn, target_recall=target, k=k, queries=queries, on_progress=say))

@@ -139,6 +139,8 @@ def test_searches_of_the_command_line_work_and_processes_that_need_a_session_ref
         (Role.ENCODER, ("encode", "--once"), "an encoder"),
         (None, ("db", "upgrade"), "an upgrade"),
         (Role.LOADER, ("load", "products.csv"), "a load"),
+        (Role.ENCODER, ("retry",), "a retry"),
+        (Role.LOADER, ("calibrate",), "a calibration"),
     ):
         code, _, errors = run(role, *command)
         assert code == 3, errors
